@@ -1,0 +1,1 @@
+"""A simple REST client per upstream family."""
