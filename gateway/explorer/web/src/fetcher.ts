@@ -1,0 +1,127 @@
+import type { Fetcher } from "@graphiql/toolkit";
+import { getOperationAST, type DocumentNode, type ExecutionResult } from "graphql";
+import { meros } from "meros/browser";
+import { takeTrace, useAnswers, type Answer } from "./answers";
+import { authorizationOf, basic, currentAccount, useChosenAccount } from "./credentials";
+import { isObject, type JsonObject } from "./json";
+import type { Settings } from "./settings";
+import { subscribe, useTransport } from "./subscriptions";
+import { post, send, type Exchange, type Operation } from "./wire";
+
+type Result = ExecutionResult<Record<string, unknown>, Record<string, unknown>>;
+
+const INCREMENTAL = "multipart/mixed;q=1.0, application/graphql-response+json;q=0.9, application/json;q=0.8";
+
+/** GraphiQL's way to the gateway: it runs operations, and writes down what each one cost. */
+export function createFetcher(settings: Settings, activeTab: () => string): Fetcher {
+  return async (params, options) => {
+    const operation = params as Operation;
+    const headers = (options?.headers ?? {}) as Record<string, string>;
+    if (operation.operationName === "IntrospectionQuery") return introspect(settings, operation, headers);
+
+    const tab = activeTab();
+    const kind = kindOf(options?.documentAST, operation.operationName);
+    const blank = { ...EMPTY, operationName: operation.operationName ?? null, kind };
+    if (kind === "subscription") return follow(settings, operation, headers, tab, blank);
+    if (/@(defer|stream)\b/.test(operation.query)) return increments(settings, operation, headers, tab, blank);
+    const answer = await send(settings.graphqlPath, operation, headers, settings.explain ? "trace" : null);
+    return settle(tab, blank, answer) as Result;
+  };
+}
+
+const EMPTY = {
+  status: null,
+  requestId: null,
+  durationMs: 0,
+  hasErrors: false,
+  persisted: null,
+  upstream: null,
+  events: [],
+} satisfies Partial<Answer>;
+
+/** Write an exchange down under `tab`; return the body for the response pane. */
+export function settle(tab: string, blank: Pick<Answer, "operationName" | "kind">, answer: Exchange): JsonObject {
+  const { body, upstream } = takeTrace(answer.body);
+  const { status, requestId, durationMs, persisted } = answer;
+  const hasErrors = Array.isArray(body.errors);
+  const answers = useAnswers.getState();
+  answers.record(tab, { ...EMPTY, ...blank, status, requestId, durationMs, persisted, hasErrors, upstream });
+  if (blank.kind === "mutation" && !hasErrors) answers.changed();
+  return body;
+}
+
+/** Before the headers editor exists, the schema is read with the sandbox's credentials. */
+async function introspect(settings: Settings, operation: Operation, headers: Record<string, string>) {
+  const accounts = settings.sandbox?.accounts ?? [];
+  const account = currentAccount(accounts, useChosenAccount.getState().sid);
+  const extra: Record<string, string> =
+    account && !authorizationOf(headers) ? { Authorization: basic(account) } : {};
+  const answer = await send(settings.graphqlPath, operation, { ...headers, ...extra }, null);
+  return answer.body as Result;
+}
+
+/**
+ * Follow a subscription. Not a generator: stopping one waits for its pending `next`, so the gateway
+ * would go on sending until the next event.
+ */
+async function follow(
+  settings: Settings,
+  operation: Operation,
+  headers: Record<string, string>,
+  tab: string,
+  blank: Pick<Answer, "operationName" | "kind">,
+): Promise<AsyncIterableIterator<Result>> {
+  const started = performance.now();
+  const events: JsonObject[] = [];
+  const note = (hasErrors: boolean) => {
+    const durationMs = performance.now() - started;
+    useAnswers.getState().record(tab, { ...EMPTY, ...blank, hasErrors, durationMs, events: [...events] });
+  };
+  note(false);
+  const { transport } = useTransport.getState();
+  const results = await subscribe(settings.subscriptionsPath, operation, headers, transport);
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      const result = await results.next();
+      if (result.done) return { done: true, value: undefined };
+      if (isObject(result.value.data)) events.push(result.value.data);
+      note("errors" in result.value);
+      return { done: false, value: result.value as Result };
+    },
+    async return() {
+      await results.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** `@defer` and `@stream`: parts are handed on as they come; the trace is in the last one. */
+async function* increments(
+  settings: Settings,
+  operation: Operation,
+  headers: Record<string, string>,
+  tab: string,
+  blank: Pick<Answer, "operationName" | "kind">,
+): AsyncGenerator<Result> {
+  const started = performance.now();
+  const explain = settings.explain ? "trace" : null;
+  const response = await post(settings.graphqlPath, operation, headers, explain, undefined, INCREMENTAL);
+  const facts = { status: response.status, requestId: response.headers.get("x-request-id"), persisted: null };
+  const record = (body: JsonObject) =>
+    settle(tab, blank, { ...facts, body, durationMs: performance.now() - started }) as Result;
+
+  const parts = await meros<JsonObject>(response);
+  if (parts instanceof Response) {
+    yield record((await parts.json()) as JsonObject);
+    return;
+  }
+  for await (const part of parts) if (part.json) yield record(part.body);
+}
+
+function kindOf(document: DocumentNode | undefined, operationName: string | null | undefined): Answer["kind"] {
+  const operation = document && getOperationAST(document, operationName);
+  return operation?.operation ?? "query";
+}

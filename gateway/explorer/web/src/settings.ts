@@ -1,0 +1,22 @@
+/** What the gateway tells its explorer before anything runs (`GET /explorer/config.json`). */
+export interface SandboxAccount {
+  sid: string;
+  authToken: string;
+  /** `parent`, `subaccount`, `trial`… */
+  role: string;
+}
+
+export interface Settings {
+  graphqlPath: string;
+  subscriptionsPath: string;
+  /** Accounts of the embedded sandbox; null when a real upstream is behind the gateway. */
+  sandbox: { accounts: SandboxAccount[] } | null;
+  /** Whether the gateway answers `X-Gateway-Explain`. */
+  explain: boolean;
+}
+
+export async function loadSettings(): Promise<Settings> {
+  const answer = await fetch("/explorer/config.json", { headers: { accept: "application/json" } });
+  if (!answer.ok) throw new Error(`The gateway answered ${answer.status} for its explorer settings.`);
+  return (await answer.json()) as Settings;
+}

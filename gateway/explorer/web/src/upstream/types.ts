@@ -1,0 +1,39 @@
+/** `extensions.upstream` of an answer to a request with `X-Gateway-Explain: trace`. */
+export interface UpstreamCall {
+  method: string;
+  path: string;
+  status: number | null;
+  startMs: number;
+  durationMs: number;
+  outcome: "sent" | "coalesced" | "primed" | "cached";
+  fields: string[];
+}
+
+export interface UpstreamTrace {
+  calls: UpstreamCall[];
+  sent: number;
+  saved: number;
+  /** Calls that resolvers without loaders would have made. */
+  naive: number;
+  totalMs: number;
+}
+
+export interface Range {
+  min: number;
+  max: number;
+}
+
+export interface PlanStep extends Range {
+  field: string;
+  call: string;
+  strategy: string;
+  reason: string;
+}
+
+/** `extensions.plan` of an answer to a request with `X-Gateway-Explain: plan`. */
+export interface Plan {
+  calls: Range;
+  naive: Range;
+  cost: number;
+  steps: PlanStep[];
+}

@@ -1,0 +1,103 @@
+import { isObject, type Json, type JsonObject } from "./json";
+
+export interface Operation {
+  query: string;
+  variables?: JsonObject | null;
+  operationName?: string | null;
+}
+
+/** One answer, and how it came. */
+export interface Exchange {
+  /** HTTP status; 0 when no answer came. */
+  status: number;
+  requestId: string | null;
+  durationMs: number;
+  body: JsonObject;
+  /** Whether the operation went out as its hash alone, and what became of it. */
+  persisted: "hit" | "registered" | null;
+}
+
+type Explain = "trace" | "plan" | null;
+
+const ACCEPT = "application/graphql-response+json, application/json;q=0.9";
+
+/**
+ * Send `operation` as JSON, as the gateway's CSRF rule asks for, and read the answer whole.
+ * Never throws on an HTTP status: an answer that is not GraphQL becomes an `errors` entry.
+ */
+export async function send(
+  path: string,
+  operation: Operation,
+  headers: Record<string, string>,
+  explain: Explain,
+  signal?: AbortSignal,
+): Promise<Exchange> {
+  const started = performance.now();
+  if (!wantsHash(operation.query)) return exchange(await post(path, operation, headers, explain, signal), started, null);
+
+  const { query, ...rest } = operation;
+  const extensions = { persistedQuery: { version: 1, sha256Hash: await sha256(query) } };
+  const first = await post(path, { ...rest, extensions }, headers, explain, signal);
+  const answer = await exchange(first, started, "hit");
+  if (!isUnknownHash(answer.body)) return answer;
+  return exchange(await post(path, { query, ...rest, extensions }, headers, explain, signal), started, "registered");
+}
+
+/** `# @persisted` on a line of its own asks for Apollo's automatic persisted queries. */
+export function wantsHash(query: string): boolean {
+  // Browsers keep hashing from pages that came over plain HTTP from another machine.
+  return /^\s*#\s*@persisted\b/m.test(query) && "subtle" in crypto;
+}
+
+export function post(
+  path: string,
+  body: object,
+  headers: Record<string, string>,
+  explain: Explain,
+  signal?: AbortSignal,
+  accept = ACCEPT,
+): Promise<Response> {
+  const extra: Record<string, string> = explain ? { "X-Gateway-Explain": explain } : {};
+  return fetch(path, {
+    method: "POST",
+    headers: { ...extra, ...headers, accept, "content-type": "application/json" },
+    body: JSON.stringify(body),
+    ...(signal ? { signal } : {}),
+  });
+}
+
+async function exchange(answer: Response, started: number, persisted: Exchange["persisted"]): Promise<Exchange> {
+  const text = await answer.text();
+  return {
+    status: answer.status,
+    requestId: answer.headers.get("x-request-id"),
+    durationMs: performance.now() - started,
+    body: readBody(text, answer.status),
+    persisted,
+  };
+}
+
+function readBody(text: string, status: number): JsonObject {
+  try {
+    const parsed = JSON.parse(text) as Json;
+    if (isObject(parsed)) return parsed;
+  } catch {
+    // Not JSON: a proxy's page, or nothing at all. It is shown as it came.
+  }
+  return { errors: [{ message: `HTTP ${status}: ${text.slice(0, 500) || "empty answer"}` }] };
+}
+
+function isUnknownHash(body: JsonObject): boolean {
+  const errors = Array.isArray(body.errors) ? body.errors : [];
+  return errors.some(
+    (error) =>
+      isObject(error) &&
+      (error.message === "PersistedQueryNotFound" ||
+        (isObject(error.extensions) && error.extensions.code === "PERSISTED_QUERY_NOT_FOUND")),
+  );
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
