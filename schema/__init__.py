@@ -1,1 +1,21 @@
-"""The GraphQL schema that clients see."""
+"""The GraphQL schema that clients see; it knows no HTTP and no upstream (`schema/context.py`)."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.mutation import Mutation
+from schema.query import Query
+from schema.scalars import SCALARS
+from schema.subscription import Subscription
+from schema.types import Account, AvailablePhoneNumber, PhoneNumber
+
+
+def build_schema() -> strawberry.Schema:
+    """Return the whole schema; resolvers find a `Port` in `info.context`."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=(PhoneNumber, AvailablePhoneNumber, Account),
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )

@@ -1,0 +1,89 @@
+"""Relay connections: pages of numbers with cursors, and the opaque ids of nodes.
+
+Cursors are made and read by the gateway (they wrap the upstream's own page references); here are
+only their types. Ids are `kind:account:sid` in URL-safe base64 without padding.
+"""
+
+import base64
+import binascii
+from typing import NamedTuple
+
+import strawberry
+from strawberry import field
+from strawberry.scalars import ID
+
+from schema.enums import NumberType
+from schema.types import AvailablePhoneNumber, PhoneNumber
+
+
+class NodeId(NamedTuple):
+    """What an opaque id says: `kind` is the GraphQL type's name."""
+
+    kind: str
+    account_sid: str
+    sid: str
+
+
+def encode_id(node: NodeId) -> ID:
+    """Return the opaque, URL-safe form of `node`."""
+    return ID(base64.urlsafe_b64encode(":".join(node).encode()).decode().rstrip("="))
+
+
+def decode_id(opaque: str) -> NodeId | None:
+    """Return what `opaque` says; None when it is not an id of ours."""
+    try:
+        padded = opaque.encode("ascii") + b"=" * (-len(opaque) % 4)
+        parts = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(":")
+    except (ValueError, binascii.Error):
+        return None
+    return NodeId(*parts) if len(parts) == len(NodeId._fields) else None
+
+
+@strawberry.type(description="Where a page of a connection stands.")
+class PageInfo:
+    has_next_page: bool = field(description="There is more behind `endCursor`.")
+    has_previous_page: bool = field(description="Something comes before `startCursor`.")
+    start_cursor: str | None = field(description="Cursor of the first edge; null without edges.")
+    end_cursor: str | None = field(description="Cursor of the last edge; null without edges.")
+
+
+@strawberry.type(description="An owned number and its place in the list.")
+class PhoneNumberEdge:
+    cursor: str = field(description="Opaque; pass it as `after` to continue behind this number.")
+    node: PhoneNumber = field(description="The number.")
+
+
+@strawberry.type(description="A page of owned numbers.")
+class PhoneNumberConnection:
+    edges: list[PhoneNumberEdge] = field(description="The numbers with their cursors.")
+    nodes: list[PhoneNumber] = field(description="The numbers alone.")
+    page_info: PageInfo = field(description="Where this page stands.")
+
+
+@strawberry.type(description="An available number and its place in the result.")
+class AvailablePhoneNumberEdge:
+    cursor: str = field(description="Opaque; pass it as `after` to continue behind this number.")
+    node: AvailablePhoneNumber = field(description="The number.")
+
+
+@strawberry.type(description="One of the searches that a list-valued filter fans out into, failed.")
+class BranchError:
+    type: NumberType = field(description="The kind of number that was searched.")
+    area_code: int | None = field(
+        description="The area code that was searched, when one was given."
+    )
+    message: str = field(description="What went wrong.")
+    code: str = field(description="The same code that a top-level error would carry.")
+
+
+@strawberry.type(description="A page of numbers that can be bought.")
+class AvailablePhoneNumberConnection:
+    edges: list[AvailablePhoneNumberEdge] = field(description="The numbers with their cursors.")
+    nodes: list[AvailablePhoneNumber] = field(description="The numbers alone.")
+    page_info: PageInfo = field(description="Where this page stands.")
+    exhaustive: bool = field(
+        description="The upstream is known to have no matching number beyond those counted here."
+    )
+    branch_errors: list[BranchError] = field(
+        description="Searches of a fan-out (`types`, `areaCode`) that failed; the others are kept."
+    )

@@ -1,0 +1,121 @@
+"""The port: what resolvers need from whoever serves the schema.
+
+`gateway/context.py` implements it. The schema itself knows no HTTP and no upstream.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import strawberry
+from graphql.pyutils import Path
+
+if TYPE_CHECKING:
+    from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
+    from schema.enums import NumberType, SimilarScope
+    from schema.inputs import (
+        AvailablePhoneNumberFilter,
+        ConfigurePhoneNumberInput,
+        PhoneNumberFilter,
+        PurchasePhoneNumberInput,
+        ReleasePhoneNumberInput,
+        TransferPhoneNumberInput,
+    )
+    from schema.mutation import (
+        ConfigurePhoneNumberPayload,
+        PurchasePhoneNumberPayload,
+        ReleasePhoneNumberPayload,
+        TransferPhoneNumberPayload,
+    )
+    from schema.subscription import PhoneNumberEvent
+    from schema.types import Account, Country, Node, PhoneNumber
+
+
+class Port(Protocol):
+    """Everything that resolvers ask for; `at` is the place in the answer, for traces.
+
+    Methods raise `GraphQLError` subclasses whose `extensions.code` clients can rely on; what a
+    mutation's upstream refuses comes back in the payload's `user_errors` instead.
+    """
+
+    async def phone_number(
+        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: Path
+    ) -> "PhoneNumber | None":
+        """Return one owned number by sid or by number; None when the account has no such one."""
+
+    async def phone_numbers(
+        self,
+        filter: "PhoneNumberFilter | None",  # noqa: A002 - the argument's name in the schema
+        *,
+        first: int,
+        after: str | None,
+        account_sid: str | None,
+        at: Path,
+    ) -> "PhoneNumberConnection":
+        """Return a page of owned numbers."""
+
+    async def available_phone_numbers(
+        self,
+        country: str,
+        *,
+        types: "Sequence[NumberType] | None",
+        filter: "AvailablePhoneNumberFilter | None",  # noqa: A002
+        first: int,
+        after: str | None,
+        account_sid: str | None,
+        at: Path,
+    ) -> "AvailablePhoneNumberConnection":
+        """Search numbers that can be bought."""
+
+    async def similar_available(
+        self,
+        number: "PhoneNumber",
+        *,
+        within: "SimilarScope",
+        distance: int | None,
+        first: int,
+        at: Path,
+    ) -> "AvailablePhoneNumberConnection":
+        """Search numbers that can be bought and share something with `number`."""
+
+    async def countries(self, *, at: Path) -> "list[Country]":
+        """Return the countries in which the caller's account can buy numbers."""
+
+    async def country(self, code: str, *, at: Path) -> "Country | None":
+        """Return one country; None when numbers cannot be bought there."""
+
+    async def account(self, sid: str | None, *, at: Path) -> "Account | None":
+        """Return an account; the caller's own without a sid."""
+
+    async def subaccounts(self, account: "Account", *, at: Path) -> "list[Account]":
+        """Return the accounts that `account` owns, itself left out."""
+
+    async def nodes(self, ids: Sequence[str], *, at: Path) -> "list[Node | None]":
+        """Return objects by opaque id, in order; None for each that cannot be had."""
+
+    async def purchase(
+        self, wanted: "PurchasePhoneNumberInput", *, at: Path
+    ) -> "PurchasePhoneNumberPayload":
+        """Buy a number, never twice."""
+
+    async def configure(
+        self, wanted: "ConfigurePhoneNumberInput", *, at: Path
+    ) -> "ConfigurePhoneNumberPayload":
+        """Change the settings of an owned number."""
+
+    async def transfer(
+        self, wanted: "TransferPhoneNumberInput", *, at: Path
+    ) -> "TransferPhoneNumberPayload":
+        """Move an owned number to another account."""
+
+    async def release(
+        self, wanted: "ReleasePhoneNumberInput", *, at: Path
+    ) -> "ReleasePhoneNumberPayload":
+        """Give an owned number back."""
+
+    def changes(
+        self, account_sid: str | None, sids: Sequence[str] | None
+    ) -> "AsyncIterator[PhoneNumberEvent]":
+        """Report changes of an account's numbers, of all or only of `sids`, as they happen."""
+
+
+Info: TypeAlias = strawberry.Info[Port, None]

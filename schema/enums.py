@@ -1,0 +1,184 @@
+"""Closed sets. A member's value is the catalog family's own token where it has one."""
+
+import enum
+
+import strawberry
+from strawberry import enum_value as value
+from strawberry.types.enum import EnumValueDefinition
+
+
+@strawberry.enum(description="The kind of phone number.")
+class NumberType(enum.Enum):
+    LOCAL = value("local", description="A geographic number of a town or area.")
+    TOLL_FREE = value("tollfree", description="Free for the caller; the owner pays.")
+    MOBILE = value("mobile", description="A number of a mobile range.")
+    NATIONAL = value("national", description="A number of the whole country, without an area.")
+    SHARED_COST = value("shared-cost", description="Caller and owner share the cost.")
+    VOIP = value("voip", description="A number of a range kept for internet telephony.")
+    MACHINE_TO_MACHINE = value("machine-to-machine", description="For devices, not for people.")
+    SHORT_CODE = value("shortcode", description="A short number for messages.")
+
+
+@strawberry.enum(description="How far a number's range has come in the upstream's inventory.")
+class Lifecycle(enum.Enum):
+    DEVELOPER_PREVIEW = value("developer-preview", description="For invited developers only.")
+    BETA = value("beta", description="New to the platform; may change.")
+    GENERALLY_AVAILABLE = value("generally-available", description="For everybody.")
+    EXHAUSTED = value("exhausted", description="No more numbers of this range can be had.")
+
+
+@strawberry.enum(description="How far the sender's or caller's number arrives unchanged.")
+class Preservation(enum.Enum):
+    INTERNATIONAL = value("international", description="Also from abroad.")
+    DOMESTIC = value("domestic", description="Only from within the country.")
+    NONE = value("none", description="It does not arrive.")
+
+
+@strawberry.enum(description="From where a number can be reached.")
+class Reachability(enum.Enum):
+    DOMESTIC = value("domestic", description="From within the number's country.")
+    FOREIGN = value("foreign", description="From outside the number's country.")
+    GLOBAL = value("global", description="From everywhere.")
+
+
+@strawberry.enum(description="Which address the account must have registered to own a number.")
+class AddressRequirements(enum.Enum):
+    NONE = value("none", description="No address is needed.")
+    ANY = value("any", description="An address anywhere in the world.")
+    LOCAL = value("local", description="An address within the number's country.")
+    FOREIGN = value("foreign", description="An address outside the number's country.")
+
+
+@strawberry.enum(description="The HTTP method with which a webhook is called.")
+class HttpMethod(enum.Enum):
+    GET = value("GET", description="Parameters come in the query string.")
+    POST = value("POST", description="Parameters come in a form body.")
+
+
+@strawberry.enum(description="Whether emergency calls from the number are enabled.")
+class EmergencyStatus(enum.Enum):
+    ACTIVE = value("Active", description="Emergency calling is enabled.")
+    INACTIVE = value("Inactive", description="Emergency calling is not enabled.")
+
+
+@strawberry.enum(description="What an incoming call is treated as.")
+class ReceiveMode(enum.Enum):
+    VOICE = value("voice", description="A voice call.")
+    FAX = value("fax", description="A fax transmission.")
+
+
+@strawberry.enum(description="Which setting the upstream will really use for calls or messages.")
+class Handler(enum.Enum):
+    TRUNK = value("trunk", description="The SIP trunk; urls and application are ignored.")
+    APPLICATION = value("application", description="The application; the urls are ignored.")
+    URL = value("url", description="The webhook url of the number itself.")
+    NONE = value("none", description="Nothing is set: nobody answers.")
+
+
+@strawberry.enum(description="Which of the upstream's two API families an answer came from.")
+class Source(enum.Enum):
+    CATALOG = value("catalog", description="The preview catalog: rich capabilities, geography.")
+    CORE = value("core", description="The 2010-04-01 API that every account has: fewer fields.")
+
+
+@strawberry.enum(description="What an available number shall have in common with this one.")
+class SimilarScope(enum.Enum):
+    RATE_CENTER = value("rate_center", description="The same rate center (US and Canada).")
+    LATA = value("lata", description="The same LATA (US and Canada).")
+    REGION = value("region", description="The same state or province (US and Canada).")
+    POSTAL_CODE = value("postal_code", description="The same postal code (US and Canada).")
+    NEARBY = value("nearby", description="Within `distance` miles (US and Canada).")
+
+
+@strawberry.enum(description="How a number came to the account.")
+class NumberOrigin(enum.Enum):
+    TWILIO = value("twilio", description="Bought from, or ported to, Twilio.")
+    HOSTED = value("hosted", description="Hosted on Twilio, kept at another carrier.")
+
+
+@strawberry.enum(description="State of an account.")
+class AccountStatus(enum.Enum):
+    ACTIVE = value("active", description="It can be used.")
+    SUSPENDED = value("suspended", description="It is blocked for now.")
+    CLOSED = value("closed", description="It is closed for good.")
+
+
+@strawberry.enum(description="Whether an account is paid for.")
+class AccountType(enum.Enum):
+    TRIAL = value("Trial", description="A free trial: it cannot buy numbers through the API.")
+    FULL = value("Full", description="A paid account.")
+
+
+def _saved(case: str, capability: str, purpose: str) -> EnumValueDefinition:
+    return value(
+        f"twilio.use-case.{case}.{capability}",
+        description=f"Numbers whose {capability} capabilities suit {purpose}.",
+    )
+
+
+@strawberry.enum(description="Sets of filters that the catalog keeps under a name, by use case.")
+class SavedSearch(enum.Enum):
+    CONVERSATIONS_VOICE = _saved("conversations", "voice", "two-way conversations")
+    CONVERSATIONS_SMS = _saved("conversations", "sms", "two-way conversations")
+    MARKETING_VOICE = _saved("marketing", "voice", "marketing")
+    MARKETING_SMS = _saved("marketing", "sms", "marketing")
+    NOTIFICATIONS_VOICE = _saved("notifications", "voice", "notifications")
+    NOTIFICATIONS_SMS = _saved("notifications", "sms", "notifications")
+    VERIFICATIONS_VOICE = _saved("verifications", "voice", "verification codes")
+    VERIFICATIONS_SMS = _saved("verifications", "sms", "verification codes")
+    PBX_COLLABORATIONS_VOICE = _saved("pbx-collaborations", "voice", "an office exchange")
+    CONTACT_CENTERS_VOICE = _saved("contact-centers", "voice", "contact centers")
+    CONTACT_CENTERS_SMS = _saved("contact-centers", "sms", "contact centers")
+    LEAD_TRACKING_VOICE = _saved("lead-tracking", "voice", "lead (call) tracking")
+    LEAD_TRACKING_SMS = _saved("lead-tracking", "sms", "lead (call) tracking")
+    CALL_TRACKING_VOICE = _saved("call-tracking", "voice", "call tracking (lead tracking)")
+    CALL_TRACKING_SMS = _saved("call-tracking", "sms", "call tracking (lead tracking)")
+
+
+@strawberry.enum(description="Why a mutation did not do what was asked.")
+class UserErrorCode(enum.Enum):
+    INVALID_INPUT = value("INVALID_INPUT", description="A value in the input cannot be accepted.")
+    NOT_FOUND = value("NOT_FOUND", description="The account owns no such number.")
+    NOT_AVAILABLE = value("NOT_AVAILABLE", description="Nobody can buy this number now.")
+    INVALID_PHONE_NUMBER = value(
+        "INVALID_PHONE_NUMBER", description="There is no such phone number."
+    )
+    ADDRESS_REQUIRED = value(
+        "ADDRESS_REQUIRED", description="The account must register an address first."
+    )
+    BUNDLE_REQUIRED = value(
+        "BUNDLE_REQUIRED", description="The account must have a regulatory bundle first."
+    )
+    IDENTITY_REQUIRED = value(
+        "IDENTITY_REQUIRED", description="The account needs a verified identity document first."
+    )
+    TRIAL_ACCOUNT = value("TRIAL_ACCOUNT", description="A trial account cannot do this.")
+    TRANSFER_REFUSED = value(
+        "TRANSFER_REFUSED", description="The number cannot go to that account."
+    )
+    CONFIRMATION_MISMATCH = value(
+        "CONFIRMATION_MISMATCH", description="`confirmPhoneNumber` is not the number of this sid."
+    )
+    OUTCOME_UNKNOWN = value(
+        "OUTCOME_UNKNOWN",
+        description="The upstream's answer was lost and looking the number up did not settle it.",
+    )
+    NOT_DONE = value(
+        "NOT_DONE",
+        description=(
+            "The upstream's answer was lost; looking the number up showed nothing was done."
+        ),
+    )
+    IDEMPOTENCY_CONFLICT = value(
+        "IDEMPOTENCY_CONFLICT",
+        description="The idempotency key was used before with another input.",
+    )
+    REFUSED = value("REFUSED", description="The upstream refused for another reason; see message.")
+
+
+@strawberry.enum(description="What happened to a number.")
+class PhoneNumberEventKind(enum.Enum):
+    PURCHASED = value("purchased", description="It was bought.")
+    CONFIGURED = value("configured", description="Its configuration changed.")
+    TRANSFERRED = value("transferred", description="It moved to another account.")
+    RELEASED = value("released", description="It was given back.")

@@ -1,0 +1,176 @@
+"""The mutations. What the upstream refuses is data (`userErrors`), not an error."""
+
+import asyncio
+from typing import Annotated
+
+import strawberry
+from strawberry import argument, field
+from strawberry.scalars import ID
+
+from schema.context import Info
+from schema.enums import UserErrorCode
+from schema.inputs import (
+    ConfigurePhoneNumberInput,
+    ConfigurePhoneNumbersInput,
+    PurchasePhoneNumberInput,
+    PurchasePhoneNumbersInput,
+    ReleasePhoneNumberInput,
+    ReleasePhoneNumbersInput,
+    TransferPhoneNumberInput,
+    TransferPhoneNumbersInput,
+)
+from schema.scalars import E164
+from schema.types import PhoneNumber
+
+
+@strawberry.type(description="Why something was not done.")
+class UserError:
+    field: list[str] = strawberry.field(
+        description="Path of the input field to blame, below `input`; empty when there is none."
+    )
+    message: str = strawberry.field(description="A sentence for people.")
+    code: UserErrorCode = strawberry.field(description="The reason, for programs.")
+    upstream_code: int | None = strawberry.field(description="The upstream's own error code.")
+
+
+@strawberry.type(description="A form parameter of an upstream request.")
+class RequestParameter:
+    name: str = field(description="Its name.")
+    value: str = field(description="Its value.")
+
+
+@strawberry.type(description="The upstream request that a dry run would have sent.")
+class UpstreamRequest:
+    method: str = field(description="HTTP method.")
+    path: str = field(description="Path on the upstream.")
+    parameters: list[RequestParameter] = field(description="Form parameters.")
+
+
+@strawberry.interface(description="What the payloads of all mutations have in common.")
+class MutationPayload:
+    user_errors: list[UserError] = field(description="Why it was not done; empty when it was.")
+    reconciled: bool = field(
+        description="The upstream's answer was lost, and looking the number up showed the outcome."
+    )
+    replayed: bool = field(
+        description="This is the remembered result of an earlier request with the same key."
+    )
+    would_send: UpstreamRequest | None = field(
+        description="With `dryRun`: what would have been sent."
+    )
+
+
+@strawberry.type(description="Result of a purchase.")
+class PurchasePhoneNumberPayload(MutationPayload):
+    phone_number: PhoneNumber | None = field(description="The number, now owned.")
+
+
+@strawberry.type(description="Result of a configuration.")
+class ConfigurePhoneNumberPayload(MutationPayload):
+    phone_number: PhoneNumber | None = field(description="The number as it is now.")
+
+
+@strawberry.type(description="Result of a transfer.")
+class TransferPhoneNumberPayload(MutationPayload):
+    phone_number: PhoneNumber | None = field(description="The number in its new account.")
+
+
+@strawberry.type(description="Result of a release.")
+class ReleasePhoneNumberPayload(MutationPayload):
+    released_sid: ID | None = field(description="The sid that is no more.")
+    released_phone_number: E164 | None = field(description="The number that was given back.")
+
+
+@strawberry.type(description="Results of several purchases.")
+class PurchasePhoneNumbersPayload:
+    results: list[PurchasePhoneNumberPayload] = field(description="One per item, in order.")
+
+
+@strawberry.type(description="Results of several configurations.")
+class ConfigurePhoneNumbersPayload:
+    results: list[ConfigurePhoneNumberPayload] = field(description="One per item, in order.")
+
+
+@strawberry.type(description="Results of several transfers.")
+class TransferPhoneNumbersPayload:
+    results: list[TransferPhoneNumberPayload] = field(description="One per item, in order.")
+
+
+@strawberry.type(description="Results of several releases.")
+class ReleasePhoneNumbersPayload:
+    results: list[ReleasePhoneNumberPayload] = field(description="One per item, in order.")
+
+
+@strawberry.type(description="What can be changed. Each costs at most one upstream write.")
+class Mutation:
+    @field(description="Buy a number. Never buys twice, whatever fails on the way.")
+    async def purchase_phone_number(
+        self,
+        info: Info,
+        input: Annotated[PurchasePhoneNumberInput, argument(description="What to buy.")],  # noqa: A002
+    ) -> PurchasePhoneNumberPayload:
+        return await info.context.purchase(input, at=info.path)
+
+    @field(description="Change the settings of an owned number.")
+    async def configure_phone_number(
+        self,
+        info: Info,
+        input: Annotated[ConfigurePhoneNumberInput, argument(description="What to set.")],  # noqa: A002
+    ) -> ConfigurePhoneNumberPayload:
+        return await info.context.configure(input, at=info.path)
+
+    @field(description="Move an owned number between a parent account and its subaccounts.")
+    async def transfer_phone_number(
+        self,
+        info: Info,
+        input: Annotated[TransferPhoneNumberInput, argument(description="What to move.")],  # noqa: A002
+    ) -> TransferPhoneNumberPayload:
+        return await info.context.transfer(input, at=info.path)
+
+    @field(description="Give an owned number back. This cannot be undone.")
+    async def release_phone_number(
+        self,
+        info: Info,
+        input: Annotated[ReleasePhoneNumberInput, argument(description="What to release.")],  # noqa: A002
+    ) -> ReleasePhoneNumberPayload:
+        return await info.context.release(input, at=info.path)
+
+    @field(description="Buy several numbers, each on its own: one refusal stops no other.")
+    async def purchase_phone_numbers(
+        self,
+        info: Info,
+        input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
+    ) -> PurchasePhoneNumbersPayload:
+        context, at = info.context, info.path
+        results = await asyncio.gather(*(context.purchase(item, at=at) for item in input.items))
+        return PurchasePhoneNumbersPayload(results=list(results))
+
+    @field(description="Change the settings of several numbers, each on its own.")
+    async def configure_phone_numbers(
+        self,
+        info: Info,
+        input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
+    ) -> ConfigurePhoneNumbersPayload:
+        context, at = info.context, info.path
+        results = await asyncio.gather(*(context.configure(item, at=at) for item in input.items))
+        return ConfigurePhoneNumbersPayload(results=list(results))
+
+    @field(description="Move several numbers, each on its own.")
+    async def transfer_phone_numbers(
+        self,
+        info: Info,
+        input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
+    ) -> TransferPhoneNumbersPayload:
+        context, at = info.context, info.path
+        results = await asyncio.gather(*(context.transfer(item, at=at) for item in input.items))
+        return TransferPhoneNumbersPayload(results=list(results))
+
+    @field(description="Give several numbers back, each on its own. This cannot be undone.")
+    async def release_phone_numbers(
+        self,
+        info: Info,
+        input: Annotated[ReleasePhoneNumbersInput, argument(description="What to release.")],  # noqa: A002
+    ) -> ReleasePhoneNumbersPayload:
+        context, at = info.context, info.path
+        results = await asyncio.gather(*(context.release(item, at=at) for item in input.items))
+        return ReleasePhoneNumbersPayload(results=list(results))

@@ -1,0 +1,115 @@
+"""The queries."""
+
+from typing import Annotated
+
+import strawberry
+from strawberry import argument, field
+from strawberry.scalars import ID
+
+from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
+from schema.context import Info
+from schema.enums import NumberType
+from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
+from schema.scalars import E164, CountryCode
+from schema.types import Account, Country, Node, PhoneNumber
+
+First = Annotated[int, argument(description="How many, 1 to 1000.")]
+After = Annotated[str | None, argument(description="Continue behind this cursor.")]
+AccountSid = Annotated[
+    ID | None, argument(description="The account to ask for; the caller's own when absent.")
+]
+
+
+@strawberry.type(description="What can be read.")
+class Query:
+    @field(
+        description="One owned number, by `sid` or by `phoneNumber` (give exactly one of them);"
+        " null when the account has no such number."
+    )
+    async def phone_number(
+        self,
+        info: Info,
+        sid: Annotated[ID | None, argument(description="The number's sid.")] = None,
+        phone_number: Annotated[E164 | None, argument(description="The number itself.")] = None,
+        account_sid: AccountSid = None,
+    ) -> PhoneNumber | None:
+        return await info.context.phone_number(
+            sid=sid, phone_number=phone_number, account_sid=account_sid, at=info.path
+        )
+
+    @field(description="The numbers that an account owns.")
+    async def phone_numbers(
+        self,
+        info: Info,
+        filter: Annotated[  # noqa: A002 - the argument's name in the schema
+            PhoneNumberFilter | None, argument(description="Which of them.")
+        ] = None,
+        first: First = 50,
+        after: After = None,
+        account_sid: AccountSid = None,
+    ) -> PhoneNumberConnection:
+        return await info.context.phone_numbers(
+            filter, first=first, after=after, account_sid=account_sid, at=info.path
+        )
+
+    @field(description="Numbers that can be bought now.")
+    async def available_phone_numbers(
+        self,
+        info: Info,
+        country: Annotated[CountryCode, argument(description="The country to search in.")],
+        types: Annotated[
+            list[NumberType] | None,
+            argument(description="Kinds of numbers, `[LOCAL]` when absent; several are merged."),
+        ] = None,
+        filter: Annotated[  # noqa: A002 - the argument's name in the schema
+            AvailablePhoneNumberFilter | None, argument(description="Which of them.")
+        ] = None,
+        first: First = 50,
+        after: After = None,
+        account_sid: AccountSid = None,
+    ) -> AvailablePhoneNumberConnection:
+        return await info.context.available_phone_numbers(
+            country,
+            types=types,
+            filter=filter,
+            first=first,
+            after=after,
+            account_sid=account_sid,
+            at=info.path,
+        )
+
+    @field(description="The countries in which the account can buy numbers.")
+    async def countries(self, info: Info) -> list[Country]:
+        return await info.context.countries(at=info.path)
+
+    @field(description="One country; null when the account cannot buy numbers there.")
+    async def country(
+        self,
+        info: Info,
+        code: Annotated[CountryCode, argument(description="The country's code.")],
+    ) -> Country | None:
+        return await info.context.country(code, at=info.path)
+
+    @field(description="An account; the caller's own without `sid`.")
+    async def account(
+        self,
+        info: Info,
+        sid: Annotated[ID | None, argument(description="The account's sid.")] = None,
+    ) -> Account | None:
+        return await info.context.account(sid, at=info.path)
+
+    @field(description="Any object with an `id`, by that id.")
+    async def node(
+        self,
+        info: Info,
+        id: Annotated[ID, argument(description="The object's id.")],  # noqa: A002
+    ) -> Node | None:
+        return (await info.context.nodes([id], at=info.path))[0]
+
+    @field(description="Several objects by their ids, in order; null for each that is not there.")
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[ID], argument(description="The objects' ids, up to 1000.")],
+    ) -> list[Node | None]:
+        return await info.context.nodes(ids, at=info.path)

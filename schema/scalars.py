@@ -1,0 +1,129 @@
+"""Scalars with a format: each rejects a malformed value with a message that shows a good one."""
+
+import re
+from collections.abc import Callable
+from typing import NewType
+from urllib.parse import urlsplit
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+E164 = NewType("E164", str)
+URL = NewType("URL", str)
+CountryCode = NewType("CountryCode", str)
+
+_E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+_URL_LENGTH = 2048
+
+
+def parse_e164(value: object) -> E164:
+    """Return `value` if it is an E.164 number: `+`, then 2 to 15 digits, no spaces.
+
+    Raises:
+        ValueError: with a message that is shown to the client.
+    """
+    if not isinstance(value, str) or not _E164.fullmatch(value):
+        message = (
+            f"{_shown(value)} is not an E.164 phone number: write + and 2 to 15 digits"
+            ' without spaces, for example "+14155550100".'
+        )
+        raise ValueError(message)
+    return E164(value)
+
+
+def parse_url(value: object) -> URL:
+    """Return `value` if it is an absolute http or https URL without a user or password in it.
+
+    Raises:
+        ValueError: with a message that is shown to the client.
+    """
+    problem = "" if isinstance(value, str) else "it must be a string"
+    if isinstance(value, str):
+        problem = _url_problem(value)
+    if problem:
+        message = (
+            f'{_shown(value)} is not a webhook URL: {problem}, as in "https://example.com/voice".'
+        )
+        raise ValueError(message)
+    return URL(str(value))
+
+
+def parse_country_code(value: object) -> CountryCode:
+    """Return `value` if it is two capital letters, as ISO 3166-1 alpha-2 writes countries.
+
+    Raises:
+        ValueError: with a message that is shown to the client.
+    """
+    if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
+        message = (
+            f"{_shown(value)} is not an ISO 3166-1 alpha-2 country code: write two capital"
+            ' letters, for example "US".'
+        )
+        raise ValueError(message)
+    return CountryCode(value)
+
+
+def _url_problem(value: str) -> str:
+    """Say what is wrong with a webhook URL; "" when nothing is."""
+    if any(ord(character) <= ord(" ") or character == "\x7f" for character in value):
+        return "it has a space or control character"
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "it cannot be read"
+    userinfo = parts.username is not None or parts.password is not None
+    rules = (
+        (len(value) > _URL_LENGTH, f"it is longer than {_URL_LENGTH} characters"),
+        (parts.scheme not in {"http", "https"}, "it must start with http:// or https://"),
+        (not host, "it names no host"),
+        (userinfo, "it must not carry a user name or password"),
+    )
+    return next((problem for broken, problem in rules if broken), "")
+
+
+def _shown(value: object) -> str:
+    """Quote a client's value in a message, cut so that a long one cannot flood a log."""
+    text = repr(value)
+    limit = 60
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _unchanged(value: object) -> object:
+    """Upstream data is never rejected on its format (its own samples break it)."""
+    return value
+
+
+def _scalar(
+    name: str, description: str, specified_by_url: str, parse: Callable[[object], object]
+) -> ScalarDefinition:
+    return strawberry.scalar(
+        name=name,
+        description=description,
+        specified_by_url=specified_by_url,
+        serialize=_unchanged,
+        parse_value=parse,
+    )
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    E164: _scalar(
+        "E164",
+        'A phone number in E.164 format: `+` and 2 to 15 digits, for example `"+14155550100"`.',
+        "https://www.itu.int/rec/T-REC-E.164",
+        parse_e164,
+    ),
+    URL: _scalar(
+        "URL",
+        "An absolute `http` or `https` URL without user name or password.",
+        "https://www.rfc-editor.org/rfc/rfc3986",
+        parse_url,
+    ),
+    CountryCode: _scalar(
+        "CountryCode",
+        'A country as two capital letters (ISO 3166-1 alpha-2), for example `"US"`.',
+        "https://www.iso.org/iso-3166-country-codes.html",
+        parse_country_code,
+    ),
+}
