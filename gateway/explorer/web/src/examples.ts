@@ -8,10 +8,10 @@ export interface Example {
   job: string;
   about: string;
   query: string;
+  /** Variables to start with: good ones, or the right shape to be filled in. */
+  sample?: JsonObject;
   /** Variables from what the account holds right now; null when it holds nothing that fits. */
   variables?(live: LiveValues): JsonObject | null;
-  /** Variables for people without a sandbox: the right shape, to be filled in. */
-  placeholder?: JsonObject;
 }
 
 const SID = "PN00000000000000000000000000000000";
@@ -57,8 +57,7 @@ query VanityPattern($pattern: String!) {
     }
   }
 }`,
-    variables: () => ({ pattern: "*7*7" }),
-    placeholder: { pattern: "*7*7" },
+    sample: { pattern: "*7*7" },
   },
   {
     name: "ListAndFilter",
@@ -96,8 +95,8 @@ query ListAndFilter {
     userErrors { field code message }
   }
 }`,
-    variables: (live) => live.available && { number: live.available },
-    placeholder: { number: "+15550000000" },
+    variables: (live) => (live.available ? { number: live.available } : null),
+    sample: { number: "+15550000000" },
   },
   {
     name: "PointAtWebhook",
@@ -120,8 +119,11 @@ query ListAndFilter {
     userErrors { field code message }
   }
 }`,
-    variables: (live) => live.owned[0] && { sid: live.owned[0].sid },
-    placeholder: { sid: SID },
+    variables: (live) => {
+      const number = live.owned[0];
+      return number ? { sid: number.sid } : null;
+    },
+    sample: { sid: SID },
   },
   {
     name: "TransferNumber",
@@ -134,10 +136,10 @@ query ListAndFilter {
   }
 }`,
     variables: (live) => {
-      const number = live.owned[1];
+      const number = live.owned[1] ?? live.owned[0];
       return number && live.otherAccount ? { sid: number.sid, to: live.otherAccount } : null;
     },
-    placeholder: { sid: SID, to: ACCOUNT },
+    sample: { sid: SID, to: ACCOUNT },
   },
   {
     name: "ReleaseNumber",
@@ -150,8 +152,11 @@ query ListAndFilter {
     userErrors { field code message }
   }
 }`,
-    variables: (live) => live.owned[2] && { sid: live.owned[2].sid, number: live.owned[2].phoneNumber },
-    placeholder: { sid: SID, number: "+15550000000" },
+    variables: (live) => {
+      const number = live.owned[2] ?? live.owned[0];
+      return number ? { sid: number.sid, number: number.phoneNumber } : null;
+    },
+    sample: { sid: SID, number: "+15550000000" },
   },
   {
     name: "WatchChanges",
@@ -186,9 +191,8 @@ export function exampleOf(query: string | null | undefined): Example | undefined
   return EXAMPLES.find((example) => example.query === query);
 }
 
-/** The text for the variables editor. */
+/** Text for the variables editor; what is live goes before what is a sample. */
 export function variablesText(example: Example, live: LiveValues | null): string {
-  if (!example.placeholder && !example.variables) return "";
-  const values = (live && example.variables?.(live)) ?? example.placeholder;
-  return JSON.stringify(values, null, 2);
+  const values = (live && example.variables?.(live)) ?? example.sample;
+  return values ? JSON.stringify(values, null, 2) : "";
 }

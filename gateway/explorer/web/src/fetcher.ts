@@ -80,10 +80,8 @@ async function follow(
   note(false);
   const { transport } = useTransport.getState();
   const results = await subscribe(settings.subscriptionsPath, operation, headers, transport);
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+  const iterator: AsyncIterableIterator<Result> = {
+    [Symbol.asyncIterator]: () => iterator,
     async next() {
       const result = await results.next();
       if (result.done) return { done: true, value: undefined };
@@ -96,6 +94,7 @@ async function follow(
       return { done: true, value: undefined };
     },
   };
+  return iterator;
 }
 
 /** `@defer` and `@stream`: parts are handed on as they come; the trace is in the last one. */

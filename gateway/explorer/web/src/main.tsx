@@ -1,7 +1,19 @@
-import "./monaco";
-import { createRoot } from "react-dom/client";
-import { GraphiQL } from "graphiql";
-import { explorerPlugin } from "@graphiql/plugin-explorer";
-import "@graphiql/react/style.css";
-import "graphiql/graphiql.css";
-createRoot(document.getElementById("root")!).render(<GraphiQL plugins={[explorerPlugin()]} fetcher={async () => ({})} />);
+import "./styles/index.css";
+import { loadSettings } from "./settings";
+
+/** The shell in the page is drawn before any of this has come; it stays until the app can replace it. */
+async function start(): Promise<void> {
+  const root = document.getElementById("root");
+  const topbar = document.getElementById("topbar");
+  if (!root || !topbar) throw new Error("The page has no place for the explorer.");
+  try {
+    const [settings, { mount }] = await Promise.all([loadSettings(), import("./mount")]);
+    mount(root, topbar, settings);
+  } catch (error) {
+    const note = document.getElementById("shell-note");
+    if (note) note.textContent = `The explorer cannot start: ${error instanceof Error ? error.message : String(error)}`;
+    throw error;
+  }
+}
+
+void start();

@@ -33,7 +33,7 @@ export async function send(
   signal?: AbortSignal,
 ): Promise<Exchange> {
   const started = performance.now();
-  if (!wantsHash(operation.query)) return exchange(await post(path, operation, headers, explain, signal), started, null);
+  if (explain === "plan" || !wantsHash(operation.query)) return exchange(await post(path, operation, headers, explain, signal), started, null);
 
   const { query, ...rest } = operation;
   const extensions = { persistedQuery: { version: 1, sha256Hash: await sha256(query) } };

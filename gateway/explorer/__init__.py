@@ -1,0 +1,5 @@
+"""The explorer: GraphiQL with this API's examples, upstream panel, table and map."""
+
+from gateway.explorer.routes import explorer_routes
+
+__all__ = ["explorer_routes"]

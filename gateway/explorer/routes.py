@@ -1,0 +1,153 @@
+"""Routes of the explorer: one page, its settings, and the files that npm built into `static/`.
+
+No state is kept here: the page is a client of `/graphql` like any other. What it may load is fixed
+by a content security policy, and a test proves that no request leaves the origin.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+STATIC: Final = Path(__file__).parent / "static"
+
+# The editor writes style elements as it goes, hence 'unsafe-inline' for styles; scripts are files
+# of ours without exception, and nothing is evaluated. 'self' covers the WebSocket, too.
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; "
+    "script-src 'self'; "
+    "worker-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; "
+    "font-src 'self'; "
+    "img-src 'self' data:; "
+    "connect-src 'self'; "
+    "base-uri 'none'; "
+    "form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+# Every built file has the hash of its content in its name.
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+_ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
+_MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".woff2": "font/woff2",
+}
+
+
+def explorer_routes(
+    *,
+    graphql_path: str = "/graphql",
+    prefill: Callable[[], dict[str, object]] | None = None,
+    static: Path = STATIC,
+) -> list[BaseRoute]:
+    """Return the routes of the explorer: `/`, `/explorer/config.json`, `/explorer/assets/…`.
+
+    Args:
+        graphql_path: Where GraphQL is served, for operations and subscriptions.
+        prefill: Called for each page load; its entries go into the page's settings. Known are
+            `sandbox` (`{"accounts": [{"sid", "authToken", "role"}]}` or None), `explain` (whether
+            the gateway answers `X-Gateway-Explain`) and `subscriptionsPath`.
+        static: Folder of the built page; without an `index.html` in it, the page says how to build.
+    """
+    assets = _list_assets(static / "assets")
+
+    async def page(request: Request) -> Response:
+        built = static / "index.html"
+        if not built.is_file():
+            missing = Path(__file__).parent / "not_built.html"
+            return _page(request, missing, status_code=503, encoded=False)
+        return _page(request, built)
+
+    async def config(_request: Request) -> Response:
+        settings: dict[str, object] = {
+            "graphqlPath": graphql_path,
+            "subscriptionsPath": graphql_path,
+            "sandbox": None,
+            "explain": True,
+        }
+        if prefill is not None:
+            settings |= prefill()
+        return JSONResponse(settings, headers={**SECURITY_HEADERS, "Cache-Control": "no-store"})
+
+    async def asset(request: Request) -> Response:
+        path = assets.get(request.path_params["name"])
+        if path is None:
+            return Response(status_code=404, headers=SECURITY_HEADERS)
+        return _file(request, path, {"Cache-Control": _IMMUTABLE})
+
+    return [
+        Route("/", page),
+        Route("/explorer/config.json", config),
+        Route("/explorer/assets/{name}", asset),
+    ]
+
+
+def _list_assets(folder: Path) -> Mapping[str, Path]:
+    """Name what may be served: a request can reach these files and no others."""
+    if not folder.is_dir():
+        return {}
+    compressed = {suffix for _, suffix in _ENCODINGS}
+    return {path.name: path for path in folder.iterdir() if path.suffix not in compressed}
+
+
+def _page(
+    request: Request, path: Path, *, status_code: int = 200, encoded: bool = True
+) -> Response:
+    """Serve a page that must be looked up anew each time, since it names the hashed files."""
+    etag = f'"{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}"'
+    headers = {"Cache-Control": "no-cache", "ETag": etag}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={**SECURITY_HEADERS, **headers})
+    return _file(request, path, headers, status_code=status_code, encoded=encoded)
+
+
+def _file(
+    request: Request,
+    path: Path,
+    headers: Mapping[str, str],
+    *,
+    status_code: int = 200,
+    encoded: bool = True,
+) -> Response:
+    """Send `path`, or the compressed copy of it that the client prefers and the build has made."""
+    sent = {**SECURITY_HEADERS, **headers, "Vary": "Accept-Encoding"}
+    body = path
+    accepted = _accepted_encodings(request.headers.get("accept-encoding", ""))
+    for name, suffix in _ENCODINGS if encoded else ():
+        copy = path.with_name(path.name + suffix)
+        if name in accepted and copy.is_file():
+            body = copy
+            sent["Content-Encoding"] = name
+            break
+    media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+    return FileResponse(body, status_code=status_code, headers=sent, media_type=media_type)
+
+
+def _accepted_encodings(header: str) -> set[str]:
+    """Return the content codings that `header` names and does not rule out with `q=0`."""
+    accepted = set()
+    for item in header.split(","):
+        name, *parameters = (part.strip().lower() for part in item.split(";"))
+        weights = [part.removeprefix("q=") for part in parameters if part.startswith("q=")]
+        if not any(weight.strip("0.") == "" for weight in weights):
+            accepted.add(name)
+    return accepted

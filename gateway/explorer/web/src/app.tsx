@@ -1,0 +1,102 @@
+import { DOC_EXPLORER_PLUGIN } from "@graphiql/plugin-doc-explorer";
+import { explorerPlugin } from "@graphiql/plugin-explorer";
+import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
+import { pick, useGraphiQL } from "@graphiql/react";
+import { GraphiQL } from "graphiql";
+import { useCallback, useEffect, useState } from "react";
+import { createPortal } from "react-dom";
+
+import { currentAccount, headersFor, readHeaders, useChosenAccount } from "./credentials";
+import { EDITOR_THEME, useEditorLooks } from "./editor-looks";
+import { EXAMPLES, variablesText } from "./examples";
+import { EXAMPLES_PLUGIN } from "./examples-plugin";
+import { createFetcher, settle } from "./fetcher";
+import { Results } from "./results/results";
+import type { Settings } from "./settings";
+import { Toolbar } from "./toolbar";
+import { TopBar } from "./topbar";
+import { UPSTREAM_PLUGIN } from "./upstream/plugin";
+import { usePlanner } from "./upstream/use-plan";
+import { send, type Operation } from "./wire";
+
+const PLUGINS = [EXAMPLES_PLUGIN, UPSTREAM_PLUGIN, explorerPlugin(), HISTORY_PLUGIN];
+/** Below this width a panel would leave no room for the editors. */
+const ROOMY = "(min-width: 1100px)";
+
+export function App({ settings, topbar }: { settings: Settings; topbar: Element }) {
+  const [tabInFront] = useState(() => ({ id: "" }));
+  const [fetcher] = useState(() => createFetcher(settings, () => tabInFront.id));
+  const [start] = useState(() => {
+    const account = currentAccount(settings.sandbox?.accounts ?? [], useChosenAccount.getState().sid);
+    const headers = account ? headersFor(account) : "";
+    const tabs = EXAMPLES.map((example) => ({
+      query: example.query,
+      variables: variablesText(example, null),
+      headers,
+    }));
+    return { headers, tabs, panel: matchMedia(ROOMY).matches ? UPSTREAM_PLUGIN : undefined };
+  });
+
+  return (
+    <GraphiQL
+      className="number-gateway"
+      fetcher={fetcher}
+      plugins={PLUGINS}
+      referencePlugin={DOC_EXPLORER_PLUGIN}
+      visiblePlugin={start.panel}
+      editorTheme={EDITOR_THEME}
+      defaultTabs={start.tabs}
+      defaultHeaders={start.headers}
+      defaultQuery=""
+      defaultEditorToolsVisibility="variables"
+      inputValueDeprecation
+      schemaDescription
+    >
+      <GraphiQL.Logo>
+        <span />
+      </GraphiQL.Logo>
+      <GraphiQL.Toolbar>
+        {({ prettify, merge, copy }) => (
+          <Toolbar settings={settings}>
+            {prettify}
+            {merge}
+            {copy}
+          </Toolbar>
+        )}
+      </GraphiQL.Toolbar>
+      <GraphiQL.Footer>
+        <ResultsOfTab settings={settings} />
+      </GraphiQL.Footer>
+      <Page settings={settings} topbar={topbar} tabInFront={tabInFront} />
+    </GraphiQL>
+  );
+}
+
+/** What runs beside GraphiQL's own layout: the bar above it, and the upkeep of its stores. */
+function Page({ settings, topbar, tabInFront }: { settings: Settings; topbar: Element; tabInFront: { id: string } }) {
+  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
+  const id = tabs[activeTabIndex]?.id ?? "";
+  useEffect(() => {
+    tabInFront.id = id;
+  }, [tabInFront, id]);
+  useEditorLooks();
+  usePlanner(settings);
+  return createPortal(<TopBar settings={settings} />, topbar);
+}
+
+function ResultsOfTab({ settings }: { settings: Settings }) {
+  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
+  const headerEditor = useGraphiQL((state) => state.headerEditor);
+  const tab = tabs[activeTabIndex]?.id ?? "";
+
+  const run = useCallback(
+    async (operation: Operation) => {
+      const headers = readHeaders(headerEditor?.getValue() ?? "") ?? {};
+      const answer = await send(settings.graphqlPath, operation, headers, settings.explain ? "trace" : null);
+      settle(tab, { operationName: operation.operationName ?? null, kind: "mutation" }, answer);
+      return answer;
+    },
+    [headerEditor, settings, tab],
+  );
+  return <Results sandbox={settings.sandbox !== null} run={run} />;
+}

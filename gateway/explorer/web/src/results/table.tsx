@@ -1,0 +1,237 @@
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { ActionButton, type RowAction } from "./deed";
+import { spaced } from "./format";
+import { columnLabel, type Cell, type Row, type RowSet } from "./rows";
+
+const ROW_HEIGHT = 34;
+/** Rows drawn beyond either edge, so that a fast scroll shows no gap. */
+const OVERSCAN = 12;
+const E164 = /^\+\d{6,15}$/;
+
+interface Props {
+  set: RowSet;
+  /** What can be done with a row; null when nothing can. */
+  action: RowAction | null;
+}
+
+/** A grid that draws only the rows in sight, sorts, filters, and is driven by the keyboard alone if need be. */
+export default function Table({ set, action }: Props) {
+  const [filter, setFilter] = useState("");
+  const [sort, setSort] = useState<{ column: string; descending: boolean } | null>(null);
+  const [active, setActive] = useState(0);
+  const [view, setView] = useState({ top: 0, height: 600 });
+  const scroller = useRef<HTMLDivElement>(null);
+
+  const widths = useMemo(() => measure(set), [set]);
+  const rows = useMemo(() => arrange(set.rows, filter, sort), [set.rows, filter, sort]);
+  const template = `${set.columns.map((column) => `${widths[column]}ch`).join(" ")}${action ? " 9ch" : ""}`;
+  const current = Math.min(active, rows.length - 1);
+
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return undefined;
+    const observer = new ResizeObserver(() => setView((old) => ({ ...old, height: element.clientHeight })));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
+  const moveTo = (index: number) => {
+    const target = Math.max(0, Math.min(rows.length - 1, index));
+    setActive(target);
+    const element = scroller.current;
+    if (!element) return;
+    const top = target * ROW_HEIGHT;
+    const room = element.clientHeight - 2 * ROW_HEIGHT;
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (top > element.scrollTop + room) element.scrollTop = top - room;
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    // Header buttons live inside the grid and keep their own Enter.
+    if (event.target !== event.currentTarget) return;
+    const page = Math.max(1, Math.floor(view.height / ROW_HEIGHT) - 2);
+    const targets: Record<string, number> = {
+      ArrowDown: current + 1,
+      ArrowUp: current - 1,
+      PageDown: current + page,
+      PageUp: current - page,
+      Home: 0,
+      End: rows.length - 1,
+    };
+    const target = targets[event.key];
+    const row = rows[current];
+    if (target !== undefined) moveTo(target);
+    else if (event.key === "Enter" && action && row) action.run(row);
+    else return;
+    event.preventDefault();
+  };
+
+  const first = Math.max(0, Math.floor(view.top / ROW_HEIGHT) - OVERSCAN);
+  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW_HEIGHT) + OVERSCAN);
+
+  return (
+    <div className="table">
+      <div className="table-tools">
+        <input
+          type="search"
+          aria-label="Filter rows"
+          placeholder="Filter rows"
+          value={filter}
+          onChange={(event) => setFilter(event.target.value)}
+        />
+        <output>
+          {rows.length === set.rows.length
+            ? `${rows.length.toLocaleString("en")} rows`
+            : `${rows.length.toLocaleString("en")} of ${set.rows.length.toLocaleString("en")} rows`}
+        </output>
+        <CopyButton rows={rows} columns={set.columns} />
+      </div>
+      <div
+        ref={scroller}
+        className="table-scroller"
+        role="grid"
+        aria-label={set.path}
+        aria-rowcount={rows.length + 1}
+        aria-colcount={set.columns.length + (action ? 1 : 0)}
+        aria-activedescendant={rows.length > 0 ? `row-${current}` : undefined}
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        onScroll={(event) => setView((old) => ({ ...old, top: (event.target as HTMLElement).scrollTop }))}
+      >
+        <div className="table-row table-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+          {set.columns.map((column) => (
+            <HeaderCell
+              key={column}
+              column={column}
+              label={columnLabel(column, set.columns)}
+              direction={sort?.column === column ? (sort.descending ? "descending" : "ascending") : "none"}
+              onSort={() =>
+                setSort((old) => ({ column, descending: old?.column === column && !old.descending }))
+              }
+            />
+          ))}
+          {action && <span role="columnheader" aria-label="Action" />}
+        </div>
+        <div className="table-body" role="rowgroup" style={{ height: rows.length * ROW_HEIGHT }}>
+          {rows.slice(first, last).map((row, offset) => {
+            const index = first + offset;
+            return (
+              <div
+                key={index}
+                id={`row-${index}`}
+                className="table-row"
+                role="row"
+                aria-rowindex={index + 2}
+                aria-selected={index === current}
+                style={{ gridTemplateColumns: template, transform: `translateY(${index * ROW_HEIGHT}px)` }}
+                onClick={() => setActive(index)}
+              >
+                {set.columns.map((column) => (
+                  <CellView key={column} value={row.cells[column] ?? null} />
+                ))}
+                {action && (
+                  <span role="gridcell" className="cell-action">
+                    <ActionButton action={action} row={row} tabIndex={-1} />
+                  </span>
+                )}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+interface HeaderProps {
+  column: string;
+  label: string;
+  direction: "none" | "ascending" | "descending";
+  onSort(): void;
+}
+
+function HeaderCell({ column, label, direction, onSort }: HeaderProps) {
+  return (
+    <span role="columnheader" aria-sort={direction}>
+      <button type="button" title={`Sort by ${column}`} onClick={onSort}>
+        {label}
+        <span className="sort-mark" aria-hidden="true">
+          {{ none: "", ascending: "↑", descending: "↓" }[direction]}
+        </span>
+      </button>
+    </span>
+  );
+}
+
+function CellView({ value }: { value: Cell }) {
+  if (value === null) return <span role="gridcell" className="cell-null" aria-label="null" />;
+  if (typeof value === "boolean") {
+    return (
+      <span role="gridcell" className={value ? "cell-yes" : "cell-no"} aria-label={String(value)}>
+        {value ? "●" : "○"}
+      </span>
+    );
+  }
+  const text = typeof value === "string" && E164.test(value) ? spaced(value) : String(value);
+  return (
+    <span role="gridcell" className={typeof value === "number" ? "cell-number" : "cell-text"} title={String(value)}>
+      {text}
+    </span>
+  );
+}
+
+function CopyButton({ rows, columns }: { rows: Row[]; columns: string[] }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    const lines = [columns, ...rows.map((row) => columns.map((column) => row.cells[column] ?? ""))];
+    await navigator.clipboard.writeText(lines.map((line) => line.map(quote).join(",")).join("\r\n"));
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1500);
+  };
+  return (
+    <button type="button" className="quiet" onClick={() => void copy()}>
+      {copied ? "Copied" : "Copy as CSV"}
+    </button>
+  );
+}
+
+/** RFC 4180; a leading `=`, `@` or tab gets a quote mark so that spreadsheets do not run it. */
+function quote(value: unknown): string {
+  const text = String(value).replace(/^([=@\t\r])/, "'$1");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function arrange(rows: Row[], filter: string, sort: { column: string; descending: boolean } | null): Row[] {
+  const wanted = filter.trim().toLowerCase();
+  const digits = wanted.replace(/[\s()-]/g, "");
+  const kept = wanted
+    ? rows.filter((row) =>
+        Object.values(row.cells).some((cell) => {
+          const text = String(cell ?? "").toLowerCase();
+          return text.includes(wanted) || (digits !== "" && text.includes(digits));
+        }),
+      )
+    : rows;
+  if (!sort) return kept;
+  const sign = sort.descending ? -1 : 1;
+  return kept.toSorted((a, b) => sign * compare(a.cells[sort.column] ?? null, b.cells[sort.column] ?? null));
+}
+
+function compare(a: Cell, b: Cell): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return String(a).localeCompare(String(b), "en", { numeric: true });
+}
+
+/** Column widths in characters, from all the rows: they must not jump while scrolling. */
+function measure(set: RowSet): Record<string, number> {
+  return Object.fromEntries(
+    set.columns.map((column) => {
+      const longest = set.rows.reduce((most, row) => {
+        const cell = row.cells[column];
+        return Math.max(most, typeof cell === "boolean" ? 1 : String(cell ?? "").length + 2);
+      }, columnLabel(column, set.columns).length + 2);
+      return [column, Math.min(40, longest) + 2];
+    }),
+  );
+}

@@ -1,0 +1,112 @@
+import { pick, useGraphiQL } from "@graphiql/react";
+import { getOperationAST } from "graphql";
+import { useState, type ReactNode } from "react";
+import { readHeaders } from "./credentials";
+import { exampleOf } from "./examples";
+import { isObject } from "./json";
+import { openPanel, UPSTREAM_TITLE } from "./panels";
+import type { Settings } from "./settings";
+import { useTransport, type Transport } from "./subscriptions";
+import { range } from "./upstream/plan-view";
+import { usePlanned } from "./upstream/use-plan";
+import { useTabKeeper } from "./use-tab-keeper";
+import { send } from "./wire";
+
+interface Props {
+  settings: Settings;
+  children: ReactNode;
+}
+
+/** Beside Run: what it would cost, and what only some operations need. */
+export function Toolbar({ settings, children }: Props) {
+  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
+  const { documentAST, operationName } = useGraphiQL(pick("documentAST", "operationName"));
+  const refill = useTabKeeper(settings);
+  const example = exampleOf(tabs[activeTabIndex]?.query);
+  const kind = documentAST && getOperationAST(documentAST, operationName)?.operation;
+  return (
+    <>
+      {kind === "subscription" ? <LiveTools settings={settings} /> : <PlanChip />}
+      {example?.variables && (
+        <button type="button" className="chip is-link" title="Fill in numbers that exist now" onClick={() => void refill()}>
+          New values
+        </button>
+      )}
+      <span className="toolbar-gap" />
+      {children}
+    </>
+  );
+}
+
+function PlanChip() {
+  const { plan, refused, note } = usePlanned();
+  if (!plan && !refused) return null;
+  return (
+    <button
+      type="button"
+      className={refused ? "chip is-link is-error" : "chip is-link"}
+      title={refused ? (note ?? "") : "What this will cost upstream"}
+      onClick={() => openPanel(UPSTREAM_TITLE)}
+    >
+      {plan ? (
+        <>
+          Plan <b>{range(plan.calls)}</b> {plan.calls.max === 1 ? "call" : "calls"}
+        </>
+      ) : (
+        "Would be refused"
+      )}
+    </button>
+  );
+}
+
+const FIRST_NUMBER = "query FirstNumber { phoneNumbers(first: 1) { nodes { sid } } }";
+const RENAME = `mutation Rename($sid: ID!, $name: String!) {
+  configurePhoneNumber(input: { sid: $sid, configuration: { friendlyName: $name } }) { userErrors { message } }
+}`;
+
+/** A subscription can travel two ways; and in a sandbox nothing happens unless somebody makes it. */
+function LiveTools({ settings }: { settings: Settings }) {
+  const { transport, prefer } = useTransport();
+  const headerEditor = useGraphiQL((state) => state.headerEditor);
+  const isFetching = useGraphiQL((state) => state.isFetching || state.subscription !== null);
+  const [busy, setBusy] = useState(false);
+
+  const causeEvent = async () => {
+    setBusy(true);
+    try {
+      const headers = readHeaders(headerEditor?.getValue() ?? "") ?? {};
+      const { body } = await send(settings.graphqlPath, { query: FIRST_NUMBER }, headers, null);
+      const list = isObject(body.data) && isObject(body.data.phoneNumbers) ? body.data.phoneNumbers.nodes : null;
+      const number = Array.isArray(list) ? list[0] : null;
+      if (!isObject(number) || typeof number.sid !== "string") return;
+      const name = `Renamed at ${new Date().toLocaleTimeString("en-GB")}`;
+      await send(settings.graphqlPath, { query: RENAME, variables: { sid: number.sid, name } }, headers, null);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <>
+      <div className="segmented is-small" role="radiogroup" aria-label="Subscribe over">
+        {(["sse", "ws"] satisfies Transport[]).map((choice) => (
+          <label key={choice}>
+            <input
+              type="radio"
+              name="transport"
+              checked={transport === choice}
+              disabled={isFetching}
+              onChange={() => prefer(choice)}
+            />
+            <span>{{ sse: "SSE", ws: "WebSocket" }[choice]}</span>
+          </label>
+        ))}
+      </div>
+      {settings.sandbox && (
+        <button type="button" className="chip is-link" disabled={busy} onClick={() => void causeEvent()}>
+          Cause an event
+        </button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,32 @@
+import { pick, useGraphiQL, type GraphiQLPlugin } from "@graphiql/react";
+import { useAnswers } from "../answers";
+import { UPSTREAM_TITLE } from "../panels";
+import { PlanView } from "./plan-view";
+import { Waterfall } from "./waterfall";
+
+function UpstreamPanel() {
+  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
+  const tab = tabs[activeTabIndex];
+  const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
+  return (
+    <div className="panel">
+      <h2 className="panel-title">Upstream</h2>
+      <PlanView />
+      <Waterfall answer={answer} />
+    </div>
+  );
+}
+
+function UpstreamIcon() {
+  return (
+    <svg viewBox="0 0 20 20" fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round">
+      <path d="M2.5 4.5h7M6 10h8M11 15.5h6.5" />
+    </svg>
+  );
+}
+
+export const UPSTREAM_PLUGIN: GraphiQLPlugin = {
+  title: UPSTREAM_TITLE,
+  icon: UpstreamIcon,
+  content: UpstreamPanel,
+};

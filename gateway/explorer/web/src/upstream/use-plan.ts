@@ -1,0 +1,75 @@
+import { pick, useGraphiQL } from "@graphiql/react";
+import { getOperationAST, validate } from "graphql";
+import { useEffect } from "react";
+import { create } from "zustand";
+import { readHeaders } from "../credentials";
+import { isObject, type JsonObject } from "../json";
+import type { Settings } from "../settings";
+import { send } from "../wire";
+import type { Plan } from "./types";
+
+/** Long enough not to ask at every key, short enough to be there before a hand reaches Run. */
+const PAUSE_MS = 350;
+
+interface Planned {
+  plan: Plan | null;
+  /** Why there is none: the operation is unfinished, or the gateway refuses it. */
+  note: string | null;
+  refused: boolean;
+}
+
+export const usePlanned = create<Planned>(() => ({ plan: null, note: null, refused: false }));
+
+/** Keep `usePlanned` true to the operation in the editor. Planning reaches no upstream. */
+export function usePlanner(settings: Settings): void {
+  const { tabs, activeTabIndex, schema } = useGraphiQL(pick("tabs", "activeTabIndex", "schema"));
+  const { documentAST, operationName } = useGraphiQL(pick("documentAST", "operationName"));
+  const tab = tabs[activeTabIndex];
+  const [query, variables, headers] = [tab?.query ?? "", tab?.variables ?? "", tab?.headers ?? ""];
+  const { graphqlPath, explain } = settings;
+
+  useEffect(() => {
+    const show = (planned: Partial<Planned>) =>
+      usePlanned.setState({ plan: null, note: null, refused: false, ...planned });
+    if (!explain || !schema) return undefined;
+    const operation = documentAST && getOperationAST(documentAST, operationName);
+    const values = parse(variables);
+    const sent = readHeaders(headers);
+    if (!documentAST || !operation) return show({ note: "Nothing to plan yet." });
+    if (!values || !sent) return show({ note: "Variables and headers must be JSON objects." });
+    if (validate(schema, documentAST).length > 0) return show({ note: "The operation is not valid yet." });
+    if (operation.operation === "subscription") return show({ note: "A subscription makes no calls of its own." });
+
+    const stop = new AbortController();
+    const timer = setTimeout(async () => {
+      try {
+        const asked = { query, variables: values, operationName };
+        const { body } = await send(graphqlPath, asked, sent, "plan", stop.signal);
+        if (!stop.signal.aborted) show(read(body));
+      } catch (error) {
+        if (!stop.signal.aborted) show({ note: String(error), refused: true });
+      }
+    }, PAUSE_MS);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [query, variables, headers, schema, documentAST, operationName, graphqlPath, explain]);
+}
+
+function read(body: JsonObject): Partial<Planned> {
+  const plan = isObject(body.extensions) && isObject(body.extensions.plan) ? body.extensions.plan : null;
+  if (plan) return { plan: plan as unknown as Plan };
+  const [error] = Array.isArray(body.errors) ? body.errors.filter(isObject) : [];
+  return { note: error ? String(error.message) : "The gateway gave no plan.", refused: Boolean(error) };
+}
+
+function parse(text: string): JsonObject | null {
+  if (!text.trim()) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
