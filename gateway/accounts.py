@@ -1,0 +1,58 @@
+"""Accounts and countries, as one request sees them. Both are known to the core family only."""
+
+from graphql.pyutils import Path
+
+from gateway.errors import UpstreamMalformed, UpstreamNotFound
+from gateway.reader import Reader
+from gateway.records import View
+from gateway.upstream.families import CORE, view
+from schema.enums import Source
+
+_MOST_PAGES = 50
+
+
+class Accounts:
+    """Accounts and the countries in which they can buy numbers."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def one(self, sid: str, at: Path) -> View | None:
+        """Return an account; None when the caller's credentials show no such one."""
+        try:
+            answer = await self._reader.read(CORE.account_call(sid), (at,))
+        except UpstreamNotFound:
+            return None
+        return view("Account", Source.CORE, answer.json(), sid)
+
+    async def subaccounts(self, parent: str, at: Path) -> list[View]:
+        """Return the accounts that `parent` owns, itself left out."""
+        account = self._reader.credential.account
+        found: list[View] = []
+        call = CORE.subaccounts_call(account, (("PageSize", "1000"),))
+        for _ in range(_MOST_PAGES):
+            page = CORE.read_accounts(await self._reader.read(call, (at,)))
+            for item in page.items:
+                each = view("Account", Source.CORE, item)
+                if each is not None and each.sid != parent and each.owner_account_sid == parent:
+                    found.append(each)
+            if page.next_query is None:
+                return found
+            call = CORE.subaccounts_call(account, page.next_query)
+        raise UpstreamMalformed("The upstream's list of accounts does not end.")
+
+    async def countries(self, at: Path) -> list[View]:
+        """Return the countries in which the caller's account can buy numbers."""
+        call = CORE.countries_call(self._reader.credential.account)
+        items = CORE.read_countries(await self._reader.read(call, (at,)))
+        found = (view("Country", Source.CORE, item) for item in items)
+        return [country for country in found if country is not None and country.code]
+
+    async def country(self, code: str, at: Path) -> View | None:
+        """Return one country; None when numbers cannot be bought there."""
+        call = CORE.country_call(self._reader.credential.account, code)
+        try:
+            answer = await self._reader.read(call, (at,))
+        except UpstreamNotFound:
+            return None
+        return view("Country", Source.CORE, answer.json())

@@ -1,0 +1,118 @@
+"""PURE: lenient readers of upstream values. Each returns None for what it cannot read.
+
+The upstream writes unset as `""` or null, numbers as numbers or strings, and may add enum tokens at
+any time. None of that may fail a query: what cannot be read is null, and a warning is logged once
+per reader and value.
+"""
+
+import datetime as dt
+import enum
+import math
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import TypeAlias
+
+import structlog
+
+Reader: TypeAlias = Callable[[object], object]
+
+_log = structlog.get_logger(__name__)
+_INT32 = 2**31
+
+
+@lru_cache(maxsize=1024)
+def _warn(reader: str, value: str) -> None:
+    """Log an unreadable value; the cache keeps a page of them from flooding the log."""
+    _log.warning("upstream_value_unreadable", expected=reader, value=value[:100])
+
+
+def text(value: object) -> str | None:
+    """Read a string; `""` is null, a number is written out (`132` and `"132"` are one LATA)."""
+    if isinstance(value, str):
+        return value or None
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    _warn("text", repr(value))
+    return None
+
+
+def number(value: object) -> float | None:
+    """Read a finite number, also from a string such as `"19.720000"`."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            read = float(value)
+        except (ValueError, OverflowError):
+            read = math.nan
+        if math.isfinite(read):
+            return read
+    _warn("number", repr(value))
+    return None
+
+
+def integer(value: object) -> int | None:
+    """Read a whole number of 32 bits (GraphQL's Int), also from a string."""
+    read = number(value)
+    if read is None:
+        return None
+    if read == int(read) and -_INT32 <= read < _INT32:
+        return int(read)
+    _warn("integer", repr(value))
+    return None
+
+
+def boolean(value: object) -> bool | None:
+    """Read true or false, also from the strings `"true"` and `"false"` in any case."""
+    if value is None or isinstance(value, bool):
+        return value
+    spelt = {"true": True, "false": False, "": None}
+    if isinstance(value, str) and value.lower() in spelt:
+        return spelt[value.lower()]
+    _warn("boolean", repr(value))
+    return None
+
+
+def texts(value: object) -> list[str | None] | None:
+    """Read a list of strings."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [text(item) for item in value]
+    _warn("list of text", repr(value))
+    return None
+
+
+def date(value: object) -> dt.datetime | None:
+    """Read an RFC 2822 date (`Thu, 27 Aug 2015 16:38:09 +0000`) or an ISO 8601 one."""
+    if not isinstance(value, str) or not value:
+        return None
+    for parse in (parsedate_to_datetime, dt.datetime.fromisoformat):
+        try:
+            return parse(value)
+        except ValueError:
+            continue
+    _warn("date", value)
+    return None
+
+
+def one_of(members: type[enum.Enum], **spellings: enum.Enum) -> Reader:
+    """Return a reader for an enum by its members' values in any case, and by other `spellings`.
+
+    Dashes and underscores are equal, so `toll_free` may be given for an upstream's `toll-free`.
+    """
+    known = {str(member.value).lower().replace("_", "-"): member for member in members}
+    known |= {spelling.replace("_", "-"): member for spelling, member in spellings.items()}
+
+    def read(value: object) -> enum.Enum | None:
+        if value is None or value == "":
+            return None
+        member = known.get(value.lower().replace("_", "-")) if isinstance(value, str) else None
+        if member is None:
+            _warn(members.__name__, repr(value))
+        return member
+
+    return read

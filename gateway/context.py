@@ -1,0 +1,306 @@
+"""The port of the schema, implemented: one object per request, from which resolvers take all."""
+
+from asyncio import gather
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, cast
+
+from graphql.pyutils import Path
+
+from gateway import cursors, filters, validation
+from gateway.accounts import Accounts
+from gateway.errors import BadUserInput
+from gateway.mutations import Mutations, Outcome, Refusal
+from gateway.numbers import Key, OwnedNumbers
+from gateway.reader import Reader
+from gateway.search import Failure, Search, similar
+from gateway.upstream.call import Call
+from schema.connection import (
+    AvailablePhoneNumberConnection,
+    AvailablePhoneNumberEdge,
+    BranchError,
+    PageInfo,
+    PhoneNumberConnection,
+    PhoneNumberEdge,
+    decode_id,
+)
+from schema.enums import NumberType, SimilarScope
+from schema.inputs import (
+    AvailablePhoneNumberFilter,
+    ConfigurePhoneNumberInput,
+    PhoneNumberFilter,
+    PurchasePhoneNumberInput,
+    ReleasePhoneNumberInput,
+    TransferPhoneNumberInput,
+)
+from schema.mutation import (
+    ConfigurePhoneNumberPayload,
+    PurchasePhoneNumberPayload,
+    ReleasePhoneNumberPayload,
+    RequestParameter,
+    TransferPhoneNumberPayload,
+    UpstreamRequest,
+    UserError,
+)
+from schema.subscription import PhoneNumberEvent
+from schema.types import Account, AvailablePhoneNumber, Country, Node, PhoneNumber
+
+_MOST_NODES = 1000
+
+
+class RequestContext:
+    """Implements `schema.context.Port` for one request.
+
+    Views stand in for the schema's types: they have their fields, but are made from tables, so the
+    type checker is told with casts.
+    """
+
+    def __init__(self, reader: Reader, numbers: OwnedNumbers) -> None:
+        self.reader = reader
+        self._numbers = numbers
+        self._search = Search(reader, numbers)
+        self._accounts = Accounts(reader)
+        self._mutations = Mutations(reader, numbers)
+
+    # Queries ------------------------------------------------------------------------------------
+
+    async def phone_number(
+        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: Path
+    ) -> PhoneNumber | None:
+        """See `schema.context.Port`."""
+        account = self._account(account_sid)
+        if (sid is None) == (phone_number is None):
+            raise BadUserInput("sid", "give exactly one of `sid` and `phoneNumber`.")
+        if sid is not None:
+            validation.check_sid("sid", sid, "PN")
+            key = Key(account, "sid", sid)
+        else:
+            key = Key(account, "number", cast("str", phone_number))
+        return cast("PhoneNumber | None", await self._numbers.one(key, at))
+
+    async def phone_numbers(
+        self,
+        filter: PhoneNumberFilter | None,  # noqa: A002 - the argument's name in the schema
+        *,
+        first: int,
+        after: str | None,
+        account_sid: str | None,
+        at: Path,
+    ) -> PhoneNumberConnection:
+        """See `schema.context.Port`."""
+        validation.check_first(first)
+        wanted = filters.wanted(filter)
+        validation.check_owned_filter(wanted)
+        listed, more = await self._numbers.page(
+            self._account(account_sid), wanted, first=first, after=after, at=at
+        )
+        edges = [
+            PhoneNumberEdge(
+                cursor=cursors.encode(each.cursor), node=cast("PhoneNumber", each.number)
+            )
+            for each in listed
+        ]
+        return PhoneNumberConnection(
+            edges=edges,
+            nodes=[edge.node for edge in edges],
+            page_info=_page_info([edge.cursor for edge in edges], more=more, after=after),
+        )
+
+    async def available_phone_numbers(
+        self,
+        country: str,
+        *,
+        types: Sequence[NumberType] | None,
+        filter: AvailablePhoneNumberFilter | None,  # noqa: A002
+        first: int,
+        after: str | None,
+        account_sid: str | None,
+        at: Path,
+    ) -> AvailablePhoneNumberConnection:
+        """See `schema.context.Port`."""
+        kinds = [NumberType.LOCAL] if types is None else list(types)
+        return await self._available(
+            self._account(account_sid), country, kinds, filters.wanted(filter), first, after, at
+        )
+
+    async def similar_available(
+        self,
+        number: PhoneNumber,
+        *,
+        within: SimilarScope,
+        distance: int | None,
+        first: int,
+        at: Path,
+    ) -> AvailablePhoneNumberConnection:
+        """See `schema.context.Port`."""
+        country, kind, wanted = similar(cast("Any", number), within, distance)
+        return await self._available(number.account_sid, country, [kind], wanted, first, None, at)
+
+    async def countries(self, *, at: Path) -> list[Country]:
+        """See `schema.context.Port`."""
+        return cast("list[Country]", await self._accounts.countries(at))
+
+    async def country(self, code: str, *, at: Path) -> Country | None:
+        """See `schema.context.Port`."""
+        return cast("Country | None", await self._accounts.country(code, at))
+
+    async def account(self, sid: str | None, *, at: Path) -> Account | None:
+        """See `schema.context.Port`."""
+        found = await self._accounts.one(self._account(sid, argument="sid"), at)
+        return cast("Account | None", found)
+
+    async def subaccounts(self, account: Account, *, at: Path) -> list[Account]:
+        """See `schema.context.Port`."""
+        return cast("list[Account]", await self._accounts.subaccounts(account.sid, at))
+
+    async def nodes(self, ids: Sequence[str], *, at: Path) -> list[Node | None]:
+        """See `schema.context.Port`."""
+        if len(ids) > _MOST_NODES:
+            raise BadUserInput("ids", f"{len(ids)} are too many: at most {_MOST_NODES}.")
+        return list(await gather(*(self._node(each, at) for each in ids)))
+
+    # Mutations ----------------------------------------------------------------------------------
+
+    async def purchase(
+        self, wanted: PurchasePhoneNumberInput, *, at: Path
+    ) -> PurchasePhoneNumberPayload:
+        """See `schema.context.Port`."""
+        outcome = await self._mutations.purchase(wanted, self._account(wanted.account_sid), at)
+        number = cast("PhoneNumber | None", outcome.number)
+        return PurchasePhoneNumberPayload(phone_number=number, **_common(outcome))
+
+    async def configure(
+        self, wanted: ConfigurePhoneNumberInput, *, at: Path
+    ) -> ConfigurePhoneNumberPayload:
+        """See `schema.context.Port`."""
+        validation.check_sid("input.sid", wanted.sid, "PN")
+        outcome = await self._mutations.configure(wanted, self._account(wanted.account_sid), at)
+        number = cast("PhoneNumber | None", outcome.number)
+        return ConfigurePhoneNumberPayload(phone_number=number, **_common(outcome))
+
+    async def transfer(
+        self, wanted: TransferPhoneNumberInput, *, at: Path
+    ) -> TransferPhoneNumberPayload:
+        """See `schema.context.Port`."""
+        validation.check_sid("input.sid", wanted.sid, "PN")
+        validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
+        outcome = await self._mutations.transfer(wanted, self._account(wanted.account_sid), at)
+        number = cast("PhoneNumber | None", outcome.number)
+        return TransferPhoneNumberPayload(phone_number=number, **_common(outcome))
+
+    async def release(
+        self, wanted: ReleasePhoneNumberInput, *, at: Path
+    ) -> ReleasePhoneNumberPayload:
+        """See `schema.context.Port`."""
+        validation.check_sid("input.sid", wanted.sid, "PN")
+        outcome = await self._mutations.release(wanted, self._account(wanted.account_sid), at)
+        return ReleasePhoneNumberPayload(
+            released_sid=outcome.number.sid if outcome.number else None,
+            released_phone_number=outcome.number.phone_number if outcome.number else None,
+            **_common(outcome),
+        )
+
+    # Subscriptions ------------------------------------------------------------------------------
+
+    def changes(
+        self, account_sid: str | None, sids: Sequence[str] | None
+    ) -> AsyncIterator[PhoneNumberEvent]:
+        """See `schema.context.Port`."""
+        raise NotImplementedError
+
+    # ----------------------------------------------------------------------------------------------
+
+    def _account(self, sid: str | None, argument: str = "accountSid") -> str:
+        """Return the account that an argument names, the caller's own without one."""
+        if sid is None:
+            return self.reader.credential.account
+        validation.check_sid(argument, sid, "AC")
+        return sid
+
+    async def _node(self, opaque: str, at: Path) -> Node | None:
+        node = decode_id(opaque)
+        if node is None or node.kind not in {"PhoneNumber", "Account"}:
+            raise BadUserInput("id", f"{opaque[:60]!r} is not an id of this gateway.")
+        validation.check_sid("id", node.account_sid, "AC")
+        if node.kind == "Account":
+            return await self.account(node.account_sid, at=at)
+        validation.check_sid("id", node.sid, "PN")
+        key = Key(node.account_sid, "sid", node.sid)
+        return cast("Node | None", await self._numbers.one(key, at))
+
+    async def _available(
+        self,
+        account: str,
+        country: str,
+        types: Sequence[NumberType],
+        wanted: dict[str, Any],
+        first: int,
+        after: str | None,
+        at: Path,
+    ) -> AvailablePhoneNumberConnection:
+        """Search, and cut the page out: searches have no pages upstream, so cursors count."""
+        validation.check_first(first)
+        name = cursors.list_id(account, country, types, filters=wanted)
+        skip = cursors.decode(after, of=name).place + 1 if after is not None else 0
+        # One more than asked for tells whether there is a next page.
+        result = await self._search.run(account, country, types, wanted, skip + first + 1, at)
+        shown = result.numbers[skip : skip + first]
+        edges = [
+            AvailablePhoneNumberEdge(
+                cursor=cursors.encode(cursors.Cursor(name, "", place)),
+                node=cast("AvailablePhoneNumber", number),
+            )
+            for place, number in enumerate(shown, skip)
+        ]
+        more = len(result.numbers) > skip + first
+        return AvailablePhoneNumberConnection(
+            edges=edges,
+            nodes=[edge.node for edge in edges],
+            page_info=_page_info([edge.cursor for edge in edges], more=more, after=after),
+            exhaustive=result.exhaustive,
+            branch_errors=[_branch_error(failure) for failure in result.failures],
+        )
+
+
+def _page_info(cursors_: Sequence[str], *, more: bool, after: str | None) -> PageInfo:
+    return PageInfo(
+        has_next_page=more,
+        has_previous_page=after is not None,
+        start_cursor=cursors_[0] if cursors_ else None,
+        end_cursor=cursors_[-1] if cursors_ else None,
+    )
+
+
+def _branch_error(failure: Failure) -> BranchError:
+    return BranchError(
+        type=failure.branch.type,
+        area_code=failure.branch.area_code,
+        message=failure.error.message,
+        code=failure.error.code,
+    )
+
+
+def _common(outcome: Outcome) -> dict[str, Any]:
+    """Return the fields that all payloads share."""
+    return {
+        "user_errors": [_user_error(outcome.refusal)] if outcome.refusal else [],
+        "reconciled": outcome.reconciled,
+        "replayed": False,
+        "would_send": _would_send(outcome.planned) if outcome.planned else None,
+    }
+
+
+def _user_error(refusal: Refusal) -> UserError:
+    return UserError(
+        field=list(refusal.field),
+        message=refusal.message,
+        code=refusal.code,
+        upstream_code=refusal.upstream_code,
+    )
+
+
+def _would_send(call: Call) -> UpstreamRequest:
+    return UpstreamRequest(
+        method=call.method,
+        path=call.path,
+        parameters=[RequestParameter(name=name, value=value) for name, value in call.form or ()],
+    )

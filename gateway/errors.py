@@ -1,0 +1,196 @@
+"""Errors that clients may see, as one tree, and what upstream error codes mean.
+
+    GatewayError                     code of `extensions`
+    ├── BadUserInput                 BAD_USER_INPUT
+    │   └── UnsupportedFilters       UNSUPPORTED_FILTERS
+    ├── Unauthenticated              UNAUTHENTICATED
+    ├── Forbidden                    FORBIDDEN
+    ├── TooManyCalls                 UPSTREAM_CALLS_EXCEEDED
+    ├── DeadlineExceeded             DEADLINE_EXCEEDED
+    └── UpstreamError                UPSTREAM_ERROR
+        ├── UpstreamRefused          UPSTREAM_REFUSED       (4xx: it understood, and said no)
+        ├── UpstreamDenied           UPSTREAM_UNAUTHENTICATED (401, 403)
+        ├── UpstreamNotFound         NOT_FOUND              (404)
+        ├── UpstreamThrottled        UPSTREAM_RATE_LIMITED  (429: it did nothing)
+        ├── UpstreamUnavailable      UPSTREAM_UNAVAILABLE   (5xx, no connection, breaker open)
+        ├── UpstreamTimeout          UPSTREAM_TIMEOUT
+        └── UpstreamMalformed        UPSTREAM_MALFORMED     (an answer that cannot be read)
+
+Whatever is raised and is not of this tree is masked as `INTERNAL_SERVER_ERROR` and logged.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schema.enums import UserErrorCode
+
+
+class GatewayError(Exception):
+    """An error made for clients: `message` is a sentence, `extensions` carry the code."""
+
+    code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
+
+    def __init__(self, message: str, **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = {key: value for key, value in details.items() if value is not None}
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What goes into the GraphQL error's `extensions`."""
+        return {"code": self.code, **self.details}
+
+
+class BadUserInput(GatewayError):
+    """An argument cannot be accepted; `argument` is its path, for example `filter.distance`."""
+
+    code = "BAD_USER_INPUT"
+
+    def __init__(self, argument: str, message: str) -> None:
+        super().__init__(f"{argument}: {message}", argument=argument)
+        self.argument = argument
+
+
+class UnsupportedFilters(BadUserInput):
+    """Filters that no single upstream family can answer together."""
+
+    code = "UNSUPPORTED_FILTERS"
+
+
+class Unauthenticated(GatewayError):
+    """The caller did not say who it is, or not credibly."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(GatewayError):
+    """The caller may not do this, or not with this account."""
+
+    code = "FORBIDDEN"
+
+
+class TooManyCalls(GatewayError):
+    """The operation would cost more upstream calls than the operator allows."""
+
+    code = "UPSTREAM_CALLS_EXCEEDED"
+
+
+class DeadlineExceeded(GatewayError):
+    """The request's own deadline passed."""
+
+    code = "DEADLINE_EXCEEDED"
+
+
+class UpstreamError(GatewayError):
+    """The upstream did not give what was asked.
+
+    Attributes:
+        status: HTTP status, None when there was no answer.
+        upstream_code: the upstream's error code, None when it gave none.
+        retry_after: seconds after which to try again, None when unknown.
+        processed: False when the upstream certainly did nothing (429, no connection, breaker).
+        retryable: it may go better next time.
+    """
+
+    code = "UPSTREAM_ERROR"
+    transient: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        upstream_code: int | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        processed: bool = True,
+        retryable: bool = True,
+    ) -> None:
+        super().__init__(
+            message,
+            upstreamCode=upstream_code,
+            upstreamRequestId=request_id,
+            retryAfterMs=None if retry_after is None else round(retry_after * 1000),
+        )
+        self.status = status
+        self.upstream_code = upstream_code
+        self.retry_after = retry_after
+        self.processed = processed
+        self.retryable = retryable and self.transient
+
+
+class UpstreamRefused(UpstreamError):
+    """The upstream understood and refused (4xx)."""
+
+    code = "UPSTREAM_REFUSED"
+
+
+class UpstreamDenied(UpstreamError):
+    """The upstream did not accept the credentials (401, 403)."""
+
+    code = "UPSTREAM_UNAUTHENTICATED"
+
+
+class UpstreamNotFound(UpstreamError):
+    """The upstream has no such resource (404)."""
+
+    code = "NOT_FOUND"
+
+
+class UpstreamThrottled(UpstreamError):
+    """Too many concurrent requests (429): nothing was done."""
+
+    code = "UPSTREAM_RATE_LIMITED"
+    transient = True
+
+
+class UpstreamUnavailable(UpstreamError):
+    """The upstream failed (5xx), could not be reached, or its breaker is open."""
+
+    code = "UPSTREAM_UNAVAILABLE"
+    transient = True
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream took too long."""
+
+    code = "UPSTREAM_TIMEOUT"
+    transient = True
+
+
+class UpstreamMalformed(UpstreamError):
+    """The upstream answered with something that cannot be read."""
+
+    code = "UPSTREAM_MALFORMED"
+    transient = True
+
+
+# Upstream error code → what a client is told, and the input field to blame (below `input`).
+# Source: the upstream's error dictionary; 21452 and 21650 are in the resource's own documentation.
+REFUSALS: Mapping[int, tuple[UserErrorCode, tuple[str, ...]]] = {
+    20002: (UserErrorCode.INVALID_INPUT, ("configuration", "friendlyName")),
+    20404: (UserErrorCode.NOT_FOUND, ("sid",)),
+    21401: (UserErrorCode.INVALID_PHONE_NUMBER, ("phoneNumber",)),
+    21402: (UserErrorCode.INVALID_INPUT, ("configuration",)),
+    21403: (UserErrorCode.INVALID_INPUT, ("configuration",)),
+    21404: (UserErrorCode.TRIAL_ACCOUNT, ()),
+    21405: (UserErrorCode.INVALID_INPUT, ("configuration", "voice", "fallbackUrl")),
+    21406: (UserErrorCode.INVALID_INPUT, ("configuration", "sms", "fallbackUrl")),
+    21407: (UserErrorCode.INVALID_INPUT, ("configuration", "sms")),
+    21409: (UserErrorCode.INVALID_INPUT, ("configuration", "voice", "callerIdLookup")),
+    21420: (UserErrorCode.INVALID_INPUT, ("configuration",)),
+    21421: (UserErrorCode.INVALID_PHONE_NUMBER, ("phoneNumber",)),
+    21422: (UserErrorCode.NOT_AVAILABLE, ("phoneNumber",)),
+    21452: (UserErrorCode.NOT_AVAILABLE, ("phoneNumber",)),
+    21458: (UserErrorCode.INVALID_INPUT, ("phoneNumber",)),
+    21470: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
+    21471: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
+    21472: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
+    21473: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
+    21474: (UserErrorCode.TRANSFER_REFUSED, ()),
+    21615: (UserErrorCode.ADDRESS_REQUIRED, ("configuration", "regulatory", "addressSid")),
+    21631: (UserErrorCode.ADDRESS_REQUIRED, ("configuration", "regulatory", "addressSid")),
+    21649: (UserErrorCode.BUNDLE_REQUIRED, ("configuration", "regulatory", "bundleSid")),
+    21650: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
+    21651: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
+}

@@ -1,0 +1,360 @@
+"""Owned numbers: one, many or a page of them, from whichever family has them, in fewest calls."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from aiodataloader import DataLoader
+from graphql.pyutils import Path
+
+from gateway import cursors, filters, planner
+from gateway.errors import (
+    BadUserInput,
+    UnsupportedFilters,
+    UpstreamDenied,
+    UpstreamMalformed,
+    UpstreamNotFound,
+)
+from gateway.reader import Reader
+from gateway.records import View
+from gateway.upstream.access import CatalogAccess
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Family, Page, view
+
+# Pages of one list that a single field may read: 1000 numbers in pages of 50, and some slack.
+_MOST_PAGES = 64
+
+
+class Key(NamedTuple):
+    """How an owned number is asked for: by `sid` or by `number`."""
+
+    account: str
+    by: Literal["sid", "number"]
+    value: str
+
+
+class Listed(NamedTuple):
+    """A number in a list, and the cursor behind it."""
+
+    number: View
+    cursor: cursors.Cursor
+
+
+Found: TypeAlias = dict[Key, View | BaseException | None]
+
+
+class OwnedNumbers:
+    """The owned numbers as one request sees them."""
+
+    def __init__(self, reader: Reader, access: CatalogAccess, sizes: planner.Sizes) -> None:
+        self._reader = reader
+        self._access = access
+        self._sizes = sizes
+        self._loader: DataLoader[Key, View | None] = DataLoader(self._load)  # type: ignore[arg-type]
+        self._asked: dict[Key, list[Path]] = defaultdict(list)
+        self._primed: set[Key] = set()
+
+    # Reading ----------------------------------------------------------------------------------
+
+    async def one(self, key: Key, at: Path) -> View | None:
+        """Return one number; None when the account has no such one."""
+        if key in self._primed:
+            self._reader.trace.note_spared(CORE.get_call(key.account, key.value), "primed", (at,))
+        else:
+            self._asked[key].append(at)
+        return await self._loader.load(key)
+
+    async def page(
+        self,
+        account: str,
+        wanted: Mapping[str, Any],
+        *,
+        first: int,
+        after: str | None,
+        at: Path,
+    ) -> tuple[list[Listed], bool]:
+        """Return up to `first` numbers behind the cursor `after`, and whether there are more.
+
+        Raises:
+            UnsupportedFilters: no family that the account has knows all filters.
+            BadUserInput: `after` is no cursor of this list.
+        """
+        able = self._able(account, wanted)
+        for family in able:
+            name = cursors.list_id(account, family.source.name, filters=wanted)
+            if after is not None and family is not able[-1] and not _of(after, name):
+                continue
+            start = cursors.decode(after, of=name) if after is not None else None
+            try:
+                return await self._walk(family, account, wanted, first, start, name, at)
+            except (UpstreamNotFound, UpstreamDenied) as error:
+                if not self._lacks_catalog(family, account, error):
+                    raise
+        raise UnsupportedFilters(
+            "filter",
+            f"{', '.join(filters.unsupported(wanted, CORE.owned))} can only be asked of the"
+            " catalog, which this account does not have.",
+        )
+
+    async def family(self, account: str, at: Path) -> Family:
+        """Return the family that serves the account, found out by a call when it is not known."""
+        if self._may_have_catalog(account):
+            known = self._access.known(account)
+            if known or (known is None and await self._probe(account, at)):
+                return CATALOG
+        return CORE
+
+    def prime(self, number: View) -> None:
+        """Remember a number that was read, so that asking for it again costs nothing."""
+        account = number.home
+        for key in (
+            Key(account, "sid", number.sid),
+            Key(account, "number", number.phone_number),
+        ):
+            self._primed.add(key)
+            self._loader.prime(key, number)
+
+    def forget(self) -> None:
+        """Forget what was read: something was changed."""
+        self._loader.clear_all()
+        self._primed.clear()
+        self._asked.clear()
+
+    # Which family -----------------------------------------------------------------------------
+
+    def _may_have_catalog(self, account: str) -> bool:
+        # The catalog takes the account from the credentials: it cannot be asked about another.
+        return account == self._reader.credential.account
+
+    def _able(self, account: str, wanted: Mapping[str, Any]) -> list[Family]:
+        """Return the families that know all the filters, the one to try first at the front."""
+        may = self._may_have_catalog(account) and self._access.known(account) is not False
+        able: list[Family] = [CATALOG] if may else []
+        able = [
+            family
+            for family in (*able, CORE)
+            if not filters.unsupported(wanted, family.owned) and not _untyped(family, wanted)
+        ]
+        if not able:
+            catalog, core = (filters.unsupported(wanted, each.owned) for each in (CATALOG, CORE))
+            lacking = ", ".join(core or ["type"])
+            raise UnsupportedFilters(
+                "filter",
+                f"only the catalog knows {lacking}"
+                + (
+                    f" and only the core family knows {', '.join(catalog)}: ask for them apart."
+                    if catalog
+                    else ", and this account does not have it."
+                ),
+            )
+        return able
+
+    def _lacks_catalog(self, family: Family, account: str, error: Exception) -> bool:
+        """Whether `error` on the collection says that the account lacks the catalog."""
+        forbidden = isinstance(error, UpstreamDenied) and error.status == 403  # noqa: PLR2004
+        if family is not CATALOG or not (forbidden or isinstance(error, UpstreamNotFound)):
+            return False
+        self._access.note(account, has=False)
+        return True
+
+    async def _probe(self, account: str, at: Path) -> bool:
+        try:
+            await self._reader.read(CATALOG.list_call(account, {}, 1), (at,))
+        except (UpstreamNotFound, UpstreamDenied) as error:
+            if not self._lacks_catalog(CATALOG, account, error):
+                raise
+            return False
+        self._access.note(account, has=True)
+        return True
+
+    # Lists ------------------------------------------------------------------------------------
+
+    async def _walk(
+        self,
+        family: Family,
+        account: str,
+        wanted: Mapping[str, Any],
+        first: int,
+        start: cursors.Cursor | None,
+        name: str,
+        at: Path,
+    ) -> tuple[list[Listed], bool]:
+        """Follow upstream pages, of whatever size, until `first` numbers are together."""
+        query, skip = (start.query, start.place + 1) if start else ("", 0)
+        listed: list[Listed] = []
+        seen: set[str] = set()
+        total = 0
+        for _ in range(_MOST_PAGES):
+            page = await self._page(family, account, wanted, query, first, at)
+            total += len(page.items)
+            for place, item in enumerate(page.items[skip:], skip):
+                number = self._number(family, account, item)
+                if number is None or number.sid in seen:
+                    continue
+                if len(listed) == first:
+                    return listed, True
+                seen.add(number.sid)
+                listed.append(Listed(number, cursors.Cursor(name, query, place)))
+            if not wanted and start is None:
+                self._sizes.learn(account, total, exact=page.next_query is None)
+            if page.next_query is None:
+                return listed, False
+            if len(listed) == first:
+                # The cursor behind the last number leads straight to the next page.
+                listed[-1] = Listed(listed[-1].number, cursors.Cursor(name, page.next_query, -1))
+                return listed, True
+            query, skip = page.next_query, 0
+        return listed, True
+
+    async def _page(
+        self,
+        family: Family,
+        account: str,
+        wanted: Mapping[str, Any],
+        query: str,
+        size: int,
+        at: Path,
+    ) -> Page:
+        call = (
+            family.page_call(account, wanted, query)
+            if query
+            else family.list_call(account, wanted, min(size, MAX_PAGE_SIZE))
+        )
+        page = family.read_page(await self._reader.read(call, (at,)))
+        if family is CATALOG:
+            self._access.note(account, has=True)
+        if page.next_query is not None and page.next_query == query:
+            raise UpstreamMalformed("The upstream's next page is the page itself.")
+        return page
+
+    def _number(self, family: Family, account: str, item: object) -> View | None:
+        number = view("PhoneNumber", family.source, item, account)
+        if number is None or not number.sid or not number.phone_number:
+            return None
+        self.prime(number)
+        return number
+
+    # Batches ----------------------------------------------------------------------------------
+
+    async def _load(self, keys: list[Key]) -> list[View | BaseException | None]:
+        """Answer all keys that fields asked for in one step of the execution."""
+        accounts: dict[str, list[Key]] = defaultdict(list)
+        for key in keys:
+            accounts[key.account].append(key)
+        outcomes = await asyncio.gather(
+            *(self._load_account(account, keys) for account, keys in accounts.items())
+        )
+        found: Found = {}
+        for outcome in outcomes:
+            found |= outcome
+        return [found[key] for key in keys]
+
+    async def _load_account(self, account: str, keys: Sequence[Key]) -> Found:
+        numbers = [key for key in keys if key.by == "number"]
+        sids = [key for key in keys if key.by == "sid"]
+        choice = planner.choose(len(keys), self._sizes.of(account))
+        found: Found = {}
+        if choice.strategy == "list":
+            found |= await self._from_list(account, keys)
+        # Numbers first: what they find may answer a sid as well.
+        for wave, fetch in ((numbers, self._by_number), (sids, self._by_sid)):
+            left = [key for key in wave if key not in found]
+            found |= await self._each(left, fetch)
+            by_sid = {
+                Key(account, "sid", each.sid): each
+                for each in found.values()
+                if isinstance(each, View)
+            }
+            found |= {key: by_sid[key] for key in sids if key in by_sid}
+        return found
+
+    async def _each(self, keys: Sequence[Key], fetch: Callable[[Key], Any]) -> Found:
+        results = await asyncio.gather(*map(fetch, keys), return_exceptions=True)
+        return dict(zip(keys, results, strict=True))
+
+    async def _from_list(self, account: str, keys: Sequence[Key]) -> Found:
+        """Look for the keys in list pages, as long as that is cheaper than asking for each."""
+        at = self._places(keys)
+        family = await self.family(account, at[0])
+        left = set(keys)
+        found: Found = {}
+        query, total, pages = "", 0, 0
+        while left:
+            page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at[0])
+            pages += 1
+            total += len(page.items)
+            for item in page.items:
+                number = self._number(family, account, item)
+                if number is None:
+                    continue
+                names = _names(number)
+                found |= dict.fromkeys(left & names, number)
+                left -= names
+            self._sizes.learn(account, total, exact=page.next_query is None)
+            if page.next_query is None:
+                return found | dict.fromkeys(left)
+            if not planner.go_on_listing(pages, len(left), self._sizes.of(account)):
+                break
+            query = page.next_query
+        for key in found:
+            for place in self._asked[key][1:]:
+                self._reader.trace.note_spared(
+                    family.get_call(account, key.value), "primed", (place,)
+                )
+        return found
+
+    async def _by_sid(self, key: Key) -> View | None:
+        at = self._places((key,))
+        family: Family = CORE
+        if self._may_have_catalog(key.account) and self._access.known(key.account) is not False:
+            family = CATALOG
+        try:
+            return await self._get(family, key, at)
+        except UpstreamNotFound:
+            if family is CORE or await self.family(key.account, at[0]) is CATALOG:
+                return None
+        try:
+            return await self._get(CORE, key, at)
+        except UpstreamNotFound:
+            return None
+
+    async def _get(self, family: Family, key: Key, at: Sequence[Path]) -> View | None:
+        answer = await self._reader.read(family.get_call(key.account, key.value), at)
+        if family is CATALOG:
+            self._access.note(key.account, has=True)
+        return view("PhoneNumber", family.source, family.read_one(answer), key.account)
+
+    async def _by_number(self, key: Key) -> View | None:
+        listed, _ = await self.page(
+            key.account,
+            {"phoneNumber": key.value},
+            first=1,
+            after=None,
+            at=self._places((key,))[0],
+        )
+        return listed[0].number if listed else None
+
+    def _places(self, keys: Iterable[Key]) -> list[Path]:
+        return [place for key in keys for place in self._asked[key]]
+
+
+def _of(after: str, name: str) -> bool:
+    """Whether the cursor `after` belongs to the list `name`."""
+    try:
+        cursors.decode(after, of=name)
+    except BadUserInput:
+        return False
+    return True
+
+
+def _untyped(family: Family, wanted: Mapping[str, Any]) -> bool:
+    """Whether the family has no list of the type wanted: core lists three types only."""
+    kind = wanted.get("type")
+    return family is CORE and kind is not None and kind.name not in filters.CORE_OWNED_PATHS
+
+
+def _names(number: View) -> set[Key]:
+    return {
+        Key(number.home, "sid", number.sid),
+        Key(number.home, "number", number.phone_number),
+    }

@@ -1,0 +1,77 @@
+"""PURE: which calls answer a set of keys most cheaply.
+
+N numbers by sid cost N calls one by one, or ⌈total/1000⌉ list pages. The total is what the gateway
+has learnt from lists it has read; while it is unknown, paging goes on only as long as it cannot
+cost more than twice the best choice in hindsight.
+"""
+
+from typing import Literal, NamedTuple
+
+from gateway.upstream.families import MAX_PAGE_SIZE
+
+# With an unknown account size, fewer keys than this are fetched one by one: a first list page may
+# turn out to hold none of them, and it is the heavier answer.
+PROBE_FROM = 10
+
+
+class Size(NamedTuple):
+    """What is known of how many numbers an account owns."""
+
+    at_least: int
+    exact: bool
+
+
+class Choice(NamedTuple):
+    """How keys will be fetched, what that costs, and why."""
+
+    strategy: Literal["get", "list"]
+    least: int
+    most: int
+    reason: str
+
+
+def choose(keys: int, size: Size | None) -> Choice:
+    """Return the cheapest way to fetch `keys` distinct numbers of one account."""
+    if keys <= 1:
+        return Choice("get", keys, keys, "one key is one call")
+    if size is None:
+        if keys < PROBE_FROM:
+            return Choice("get", keys, keys, f"{keys} keys, account size unknown")
+        return Choice(
+            "list", 1, 2 * keys, f"{keys} keys, account size unknown: one list page may hold all"
+        )
+    pages = max(1, -(-size.at_least // MAX_PAGE_SIZE))
+    known = f"{size.at_least}{'' if size.exact else '+'} numbers owned, {pages} list page(s)"
+    if pages < keys:
+        most = pages if size.exact else 2 * keys
+        return Choice("list", 1, most, f"{keys} keys, {known}: listing is cheaper")
+    return Choice("get", keys, keys, f"{keys} keys, {known}: one by one is cheaper")
+
+
+def go_on_listing(pages_read: int, keys_left: int, size: Size | None) -> bool:
+    """Whether the next list page is worth more than fetching the keys left one by one."""
+    if size is not None and size.exact:
+        pages_left = max(1, -(-size.at_least // MAX_PAGE_SIZE)) - pages_read
+        return pages_left < keys_left
+    return pages_read < keys_left
+
+
+class Sizes:
+    """What was learnt of accounts' sizes from lists read; bounded, forgetting the oldest."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._known: dict[str, Size] = {}
+        self._most = most
+
+    def of(self, account: str) -> Size | None:
+        """Return what is known of an account."""
+        return self._known.get(account)
+
+    def learn(self, account: str, at_least: int, *, exact: bool) -> None:
+        """Note that an account owns `at_least` numbers, or `exact`ly so many."""
+        known = self._known.pop(account, None)
+        if not exact and known is not None and (known.exact or known.at_least > at_least):
+            at_least, exact = known
+        self._known[account] = Size(at_least, exact)
+        if len(self._known) > self._most:
+            del self._known[next(iter(self._known))]

@@ -1,0 +1,142 @@
+"""Reads of one request: each distinct call once, and shared with other requests in flight."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from graphql.pyutils import Path
+
+from gateway.errors import DeadlineExceeded
+from gateway.trace import Trace
+from gateway.upstream.call import Answer, Call, Credential
+from gateway.upstream.client import Sent, UpstreamClient
+
+
+class _Flight:
+    """A call on its way, and how many requests wait for it."""
+
+    __slots__ = ("task", "waiting")
+
+    def __init__(self, task: asyncio.Task[Answer]) -> None:
+        self.task = task
+        self.waiting = 0
+
+
+class Flights:
+    """Calls on their way, process-wide: identical reads with one credential are one call."""
+
+    def __init__(self) -> None:
+        self._flights: dict[tuple[str, Call], _Flight] = {}
+
+    def is_flying(self, credential: Credential, call: Call) -> bool:
+        """Whether somebody with the same credential waits for the same call."""
+        return (credential.fingerprint, call) in self._flights
+
+    async def join(
+        self, credential: Credential, call: Call, send: Callable[[], Awaitable[Answer]]
+    ) -> Answer:
+        """Return the answer to `call`; `send` is used by whoever comes first.
+
+        A waiter that is cancelled leaves; the call itself is cancelled with its last waiter.
+        """
+        key = (credential.fingerprint, call)
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = _Flight(asyncio.ensure_future(_await(send)))
+            self._flights[key] = flight
+            flight.task.add_done_callback(lambda _: self._flights.pop(key, None))
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                self._flights.pop(key, None)
+                flight.task.cancel()
+
+
+async def _await(send: Callable[[], Awaitable[Answer]]) -> Answer:
+    return await send()
+
+
+class Reader:
+    """The reads, and the writes, of one request.
+
+    Attributes:
+        credential: as whom it asks.
+        deadline: time of `time.monotonic` by which the request must be answered.
+        trace: what was asked and spared.
+    """
+
+    def __init__(
+        self,
+        client: UpstreamClient,
+        flights: Flights,
+        credential: Credential,
+        deadline: float,
+        trace: Trace,
+    ) -> None:
+        self.credential = credential
+        self.deadline = deadline
+        self.trace = trace
+        self._client = client
+        self._flights = flights
+        self._seen: dict[Call, asyncio.Task[Answer]] = {}
+
+    async def read(self, call: Call, asked: Sequence[Path]) -> Answer:
+        """Return the answer to a read, asked for by the fields `asked`.
+
+        Raises:
+            UpstreamError: the upstream did not give it.
+            DeadlineExceeded: the request's time is up.
+        """
+        task = self._seen.get(call)
+        if task is None:
+            task = asyncio.ensure_future(self._fetch(call, asked))
+            self._seen[call] = task
+            spared = asked[1:]
+        else:
+            spared = asked
+        for each in spared:
+            self.trace.note_spared(call, "coalesced", (each,))
+        return await asyncio.shield(task)
+
+    async def write(self, call: Call, asked: Sequence[Path]) -> Answer:
+        """Send a call that changes something, and forget what was read before it.
+
+        Raises:
+            UpstreamError: `processed` tells whether it may have happened all the same.
+        """
+        try:
+            return await self._send(call, asked, self.deadline)
+        finally:
+            self.forget()
+
+    def cancel(self) -> None:
+        """Give up all reads on their way, for a client that is gone."""
+        for task in self._seen.values():
+            task.cancel()
+
+    def forget(self) -> None:
+        """Forget all answers: the next read asks again."""
+        self._seen.clear()
+
+    async def _fetch(self, call: Call, asked: Sequence[Path]) -> Answer:
+        if self._flights.is_flying(self.credential, call):
+            self.trace.note_spared(call, "coalesced", asked[:1])
+        try:
+            async with asyncio.timeout(self.deadline - time.monotonic()):
+                return await self._flights.join(
+                    self.credential, call, lambda: self._send(call, asked, self.deadline)
+                )
+        except TimeoutError:
+            message = "The time for this request was up before the upstream had answered."
+            raise DeadlineExceeded(message) from None
+
+    async def _send(self, call: Call, asked: Sequence[Path], deadline: float) -> Answer:
+        def watch(attempt: Sent) -> None:
+            self.trace.note_sent(attempt, asked)
+
+        return await self._client.send(
+            call, self.credential, deadline=deadline, owner=self, watch=watch
+        )

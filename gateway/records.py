@@ -1,0 +1,433 @@
+"""PURE: where each schema field is found in upstream JSON, one table per family.
+
+A table maps GraphQL types to their fields (in Python spelling), each to its place and reader. From
+the tables come the views that resolvers read, the compiled projections of the fast executor and the
+page of the documentation that says where a field comes from. A field that a table leaves out is
+null in that family. To add a field is to add a line.
+
+Facts: the shapes of the catalog (`/Numbers/…`) and of the 2010-04-01 API, which spell the same
+things differently: `configuration` or `configurations`, `""` or null, `132` or `"132"`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from gateway import coerce
+from schema.connection import NodeId, encode_id
+from schema.enums import (
+    AccountStatus,
+    AccountType,
+    AddressRequirements,
+    EmergencyStatus,
+    Handler,
+    HttpMethod,
+    Lifecycle,
+    NumberOrigin,
+    NumberType,
+    Preservation,
+    Reachability,
+    ReceiveMode,
+    Source,
+)
+
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar: the first of `keys` that is present and not null, read by `read`."""
+
+    keys: tuple[str, ...]
+    read: coerce.Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An object of GraphQL type `typename` under the first of `keys` that holds an object.
+
+    Without keys it is read from the same JSON object as its parent (the core family is flat).
+    `flag` names a boolean instead: the object is there when the flag is true, in whatever case
+    the upstream writes its name.
+    """
+
+    typename: str
+    keys: tuple[str, ...] = ()
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A value worked out from the view itself; `of` says from what, for the documentation."""
+
+    compute: Callable[["View"], object]
+    of: str
+
+
+Field: TypeAlias = Leaf | Branch | Derived
+Table: TypeAlias = Mapping[str, Mapping[str, Field]]
+
+
+class View:
+    """One upstream JSON object, read as one GraphQL type.
+
+    Attributes:
+        raw: the JSON object, unchanged.
+        home: sid of the account it was read from; "" where that has no meaning.
+    """
+
+    __slots__ = ("home", "raw")
+    typename: ClassVar[str]
+    source: ClassVar[Source]
+
+    def __init__(self, raw: Json, home: str = "") -> None:
+        self.raw = raw
+        self.home = home
+
+    if TYPE_CHECKING:
+        # The fields are made from the tables, so a type checker cannot know them.
+        def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401
+
+    def __repr__(self) -> str:
+        """Show the kind alone: raw data may hold what a log must not."""
+        return f"<{self.source.name.lower()} {self.typename}>"
+
+
+def first_of(raw: Json, keys: tuple[str, ...]) -> object:
+    """Return the value under the first of `keys` that is there and not null."""
+    for key in keys:
+        value = raw.get(key)
+        if value is not None:
+            return value
+    return None
+
+
+def capability(raw: Json, name: str) -> object:
+    """Return a core capability flag: keys come as `SMS` or `sms`, depending on the resource."""
+    flags = raw.get("capabilities")
+    if not isinstance(flags, dict):
+        return None
+    return flags.get(name, flags.get(name.upper()))
+
+
+# Readers ------------------------------------------------------------------------------------------
+
+number_type = coerce.one_of(
+    NumberType, toll_free=NumberType.TOLL_FREE, short_code=NumberType.SHORT_CODE
+)
+lifecycle = coerce.one_of(Lifecycle)
+preservation = coerce.one_of(Preservation)
+reachability = coerce.one_of(Reachability)
+address_requirements = coerce.one_of(AddressRequirements)
+http_method = coerce.one_of(HttpMethod)
+emergency_status = coerce.one_of(EmergencyStatus)
+receive_mode = coerce.one_of(ReceiveMode)
+
+
+def at(*keys: str, read: coerce.Reader = coerce.text) -> Leaf:
+    """Return a leaf under one of `keys`."""
+    return Leaf(keys, read)
+
+
+def _flag(name: str) -> Derived:
+    return Derived(lambda view: coerce.boolean(capability(view.raw, name)), f"capabilities.{name}")
+
+
+def _sid(view: View) -> str:
+    """Return the sid, which lists of the catalog may give only as the end of `url`."""
+    sid = view.raw.get("sid")
+    if isinstance(sid, str) and sid:
+        return sid
+    url = view.raw.get("url")
+    return url.rstrip("/").rpartition("/")[2] if isinstance(url, str) else ""
+
+
+def _account_sid(view: View) -> str:
+    return coerce.text(view.raw.get("account_sid")) or view.home
+
+
+def _node_id(view: View) -> str:
+    owner = view.raw["sid"] if view.typename == "Account" else _account_sid(view)
+    return encode_id(NodeId(view.typename, owner, _sid(view)))
+
+
+def _source(view: View) -> Source:
+    return view.source
+
+
+def _handler(*precedence: tuple[str, Handler]) -> Derived:
+    """Return the rule that the first setting present, in order of precedence, is the one used."""
+
+    def compute(view: Any) -> Handler:  # noqa: ANN401 - a configuration view
+        return next((kind for name, kind in precedence if getattr(view, name)), Handler.NONE)
+
+    return Derived(compute, " > ".join(name for name, _ in precedence))
+
+
+_VOICE_HANDLER = _handler(
+    ("trunk_sid", Handler.TRUNK), ("application_sid", Handler.APPLICATION), ("url", Handler.URL)
+)
+_MESSAGE_HANDLER = _handler(("application_sid", Handler.APPLICATION), ("url", Handler.URL))
+
+
+def _connected(view: View) -> bool | None:
+    ways = [
+        coerce.boolean(view.raw.get(key))
+        for key in ("inbound_connectivity", "outbound_connectivity")
+    ]
+    return None if ways == [None, None] else any(ways)
+
+
+_CONNECTED = Derived(_connected, "inbound_connectivity or outbound_connectivity")
+_IDENTITY: Mapping[str, Field] = {
+    "id": Derived(_node_id, "account_sid, sid"),
+    "sid": Derived(_sid, "sid, or the end of url"),
+    "account_sid": Derived(_account_sid, "account_sid, or the account asked"),
+    "source": Derived(_source, "the family itself"),
+}
+
+
+def _webhooks(prefix: str = "") -> Mapping[str, Field]:
+    return {
+        "url": at(f"{prefix}url"),
+        "method": at(f"{prefix}method", read=http_method),
+        "fallback_url": at(f"{prefix}fallback_url"),
+        "fallback_method": at(f"{prefix}fallback_method", read=http_method),
+        "application_sid": at(f"{prefix}application_sid"),
+    }
+
+
+# The catalog family -------------------------------------------------------------------------------
+
+_CATALOG_PROFILE: Mapping[str, Field] = {
+    "phone_number": at("phone_number"),
+    "type": at("type", read=number_type),
+    "lifecycle": at("lifecycle", read=lifecycle),
+    "capabilities": Branch("Capabilities", ("capabilities",)),
+    "regulatory": Branch("Regulatory", ("regulatory",)),
+    "geography": Branch("Geography", ("geography",)),
+}
+_CONNECTIVITY: Mapping[str, Field] = {
+    "enabled": _CONNECTED,
+    "inbound_connectivity": at("inbound_connectivity", read=coerce.boolean),
+    "outbound_connectivity": at("outbound_connectivity", read=coerce.boolean),
+    "inbound_reachability": at("inbound_reachability", read=reachability),
+}
+_CONFIGURATION_KEYS = ("configuration", "configurations")
+
+
+def _catalog_friendly_name(view: View) -> str | None:
+    settings = first_of(view.raw, _CONFIGURATION_KEYS)
+    named = settings.get("friendly_name") if isinstance(settings, dict) else None
+    return coerce.text(named or view.raw.get("friendly_name"))
+
+
+CATALOG: Table = {
+    "PhoneNumber": {
+        **_IDENTITY,
+        **_CATALOG_PROFILE,
+        "friendly_name": Derived(_catalog_friendly_name, "configuration.friendly_name"),
+        "configuration": Branch("Configuration", _CONFIGURATION_KEYS),
+    },
+    "AvailablePhoneNumber": {
+        **_CATALOG_PROFILE,
+        "source": _IDENTITY["source"],
+        "friendly_name": at("friendly_name"),
+        "base_setup_price": at("base_setup_price", read=coerce.number),
+        "base_recurring_price": at("base_recurring_price", read=coerce.number),
+    },
+    "Capabilities": {
+        "voice": Branch("VoiceCapabilities", ("voice",)),
+        "sms": Branch("SmsCapabilities", ("sms",)),
+        "mms": Branch("MmsCapabilities", ("mms",)),
+    },
+    "VoiceCapabilities": {
+        **_CONNECTIVITY,
+        "e911": at("e911", read=coerce.boolean),
+        "fax": at("fax", read=coerce.boolean),
+        "sip_trunking": at("sip_trunking", read=coerce.boolean),
+        "calls_per_second": at("calls_per_second", read=coerce.integer),
+        "concurrent_calls_limit": at("concurrent_calls_limit", read=coerce.integer),
+        "long_record_length": at("long_record_length", read=coerce.integer),
+        "inbound_called_dtmf": at("inbound_called_dtmf", read=coerce.boolean),
+        "inbound_caller_dtmf": at("inbound_caller_dtmf", read=coerce.boolean),
+        "inbound_caller_id_preservation": at("inbound_caller_id_preservation", read=preservation),
+        "codecs": at("codecs", read=coerce.texts),
+    },
+    "SmsCapabilities": {
+        **_CONNECTIVITY,
+        "gsm7": at("gsm7", read=coerce.boolean),
+        "ucs2": at("ucs2", read=coerce.boolean),
+        "gsm7_concatenation": at("gsm7_concatenation", read=coerce.boolean),
+        "ucs2_concatenation": at("ucs2_concatenation", read=coerce.boolean),
+        "inbound_sender_id_preservation": at("inbound_sender_id_preservation", read=preservation),
+        "inbound_mps": at("inbound_mps", read=coerce.integer),
+    },
+    "MmsCapabilities": {
+        **_CONNECTIVITY,
+        "inbound_mps": at("inbound_mps", read=coerce.integer),
+    },
+    "Regulatory": {
+        "address_requirements": at("address_requirements", read=address_requirements),
+    },
+    "Geography": {
+        "iso_country": at("iso_country"),
+        "lata": at("lata"),
+        "rate_center": at("rate_center"),
+        "latitude": at("latitude", read=coerce.number),
+        "longitude": at("longitude", read=coerce.number),
+        "region": at("region"),
+        "locality": at("locality"),
+        "postal_code": at("postal_code"),
+    },
+    "Configuration": {
+        "friendly_name": at("friendly_name"),
+        "status_callback_url": at("status_callback_url", "status_callback"),
+        "status_callback_method": at("status_callback_method", read=http_method),
+        "voice": Branch("VoiceConfiguration", ("voice",)),
+        "sms": Branch("SmsConfiguration", ("sms",)),
+        "mms": Branch("MmsConfiguration", ("mms",)),
+    },
+    "VoiceConfiguration": {
+        **_webhooks(),
+        "trunk_sid": at("trunk_sid"),
+        "emergency_status": at("emergency_status", read=emergency_status),
+        "emergency_address_sid": at("emergency_address_sid"),
+        "receive_mode": at("receive_mode", read=receive_mode),
+        "caller_id_lookup": at("caller_id_lookup", read=coerce.boolean),
+        "handler": _VOICE_HANDLER,
+    },
+    "SmsConfiguration": {**_webhooks(), "handler": _MESSAGE_HANDLER},
+    "MmsConfiguration": {**_webhooks(), "handler": _MESSAGE_HANDLER},
+}
+
+# The core family ----------------------------------------------------------------------------------
+
+_CORE_PROFILE: Mapping[str, Field] = {
+    "phone_number": at("phone_number"),
+    "beta": at("beta", read=coerce.boolean),
+    "capabilities": Branch("Capabilities"),
+    "regulatory": Branch("Regulatory"),
+    "friendly_name": at("friendly_name"),
+    "source": _IDENTITY["source"],
+}
+
+
+def _country_types(view: View) -> list[NumberType]:
+    """Read `subresource_uris`: its keys (`local`, `toll_free`, …) name the types that exist."""
+    named = view.raw.get("subresource_uris")
+    read = [number_type(key) for key in named] if isinstance(named, dict) else []
+    return [kind for kind in read if isinstance(kind, NumberType)]
+
+
+CORE: Table = {
+    "PhoneNumber": {
+        **_IDENTITY,
+        **_CORE_PROFILE,
+        "type": at("type", read=number_type),
+        "origin": at("origin", read=coerce.one_of(NumberOrigin)),
+        "date_created": at("date_created", read=coerce.date),
+        "date_updated": at("date_updated", read=coerce.date),
+        "configuration": Branch("Configuration"),
+    },
+    "AvailablePhoneNumber": {
+        **_CORE_PROFILE,
+        # The answer does not say it: the caller notes the type that the search's path named.
+        "type": at("type", read=number_type),
+        "geography": Branch("Geography"),
+    },
+    "Capabilities": {
+        "voice": Branch("VoiceCapabilities", flag="voice"),
+        "sms": Branch("SmsCapabilities", flag="sms"),
+        "mms": Branch("MmsCapabilities", flag="mms"),
+    },
+    "VoiceCapabilities": {"enabled": _flag("voice"), "fax": _flag("fax")},
+    "SmsCapabilities": {"enabled": _flag("sms")},
+    "MmsCapabilities": {"enabled": _flag("mms")},
+    "Regulatory": {
+        "address_requirements": at("address_requirements", read=address_requirements),
+        "address_sid": at("address_sid"),
+        "identity_sid": at("identity_sid"),
+        "bundle_sid": at("bundle_sid"),
+    },
+    "Geography": CATALOG["Geography"],
+    "Configuration": {
+        "friendly_name": at("friendly_name"),
+        "status_callback_url": at("status_callback"),
+        "status_callback_method": at("status_callback_method", read=http_method),
+        "voice": Branch("VoiceConfiguration"),
+        "sms": Branch("SmsConfiguration"),
+    },
+    "VoiceConfiguration": {
+        **_webhooks("voice_"),
+        "trunk_sid": at("trunk_sid"),
+        "emergency_status": at("emergency_status", read=emergency_status),
+        "emergency_address_sid": at("emergency_address_sid"),
+        "receive_mode": at("voice_receive_mode", read=receive_mode),
+        "caller_id_lookup": at("voice_caller_id_lookup", read=coerce.boolean),
+        "handler": _VOICE_HANDLER,
+    },
+    "SmsConfiguration": {**_webhooks("sms_"), "handler": _MESSAGE_HANDLER},
+    "Account": {
+        "id": _IDENTITY["id"],
+        "sid": at("sid"),
+        "friendly_name": at("friendly_name"),
+        "status": at("status", read=coerce.one_of(AccountStatus)),
+        "type": at("type", read=coerce.one_of(AccountType)),
+        "owner_account_sid": at("owner_account_sid"),
+        "date_created": at("date_created", read=coerce.date),
+    },
+    "Country": {
+        "code": at("country_code"),
+        "name": at("country"),
+        "beta": at("beta", read=coerce.boolean),
+        "types": Derived(_country_types, "subresource_uris"),
+    },
+}
+
+TABLES: Mapping[Source, Table] = {Source.CATALOG: CATALOG, Source.CORE: CORE}
+
+# Every field that only one family knows still exists on both families' views, as null.
+_NULLS = {
+    typename: {name for table in TABLES.values() for name in table.get(typename, ())}
+    for typename in {name for table in TABLES.values() for name in table}
+}
+
+
+def branch(parent: View, field: Branch, views: Mapping[str, type[View]]) -> View | None:
+    """Return the view of an object below `parent`, None when the upstream has none."""
+    raw: object = parent.raw
+    if field.flag:
+        raw = raw if coerce.boolean(capability(parent.raw, field.flag)) else None
+    elif field.keys:
+        raw = first_of(parent.raw, field.keys)
+    return views[field.typename](raw, parent.home) if isinstance(raw, dict) else None
+
+
+def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], object]:
+    match field:
+        case Leaf(keys=(key,), read=read):
+            return lambda view: read(view.raw.get(key))
+        case Leaf(keys=keys, read=read):
+            return lambda view: read(first_of(view.raw, keys))
+        case Derived(compute=compute):
+            return compute
+        case Branch():
+            return lambda view: branch(view, field, views)
+
+
+def _views(source: Source, table: Table) -> dict[str, type[View]]:
+    """Make one class per GraphQL type, with one property per field of its table."""
+    views: dict[str, type[View]] = {}
+    for typename, fields in table.items():
+        members: dict[str, object] = dict.fromkeys(_NULLS[typename])
+        members |= {name: property(_getter(field, views)) for name, field in fields.items()}
+        # `source` is the class's own constant; the property of that name would hide it.
+        members |= {"__slots__": (), "typename": typename, "source": source}
+        views[typename] = type(f"{source.name.title()}{typename}", (View,), members)
+    return views
+
+
+VIEWS: Mapping[Source, Mapping[str, type[View]]] = {
+    source: _views(source, table) for source, table in TABLES.items()
+}

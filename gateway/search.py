@@ -1,0 +1,242 @@
+"""Searches for numbers that can be bought: which family, how many calls, and how they merge."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import Any, NamedTuple
+
+import phonenumbers
+from graphql.pyutils import Path
+
+from gateway import filters, validation
+from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters
+from gateway.numbers import OwnedNumbers
+from gateway.reader import Reader
+from gateway.records import View
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page, view
+from schema.enums import NumberType, SimilarScope, Source
+
+# A search that yields this many, or as many as were asked for, may have been cut off.
+# Sources: maintainers of the official clients name 30; the documentation, 50 and 1000.
+_SUSPICIOUS = frozenset({30, 50, MAX_PAGE_SIZE})
+_MOST_BRANCHES = 64
+
+
+class Branch(NamedTuple):
+    """One search of a fan-out."""
+
+    type: NumberType
+    area_code: int | None
+    wanted: Mapping[str, Any]
+
+
+class Failure(NamedTuple):
+    """A branch that failed, while others did not."""
+
+    branch: Branch
+    error: GatewayError
+
+
+class Result(NamedTuple):
+    """What searches found.
+
+    Attributes:
+        numbers: merged, each number once, one of each branch in turn.
+        exhaustive: no matching number is left out, as far as the upstream lets us know.
+        failures: branches whose search failed.
+    """
+
+    numbers: list[View]
+    exhaustive: bool
+    failures: list[Failure]
+
+
+class Search:
+    """Searches as one request makes them."""
+
+    def __init__(self, reader: Reader, numbers: OwnedNumbers) -> None:
+        self._reader = reader
+        self._numbers = numbers
+
+    async def run(
+        self,
+        account: str,
+        country: str,
+        types: Sequence[NumberType],
+        wanted: Mapping[str, Any],
+        most: int,
+        at: Path,
+    ) -> Result:
+        """Find up to `most` numbers (and one call's worth at most per branch beyond that).
+
+        Raises:
+            BadUserInput: a filter is malformed; nothing was asked.
+            UnsupportedFilters: no family knows all the filters.
+            GatewayError: every branch failed; the first one's error.
+        """
+        validation.check_search(country, wanted)
+        wanted = {path: value for path, value in wanted.items() if path != "geography.isoCountry"}
+        branches = _branches(types, wanted)
+        source = await self._family(account, branches, wanted, at)
+        outcomes = await asyncio.gather(
+            *(self._branch(source, account, country, each, most, at) for each in branches),
+            return_exceptions=True,
+        )
+        found: list[tuple[list[View], bool]] = []
+        failures: list[Failure] = []
+        for branch, outcome in zip(branches, outcomes, strict=True):
+            if isinstance(outcome, GatewayError):
+                failures.append(Failure(branch, outcome))
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                found.append(outcome)
+        if failures and not found:
+            raise failures[0].error
+        return Result(
+            _merge([numbers for numbers, _ in found]),
+            not failures and all(complete for _, complete in found),
+            failures,
+        )
+
+    async def _family(
+        self, account: str, branches: Sequence[Branch], wanted: Mapping[str, Any], at: Path
+    ) -> Source:
+        """Choose the family that knows every filter and type; core, when both do."""
+        not_core = filters.unsupported(wanted, filters.CORE_SEARCH)
+        not_core += sorted(
+            {
+                f"types: {branch.type.name}"
+                for branch in branches
+                if branch.type.name not in filters.CORE_SEARCH_PATHS
+            }
+        )
+        if not not_core:
+            return Source.CORE
+        not_catalog = filters.unsupported(wanted, filters.CATALOG_SEARCH)
+        if not_catalog:
+            raise UnsupportedFilters(
+                "filter",
+                f"only the catalog knows {', '.join(not_core)} and only the core family knows"
+                f" {', '.join(not_catalog)}: they cannot be combined.",
+            )
+        if await self._numbers.family(account, at) is not CATALOG:
+            raise UnsupportedFilters(
+                "filter",
+                f"only the catalog knows {', '.join(not_core)}, and this account does not have it.",
+            )
+        return Source.CATALOG
+
+    async def _branch(
+        self, source: Source, account: str, country: str, branch: Branch, most: int, at: Path
+    ) -> tuple[list[View], bool]:
+        if source is Source.CATALOG:
+            return await self._catalog(account, country, branch, most, at)
+        size = min(most, MAX_PAGE_SIZE)
+        call = CORE.search_call(
+            account,
+            country,
+            filters.CORE_SEARCH_PATHS[branch.type.name],
+            branch.wanted,
+            size,
+        )
+        items = CORE.read_search(await self._reader.read(call, (at,)))
+        token = str(branch.type.value)
+        numbers = [
+            number
+            for item in items
+            if isinstance(item, dict)
+            and (number := view("AvailablePhoneNumber", source, {"type": token, **item}))
+            and number.phone_number
+        ]
+        return numbers, len(items) < size and len(items) not in _SUSPICIOUS
+
+    async def _catalog(
+        self, account: str, country: str, branch: Branch, most: int, at: Path
+    ) -> tuple[list[View], bool]:
+        place = (("Geography.IsoCountry", country), ("Type", str(branch.type.value)))
+        call = CATALOG.search_call(account, branch.wanted, place, min(most, MAX_PAGE_SIZE))
+        numbers: list[View] = []
+        while True:
+            page: Page = CATALOG.read_page(await self._reader.read(call, (at,)))
+            for item in page.items:
+                number = view("AvailablePhoneNumber", Source.CATALOG, item)
+                if number is not None and number.phone_number:
+                    numbers.append(number)
+            if page.next_query is None or len(numbers) >= most or not page.items:
+                return numbers, page.next_query is None
+            call = CATALOG.search_page_call(account, page.next_query)
+
+
+def similar(
+    number: View, within: SimilarScope, distance: int | None
+) -> tuple[str, NumberType, dict[str, Any]]:
+    """Return (country, type, filters) of a search for numbers like `number`.
+
+    Where the number's own geography is known its values are the filters, so that numbers of one
+    place share one search; else the number itself is the template that the upstream looks up.
+
+    Raises:
+        BadUserInput: `distance` is given without need, or is out of range.
+    """
+    if distance is not None:
+        if within is not SimilarScope.NEARBY:
+            raise BadUserInput("distance", "it goes with `within: NEARBY` only.")
+        validation.check_distance("distance", distance)
+    place = number.geography
+    template = number.phone_number
+    country = (place and place.iso_country) or _country_of(template)
+    if country not in validation.NORTH_AMERICA:
+        raise BadUserInput("within", f"{template} is not a number of the US or Canada.")
+
+    def own(field: str) -> str:
+        return str((place and getattr(place, field)) or template)
+
+    wanted: dict[str, Any]
+    match within:
+        case SimilarScope.NEARBY:
+            wanted = {"nearNumber": template} | ({"distance": distance} if distance else {})
+        case SimilarScope.RATE_CENTER:
+            wanted = {"inLata": own("lata"), "inRateCenter": own("rate_center")}
+        case SimilarScope.LATA:
+            wanted = {"inLata": own("lata")}
+        case SimilarScope.REGION:
+            wanted = {"inRegion": own("region")}
+        case SimilarScope.POSTAL_CODE:
+            wanted = {"inPostalCode": own("postal_code")}
+    return country, NumberType.LOCAL, wanted
+
+
+def _country_of(phone_number: str) -> str:
+    """Return the country of an E.164 number; "" when it has none, as free international ones."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(phone_number)) or ""
+    except phonenumbers.NumberParseException:
+        return ""
+
+
+def _branches(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[Branch]:
+    """Fan list-valued filters out into searches that the upstream can do one at a time."""
+    if not types:
+        raise BadUserInput("types", "the list is empty; leave it out for [LOCAL].")
+    codes = list(dict.fromkeys(wanted.get("areaCode", [None])))
+    branches = [
+        Branch(kind, code, wanted if code is None else {**wanted, "areaCode": code})
+        for kind in dict.fromkeys(types)
+        for code in codes
+    ]
+    if len(branches) > _MOST_BRANCHES:
+        raise BadUserInput(
+            "filter.areaCode",
+            f"{len(branches)} searches would be needed; at most {_MOST_BRANCHES} are made.",
+        )
+    return branches
+
+
+def _merge(found: Sequence[Sequence[View]]) -> list[View]:
+    """Take one number of each branch in turn; a number that several found comes once."""
+    merged: dict[str, View] = {}
+    for number in chain.from_iterable(zip_longest(*found)):
+        if number is not None:
+            merged.setdefault(number.phone_number, number)
+    return list(merged.values())

@@ -1,0 +1,83 @@
+"""Settings: one immutable object, from the environment, `.env`, a TOML file or the command line.
+
+Environment variables are the names in capitals after `GATEWAY_`; the credentials also answer to the
+names that Twilio's own tools use.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CATALOG_URL = "https://preview.twilio.com"
+CORE_URL = "https://api.twilio.com"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GATEWAY_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    catalog_url: str = Field(CATALOG_URL, description="Base URL of the catalog family.")
+    core_url: str = Field(CORE_URL, description="Base URL of the core family (2010-04-01).")
+    account_sid: str | None = Field(
+        None,
+        description="Account the gateway acts for when the client brings no credentials.",
+        validation_alias=AliasChoices("account_sid", "GATEWAY_ACCOUNT_SID", "TWILIO_ACCOUNT_SID"),
+    )
+    auth_token: SecretStr | None = Field(
+        None,
+        description="Auth token of that account, or the secret of the API key.",
+        validation_alias=AliasChoices("auth_token", "GATEWAY_AUTH_TOKEN", "TWILIO_AUTH_TOKEN"),
+    )
+    api_key_sid: str | None = Field(
+        None,
+        description="API key (SK…) to use in place of the account's own name.",
+        validation_alias=AliasChoices("api_key_sid", "GATEWAY_API_KEY_SID", "TWILIO_API_KEY"),
+    )
+    auth: Literal["pass-through", "open"] = Field(
+        "pass-through",
+        description="`pass-through`: clients bring the upstream's own credentials as HTTP Basic. "
+        "`open`: clients without credentials act as `account_sid`.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    production: bool = Field(
+        False,  # noqa: FBT003 - pydantic takes the default by position
+        description="Explorer, introspection, suggestions and explanations are off.",
+    )
+
+    request_deadline: float = Field(15.0, gt=0, description="Time for one operation, all told.")
+    call_deadline: float = Field(10.0, gt=0, description="Time for one upstream call with retries.")
+    attempt_timeout: float = Field(5.0, gt=0, description="Time for one attempt of a call.")
+    connect_timeout: float = Field(2.0, gt=0, description="Time to connect to the upstream.")
+    attempts: int = Field(3, ge=1, le=10, description="Attempts per upstream read.")
+    backoff_base: float = Field(0.1, gt=0, description="First wait between attempts, at most.")
+    backoff_cap: float = Field(3.0, gt=0, description="Longest wait between attempts.")
+    retry_budget: float = Field(0.2, ge=0, le=1, description="Retries as a share of all calls.")
+    breaker_failures: int = Field(5, ge=1, description="Failures in a row that open the breaker.")
+    breaker_pause: float = Field(3.0, gt=0, description="First pause of an open breaker.")
+    breaker_longest_pause: float = Field(30.0, gt=0, description="Longest pause of one.")
+    concurrency: int = Field(50, ge=1, description="Upstream calls at once per account, at first.")
+    concurrency_most: int = Field(90, ge=1, description="Upstream calls at once, at most.")
+    concurrency_limit: int = Field(
+        100, ge=1, description="What the upstream's own limit per account is believed to be."
+    )
+    upstream_body_limit: int = Field(
+        16 * 2**20, ge=1024, description="Largest upstream answer that is read."
+    )
+    family_memory: float = Field(
+        3600.0, gt=0, description="How long it is remembered that an account lacks the catalog."
+    )
+
+    body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
+    data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")

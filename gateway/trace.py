@@ -1,0 +1,97 @@
+"""What one request asked of the upstream, and what it was spared: the trace behind explanations."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from graphql.pyutils import Path
+
+from gateway.upstream.call import Call
+from gateway.upstream.client import Sent
+
+Outcome = Literal["sent", "coalesced", "primed", "cached"]
+
+
+@dataclass
+class _Entry:
+    call: Call
+    outcome: Outcome
+    started: float
+    seconds: float = 0.0
+    status: int | None = None
+    fields: dict[str, None] = field(default_factory=dict)
+    count: int = 1
+
+
+def field_of(at: Path) -> str:
+    """Return the place in the answer without list indices: `phoneNumbers.nodes.account`."""
+    return ".".join(step for step in at.as_list() if isinstance(step, str))
+
+
+class Trace:
+    """Counts every read that fields ask for; with `detailed`, also remembers each of them.
+
+    Attributes:
+        sent: calls that went out, attempts counted one by one.
+        spared: reads that were answered without a call of their own.
+    """
+
+    def __init__(self, *, detailed: bool) -> None:
+        self.detailed = detailed
+        self.sent = 0
+        self.spared = 0
+        self._began = time.monotonic()
+        self._entries: list[_Entry] = []
+        self._shared: dict[tuple[Call, Outcome], _Entry] = {}
+
+    def note_sent(self, attempt: Sent, asked: Iterable[Path]) -> None:
+        """Note an attempt of a call, made for the fields `asked`."""
+        self.sent += 1
+        if self.detailed:
+            call, started, seconds, status = attempt
+            entry = _Entry(call, "sent", started, seconds, status)
+            entry.fields.update(dict.fromkeys(map(field_of, asked)))
+            self._entries.append(entry)
+
+    def note_spared(self, call: Call, outcome: Outcome, asked: Iterable[Path]) -> None:
+        """Note that `call` was not needed, and why; equal ones are one entry with a count."""
+        self.spared += 1
+        if not self.detailed:
+            return
+        entry = self._shared.get((call, outcome))
+        if entry is None:
+            entry = self._shared[call, outcome] = _Entry(call, outcome, time.monotonic())
+            self._entries.append(entry)
+        else:
+            entry.count += 1
+        entry.fields.update(dict.fromkeys(map(field_of, asked)))
+
+    def report(self) -> dict[str, Any]:
+        """Return the trace as clients get it in `extensions.upstream`; times in milliseconds."""
+        return {
+            "calls": [
+                {
+                    "method": entry.call.method,
+                    "path": entry.call.path,
+                    "query": _query(entry.call),
+                    "status": entry.status,
+                    "startMs": round((entry.started - self._began) * 1000, 3),
+                    "durationMs": round(entry.seconds * 1000, 3),
+                    "outcome": entry.outcome,
+                    "count": entry.count,
+                    "fields": list(entry.fields),
+                }
+                for entry in self._entries
+            ],
+            "sent": self.sent,
+            "saved": self.spared,
+            "naive": self.sent + self.spared,
+            "totalMs": round((time.monotonic() - self._began) * 1000, 3),
+        }
+
+
+def _query(call: Call) -> str:
+    if isinstance(call.query, str):
+        return call.query
+    return "&".join(f"{name}={value}" for name, value in call.query)

@@ -1,0 +1,108 @@
+"""What is asked of the upstream, by whom, and what came back: three plain values."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import orjson
+
+from gateway.errors import UpstreamMalformed
+from schema.enums import Source
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One REST request. Two equal reads are equal calls, whoever spelt them and how.
+
+    Attributes:
+        family: which of the two APIs, and so which base URL.
+        account: sid of the account that it is about.
+        route: the path with `{…}` in place of ids, for metrics and logs.
+        query: parameters in order; or the text of a next-page reference, verbatim.
+        form: body parameters in order; None for requests without a body.
+    """
+
+    family: Source
+    method: str
+    path: str
+    account: str
+    route: str
+    query: Pairs | str = ()
+    form: Pairs | None = None
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing, so that it may be repeated and shared."""
+        return self.method == "GET"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """User name and secret for HTTP Basic. The secret shows in no repr; compare by fingerprint.
+
+    Attributes:
+        username: an account sid (`AC…`) or the sid of an API key (`SK…`).
+        account: the account that it acts for when nothing else is said.
+    """
+
+    username: str
+    secret: str = field(repr=False)
+    account: str
+
+    @cached_property
+    def authorization(self) -> str:
+        """The value of the Authorization header."""
+        return "Basic " + base64.b64encode(f"{self.username}:{self.secret}".encode()).decode()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A one-way name of this credential, fit for cache keys: 32 hexadecimal digits."""
+        material = f"{self.username}\0{self.secret}\0{self.account}".encode()
+        return hashlib.sha256(material).hexdigest()[:32]
+
+
+class Answer:
+    """An upstream answer, its body whole and bounded.
+
+    Attributes:
+        status: HTTP status.
+        headers: by lower-case name.
+        body: the bytes as they came.
+    """
+
+    __slots__ = ("_json", "body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self._json: dict[str, Any] | None = None
+
+    @property
+    def request_id(self) -> str | None:
+        """The upstream's own id of the request."""
+        return self.headers.get("twilio-request-id")
+
+    def json(self) -> dict[str, Any]:
+        """Return the body as a JSON object, parsed once; readers must not change it.
+
+        Raises:
+            UpstreamMalformed: it is not a JSON object.
+        """
+        if self._json is None:
+            try:
+                parsed = orjson.loads(self.body)
+            except orjson.JSONDecodeError:
+                parsed = None
+            if not isinstance(parsed, dict):
+                message = "The upstream's answer is not the JSON object that its API promises."
+                raise UpstreamMalformed(
+                    message, status=self.status, request_id=self.request_id
+                ) from None
+            self._json = parsed
+        return self._json

@@ -1,0 +1,331 @@
+"""The HTTP side of the upstream: authentication, deadline, retry, breaker, concurrency.
+
+What may be repeated is decided by outcome. A 429, a refused connection or an open breaker mean
+that nothing was done: any call may be sent again. Any other failure may have come after the
+upstream acted: reads are sent again, writes are not; whoever asked for the write must look what
+became of it.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import aiohttp
+import httpx
+import orjson
+from httpx_aiohttp import AiohttpTransport
+
+from gateway import __version__
+from gateway.errors import (
+    UpstreamDenied,
+    UpstreamError,
+    UpstreamMalformed,
+    UpstreamNotFound,
+    UpstreamRefused,
+    UpstreamThrottled,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from gateway.settings import Settings
+from gateway.upstream.call import Answer, Call, Credential
+from gateway.upstream.limiter import Limiter
+from gateway.upstream.resilience import Breaker, RetryBudget, backoff
+from schema.enums import Source
+
+_NEAR_LIMIT = 0.8
+_MESSAGE_LENGTH = 300
+
+
+class Sent(NamedTuple):
+    """One attempt, as traces and metrics see it. Times are of `time.monotonic`, in seconds."""
+
+    call: Call
+    started: float
+    seconds: float
+    status: int | None
+
+
+Watcher = Callable[[Sent], None]
+
+
+class UpstreamClient:
+    """Sends calls to both families. One per process; safe for any number of tasks of one loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._bases = {
+            Source.CATALOG: settings.catalog_url.rstrip("/"),
+            Source.CORE: settings.core_url.rstrip("/"),
+        }
+        self._transport = AiohttpTransport(client=_session)
+        self._limiters: defaultdict[str, Limiter] = defaultdict(
+            lambda: Limiter(settings.concurrency, settings.concurrency_most)
+        )
+        self._breakers: defaultdict[tuple[Source, str], Breaker] = defaultdict(
+            lambda: Breaker(
+                settings.breaker_failures,
+                pause=settings.breaker_pause,
+                longest=settings.breaker_longest_pause,
+            )
+        )
+        self._budget = RetryBudget(settings.retry_budget)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+    async def send(
+        self,
+        call: Call,
+        credential: Credential,
+        *,
+        deadline: float,
+        owner: object,
+        watch: Watcher | None = None,
+    ) -> Answer:
+        """Send `call` and return the 2xx answer.
+
+        Args:
+            call: what to ask.
+            credential: as whom.
+            deadline: time of `time.monotonic` after which nobody waits for the answer.
+            owner: the request that asks, for fairness between requests.
+            watch: is told of each attempt.
+
+        Raises:
+            UpstreamError: of the kind that fits; `processed` tells whether it may have acted.
+        """
+        self._budget.note_call()
+        deadline = min(deadline, time.monotonic() + self._settings.call_deadline)
+        attempt = 1
+        while True:
+            try:
+                return await self._try(call, credential, deadline, owner, watch)
+            except UpstreamError as error:
+                wait = self._wait_before_next(call, error, attempt, deadline)
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
+            attempt += 1
+
+    def breaker_states(self) -> dict[str, str]:
+        """Return the state of each breaker that has been used, by `family account`."""
+        return {
+            f"{family.name.lower()} {account}": breaker.state
+            for (family, account), breaker in self._breakers.items()
+        }
+
+    def _wait_before_next(
+        self, call: Call, error: UpstreamError, attempt: int, deadline: float
+    ) -> float | None:
+        """Return seconds to wait before the next attempt; None when there shall be none."""
+        may = error.retryable and (call.reads or not error.processed)
+        if not may or attempt >= self._settings.attempts:
+            return None
+        wait = error.retry_after
+        if wait is None:
+            wait = backoff(
+                attempt, base=self._settings.backoff_base, cap=self._settings.backoff_cap
+            )
+        if time.monotonic() + wait >= deadline or not self._budget.take():
+            return None
+        return wait
+
+    async def _try(
+        self,
+        call: Call,
+        credential: Credential,
+        deadline: float,
+        owner: object,
+        watch: Watcher | None,
+    ) -> Answer:
+        limiter = self._limiters[call.account]
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                await limiter.acquire(owner)
+        except TimeoutError:
+            message = "Too many calls of this account were waiting for the upstream."
+            raise UpstreamThrottled(message, processed=False) from None
+        try:
+            return await self._guarded(call, credential, deadline, limiter, watch)
+        finally:
+            limiter.release()
+
+    async def _guarded(
+        self,
+        call: Call,
+        credential: Credential,
+        deadline: float,
+        limiter: Limiter,
+        watch: Watcher | None,
+    ) -> Answer:
+        breaker = self._breakers[call.family, call.account]
+        refused = breaker.refuses_for()
+        if refused is not None:
+            message = "The upstream kept failing for this account, so it is left alone for a while."
+            raise UpstreamUnavailable(
+                message, retry_after=refused, processed=False, retryable=False
+            )
+        try:
+            answer = await self._attempt(call, credential, deadline, watch)
+        except (UpstreamUnavailable, UpstreamTimeout, UpstreamMalformed):
+            breaker.failed()
+            raise
+        except UpstreamError as error:
+            breaker.succeeded()
+            if isinstance(error, UpstreamThrottled):
+                limiter.slower()
+            raise
+        except BaseException:
+            breaker.abandoned()
+            raise
+        breaker.succeeded()
+        self._adapt(limiter, answer)
+        return answer
+
+    def _adapt(self, limiter: Limiter, answer: Answer) -> None:
+        concurrent = answer.headers.get("twilio-concurrent-requests", "")
+        near = (
+            concurrent.isdigit()
+            and int(concurrent) >= _NEAR_LIMIT * self._settings.concurrency_limit
+        )
+        limiter.slower() if near else limiter.faster()
+
+    async def _attempt(
+        self, call: Call, credential: Credential, deadline: float, watch: Watcher | None
+    ) -> Answer:
+        started = time.monotonic()
+        left = min(self._settings.attempt_timeout, deadline - started)
+        status = None
+        try:
+            async with asyncio.timeout(left):
+                response = await self._transport.handle_async_request(
+                    self._request(call, credential)
+                )
+                status = response.status_code
+                try:
+                    body = await self._body(response)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            message = "The upstream did not answer in time."
+            raise UpstreamTimeout(message, status=status) from None
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise _lost(error) from None
+        finally:
+            if watch is not None:
+                watch(Sent(call, started, time.monotonic() - started, status))
+        answer = Answer(status, response.headers, body)
+        _raise_for(answer)
+        return answer
+
+    def _request(self, call: Call, credential: Credential) -> httpx.Request:
+        query = call.query if isinstance(call.query, str) else urlencode(call.query)
+        headers = {
+            "Authorization": credential.authorization,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": f"number-gateway/{__version__}",
+        }
+        content = None
+        if call.form is not None:
+            content = urlencode(call.form).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return httpx.Request(
+            call.method,
+            f"{self._bases[call.family]}{call.path}{'?' if query else ''}{query}",
+            headers=headers,
+            content=content,
+            extensions={"timeout": {"connect": self._settings.connect_timeout}},
+        )
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        """Read the body, never more than the limit, whatever its length says or it unpacks to."""
+        packed = "content-encoding" in response.headers
+        chunks: list[bytes] = []
+        size = 0
+        stream = response.aiter_bytes() if packed else response.aiter_raw()
+        async for chunk in stream:
+            size += len(chunk)
+            if size > self._settings.upstream_body_limit:
+                message = "The upstream's answer is larger than the gateway accepts."
+                raise UpstreamMalformed(message, status=response.status_code, retryable=False)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _lost(error: Exception) -> UpstreamError:
+    """Return what a broken exchange means: never sent, or sent with an unknown outcome."""
+    cause = error.__cause__ or error
+    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return UpstreamUnavailable("The upstream could not be reached.", processed=False)
+    if isinstance(cause, aiohttp.ClientPayloadError | httpx.DecodingError):
+        return UpstreamMalformed("The upstream's answer broke off.")
+    return UpstreamUnavailable("The connection to the upstream broke.")
+
+
+def _raise_for(answer: Answer) -> None:
+    """Raise what an answer's status says; for a success, see that the body can be read."""
+    status = answer.status
+    if 200 <= status < 300:  # noqa: PLR2004
+        if answer.body:
+            answer.json()
+        return
+    if status < 400:  # noqa: PLR2004
+        message = "The upstream answered with a redirect, which is not followed."
+        raise UpstreamMalformed(message, status=status, retryable=False)
+    code, said = _complaint(answer.body)
+    kinds: dict[int, type[UpstreamError]] = {
+        401: UpstreamDenied,
+        403: UpstreamDenied,
+        404: UpstreamNotFound,
+        429: UpstreamThrottled,
+    }
+    kind = kinds.get(status, UpstreamUnavailable if status >= 500 else UpstreamRefused)  # noqa: PLR2004
+    raise kind(
+        said or f"The upstream answered with HTTP status {status}.",
+        status=status,
+        upstream_code=code,
+        request_id=answer.request_id,
+        retry_after=_retry_after(answer.headers.get("retry-after")),
+        processed=kind is not UpstreamThrottled,
+    )
+
+
+def _complaint(body: bytes) -> tuple[int | None, str | None]:
+    """Read the upstream's error code and message, if the body has them."""
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None, None
+    if not isinstance(said, dict):
+        return None, None
+    code, message = said.get("code"), said.get("message")
+    return (
+        code if isinstance(code, int) and not isinstance(code, bool) else None,
+        message[:_MESSAGE_LENGTH] if isinstance(message, str) and message else None,
+    )
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Read the seconds of a Retry-After header; dates are not used by this upstream."""
+    try:
+        seconds = float(value or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _session() -> aiohttp.ClientSession:
+    """Return the session behind the transport: no cookies, no limit of its own, no own retries."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+    # aiohttp repeats GET and DELETE by itself when a kept-alive connection breaks. Every attempt
+    # must be ours, to be counted and, for writes, never made blindly. It has no public switch.
+    session._retry_connection = False  # noqa: SLF001
+    return session

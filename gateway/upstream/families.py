@@ -1,0 +1,286 @@
+"""The two API families: how each spells the same requests, and how it wraps its answers.
+
+Facts: the catalog's resource pages (`/Numbers/ActiveNumbers`, `/Numbers/AvailableNumbers`) and the
+2010-04-01 OpenAPI description.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote, urlsplit
+
+from gateway import filters
+from gateway.errors import UpstreamMalformed
+from gateway.records import VIEWS, View
+from gateway.upstream.call import Answer, Call, Pairs
+from schema.enums import Source
+
+MAX_PAGE_SIZE = 1000
+
+
+class Page(NamedTuple):
+    """One upstream page: raw items as they came, and the query of the next page if there is one."""
+
+    items: Sequence[object]
+    next_query: str | None
+
+
+class Family(Protocol):
+    """What the gateway needs of a family to work with owned numbers."""
+
+    source: Source
+    owned: filters.Table
+    settings: filters.Table
+
+    def list_call(self, account: str, wanted: Mapping[str, Any], page_size: int) -> Call:
+        """Return the request for the first page of owned numbers."""
+
+    def page_call(self, account: str, wanted: Mapping[str, Any], query: str) -> Call:
+        """Return the request for a further page, from the upstream's own reference."""
+
+    def read_page(self, answer: Answer) -> Page:
+        """Unwrap a page."""
+
+    def get_call(self, account: str, sid: str) -> Call:
+        """Return the request for one owned number."""
+
+    def purchase_call(self, account: str, phone_number: str, form: filters.Pairs) -> Call:
+        """Return the request that buys a number."""
+
+    def update_call(self, account: str, sid: str, form: filters.Pairs) -> Call:
+        """Return the request that changes or transfers a number."""
+
+    def release_call(self, account: str, sid: str) -> Call:
+        """Return the request that releases a number."""
+
+    def read_one(self, answer: Answer) -> dict[str, Any]:
+        """Unwrap one number, however this endpoint wraps it."""
+
+
+class Catalog:
+    """The preview catalog. The account comes from the credentials, not from the path."""
+
+    source = Source.CATALOG
+    owned = filters.CATALOG_OWNED
+    settings = filters.CATALOG_WRITE
+    _path = "/Numbers/ActiveNumbers"
+    _search_path = "/Numbers/AvailableNumbers"
+
+    def list_call(self, account: str, wanted: Mapping[str, Any], page_size: int) -> Call:
+        """See `Family`."""
+        query = (*filters.parameters(wanted, self.owned), ("PageSize", str(page_size)))
+        return Call(self.source, "GET", self._path, account, self._path, query)
+
+    def page_call(self, account: str, wanted: Mapping[str, Any], query: str) -> Call:
+        """See `Family`."""
+        del wanted  # The reference repeats the filters.
+        return Call(self.source, "GET", self._path, account, self._path, query)
+
+    def search_call(
+        self, account: str, wanted: Mapping[str, Any], extra: Pairs, page_size: int
+    ) -> Call:
+        """Return the request for the first page of a search; `extra` are country and type."""
+        query = (
+            *extra,
+            *filters.parameters(wanted, filters.CATALOG_SEARCH),
+            ("PageSize", str(page_size)),
+        )
+        return Call(self.source, "GET", self._search_path, account, self._search_path, query)
+
+    def search_page_call(self, account: str, query: str) -> Call:
+        """Return the request for a further page of a search."""
+        return Call(self.source, "GET", self._search_path, account, self._search_path, query)
+
+    def read_page(self, answer: Answer) -> Page:
+        """Unwrap `{"items": […], "meta": {"key": "items", "next_page_url": …}}`."""
+        body = answer.json()
+        meta = body.get("meta")
+        meta = meta if isinstance(meta, dict) else {}
+        key = meta.get("key")
+        items = body.get(key if isinstance(key, str) else "items")
+        return Page(_list(items, answer), _query_of(meta.get("next_page_url")))
+
+    def get_call(self, account: str, sid: str) -> Call:
+        """See `Family`."""
+        route = f"{self._path}/{{sid}}"
+        return Call(self.source, "GET", f"{self._path}/{quote(sid, safe='')}", account, route)
+
+    def purchase_call(self, account: str, phone_number: str, form: filters.Pairs) -> Call:
+        """See `Family`."""
+        body = (("PhoneNumber", phone_number), *form)
+        return Call(self.source, "POST", self._path, account, self._path, form=body)
+
+    def update_call(self, account: str, sid: str, form: filters.Pairs) -> Call:
+        """See `Family`."""
+        path, route = f"{self._path}/{quote(sid, safe='')}", f"{self._path}/{{sid}}"
+        return Call(self.source, "POST", path, account, route, form=tuple(form))
+
+    def release_call(self, account: str, sid: str) -> Call:
+        """See `Family`."""
+        path, route = f"{self._path}/{quote(sid, safe='')}", f"{self._path}/{{sid}}"
+        return Call(self.source, "DELETE", path, account, route)
+
+    def read_one(self, answer: Answer) -> dict[str, Any]:
+        """Unwrap one number: bare, or alone in `items`; both are seen on the same endpoints."""
+        body = answer.json()
+        items = body.get("items")
+        if isinstance(items, list) and "phone_number" not in body:
+            body = items[0] if items else {}
+        return _number(body, answer)
+
+
+class Core:
+    """The 2010-04-01 API, in JSON. The account is in the path."""
+
+    source = Source.CORE
+    owned = filters.CORE_OWNED
+    settings = filters.CORE_WRITE
+
+    def list_call(self, account: str, wanted: Mapping[str, Any], page_size: int) -> Call:
+        """See `Family`."""
+        query = (*filters.parameters(wanted, self.owned), ("PageSize", str(page_size)))
+        return self._list(account, wanted, query)
+
+    def page_call(self, account: str, wanted: Mapping[str, Any], query: str) -> Call:
+        """See `Family`."""
+        return self._list(account, wanted, query)
+
+    def search_call(
+        self, account: str, country: str, path: str, wanted: Mapping[str, Any], page_size: int
+    ) -> Call:
+        """Return a search's only request; `path` is the type's segment, for example `Local`."""
+        base = "/AvailablePhoneNumbers/"
+        query = (
+            *filters.parameters(wanted, filters.CORE_SEARCH),
+            ("PageSize", str(page_size)),
+        )
+        return Call(
+            self.source,
+            "GET",
+            f"{_account(account)}{base}{quote(country, safe='')}/{path}.json",
+            account,
+            f"{_account('{account}')}{base}{{country}}/{path}.json",
+            query,
+        )
+
+    def read_search(self, answer: Answer) -> Sequence[object]:
+        """Unwrap `{"available_phone_numbers": […]}`."""
+        return _list(answer.json().get("available_phone_numbers"), answer)
+
+    def countries_call(self, account: str) -> Call:
+        """Return the request for all countries."""
+        tail = "/AvailablePhoneNumbers.json"
+        return self._get(account, tail, tail)
+
+    def read_countries(self, answer: Answer) -> Sequence[object]:
+        """Unwrap `{"countries": […]}`."""
+        return _list(answer.json().get("countries"), answer)
+
+    def country_call(self, account: str, code: str) -> Call:
+        """Return the request for one country."""
+        return self._get(
+            account, f"/AvailablePhoneNumbers/{code}.json", "/AvailablePhoneNumbers/{country}.json"
+        )
+
+    def account_call(self, account: str) -> Call:
+        """Return the request for an account."""
+        return self._get(account, ".json", ".json")
+
+    def subaccounts_call(self, account: str, query: Pairs | str) -> Call:
+        """Return the request for a page of accounts, the caller's own among them."""
+        path = "/2010-04-01/Accounts.json"
+        return Call(self.source, "GET", path, account, path, query)
+
+    def read_accounts(self, answer: Answer) -> Page:
+        """Unwrap `{"accounts": […], "next_page_uri": …}`."""
+        body = answer.json()
+        return Page(_list(body.get("accounts"), answer), _query_of(body.get("next_page_uri")))
+
+    def read_page(self, answer: Answer) -> Page:
+        """Unwrap `{"incoming_phone_numbers": […], "next_page_uri": …}`."""
+        body = answer.json()
+        items = _list(body.get("incoming_phone_numbers"), answer)
+        return Page(items, _query_of(body.get("next_page_uri")))
+
+    def get_call(self, account: str, sid: str) -> Call:
+        """See `Family`."""
+        return self._one("GET", account, sid)
+
+    def purchase_call(self, account: str, phone_number: str, form: filters.Pairs) -> Call:
+        """See `Family`."""
+        tail = "/IncomingPhoneNumbers.json"
+        return Call(
+            self.source,
+            "POST",
+            _account(account) + tail,
+            account,
+            _account("{account}") + tail,
+            form=(("PhoneNumber", phone_number), *form),
+        )
+
+    def update_call(self, account: str, sid: str, form: filters.Pairs) -> Call:
+        """See `Family`."""
+        return self._one("POST", account, sid, tuple(form))
+
+    def release_call(self, account: str, sid: str) -> Call:
+        """See `Family`."""
+        return self._one("DELETE", account, sid)
+
+    def read_one(self, answer: Answer) -> dict[str, Any]:
+        """See `Family`: it is always bare here."""
+        return _number(answer.json(), answer)
+
+    def _list(self, account: str, wanted: Mapping[str, Any], query: Pairs | str) -> Call:
+        kind = wanted.get("type")
+        typed = f"/{filters.CORE_OWNED_PATHS[kind.name]}" if kind else ""
+        tail = f"/IncomingPhoneNumbers{typed}.json"
+        return self._get(account, tail, tail, query)
+
+    def _get(self, account: str, tail: str, route: str, query: Pairs | str = ()) -> Call:
+        path, route = _account(account) + tail, _account("{account}") + route
+        return Call(self.source, "GET", path, account, route, query)
+
+    def _one(self, method: str, account: str, sid: str, form: Pairs | None = None) -> Call:
+        tail = "/IncomingPhoneNumbers/"
+        return Call(
+            self.source,
+            method,
+            f"{_account(account)}{tail}{quote(sid, safe='')}.json",
+            account,
+            f"{_account('{account}')}{tail}{{sid}}.json",
+            form=form,
+        )
+
+
+CATALOG = Catalog()
+CORE = Core()
+FAMILIES: Mapping[Source, Family] = {Source.CATALOG: CATALOG, Source.CORE: CORE}
+
+
+def view(typename: str, source: Source, raw: object, home: str = "") -> View | None:
+    """Return the view of an upstream item; None for what is not an object."""
+    return VIEWS[source][typename](raw, home) if isinstance(raw, dict) else None
+
+
+def _account(sid: str) -> str:
+    return f"/2010-04-01/Accounts/{sid}"
+
+
+def _query_of(reference: object) -> str | None:
+    """Return the query of a next-page reference. Host and path stay ours, so it leads nowhere."""
+    if not isinstance(reference, str) or not reference:
+        return None
+    return urlsplit(reference).query or None
+
+
+def _list(items: object, answer: Answer) -> Sequence[object]:
+    if not isinstance(items, list):
+        message = "The upstream's list has no items where its API promises them."
+        raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+    return items
+
+
+def _number(body: object, answer: Answer) -> dict[str, Any]:
+    if not isinstance(body, dict) or not isinstance(body.get("phone_number"), str):
+        message = "The upstream's answer is not the phone number that its API promises."
+        raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+    return body

@@ -1,0 +1,84 @@
+"""How many calls run at once per account: adaptive, and fair between requests.
+
+The upstream limits concurrent requests per account, at a figure it does not publish. So the limit
+here falls by a third when a call is refused (429) or the upstream reports that it nears its own
+figure, and rises again by one for every full round of calls that went well.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+
+_DECREASE = 2 / 3
+
+
+class Limiter:
+    """The slots of one account.
+
+    Attributes:
+        limit: how many calls may run at once now.
+        running: how many do.
+    """
+
+    def __init__(self, start: int, most: int) -> None:
+        self.limit = float(start)
+        self.running = 0
+        self._most = most
+        # One queue per request, served in turn, so that a request with 200 calls waiting does not
+        # hold up another's only one.
+        self._queues: OrderedDict[object, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a slot."""
+        return sum(len(queue) for queue in self._queues.values())
+
+    async def acquire(self, owner: object) -> None:
+        """Wait for a slot; `owner` is the request that asks, for fairness."""
+        if self.running < int(self.limit) and not self._queues:
+            self.running += 1
+        else:
+            await self._wait(owner)
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self.running -= 1
+        self._wake()
+
+    def slower(self) -> None:
+        """Note that the upstream has too much of us."""
+        self.limit = max(1.0, self.limit * _DECREASE)
+
+    def faster(self) -> None:
+        """Note a call that went well."""
+        self.limit = min(float(self._most), self.limit + 1 / self.limit)
+
+    async def _wait(self, owner: object) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(owner, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                # The slot was handed over in the same moment: pass it on.
+                self.running -= 1
+            else:
+                self._forget(owner, turn)
+            self._wake()
+            raise
+
+    def _forget(self, owner: object, turn: asyncio.Future[None]) -> None:
+        queue = self._queues[owner]
+        queue.remove(turn)
+        if not queue:
+            del self._queues[owner]
+
+    def _wake(self) -> None:
+        while self._queues and self.running < int(self.limit):
+            owner, queue = next(iter(self._queues.items()))
+            turn = queue.popleft()
+            if queue:
+                self._queues.move_to_end(owner)
+            else:
+                del self._queues[owner]
+            self.running += 1
+            turn.set_result(None)

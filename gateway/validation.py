@@ -1,0 +1,147 @@
+"""PURE: what the gateway refuses itself, before anything is asked of the upstream.
+
+Every refusal names the argument, in the client's own spelling.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gateway.errors import BadUserInput
+from gateway.filters import CORE_SEARCH
+
+MOST_FIRST = 1000
+FRIENDLY_NAME_LENGTH = 64
+NORTH_AMERICA = frozenset({"US", "CA"})
+_PATTERN = re.compile(r"[0-9A-Za-z*%+$]{2,16}", re.ASCII)
+_ORDINARY = re.compile(r"[0-9A-Za-z]", re.ASCII)
+_OWNED_PATTERN = re.compile(r"\+?[0-9*]{1,16}", re.ASCII)
+_SIDS = {
+    "AC": re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII),
+    "PN": re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII),
+}
+_TEMPLATES = ("inRegion", "inPostalCode", "inLata", "inRateCenter", "inLocality")
+_PRICES = (
+    ("minBaseSetupPrice", "maxBaseSetupPrice"),
+    ("minBaseRecurringPrice", "maxBaseRecurringPrice"),
+)
+
+
+def check_first(first: int) -> None:
+    """Refuse a page size outside 1 to 1000."""
+    if not 1 <= first <= MOST_FIRST:
+        raise BadUserInput("first", f"{first} is not between 1 and {MOST_FIRST}.")
+
+
+def check_sid(argument: str, sid: str, prefix: str) -> None:
+    """Refuse what is not a sid: `prefix` (`AC`, `PN`) and 32 hexadecimal digits."""
+    if not _SIDS[prefix].fullmatch(sid):
+        raise BadUserInput(
+            argument, f"{sid[:40]!r} is not a sid: {prefix} and 32 hexadecimal digits."
+        )
+
+
+def check_owned_filter(wanted: Mapping[str, Any]) -> None:
+    """Refuse a malformed filter of owned numbers."""
+    if "contains" in wanted and not _OWNED_PATTERN.fullmatch(wanted["contains"]):
+        raise BadUserInput(
+            "filter.contains", "write 1 to 16 digits; `*` stands for any digit, `+` may lead."
+        )
+    if "contains" in wanted and "phoneNumber" in wanted:
+        raise BadUserInput("filter.contains", "`phoneNumber` is given too; give one of them.")
+    _check_texts(wanted, ("friendlyName",))
+    _check_coordinates(wanted)
+
+
+def check_search(country: str, wanted: Mapping[str, Any]) -> None:
+    """Refuse a malformed search, or one that the upstream would silently widen."""
+    _check_area(country, wanted)
+    _check_pattern(wanted)
+    _check_nearness(wanted)
+    _check_texts(wanted, _TEMPLATES)
+    _check_coordinates(wanted)
+    if "inRateCenter" in wanted and "inLata" not in wanted:
+        raise BadUserInput("filter.inRateCenter", "it needs `inLata` too.")
+    named = wanted.get("geography.isoCountry")
+    if named is not None and named != country:
+        raise BadUserInput("filter.geography.isoCountry", f"`country` says {country}.")
+    for low, high in _PRICES:
+        if wanted.get(low, 0) < 0:
+            raise BadUserInput(f"filter.{low}", "a price is not below 0.")
+        if wanted.get(low, 0) > wanted.get(high, float("inf")):
+            raise BadUserInput(f"filter.{high}", f"it is below `{low}`.")
+
+
+def check_friendly_name(name: str | None) -> str | None:
+    """Return what is wrong with a friendly name; None when nothing is."""
+    if name is not None and len(name) > FRIENDLY_NAME_LENGTH:
+        return f"{len(name)} characters are too many: at most {FRIENDLY_NAME_LENGTH}."
+    return None
+
+
+def _check_area(country: str, wanted: Mapping[str, Any]) -> None:
+    if country not in NORTH_AMERICA:
+        for path in wanted:
+            if path in CORE_SEARCH and CORE_SEARCH[path].us_ca_only:
+                raise BadUserInput(f"filter.{path}", "it works in the US and Canada only.")
+    codes = wanted.get("areaCode")
+    if codes is None:
+        return
+    if not codes:
+        raise BadUserInput("filter.areaCode", "the list is empty; leave it out to search all.")
+    for code in codes:
+        if not 200 <= code <= 999:  # noqa: PLR2004 - NANP area codes
+            raise BadUserInput("filter.areaCode", f"{code} is not an area code: 200 to 999.")
+
+
+def _check_pattern(wanted: Mapping[str, Any]) -> None:
+    pattern = wanted.get("contains")
+    if pattern is None:
+        return
+    if not _PATTERN.fullmatch(pattern):
+        raise BadUserInput(
+            "filter.contains",
+            "write 2 to 16 characters: digits, letters, `*`, `%`, `+` and `$`.",
+        )
+    if len(_ORDINARY.findall(pattern)) < 2:  # noqa: PLR2004 - the documented minimum
+        raise BadUserInput("filter.contains", "it needs at least two digits or letters.")
+
+
+def _check_nearness(wanted: Mapping[str, Any]) -> None:
+    point = wanted.get("nearLatLong")
+    near = point is not None or "nearNumber" in wanted
+    if point is not None and "nearNumber" in wanted:
+        raise BadUserInput("filter.nearNumber", "`nearLatLong` is given too; give one of them.")
+    if point is not None:
+        _check_degrees("filter.nearLatLong.latitude", point.latitude, 90)
+        _check_degrees("filter.nearLatLong.longitude", point.longitude, 180)
+    distance = wanted.get("distance")
+    if distance is None:
+        return
+    if not near:
+        raise BadUserInput("filter.distance", "it needs `nearLatLong` or `nearNumber`.")
+    check_distance("filter.distance", distance)
+
+
+def check_distance(argument: str, distance: int) -> None:
+    """Refuse a distance that the upstream does not search: 1 to 500 miles."""
+    if not 1 <= distance <= 500:  # noqa: PLR2004 - documented bounds
+        raise BadUserInput(argument, f"{distance} miles are not between 1 and 500.")
+
+
+def _check_coordinates(wanted: Mapping[str, Any]) -> None:
+    for path, most in (("geography.latitude", 90), ("geography.longitude", 180)):
+        if path in wanted:
+            _check_degrees(f"filter.{path}", wanted[path], most)
+
+
+def _check_degrees(argument: str, degrees: float, most: int) -> None:
+    if not -most <= degrees <= most:
+        raise BadUserInput(argument, f"{degrees} is not between -{most} and {most} degrees.")
+
+
+def _check_texts(wanted: Mapping[str, Any], paths: Iterable[str]) -> None:
+    most = 64
+    for path in paths:
+        if path in wanted and not 1 <= len(wanted[path].strip()) <= most:
+            raise BadUserInput(f"filter.{path}", f"write 1 to {most} characters.")
