@@ -1,0 +1,10 @@
+"""The embedded number API: a real REST server over SQLite that answers as Twilio's documentation says.
+
+It shares nothing with the rest of the gateway, and so stays an independent check of it.
+"""
+
+from gateway.sandbox.app import create_sandbox
+from gateway.sandbox.settings import SandboxError, SandboxSettings
+from gateway.sandbox.switches import Switches
+
+__all__ = ["SandboxError", "SandboxSettings", "Switches", "create_sandbox"]

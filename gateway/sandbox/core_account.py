@@ -1,0 +1,122 @@
+"""2010 API: accounts, and the account a path acts on."""
+
+from email.utils import formatdate
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from gateway.sandbox import auth
+from gateway.sandbox.call import Call
+from gateway.sandbox.documents import Account, Json
+from gateway.sandbox.errors import ApiError
+from gateway.sandbox.formats import core_list_response, core_response
+from gateway.sandbox.paging import page_number, page_size
+from gateway.sandbox.world import World
+
+_SUBRESOURCES = {
+    "available_phone_numbers": "AvailablePhoneNumbers",
+    "incoming_phone_numbers": "IncomingPhoneNumbers",
+}
+
+
+def acting_account(world: World, call: Call, sid: str, *, test_allowed: bool = False) -> Account:
+    """The account a path names, when the caller may act for it.
+
+    Raises:
+        ApiError: 20003, 20005, or 20008 for test credentials where they are not allowed.
+    """
+    who = auth.caller(call.credentials, world.switches)
+    account = auth.account_in_path(world.store, who, sid)
+    if account.role == "test" and not test_allowed:
+        raise ApiError(20008)
+    auth.require_active(account, world.switches)
+    return account
+
+
+class CoreAccounts:
+    """Endpoints under `/2010-04-01/Accounts`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def list(self, call: Call) -> Response:
+        """The caller's account and its subaccounts, by `FriendlyName` and `Status`."""
+        who = self._caller(call)
+        name, status = call.get("FriendlyName"), call.get("Status")
+        found = [
+            account
+            for account in self._world.store.accounts(who.sid)
+            if (not name or account.friendly_name == name)
+            and (not status or account.status == status)
+        ]
+        size, page = page_size(call, self._world.switches), page_number(call)
+        items = [_account(account) for account in found[page * size : (page + 1) * size]]
+        more = len(found) > (page + 1) * size
+        return core_list_response(
+            call, "accounts", items, list_paging(call, size, page, len(items), more=more)
+        )
+
+    def fetch(self, call: Call, account: str) -> Response:
+        """One account: the caller's or a subaccount, whatever its status."""
+        found = auth.account_in_path(self._world.store, self._caller(call), account)
+        return core_response(call, "Account", _account(found))
+
+    def _caller(self, call: Call) -> Account:
+        who = auth.caller(call.credentials, self._world.switches)
+        if who.role == "test":
+            raise ApiError(20008)
+        return who
+
+
+def list_paging(  # noqa: PLR0913
+    call: Call,
+    size: int,
+    page: int,
+    count: int,
+    *,
+    more: bool,
+    next_token: str | None = None,
+    previous_token: str | None = None,
+) -> Json:
+    """The paging keys of a list in the 2010 API; an empty list starts and ends at 0."""
+    filters = [pair for pair in call.query if pair[0] not in {"Page", "PageSize", "PageToken"}]
+
+    def uri(number: int, token: str | None = None) -> str:
+        paging = [("PageSize", str(size)), ("Page", str(number))]
+        if token is not None:
+            paging.append(("PageToken", token))
+        return f"{call.path}?{urlencode([*filters, *paging])}"
+
+    start = page * size if count else 0
+    return {
+        "first_page_uri": uri(0),
+        "next_page_uri": uri(page + 1, next_token) if more else None,
+        "previous_page_uri": uri(page - 1, previous_token) if page else None,
+        "page": page,
+        "page_size": size,
+        "start": start,
+        "end": start + count - 1 if count else 0,
+        "uri": f"{call.path}?{urlencode(call.query)}" if call.query else call.path,
+    }
+
+
+def date(seconds: float) -> str:
+    """RFC 2822 in UTC, as `Thu, 30 Jul 2015 23:19:04 +0000`."""
+    return formatdate(seconds)[:-5] + "+0000"
+
+
+def _account(account: Account) -> Json:
+    uri = f"/2010-04-01/Accounts/{account.sid}"
+    created = date(account.created)
+    return {
+        "sid": account.sid,
+        "friendly_name": account.friendly_name,
+        "status": account.status,
+        "type": account.type,
+        "owner_account_sid": account.owner_account_sid,
+        "auth_token": account.auth_token,
+        "date_created": created,
+        "date_updated": created,
+        "subresource_uris": {key: f"{uri}/{name}.json" for key, name in _SUBRESOURCES.items()},
+        "uri": f"{uri}.json",
+    }

@@ -1,0 +1,200 @@
+"""A sandbox under a real uvicorn in a background thread, and what tests ask of it.
+
+with running_sandbox(SandboxSettings(numbers=5_000)) as sandbox:
+    parent = sandbox.accounts()["parent"]
+    sandbox.set_faults([{"kind": "429", "path": "/Numbers/*"}])
+"""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import uvicorn
+
+from gateway.sandbox import SandboxSettings, create_sandbox
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxAccount:
+    """An account of the sandbox with its credentials."""
+
+    sid: str
+    auth_token: str
+    friendly_name: str
+    owner_account_sid: str
+    status: str
+    type: str
+    role: str
+    catalog: bool
+    api_key: dict[str, str] | None
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        """User name and password for HTTP Basic."""
+        return self.sid, self.auth_token
+
+
+@dataclass(slots=True)
+class RunningSandbox:
+    """A running sandbox and its control endpoints."""
+
+    url: str
+    """Base URL of both families, without a trailing slash."""
+    client: httpx.Client = field(repr=False)
+    """Bound to `url`, without credentials."""
+
+    def accounts(self) -> dict[str, SandboxAccount]:
+        """Accounts by role; of several with one role, the first."""
+        found: dict[str, SandboxAccount] = {}
+        for account in self.all_accounts():
+            found.setdefault(account.role, account)
+        return found
+
+    def all_accounts(self) -> list[SandboxAccount]:
+        """Every account in order of creation."""
+        listed = self._control("GET", "accounts")["accounts"]
+        return [SandboxAccount(**account) for account in listed]
+
+    def subaccounts(self) -> list[SandboxAccount]:
+        """The seeded subaccounts of the parent."""
+        return [account for account in self.all_accounts() if account.role == "subaccount"]
+
+    def create_account(self, **fields: Any) -> SandboxAccount:
+        """Makes an account; fields: `role`, `catalog`, `type`, `status`, `owner_account_sid`, `owned`."""
+        return SandboxAccount(**self._control("POST", "accounts", fields))
+
+    def put_number(
+        self,
+        account_sid: str | None = None,
+        phone_number: str | None = None,
+        resource: dict[str, Any] | None = None,
+        absent: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """Makes or changes one number: owned by an account, or available when that is None.
+
+        `resource` is merged into what the number is; `absent` are dotted paths to remove from it.
+        """
+        document: dict[str, Any] = {
+            "account_sid": account_sid,
+            "resource": resource or {},
+            "absent": list(absent),
+        }
+        if phone_number is not None:
+            document["phone_number"] = phone_number
+        number: dict[str, Any] = self._control("POST", "numbers", document)
+        return number
+
+    def numbers(self, account_sid: str) -> list[dict[str, Any]]:
+        """All attributes and settings of an account's numbers."""
+        listed: list[dict[str, Any]] = self._control(
+            "GET", "numbers", params={"account_sid": account_sid}
+        )["numbers"]
+        return listed
+
+    def inventory(
+        self,
+        country: str | None = None,
+        number_type: str | None = None,
+        fields: Sequence[str] = (),
+    ) -> list[dict[str, Any]]:
+        """Every number that can be bought, in search order; `fields` limits the attributes."""
+        params = {"country": country, "type": number_type, "fields": ",".join(fields) or None}
+        listed: list[dict[str, Any]] = self._control(
+            "GET", "inventory", params={key: value for key, value in params.items() if value}
+        )
+        return listed
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Requests to the number API since the start or `forget_requests`, oldest first."""
+        listed: list[dict[str, Any]] = self._control("GET", "requests")["requests"]
+        return listed
+
+    def forget_requests(self) -> None:
+        """Empties the list of requests."""
+        self._control("DELETE", "requests")
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Numbers bought, released, transferred, configured; oldest first."""
+        listed: list[dict[str, Any]] = self._control("GET", "ledger")["entries"]
+        return listed
+
+    def set_faults(self, faults: Sequence[dict[str, Any]]) -> None:
+        """Replaces the faults to inject."""
+        self._control("PUT", "faults", {"faults": list(faults)})
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults with how often each matched and fired."""
+        listed: list[dict[str, Any]] = self._control("GET", "faults")["faults"]
+        return listed
+
+    def clear_faults(self) -> None:
+        """Removes all faults."""
+        self._control("DELETE", "faults")
+
+    def set_switches(self, **switches: Any) -> None:
+        """Changes some behaviours."""
+        self._control("PUT", "switches", switches)
+
+    def reset_switches(self) -> None:
+        """Restores the behaviours it was started with."""
+        self._control("DELETE", "switches")
+
+    def _control(
+        self,
+        method: str,
+        name: str,
+        document: Any = None,
+        params: dict[str, Any] | None = None,
+    ) -> Any:
+        response = self.client.request(
+            method, f"/_sandbox/{name}", json=document, params=params, timeout=60
+        )
+        assert response.is_success, f"{method} {name}: {response.status_code} {response.text}"
+        return response.json() if response.content else None
+
+
+@contextmanager
+def running_sandbox(settings: SandboxSettings | None = None) -> Iterator[RunningSandbox]:
+    """Starts a sandbox on a free loopback port and stops it at the end."""
+    app = create_sandbox(settings or SandboxSettings())
+    with running_app(app) as url, httpx.Client(base_url=url) as client:
+        yield RunningSandbox(url, client)
+
+
+@contextmanager
+def running_app(app: Any, **options: Any) -> Iterator[str]:
+    """Serves an ASGI application under uvicorn in a thread; gives its base URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    # asyncio leaves Nagle's algorithm on for sockets it did not make: 40 ms per answer. Inherited.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="on", timeout_graceful_shutdown=2, **options
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(
+        target=lambda: asyncio.run(server.serve(sockets=[listener])),
+        name="uvicorn",
+        daemon=True,
+    )
+    thread.start()
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                message = "the server did not start"
+                raise RuntimeError(message)
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(_STOP_SECONDS)
+        listener.close()
