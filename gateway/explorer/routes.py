@@ -68,7 +68,6 @@ def explorer_routes(
             the gateway answers `X-Gateway-Explain`) and `subscriptionsPath`.
         static: Folder of the built page; without an `index.html` in it, the page says how to build.
     """
-    assets = _list_assets(static / "assets")
 
     async def page(request: Request) -> Response:
         built = static / "index.html"
@@ -89,8 +88,10 @@ def explorer_routes(
         return JSONResponse(settings, headers={**SECURITY_HEADERS, "Cache-Control": "no-store"})
 
     async def asset(request: Request) -> Response:
-        path = assets.get(request.path_params["name"])
-        if path is None:
+        name = request.path_params["name"]
+        path = static / "assets" / name
+        # A plain file name reaches the folder and nothing above or below it.
+        if Path(name).name != name or path.suffix not in _MEDIA_TYPES or not path.is_file():
             return Response(status_code=404, headers=SECURITY_HEADERS)
         return _file(request, path, {"Cache-Control": _IMMUTABLE})
 
@@ -99,14 +100,6 @@ def explorer_routes(
         Route("/explorer/config.json", config),
         Route("/explorer/assets/{name}", asset),
     ]
-
-
-def _list_assets(folder: Path) -> Mapping[str, Path]:
-    """Name what may be served: a request can reach these files and no others."""
-    if not folder.is_dir():
-        return {}
-    compressed = {suffix for _, suffix in _ENCODINGS}
-    return {path.name: path for path in folder.iterdir() if path.suffix not in compressed}
 
 
 def _page(
@@ -138,7 +131,7 @@ def _file(
             body = copy
             sent["Content-Encoding"] = name
             break
-    media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+    media_type = _MEDIA_TYPES[path.suffix]
     return FileResponse(body, status_code=status_code, headers=sent, media_type=media_type)
 
 

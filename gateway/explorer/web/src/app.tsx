@@ -34,7 +34,7 @@ export function App({ settings, topbar }: { settings: Settings; topbar: Element 
       variables: variablesText(example, null),
       headers,
     }));
-    return { headers, tabs, panel: matchMedia(ROOMY).matches ? UPSTREAM_PLUGIN : undefined };
+    return { headers, tabs, roomy: matchMedia(ROOMY).matches };
   });
 
   return (
@@ -43,12 +43,12 @@ export function App({ settings, topbar }: { settings: Settings; topbar: Element 
       fetcher={fetcher}
       plugins={PLUGINS}
       referencePlugin={DOC_EXPLORER_PLUGIN}
-      visiblePlugin={start.panel}
+      visiblePlugin={start.roomy ? UPSTREAM_PLUGIN : undefined}
       editorTheme={EDITOR_THEME}
       defaultTabs={start.tabs}
       defaultHeaders={start.headers}
       defaultQuery=""
-      defaultEditorToolsVisibility="variables"
+      defaultEditorToolsVisibility={start.roomy ? "variables" : false}
       inputValueDeprecation
       schemaDescription
     >

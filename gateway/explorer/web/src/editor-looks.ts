@@ -77,7 +77,9 @@ export function useEditorLooks(): void {
         fontSize: 13,
         lineHeight: 21,
         padding: { top: 10, bottom: 10 },
-        folding: true,
+        bracketPairColorization: { enabled: false },
+        lineDecorationsWidth: 12,
+        wordWrap: "on",
         renderLineHighlight: "none",
       });
       editor?.addAction({

@@ -1,4 +1,13 @@
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
+import {
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type PointerEvent,
+} from "react";
 import statesAtlas from "us-atlas/states-10m.json";
 import { ActionButton, type RowAction } from "./deed";
 import { count, spaced } from "./format";
@@ -9,10 +18,12 @@ import {
   HEIGHT,
   inUnitedStates,
   outline,
+  scaleOf,
   WIDTH,
   type Atlas,
   type Camera,
   type Place,
+  type Size,
 } from "./projection";
 import type { RowSet } from "./rows";
 
@@ -32,31 +43,14 @@ export default function PlaceMap({ set, action }: Props) {
   const drawing = useMemo(() => (domestic || world ? outline(STATES, world) : null), [domestic, world]);
   const places = useMemo(() => (drawing ? gather(set.rows, drawing.projection) : []), [set.rows, drawing]);
   const [selected, setSelected] = useState<Place | null>(null);
-  const [camera, setCamera] = useState<Camera>(() => fit([]));
 
-  useEffect(() => {
-    setCamera(fit(places));
-    setSelected(null);
-  }, [places]);
-
-  const select = (place: Place | null) => {
-    setSelected(place);
-    if (place) setCamera((old) => clamp({ k: Math.max(old.k, 2), x: place.x, y: place.y }));
-  };
+  useEffect(() => setSelected(null), [places]);
 
   if (!drawing) return <p className="view-note">Loading the outline…</p>;
   const unplaced = set.rows.filter((row) => !row.place).length;
   return (
     <div className="map">
-      <Canvas
-        drawing={drawing}
-        places={places}
-        camera={camera}
-        selected={selected}
-        onCamera={setCamera}
-        onSelect={select}
-        onFit={() => setCamera(fit(places))}
-      />
+      <Canvas drawing={drawing} places={places} selected={selected} onSelect={setSelected} />
       <aside className="map-side" aria-label="Places">
         <p className="map-count">
           {count(set.rows.length - unplaced, "number")} in {count(places.length, "place")}
@@ -68,7 +62,7 @@ export default function PlaceMap({ set, action }: Props) {
               <button
                 type="button"
                 aria-expanded={place === selected}
-                onClick={() => select(place === selected ? null : place)}
+                onClick={() => setSelected(place === selected ? null : place)}
               >
                 <span>{place.label}</span>
                 <span className="tally">{place.rows.length}</span>
@@ -94,21 +88,40 @@ export default function PlaceMap({ set, action }: Props) {
 interface CanvasProps {
   drawing: { land: string; borders: string };
   places: Place[];
-  camera: Camera;
   selected: Place | null;
-  onCamera(change: (old: Camera) => Camera): void;
   onSelect(place: Place): void;
-  onFit(): void;
 }
 
-function Canvas({ drawing, places, camera, selected, onCamera, onSelect, onFit }: CanvasProps) {
+function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
+  const frame = useRef<HTMLDivElement>(null);
   const svg = useRef<SVGSVGElement>(null);
   const drag = useRef<{ x: number; y: number } | null>(null);
-  const { k } = camera;
+  const [size, setSize] = useState<Size>({ width: WIDTH, height: HEIGHT });
+  const [camera, setCamera] = useState<Camera>(() => fit([], size));
+  const scale = scaleOf(camera, size);
 
-  const zoom = (factor: number) => onCamera((old) => clamp({ ...old, k: old.k * factor }));
+  useLayoutEffect(() => {
+    const element = frame.current;
+    if (!element) return undefined;
+    const measure = () => setSize({ width: element.clientWidth || 1, height: element.clientHeight || 1 });
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
+  const showAll = useCallback(() => setCamera(fit(places, size)), [places, size]);
+  useLayoutEffect(showAll, [showAll]);
+  useEffect(() => {
+    if (selected) setCamera((old) => clamp({ k: Math.max(old.k, 2), x: selected.x, y: selected.y }, size));
+  }, [selected, size]);
+
+  const zoom = (factor: number) => setCamera((old) => clamp({ ...old, k: old.k * factor }, size));
   const pan = (dx: number, dy: number) =>
-    onCamera((old) => clamp({ ...old, x: old.x + dx / old.k, y: old.y + dy / old.k }));
+    setCamera((old) => {
+      const step = scaleOf(old, size);
+      return clamp({ ...old, x: old.x + dx / step, y: old.y + dy / step }, size);
+    });
 
   // React listens to wheels passively, which cannot keep the page from scrolling.
   useEffect(() => {
@@ -130,7 +143,7 @@ function Canvas({ drawing, places, camera, selected, onCamera, onSelect, onFit }
       "+": () => zoom(1.5),
       "=": () => zoom(1.5),
       "-": () => zoom(1 / 1.5),
-      "0": onFit,
+      "0": showAll,
     };
     const move = moves[event.key];
     if (!move) return;
@@ -138,29 +151,30 @@ function Canvas({ drawing, places, camera, selected, onCamera, onSelect, onFit }
     event.preventDefault();
   };
 
-  const onPointerMove = (event: PointerEvent<SVGSVGElement>) => {
+  const onPointerMove = (event: PointerEvent) => {
     if (!drag.current) return;
-    const scale = WIDTH / event.currentTarget.clientWidth;
-    pan((drag.current.x - event.clientX) * scale, (drag.current.y - event.clientY) * scale);
+    pan(drag.current.x - event.clientX, drag.current.y - event.clientY);
     drag.current = { x: event.clientX, y: event.clientY };
+  };
+  const drop = () => {
+    drag.current = null;
   };
 
   return (
-    <div className="map-canvas">
+    <div ref={frame} className="map-canvas">
       <svg
         ref={svg}
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-        preserveAspectRatio="xMidYMid slice"
+        viewBox={`0 0 ${size.width} ${size.height}`}
         role="group"
         aria-label="Map. Arrow keys move it, plus and minus zoom, zero shows all."
         tabIndex={0}
         onKeyDown={onKeyDown}
         onPointerDown={(event) => (drag.current = { x: event.clientX, y: event.clientY })}
         onPointerMove={onPointerMove}
-        onPointerUp={() => (drag.current = null)}
-        onPointerLeave={() => (drag.current = null)}
+        onPointerUp={drop}
+        onPointerLeave={drop}
       >
-        <g transform={`translate(${WIDTH / 2} ${HEIGHT / 2}) scale(${k}) translate(${-camera.x} ${-camera.y})`}>
+        <g transform={`translate(${size.width / 2} ${size.height / 2}) scale(${scale}) translate(${-camera.x} ${-camera.y})`}>
           <path className="map-land" d={drawing.land} />
           <path className="map-borders" d={drawing.borders} />
           {places.map((place) => (
@@ -169,13 +183,13 @@ function Canvas({ drawing, places, camera, selected, onCamera, onSelect, onFit }
               className={place === selected ? "map-mark is-selected" : "map-mark"}
               cx={place.x}
               cy={place.y}
-              r={radius(place) / k}
+              r={radius(place) / scale}
               onClick={() => onSelect(place)}
             >
               <title>{`${place.label}: ${count(place.rows.length, "number")}`}</title>
             </circle>
           ))}
-          <Labels places={places} camera={camera} selected={selected} />
+          <Labels places={places} scale={scale} selected={selected} />
         </g>
       </svg>
       <div className="map-zoom">
@@ -185,7 +199,7 @@ function Canvas({ drawing, places, camera, selected, onCamera, onSelect, onFit }
         <button type="button" aria-label="Zoom out" onClick={() => zoom(1 / 1.6)}>
           −
         </button>
-        <button type="button" aria-label="Show all places" onClick={onFit}>
+        <button type="button" aria-label="Show all places" onClick={showAll}>
           ⤢
         </button>
       </div>
@@ -193,16 +207,17 @@ function Canvas({ drawing, places, camera, selected, onCamera, onSelect, onFit }
   );
 }
 
-function Labels({ places, camera, selected }: { places: Place[]; camera: Camera; selected: Place | null }) {
-  const chosen = useMemo(() => spread(places, camera.k), [places, camera.k]);
+function Labels({ places, scale, selected }: { places: Place[]; scale: number; selected: Place | null }) {
+  const chosen = useMemo(() => spread(places, scale), [places, scale]);
   const shown = selected && !chosen.includes(selected) ? [...chosen, selected] : chosen;
   return shown.map((place) => (
     <text
       key={`${place.x},${place.y}`}
       className="map-label"
-      x={place.x + (radius(place) + 4) / camera.k}
+      x={place.x + (radius(place) + 4) / scale}
       y={place.y}
-      fontSize={11 / camera.k}
+      fontSize={11.5 / scale}
+      strokeWidth={3 / scale}
       dominantBaseline="central"
     >
       {place.label}
@@ -211,12 +226,12 @@ function Labels({ places, camera, selected }: { places: Place[]; camera: Camera;
 }
 
 /** Of the largest places, those whose names do not run into a name already placed. */
-function spread(places: Place[], k: number): Place[] {
+function spread(places: Place[], scale: number): Place[] {
   const placed: Place[] = [];
   for (const place of places) {
     if (placed.length === LABELS) break;
     const clear = placed.every(
-      (other) => Math.abs(other.y - place.y) * k > 14 || Math.abs(other.x - place.x) * k > 130,
+      (other) => Math.abs(other.y - place.y) * scale > 15 || Math.abs(other.x - place.x) * scale > 130,
     );
     if (clear) placed.push(place);
   }

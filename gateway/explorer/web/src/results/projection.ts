@@ -73,8 +73,14 @@ function labelOf(row: Row): string {
   return region ?? `${row.place?.latitude.toFixed(2)}, ${row.place?.longitude.toFixed(2)}`;
 }
 
+/** Pixels that the map may cover. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
 export interface Camera {
-  /** Magnification, 1 to `CLOSEST`. */
+  /** Magnification: at 1 the whole outline is in view, at `CLOSEST` a county is. */
   k: number;
   /** Centre of the view, in the outline's coordinates. */
   x: number;
@@ -83,23 +89,31 @@ export interface Camera {
 
 const CLOSEST = 60;
 
+/** Pixels per unit of the outline. */
+export function scaleOf({ k }: Camera, size: Size): number {
+  return k * Math.min(size.width / WIDTH, size.height / HEIGHT);
+}
+
 /** Show all places with room around them, but never so close that the outline loses its meaning. */
-export function fit(places: Place[]): Camera {
+export function fit(places: Place[], size: Size): Camera {
   if (places.length === 0) return { k: 1, x: WIDTH / 2, y: HEIGHT / 2 };
   const xs = places.map((place) => place.x);
   const ys = places.map((place) => place.y);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
-  const k = Math.min(WIDTH / (1.5 * (right - left) + 1), HEIGHT / (1.6 * (bottom - top) + 1), 14);
-  return clamp({ k, x: (left + right) / 2, y: (top + bottom) / 2 });
+  const whole = scaleOf({ k: 1, x: 0, y: 0 }, size);
+  const room = Math.min(size.width / (1.4 * (right - left) + 1), size.height / (1.3 * (bottom - top) + 1));
+  return clamp({ k: Math.min(room / whole, 18), x: (left + right) / 2, y: (top + bottom) / 2 }, size);
 }
 
-export function clamp({ k, x, y }: Camera): Camera {
+/** Keep the outline in view: nobody shall lose the map. */
+export function clamp({ k, x, y }: Camera, size: Size): Camera {
   const zoom = Math.max(1, Math.min(CLOSEST, k));
-  const [halfWidth, halfHeight] = [WIDTH / 2 / zoom, HEIGHT / 2 / zoom];
-  return {
-    k: zoom,
-    x: Math.max(halfWidth, Math.min(WIDTH - halfWidth, x)),
-    y: Math.max(halfHeight, Math.min(HEIGHT - halfHeight, y)),
-  };
+  const scale = scaleOf({ k: zoom, x, y }, size);
+  return { k: zoom, x: within(x, WIDTH, size.width / scale), y: within(y, HEIGHT, size.height / scale) };
+}
+
+function within(centre: number, extent: number, visible: number): number {
+  if (visible >= extent) return extent / 2;
+  return Math.max(visible / 2, Math.min(extent - visible / 2, centre));
 }

@@ -1,9 +1,10 @@
-import { pick, useGraphiQL } from "@graphiql/react";
+import { formatShortcutForOS, pick, useGraphiQL } from "@graphiql/react";
 import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
 import { useAnswers } from "../answers";
 import type { Json, JsonObject } from "../json";
+import { Mark } from "../mark";
 import type { Exchange, Operation } from "../wire";
 import { deedFor, DeedDialog, verbFor, type Deed } from "./deed";
 import { collectRows, typeLookup, type Row, type RowSet } from "./rows";
@@ -78,6 +79,7 @@ export function Results({ sandbox, run }: Props) {
           </Suspense>
         </div>
       )}
+      {shown === "json" && !tab?.response && <Blank />}
       {deed && (
         <DeedDialog
           deed={deed}
@@ -86,6 +88,18 @@ export function Results({ sandbox, run }: Props) {
           onClose={() => setDeed(null)}
         />
       )}
+    </div>
+  );
+}
+
+/** Before the first run, the pane says what to do instead of nothing. */
+function Blank() {
+  return (
+    <div className="results-blank" aria-hidden="true">
+      <Mark />
+      <p>
+        Run the operation with <kbd>{formatShortcutForOS("Ctrl")}</kbd> <kbd>Enter</kbd>
+      </p>
     </div>
   );
 }

@@ -24,7 +24,7 @@ export default function Table({ set, action }: Props) {
 
   const widths = useMemo(() => measure(set), [set]);
   const rows = useMemo(() => arrange(set.rows, filter, sort), [set.rows, filter, sort]);
-  const template = `${set.columns.map((column) => `${widths[column]}ch`).join(" ")}${action ? " 9ch" : ""}`;
+  const template = `${set.columns.map((column) => `${widths[column]}ch`).join(" ")}${action ? " minmax(11ch, 1fr)" : ""}`;
   const current = Math.min(active, rows.length - 1);
 
   useEffect(() => {
@@ -110,7 +110,7 @@ export default function Table({ set, action }: Props) {
               }
             />
           ))}
-          {action && <span role="columnheader" aria-label="Action" />}
+          {action && <span role="columnheader" className="cell-action" aria-label="Action" />}
         </div>
         <div className="table-body" role="rowgroup" style={{ height: rows.length * ROW_HEIGHT }}>
           {rows.slice(first, last).map((row, offset) => {
@@ -172,12 +172,15 @@ function CellView({ value }: { value: Cell }) {
       </span>
     );
   }
-  const text = typeof value === "string" && E164.test(value) ? spaced(value) : String(value);
   return (
     <span role="gridcell" className={typeof value === "number" ? "cell-number" : "cell-text"} title={String(value)}>
-      {text}
+      {shownAs(value)}
     </span>
   );
+}
+
+function shownAs(value: Cell): string {
+  return typeof value === "string" && E164.test(value) ? spaced(value) : String(value ?? "");
 }
 
 function CopyButton({ rows, columns }: { rows: Row[]; columns: string[] }) {
@@ -229,9 +232,9 @@ function measure(set: RowSet): Record<string, number> {
     set.columns.map((column) => {
       const longest = set.rows.reduce((most, row) => {
         const cell = row.cells[column];
-        return Math.max(most, typeof cell === "boolean" ? 1 : String(cell ?? "").length + 2);
-      }, columnLabel(column, set.columns).length + 2);
-      return [column, Math.min(40, longest) + 2];
+        return Math.max(most, typeof cell === "boolean" ? 1 : shownAs(cell ?? null).length);
+      }, columnLabel(column, set.columns).length);
+      return [column, Math.min(42, longest + 3)];
     }),
   );
 }

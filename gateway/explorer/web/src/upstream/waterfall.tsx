@@ -1,3 +1,4 @@
+import { Fragment, type ReactNode } from "react";
 import type { Answer } from "../answers";
 import { milliseconds } from "../results/format";
 import type { UpstreamCall, UpstreamTrace } from "./types";
@@ -83,7 +84,7 @@ function Call({ call, end }: { call: UpstreamCall; end: number }) {
       <p className="call-line">
         <span className="method">{call.method}</span>
         <code className="path" title={call.path}>
-          {shorten(path)}
+          {breakable(shorten(path))}
         </code>
         <span className="call-status">{call.outcome === "sent" ? (call.status ?? "no answer") : call.outcome}</span>
       </p>
@@ -107,9 +108,19 @@ function Call({ call, end }: { call: UpstreamCall; end: number }) {
   );
 }
 
-/** The account is the same in every path, and 34 characters long. */
+/** Sids are 34 characters long; their ends tell them apart. */
 function shorten(path: string): string {
-  return path.replace(/\b(AC|PN)([0-9a-f]{2})[0-9a-f]{26}([0-9a-f]{4})\b/g, "$1$2…$3");
+  return path.replace(/\b(AC|PN)[0-9a-f]{28}([0-9a-f]{4})\b/g, "$1…$2");
+}
+
+/** A path may break after its slashes. */
+function breakable(path: string): ReactNode {
+  return path.split(/(?<=\/)/).map((segment, index) => (
+    <Fragment key={index}>
+      {segment}
+      <wbr />
+    </Fragment>
+  ));
 }
 
 function readable(query: string): string {
