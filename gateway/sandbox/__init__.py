@@ -1,4 +1,6 @@
-"""The embedded number API: a real REST server over SQLite that answers as Twilio's documentation says.
+"""The embedded number API: a real REST server over SQLite.
+
+It answers as Twilio's documentation and recorded traffic say.
 
 It shares nothing with the rest of the gateway, and so stays an independent check of it.
 """

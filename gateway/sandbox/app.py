@@ -11,7 +11,6 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.sandbox import auth
-from gateway.sandbox.call import Call
 from gateway.sandbox.catalog import Catalog
 from gateway.sandbox.control import Control
 from gateway.sandbox.core_account import CoreAccounts
@@ -56,18 +55,17 @@ class Sandbox(Starlette):
             await self._traffic.handle(super().__call__, scope, receive, send)
 
     async def _refuse(self, request: Request, error: Exception) -> Response:
-        call: Call | None = request.scope.get("call")
         if not isinstance(error, ApiError):
             raise error
-        return error_response(error, self._world.switches, xml=call is not None and call.xml)
+        return error_response(error, self._world.switches, xml=request.scope["call"].xml)
 
     async def _unrouted(self, request: Request, error: Exception) -> Response:
         """404 and 405 in the words of the number API; credentials are looked at first there."""
         if not isinstance(error, HTTPException):
             raise error
-        call: Call | None = request.scope.get("call")
-        if call is None:
+        if "call" not in request.scope:
             return json_response({"error": error.detail}, error.status_code)
+        call = request.scope["call"]
         refusal = not_found(call.path)
         headers: dict[str, str] = {}
         if error.status_code == _METHOD_NOT_ALLOWED:

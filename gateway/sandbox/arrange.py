@@ -74,8 +74,9 @@ def read_account_request(world: World, document: Json) -> AccountRequest:
 def put_number(world: World, document: Json) -> Json:
     """Makes or changes one number as the body of `POST /_sandbox/numbers` says.
 
-    `account_sid` null makes it available, else that account owns it. `resource` is merged into what the number is
-    now, or into an ordinary US local number; null stays null, and `absent` lists dotted paths to remove altogether.
+    `account_sid` null makes it available, else that account owns it. `resource` is merged into
+    what the number is now, or into an ordinary US local number; null stays null, and `absent`
+    lists dotted paths to remove altogether.
 
     Returns:
         The number's attributes, with `sid`, `account_sid` and `configuration` when it is owned.

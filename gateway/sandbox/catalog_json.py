@@ -23,7 +23,8 @@ def active_number(owned: OwnedNumber, url: str, *, plural: bool) -> Json:
     Args:
         owned: The number.
         url: Its own URL.
-        plural: Write `configurations`, as lists and purchases do; else `configuration`, as instances do.
+        plural: Write `configurations`, as lists and purchases do; otherwise `configuration`, as
+            instances do.
     """
     document: Json = {
         "sid": owned.sid,
@@ -47,7 +48,9 @@ def _attributes(number: Number, names: tuple[str, ...]) -> Json:
 
 
 def _configurations(owned: OwnedNumber) -> Json | None:
-    """The plural spelling: `status_callback`, `mms`, `receive_mode`; unset is null, but for the callback."""
+    """The plural spelling: `status_callback`, `mms`, `receive_mode`; unset is null, but for the
+    callback.
+    """
     if owned.configuration is None:
         return None
     document = {key: value for key, value in owned.configuration.items() if key != "core"}
@@ -57,7 +60,9 @@ def _configurations(owned: OwnedNumber) -> Json | None:
 
 
 def _configuration(owned: OwnedNumber) -> Json | None:
-    """The singular spelling: `status_callback_url`, no `mms`, no `receive_mode`; unset is `""` or null."""
+    """The singular spelling: `status_callback_url`, no `mms`, no `receive_mode`; unset is `""`
+    or null.
+    """
     if owned.configuration is None:
         return None
     document = {

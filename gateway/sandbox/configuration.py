@@ -64,7 +64,9 @@ def _flag(value: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: where it is kept, how either family calls it (None: not there), how it is read."""
+    """One setting: where it is kept, how either family calls it (None: not there), how it is
+    read.
+    """
 
     section: str | None
     key: str

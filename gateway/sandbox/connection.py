@@ -1,9 +1,10 @@
 """Answers as they go out on the connection, and ways to break one.
 
-ASGI has no way to reset a connection. Under uvicorn the `send` that an application receives is a method of its
-request cycle (in `httptools_impl.py` and `h11_impl.py` alike), which knows the transport. So this works only when nothing
-wraps `send` on the way: the sandbox is the outermost application. Where there is no transport, as under an in-process
-ASGI client, breaking the connection raises `ConnectionResetError` out of the application instead.
+ASGI has no way to reset a connection. Under uvicorn the `send` that an application receives is a
+method of its request cycle (in `httptools_impl.py` and `h11_impl.py` alike), which knows the
+transport. So this works only when nothing wraps `send` on the way: the sandbox is the outermost
+application. Where there is no transport, as under an in-process ASGI client, breaking the
+connection raises `ConnectionResetError` out of the application instead.
 """
 
 import asyncio
@@ -109,7 +110,9 @@ def _transport(send: Send) -> asyncio.Transport:
 
 
 async def _gone(receive: Receive) -> None:
-    """Waits until the server knows: returning earlier would make it complain about a missing answer."""
+    """Waits until the server knows: returning earlier would make it complain about a missing
+    answer.
+    """
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -78,7 +78,9 @@ class Control:
         return json_response(put_number(self._world, await _json(request)), 201)
 
     async def _inventory(self, request: Request) -> Response:
-        """`?country=&type=&fields=a,b`: every number that can be bought, in search order, streamed."""
+        """`?country=&type=&fields=a,b`: every number that can be bought, in search order,
+        streamed.
+        """
         country, kind = request.query_params.get("country"), request.query_params.get("type")
         pools = [
             id_

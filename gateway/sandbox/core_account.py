@@ -68,7 +68,7 @@ class CoreAccounts:
         return who
 
 
-def list_paging(  # noqa: PLR0913
+def list_paging(
     call: Call,
     size: int,
     page: int,

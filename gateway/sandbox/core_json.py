@@ -9,7 +9,9 @@ from gateway.sandbox.switches import Switches
 
 
 def incoming_number(owned: OwnedNumber, switches: Switches) -> Json:
-    """An IncomingPhoneNumber: no geography, no prices, four capabilities; unset texts are `""` or null."""
+    """An IncomingPhoneNumber: no geography, no prices, four capabilities; unset texts are `""`
+    or null.
+    """
     number, profile = owned.number, owned.number.profile
     settings = owned.settings
     voice, sms, core = (settings.get(name) or {} for name in ("voice", "sms", "core"))

@@ -47,7 +47,9 @@ class CoreOwned:
     def _page(
         self, owner: Account, criteria: Criteria, token: str | None, size: int, page: int
     ) -> tuple[list[OwnedNumber], bool]:
-        """The numbers of a page and whether more follow: after or before a token's number, else by count."""
+        """The numbers of a page and whether more follow: after or before a token's number, else
+        by count.
+        """
         if criteria.nothing:
             return [], False
         store = self._world.store
@@ -116,7 +118,9 @@ class CoreOwned:
     def _buy_number(
         self, owner: Account, call: Call, text: str, segment: str | None
     ) -> OwnedNumber:
-        """Buys one number. One that the account has is updated instead, so repeating is harmless."""
+        """Buys one number. One that the account has is updated instead, so repeating is
+        harmless.
+        """
         world = self._world
         phone_number = trade.read_number(text, space_as_plus=world.switches.space_as_plus)
         owned = world.store.owned_by_number(phone_number)

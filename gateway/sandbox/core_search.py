@@ -37,7 +37,9 @@ class CoreSearch:
         return core_response(call, "Country", _country(found, sid))
 
     def search(self, call: Call, account: str, country: str, segment: str) -> Response:
-        """Numbers of one country and type that meet the filters: one page, which is all there is."""
+        """Numbers of one country and type that meet the filters: one page, which is all there
+        is.
+        """
         acting_account(self._world, call, account)
         kind = _TYPE_OF_SEGMENT.get(segment)
         if kind is None or kind not in facts.number_types(country):

@@ -1,8 +1,8 @@
 """What the sandbox knows about a number, apart from who owns it.
 
-A number has a *place* (its geography) and a *profile* (type, lifecycle, prices, capabilities, regulation). Both
-are JSON documents in the catalog's own spelling, interned: thousands of numbers share one. An absent key stays
-absent, and a null stays null, all the way to the answer.
+A number has a *place* (its geography) and a *profile* (type, lifecycle, prices, capabilities,
+regulation). Both are JSON documents in the catalog's own spelling, interned: thousands of numbers
+share one. An absent key stays absent, and a null stays null, all the way to the answer.
 """
 
 import copy
@@ -187,7 +187,9 @@ class OwnedNumber:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account with its credentials. `owner_account_sid` is its own sid unless it is a subaccount."""
+    """An account with its credentials. `owner_account_sid` is its own sid unless it is a
+    subaccount.
+    """
 
     sid: str
     auth_token: str = field(repr=False)
@@ -203,7 +205,9 @@ class Account:
 
 
 def default_configuration(phone_number: str) -> Json:
-    """Configuration of a number nobody has configured: all unset, spelled as the catalog's lists do."""
+    """Configuration of a number nobody has configured: all unset, spelled as the catalog's
+    lists do.
+    """
     handler = {"url": None, "method": None, "fallback_url": None, "fallback_method": None}
     return {
         "friendly_name": friendly_name(phone_number),

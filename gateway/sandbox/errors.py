@@ -7,6 +7,10 @@ Exception
 
 from typing import Any
 
+_TRIAL = (
+    "Trial accounts are allowed only one Twilio number. "
+    "To purchase additional numbers, please upgrade your account."
+)
 # Code -> (HTTP status, message). A status of None means that no source states one: see
 # `Switches.unverified_error_status`. Codes and titles are Twilio's error dictionary.
 _CODES: dict[int, tuple[int | None, str]] = {
@@ -26,11 +30,7 @@ _CODES: dict[int, tuple[int | None, str]] = {
     20503: (503, "Service is unavailable, please try again"),
     21402: (None, "Invalid Url"),
     21403: (None, "Invalid Method: must be GET or POST"),
-    21404: (
-        None,
-        "Trial accounts are allowed only one Twilio number. "
-        "To purchase additional numbers, please upgrade your account.",
-    ),
+    21404: (None, _TRIAL),
     21405: (None, "Cannot set VoiceFallbackUrl without setting VoiceUrl"),
     21406: (None, "Cannot set SmsFallbackUrl without setting SmsUrl"),
     21420: (None, "ApplicationSid is not accessible"),

@@ -118,7 +118,9 @@ def countries() -> dict[str, Country]:
 
 @cache
 def number_types(iso_country: str) -> tuple[str, ...]:
-    """Types of number that a country has, in the order of `NUMBER_TYPES`; empty when unsupported."""
+    """Types of number that a country has, in the order of `NUMBER_TYPES`; empty when
+    unsupported.
+    """
     types = {row.type for row in number_ranges() if row.iso_country == iso_country}
     if any(center.iso_country == iso_country for center in rate_centers()):
         types.add("local")
@@ -145,7 +147,9 @@ def saved_searches() -> dict[str, dict[str, Any]]:
 
 
 def national_number(phone_number: str, iso_country: str | None) -> str:
-    """Digits after the calling code: `+15105551234` -> `5105551234`; `iso_country` may be unknown."""
+    """Digits after the calling code: `+15105551234` -> `5105551234`; `iso_country` may be
+    unknown.
+    """
     digits = phone_number.removeprefix("+")
     code = calling_codes().get(iso_country or "", "1" if len(digits) == 11 else "")  # noqa: PLR2004 - +1 and ten digits
     return digits.removeprefix(code)

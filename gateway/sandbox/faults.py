@@ -54,7 +54,9 @@ class Fault:
     kind: str
     method: str | None = None
     path: str | None = None
-    """A glob over the whole path, or a regular expression (searched for) when it begins with `^`."""
+    """A glob over the whole path, or a regular expression (searched for) when it begins with
+    `^`.
+    """
     account: str | None = None
     """Sid of the calling account."""
     skip: int = 0
@@ -93,7 +95,8 @@ class Fault:
         """Whether the request is really carried out."""
         if self.commit or self.kind in {"latency", "lost-answer", "slow-body", "null-items"}:
             return True
-        # A broken answer to a read needs the answer; a write is left undone unless `commit` is given.
+        # A broken answer to a read needs the answer; a write is left undone unless `commit` is
+        # given.
         return self.kind in {"truncate", "malformed"} and method in {"GET", "HEAD"}
 
     def as_json(self) -> dict[str, Any]:

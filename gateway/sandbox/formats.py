@@ -1,4 +1,6 @@
-"""Bodies: JSON for the catalog and for `.json` paths, XML for 2010 API paths without an extension."""
+"""Bodies: JSON for the catalog and for `.json` paths, XML for 2010 API paths without an
+extension.
+"""
 
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -28,7 +30,9 @@ def core_response(call: Call, name: str, body: Json, status: int = 200) -> Respo
 
 
 def core_list_response(call: Call, key: str, items: list[Json], paging: Json) -> Response:
-    """A list of the 2010 API: the items under `key` beside the paging; in XML the paging is attributes."""
+    """A list of the 2010 API: the items under `key` beside the paging; in XML the paging is
+    attributes.
+    """
     if not call.xml:
         return json_response({key: items, **paging})
     singular = _SINGULAR.get(key, _pascal(key).removesuffix("s"))

@@ -1,13 +1,14 @@
 """Generates the numbers that can be bought, the same ones for the same seed.
 
-US and Canadian numbers lie in real rate centers, spread over plausible exchanges: the second group of three digits
-starts with 3 to 9 and does not end in 11. Exchanges 200 to 299 stay free for the numbers accounts already own
-(`population.py`). Some numbers are placed deliberately, so that the searches in Twilio's documentation find something.
+US and Canadian numbers lie in real rate centers, spread over plausible exchanges: the second group
+of three digits starts with 3 to 9 and does not end in 11. Exchanges 200 to 299 stay free for the
+numbers accounts already own (`population.py`). Some numbers are placed deliberately, so that the
+searches in Twilio's documentation find something.
 """
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.sandbox import facts, profiles
@@ -41,11 +42,20 @@ _FEWEST = 24
 
 @dataclass(slots=True)
 class Pool:
-    """Numbers of one country and type: (E.164, national number, place id, profile id) in search order."""
+    """Numbers of one country and type, in search order.
+
+    `numbers` has (E.164, national number, place id), `profiles` the profile id of each.
+    """
 
     iso_country: str
     type: str
-    numbers: list[tuple[str, str, int, int]] = field(default_factory=list)
+    numbers: list[tuple[str, str, int]] = field(default_factory=list)
+    profiles: list[int] = field(default_factory=list)
+
+    def add(self, calling_code: str, nationals: Iterable[str], place: int) -> None:
+        """Adds numbers that lie in one place."""
+        prefix = f"+{calling_code}"
+        self.numbers += [(prefix + national, national, place) for national in nationals]
 
 
 @dataclass(slots=True)
@@ -63,6 +73,16 @@ class Inventory:
     def profile(self, document: Json) -> int:
         """Id of a profile, new if the document is."""
         return self.profiles.setdefault(canonical(document), len(self.profiles) + 1)
+
+    def finish(self, rng: random.Random) -> None:
+        """Puts every pool into its search order and gives each number a profile."""
+        for pool in self.pools:
+            beta = facts.countries()[pool.iso_country].beta
+            kinds = profiles.variants(pool.iso_country, pool.type, beta=beta)
+            ids = [self.profile(document) for _, document in kinds]
+            weights = [weight for weight, _ in kinds]
+            rng.shuffle(pool.numbers)
+            pool.profiles = rng.choices(ids, weights, k=len(pool.numbers))
 
 
 def rate_center_document(center: facts.RateCenter) -> Json:
@@ -100,56 +120,36 @@ def country_document(iso_country: str) -> Json:
 
 
 def generate(seed: int, count: int) -> Inventory:
-    """About `count` numbers (never fewer when it is above 10,000) over all countries and types."""
+    """About `count` numbers, over all countries and types; never fewer when it is above 10,000."""
     rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
     inventory = Inventory()
     for (iso_country, kind), share in _SHARE.items():
         pool = Pool(iso_country, kind)
-        for numbers, place in _local_numbers(iso_country, int(count * share), rng, inventory):
-            _add(pool, "+1", numbers, place, rng, inventory)
+        for center, numbers in _local_numbers(iso_country, int(count * share), rng):
+            pool.add("1", numbers, inventory.place(rate_center_document(center)))
         inventory.pools.append(pool)
     for iso_country, share in _TOLL_FREE_SHARE.items():
         pool = Pool(iso_country, "tollfree")
-        numbers = _toll_free_numbers(iso_country, int(count * share), rng)
-        _add(pool, "+1", numbers, inventory.place(country_document(iso_country)), rng, inventory)
+        place = inventory.place(country_document(iso_country))
+        pool.add("1", _toll_free_numbers(iso_country, int(count * share), rng), place)
         inventory.pools.append(pool)
     ranges = facts.number_ranges()
     each = max(_FEWEST, int(count * _ELSEWHERE_SHARE) // len(ranges) + 1)
     for row in ranges:
         pool = Pool(row.iso_country, row.type)
         place = inventory.place(country_document(row.iso_country))
-        _add(pool, "+" + row.calling_code, _from_example(row, each, rng), place, rng, inventory)
+        pool.add(row.calling_code, _from_example(row, each, rng), place)
         inventory.pools.append(pool)
-    for pool in inventory.pools:
-        rng.shuffle(pool.numbers)
+    inventory.finish(rng)
     return inventory
 
 
-def _add(  # noqa: PLR0913
-    pool: Pool,
-    prefix: str,
-    nationals: list[str],
-    place: int,
-    rng: random.Random,
-    inventory: Inventory,
-) -> None:
-    beta = facts.countries()[pool.iso_country].beta
-    kinds = profiles.variants(pool.iso_country, pool.type, beta=beta)
-    ids = [inventory.profile(document) for _, document in kinds]
-    chosen = rng.choices(ids, [weight for weight, _ in kinds], k=len(nationals))
-    pool.numbers += [
-        (prefix + national, national, place, profile)
-        for national, profile in zip(nationals, chosen, strict=True)
-    ]
-
-
 def _local_numbers(
-    iso_country: str,
-    count: int,
-    rng: random.Random,
-    inventory: Inventory,
-) -> Iterator[tuple[list[str], int]]:
-    """(national numbers, place id) of every rate center of a country; large ones get several times as many."""
+    iso_country: str, count: int, rng: random.Random
+) -> Iterator[tuple[facts.RateCenter, list[str]]]:
+    """The national numbers of every rate center of a country; large ones get several times as
+    many.
+    """
     centers = [center for center in facts.rate_centers() if center.iso_country == iso_country]
     weights = [_LARGE_WEIGHT if center.name in _LARGE_RATE_CENTERS else 1 for center in centers]
     unit = count / sum(weights)
@@ -177,8 +177,7 @@ def _local_numbers(
         }
         lines -= taken[code]
         taken[code] |= lines
-        numbers = [f"{code}{line}" for line in sorted(lines)]
-        yield numbers, inventory.place(rate_center_document(center))
+        yield center, [f"{code}{line}" for line in sorted(lines)]
 
 
 def _documented_lines(
@@ -199,7 +198,9 @@ def _documented_lines(
 
 
 def _toll_free_numbers(iso_country: str, count: int, rng: random.Random) -> list[str]:
-    """National toll-free numbers; the two countries share prefixes and have exchanges of their own."""
+    """National toll-free numbers; the two countries share prefixes and have exchanges of their
+    own.
+    """
     parity = 0 if iso_country == "US" else 1
     exchanges = [exchange for exchange in _EXCHANGES if exchange % 2 == parity]
     found: set[str] = set()

@@ -13,7 +13,8 @@ def page_size(call: Call, switches: Switches, default: int = DEFAULT_PAGE) -> in
     """`PageSize`, 1 to 1000.
 
     Raises:
-        ApiError: 20007 above 1000 unless the switch clamps it, 20001 when it is not a positive number.
+        ApiError: 20007 above 1000 unless the switch clamps it, 20001 when it is not a positive
+        number.
     """
     text = call.get("PageSize")
     if not text:

@@ -1,8 +1,9 @@
 """Patterns over phone numbers: the `Contains` parameter and its relatives.
 
-Two grammars are documented and both are accepted. The older one has `*` for exactly one digit, anywhere, and letters
-for keypad digits. The newer one adds `%` for any run of digits, a leading `+` that anchors the pattern at the start of
-the E.164 number, and a trailing `$` that anchors it at the end.
+Two grammars are documented and both are accepted. The older one has `*` for exactly one digit,
+anywhere, and letters for keypad digits. The newer one adds `%` for any run of digits, a leading
+`+` that anchors the pattern at the start of the E.164 number, and a trailing `$` that anchors it
+at the end.
 """
 
 from dataclasses import dataclass
@@ -51,10 +52,7 @@ def parse(text: str, *, strict: bool = True) -> Pattern:
         message = "a pattern needs at least two digits or letters"
         raise ValueError(message)
     glob = digits(body).replace("*", "?").replace("%", "*")
-    if anchored:
-        glob = f"+{glob}"
-    else:
-        glob = f"*{glob}"
+    glob = f"+{glob}" if anchored else f"*{glob}"
     if not ended:
         glob = f"{glob}*"
     return Pattern("phone_number" if anchored else "national", glob)

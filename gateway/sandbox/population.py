@@ -1,7 +1,7 @@
 """Accounts and the numbers they own, the same ones for the same seed.
 
-Owned local numbers lie in exchanges 200 to 299, which the generated inventory leaves free; a counter hands them
-out, so that accounts made later never collide.
+Owned local numbers lie in exchanges 200 to 299, which the generated inventory leaves free; a
+counter hands them out, so that accounts made later never collide.
 """
 
 import hashlib
@@ -19,7 +19,8 @@ from gateway.sandbox.inventory import country_document, generate, rate_center_do
 from gateway.sandbox.settings import SandboxSettings
 from gateway.sandbox.store import OwnedRow, Store
 
-# A fixed date keeps seeded answers repeatable: 2015-07-30 23:19:04 UTC, as in the documentation's samples.
+# A fixed date keeps seeded answers repeatable: 2015-07-30 23:19:04 UTC, as in the documentation's
+# samples.
 _SEEDED_AT = 1438298344.0
 _EXCHANGES = tuple(exchange for exchange in range(200, 300) if exchange != 211)  # noqa: PLR2004 - a service
 
@@ -76,7 +77,9 @@ class Population:
         self._created = created
 
     def create(self, request: AccountRequest) -> Account:
-        """Makes an account as described; its sid and tokens follow from the seed and its position."""
+        """Makes an account as described; its sid and tokens follow from the seed and its
+        position.
+        """
         with self._store.transaction():
             position = self._store.next_value("accounts")
             sid = "AC" + self._digest("account", position)
@@ -140,24 +143,24 @@ class Population:
         centers = [c for c in facts.rate_centers() if c.iso_country in facts.GEO_SEARCH_COUNTRIES]
         first = self._store.next_value("owned_numbers", count)
         rng = random.Random(f"{self._seed}:{first}")  # noqa: S311 - repeatable on purpose
-        kinds = [
-            (
-                self._store.place(rate_center_document(center)).id,
-                [
-                    self._store.profile(document).id
-                    for _, document in profiles.variants(center.iso_country, "local", beta=False)
-                ],
-            )
-            for center in centers
-        ]
-        # Rate centers that share an area code must not share numbers: each has its own quarter of the lines.
+        places = [self._store.place(rate_center_document(center)).id for center in centers]
+        kinds = {
+            country: profiles.variants(country, "local", beta=False)
+            for country in facts.GEO_SEARCH_COUNTRIES
+        }
+        ids = {
+            country: [self._store.profile(document).id for _, document in found]
+            for country, found in kinds.items()
+        }
+        # Rate centers that share an area code must not share numbers: each has its own quarter of
+        # the lines.
         turns: dict[str, int] = {}
         quarter = []
         for center in centers:
             quarter.append(turns.get(center.area_code, 0))
             turns[center.area_code] = quarter[-1] + 1
         now, template = self._now(), _configuration_template()
-        weights = [weight for weight, _ in profiles.variants("US", "local", beta=False)]
+        weights = [weight for weight, _ in kinds["US"]]
         choices = rng.choices(range(len(weights)), weights, k=count)
         for position, choice in zip(range(first, first + count), choices, strict=True):
             turn, index = divmod(position, len(centers))
@@ -165,14 +168,13 @@ class Population:
             exchange = _EXCHANGES[turn % len(_EXCHANGES)]
             line = turn // len(_EXCHANGES) * 7919 % 10_000
             national = f"{centers[index].area_code}{exchange}{line:04d}"
-            place, kinds_here = kinds[index]
             yield (
                 "PN" + self._digest("owned", position),
                 account_sid,
                 "+1" + national,
                 national,
-                place,
-                kinds_here[choice],
+                places[index],
+                ids[centers[index].iso_country][choice],
                 template.replace(
                     "(000) 000-0000", f"({national[:3]}) {national[3:6]}-{national[6:]}"
                 ),
@@ -182,7 +184,9 @@ class Population:
             )
 
     def _typed_numbers(self, account: Account) -> Iterator[OwnedRow]:
-        """One number per type: toll-free of the US and GB, the rest of the countries that list them first."""
+        """One number per type: toll-free of the US and GB, the rest of the countries that list
+        them first.
+        """
         wanted = [
             row
             for row in facts.number_ranges()
@@ -198,7 +202,9 @@ class Population:
             )
 
     def _fresh(self, example: str) -> str:
-        """A number like the example that nobody has and that cannot be bought: the next free one from it on."""
+        """A number like the example that nobody has and that cannot be bought: the next free
+        one from it on.
+        """
         number = int(example[1:])
         while self._store.available(f"+{number}") or self._store.owned_by_number(f"+{number}"):
             number += 1
@@ -231,7 +237,8 @@ def _configuration_template() -> str:
     return orjson.dumps(default_configuration("+10000000000")).decode()
 
 
-# What `add_curiosities` makes: (change of the profile, change of the configuration; `...` removes it).
+# What `add_curiosities` makes: (change of the profile, change of the configuration; `...` removes
+# it).
 _Change = tuple[Callable[[Json], Json], Callable[[Json], Any]]
 
 

@@ -1,9 +1,11 @@
 """Kinds of number in the generated inventory: capabilities, lifecycle, prices and regulation.
 
-The variety is this sandbox's own: it makes every documented property take every documented value somewhere.
+The variety is this sandbox's own: it makes every documented property take every documented value
+somewhere.
 """
 
 import copy
+from functools import cache
 from typing import Any
 
 from gateway.sandbox.documents import Json
@@ -113,7 +115,8 @@ _PRICES = {
     "machine-to-machine": "2.5",
 }
 
-# (country, type) -> (address requirement, documents a purchase needs). GB, AU and IE as reported; the rest
+# (country, type) -> (address requirement, documents a purchase needs). GB, AU and IE as reported;
+# the rest
 # is chosen so that every requirement occurs.
 _REGULATION: dict[tuple[str, str], tuple[str, list[str]]] = {
     ("GB", "local"): ("any", ["address", "bundle"]),
@@ -133,8 +136,12 @@ _REGULATION: dict[tuple[str, str], tuple[str, list[str]]] = {
 _WITHOUT_SMS = frozenset({"shared-cost", "national"})
 
 
-def variants(iso_country: str, kind: str, *, beta: bool) -> list[tuple[int, Json]]:
-    """(weight, profile document) of every kind of number a country has of one type."""
+@cache
+def variants(iso_country: str, kind: str, *, beta: bool) -> tuple[tuple[int, Json], ...]:
+    """(weight, profile document) of every kind of number a country has of one type.
+
+    The documents are shared: copy one before changing it.
+    """
     address, requires = _REGULATION.get((iso_country, kind), ("none", []))
     full: Json = {
         "type": kind,
@@ -145,7 +152,7 @@ def variants(iso_country: str, kind: str, *, beta: bool) -> list[tuple[int, Json
         "regulatory": {"address_requirements": address},
         "requires": requires,
     }
-    return [(weight, _vary(full, changes, iso_country, kind)) for weight, changes in _VARIANTS]
+    return tuple((weight, _vary(full, changes, iso_country, kind)) for weight, changes in _VARIANTS)
 
 
 def _vary(full: Json, changes: dict[str, Any], iso_country: str, kind: str) -> Json:

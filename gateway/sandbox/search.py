@@ -1,7 +1,8 @@
 """Filters of the AvailablePhoneNumbers search, as SQL conditions.
 
-Attributes live in a few hundred interned places and profiles, so a filter is first decided there, in Python, and then
-asked of the numbers as `place IN (…)` and `profile IN (…)`. Only patterns and area codes look at the numbers themselves.
+Attributes live in a few hundred interned places and profiles, so a filter is first decided there,
+in Python, and then asked of the numbers as `place IN (…)` and `profile IN (…)`. Only patterns and
+area codes look at the numbers themselves.
 """
 
 import math
@@ -33,7 +34,9 @@ def miles_between(one: tuple[float, float], other: tuple[float, float]) -> float
 
 
 def same(left: object, right: object) -> bool:
-    """Equality of a stored attribute and a query value: text without regard to case, numbers by value."""
+    """Equality of a stored attribute and a query value: text without regard to case, numbers by
+    value.
+    """
     if left is None:
         return False
     if isinstance(left, bool):

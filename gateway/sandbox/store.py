@@ -1,71 +1,29 @@
-"""The sandbox's state in SQLite: what can be bought, who owns what, what happened.
+"""Numbers: their places and profiles, those that can be bought and those that accounts own."""
 
-Calls take well under a millisecond (a search up to a few), so they run directly on the event loop: there is one
-connection and one thread, and a change is one transaction.
-"""
-
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from gateway.sandbox.documents import (
-    Account,
-    Json,
-    Number,
-    OwnedNumber,
-    Place,
-    Profile,
-    canonical,
-)
+from gateway.sandbox.books import Books
+from gateway.sandbox.documents import Json, Number, OwnedNumber, Place, Profile, canonical
 from gateway.sandbox.facts import national_number
 from gateway.sandbox.inventory import Inventory
-from gateway.sandbox.settings import SandboxError
 
-_APPLICATION_ID = 0x4E475342  # "NGSB": tells our files from other people's
-_FORMAT = 1
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE places (id INTEGER PRIMARY KEY, document TEXT NOT NULL UNIQUE);
-CREATE TABLE profiles (id INTEGER PRIMARY KEY, document TEXT NOT NULL UNIQUE);
-CREATE TABLE pools (
-    id INTEGER PRIMARY KEY, iso_country TEXT NOT NULL, type TEXT NOT NULL, UNIQUE (iso_country, type)
-);
--- Clustered by pool and rank: a search walks one pool in search order and stops at its limit.
-CREATE TABLE available (
-    pool INTEGER NOT NULL, rank INTEGER NOT NULL, phone_number TEXT NOT NULL, national TEXT NOT NULL,
-    place INTEGER NOT NULL, profile INTEGER NOT NULL, PRIMARY KEY (pool, rank)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX available_number ON available (phone_number);
-CREATE TABLE owned (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, sid TEXT NOT NULL UNIQUE, account_sid TEXT NOT NULL,
-    phone_number TEXT NOT NULL UNIQUE, national TEXT NOT NULL, place INTEGER NOT NULL, profile INTEGER NOT NULL,
-    configuration TEXT, origin TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL
-);
-CREATE INDEX owned_account ON owned (account_sid, seq);
--- Where released numbers stood, so that a page token made of one still works.
-CREATE TABLE released (sid TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE accounts (
-    sid TEXT PRIMARY KEY, auth_token TEXT NOT NULL, friendly_name TEXT NOT NULL, owner_account_sid TEXT NOT NULL,
-    status TEXT NOT NULL, type TEXT NOT NULL, role TEXT NOT NULL, catalog INTEGER NOT NULL,
-    key_sid TEXT UNIQUE, key_secret TEXT, created REAL NOT NULL
-);
-CREATE TABLE ledger (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, action TEXT NOT NULL, phone_number TEXT NOT NULL, sid TEXT NOT NULL,
-    account_sid TEXT NOT NULL, from_account_sid TEXT, price TEXT, at REAL NOT NULL
-);
-"""
-_OWNED = "seq, sid, account_sid, phone_number, national, place, profile, configuration, origin, created, updated"
+_OWNED = (
+    "seq, sid, account_sid, phone_number, national, place, profile, configuration, origin,"
+    " created, updated"
+)
 
 OwnedRow = tuple[str, str, str, str, int, int, str | None, str, float, float]
-"""sid, account_sid, phone_number, national, place, profile, configuration (JSON), origin, created, updated."""
+"""sid, account_sid, phone_number, national, place, profile, configuration (JSON), origin,
+created, updated.
+"""
 
 
-class Store:
+class Store(Books):
     """All reads and writes of a sandbox's state.
 
     Args:
@@ -82,41 +40,7 @@ class Store:
         self.pools: dict[tuple[str, str], int] = {}
         self._place_ids: dict[str, int] = {}
         self._profile_ids: dict[str, int] = {}
-        try:
-            self._sql = sqlite3.connect(
-                path or ":memory:",
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            try:
-                self._open(path, fill)
-            except BaseException:
-                self._sql.close()
-                raise
-        except sqlite3.Error as error:
-            message = f"cannot use {path} as the sandbox's data file: {error}"
-            raise SandboxError(message) from error
-
-    def _open(self, path: Path | None, fill: Callable[["Store"], None]) -> None:
-        (application,) = self._sql.execute("PRAGMA application_id").fetchone()
-        (tables,) = self._sql.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        (version,) = self._sql.execute("PRAGMA user_version").fetchone()
-        ours = application == _APPLICATION_ID and version == _FORMAT
-        if (tables or application) and not ours:
-            message = f"{path} is not a data file of this sandbox; nothing was changed in it"
-            raise SandboxError(message)
-        if path is not None:
-            self._sql.execute("PRAGMA journal_mode = WAL")
-        self._sql.execute("PRAGMA synchronous = NORMAL")
-        # A write lock at once: an unwritable file is reported now, not at the first purchase.
-        with self.transaction():
-            if not tables:
-                for statement in _SCHEMA.split(";\n"):
-                    self._sql.execute(statement)
-                self._sql.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                self._sql.execute(f"PRAGMA user_version = {_FORMAT}")
-                fill(self)
-            self._sql.execute("INSERT OR REPLACE INTO meta VALUES ('opened', ?)", (time.time(),))
+        super().__init__(path, lambda: fill(self))
         self._load()
 
     def _load(self) -> None:
@@ -128,24 +52,6 @@ class Store:
             self._profile_ids[document] = id_
         for id_, iso_country, kind in self._sql.execute("SELECT id, iso_country, type FROM pools"):
             self.pools[iso_country, kind] = id_
-
-    def close(self) -> None:
-        """Closes the file; the store cannot be used afterwards."""
-        self._sql.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All writes inside, or none of them. A transaction inside another is part of it."""
-        if self._sql.in_transaction:
-            yield
-            return
-        self._sql.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._sql.execute("ROLLBACK")
-            raise
-        self._sql.execute("COMMIT")
 
     # Documents and pools
 
@@ -178,13 +84,6 @@ class Store:
             self.pools[iso_country, kind] = id_
         return id_
 
-    def _insert(self, statement: str, values: tuple[Any, ...]) -> int:
-        id_ = self._sql.execute(statement, values).lastrowid
-        if id_ is None:
-            message = f"no row was inserted by {statement}"
-            raise sqlite3.DatabaseError(message)
-        return id_
-
     def load_inventory(self, inventory: Inventory) -> None:
         """Puts a generated inventory into an empty store."""
         self._sql.executemany(
@@ -198,7 +97,12 @@ class Store:
             id_ = self._pool(pool.iso_country, pool.type)
             self._sql.executemany(
                 "INSERT INTO available VALUES (?, ?, ?, ?, ?, ?)",
-                ((id_, rank, *number) for rank, number in enumerate(pool.numbers, 1)),
+                (
+                    (id_, rank, *number, profile)
+                    for rank, (number, profile) in enumerate(
+                        zip(pool.numbers, pool.profiles, strict=True), 1
+                    )
+                ),
             )
 
     # Numbers that can be bought
@@ -247,7 +151,9 @@ class Store:
         return self._number(*row) if row else None
 
     def first_available(self, prefix: str, kinds: Iterable[tuple[str, str]]) -> Number | None:
-        """The first number in search order of some (country, type) pools that begins with `prefix`."""
+        """The first number in search order of some (country, type) pools that begins with
+        `prefix`.
+        """
         pools = [self.pools[kind] for kind in kinds if kind in self.pools]
         found = self.search(pools, ["phone_number GLOB ?"], [f"{prefix}*"], limit=1)
         return found[0] if found else None
@@ -286,7 +192,7 @@ class Store:
         self._sql.execute("DELETE FROM available WHERE phone_number = ?", (phone_number,))
 
     def place_like(self, phone_number: str) -> Place | None:
-        """Place of a number used as a template: of itself, else its exchange's, else its area code's.
+        """Place of a number used as a template: its own, its exchange's, or its area code's.
 
         Numbers that somebody owns serve too.
         """
@@ -407,83 +313,6 @@ class Store:
         self._sql.execute("INSERT INTO released SELECT sid, seq FROM owned WHERE sid = ?", (sid,))
         self._sql.execute("DELETE FROM owned WHERE sid = ?", (sid,))
 
-    # Accounts
-
-    def account(self, sid: str) -> Account | None:
-        """An account by its sid, or by the sid of its API key."""
-        row = self._sql.execute(
-            "SELECT * FROM accounts WHERE sid = ? OR key_sid = ?", (sid, sid)
-        ).fetchone()
-        return _account(row) if row else None
-
-    def accounts(self, owner_sid: str | None = None) -> list[Account]:
-        """All accounts, or an owner and its subaccounts, in order of creation."""
-        rows = self._sql.execute(
-            "SELECT * FROM accounts WHERE ? IS NULL OR sid = ? OR owner_account_sid = ? ORDER BY rowid",
-            (owner_sid, owner_sid, owner_sid),
-        )
-        return [_account(row) for row in rows]
-
-    def add_account(self, account: Account) -> None:
-        """Adds an account."""
-        self._sql.execute(
-            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                account.sid,
-                account.auth_token,
-                account.friendly_name,
-                account.owner_account_sid,
-                account.status,
-                account.type,
-                account.role,
-                account.catalog,
-                account.key_sid,
-                account.key_secret,
-                account.created,
-            ),
-        )
-
-    # Ledger and counters
-
-    def record(  # noqa: PLR0913
-        self,
-        action: str,
-        phone_number: str,
-        sid: str,
-        account_sid: str,
-        *,
-        from_account_sid: str | None = None,
-        price: str | None = None,
-    ) -> None:
-        """Appends to the ledger."""
-        self._sql.execute(
-            "INSERT INTO ledger (action, phone_number, sid, account_sid, from_account_sid, price, at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (action, phone_number, sid, account_sid, from_account_sid, price, time.time()),
-        )
-
-    def ledger(self) -> list[Json]:
-        """All entries, oldest first."""
-        names = (
-            "n",
-            "action",
-            "phone_number",
-            "sid",
-            "account_sid",
-            "from_account_sid",
-            "price",
-            "at",
-        )
-        rows = self._sql.execute(f"SELECT {', '.join(names)} FROM ledger ORDER BY n")  # noqa: S608 - a constant
-        return [dict(zip(names, row, strict=True)) for row in rows]
-
-    def next_value(self, name: str, by: int = 1) -> int:
-        """Advances a named counter and returns its value before."""
-        row = self._sql.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        value = int(row[0]) if row else 0
-        self._sql.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value + by))
-        return value
-
     def describe(self, phone_number: str, document: Json) -> Number:
         """A number made of an attribute document (geography apart, the rest is its profile)."""
         document = dict(document)
@@ -492,13 +321,6 @@ class Store:
         iso_country = (place.get("geography") or {}).get("iso_country")
         national = national_number(phone_number, iso_country)
         return Number(phone_number, national, self.place(place), self.profile(document))
-
-
-def _account(row: tuple[Any, ...]) -> Account:
-    sid, token, name, owner, status, kind, role, catalog, key_sid, secret, created = row
-    return Account(
-        sid, token, name, owner, status, kind, role, bool(catalog), key_sid, secret, created
-    )
 
 
 def sql_list(ids: Iterable[int]) -> str:

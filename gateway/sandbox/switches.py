@@ -12,7 +12,9 @@ class Switches:
     """
 
     instance_envelope: bool = True
-    """`GET /Numbers/ActiveNumbers/{sid}` answers `{"items": [one], "meta": …}` instead of the object."""
+    """`GET /Numbers/ActiveNumbers/{sid}` answers `{"items": [one], "meta": …}` instead of the
+    object.
+    """
 
     create_envelope: bool = False
     """`POST /Numbers/ActiveNumbers` answers `{"items": [one], "meta": …}` instead of the object."""
@@ -45,7 +47,9 @@ class Switches:
     """A `Distance` above 500 miles is an error, or searches within 500 miles."""
 
     unknown_template: Literal["empty", "error"] = "empty"
-    """An unknown phone number as the value of an `In…` filter or `NearNumber` finds nothing, or is an error."""
+    """An unknown phone number as the value of an `In…` filter or `NearNumber` finds nothing, or
+    is an error.
+    """
 
     foreign_geo_filter: Literal["ignore", "error"] = "ignore"
     """A filter for the US and Canada, used on another country."""
@@ -114,7 +118,9 @@ class Switches:
 
 
 def _accepts(hint: object, value: object) -> bool:
-    """Whether a JSON value fits a switch's annotation: bool, int, str, None or a Literal of them."""
+    """Whether a JSON value fits a switch's annotation: bool, int, str, None or a Literal of
+    them.
+    """
     choices = get_args(hint)
     if not choices:
         return isinstance(hint, type) and type(value) is hint

@@ -1,7 +1,8 @@
 """What happens to every request to the number API around its endpoint.
 
-In order: read the body, authenticate, note it in the journal, count it against the account's concurrency limit, see
-whether a fault happens to it, run the endpoint, answer (or break the connection).
+In order: read the body, authenticate, note it in the journal, count it against the account's
+concurrency limit, see whether a fault happens to it, run the endpoint, answer (or break the
+connection).
 """
 
 import asyncio
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,13 +26,12 @@ from gateway.sandbox.errors import ApiError
 from gateway.sandbox.faults import Fault, Faults
 from gateway.sandbox.formats import error_response
 from gateway.sandbox.journal import Journal
+from gateway.sandbox.spoil import spoil
 from gateway.sandbox.world import World
 
 _LARGEST_BODY = 1024 * 1024
 _FORM = "application/x-www-form-urlencoded"
 _ALWAYS = {"X-Home-Region": "us1", "X-Powered-By": "AT-5000", "X-Shenanigans": "none"}
-_BROKEN_OFF = b'{"items": [{"phone_number": "+1'
-_CODES = {429: 20429, 500: 20500, 503: 20503, 401: 20003, 404: 20404, 403: 20008, 405: 20004}
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,9 @@ class Traffic:
     active: Counter[str]
 
     async def handle(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one HTTP request; `app` has the endpoints and finds the `Call` in `scope["call"]`."""
+        """Serves one HTTP request; `app` has the endpoints and finds the `Call` in
+        `scope["call"]`.
+        """
         body = await _read_body(receive)
         if body is None:
             return
@@ -113,49 +114,7 @@ class Traffic:
         real = await self._run(call, app, scope) if fault.processes(call.method) else None
         if fault.latency_ms and fault.commit and fault.kind != "slow-body":
             await asyncio.sleep(fault.latency_ms / 1000)
-        return self._spoil(fault, call, real)
-
-    def _spoil(self, fault: Fault, call: Call, real: Answer | None) -> Answer | None:  # noqa: PLR0911
-        if fault.kind in {"reset", "lost-answer"}:
-            return None
-        if fault.kind == "null-items" and real:
-            return _with_null_items(real)
-        if fault.kind in {"latency", "slow-body"} and real:
-            return real
-        if fault.kind in {"truncate", "malformed"}:
-            answer = real or Answer(200, [(b"content-type", b"application/json")], _BROKEN_OFF)
-            if fault.body is not None:
-                answer.body = _body(fault.body)
-            elif fault.kind == "malformed" and real:
-                answer.body = answer.body[: max(1, len(answer.body) // 2)]
-            return answer
-        if fault.kind in {"429", "status"}:
-            return self._error_answer(fault, call)
-        headers = [(b"content-type", b"application/json")]
-        answer = Answer(fault.status, headers, _body(fault.body))
-        if fault.kind == "html":
-            answer.header("content-type", "text/html; charset=utf-8")
-            if fault.body is None:
-                answer.body = (
-                    b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
-                )
-        elif fault.kind == "redirect":
-            answer.header("location", fault.location or f"{call.base_url}/elsewhere")
-        elif fault.body is None:
-            answer.body = b'[{"unexpected": true}]'
-        return answer
-
-    def _error_answer(self, fault: Fault, call: Call) -> Answer:
-        code = _CODES.get(fault.status, 20500)
-        response = error_response(
-            ApiError(code, status=fault.status), self.world.switches, xml=call.xml
-        )
-        answer = Answer(fault.status, list(response.raw_headers), bytes(response.body))
-        if fault.body is not None:
-            answer.body = _body(fault.body)
-        if fault.retry_after is not None:
-            answer.header("retry-after", str(fault.retry_after))
-        return answer
+        return spoil(fault, call, real, self.world.switches)
 
     async def _run(self, call: Call, app: ASGIApp, scope: Scope) -> Answer:
         inner = {**scope, "path": _canonical(call.path), "call": call}
@@ -202,25 +161,6 @@ def _stamp(answer: Answer, concurrent: int, seconds: float) -> None:
     answer.header("Twilio-Request-Duration", f"{seconds:.3f}")
     for name, value in _ALWAYS.items():
         answer.header(name, value)
-
-
-def _body(value: object) -> bytes:
-    if isinstance(value, str):
-        return value.encode()
-    return orjson.dumps(value)
-
-
-def _with_null_items(answer: Answer) -> Answer:
-    """A null before every element of every list at the top of a JSON body."""
-    try:
-        document = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return answer
-    for key, value in document.items():
-        if isinstance(value, list):
-            document[key] = [element for item in value for element in (None, item)]
-    answer.body = orjson.dumps(document)
-    return answer
 
 
 async def _send(fault: Fault | None, answer: Answer | None, send: Send, receive: Receive) -> None:
