@@ -39,7 +39,7 @@ def list_id(*parts: object, filters: Mapping[str, Any]) -> str:
 
 def encode(cursor: Cursor) -> str:
     """Return the opaque form."""
-    return base64.urlsafe_b64encode(orjson.dumps(cursor)).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps(list(cursor))).decode().rstrip("=")
 
 
 def decode(opaque: str, *, of: str) -> Cursor:

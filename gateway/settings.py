@@ -44,8 +44,11 @@ class Settings(BaseSettings):
         description="API key (SK…) to use in place of the account's own name.",
         validation_alias=AliasChoices("api_key_sid", "GATEWAY_API_KEY_SID", "TWILIO_API_KEY"),
     )
-    auth: Literal["pass-through", "open"] = Field(
-        "pass-through",
+    sandbox_url: str | None = Field(
+        None, description="Base URL of a sandbox, when that is the upstream."
+    )
+    auth: Literal["pass-through", "open"] | None = Field(
+        None,
         description="`pass-through`: clients bring the upstream's own credentials as HTTP Basic. "
         "`open`: clients without credentials act as `account_sid`.",
     )

@@ -1,0 +1,58 @@
+"""The whole gateway as one list: what is served where."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from gateway import __version__
+from gateway.endpoint import Endpoint
+from gateway.explorer import explorer_routes
+from gateway.service import Service
+from gateway.settings import Settings
+
+
+def create_app(
+    settings: Settings, *, sandbox_accounts: Sequence[Mapping[str, Any]] | None = None
+) -> Starlette:
+    """Return the ASGI application for `settings`.
+
+    Args:
+        settings: everything an operator can set.
+        sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox.
+    """
+    service = Service(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with service:
+            yield
+
+    return Starlette(
+        routes=[
+            Route("/graphql", Endpoint(service)),
+            Route("/healthz", _healthz),
+            *_explorer(settings, sandbox_accounts),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) -> list[BaseRoute]:
+    if settings.production:
+        return []
+    sandbox = accounts and {
+        "accounts": [
+            {"sid": each["sid"], "authToken": each["auth_token"], "role": each["role"]}
+            for each in accounts
+        ]
+    }
+    return explorer_routes(prefill=lambda: {"sandbox": sandbox, "explain": True})
+
+
+async def _healthz(_: Request) -> Response:
+    return JSONResponse({"status": "ok", "version": __version__})

@@ -1,0 +1,124 @@
+"""The command line: `number-gateway serve | sandbox | schema | check`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway import __version__
+
+
+class CommandError(Exception):
+    """Something the operator must put right; the message is one line for them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0 done, 1 failed, 2 asked wrongly."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except CommandError as error:
+        sys.stderr.write(f"number-gateway: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="number-gateway",
+        description="A GraphQL gateway over Twilio's phone-number REST APIs.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser(
+        "serve",
+        help="serve GraphQL",
+        description="Serve GraphQL at /graphql and the explorer at /. Settings also come from"
+        " GATEWAY_… variables, .env and a TOML file; what is given here wins.",
+    )
+    serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=_port, help="port to listen on (default 8000)")
+    serve.add_argument("--auth", choices=("pass-through", "open"), help="who may ask")
+    serve.add_argument("--production", action="store_const", const=True, help="lock it down")
+    serve.add_argument("--catalog-url", metavar="URL", help="base URL of the catalog family")
+    serve.add_argument("--core-url", metavar="URL", help="base URL of the core family")
+    serve.add_argument(
+        "--sandbox",
+        action="store_true",
+        help="start the embedded number API too, and use it as the upstream",
+    )
+    _sandbox_options(serve, "--sandbox-port")
+    serve.set_defaults(run=_serve)
+
+    sandbox = commands.add_parser(
+        "sandbox",
+        help="serve the embedded number API alone",
+        description="Serve the embedded number API: /Numbers/… and /2010-04-01/….",
+    )
+    _sandbox_options(sandbox, "--port")
+    sandbox.add_argument("--exit-with-stdin", action="store_true", help=argparse.SUPPRESS)
+    sandbox.set_defaults(run=_sandbox)
+
+    schema = commands.add_parser("schema", help="print the GraphQL schema")
+    schema.set_defaults(run=_schema)
+    return parser
+
+
+def _sandbox_options(parser: argparse.ArgumentParser, port: str) -> None:
+    parser.add_argument(
+        port, dest="sandbox_port", type=_port, default=8010, help="its port (default 8010)"
+    )
+    parser.add_argument("--data", type=Path, metavar="FILE", help="keep its state in this file")
+    parser.add_argument("--seed", type=int, help="seed of everything it generates")
+    parser.add_argument("--numbers", type=int, metavar="N", help="available numbers to generate")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    most = 65_535
+    if not 0 <= port <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to {most}")
+    return port
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from gateway import serving  # noqa: PLC0415 - a command imports only what it needs
+
+    names = ("host", "port", "auth", "production", "catalog_url", "core_url")
+    given: dict[str, Any] = {
+        name: value for name in names if (value := getattr(options, name)) is not None
+    }
+    if options.sandbox:
+        return serving.serve_with_sandbox(given, _sandbox_arguments(options))
+    return serving.serve(given)
+
+
+def _sandbox_arguments(options: argparse.Namespace) -> list[str]:
+    """Return the sandbox's options as arguments for a process of its own."""
+    arguments = ["--port", str(options.sandbox_port)]
+    for name in ("data", "seed", "numbers"):
+        value = getattr(options, name)
+        if value is not None:
+            arguments += [f"--{name}", str(value)]
+    return arguments
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    from gateway import serving  # noqa: PLC0415 - a command imports only what it needs
+
+    chosen = {name: getattr(options, name) for name in ("data", "seed", "numbers")}
+    return serving.serve_sandbox(
+        options.sandbox_port,
+        {name: value for name, value in chosen.items() if value is not None},
+        exit_with_stdin=options.exit_with_stdin,
+    )
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from schema import build_schema  # noqa: PLC0415 - a command imports only what it needs
+
+    sys.stdout.write(build_schema().as_str() + "\n")
+    return 0

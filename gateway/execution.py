@@ -1,0 +1,74 @@
+"""Runs an operation: graphql-core's executor over the schema's resolvers."""
+
+from typing import Any, NamedTuple
+
+import structlog
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+from graphql.execution import execute
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from gateway.context import RequestContext
+from gateway.errors import GatewayError
+from gateway.operations import Document, coded
+
+_log = structlog.get_logger(__name__)
+_MASKED = "Something went wrong in the gateway; its log has more under this request id."
+
+
+class Request(NamedTuple):
+    """A GraphQL request, whatever transport it came by."""
+
+    document: Document
+    operation_name: str | None
+    variables: dict[str, Any]
+    extensions: dict[str, Any]
+
+
+async def run(
+    schema: GraphQLSchema, request: Request, context: RequestContext, request_id: str
+) -> dict[str, Any]:
+    """Execute a query or mutation and return the response object: `data`, `errors`.
+
+    `data` is missing when nothing could be executed (an invalid operation or invalid variables).
+    """
+    document = request.document
+    if document.errors or document.ast is None:
+        return {"errors": [error.formatted for error in document.errors]}
+    result = execute(
+        schema,
+        document.ast,
+        context_value=context,
+        variable_values=request.variables,
+        operation_name=request.operation_name,
+        executor_class=StrawberryGraphQLCoreExecutionContext,
+        operation_extensions=request.extensions,
+    )
+    if not isinstance(result, ExecutionResult):
+        result = await result
+    response: dict[str, Any] = {}
+    if result.errors:
+        response["errors"] = [shown(error, request_id).formatted for error in result.errors]
+    if result.data is not None or not _refused(result):
+        response["data"] = result.data
+    return response
+
+
+def shown(error: GraphQLError, request_id: str) -> GraphQLError:
+    """Return an error as clients may see it: ours as they are, anything else masked and logged."""
+    original = error.original_error
+    if original is None or isinstance(original, GraphQLError):
+        return coded(error, "BAD_USER_INPUT" if error.path is None else "INTERNAL_SERVER_ERROR")
+    if isinstance(original, GatewayError):
+        return error
+    _log.error("resolver_failed", request_id=request_id, path=error.path, exc_info=original)
+    return GraphQLError(
+        _MASKED,
+        nodes=error.nodes,
+        path=error.path,
+        extensions={"code": "INTERNAL_SERVER_ERROR", "requestId": request_id},
+    )
+
+
+def _refused(result: ExecutionResult) -> bool:
+    """Whether execution never began: all errors are of the request, none of a field."""
+    return bool(result.errors) and all(error.path is None for error in result.errors or ())

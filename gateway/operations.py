@@ -1,0 +1,83 @@
+"""Documents: parsed and validated once, then kept."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    Source,
+    get_operation_ast,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+_RULES = (*specified_rules, OneOfInputValidationRule)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that is ready to run, or the errors that keep it from running.
+
+    Attributes:
+        text: as the client sent it.
+        ast: None when it cannot be parsed.
+        errors: of syntax or validation, each with a code in its extensions.
+    """
+
+    text: str
+    ast: DocumentNode | None
+    errors: tuple[GraphQLError, ...] = ()
+
+    def operation(self, name: str | None) -> OperationDefinitionNode | None:
+        """Return the operation that would run; None when the name does not choose one."""
+        return get_operation_ast(self.ast, name) if self.ast is not None else None
+
+    def is_query(self, name: str | None) -> bool:
+        """Whether the operation that would run only reads."""
+        operation = self.operation(name)
+        return operation is not None and operation.operation is OperationType.QUERY
+
+
+class Documents:
+    """Parses and validates documents, and keeps the most recent ones."""
+
+    def __init__(self, schema: GraphQLSchema, *, most: int = 1000, max_tokens: int = 1000) -> None:
+        self._schema = schema
+        self._most = most
+        self._max_tokens = max_tokens
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+
+    def get(self, text: str) -> Document:
+        """Return the document for a text, from memory when it was seen before."""
+        document = self._kept.get(text)
+        if document is not None:
+            self._kept.move_to_end(text)
+            return document
+        document = self._prepare(text)
+        self._kept[text] = document
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return document
+
+    def _prepare(self, text: str) -> Document:
+        try:
+            ast = parse(Source(text, "GraphQL request"), max_tokens=self._max_tokens)
+        except GraphQLSyntaxError as error:
+            return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
+        errors = validate(self._schema, ast, _RULES)
+        return Document(
+            text, ast, tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        )
+
+
+def coded(error: GraphQLError, code: str) -> GraphQLError:
+    """Return `error` with a code, unless it has one."""
+    error.extensions = {"code": code, **(error.extensions or {})}
+    return error

@@ -1,0 +1,226 @@
+"""Running servers: sockets, the sandbox's process, signals, and what is printed at the start."""
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import uvicorn
+from pydantic import ValidationError
+from starlette.types import ASGIApp
+
+from gateway.auth import own_credential
+from gateway.cli import CommandError
+from gateway.settings import Settings
+
+_SANDBOX_START = 20.0
+_SANDBOX_STOP = 5.0
+
+
+def serve(given: Mapping[str, Any]) -> int:
+    """Serve the gateway until it is told to stop; return the exit code."""
+    settings = _settings(given)
+    _require_somebody_to_be(settings)
+    return _serve_gateway(settings)
+
+
+def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
+    """Serve the gateway with a sandbox, in a process of its own, as its upstream."""
+    process, url = _start_sandbox(sandbox)
+    try:
+        accounts = _accounts(process, url)
+        parent = next(each for each in accounts if each["role"] == "parent")
+        own: dict[str, Any] = {
+            "catalog_url": url,
+            "core_url": url,
+            "sandbox_url": url,
+            "auth": "open",
+            "account_sid": parent["sid"],
+            "auth_token": parent["auth_token"],
+        }
+        settings = _settings(own | dict(given))
+        return _serve_gateway(settings, accounts)
+    finally:
+        _stop(process)
+
+
+def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool) -> int:
+    """Serve the sandbox alone; with `exit_with_stdin`, until whoever started it is gone."""
+    from gateway.sandbox import (  # noqa: PLC0415 - the gateway alone never loads the sandbox
+        SandboxError,
+        SandboxSettings,
+        create_sandbox,
+    )
+
+    listening = _listen("127.0.0.1", port, "--port")
+    try:
+        app = create_sandbox(SandboxSettings(**chosen))
+    except SandboxError as error:
+        raise CommandError(str(error)) from None
+    address = _address(listening)
+    if exit_with_stdin:
+        sys.stdout.write(f"{address}\n")
+    else:
+        sys.stdout.write(f"Number API (sandbox)  {address}\nAccounts              {address}")
+        sys.stdout.write("/_sandbox/accounts\n")
+    sys.stdout.flush()
+    return _run(app, listening, watch_stdin=exit_with_stdin)
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+        )
+        raise CommandError(f"the settings cannot be used: {problems}") from None
+
+
+def _require_somebody_to_be(settings: Settings) -> None:
+    """Refuse to start when it is not said who may ask, and as whom."""
+    if settings.auth == "pass-through":
+        return
+    credential = own_credential(settings)
+    if settings.auth is None and credential is None:
+        raise CommandError(
+            "no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN and choose --auth open,"
+            " or choose --auth pass-through to let clients bring theirs, or use --sandbox"
+        )
+    if settings.auth is None:
+        raise CommandError(
+            "credentials are set, but not who may use them: choose --auth open (everybody who"
+            " reaches this port), or --auth pass-through (clients bring their own)"
+        )
+    if credential is None:
+        raise CommandError("--auth open needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to act as")
+    if settings.host not in {"127.0.0.1", "::1", "localhost"}:
+        raise CommandError("--auth open is for this machine only: use --host 127.0.0.1")
+
+
+def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = None) -> int:
+    from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
+
+    listening = _listen(settings.host, settings.port, "--port")
+    app = create_app(settings, sandbox_accounts=accounts)
+    _announce(_address(listening), settings, accounts)
+    return _run(app, listening)
+
+
+def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
+    lines = [f"GraphQL   {address}/graphql"]
+    if not settings.production:
+        lines.append(f"Explorer  {address}/")
+    if accounts is not None:
+        lines += [f"Sandbox   {settings.sandbox_url}", "", "Accounts of the sandbox"]
+        lines += [
+            f"  {each['role']:<11} {each['sid']}  token {each['auth_token']}" for each in accounts
+        ]
+        parent = next(each for each in accounts if each["role"] == "parent")
+        lines += [
+            "",
+            "Try it",
+            f"  curl {address}/graphql -u {parent['sid']}:{parent['auth_token']} \\",
+            "    -H 'Content-Type: application/json' \\",
+            """    -d '{"query": "{ phoneNumbers(first: 2) { nodes { phoneNumber type } } }"}'""",
+        ]
+    sys.stdout.write("\n".join(lines) + "\n\n")
+    sys.stdout.flush()
+
+
+def _run(app: ASGIApp, listening: socket.socket, *, watch_stdin: bool = False) -> int:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=30,
+        )
+    )
+    if watch_stdin:
+        threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
+    server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:
+    while os.read(0, 1024):
+        pass
+    server.should_exit = True
+
+
+def _listen(host: str, port: int, option: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"port {port} on {host} is taken: choose another with {option}"
+            ) from None
+        raise CommandError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _start_sandbox(arguments: list[str]) -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
+        [sys.executable, "-m", "gateway", "sandbox", "--exit-with-stdin", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Ctrl-C in a terminal reaches the gateway, which then stops the sandbox in order.
+        start_new_session=True,
+    )
+    assert process.stdout is not None  # noqa: S101 - it was just asked for
+    url = process.stdout.readline().strip()
+    if not url:
+        process.wait()
+        raise SystemExit(1)  # It has said why.
+    return process, url
+
+
+def _accounts(process: subprocess.Popen[str], url: str) -> list[dict[str, Any]]:
+    """Wait until the sandbox answers, and return its accounts."""
+    deadline = time.monotonic() + _SANDBOX_START
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            answer = httpx.get(f"{url}/_sandbox/accounts", timeout=1.0, trust_env=False)
+            return list(answer.raise_for_status().json()["accounts"])
+        except httpx.HTTPError:
+            time.sleep(0.05)
+    raise CommandError(f"the sandbox did not answer within {_SANDBOX_START:.0f} seconds")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(_SANDBOX_STOP)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
