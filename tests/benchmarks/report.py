@@ -1,0 +1,208 @@
+"""From measurements to a Markdown table with ratios and targets, and to a plot."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from tests.benchmarks.load import Measured
+from tests.benchmarks.servers import (
+    ARIADNE,
+    GATEWAY,
+    MERCURIUS,
+    MERCURIUS_26,
+    PEERS,
+    PLAIN,
+    STRAWBERRY,
+)
+
+Cell = tuple[str, str]
+"""Operation name, peer name."""
+
+
+@dataclass
+class Results:
+    """All that one comparison measured.
+
+    `rounds` has one measurement per round for each cell, in order; `calls` the upstream calls of an
+    operation run alone; `loaded_calls` the same under load; `memory` the peak of a peer in MiB.
+    """
+
+    rounds: dict[Cell, list[Measured]] = field(default_factory=dict)
+    calls: dict[Cell, float] = field(default_factory=dict)
+    loaded_calls: dict[Cell, float] = field(default_factory=dict)
+    memory: dict[str, float] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def rate(self, cell: Cell) -> float:
+        """Return the median requests per second."""
+        return median(measured.rate for measured in self.rounds[cell])
+
+    def ratio(self, operation: str, peer: str, to: str) -> float | None:
+        """Return the median over rounds of rate ÷ rate; None when one was not measured.
+
+        The two rates of a round are taken seconds apart, so that a machine that slows down
+        between rounds slows both.
+        """
+        over, under = self.rounds.get((operation, peer)), self.rounds.get((operation, to))
+        if not over or not under:
+            return None
+        return median(a.rate / b.rate for a, b in zip(over, under, strict=True))
+
+    def tail(self, operation: str, peer: str) -> float | None:
+        """Return the median over rounds of p99 ÷ p50; None when it was not measured."""
+        measured = self.rounds.get((operation, peer))
+        return median(one.p99 / one.p50 for one in measured) if measured else None
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound on one figure of the gateway; `most` bounds from above, else from below."""
+
+    text: str
+    bound: float
+    value: Callable[[Results], float | None]
+    most: bool = False
+    moonshot: bool = False
+
+    def verdict(self, results: Results) -> tuple[str, str]:
+        """Return the measured figure and `met`, `not met` or `not measured`."""
+        value = self.value(results)
+        if value is None:
+            return "-", "not measured"
+        met = value <= self.bound if self.most else value >= self.bound
+        return f"{value:.2f}", "met" if met else "not met"
+
+
+def _speed(operation: str, peer: str, bound: float, *, moonshot: bool = False) -> Target:
+    return Target(
+        f"{operation}: x {peer}",
+        bound,
+        lambda results: results.ratio(operation, GATEWAY.name, peer),
+        moonshot=moonshot,
+    )
+
+
+def _tail(operation: str) -> Target:
+    return Target(
+        f"{operation}: p99 ÷ p50",
+        4,
+        lambda results: results.tail(operation, GATEWAY.name),
+        most=True,
+    )
+
+
+TARGETS: Final = (
+    _speed("wide", MERCURIUS.name, 2.0),
+    _speed("wide", MERCURIUS_26.name, 1.0, moonshot=True),
+    _speed("wide", STRAWBERRY.name, 40),
+    _speed("nested", MERCURIUS.name, 1.0),
+    _speed("small", MERCURIUS.name, 0.33),
+    _speed("small", MERCURIUS.name, 0.5, moonshot=True),
+    _speed("small", ARIADNE.name, 1.5),
+    _speed("small", PLAIN.name, 0.6),
+    Target(
+        "nested: upstream calls, run alone",
+        6,
+        lambda results: results.calls.get(("nested", GATEWAY.name)),
+        most=True,
+    ),
+    _tail("small"),
+    _tail("wide"),
+    _tail("nested"),
+    Target(
+        "peak memory, MiB",
+        100,
+        lambda results: results.memory.get(GATEWAY.name),
+        most=True,
+    ),
+)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; the first column is left-aligned, the others right-aligned."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join([_row(header), _row(rule), *map(_row, rows)])
+
+
+def markdown(results: Results, facts: Mapping[str, str], plot: str) -> str:
+    """Return the whole report; `facts` describe machine and run, `plot` is the picture's name."""
+    parts = ["# Comparison", "\n".join(f"- {name}: {value}" for name, value in facts.items())]
+    parts += [f"- not run: {peer} ({reason})" for peer, reason in results.skipped.items()]
+    header = ("", "req/s", "p50 ms", "p99 ms", "gateway is", "calls alone", "calls loaded")
+    for operation in dict.fromkeys(operation for operation, _ in results.rounds):
+        parts += [f"## {operation}", table(header, _operation_rows(results, operation))]
+    memory = [(name, f"{mib:.0f}") for name, mib in results.memory.items()]
+    parts += ["## Peak memory", table(("", "MiB"), memory)]
+    parts += ["## Targets", table(("", "bound", "measured", ""), _target_rows(results))]
+    parts += [f"![Requests per second by operation and server]({plot})"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _operation_rows(results: Results, operation: str) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for peer in PEERS:
+        measured = results.rounds.get((operation, peer.name))
+        if not measured:
+            continue
+        ratio = results.ratio(operation, GATEWAY.name, peer.name)
+        rows.append(
+            (
+                peer.name,
+                f"{results.rate((operation, peer.name)):,.0f}",
+                f"{median(one.p50 for one in measured):.1f}",
+                f"{median(one.p99 for one in measured):.1f}",
+                "" if ratio is None or peer is GATEWAY else f"{ratio:.2f} x",
+                f"{results.calls[operation, peer.name]:g}",
+                f"{results.loaded_calls[operation, peer.name]:.2f}",
+            )
+        )
+    return rows
+
+
+def _target_rows(results: Results) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for target in TARGETS:
+        value, verdict = target.verdict(results)
+        bound = f"{'≤' if target.most else '≥'} {target.bound:g}"
+        name = f"{target.text} (moonshot)" if target.moonshot else target.text
+        rows.append((name, bound, value, verdict))
+    return rows
+
+
+def draw(results: Results, file: Path) -> None:
+    """Write the plot: one group of bars per operation, on a logarithmic axis.
+
+    Needs matplotlib, from the dependency group `bench`.
+    """
+    import matplotlib as mpl  # noqa: PLC0415 - only full runs need it
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "number-gateway"
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - after the choice of backend
+
+    operations = list(dict.fromkeys(operation for operation, _ in results.rounds))
+    peers = [peer.name for peer in PEERS if any(name == peer.name for _, name in results.rounds)]
+    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    width = 0.8 / len(peers)
+    for place, peer in enumerate(peers):
+        known = [
+            (at, results.rate((operation, peer)))
+            for at, operation in enumerate(operations)
+            if (operation, peer) in results.rounds
+        ]
+        offsets = [at + (place - (len(peers) - 1) / 2) * width for at, _ in known]
+        bars = axes.bar(offsets, [rate for _, rate in known], width, label=peer)
+        axes.bar_label(bars, fmt="{:,.0f}", fontsize=7, rotation=90, padding=2)
+    axes.set_yscale("log")
+    axes.margins(y=0.15)
+    axes.set_ylabel("requests per second, one core")
+    axes.set_xticks(range(len(operations)), operations)
+    axes.legend(fontsize=8)
+    figure.savefig(file, metadata={"Date": None})
+    plt.close(figure)

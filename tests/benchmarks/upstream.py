@@ -1,0 +1,142 @@
+"""The static upstream: answers as fast as Python can, so that it never is the bottleneck.
+
+A bare `asyncio.Protocol` that reads request lines and writes bytes rendered once per URL. Only GET
+without a body is understood, plus `DELETE /_bench/calls`, which sets the counters to zero; `GET
+/_bench/calls` shows them. Run it with `python -m tests.benchmarks.upstream --port 8100`.
+"""
+
+import argparse
+import asyncio
+import signal
+from http import HTTPStatus
+from typing import Final, cast
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+import uvloop
+
+from tests.benchmarks import data
+
+CALLS_PATH: Final = "/_bench/calls"
+_INSTANCES: Final = "/Numbers/ActiveNumbers/"
+_LIST: Final = "/Numbers/ActiveNumbers"
+_KEPT_ANSWERS: Final = 50_000
+
+
+class StaticUpstream:
+    """What the upstream answers, and how often it was asked.
+
+    `owned` is the length of each list of owned numbers; `base` stands before paths in paging links.
+    """
+
+    def __init__(self, owned: int = data.LIST_SIZE, base: str = "http://127.0.0.1") -> None:
+        self._owned = owned
+        self._base = base
+        self._kept: dict[str, tuple[str, bytes]] = {}
+        self.calls = {"instance": 0, "list": 0, "search": 0, "other": 0}
+
+    def answer(self, method: str, target: str) -> bytes:
+        """Return the whole HTTP response to `method` on `target` (path and query)."""
+        if target == CALLS_PATH:
+            if method == "DELETE":
+                self.calls = dict.fromkeys(self.calls, 0)
+            return _response(HTTPStatus.OK, orjson.dumps(self.calls))
+        kept = self._kept.get(target)
+        if kept is None:
+            if len(self._kept) >= _KEPT_ANSWERS:
+                self._kept.clear()
+            kept = self._kept[target] = self._render(target)
+        kind, response = kept
+        self.calls[kind] += 1
+        return response
+
+    def _render(self, target: str) -> tuple[str, bytes]:
+        url = urlsplit(target)
+        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        size = int(query.get("PageSize", data.LIST_SIZE))
+        if url.path == _LIST:
+            variant = data.variant_of(query.get("Geography.PostalCode", ""))
+            page = int(query.get("Page", 0))
+            body = data.list_body(variant, self._owned, page, size, self._base)
+            return "list", _response(HTTPStatus.OK, body)
+        if url.path.startswith(_INSTANCES):
+            index = int(url.path.removeprefix(_INSTANCES).removeprefix("PN"), 16)
+            return "instance", _response(HTTPStatus.OK, data.instance_body(index, self._owned))
+        match url.path.split("/"):
+            case ["", "2010-04-01", "Accounts", account, "AvailablePhoneNumbers", "US", _]:
+                center, lata = query.get("InRateCenter", ""), query.get("InLata", "")
+                body = data.search_body(account, center, lata, size)
+                return "search", _response(HTTPStatus.OK, body)
+        body = orjson.dumps({"code": 20404, "message": "not found", "status": 404})
+        return "other", _response(HTTPStatus.NOT_FOUND, body)
+
+
+def _response(status: HTTPStatus, body: bytes) -> bytes:
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection; requests may arrive in pieces or several at once.
+
+    Each answer waits `delay` seconds, to play a slow upstream.
+    """
+
+    _transport: asyncio.Transport
+
+    def __init__(self, upstream: StaticUpstream, delay: float = 0) -> None:
+        self._upstream = upstream
+        self._delay = delay
+        self._unread = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport to write to."""
+        # uvloop's transports have the methods of `asyncio.Transport` without deriving from it.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that is complete."""
+        self._unread += data
+        while (end := self._unread.find(b"\r\n\r\n")) >= 0:
+            method, target, _ = self._unread.split(b"\r\n", 1)[0].decode().split(" ")
+            self._unread = self._unread[end + 4 :]
+            response = self._upstream.answer(method, target)
+            if self._delay:
+                asyncio.get_running_loop().call_later(self._delay, self._send, response)
+            else:
+                self._transport.write(response)
+
+    def _send(self, response: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(response)
+
+
+async def serve(port: int, owned: int, delay: float) -> None:
+    """Serve on loopback `port` until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    upstream = StaticUpstream(owned, f"http://127.0.0.1:{port}")
+    server = await loop.create_server(
+        lambda: Connection(upstream, delay), "127.0.0.1", port, backlog=4096
+    )
+    async with server:
+        await stop.wait()
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(description="Static stand-in for the phone-number API.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--owned", type=int, default=data.LIST_SIZE, help="numbers in a list")
+    parser.add_argument("--delay", type=float, default=0, help="seconds before each answer")
+    chosen = parser.parse_args()
+    uvloop.run(serve(chosen.port, chosen.owned, chosen.delay))
+
+
+if __name__ == "__main__":
+    main()
