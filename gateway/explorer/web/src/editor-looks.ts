@@ -77,10 +77,12 @@ export function useEditorLooks(): void {
         fontSize: 13,
         lineHeight: 21,
         padding: { top: 10, bottom: 10 },
-        bracketPairColorization: { enabled: false },
         lineDecorationsWidth: 12,
         wordWrap: "on",
         renderLineHighlight: "none",
+      });
+      editor?.getModel()?.updateOptions({
+        bracketColorizationOptions: { enabled: false, independentColorPoolPerBracketType: false },
       });
       editor?.addAction({
         id: "leave-editor",

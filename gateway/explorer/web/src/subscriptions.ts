@@ -30,7 +30,7 @@ export async function subscribe(
   };
   if (transport === "sse") {
     const { createClient } = await import("graphql-sse");
-    return createClient({ url: path, headers, retryAttempts: 5 }).iterate(payload) as AsyncIterableIterator<JsonObject>;
+    return createClient({ url: path, headers, credentials: "omit", retryAttempts: 5 }).iterate(payload) as AsyncIterableIterator<JsonObject>;
   }
   const { createClient } = await import("graphql-ws");
   const url = new URL(path, location.href);

@@ -233,7 +233,7 @@ function measure(set: RowSet): Record<string, number> {
       const longest = set.rows.reduce((most, row) => {
         const cell = row.cells[column];
         return Math.max(most, typeof cell === "boolean" ? 1 : shownAs(cell ?? null).length);
-      }, columnLabel(column, set.columns).length);
+      }, Math.ceil(0.8 * columnLabel(column, set.columns).length));
       return [column, Math.min(42, longest + 3)];
     }),
   );
