@@ -10,6 +10,7 @@ from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
 from gateway.reader import Flights, Reader
 from gateway.settings import Settings
+from gateway.store import MemoryStore, Store
 from gateway.trace import Trace
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
@@ -25,6 +26,7 @@ class Service:
         self.schema = build_schema()._schema  # noqa: SLF001 - it has no public name
         self.documents = Documents(self.schema)
         self.authenticator = authenticator(settings)
+        self.store: Store = MemoryStore()
         self.client = UpstreamClient(settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
@@ -43,3 +45,4 @@ class Service:
 
     async def __aexit__(self, *_: object) -> None:
         await self.client.aclose()
+        await self.store.aclose()

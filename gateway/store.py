@@ -1,0 +1,117 @@
+"""What several processes may have to share: small values that expire, token buckets, messages.
+
+`MemoryStore` serves one process; one over Redis or Valkey (`gateway/redis_store.py`) serves many.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached; what must not be lost must be refused."""
+
+
+class Store(Protocol):
+    """Values are bytes; keys are text without secrets; every method may raise StoreUnavailable."""
+
+    async def get(self, key: str) -> bytes | None:
+        """Return a value; None when there is none (any more)."""
+
+    async def set(self, key: str, value: bytes, *, ttl: float) -> None:
+        """Keep a value for `ttl` seconds."""
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """Keep a value if there is none yet; tell whether it was kept."""
+
+    async def delete(self, *keys: str) -> None:
+        """Forget values."""
+
+    async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
+        """Take `amount` from a token bucket; return 0, or the seconds until it could be taken."""
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Send a message to all that follow `channel` now."""
+
+    def follow(self, channel: str) -> AsyncIterator[bytes]:
+        """Yield messages sent to `channel` from now on."""
+
+    async def ping(self) -> None:
+        """Return when the store answers."""
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+
+
+class MemoryStore:
+    """A store in this process: bounded, forgetting the longest unused."""
+
+    def __init__(self, most: int = 50_000) -> None:
+        self._most = most
+        self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._followers: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
+
+    async def get(self, key: str) -> bytes | None:
+        """See `Store`."""
+        kept = self._values.get(key)
+        if kept is None:
+            return None
+        if kept[1] < time.monotonic():
+            del self._values[key]
+            return None
+        self._values.move_to_end(key)
+        return kept[0]
+
+    async def set(self, key: str, value: bytes, *, ttl: float) -> None:
+        """See `Store`."""
+        self._values[key] = (value, time.monotonic() + ttl)
+        self._values.move_to_end(key)
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """See `Store`."""
+        if await self.get(key) is not None:
+            return False
+        await self.set(key, value, ttl=ttl)
+        return True
+
+    async def delete(self, *keys: str) -> None:
+        """See `Store`."""
+        for key in keys:
+            self._values.pop(key, None)
+
+    async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
+        """See `Store`."""
+        now = time.monotonic()
+        level, at = self._buckets.pop(key, (capacity, now))
+        level = min(capacity, level + (now - at) * per_second)
+        wait = 0.0 if level >= amount else (amount - level) / per_second
+        self._buckets[key] = (level if wait else level - amount, now)
+        if len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+        return wait
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """See `Store`."""
+        for queue in self._followers.get(channel, ()):
+            queue.put_nowait(message)
+
+    async def follow(self, channel: str) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._followers[channel].add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._followers[channel].discard(queue)
+
+    async def ping(self) -> None:
+        """See `Store`."""
+
+    async def aclose(self) -> None:
+        """See `Store`."""
