@@ -1,0 +1,38 @@
+"""Fixtures that all tests share: one sandbox and one gateway for the whole run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.sandbox_process import RunningSandbox, running_sandbox
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox() -> Iterator[RunningSandbox]:
+    """A sandbox that lives through the whole run; tests that write use accounts of their own."""
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
+    """The shared sandbox with an empty request log; faults and switches are put back after."""
+    shared_sandbox.forget_requests()
+    yield shared_sandbox
+    shared_sandbox.clear_faults()
+    shared_sandbox.reset_switches()
+
+
+@pytest.fixture(scope="session")
+def shared_gateway(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+    """A gateway with default settings in front of the shared sandbox."""
+    with running_gateway(shared_sandbox) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def gateway(shared_gateway: RunningGateway, sandbox: RunningSandbox) -> RunningGateway:
+    """The shared gateway; the sandbox's request log is empty when the test begins."""
+    assert shared_gateway.sandbox is sandbox
+    return shared_gateway
