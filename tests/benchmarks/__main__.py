@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -88,6 +89,7 @@ class Comparison:
                 servers.forget_calls(upstream)
                 place = round_number * 509
                 measured = load.run(url, file, seconds, cpu=servers.cores()[1], place=place)
+                time.sleep(0.2)  # the last operation of each connection is still under way
                 asked[peer.name] += servers.upstream_calls(upstream)
                 self._keep(operation, peer, measured)
                 say(
@@ -96,8 +98,8 @@ class Comparison:
                 )
         for peer, *_ in loads:
             cell = operation.name, peer.name
-            answered = sum(measured.requests for measured in self.results.rounds[cell])
-            self.results.loaded_calls[cell] = asked[peer.name] / answered
+            begun = sum(one.requests + load.CONNECTIONS for one in self.results.rounds[cell])
+            self.results.loaded_calls[cell] = asked[peer.name] / begun
 
     def _keep(self, operation: Operation, peer: Peer, measured: Measured) -> None:
         if not measured.requests:

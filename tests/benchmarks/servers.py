@@ -172,9 +172,11 @@ class Peer:
 
 
 def _gateway_command(port: int, upstream_url: str) -> list[str]:
-    command = [str(Path(sys.executable).with_name("number-gateway")), "serve", "--production"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    return [*command, "--catalog-url", upstream_url, "--core-url", upstream_url]
+    return [
+        *(str(Path(sys.executable).with_name("number-gateway")), "serve", "--production"),
+        *("--auth", "pass-through", "--host", "127.0.0.1", "--port", str(port)),
+        *("--catalog-url", upstream_url, "--core-url", upstream_url),
+    ]
 
 
 def _asgi(module: str) -> Callable[[int, str], list[str]]:
