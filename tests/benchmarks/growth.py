@@ -146,7 +146,7 @@ def endurance(minutes: float) -> str:
         servers.upstream() as upstream,
         GATEWAY.serving(upstream.url, servers.cores()[0]) as gateway,
     ):
-        files = [(one, load.write_requests(Path(folder), one, plain=False)) for one in OPERATIONS]
+        files = [load.write_requests(Path(folder), one, plain=False) for one in OPERATIONS]
         started = time.monotonic()
         served = 0
         while (elapsed := time.monotonic() - started) < minutes * 60:
