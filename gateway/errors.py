@@ -7,6 +7,10 @@
     ├── Forbidden                    FORBIDDEN
     ├── TooManyCalls                 UPSTREAM_CALLS_EXCEEDED
     ├── DeadlineExceeded             DEADLINE_EXCEEDED
+    ├── PersistedQueryNotFound       PERSISTED_QUERY_NOT_FOUND
+    ├── PersistedQueryNotSupported   PERSISTED_QUERY_NOT_SUPPORTED
+    ├── DocumentNotTrusted           DOCUMENT_NOT_TRUSTED
+    ├── SlowConsumer                 SLOW_CONSUMER
     └── UpstreamError                UPSTREAM_ERROR
         ├── UpstreamRefused          UPSTREAM_REFUSED       (4xx: it understood, and said no)
         ├── UpstreamDenied           UPSTREAM_UNAUTHENTICATED (401, 403)
@@ -79,6 +83,36 @@ class DeadlineExceeded(GatewayError):
     """The request's own deadline passed."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+class PersistedQueryNotFound(GatewayError):
+    """No document is known under this hash: clients send it again with the text."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotFound")  # the very words that clients look for
+
+
+class PersistedQueryNotSupported(GatewayError):
+    """Clients cannot register documents here, or not in this way."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")
+
+
+class DocumentNotTrusted(GatewayError):
+    """Only documents of the operator's manifest run here."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+
+
+class SlowConsumer(GatewayError):
+    """A subscriber did not take its events in time and was cut off."""
+
+    code = "SLOW_CONSUMER"
 
 
 class UpstreamError(GatewayError):
