@@ -13,6 +13,7 @@ import { EXAMPLES_PLUGIN } from "./examples-plugin";
 import { createFetcher, settle } from "./fetcher";
 import { Results } from "./results/results";
 import type { Settings } from "./settings";
+import { storageWithoutHeaders } from "./storage";
 import { Toolbar } from "./toolbar";
 import { TopBar } from "./topbar";
 import { UPSTREAM_PLUGIN } from "./upstream/plugin";
@@ -48,6 +49,8 @@ export function App({ settings, topbar }: { settings: Settings; topbar: Element 
       defaultTabs={start.tabs}
       defaultHeaders={start.headers}
       defaultQuery=""
+      storage={storageWithoutHeaders}
+      shouldPersistHeaders={false}
       defaultEditorToolsVisibility={start.roomy ? "variables" : false}
       inputValueDeprecation
       schemaDescription
