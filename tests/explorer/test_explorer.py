@@ -222,7 +222,7 @@ def test_a_thousand_rows_stay_easy_to_use(explorer: ExplorerPage, gateway: Gatew
     page = explorer.page
     account = gateway.create_account(owned=1000)
     explorer.new_tab(LISTING)
-    explorer.type_authorization(account["sid"], account["auth_token"])
+    explorer.set_credentials(account["sid"], account["auth_token"])
     body = explorer.run()
     assert len(body["data"]["phoneNumbers"]["nodes"]) == 1000
     explorer.view("Table")
