@@ -7,7 +7,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from gateway import __version__
 from gateway.endpoint import Endpoint
@@ -26,6 +26,7 @@ def create_app(
         sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox.
     """
     service = Service(settings)
+    endpoint = Endpoint(service)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -34,7 +35,8 @@ def create_app(
 
     return Starlette(
         routes=[
-            Route("/graphql", Endpoint(service)),
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
             Route("/healthz", _healthz),
             *_explorer(settings, sandbox_accounts),
         ],

@@ -1,6 +1,6 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
-from asyncio import gather
+from asyncio import Event, gather
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ from strawberry import UNSET
 from gateway import cursors, filters, validation
 from gateway.accounts import Accounts
 from gateway.errors import BadUserInput
+from gateway.events import Change, Events
 from gateway.mutations import Mutations, Outcome, Refusal
 from gateway.numbers import Key, OwnedNumbers
 from gateway.reader import Reader
@@ -24,7 +25,7 @@ from schema.connection import (
     PhoneNumberEdge,
     decode_id,
 )
-from schema.enums import NumberType, SimilarScope
+from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope
 from schema.inputs import (
     AvailablePhoneNumberFilter,
     ConfigurePhoneNumberInput,
@@ -53,10 +54,18 @@ class RequestContext:
 
     Views stand in for the schema's types: they have their fields, but are made from tables, so the
     type checker is told with casts.
+
+    Attributes:
+        reader: the reads and writes of the request.
+        last_event_id: the event behind which a subscription goes on; None to begin now.
+        following: is set when no event can be missed any more.
     """
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers) -> None:
+    def __init__(self, reader: Reader, numbers: OwnedNumbers, events: Events) -> None:
         self.reader = reader
+        self.last_event_id: str | None = None
+        self.following = Event()
+        self._events = events
         self._numbers = numbers
         self._search = Search(reader, numbers)
         self._accounts = Accounts(reader)
@@ -165,7 +174,9 @@ class RequestContext:
         self, wanted: PurchasePhoneNumberInput, *, at: Path
     ) -> PurchasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        outcome = await self._mutations.purchase(wanted, self._account(wanted.account_sid), at)
+        account = self._account(wanted.account_sid)
+        outcome = await self._mutations.purchase(wanted, account, at)
+        await self._announce(PhoneNumberEventKind.PURCHASED, account, outcome)
         number = cast("PhoneNumber | None", outcome.number)
         return PurchasePhoneNumberPayload(phone_number=number, **_common(outcome))
 
@@ -174,7 +185,9 @@ class RequestContext:
     ) -> ConfigurePhoneNumberPayload:
         """See `schema.context.Port`."""
         validation.check_sid("input.sid", wanted.sid, "PN")
-        outcome = await self._mutations.configure(wanted, self._account(wanted.account_sid), at)
+        account = self._account(wanted.account_sid)
+        outcome = await self._mutations.configure(wanted, account, at)
+        await self._announce(PhoneNumberEventKind.CONFIGURED, account, outcome)
         number = cast("PhoneNumber | None", outcome.number)
         return ConfigurePhoneNumberPayload(phone_number=number, **_common(outcome))
 
@@ -184,7 +197,10 @@ class RequestContext:
         """See `schema.context.Port`."""
         validation.check_sid("input.sid", wanted.sid, "PN")
         validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
-        outcome = await self._mutations.transfer(wanted, self._account(wanted.account_sid), at)
+        account, target = self._account(wanted.account_sid), wanted.to_account_sid
+        outcome = await self._mutations.transfer(wanted, account, at)
+        await self._announce(PhoneNumberEventKind.TRANSFERRED, account, outcome, there=False)
+        await self._announce(PhoneNumberEventKind.TRANSFERRED, target, outcome)
         number = cast("PhoneNumber | None", outcome.number)
         return TransferPhoneNumberPayload(phone_number=number, **_common(outcome))
 
@@ -193,7 +209,9 @@ class RequestContext:
     ) -> ReleasePhoneNumberPayload:
         """See `schema.context.Port`."""
         validation.check_sid("input.sid", wanted.sid, "PN")
-        outcome = await self._mutations.release(wanted, self._account(wanted.account_sid), at)
+        account = self._account(wanted.account_sid)
+        outcome = await self._mutations.release(wanted, account, at)
+        await self._announce(PhoneNumberEventKind.RELEASED, account, outcome, there=False)
         return ReleasePhoneNumberPayload(
             released_sid=outcome.number.sid if outcome.number else None,
             released_phone_number=outcome.number.phone_number if outcome.number else None,
@@ -202,11 +220,31 @@ class RequestContext:
 
     # Subscriptions ------------------------------------------------------------------------------
 
-    def changes(
+    async def changes(
         self, account_sid: str | None, sids: Sequence[str] | None
     ) -> AsyncIterator[PhoneNumberEvent]:
         """See `schema.context.Port`."""
-        raise NotImplementedError
+        account = self._account(account_sid)
+        for sid in sids or ():
+            validation.check_sid("sids", sid, "PN")
+        start = await self._events.start(account, self.last_event_id)
+        # Only who may read the account's numbers may follow them.
+        at = Path(None, "phoneNumberChanged", "Subscription")
+        await self._numbers.page(account, {}, first=1, after=None, at=at)
+        self.following.set()
+        async for event in self._events.follow(account, self.reader.credential, start):
+            if sids is None or event.sid in sids:
+                yield event
+
+    async def _announce(
+        self, kind: PhoneNumberEventKind, account: str, outcome: Outcome, *, there: bool = True
+    ) -> None:
+        """Tell subscribers what a write has done, if anything; `there`: it is still there."""
+        number = outcome.number
+        if number is None or outcome.refusal is not None or outcome.planned is not None:
+            return
+        change = Change(kind, number.sid, number.phone_number, number if there else None)
+        await self._events.announce(account, change)
 
     # ----------------------------------------------------------------------------------------------
 

@@ -228,3 +228,8 @@ REFUSALS: Mapping[int, tuple[UserErrorCode, tuple[str, ...]]] = {
     21650: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
     21651: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
 }
+
+
+def refusal(error: GatewayError) -> dict[str, Any]:
+    """Return the response object of an operation that was refused as a whole: it has no `data`."""
+    return {"errors": [{"message": error.message, "extensions": error.extensions}]}

@@ -21,6 +21,9 @@ from graphql import (
 )
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from gateway import hints
+from gateway.directives import without_incremental
+
 _RULES = (*specified_rules, OneOfInputValidationRule)
 
 
@@ -32,20 +35,29 @@ class Document:
         text: as the client sent it.
         ast: None when it cannot be parsed.
         errors: of syntax or validation, each with a code in its extensions.
+        whole: `ast` without @defer and @stream, for clients that take one answer.
+        max_age: how long answers may be kept, in seconds, by the schema's hints.
     """
 
     text: str
     ast: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    whole: DocumentNode | None = None
+    max_age: int = 0
+
+    @property
+    def incremental(self) -> bool:
+        """Whether it uses @defer or @stream."""
+        return self.ast is not self.whole
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation that would run; None when the name does not choose one."""
         return get_operation_ast(self.ast, name) if self.ast is not None else None
 
-    def is_query(self, name: str | None) -> bool:
-        """Whether the operation that would run only reads."""
+    def kind(self, name: str | None) -> OperationType | None:
+        """Return what the operation that would run is; None when the name does not choose one."""
         operation = self.operation(name)
-        return operation is not None and operation.operation is OperationType.QUERY
+        return operation.operation if operation is not None else None
 
 
 class Documents:
@@ -75,9 +87,9 @@ class Documents:
         except GraphQLSyntaxError as error:
             return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
         errors = [_naming(error, ast) for error in validate(self._schema, ast, _RULES)]
-        return Document(
-            text, ast, tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
-        )
+        coded_errors = tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        max_age = 0 if errors else hints.max_age(self._schema, ast)
+        return Document(text, ast, coded_errors, without_incremental(ast), max_age)
 
 
 def _naming(error: GraphQLError, ast: DocumentNode) -> GraphQLError:

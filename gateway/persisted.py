@@ -111,11 +111,6 @@ class Persisted:
             self._recent.popitem(last=False)
 
 
-def is_persisted(params: Params) -> bool:
-    """Whether a request names its document instead of carrying it."""
-    return not params.query
-
-
 def _id(params: Params) -> str | None:
     """Return the id by which a request names its document; None when it names none."""
     extension: Any = params.extensions.get("persistedQuery")

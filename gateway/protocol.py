@@ -3,6 +3,7 @@
 Source: the specification "GraphQL over HTTP" of the GraphQL foundation.
 """
 
+import enum
 import re
 import secrets
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
 import orjson
+from graphql import OperationType
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
@@ -23,6 +25,14 @@ IncrementalFormat: TypeAlias = Literal["pending", "paths"]
 
 _ANY = frozenset({"*/*", "application/*"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{8,128}", re.ASCII)
+
+
+class Delivery(enum.Enum):
+    """How an answer leaves: whole, as server-sent events, or as parts of multipart/mixed."""
+
+    SINGLE = enum.auto()
+    EVENTS = enum.auto()
+    PARTS = enum.auto()
 
 
 class Params(NamedTuple):
@@ -58,6 +68,20 @@ class Accepted(NamedTuple):
     parts: bool = False
     incremental: IncrementalFormat = "pending"
     subscriptions: bool = False
+
+    def delivery(self, kind: OperationType | None, *, incremental: bool) -> Delivery:
+        """Return how the answer to an operation leaves; `incremental` if it uses @defer, @stream.
+
+        Raises:
+            BadRequest: it is a subscription, and the client reads no stream (406).
+        """
+        if kind is OperationType.SUBSCRIPTION:
+            if not self.events and not self.subscriptions:
+                raise BadRequest(406, f"Subscriptions need `Accept: {EVENTS}`, or a WebSocket.")
+            return Delivery.EVENTS if self.events else Delivery.PARTS
+        if self.parts and (incremental or not (self.single or self.events)):
+            return Delivery.PARTS
+        return Delivery.SINGLE if self.single else Delivery.EVENTS
 
 
 class BadRequest(Exception):
@@ -128,13 +152,12 @@ def read_get(query_string: bytes) -> Params:
     return read_object(raw)
 
 
-def read_post(body: bytes, content_type: str, *, batch_limit: int) -> Params | list[Params]:
+def read_post(body: bytes, *, batch_limit: int) -> Params | list[Params]:
     """Read a POST's parameters: one request, or several in a list when `batch_limit` allows them.
 
     Raises:
         BadRequest: the body is not JSON in UTF-8, or not a request object, or too many of them.
     """
-    check_content_type(content_type)
     raw = _json(body, "The body")
     if not isinstance(raw, list):
         return read_object(raw)

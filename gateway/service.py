@@ -1,14 +1,22 @@
 """What lives as long as the process, and the making of what lives as long as a request."""
 
 import time
+from collections.abc import Mapping
 from typing import Self
 
-from gateway import planner
+from graphql.pyutils import Path
+
+from gateway import cursors, execution, planner
 from gateway.auth import authenticator
 from gateway.context import RequestContext
+from gateway.events import Events
 from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
+from gateway.persisted import Persisted
+from gateway.polling import Poller
+from gateway.protocol import Params
 from gateway.reader import Flights, Reader
+from gateway.records import View
 from gateway.settings import Settings
 from gateway.store import MemoryStore, Store
 from gateway.trace import Trace
@@ -16,6 +24,9 @@ from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
 from schema import build_schema
+
+# Of a list that is read whole: 64,000 numbers.
+_MOST_PAGES = 64
 
 
 class Service:
@@ -31,18 +42,65 @@ class Service:
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
+        self.persisted = Persisted(settings, self.store, self.documents)
+        self.events = Events(settings, self.store)
+        if settings.poll_interval:
+            poller = Poller(self.store, self.events, self._listed, settings.poll_interval)
+            self.events.poll_with(poller)
+
+    def authenticate(self, headers: Mapping[str, str]) -> Credential:
+        """Return as whom to ask upstream, from a request's headers by lower-case name.
+
+        Raises:
+            Unauthenticated: the caller did not say who it is, or not credibly.
+        """
+        return self.authenticator.credential(
+            headers.get("authorization", ""), headers.get("x-account-sid", "")
+        )
+
+    async def request(self, params: Params) -> execution.Request:
+        """Return what a client wants to run, whatever way it came.
+
+        Raises:
+            GatewayError: its document is not known here, or not allowed.
+            BadRequest: it contradicts itself.
+        """
+        document = await self.persisted.document(params)
+        return execution.Request(
+            document, params.operation_name, params.variables, params.extensions
+        )
 
     def context(self, credential: Credential, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
+        reader = self._reader(credential, detailed=detailed)
+        return RequestContext(reader, self._numbers(reader), self.events)
+
+    def _reader(self, credential: Credential, *, detailed: bool = False) -> Reader:
         deadline = time.monotonic() + self.settings.request_deadline
-        trace = Trace(detailed=detailed)
-        reader = Reader(self.client, self._flights, credential, deadline, trace)
-        numbers = OwnedNumbers(reader, self._access, self._sizes)
-        return RequestContext(reader, numbers)
+        return Reader(self.client, self._flights, credential, deadline, Trace(detailed=detailed))
+
+    def _numbers(self, reader: Reader) -> OwnedNumbers:
+        return OwnedNumbers(reader, self._access, self._sizes)
+
+    async def _listed(self, credential: Credential, account: str) -> list[View]:
+        """Return all numbers of an account."""
+        at = Path(None, "phoneNumberChanged", "Subscription")
+        found: list[View] = []
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            # Each page in a request of its own, with a deadline of its own.
+            numbers = self._numbers(self._reader(credential))
+            page, more = await numbers.page(account, {}, first=1000, after=after, at=at)
+            found += [each.number for each in page]
+            if not more:
+                break
+            after = cursors.encode(page[-1].cursor)
+        return found
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.events.aclose()
         await self.client.aclose()
         await self.store.aclose()

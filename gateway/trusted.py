@@ -63,7 +63,7 @@ class Manifest:
                 return
             self._keep(read_manifest(self._path.read_bytes()))
         except (OSError, BadManifest) as error:
-            _log.error("manifest_unreadable", path=str(self._path), problem=str(error))  # noqa: TRY400 - no traceback: the operator needs the one line
+            _log.error("manifest_unreadable", path=str(self._path), problem=str(error))
             return
         self._stamp = stamp
         _log.info("manifest_read", path=str(self._path), documents=len(self._documents))
