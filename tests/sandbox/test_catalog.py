@@ -200,7 +200,7 @@ SAVED_SEARCHES: dict[str, Callable[[dict[str, Any]], bool]] = {
 
 @pytest.mark.parametrize("name", SAVED_SEARCHES)
 def test_a_saved_search_stands_for_its_filters(parent: Api, name: str) -> None:
-    limits = {"Geography.IsoCountry": "CA"}
+    limits = {"Geography.Region": "AB"}
     everything = parent.items("AvailableNumbers", limits)
 
     found = parent.items("AvailableNumbers", {**limits, "SavedSearch": name})
@@ -211,7 +211,7 @@ def test_a_saved_search_stands_for_its_filters(parent: Api, name: str) -> None:
 
 def test_saved_searches_combine_and_ignore_case(parent: Api) -> None:
     names = ["twilio.use-case.verifications.Voice", "twilio.use-case.verifications.sms"]
-    limits = {"Geography.IsoCountry": "CA"}
+    limits = {"Geography.Region": "AB"}
 
     found = parent.items("AvailableNumbers", {**limits, "SavedSearch": names})
 
@@ -231,10 +231,10 @@ def test_saved_searches_combine_and_ignore_case(parent: Api) -> None:
 def test_price_bounds_are_inclusive_and_leave_out_numbers_without_a_price(
     sandbox: RunningSandbox, parent: Api
 ) -> None:
-    limits = {"Geography.IsoCountry": "CA"}
+    limits = {"Geography.Region": "AB"}
     sandbox.put_number(
         resource={
-            "geography": {"iso_country": "CA"},
+            "geography": {"iso_country": "CA", "region": "AB"},
             "prices": {"base_recurring_price": "7.5", "base_setup_price": "3.0"},
         },
     )
@@ -345,6 +345,12 @@ def test_a_page_beyond_the_end_is_empty(parent: Api) -> None:
 
     assert body["items"] == []
     assert body["meta"]["next_page_url"] is None
+
+
+def test_the_search_answers_under_both_documented_paths(parent: Api) -> None:
+    short = parent.get("/AvailableNumbers?PageSize=3").json()["items"]
+
+    assert short == parent.get("/Numbers/AvailableNumbers?PageSize=3").json()["items"]
 
 
 @pytest.mark.parametrize("suffix", ["", "/", ".json"])
@@ -569,6 +575,7 @@ def test_buying_a_number_again_updates_it_and_is_billed_once(
         ("local-address", {}, 21615),
         (["address", "bundle"], {}, 21631),
         (["address", "bundle"], {"AddressSid": "AD" + "1" * 32}, 21649),
+        ("bundle", {"BundleSid": "BU" + "0" * 32}, 21651),
     ],
 )
 def test_a_purchase_without_its_documents_is_refused(
