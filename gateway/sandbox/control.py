@@ -181,7 +181,5 @@ def _account(account: Account) -> Json:
         "type": account.type,
         "role": account.role,
         "catalog": account.catalog,
-        "api_key": (
-            {"sid": account.key_sid, "secret": account.key_secret} if account.key_sid else None
-        ),
+        "api_key": {"sid": account.key_sid, "secret": account.key_secret},
     }
