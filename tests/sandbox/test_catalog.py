@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.sandbox.api import Api, refusal
+from tests.sandbox.api import Api, acting_as, refusal
 from tests.sandbox_process import RunningSandbox
 
 VOICE = {
@@ -305,8 +304,7 @@ def test_a_country_can_be_a_path_segment(parent: Api) -> None:
 @pytest.mark.parametrize("size", [1, 7, 50, 249, 250, 251, 1000])
 def test_pages_of_any_size_hold_every_number_once(sandbox: RunningSandbox, size: int) -> None:
     large = sandbox.accounts()["large"]
-    with httpx.Client(base_url=sandbox.url, auth=large.auth) as client:
-        api = Api(client, large)
+    with acting_as(sandbox, large) as api:
         numbers = [item["phone_number"] for item in api.items(params={"PageSize": size})]
 
     assert len(numbers) == len(set(numbers)) == 250
