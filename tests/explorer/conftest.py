@@ -58,6 +58,19 @@ class Gateway:
         found: dict[str, Any] = next(each for each in accounts if each["role"] == role)
         return found
 
+    def ask(self, document: dict[str, Any], **headers: str) -> httpx.Response:
+        """Send a GraphQL request as the parent account; give the start of the answer."""
+        account = self.account("parent")
+        with httpx.Client(auth=(account["sid"], account["auth_token"]), timeout=30) as client:
+            request = client.build_request(
+                "POST", f"{self.url}/graphql", json=document, headers=headers
+            )
+            response = client.send(request, stream=True)
+            if not response.headers["content-type"].startswith("text/event-stream"):
+                response.read()
+            response.close()
+            return response
+
     def create_account(self, **fields: Any) -> dict[str, Any]:
         """Make an account; `owned` is how many numbers it has."""
         made: dict[str, Any] = self._sandbox("POST", "accounts", fields)
@@ -104,6 +117,31 @@ def gateway() -> Iterator[Gateway]:
     finally:
         process.terminate()
         process.wait(15)
+
+
+@pytest.fixture(scope="session")
+def explanations(gateway: Gateway) -> None:
+    """The gateway plans and traces operations."""
+    answer = gateway.ask({"query": "{ __typename }"}, **{"X-Gateway-Explain": "plan"}).json()
+    if "plan" not in answer.get("extensions", {}):
+        missing("the gateway does not answer X-Gateway-Explain")
+
+
+@pytest.fixture(scope="session")
+def persisted_queries(gateway: Gateway) -> None:
+    """The gateway knows Apollo's automatic persisted queries."""
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    if "PersistedQueryNotFound" not in gateway.ask({"extensions": extensions}).text:
+        missing("the gateway has no automatic persisted queries")
+
+
+@pytest.fixture(scope="session")
+def subscriptions(gateway: Gateway) -> None:
+    """The gateway sends events."""
+    query = "subscription { phoneNumberChanged { id } }"
+    answer = gateway.ask({"query": query}, Accept="text/event-stream")
+    if not answer.headers["content-type"].startswith("text/event-stream"):
+        missing("the gateway has no subscriptions over SSE")
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from gateway.sandbox import SandboxError, SandboxSettings, create_sandbox
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, acting_as
 from tests.sandbox_process import RunningSandbox, running_sandbox
 
 SMALL = 2_000
@@ -22,8 +21,8 @@ SMALL = 2_000
 def as_parent(settings: SandboxSettings) -> Iterator[tuple[RunningSandbox, Api]]:
     with running_sandbox(settings) as sandbox:
         parent = sandbox.accounts()["parent"]
-        with httpx.Client(base_url=sandbox.url, auth=parent.auth) as client:
-            yield sandbox, Api(client, parent)
+        with acting_as(sandbox, parent) as api:
+            yield sandbox, api
 
 
 def everything(settings: SandboxSettings) -> tuple[object, object, object]:
