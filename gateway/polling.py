@@ -108,7 +108,7 @@ class Poller:
         return position, {sid: Seen(*seen) for sid, seen in numbers.items()}
 
     async def _keep(self, account: str, position: int, numbers: Mapping[str, Seen]) -> None:
-        content = orjson.dumps([position, numbers])
+        content = orjson.dumps([position, {sid: list(seen) for sid, seen in numbers.items()}])
         await self._store.set(f"snapshot:{account}", content, ttl=_MEMORY * self._interval)
 
 
