@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import orjson
 from graphql import (
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     OperationType,
     create_source_event_stream,
@@ -128,7 +129,8 @@ async def _first(task: asyncio.Future[Any], other: Coroutine[Any, Any, object]) 
 
 
 def _located(error: Exception, request: execution.Request) -> GraphQLError:
-    """Return the end of an event stream as an error of its field."""
+    """Return the end of an event stream as an error of its field, the only one at the root."""
     operation = request.document.operation(request.operation_name)
-    nodes = operation.selection_set.selections[:1] if operation else None
-    return located_error(error, nodes)
+    selected = list(operation.selection_set.selections) if operation else []
+    names = [each.alias or each.name for each in selected if isinstance(each, FieldNode)]
+    return located_error(error, selected[:1], [name.value for name in names[:1]])
