@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from gateway.settings import Settings
 from tests.gateway_process import RunningGateway
 from tests.sandbox_process import SandboxAccount
 
@@ -18,6 +19,12 @@ CHANGES = """subscription Changes($account: ID, $sids: [ID!]) {
   }
 }"""
 _PATIENCE = 15.0
+
+
+def bare_settings(**chosen: Any) -> Settings:
+    """Return settings that no `.env` has a part in."""
+    given: dict[str, Any] = {"_env_file": None, **chosen}
+    return Settings(**given)
 
 
 class Frame(NamedTuple):

@@ -15,11 +15,11 @@ from gateway.errors import PersistedQueryNotFound
 from gateway.operations import Documents
 from gateway.persisted import Persisted
 from gateway.protocol import Params
-from gateway.settings import Settings
 from gateway.store import MemoryStore
 from gateway.trusted import BadManifest, read_manifest
 from schema import build_schema
 from tests.gateway_process import RunningGateway, running_gateway
+from tests.protocol.streams import bare_settings
 from tests.sandbox_process import RunningSandbox
 
 ACCOUNT = "query Who { account { sid } }"
@@ -101,7 +101,7 @@ def test_mutations_by_hash_are_refused_by_get(gateway: RunningGateway) -> None:
 
 
 def test_processes_share_registered_documents_through_the_store() -> None:
-    store, settings = MemoryStore(), Settings(_env_file=None)
+    store, settings = MemoryStore(), bare_settings()
     schema = build_schema()._schema
     one, other = (Persisted(settings, store, Documents(schema)) for _ in range(2))
     asyncio.run(one.document(Params(ACCOUNT, None, {}, extension(ACCOUNT))))
@@ -111,7 +111,7 @@ def test_processes_share_registered_documents_through_the_store() -> None:
 
 def test_a_document_over_the_limit_runs_but_is_not_kept() -> None:
     store = MemoryStore()
-    settings = Settings(_env_file=None, persisted_query_limit=1024)
+    settings = bare_settings(persisted_query_limit=1024)
     persisted = Persisted(settings, store, Documents(build_schema()._schema))
     large = ACCOUNT + "#" * 1024
     assert not asyncio.run(persisted.document(Params(large, None, {}, extension(large)))).errors
@@ -242,6 +242,6 @@ def test_other_manifests_are_refused(content: str) -> None:
 
 
 def test_trusting_only_a_manifest_needs_one() -> None:
-    settings = Settings(_env_file=None, trusted_documents_only=True)
+    settings = bare_settings(trusted_documents_only=True)
     with pytest.raises(ValueError, match="trusted_documents"):
         Persisted(settings, MemoryStore(), Documents(build_schema()._schema))
