@@ -38,7 +38,8 @@ export function usePlanner(settings: Settings): void {
     if (!documentAST || !operation) return show({ note: "Nothing to plan yet." });
     if (!values || !sent) return show({ note: "Variables and headers must be JSON objects." });
     if (validate(schema, documentAST).length > 0) return show({ note: "The operation is not valid yet." });
-    if (operation.operation === "subscription") return show({ note: "A subscription makes no calls of its own." });
+    if (operation.operation === "subscription")
+      return show({ note: "A subscription makes no calls of its own." });
 
     const stop = new AbortController();
     const timer = setTimeout(async () => {
