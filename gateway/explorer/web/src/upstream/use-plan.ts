@@ -31,7 +31,8 @@ export function usePlanner(settings: Settings): void {
   useEffect(() => {
     const show = (planned: Partial<Planned>) =>
       usePlanned.setState({ plan: null, note: null, refused: false, ...planned });
-    if (!explain || !schema) return undefined;
+    if (!explain) return show({ note: "This gateway makes no plans." });
+    if (!schema) return undefined;
     const operation = documentAST && getOperationAST(documentAST, operationName);
     const values = parse(variables);
     const sent = readHeaders(headers);
