@@ -15,6 +15,7 @@ from gateway.mutations import Mutations, Outcome, Refusal
 from gateway.numbers import Key, OwnedNumbers
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
+from gateway.settings import Settings
 from gateway.upstream.call import Call
 from schema.connection import (
     AvailablePhoneNumberConnection,
@@ -61,13 +62,15 @@ class RequestContext:
         following: is set when no event can be missed any more.
     """
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers, events: Events) -> None:
+    def __init__(
+        self, reader: Reader, numbers: OwnedNumbers, settings: Settings, events: Events
+    ) -> None:
         self.reader = reader
         self.last_event_id: str | None = None
         self.following = Event()
         self._events = events
         self._numbers = numbers
-        self._search = Search(reader, numbers)
+        self._search = Search(reader, numbers, settings.partition_calls)
         self._accounts = Accounts(reader)
         self._mutations = Mutations(reader, numbers)
 

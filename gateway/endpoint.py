@@ -100,8 +100,8 @@ class Endpoint:
     async def _run(
         self, exchange: Exchange, request: execution.Request, credential: Credential
     ) -> dict[str, Any] | bytes:
-        context = self._service.context(credential)
-        return await execution.run(self._service.schema, request, context, exchange.request_id)
+        wish = exchange.headers.get("x-gateway-explain", "")
+        return await self._service.execute(request, credential, exchange.request_id, wish=wish)
 
     async def _answer(self, exchange: Exchange, status: int, body: bytes) -> None:
         await exchange.answer(status, body, compress_from=self._settings.compress_from)
@@ -122,7 +122,9 @@ class Endpoint:
         response = await self._run(exchange, request, credential)
         status = protocol.status_of(response, exchange.accepted.media_type)
         body = response if isinstance(response, bytes) else orjson.dumps(response)
-        if request.kind is OperationType.QUERY and not caching.has_errors(body):
+        explained = "x-gateway-explain" in exchange.headers or "explain" in request.extensions
+        is_query = request.kind is OperationType.QUERY
+        if is_query and not explained and not caching.has_errors(body):
             persisted = exchange.method == "GET" and not params.query
             age = request.document.max_age
             exchange.extra |= caching.headers(body, age, persisted=persisted)
@@ -170,6 +172,7 @@ class Endpoint:
             content_type, beat = multipart.SUBSCRIPTION_TYPE, multipart.HEARTBEAT
         else:
             form = exchange.accepted.incremental
+            service.check_calls(request, credential)
             context = service.context(credential)
             results = incremental.run(service.schema, request, context, request_id, form)
             parts = multipart.frames(results)

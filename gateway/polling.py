@@ -16,6 +16,7 @@ from typing import NamedTuple
 import orjson
 import structlog
 
+from gateway.cache import ResponseCache
 from gateway.errors import GatewayError, UpstreamDenied
 from gateway.events import Change, Events, Topic, sids_in
 from gateway.records import View
@@ -49,9 +50,17 @@ _UNKNOWN = Seen("", "", "")
 class Poller:
     """Polls the accounts that are followed."""
 
-    def __init__(self, store: Store, events: Events, listed: Lister, interval: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        events: Events,
+        cache: ResponseCache,
+        listed: Lister,
+        interval: float,
+    ) -> None:
         self._store = store
         self._events = events
+        self._cache = cache
         self._listed = listed
         self._interval = interval
         self._turn = 0
@@ -88,9 +97,12 @@ class Poller:
         during = sids_in(await self._events.log.after(account, began))
         announced = during | sids_in(await self._events.log.after(account, position))
         by_sid = {number.sid: number for number in numbers}
-        for sid in changed:
-            if sid not in announced:
-                await self._events.announce(account, _change(sid, known, by_sid))
+        found = [sid for sid in changed if sid not in announced]
+        if found:
+            # Subscribers will ask for more, and must not get what was true before.
+            await self._cache.forget(account, ("owned",))
+        for sid in found:
+            await self._events.announce(account, _change(sid, known, by_sid))
         head = await self._events.log.head(account)
         await self._keep(account, head, {**after, **dict.fromkeys(during, _UNKNOWN)})
 

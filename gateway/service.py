@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 from graphql.pyutils import Path
 
-from gateway import cursors, execution, planner
+from gateway import cursors, execution, explain, planner
 from gateway.auth import authenticator
+from gateway.cache import ResponseCache
 from gateway.context import RequestContext
+from gateway.errors import TooManyCalls
 from gateway.events import Events
+from gateway.execution import Request
+from gateway.explain import Plan
 from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
 from gateway.persisted import Persisted
@@ -35,18 +39,24 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.schema = build_schema()._schema  # noqa: SLF001 - it has no public name
-        self.documents = Documents(self.schema)
+        self.documents = Documents(self.schema, max_tokens=settings.token_limit)
         self.authenticator = authenticator(settings)
         self.store: Store = MemoryStore()
         self.client = UpstreamClient(settings)
+        self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
         self.persisted = Persisted(settings, self.store, self.documents)
         self.events = Events(settings, self.store)
         if settings.poll_interval:
-            poller = Poller(self.store, self.events, self._listed, settings.poll_interval)
+            poller = Poller(
+                self.store, self.events, self._cache, self._listed, settings.poll_interval
+            )
             self.events.poll_with(poller)
+        # Polls look at the upstream itself.
+        unkept = {"cache_owned": 0.0, "cache_search": 0.0, "cache_countries": 0.0}
+        self._uncached = ResponseCache(self.store, settings.model_copy(update=unkept))
 
     def authenticate(self, headers: Mapping[str, str]) -> Credential:
         """Return as whom to ask upstream, from a request's headers by lower-case name.
@@ -58,7 +68,7 @@ class Service:
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
 
-    async def request(self, params: Params) -> execution.Request:
+    async def request(self, params: Params) -> Request:
         """Return what a client wants to run, whatever way it came.
 
         Raises:
@@ -66,21 +76,81 @@ class Service:
             BadRequest: it contradicts itself.
         """
         document = await self.persisted.document(params)
-        return execution.Request(
-            document, params.operation_name, params.variables, params.extensions
-        )
+        return Request(document, params.operation_name, params.variables, params.extensions)
 
     def context(self, credential: Credential, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
         reader = self._reader(credential, detailed=detailed)
-        return RequestContext(reader, self._numbers(reader), self.events)
+        return RequestContext(reader, self._numbers(reader), self.settings, self.events)
 
-    def _reader(self, credential: Credential, *, detailed: bool = False) -> Reader:
+    def _reader(
+        self,
+        credential: Credential,
+        *,
+        detailed: bool = False,
+        cache: ResponseCache | None = None,
+    ) -> Reader:
         deadline = time.monotonic() + self.settings.request_deadline
-        return Reader(self.client, self._flights, credential, deadline, Trace(detailed=detailed))
+        trace = Trace(detailed=detailed)
+        return Reader(self.client, self._flights, cache or self._cache, credential, deadline, trace)
 
     def _numbers(self, reader: Reader) -> OwnedNumbers:
         return OwnedNumbers(reader, self._access, self._sizes)
+
+    async def execute(
+        self, request: Request, credential: Credential, request_id: str, *, wish: str = ""
+    ) -> dict[str, Any] | bytes:
+        """Run an operation, or explain it.
+
+        Args:
+            request: what to run.
+            credential: as whom.
+            request_id: for the log.
+            wish: `plan` to be told the upstream calls without making them, `trace` to be told
+                them with the answer; as the client asked for it by header or extension.
+
+        Raises:
+            TooManyCalls: it would cost more calls than the operator allows; none was made.
+        """
+        settings = self.settings
+        allowed = not settings.production if settings.explain is None else settings.explain
+        mode = (wish or request.extensions.get("explain")) if allowed else ""
+        if mode == "plan" or settings.most_calls is not None:
+            plan = self._plan(request, credential)
+            if mode == "plan" and not request.document.errors:
+                return {"data": None, "extensions": {"plan": plan.report()}}
+        context = self.context(credential, detailed=mode == "trace")
+        try:
+            response = await execution.run(self.schema, request, context, request_id)
+        finally:
+            context.reader.cancel()
+        if mode == "trace" and isinstance(response, dict):
+            response["extensions"] = {"upstream": context.reader.trace.report()}
+        return response
+
+    def check_calls(self, request: Request, credential: Credential) -> None:
+        """Raise TooManyCalls when an operation would cost more calls than the operator allows."""
+        if self.settings.most_calls is not None:
+            self._plan(request, credential)
+
+    def _plan(self, request: Request, credential: Credential) -> Plan:
+        plan = explain.plan(
+            self.schema,
+            request.document,
+            request.operation_name,
+            request.variables,
+            credential.account,
+            self._sizes,
+        )
+        most = self.settings.most_calls
+        if most is not None and plan.most > most:
+            raise TooManyCalls(
+                f"This operation may cost {plan.most} upstream calls; {most} are allowed."
+                " Ask for fewer numbers, or for less about each.",
+                calls={"min": plan.least, "max": plan.most},
+                allowed=most,
+            )
+        return plan
 
     async def _listed(self, credential: Credential, account: str) -> list[View]:
         """Return all numbers of an account."""
@@ -89,7 +159,7 @@ class Service:
         after: str | None = None
         for _ in range(_MOST_PAGES):
             # Each page in a request of its own, with a deadline of its own.
-            numbers = self._numbers(self._reader(credential))
+            numbers = self._numbers(self._reader(credential, cache=self._uncached))
             page, more = await numbers.page(account, {}, first=1000, after=after, at=at)
             found += [each.number for each in page]
             if not more:

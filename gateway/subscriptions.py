@@ -19,6 +19,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway import execution
 from gateway.context import RequestContext
+from gateway.errors import GatewayError, refusal
 from gateway.service import Service
 from gateway.upstream.call import Credential
 from schema.subscription import PhoneNumberEvent
@@ -61,10 +62,13 @@ async def feed(
     A subscription goes on behind `last_event_id`, which may also come as `lastEventId` in the
     request's extensions.
     """
-    context = service.context(credential)
     if request.kind is not OperationType.SUBSCRIPTION:
-        yield Emission(await execution.run(service.schema, request, context, request_id))
+        try:
+            yield Emission(await service.execute(request, credential, request_id))
+        except GatewayError as error:
+            yield Emission(refusal(error))
         return
+    context = service.context(credential)
     last = request.extensions.get("lastEventId", last_event_id)
     context.last_event_id = None if last is None else str(last)
     executor = _executor(service, request, context)

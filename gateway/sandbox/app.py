@@ -112,7 +112,7 @@ def _catalog_routes(catalog: Catalog) -> list[Route]:
         _resource("/AvailableNumbers", GET=catalog.search),
         _resource("/Numbers/AvailableNumbers", GET=catalog.search),
         _resource("/Numbers/AvailableNumbers/{country}", GET=catalog.search),
-        _resource("/Numbers/ActiveNumbers", GET=catalog.list, POST=catalog.buy),
+        _resource("/Numbers/ActiveNumbers", GET=catalog.list_numbers, POST=catalog.buy),
         _resource(
             "/Numbers/ActiveNumbers/{sid}",
             GET=catalog.fetch,

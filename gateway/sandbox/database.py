@@ -29,7 +29,6 @@ CREATE TABLE available (
     phone_number TEXT NOT NULL, national TEXT NOT NULL,
     place INTEGER NOT NULL, profile INTEGER NOT NULL, PRIMARY KEY (pool, rank)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX available_number ON available (phone_number);
 CREATE TABLE owned (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, sid TEXT NOT NULL UNIQUE, account_sid TEXT NOT NULL,
     phone_number TEXT NOT NULL UNIQUE, national TEXT NOT NULL,

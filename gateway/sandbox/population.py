@@ -42,7 +42,7 @@ def populate(store: Store, settings: SandboxSettings) -> None:
     """Fills a new store: the inventory, then the seeded accounts."""
     store.load_inventory(generate(settings.seed, settings.numbers))
     population = Population(store, settings.seed, created=_SEEDED_AT)
-    parent = population.create(AccountRequest("parent", owned=96, friendly_name="Parent"))
+    parent = population.create(AccountRequest("parent", owned=95, friendly_name="Parent"))
     population.add_curiosities(parent)
     for number in (1, 2):
         population.create(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -102,21 +103,20 @@ def missing(what: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def gateway() -> Iterator[Gateway]:
     """`number-gateway serve --sandbox` in a process of its own."""
-    if not (STATIC / "index.html").is_file():
-        missing("the explorer is not built: npm run build --prefix gateway/explorer/web")
     port, sandbox_port = _free_ports()
-    ports = ["--port", str(port), "--sandbox-port", str(sandbox_port)]
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "gateway", "serve", "--sandbox", *ports],
-        stdout=subprocess.DEVNULL,
-    )
     running = Gateway(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}")
-    try:
-        _wait_until_ready(running, process)
+    with _serving(running, ["--sandbox", "--port", str(port), "--sandbox-port", str(sandbox_port)]):
         yield running
-    finally:
-        process.terminate()
-        process.wait(15)
+
+
+@pytest.fixture
+def strict_gateway(gateway: Gateway) -> Iterator[Gateway]:
+    """A gateway that knows of no sandbox: whoever asks brings the upstream's credentials."""
+    port, _ = _free_ports()
+    running = Gateway(f"http://127.0.0.1:{port}", gateway.sandbox)
+    urls = ["--catalog-url", gateway.sandbox, "--core-url", gateway.sandbox]
+    with _serving(running, ["--auth", "pass-through", "--port", str(port), *urls]):
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -170,18 +170,47 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
+@pytest.fixture(scope="session")
+def warm_context(browser: Browser) -> Iterator[BrowserContext]:
+    """A window that keeps its cache between tests: a page that loads anew takes twice as long."""
+    context = browser.new_context(viewport=DESKTOP, color_scheme="light")  # type: ignore[arg-type]
+    # What a page remembers is forgotten in each new tab, but not when a tab reloads.
+    context.add_init_script(
+        "if (!sessionStorage.getItem('opened')) localStorage.clear();"
+        " sessionStorage.setItem('opened', 'yes')"
+    )
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def explorer(page: Page, gateway: Gateway) -> Iterator[ExplorerPage]:
+def explorer(warm_context: BrowserContext, gateway: Gateway) -> Iterator[ExplorerPage]:
     """The explorer, opened; at the end nothing may have gone wrong in the page."""
-    explorer = ExplorerPage(page, gateway.url)
+    explorer = ExplorerPage(warm_context.new_page(), gateway.url)
     explorer.open()
     yield explorer
+    explorer.page.close()
     assert explorer.problems == []
 
 
 def _free_ports() -> tuple[int, int]:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("", 0)) as other:
         return one.getsockname()[1], other.getsockname()[1]
+
+
+@contextmanager
+def _serving(gateway: Gateway, arguments: list[str]) -> Iterator[None]:
+    if not (STATIC / "index.html").is_file():
+        missing("the explorer is not built: npm run build --prefix gateway/explorer/web")
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "gateway", "serve", *arguments], stdout=subprocess.DEVNULL
+    )
+    try:
+        _wait_until_ready(gateway, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(15)
 
 
 def _wait_until_ready(gateway: Gateway, process: subprocess.Popen[bytes]) -> None:

@@ -222,6 +222,41 @@ def test_the_chosen_account_is_the_one_that_asks(explorer: ExplorerPage, gateway
     assert {request["account"] for request in gateway.requests()} == {subaccount["sid"]}
 
 
+def test_without_a_sandbox_a_person_brings_credentials(page: Page, strict_gateway: Gateway) -> None:
+    explorer = ExplorerPage(page, strict_gateway.url)
+    explorer.open()
+    expect(page.get_by_text("Real upstream")).to_be_visible()
+    assert explorer.run()["errors"]
+    account = strict_gateway.account("parent")
+    page.get_by_text("Credentials", exact=True).click()
+    page.get_by_label("Account SID").fill(account["sid"])
+    page.get_by_label("Auth token").fill(account["auth_token"])
+    page.get_by_role("button", name="Use them").click()
+    assert "errors" not in explorer.run()
+    explorer.open_panel("Documentation Explorer")
+    expect(page.get_by_text("phoneNumber", exact=False).first).to_be_visible()
+    # The browser has its own window for 401; it must not come up over the page.
+    assert not any("dialog" in problem for problem in explorer.problems)
+    assert explorer.foreign_requests() == []
+
+
+def test_a_nested_list_can_be_looked_at_beside_what_it_belongs_to(
+    explorer: ExplorerPage,
+) -> None:
+    page = explorer.page
+    explorer.tab("ListAndFilter")
+    body = explorer.run()
+    explorer.view("Table")
+    owned = body["data"]["phoneNumbers"]["nodes"]
+    nested = [each for number in owned for each in number["similarAvailable"]["nodes"]]
+    expect(page.locator(".table-tools output")).to_have_text(f"{len(owned)} rows")
+    page.get_by_label("List to show").select_option("phoneNumbers.similarAvailable")
+    expect(page.locator(".table-tools output")).to_have_text(f"{len(nested)} rows")
+    first = explorer.grid.locator('[aria-rowindex="2"]').get_by_role("gridcell")
+    expect(first.nth(0)).to_have_attribute("title", owned[0]["phoneNumber"])
+    expect(first.nth(1)).to_have_attribute("title", nested[0]["phoneNumber"])
+
+
 def test_a_thousand_rows_stay_easy_to_use(explorer: ExplorerPage, gateway: Gateway) -> None:
     page = explorer.page
     account = gateway.create_account(owned=1000)

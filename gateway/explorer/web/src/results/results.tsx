@@ -3,6 +3,7 @@ import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
 import { useAnswers } from "../answers";
+import { Guard } from "../guard";
 import type { Json, JsonObject } from "../json";
 import { Mark } from "../mark";
 import type { Exchange, Operation } from "../wire";
@@ -62,7 +63,11 @@ export function Results({ sandbox, run }: Props) {
           <Choice view="map" label="Map" shown={shown} onLook={look} amount={placed(mappable)} />
         </div>
         {shown !== "json" && offered.length > 1 && (
-          <select aria-label="List to show" value={set?.path} onChange={(event) => setPath(event.target.value)}>
+          <select
+            aria-label="List to show"
+            value={set?.path}
+            onChange={(event) => setPath(event.target.value)}
+          >
             {offered.map((candidate) => (
               <option key={candidate.path} value={candidate.path}>
                 {candidate.path} ({candidate.rows.length})
@@ -74,9 +79,11 @@ export function Results({ sandbox, run }: Props) {
       </div>
       {shown !== "json" && set && (
         <div className="results-view">
-          <Suspense fallback={<p className="view-note">Loading…</p>}>
-            <SetView key={set.path} view={shown} set={set} sandbox={sandbox} done={done} onDeed={setDeed} />
-          </Suspense>
+          <Guard of={set}>
+            <Suspense fallback={<p className="view-note">Loading…</p>}>
+              <SetView key={set.path} view={shown} set={set} sandbox={sandbox} done={done} onDeed={setDeed} />
+            </Suspense>
+          </Guard>
         </div>
       )}
       {shown === "json" && !tab?.response && <Blank />}
