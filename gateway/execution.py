@@ -10,6 +10,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.context import RequestContext
 from gateway.errors import GatewayError
+from gateway.fast import FastExecutor
 from gateway.operations import Document, coded
 
 _log = structlog.get_logger(__name__)
@@ -40,6 +41,13 @@ async def run(
     document = request.document
     if document.errors or document.whole is None:
         return {"errors": [error.formatted for error in document.errors]}
+    executor: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
+    if context.fast:
+        executor = {
+            "executor_class": FastExecutor,
+            "projections": document.projections,
+            "conditions": document.conditions,
+        }
     # The plain `execute` refuses schemas that have @defer; `whole` is free of it.
     result = experimental_execute_incrementally(
         schema,
@@ -47,8 +55,8 @@ async def run(
         context_value=context,
         variable_values=request.variables,
         operation_name=request.operation_name,
-        executor_class=StrawberryGraphQLCoreExecutionContext,
         operation_extensions=request.extensions,
+        **executor,
     )
     if isawaitable(result):
         result = await result

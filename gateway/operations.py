@@ -1,10 +1,11 @@
 """Documents: parsed and validated once, then kept."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import (
     ArgumentNode,
+    DirectiveNode,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
@@ -14,6 +15,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     Source,
+    VariableNode,
     get_operation_ast,
     parse,
     specified_rules,
@@ -23,6 +25,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway import hints
 from gateway.directives import without_incremental
+from gateway.projection import Projections
 
 _RULES = (*specified_rules, OneOfInputValidationRule)
 
@@ -37,6 +40,8 @@ class Document:
         errors: of syntax or validation, each with a code in its extensions.
         whole: `ast` without @defer and @stream, for clients that take one answer.
         max_age: how long answers may be kept, in seconds, by the schema's hints.
+        conditions: variables that decide what is selected (in @skip and @include).
+        projections: what the fast executor has compiled for it.
     """
 
     text: str
@@ -44,6 +49,8 @@ class Document:
     errors: tuple[GraphQLError, ...] = ()
     whole: DocumentNode | None = None
     max_age: int = 0
+    conditions: tuple[str, ...] = ()
+    projections: Projections = field(default_factory=Projections)
 
     @property
     def incremental(self) -> bool:
@@ -87,9 +94,31 @@ class Documents:
         except GraphQLSyntaxError as error:
             return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
         errors = [_naming(error, ast) for error in validate(self._schema, ast, _RULES)]
-        coded_errors = tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
-        max_age = 0 if errors else hints.max_age(self._schema, ast)
-        return Document(text, ast, coded_errors, without_incremental(ast), max_age)
+        failures = tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        return Document(
+            text,
+            ast,
+            failures,
+            whole=without_incremental(ast),
+            max_age=0 if errors else hints.max_age(self._schema, ast),
+            conditions=_conditions(ast),
+        )
+
+
+def _conditions(ast: DocumentNode) -> tuple[str, ...]:
+    """Return the names of the variables in @skip and @include, each once."""
+    names: dict[str, None] = {}
+    pending: list[Node] = [ast]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, DirectiveNode) and node.name.value in {"skip", "include"}:
+            values = (argument.value for argument in node.arguments or ())
+            names |= {each.name.value: None for each in values if isinstance(each, VariableNode)}
+        for key in node.keys:
+            child = getattr(node, key)
+            children = child if isinstance(child, tuple | list) else (child,)
+            pending += [each for each in children if isinstance(each, Node)]
+    return tuple(names)
 
 
 def _naming(error: GraphQLError, ast: DocumentNode) -> GraphQLError:
