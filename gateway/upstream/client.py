@@ -148,12 +148,13 @@ class UpstreamClient:
         watch: Watcher | None,
     ) -> Answer:
         limiter = self._limiters[call.account]
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                await limiter.acquire(owner)
-        except TimeoutError:
-            message = "Too many calls of this account were waiting for the upstream."
-            raise UpstreamThrottled(message, processed=False) from None
+        if not limiter.try_acquire():
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await limiter.acquire(owner)
+            except TimeoutError:
+                message = "Too many calls of this account were waiting for the upstream."
+                raise UpstreamThrottled(message, processed=False) from None
         try:
             return await self._guarded(call, credential, deadline, limiter, watch)
         finally:
