@@ -32,7 +32,7 @@ def create_app(
         async with service:
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", Endpoint(service)),
             Route("/healthz", _healthz),
@@ -40,6 +40,8 @@ def create_app(
         ],
         lifespan=lifespan,
     )
+    app.state.draining = service.draining
+    return app
 
 
 def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) -> list[BaseRoute]:

@@ -1,16 +1,18 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
 from asyncio import gather
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from graphql.pyutils import Path
+from strawberry import UNSET
 
 from gateway import cursors, filters, validation
 from gateway.accounts import Accounts
-from gateway.errors import BadUserInput
-from gateway.mutations import Mutations, Outcome, Refusal
+from gateway.errors import BadUserInput, GatewayError
+from gateway.mutations import Mutations
 from gateway.numbers import Key, OwnedNumbers
+from gateway.outcome import Outcome, Refusal
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
 from gateway.upstream.call import Call
@@ -23,7 +25,7 @@ from schema.connection import (
     PhoneNumberEdge,
     decode_id,
 )
-from schema.enums import NumberType, SimilarScope
+from schema.enums import NumberType, SimilarScope, UserErrorCode
 from schema.inputs import (
     AvailablePhoneNumberFilter,
     ConfigurePhoneNumberInput,
@@ -54,12 +56,13 @@ class RequestContext:
     type checker is told with casts.
     """
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers) -> None:
+    def __init__(self, reader: Reader, numbers: OwnedNumbers, mutations: Mutations) -> None:
         self.reader = reader
         self._numbers = numbers
         self._search = Search(reader, numbers)
         self._accounts = Accounts(reader)
-        self._mutations = Mutations(reader, numbers)
+        self._mutations = mutations
+        self._written = False
 
     # Queries ------------------------------------------------------------------------------------
 
@@ -161,38 +164,54 @@ class RequestContext:
     # Mutations ----------------------------------------------------------------------------------
 
     async def purchase(
-        self, wanted: PurchasePhoneNumberInput, *, at: Path
+        self, wanted: PurchasePhoneNumberInput, *, at: Path, among: bool = False
     ) -> PurchasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        outcome = await self._mutations.purchase(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            return await self._mutations.purchase(wanted, self._account(wanted.account_sid), at)
+
+        outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
         return PurchasePhoneNumberPayload(phone_number=number, **_common(outcome))
 
     async def configure(
-        self, wanted: ConfigurePhoneNumberInput, *, at: Path
+        self, wanted: ConfigurePhoneNumberInput, *, at: Path, among: bool = False
     ) -> ConfigurePhoneNumberPayload:
         """See `schema.context.Port`."""
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        outcome = await self._mutations.configure(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            validation.check_sid("input.sid", wanted.sid, "PN")
+            return await self._mutations.configure(wanted, self._account(wanted.account_sid), at)
+
+        outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
         return ConfigurePhoneNumberPayload(phone_number=number, **_common(outcome))
 
     async def transfer(
-        self, wanted: TransferPhoneNumberInput, *, at: Path
+        self, wanted: TransferPhoneNumberInput, *, at: Path, among: bool = False
     ) -> TransferPhoneNumberPayload:
         """See `schema.context.Port`."""
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
-        outcome = await self._mutations.transfer(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            validation.check_sid("input.sid", wanted.sid, "PN")
+            validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
+            return await self._mutations.transfer(wanted, self._account(wanted.account_sid), at)
+
+        outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
         return TransferPhoneNumberPayload(phone_number=number, **_common(outcome))
 
     async def release(
-        self, wanted: ReleasePhoneNumberInput, *, at: Path
+        self, wanted: ReleasePhoneNumberInput, *, at: Path, among: bool = False
     ) -> ReleasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        outcome = await self._mutations.release(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            validation.check_sid("input.sid", wanted.sid, "PN")
+            return await self._mutations.release(wanted, self._account(wanted.account_sid), at)
+
+        outcome = await self._told(write, among=among)
         return ReleasePhoneNumberPayload(
             released_sid=outcome.number.sid if outcome.number else None,
             released_phone_number=outcome.number.phone_number if outcome.number else None,
@@ -211,10 +230,30 @@ class RequestContext:
 
     def _account(self, sid: str | None, argument: str = "accountSid") -> str:
         """Return the account that an argument names, the caller's own without one."""
-        if sid is None:
+        if sid is None or sid is UNSET:
             return self.reader.credential.account
         validation.check_sid(argument, sid, "AC")
         return sid
+
+    async def _told(self, write: Callable[[], Awaitable[Outcome]], *, among: bool) -> Outcome:
+        """Return the outcome of a write.
+
+        A system error takes the whole answer with it, so it is raised only while there is nothing
+        to be lost: not `among` others, and not after another write of the same operation.
+        """
+        try:
+            outcome = await write()
+        except GatewayError as error:
+            if not among and not self._written:
+                raise
+            field: tuple[str, ...] = ()
+            code = UserErrorCode.NOT_DONE
+            if isinstance(error, BadUserInput):
+                field = tuple(error.argument.removeprefix("input.").split("."))
+                code = UserErrorCode.INVALID_INPUT
+            return Outcome(refusal=Refusal(field, error.message, code))
+        self._written = True
+        return outcome
 
     async def _node(self, opaque: str, at: Path) -> Node | None:
         node = decode_id(opaque)
@@ -284,7 +323,7 @@ def _common(outcome: Outcome) -> dict[str, Any]:
     return {
         "user_errors": [_user_error(outcome.refusal)] if outcome.refusal else [],
         "reconciled": outcome.reconciled,
-        "replayed": False,
+        "replayed": outcome.replayed,
         "would_send": _would_send(outcome.planned) if outcome.planned else None,
     }
 

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import execution, protocol
 from gateway.errors import GatewayError, Unauthenticated
+from gateway.hangup import ClientGone, unless_gone
 from gateway.protocol import BadRequest, Params
 from gateway.service import Service
 
@@ -31,7 +32,10 @@ class Endpoint:
         try:
             media_type = protocol.response_type(headers.get("accept", ""))
             params = await self._params(scope, headers, receive)
-            response = await self._answer(params, headers, request_id, scope["method"] == "GET")
+            with self._service.draining.request():
+                response = await self._answer(
+                    params, headers, request_id, receive, scope["method"] == "GET"
+                )
             status = protocol.status_of(response, media_type)
         except BadRequest as error:
             status, response = error.status, _failure(error.message, "BAD_REQUEST")
@@ -39,6 +43,8 @@ class Endpoint:
         except Unauthenticated as error:
             status, response = 401, _failure(error.message, error.code)
             extra["www-authenticate"] = 'Basic realm="number-gateway"'
+        except ClientGone:
+            return
         except Exception as error:  # noqa: BLE001 - the last line of defence: masked and logged
             _log.exception("request_failed", request_id=request_id, kind=type(error).__name__)
             status, response = 500, _failure("Something went wrong in the gateway.", _INTERNAL)
@@ -75,8 +81,11 @@ class Endpoint:
         params: Params,
         headers: Mapping[str, str],
         request_id: str,
+        receive: Receive,
         only_queries: bool,  # noqa: FBT001 - GET, by the method
     ) -> dict[str, Any]:
+        if self._service.draining:
+            raise BadRequest(503, "This process is shutting down: ask again.", _LEAVING)
         credential = self._service.authenticator.credential(
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
@@ -87,10 +96,18 @@ class Endpoint:
         request = execution.Request(
             document, params.operation_name, params.variables, params.extensions
         )
-        return await execution.run(self._service.schema, request, context, request_id)
+        running = execution.run(self._service.schema, request, context, request_id)
+        if not document.is_query(params.operation_name):
+            return await running
+        try:
+            return await unless_gone(running, receive)
+        except ClientGone:
+            context.reader.cancel()
+            raise
 
 
 _INTERNAL = GatewayError.code
+_LEAVING = {"retry-after": "1", "connection": "close"}
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -101,14 +101,20 @@ class Reader:
             self.trace.note_spared(call, "coalesced", (each,))
         return await asyncio.shield(task)
 
-    async def write(self, call: Call, asked: Sequence[Path]) -> Answer:
+    async def write(self, call: Call, asked: Sequence[Path], *, deadline: float) -> Answer:
         """Send a call that changes something, and forget what was read before it.
+
+        Args:
+            call: what to change.
+            asked: the fields that want it.
+            deadline: time of `time.monotonic` by which it must be answered; earlier than the
+                request's own, so that there is time to look what became of it.
 
         Raises:
             UpstreamError: `processed` tells whether it may have happened all the same.
         """
         try:
-            return await self._send(call, asked, self.deadline)
+            return await self._send(call, asked, deadline)
         finally:
             self.forget()
 

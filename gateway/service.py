@@ -2,10 +2,15 @@
 
 import time
 from typing import Self
+from weakref import WeakValueDictionary
 
 from gateway import planner
 from gateway.auth import authenticator
 from gateway.context import RequestContext
+from gateway.draining import Draining
+from gateway.idempotency import Keys
+from gateway.journal import journal_for
+from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
 from gateway.reader import Flights, Reader
@@ -31,6 +36,11 @@ class Service:
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
+        self._journal = journal_for(self.store, settings.data_dir)
+        self.draining = Draining(settings.drain_limit)
+        self._writing = Writing(
+            Keys(self._journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
+        )
 
     def context(self, credential: Credential, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
@@ -38,11 +48,18 @@ class Service:
         trace = Trace(detailed=detailed)
         reader = Reader(self.client, self._flights, credential, deadline, trace)
         numbers = OwnedNumbers(reader, self._access, self._sizes)
-        return RequestContext(reader, numbers)
+
+        def fresh() -> OwnedNumbers:
+            alone = Reader(self.client, Flights(), credential, deadline, trace)
+            return OwnedNumbers(alone, self._access, self._sizes)
+
+        mutations = Mutations(reader, numbers, fresh, self._writing)
+        return RequestContext(reader, numbers, mutations)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.client.aclose()
+        await self._journal.aclose()
         await self.store.aclose()

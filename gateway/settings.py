@@ -82,5 +82,12 @@ class Settings(BaseSettings):
         3600.0, gt=0, description="How long it is remembered that an account lacks the catalog."
     )
 
+    idempotency_memory: float = Field(
+        86_400.0, gt=0, description="How long the result of an idempotency key is remembered."
+    )
+    drain_limit: float = Field(
+        30.0, ge=2, description="Time between the signal to stop and the exit, at most."
+    )
+
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
     data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")
