@@ -4,6 +4,7 @@ from asyncio import gather
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, cast
 
+import structlog
 from graphql.pyutils import Path
 from strawberry import UNSET
 
@@ -46,6 +47,7 @@ from schema.mutation import (
 from schema.subscription import PhoneNumberEvent
 from schema.types import Account, AvailablePhoneNumber, Country, Node, PhoneNumber
 
+_log = structlog.get_logger(__name__)
 _MOST_NODES = 1000
 
 
@@ -252,6 +254,14 @@ class RequestContext:
                 field = tuple(error.argument.removeprefix("input.").split("."))
                 code = UserErrorCode.INVALID_INPUT
             return Outcome(refusal=Refusal(field, error.message, code))
+        except Exception as error:
+            if not among and not self._written:
+                raise
+            _log.exception("mutation_failed", kind=type(error).__name__)
+            message = (
+                "Something went wrong in the gateway, and it is not known whether it was done."
+            )
+            return Outcome(refusal=Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN))
         self._written = True
         return outcome
 
