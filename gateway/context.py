@@ -290,8 +290,7 @@ class RequestContext:
         validation.check_first(first)
         name = cursors.list_id(account, country, types, filters=wanted)
         skip = cursors.decode(after, of=name).place + 1 if after is not None else 0
-        # One more than asked for tells whether there is a next page.
-        result = await self._search.run(account, country, types, wanted, skip + first + 1, at)
+        result = await self._search.run(account, country, types, wanted, skip + first, at)
         shown = result.numbers[skip : skip + first]
         edges = [
             AvailablePhoneNumberEdge(
@@ -300,7 +299,7 @@ class RequestContext:
             )
             for place, number in enumerate(shown, skip)
         ]
-        more = len(result.numbers) > skip + first
+        more = result.more or len(result.numbers) > skip + first
         return AvailablePhoneNumberConnection(
             edges=edges,
             nodes=[edge.node for edge in edges],

@@ -75,22 +75,15 @@ class ExplorerPage:
         self.page.keyboard.press(SELECT_ALL)
         self.page.keyboard.insert_text(operation)
 
-    def type_authorization(self, username: str, password: str) -> None:
-        """Replace what the headers editor holds."""
-        self.page.get_by_role("button", name="Headers", exact=True).click()
-        self.page.locator('[aria-label="Headers"] .graphiql-editor:not(.hidden)').click()
-        self.page.keyboard.press(SELECT_ALL)
+    def set_credentials(self, username: str, password: str) -> None:
+        """Replace what the headers editor holds, as pasting would (typing closes quotes)."""
         encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
-        self.page.keyboard.insert_text(json.dumps({"Authorization": f"Basic {encoded}"}))
-        self.wait_for_text("headers", lambda text: encoded in text)
+        headers = json.dumps({"Authorization": f"Basic {encoded}"})
+        self.page.evaluate(f"(text) => {_model('headers')}.setValue(text)", headers)
 
     def editor_text(self, name: str) -> str:
         """What the variables or headers editor holds."""
-        text: str = self.page.evaluate(
-            "(name) => __MONACO.editor.getModels()"
-            ".find((model) => model.uri.path.endsWith(name)).getValue()",
-            {"variables": "variables.json", "headers": "request-headers.json"}[name],
-        )
+        text: str = self.page.evaluate(f"{_model(name)}.getValue()")
         return text
 
     def wait_for_text(self, editor: str, accept: Callable[[str], bool]) -> str:
@@ -139,6 +132,11 @@ class ExplorerPage:
     def _on_dialog(self, dialog: Dialog) -> None:
         self.problems.append(f"a native dialog: {dialog.message}")
         dialog.dismiss()
+
+
+def _model(editor: str) -> str:
+    file = {"variables": "variables.json", "headers": "request-headers.json"}[editor]
+    return f"__MONACO.editor.getModels().find((model) => model.uri.path.endsWith('{file}'))"
 
 
 def _is_traced(response: Response) -> bool:

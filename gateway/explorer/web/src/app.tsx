@@ -81,6 +81,8 @@ function Page({ settings, topbar, tabInFront }: { settings: Settings; topbar: El
   const id = tabs[activeTabIndex]?.id ?? "";
   useEffect(() => {
     tabInFront.id = id;
+    // More tabs than fit: the one in front must be among those in sight.
+    document.querySelector(".graphiql-tab-active")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   }, [tabInFront, id]);
   useEditorLooks();
   usePlanner(settings);
