@@ -293,6 +293,7 @@ class UpstreamClient:
         async for chunk in stream:
             size += len(chunk)
             if size > self._settings.upstream_body_limit:
+                chunks.clear()  # An error keeps its frames alive for a while.
                 message = "The upstream's answer is larger than the gateway accepts."
                 raise UpstreamMalformed(message, status=response.status_code, retryable=False)
             chunks.append(chunk)

@@ -42,7 +42,7 @@ COMMITTED: dict[str, dict[str, Any]] = {
     "error 503": {"kind": "status", "status": 503, "commit": True},
     "error 504": {"kind": "status", "status": 504, "commit": True},
     "a body of 64 MB": {"kind": "huge-body", "commit": True, "bytes": 64 * 2**20},
-    "a body a byte at a time": {"kind": "slow-body", "latency_ms": 20_000},
+    "a body a byte at a time": {"kind": "slow-body", "latency_ms": 5_000},
 }
 FOR_ALL = {"connection reset", "answer too late", "HTML with status 200", "error 500"}
 # Before it has done anything; the last: whether nobody who knows has answered.
@@ -304,7 +304,7 @@ def mutate_number(gateway: RunningGateway, case: Case) -> str:
 @pytest.mark.parametrize("done", [True, False], ids=["moved", "stayed"])
 def test_a_lost_transfer_is_looked_up_in_both_accounts(
     quick: RunningGateway,
-    done: bool,  # noqa: FBT001
+    done: bool,
 ) -> None:
     case = case_of(quick, "transfer", "CORE")
     fault = {"kind": "status", "status": 500, "commit": done}
