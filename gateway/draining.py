@@ -8,6 +8,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class Abandoned(Exception):
+    """The process must stop before the write has come to its end."""
+
+
 class Draining:
     """Knows what is at work. It is true once the process was told to stop.
 
@@ -19,7 +23,7 @@ class Draining:
         self.limit = limit
         self._started = False
         self._requests = 0
-        self._writes: set[asyncio.Task[Any]] = set()
+        self._writes: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
         self._listeners: list[Callable[[], None]] = []
 
     def __bool__(self) -> bool:
@@ -47,19 +51,38 @@ class Draining:
             self._requests -= 1
 
     async def finish(self, write: Coroutine[Any, Any, T]) -> T:
-        """Return what `write` returns. It runs to its end even if whoever waits for it leaves."""
+        """Return what `write` returns. It runs to its end even if whoever waits for it leaves.
+
+        Raises:
+            Abandoned: the time until the exit is over.
+        """
         task = asyncio.create_task(write)
-        self._writes.add(task)
+        self._writes[task] = over = asyncio.get_running_loop().create_future()
         task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        await over
+        return task.result()
 
     @property
     def busy(self) -> int:
         """How many requests and writes are at work."""
         return self._requests + len(self._writes)
 
+    def abandon(self) -> None:
+        """Let go of whoever waits for a write: the time is over."""
+        for over in self._writes.values():
+            if not over.done():
+                over.set_exception(Abandoned())
+
+    async def aclose(self) -> None:
+        """Cancel the writes that are left, and let them note what they know."""
+        for task in self._writes:
+            task.cancel()
+        await asyncio.gather(*self._writes, return_exceptions=True)
+
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._writes.discard(task)
-        if not task.cancelled():
-            # Its waiter may be gone; what it raised is then nobody's, and no reason to complain.
+        over = self._writes.pop(task)
+        if not over.done():
+            over.set_result(None)
+        elif not task.cancelled():
+            # Its waiter is gone; what it raised is nobody's, and no reason to complain.
             task.exception()

@@ -20,7 +20,7 @@ from graphql.pyutils import Path
 from strawberry import UNSET
 
 from gateway import filters
-from gateway.draining import Draining
+from gateway.draining import Abandoned, Draining
 from gateway.errors import (
     DeadlineExceeded,
     UpstreamDenied,
@@ -33,7 +33,7 @@ from gateway.idempotency import Keys, Sending, key_of
 from gateway.numbers import Key, OwnedNumbers
 from gateway.outcome import Outcome, Refusal, not_owned, refused
 from gateway.reader import Reader
-from gateway.reconcile import Look, reconcile
+from gateway.reconcile import Look, reconcile, unknown
 from gateway.records import View
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CORE, Family, view
@@ -223,13 +223,20 @@ class Mutations:
         if wanted.dry_run:
             prepared = await prepare()
             return prepared if isinstance(prepared, Outcome) else Outcome(planned=prepared.call)
-        if wanted.idempotency_key is None or wanted.idempotency_key is UNSET:
-            return await self._writing.draining.finish(act(_nothing_to_note))
-        name = type(wanted).__name__.removesuffix("Input")
-        principal = self._reader.credential.fingerprint
-        key = key_of(principal, account, name, wanted.idempotency_key, _plain(wanted))
-        once = self._writing.keys.once(key, act, look, self._reader.deadline)
-        return await self._writing.draining.finish(once)
+        name = type(wanted).__name__.removesuffix("PhoneNumberInput").lower()
+        given_key = wanted.idempotency_key
+        if given_key is None or given_key is UNSET:
+            doing = act(_nothing_to_note)
+        else:
+            principal = self._reader.credential.fingerprint
+            key = key_of(principal, account, name, given_key, _plain(wanted))
+            doing = self._writing.keys.once(key, act, look, self._reader.deadline)
+        started = time.time()
+        try:
+            return await self._writing.draining.finish(doing)
+        except Abandoned:
+            found = "the gateway had to stop before it could look the number up"
+            return unknown(f"a {name}", started, "the gateway had to stop", found)
 
     async def _write(self, prepared: _Prepared, look: Look, sending: Sending) -> Outcome:
         """Send the one request; when its answer is lost, `look` whether it was done."""

@@ -41,7 +41,7 @@ async def reconcile(call: Call, error: UpstreamError, look: Look, deadline: floa
         deadline: time of `time.monotonic` after which nobody waits any more.
     """
     settled = error.upstream_code is not None and error.status not in _OF_PROXIES
-    sent = time.time()
+    lost = time.time()
     looks = 0
     failure: GatewayError | None = None
     for pause in _PAUSES:
@@ -65,7 +65,7 @@ async def reconcile(call: Call, error: UpstreamError, look: Look, deadline: floa
         found = f"looking the number up failed too ({failure.message})"
     else:
         found = "there was no time left to look the number up"
-    return unknown(f"{call.method} {call.path}", sent, error.message, found, error.upstream_code)
+    return unknown(f"{call.method} {call.path}", lost, error.message, found, error.upstream_code)
 
 
 def unknown(
@@ -81,9 +81,9 @@ def unknown(
         upstream_code: the upstream's error code, if it gave one.
     """
     message = (
-        f"It is not known whether it was done: {what} was sent before {_clock(sent)} and its answer"
-        f" was lost ({lost.rstrip('.')}); {found} (at {_clock(time.time())}). Look before you try"
-        " again."
+        f"It is not known whether it was done: {what} was sent at about {_clock(sent)} and its"
+        f" answer was lost ({lost.rstrip('.')}); {found} (at {_clock(time.time())})."
+        " Look before you try again."
     )
     return Outcome(refusal=Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN, upstream_code))
 

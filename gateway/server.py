@@ -41,6 +41,7 @@ class Server(uvicorn.Server):
         self._draining.start()
         end = time.monotonic() + self._draining.limit - _CLOSING
         await self._wait(lambda: not self._draining.busy, end)
+        self._draining.abandon()
         for server in self.servers:
             server.close()
         await self._close_connections()

@@ -60,6 +60,7 @@ class Service:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.draining.aclose()
         await self.client.aclose()
         await self._journal.aclose()
         await self.store.aclose()
