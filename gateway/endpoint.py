@@ -9,7 +9,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from gateway import execution, protocol
-from gateway.errors import GatewayError, Unauthenticated
+from gateway.errors import GatewayError, TooManyCalls, Unauthenticated
 from gateway.hangup import ClientGone, unless_gone
 from gateway.protocol import BadRequest, Params
 from gateway.service import Service
@@ -40,6 +40,9 @@ class Endpoint:
         except BadRequest as error:
             status, response = error.status, _failure(error.message, "BAD_REQUEST")
             extra |= error.headers
+        except TooManyCalls as error:
+            response = {"errors": [{"message": error.message, "extensions": error.extensions}]}
+            status = protocol.status_of(response, media_type)
         except Unauthenticated as error:
             status, response = 401, _failure(error.message, error.code)
             extra["www-authenticate"] = 'Basic realm="number-gateway"'
@@ -83,7 +86,7 @@ class Endpoint:
         request_id: str,
         receive: Receive,
         only_queries: bool,  # noqa: FBT001 - GET, by the method
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | bytes:
         if self._service.draining:
             raise BadRequest(503, "This process is shutting down: ask again.", _LEAVING)
         credential = self._service.authenticator.credential(
@@ -92,18 +95,14 @@ class Endpoint:
         document = self._service.documents.get(params.query)
         if only_queries and document.ast and not document.is_query(params.operation_name):
             raise BadRequest(405, "GET is for queries only; send this by POST.", {"allow": "POST"})
-        context = self._service.context(credential)
         request = execution.Request(
             document, params.operation_name, params.variables, params.extensions
         )
-        running = execution.run(self._service.schema, request, context, request_id)
-        if not document.is_query(params.operation_name):
-            return await running
-        try:
+        wish = headers.get("x-gateway-explain", "")
+        running = self._service.execute(request, credential, request_id, wish=wish)
+        if document.is_query(params.operation_name):
             return await unless_gone(running, receive)
-        except ClientGone:
-            context.reader.cancel()
-            raise
+        return await running
 
 
 _INTERNAL = GatewayError.code
@@ -121,7 +120,7 @@ def _failure(message: str, code: str) -> dict[str, Any]:
 async def _respond(
     send: Send, status: int, response: object, media_type: str, headers: Mapping[str, str]
 ) -> None:
-    body = orjson.dumps(response)
+    body = response if isinstance(response, bytes) else orjson.dumps(response)
     named = {
         "content-type": f"{media_type}; charset=utf-8",
         "content-length": str(len(body)),

@@ -76,11 +76,13 @@ class _Prepared(NamedTuple):
 
     Attributes:
         call: the request.
+        at: the field that wants it.
         read: makes the outcome's number out of the answer; it raises UpstreamMalformed when that
             is not the answer to this request.
     """
 
     call: Call
+    at: Path
     read: Callable[[Answer], View | None]
 
 
@@ -90,24 +92,17 @@ Prepare: TypeAlias = Callable[[], Awaitable[Outcome | _Prepared]]
 class Mutations:
     """The writes of one request.
 
+    They read through readers of their own: what is true now, and even when the client has left.
+
     Args:
-        reader: sends them.
-        numbers: what the request's queries have read, to be forgotten after a write.
-        fresh: makes a reader of numbers that shares nothing with reads that began earlier, for
-            looking at what is true now.
+        reader: the request's; what it has read is forgotten after a write.
+        numbers: the request's; as above.
         writing: what is shared with other requests.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        numbers: OwnedNumbers,
-        fresh: Callable[[], OwnedNumbers],
-        writing: Writing,
-    ) -> None:
+    def __init__(self, reader: Reader, numbers: OwnedNumbers, writing: Writing) -> None:
         self._reader = reader
         self._numbers = numbers
-        self._fresh = fresh
         self._writing = writing
 
     async def purchase(self, wanted: PurchasePhoneNumberInput, account: str, at: Path) -> Outcome:
@@ -127,10 +122,10 @@ class Mutations:
             family = await self._family(account, settings, at)
             form = filters.form(settings, family.settings)
             call = family.purchase_call(account, wanted.phone_number, form)
-            return _Prepared(call, _reading(family, account, number=wanted.phone_number))
+            return _Prepared(call, at, _reading(family, account, number=wanted.phone_number))
 
         async def look() -> Outcome | None:
-            number = await self._fresh().one(key, at)
+            number = await self._numbers.afresh().one(key, at)
             return Outcome(number) if number is not None else None
 
         lock = self._lock(account, wanted.phone_number)
@@ -146,10 +141,10 @@ class Mutations:
         async def prepare() -> _Prepared:
             family = await self._family(account, settings, at)
             call = family.update_call(account, wanted.sid, filters.form(settings, family.settings))
-            return _Prepared(call, _reading(family, account, sid=wanted.sid))
+            return _Prepared(call, at, _reading(family, account, sid=wanted.sid))
 
         async def look() -> Outcome | None:
-            number = await self._fresh().one(Key(account, "sid", wanted.sid), at)
+            number = await self._numbers.afresh().one(Key(account, "sid", wanted.sid), at)
             return Outcome(number) if number is not None and _has(number, settings) else None
 
         return await self._run(wanted, account, prepare, look)
@@ -163,17 +158,17 @@ class Mutations:
             return Outcome(refusal=Refusal(("toAccountSid",), message, code))
 
         async def prepare() -> _Prepared:
-            family = await self._numbers.family(account, at)
+            family = await self._numbers.afresh().family(account, at)
             call = family.update_call(account, wanted.sid, [("AccountSid", target)])
-            return _Prepared(call, _reading(family, target, sid=wanted.sid))
+            return _Prepared(call, at, _reading(family, target, sid=wanted.sid))
 
         async def look() -> Outcome | None:
-            there = await self._fresh().one(Key(target, "sid", wanted.sid), at)
+            there = await self._numbers.afresh().one(Key(target, "sid", wanted.sid), at)
             # Asked with the owner's credentials some upstreams answer for the family's other
             # accounts as well: it must say itself that it has moved.
             if there is not None and there.account_sid == target:
                 return Outcome(there)
-            here = await self._fresh().one(Key(account, "sid", wanted.sid), at)
+            here = await self._numbers.afresh().one(Key(account, "sid", wanted.sid), at)
             if here is None:
                 raise UpstreamMalformed("The number shows in neither of the two accounts.")
             return None
@@ -185,16 +180,17 @@ class Mutations:
         key = Key(account, "sid", wanted.sid)
 
         async def prepare() -> Outcome | _Prepared:
-            number = await self._fresh().one(key, at)
+            number = await self._numbers.afresh().one(key, at)
             if number is None:
                 return not_owned()
             if number.phone_number != wanted.confirm_phone_number:
                 return _mismatch(number, wanted.confirm_phone_number)
-            family = await self._numbers.family(account, at)
-            return _Prepared(family.release_call(account, wanted.sid), lambda _: released)
+            family = await self._numbers.afresh().family(account, at)
+            call = family.release_call(account, wanted.sid)
+            return _Prepared(call, at, lambda _: released)
 
         async def look() -> Outcome | None:
-            gone = await self._fresh().one(key, at) is None
+            gone = await self._numbers.afresh().one(key, at) is None
             return Outcome(released) if gone else None
 
         raw = {"sid": wanted.sid, "phone_number": wanted.confirm_phone_number}
@@ -246,7 +242,9 @@ class Mutations:
         await sending()
         deadline = self._reader.deadline - left * _KEPT_BACK
         try:
-            answer = await self._reader.write(prepared.call, (), deadline=deadline)
+            answer = await self._reader.alone().write(
+                prepared.call, (prepared.at,), deadline=deadline
+            )
             return Outcome(prepared.read(answer))
         except (UpstreamRefused, UpstreamNotFound) as error:
             return refused(error)
@@ -257,17 +255,18 @@ class Mutations:
                 raise
             return await reconcile(prepared.call, error, look, self._reader.deadline)
         finally:
+            self._reader.forget()
             self._numbers.forget()
 
     async def _family(self, account: str, settings: Mapping[str, Any], at: Path) -> Family:
         """Return the account's family, or core when only core can set all that is asked."""
-        family = await self._numbers.family(account, at)
+        family = await self._numbers.afresh().family(account, at)
         return family if not filters.unsupported(settings, family.settings) else CORE
 
     async def _owned(self, key: Key, at: Path) -> View | None:
         """Return the number if the account has it; None too for credentials that cannot read."""
         try:
-            return await self._fresh().one(key, at)
+            return await self._numbers.afresh().one(key, at)
         except UpstreamDenied as error:
             # Test credentials may buy, for nothing, and do nothing else: 403, not 401.
             if error.status == 403:  # noqa: PLR2004

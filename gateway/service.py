@@ -1,13 +1,17 @@
 """What lives as long as the process, and the making of what lives as long as a request."""
 
 import time
-from typing import Self
+from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from gateway import planner
+from gateway import execution, explain, planner
 from gateway.auth import authenticator
+from gateway.cache import ResponseCache
 from gateway.context import RequestContext
 from gateway.draining import Draining
+from gateway.errors import TooManyCalls
+from gateway.execution import Request
+from gateway.explain import Plan
 from gateway.idempotency import Keys
 from gateway.journal import journal_for
 from gateway.mutations import Mutations, Writing
@@ -29,10 +33,11 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.schema = build_schema()._schema  # noqa: SLF001 - it has no public name
-        self.documents = Documents(self.schema)
+        self.documents = Documents(self.schema, max_tokens=settings.token_limit)
         self.authenticator = authenticator(settings)
         self.store: Store = MemoryStore()
         self.client = UpstreamClient(settings)
+        self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
@@ -46,15 +51,60 @@ class Service:
         """Return a new request's port; `detailed` makes its trace remember each call."""
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
-        reader = Reader(self.client, self._flights, credential, deadline, trace)
+        reader = Reader(self.client, self._flights, self._cache, credential, deadline, trace)
         numbers = OwnedNumbers(reader, self._access, self._sizes)
+        mutations = Mutations(reader, numbers, self._writing)
+        return RequestContext(reader, numbers, mutations, self.settings)
 
-        def fresh() -> OwnedNumbers:
-            alone = Reader(self.client, Flights(), credential, deadline, trace)
-            return OwnedNumbers(alone, self._access, self._sizes)
+    async def execute(
+        self, request: Request, credential: Credential, request_id: str, *, wish: str = ""
+    ) -> dict[str, Any] | bytes:
+        """Run an operation, or explain it.
 
-        mutations = Mutations(reader, numbers, fresh, self._writing)
-        return RequestContext(reader, numbers, mutations)
+        Args:
+            request: what to run.
+            credential: as whom.
+            request_id: for the log.
+            wish: `plan` to be told the upstream calls without making them, `trace` to be told
+                them with the answer; as the client asked for it by header or extension.
+
+        Raises:
+            TooManyCalls: it would cost more calls than the operator allows; none was made.
+        """
+        settings = self.settings
+        allowed = not settings.production if settings.explain is None else settings.explain
+        mode = (wish or request.extensions.get("explain")) if allowed else ""
+        if mode == "plan" or settings.most_calls is not None:
+            plan = self._plan(request, credential)
+            if mode == "plan" and not request.document.errors:
+                return {"data": None, "extensions": {"plan": plan.report()}}
+        context = self.context(credential, detailed=mode == "trace")
+        try:
+            response = await execution.run(self.schema, request, context, request_id)
+        finally:
+            context.reader.cancel()
+        if mode == "trace" and isinstance(response, dict):
+            response["extensions"] = {"upstream": context.reader.trace.report()}
+        return response
+
+    def _plan(self, request: Request, credential: Credential) -> Plan:
+        plan = explain.plan(
+            self.schema,
+            request.document,
+            request.operation_name,
+            request.variables,
+            credential.account,
+            self._sizes,
+        )
+        most = self.settings.most_calls
+        if most is not None and plan.most > most:
+            raise TooManyCalls(
+                f"This operation may cost {plan.most} upstream calls; {most} are allowed."
+                " Ask for fewer numbers, or for less about each.",
+                calls={"min": plan.least, "max": plan.most},
+                allowed=most,
+            )
+        return plan
 
     async def __aenter__(self) -> Self:
         return self

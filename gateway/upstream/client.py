@@ -93,6 +93,11 @@ class UpstreamClient:
         self._transport = AiohttpTransport(client=_session)
         self._accounts: dict[str, _Account] = {}
 
+    @property
+    def call_deadline(self) -> float:
+        """Seconds that one call may take with all its attempts."""
+        return self._settings.call_deadline
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
