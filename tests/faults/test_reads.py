@@ -4,11 +4,12 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.asking import OWN, plural
+from tests.faults.asking import OWN, fresh_number, mutate, plural, told
 from tests.faults.conftest import QUICK
 from tests.faults.gateways import until
 from tests.gateway_process import RunningGateway, running_gateway
@@ -284,3 +285,26 @@ def test_a_failed_page_is_an_error_and_never_a_short_list(
     )
     shown = "no list" if response["data"] is None else "a list"
     seen(f"{response['errors'][0]['extensions']['code']}, {shown}")
+
+
+@pytest.mark.fault(
+    "a read and a purchase hang longer than the request may take",
+    expected="DEADLINE_EXCEEDED and OUTCOME_UNKNOWN, each inside the request's deadline",
+)
+def test_nothing_takes_longer_than_the_requests_deadline(
+    sandbox: RunningSandbox, data: Path, seen: Tell
+) -> None:
+    account = sandbox.create_account(catalog=False)
+    hang = {"kind": "reset", "latency_ms": 4000, "account": account.sid, "count": None}
+    patient: dict[str, Any] = {"attempt_timeout": 30.0, "call_deadline": 30.0, "request_deadline": 2.0}
+    with running_gateway(sandbox, data_dir=data, **patient) as gateway:
+        sandbox.set_faults([{"method": "POST", **hang}])
+        started = time.monotonic()
+        payload = mutate(gateway, "purchase", account, phoneNumber=fresh_number(sandbox))
+        took = [time.monotonic() - started]
+        sandbox.set_faults([hang])
+        started = time.monotonic()
+        error = gateway.error(OWN, account=account)
+        took.append(time.monotonic() - started)
+    inside = "inside" if max(took) < 2.2 else "beyond"
+    seen(f"{error['extensions']['code']} and {told(payload)}, each {inside} the request's deadline")
