@@ -34,7 +34,7 @@ def create_app(
             _spare_the_collector()
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", Endpoint(service)),
             Route("/healthz", _healthz),
@@ -42,6 +42,8 @@ def create_app(
         ],
         lifespan=lifespan,
     )
+    app.state.draining = service.draining
+    return app
 
 
 def _spare_the_collector() -> None:

@@ -112,6 +112,10 @@ class OwnedNumbers:
                 return CATALOG
         return CORE
 
+    def afresh(self) -> "OwnedNumbers":
+        """Return the owned numbers as they are now: nothing read before is used."""
+        return OwnedNumbers(self._reader.alone(), self._access, self._sizes)
+
     def forget(self) -> None:
         """Forget what was read: something was changed."""
         self._loader.clear_all()
