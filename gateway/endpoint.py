@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import execution, protocol
 from gateway.errors import GatewayError, TooManyCalls, Unauthenticated
-from gateway.hangup import ClientGone, unless_gone
+from gateway.hangup import ClientGone, Hangups
 from gateway.protocol import BadRequest, Params
 from gateway.service import Service
 
@@ -22,6 +22,7 @@ class Endpoint:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._hangups = Hangups()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -32,7 +33,7 @@ class Endpoint:
         try:
             media_type = protocol.response_type(headers.get("accept", ""))
             params = await self._params(scope, headers, receive)
-            with self._service.draining.request():
+            with self._service.draining:
                 response = await self._answer(
                     params, headers, request_id, receive, scope["method"] == "GET"
                 )
@@ -101,7 +102,7 @@ class Endpoint:
         wish = headers.get("x-gateway-explain", "")
         running = self._service.execute(request, credential, request_id, wish=wish)
         if document.is_query(params.operation_name):
-            return await unless_gone(running, receive)
+            return await self._hangups.unless_gone(running, receive)
         return await running
 
 
