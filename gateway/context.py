@@ -97,11 +97,10 @@ class RequestContext:
         validation.check_first(first)
         wanted = filters.wanted(filter)
         validation.check_owned_filter(wanted)
-        listed, more = await self._numbers.page(
+        listed = await self._numbers.page(
             self._account(account_sid), wanted, first=first, after=after, at=at
         )
-        numbers, places = [each.number for each in listed], [each.cursor for each in listed]
-        page = Page(numbers, places, more=more, after=after)
+        page = Page(listed.numbers, listed.places, more=listed.more, after=after)
         return cast("PhoneNumberConnection", page)
 
     async def available_phone_numbers(

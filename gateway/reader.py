@@ -176,8 +176,12 @@ class Reader:
         return send
 
     async def _join(self, call: Call, asked: Sequence[Path]) -> Answer:
-        if self._flights.is_flying(self.credential, call):
-            self.trace.note_spared(call, "coalesced", asked[:1])
+        if not self._flights.is_flying(self.credential, call):
+            return await self._flights.join(
+                self.credential, call, lambda: self._send(call, asked, self.deadline)
+            )
+        self.trace.note_spared(call, "coalesced", asked[:1])
+        # Whoever sent it may have more time than this request has.
         try:
             async with asyncio.timeout(self.deadline - time.monotonic()):
                 return await self._flights.join(
