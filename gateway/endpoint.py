@@ -18,8 +18,9 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from gateway import caching, execution, incremental, multipart, protocol, sse, subscriptions
-from gateway.errors import GatewayError, Unauthenticated, refusal
+from gateway.errors import GatewayError, ShuttingDown, Unauthenticated, refusal
 from gateway.exchange import Exchange
+from gateway.hangup import ClientGone, Hangups
 from gateway.protocol import BadRequest, Delivery, Params
 from gateway.service import Service
 from gateway.upstream.call import Credential
@@ -33,6 +34,7 @@ class Endpoint:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._hangups = Hangups()
         self._settings = service.settings
         self._sockets = WebSockets(service)
 
@@ -47,6 +49,11 @@ class Endpoint:
         except BadRequest as error:
             exchange.extra |= error.headers
             await self._fail(exchange, error.status, error.message, "BAD_REQUEST")
+        except ClientGone:
+            return
+        except ShuttingDown as error:
+            exchange.extra |= {"retry-after": "1", "connection": "close"}
+            await self._fail(exchange, 503, error.message, error.code)
         except Unauthenticated as error:
             exchange.extra["www-authenticate"] = 'Basic realm="number-gateway"'
             await self._fail(exchange, 401, error.message, error.code)
@@ -101,7 +108,11 @@ class Endpoint:
         self, exchange: Exchange, request: execution.Request, credential: Credential
     ) -> dict[str, Any] | bytes:
         wish = exchange.headers.get("x-gateway-explain", "")
-        return await self._service.execute(request, credential, exchange.request_id, wish=wish)
+        running = self._service.execute(request, credential, exchange.request_id, wish=wish)
+        with self._service.draining:
+            if request.kind is OperationType.QUERY:
+                return await self._hangups.unless_gone(running, exchange.receive)
+            return await running
 
     async def _answer(self, exchange: Exchange, status: int, body: bytes) -> None:
         await exchange.answer(status, body, compress_from=self._settings.compress_from)

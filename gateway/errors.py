@@ -7,6 +7,9 @@
     ├── Forbidden                    FORBIDDEN
     ├── TooManyCalls                 UPSTREAM_CALLS_EXCEEDED
     ├── DeadlineExceeded             DEADLINE_EXCEEDED
+    ├── ShuttingDown                 SHUTTING_DOWN
+    ├── KeyInUse                     IDEMPOTENCY_KEY_IN_USE
+    ├── KeysUnavailable              IDEMPOTENCY_UNAVAILABLE
     ├── PersistedQueryNotFound       PERSISTED_QUERY_NOT_FOUND
     ├── PersistedQueryNotSupported   PERSISTED_QUERY_NOT_SUPPORTED
     ├── DocumentNotTrusted           DOCUMENT_NOT_TRUSTED
@@ -83,6 +86,24 @@ class DeadlineExceeded(GatewayError):
     """The request's own deadline passed."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+class ShuttingDown(GatewayError):
+    """This process takes no new work: ask again, and another one will answer."""
+
+    code = "SHUTTING_DOWN"
+
+
+class KeyInUse(GatewayError):
+    """Another request with the same idempotency key is still at work: ask again with it."""
+
+    code = "IDEMPOTENCY_KEY_IN_USE"
+
+
+class KeysUnavailable(GatewayError):
+    """Idempotency keys cannot be remembered now; nothing was sent."""
+
+    code = "IDEMPOTENCY_UNAVAILABLE"
 
 
 class PersistedQueryNotFound(GatewayError):

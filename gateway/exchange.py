@@ -28,12 +28,12 @@ class Exchange:
     """
 
     __slots__ = (
-        "_receive",
         "_send",
         "accepted",
         "extra",
         "headers",
         "method",
+        "receive",
         "request_id",
         "scope",
         "started",
@@ -41,7 +41,7 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
-        self._receive = receive
+        self.receive = receive
         self._send = send
         self.method: str = scope["method"]
         self.headers = headers_of(scope)
@@ -62,7 +62,7 @@ class Exchange:
         chunks: list[bytes] = []
         size = 0
         while True:
-            message = await self._receive()
+            message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise BadRequest(400, "The client went away.")
             chunk = message.get("body", b"")
@@ -155,7 +155,7 @@ class Exchange:
 
     async def _gone(self) -> None:
         """Return when the client goes away."""
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self.receive())["type"] != "http.disconnect":
             pass
 
 

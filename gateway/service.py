@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from graphql.pyutils import Path
 
@@ -10,10 +11,14 @@ from gateway import cursors, execution, explain, planner
 from gateway.auth import authenticator
 from gateway.cache import ResponseCache
 from gateway.context import RequestContext
-from gateway.errors import TooManyCalls
+from gateway.draining import Draining
+from gateway.errors import ShuttingDown, TooManyCalls
 from gateway.events import Events
 from gateway.execution import Request
 from gateway.explain import Plan
+from gateway.idempotency import Keys
+from gateway.journal import journal_for
+from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
 from gateway.persisted import Persisted
@@ -47,6 +52,11 @@ class Service:
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
+        self._journal = journal_for(self.store, settings.data_dir)
+        self.draining = Draining(settings.drain_limit)
+        self._writing = Writing(
+            Keys(self._journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
+        )
         self.persisted = Persisted(settings, self.store, self.documents)
         self.events = Events(settings, self.store)
         if settings.poll_interval:
@@ -72,16 +82,21 @@ class Service:
         """Return what a client wants to run, whatever way it came.
 
         Raises:
+            ShuttingDown: no new work is taken.
             GatewayError: its document is not known here, or not allowed.
             BadRequest: it contradicts itself.
         """
+        if self.draining:
+            raise ShuttingDown("This process is shutting down: ask again.")
         document = await self.persisted.document(params)
         return Request(document, params.operation_name, params.variables, params.extensions)
 
     def context(self, credential: Credential, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
         reader = self._reader(credential, detailed=detailed)
-        return RequestContext(reader, self._numbers(reader), self.settings, self.events)
+        numbers = self._numbers(reader)
+        mutations = Mutations(reader, numbers, self._writing)
+        return RequestContext(reader, numbers, mutations, self.settings, self.events)
 
     def _reader(
         self,
@@ -160,17 +175,19 @@ class Service:
         for _ in range(_MOST_PAGES):
             # Each page in a request of its own, with a deadline of its own.
             numbers = self._numbers(self._reader(credential, cache=self._uncached))
-            page, more = await numbers.page(account, {}, first=1000, after=after, at=at)
-            found += [each.number for each in page]
-            if not more:
+            page = await numbers.page(account, {}, first=1000, after=after, at=at)
+            found += page.numbers
+            if not page.more:
                 break
-            after = cursors.encode(page[-1].cursor)
+            after = cursors.encode(page.places[-1])
         return found
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.draining.aclose()
         await self.events.aclose()
         await self.client.aclose()
+        await self._journal.aclose()
         await self.store.aclose()

@@ -17,6 +17,8 @@ from starlette.types import ASGIApp
 
 from gateway.auth import own_credential
 from gateway.cli import CommandError
+from gateway.draining import Draining
+from gateway.server import Server
 from gateway.settings import Settings
 
 _SANDBOX_START = 20.0
@@ -70,7 +72,8 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
         sys.stdout.write(f"Number API (sandbox)  {address}\nAccounts              {address}")
         sys.stdout.write("/_sandbox/accounts\n")
     sys.stdout.flush()
-    return _run(app, listening, watch_stdin=exit_with_stdin)
+    # Its connections are the gateway's and its tests': they are cut, not waited for.
+    return _run(app, listening, Draining(_SANDBOX_STOP / 2), watch_stdin=exit_with_stdin)
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:
@@ -110,7 +113,7 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
     listening = _listen(settings.host, settings.port, "--port")
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)
-    return _run(app, listening)
+    return _run(app, listening, app.state.draining)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
@@ -134,8 +137,10 @@ def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] |
     sys.stdout.flush()
 
 
-def _run(app: ASGIApp, listening: socket.socket, *, watch_stdin: bool = False) -> int:
-    server = uvicorn.Server(
+def _run(
+    app: ASGIApp, listening: socket.socket, draining: Draining, *, watch_stdin: bool = False
+) -> int:
+    server = Server(
         uvicorn.Config(
             app,
             http="httptools",
@@ -146,8 +151,8 @@ def _run(app: ASGIApp, listening: socket.socket, *, watch_stdin: bool = False) -
             server_header=False,
             date_header=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=30,
-        )
+        ),
+        draining,
     )
     if watch_stdin:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
