@@ -145,6 +145,8 @@ def _run(
             app,
             http="httptools",
             ws="websockets-sansio",
+            # A last bound; what is over `frame_limit`, at most the same, is told why.
+            ws_max_size=2**20,
             lifespan="on",
             log_config=None,
             access_log=False,

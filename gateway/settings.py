@@ -120,6 +120,10 @@ class Settings(BaseSettings):
 
     token_limit: int = Field(1000, ge=10, description="Most tokens in a document.")
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
+    get_requests: bool = Field(
+        True,  # noqa: FBT003
+        description="Queries may come by GET.",
+    )
     batch_limit: int = Field(
         0, ge=0, le=100, description="Most operations in one request's list; 0 takes no lists."
     )
@@ -172,7 +176,7 @@ class Settings(BaseSettings):
         50, ge=1, description="Operations that may run on one WebSocket at once."
     )
     frame_limit: int = Field(
-        256 * 1024, ge=1024, description="Largest WebSocket message from a client."
+        256 * 1024, ge=1024, le=2**20, description="Largest WebSocket message from a client."
     )
     legacy_websocket: bool = Field(
         False,  # noqa: FBT003

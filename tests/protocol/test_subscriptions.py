@@ -289,3 +289,25 @@ def test_a_silent_stream_shows_signs_of_life(
         for _ in range(4):
             assert stream.frame().event == ""
         assert time.monotonic() - began < 3
+
+
+def test_a_subscriber_whom_the_upstream_no_longer_lets_in_is_cut_off(
+    watching: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    with events(watching, account=account) as stream:
+        refused = {"kind": "status", "status": 401, "account": account.sid, "count": None}
+        sandbox.set_faults([refused])
+        frame = stream.next()
+        assert frame.data["errors"][0]["extensions"]["code"] == "UPSTREAM_UNAUTHENTICATED"
+        assert stream.next().event == "complete"
+
+
+def test_a_poll_that_fails_is_made_up_for(
+    watching: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    with events(watching, account=account) as stream:
+        while lists(sandbox, account) < 1:
+            stream.frame()
+        sandbox.set_faults([{"kind": "malformed", "account": account.sid, "count": 4}])
+        sandbox.put_number(account.sid, "+14155550145")
+        assert stream.change()["phoneNumber"] == "+14155550145"
