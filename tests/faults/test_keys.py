@@ -207,13 +207,13 @@ def test_an_unknown_outcome_is_settled_by_the_next_use_of_its_key(
     "a purchase with a key: connection reset, nothing done; the same key again",
     expected="OUTCOME_UNKNOWN, then OUTCOME_UNKNOWN, replayed; 1 write, 0 in the ledger",
 )
-def test_a_write_of_unknown_outcome_is_not_sent_again(quick: RunningGateway, seen: Tell) -> None:
-    case = case_of(quick, "purchase", "CORE")
-    inject(quick.sandbox, case.account, {"kind": "reset"})
+def test_a_write_of_unknown_outcome_is_not_sent_again(hasty: RunningGateway, seen: Tell) -> None:
+    case = case_of(hasty, "purchase", "CORE")
+    inject(hasty.sandbox, case.account, {"kind": "reset"})
     given = {**case.given, "idempotencyKey": KEY}
-    first = mutate(quick, "purchase", case.account, **given)
-    then = mutate(quick, "purchase", case.account, **given)
-    seen(f"{told(first)}, then {told(then)}; {in_ledger(quick.sandbox, case.number, 'purchase')}")
+    first = mutate(hasty, "purchase", case.account, **given)
+    then = mutate(hasty, "purchase", case.account, **given)
+    seen(f"{told(first)}, then {told(then)}; {in_ledger(hasty.sandbox, case.number, 'purchase')}")
 
 
 def test_a_write_without_trace_is_called_not_done_when_it_cannot_be_on_its_way_any_more(

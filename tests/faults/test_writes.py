@@ -145,11 +145,11 @@ def test_a_write_whose_answer_is_lost_is_found_done(
     ],
 )
 def test_a_write_that_shows_no_trace_is_never_repeated_and_never_called_done(
-    quick: RunningGateway, family: str, verb: str, fault: dict[str, Any], seen: Tell
+    hasty: RunningGateway, family: str, verb: str, fault: dict[str, Any], seen: Tell
 ) -> None:
-    case = case_of(quick, verb, family)
-    inject(quick.sandbox, case.account, fault)
-    seen(outcome(quick, case))
+    case = case_of(hasty, verb, family)
+    inject(hasty.sandbox, case.account, fault)
+    seen(outcome(hasty, case))
 
 
 @FAMILY
