@@ -275,6 +275,30 @@ def test_after_a_kill_the_same_key_tells_the_truth(
     seen(f"{told(payload)}; {in_ledger(sandbox, number, 'purchase')}")
 
 
+def test_it_is_on_record_that_a_purchase_was_sent_before_it_arrives(
+    sandbox: RunningSandbox, data: Path
+) -> None:
+    account = sandbox.create_account(catalog=False)
+    slow = {"kind": "latency", "latency_ms": 300, "method": "POST", "account": account.sid}
+    sandbox.set_faults([slow])
+    given = {"phoneNumber": fresh_number(sandbox), "idempotencyKey": KEY}
+    with running_gateway(sandbox, data_dir=data) as gateway, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(mutate, gateway, "purchase", account, **given)
+        until(lambda: writes(sandbox))
+        with sqlite3.connect(data / "idempotency.sqlite") as file:
+            [(value,)] = file.execute("SELECT CAST(value AS TEXT) FROM entries")
+        file.close()
+        assert '"state":"sent"' in value
+        assert told(run.result()) == "done"
+
+
+def test_the_own_account_is_the_same_named_or_not(quick: RunningGateway) -> None:
+    case = case_of(quick, "purchase", "CORE")
+    mutate(quick, "purchase", case.account, **case.given, idempotencyKey=KEY)
+    named = {**case.given, "accountSid": case.account.sid, "idempotencyKey": KEY}
+    assert told(mutate(quick, "purchase", case.account, **named)) == "done, replayed"
+
+
 @pytest.mark.fault(
     "kill -9 while the purchase is looked up before it is sent; the same key",
     expected="done; 1 write, 1 in the ledger",

@@ -301,6 +301,23 @@ def mutate_number(gateway: RunningGateway, case: Case) -> str:
     return str(payload["phoneNumber"]["phoneNumber"])
 
 
+@FAMILY
+@pytest.mark.fault(
+    "a purchase: the look-up before it shows another number",
+    expected="UPSTREAM_MALFORMED; 0 writes, 0 in the ledger",
+)
+def test_a_look_up_that_shows_another_number_is_not_believed(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", family)
+    other = {"sid": "PN" + "0" * 32, "phone_number": "+12125550000"}
+    body = {"items": [other], "meta": {"key": "items"}, "incoming_phone_numbers": [other]}
+    fault = {"kind": "wrong-shape", "method": "GET", "account": case.account.sid, "body": body}
+    quick.sandbox.set_faults([fault])
+    error = quick.error(document("purchase"), {"input": case.given}, account=case.account)
+    seen(f"{error['extensions']['code']}; {in_ledger(quick.sandbox, case.number, 'purchase')}")
+
+
 @pytest.mark.parametrize("done", [True, False], ids=["moved", "stayed"])
 def test_a_lost_transfer_is_looked_up_in_both_accounts(
     quick: RunningGateway,
