@@ -311,3 +311,24 @@ def test_a_poll_that_fails_is_made_up_for(
         sandbox.set_faults([{"kind": "malformed", "account": account.sid, "count": 4}])
         sandbox.put_number(account.sid, "+14155550145")
         assert stream.change()["phoneNumber"] == "+14155550145"
+
+
+def test_parent_and_child_may_follow_the_child_together(
+    watching: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    """Their credentials take turns, and the upstream shows each of them something else."""
+    parent = watching.account
+    child = sandbox.create_account(role="child", catalog=True, owner_account_sid=parent.sid)
+    number = sandbox.put_number(child.sid, "+14155550146")
+    watched = {"account": child.sid}
+    with (
+        events(watching, account=child) as one,
+        events(watching, account=parent, variables=watched) as two,
+    ):
+        while lists(sandbox, child) < 1 or lists(sandbox, parent) < 1:
+            one.frame()
+        for name in ("First", "Second"):
+            elsewhere(sandbox, child, "POST", number["sid"], FriendlyName=name)
+            changes = [stream.change() for stream in (one, two)]
+            assert {each["kind"] for each in changes} == {"CONFIGURED"}
+            assert {each["number"]["friendlyName"] for each in changes} == {name}
