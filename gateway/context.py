@@ -9,6 +9,7 @@ from strawberry import UNSET
 
 from gateway import cursors, filters, validation
 from gateway.accounts import Accounts
+from gateway.auth import Caller
 from gateway.errors import BadUserInput
 from gateway.mutations import Mutations, Outcome, Refusal
 from gateway.numbers import Key, OwnedNumbers
@@ -24,6 +25,7 @@ from schema.connection import (
     PhoneNumberEdge,
     decode_id,
 )
+from schema.directives import Scope
 from schema.enums import NumberType, SimilarScope
 from schema.inputs import (
     AvailablePhoneNumberFilter,
@@ -55,8 +57,9 @@ class RequestContext:
     type checker is told with casts.
     """
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers) -> None:
+    def __init__(self, reader: Reader, numbers: OwnedNumbers, caller: Caller) -> None:
         self.reader = reader
+        self.caller = caller
         self._numbers = numbers
         self._search = Search(reader, numbers)
         self._accounts = Accounts(reader)
@@ -151,7 +154,8 @@ class RequestContext:
 
     async def subaccounts(self, account: Account, *, at: Path) -> list[Account]:
         """See `schema.context.Port`."""
-        return cast("list[Account]", await self._accounts.subaccounts(account.sid, at))
+        found = await self._accounts.subaccounts(account.sid, at)
+        return cast("list[Account]", [each for each in found if self.caller.may_see(each.sid)])
 
     async def nodes(self, ids: Sequence[str], *, at: Path) -> list[Node | None]:
         """See `schema.context.Port`."""
@@ -184,6 +188,7 @@ class RequestContext:
         """See `schema.context.Port`."""
         validation.check_sid("input.sid", wanted.sid, "PN")
         validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
+        self.caller.check_account(wanted.to_account_sid)
         outcome = await self._mutations.transfer(wanted, self._account(wanted.account_sid), at)
         number = cast("PhoneNumber | None", outcome.number)
         return TransferPhoneNumberPayload(phone_number=number, **_common(outcome))
@@ -215,6 +220,7 @@ class RequestContext:
         if sid is None or sid is UNSET:
             return self.reader.credential.account
         validation.check_sid(argument, sid, "AC")
+        self.caller.check_account(sid)
         return sid
 
     async def _node(self, opaque: str, at: Path) -> Node | None:
@@ -222,7 +228,9 @@ class RequestContext:
         if node is None or node.kind not in {"PhoneNumber", "Account"}:
             raise BadUserInput("id", f"{opaque[:60]!r} is not an id of this gateway.")
         validation.check_sid("id", node.account_sid, "AC")
+        self.caller.check_account(node.account_sid)
         if node.kind == "Account":
+            self.caller.check_scope(Scope.ACCOUNTS_READ)
             return await self.account(node.account_sid, at=at)
         validation.check_sid("id", node.sid, "PN")
         key = Key(node.account_sid, "sid", node.sid)

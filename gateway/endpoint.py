@@ -9,6 +9,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from gateway import execution, protocol
+from gateway.admission import admit
 from gateway.errors import GatewayError, Unauthenticated
 from gateway.protocol import BadRequest, Params
 from gateway.service import Service
@@ -34,14 +35,17 @@ class Endpoint:
             response = await self._answer(params, headers, request_id, scope["method"] == "GET")
             status = protocol.status_of(response, media_type)
         except BadRequest as error:
-            status, response = error.status, _failure(error.message, "BAD_REQUEST")
+            status, response = error.status, _bad(error.message, "BAD_REQUEST")
             extra |= error.headers
         except Unauthenticated as error:
-            status, response = 401, _failure(error.message, error.code)
-            extra["www-authenticate"] = 'Basic realm="number-gateway"'
+            status, response = 401, _failure(error)
+            extra["www-authenticate"] = self._service.authenticator.challenge
+        except GatewayError as error:
+            response = _failure(error)
+            status = protocol.status_of(response, media_type)
         except Exception as error:  # noqa: BLE001 - the last line of defence: masked and logged
             _log.exception("request_failed", request_id=request_id, kind=type(error).__name__)
-            status, response = 500, _failure("Something went wrong in the gateway.", _INTERNAL)
+            status, response = 500, _bad("Something went wrong in the gateway.", _INTERNAL)
         await _respond(send, status, response, media_type, extra)
 
     async def _params(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Params:
@@ -77,13 +81,14 @@ class Endpoint:
         request_id: str,
         only_queries: bool,  # noqa: FBT001 - GET, by the method
     ) -> dict[str, Any]:
-        credential = self._service.authenticator.credential(
+        caller = await self._service.authenticator.caller(
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
         document = self._service.documents.get(params.query)
         if only_queries and document.ast and not document.is_query(params.operation_name):
             raise BadRequest(405, "GET is for queries only; send this by POST.", {"allow": "POST"})
-        context = self._service.context(credential)
+        admit(self._service.meter, caller, document, params.operation_name, params.variables)
+        context = self._service.context(caller)
         request = execution.Request(
             document, params.operation_name, params.variables, params.extensions
         )
@@ -97,7 +102,11 @@ def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def _failure(message: str, code: str) -> dict[str, Any]:
+def _failure(error: GatewayError) -> dict[str, Any]:
+    return {"errors": [{"message": error.message, "extensions": error.extensions}]}
+
+
+def _bad(message: str, code: str) -> dict[str, Any]:
     return {"errors": [{"message": message, "extensions": {"code": code}}]}
 
 

@@ -4,8 +4,9 @@ import time
 from typing import Self
 
 from gateway import planner
-from gateway.auth import authenticator
+from gateway.auth import Caller, authenticator
 from gateway.context import RequestContext
+from gateway.limits import Limits, Meter
 from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
 from gateway.reader import Flights, Reader
@@ -13,7 +14,6 @@ from gateway.settings import Settings
 from gateway.store import MemoryStore, Store
 from gateway.trace import Trace
 from gateway.upstream.access import CatalogAccess
-from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
 from schema import build_schema
 
@@ -24,7 +24,8 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.schema = build_schema()._schema  # noqa: SLF001 - it has no public name
-        self.documents = Documents(self.schema)
+        self.meter = Meter(self.schema, Limits.of(settings))
+        self.documents = Documents(self.schema, self.meter, discreet=settings.production)
         self.authenticator = authenticator(settings)
         self.store: Store = MemoryStore()
         self.client = UpstreamClient(settings)
@@ -32,13 +33,13 @@ class Service:
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
 
-    def context(self, credential: Credential, *, detailed: bool = False) -> RequestContext:
+    def context(self, caller: Caller, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
-        reader = Reader(self.client, self._flights, credential, deadline, trace)
+        reader = Reader(self.client, self._flights, caller.credential, deadline, trace)
         numbers = OwnedNumbers(reader, self._access, self._sizes)
-        return RequestContext(reader, numbers)
+        return RequestContext(reader, numbers, caller)
 
     async def __aenter__(self) -> Self:
         return self

@@ -47,10 +47,29 @@ class Settings(BaseSettings):
     sandbox_url: str | None = Field(
         None, description="Base URL of a sandbox, when that is the upstream."
     )
-    auth: Literal["pass-through", "open"] | None = Field(
+    auth: Literal["pass-through", "tokens", "open"] | None = Field(
         None,
         description="`pass-through`: clients bring the upstream's own credentials as HTTP Basic. "
+        "`tokens`: clients bring JSON Web Tokens and act through `account_sid`. "
         "`open`: clients without credentials act as `account_sid`.",
+    )
+    token_algorithm: Literal["HS256", "RS256", "ES256"] = Field(
+        "RS256", description="The one algorithm that tokens may be signed with."
+    )
+    token_secret: SecretStr | None = Field(
+        None, description="Secret that HS256 tokens are signed with, 32 bytes or more."
+    )
+    token_keys: str | None = Field(
+        None, description="JWKS file or URL with the keys of RS256 and ES256 tokens."
+    )
+    token_issuer: str | None = Field(None, description="What the claim `iss` of tokens must be.")
+    token_audience: str | None = Field(None, description="What their claim `aud` must hold.")
+    token_accounts_claim: str = Field(
+        "accounts", description="Claim with the sids of the accounts that a bearer may use."
+    )
+    token_scopes_claim: str = Field("scope", description="Claim with the bearer's scopes.")
+    token_leeway: float = Field(
+        30.0, ge=0, le=300, description="How far issuers' clocks may be off."
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
@@ -83,4 +102,21 @@ class Settings(BaseSettings):
     )
 
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
+
+    document_limit: int = Field(64 * 1024, ge=256, description="Longest document, in characters.")
+    token_limit: int = Field(1000, ge=10, description="Most tokens in a document.")
+    depth_limit: int = Field(10, ge=1, description="Most levels of fields in an operation.")
+    alias_limit: int | None = Field(
+        None,
+        ge=0,
+        description="Most aliases, fragments written out; when not set: 30, in production 15.",
+    )
+    directive_limit: int = Field(8, ge=0, description="Most directives, fragments written out.")
+    root_field_limit: int = Field(30, ge=1, description="Most fields at an operation's root.")
+    cost_limit: int = Field(
+        2000, ge=1, description="Most objects that an operation may yield, by its list sizes."
+    )
+    introspection: bool | None = Field(
+        None, description="Clients may read the schema; when not set: unless in production."
+    )
     data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")

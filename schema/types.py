@@ -13,6 +13,7 @@ from strawberry import field
 from strawberry.scalars import ID
 
 from schema.context import Info
+from schema.directives import ListSize, Scope, needs, paged, part
 from schema.enums import (
     AccountStatus,
     AccountType,
@@ -53,7 +54,8 @@ def _views(typename: str) -> Any:  # noqa: ANN401 - the same for every type
 @strawberry.type(
     description=(
         "What a number can do with calls. Null fields are unknown to the family that answered."
-    )
+    ),
+    directives=[part()],
 )
 class VoiceCapabilities:
     enabled: bool | None = field(description="Calls can come in or go out. Known in both families.")
@@ -84,7 +86,8 @@ class VoiceCapabilities:
     description=(
         "What a number can do with text messages. Null fields are unknown to the family "
         "that answered."
-    )
+    ),
+    directives=[part()],
 )
 class SmsCapabilities:
     enabled: bool | None = field(
@@ -115,7 +118,8 @@ class SmsCapabilities:
     description=(
         "What a number can do with multimedia messages. Null fields are unknown to the "
         "family that answered."
-    )
+    ),
+    directives=[part()],
 )
 class MmsCapabilities:
     enabled: bool | None = field(
@@ -131,7 +135,10 @@ class MmsCapabilities:
     )
 
 
-@strawberry.type(description="What a number can do. A capability that it lacks is null as a whole.")
+@strawberry.type(
+    description="What a number can do. A capability that it lacks is null as a whole.",
+    directives=[part()],
+)
 class Capabilities:
     voice: VoiceCapabilities | None = field(description="Calls; null when the number has no voice.")
     sms: SmsCapabilities | None = field(description="Text messages; null when the number has none.")
@@ -141,7 +148,8 @@ class Capabilities:
 
 
 @strawberry.type(
-    description="What the law of the number's country asks for before somebody may own it."
+    description="What the law of the number's country asks for before somebody may own it.",
+    directives=[part()],
 )
 class Regulatory:
     address_requirements: AddressRequirements | None = field(
@@ -161,7 +169,8 @@ class Regulatory:
 @strawberry.type(
     description=(
         "Where a number belongs. Toll-free and many international numbers have a country only."
-    )
+    ),
+    directives=[part()],
 )
 class Geography:
     iso_country: CountryCode | None = field(description="The country.")
@@ -176,7 +185,10 @@ class Geography:
     postal_code: str | None = field(description="Postal (zip) code.")
 
 
-@strawberry.type(description="What happens with calls to the number.")
+@strawberry.type(
+    description="What happens with calls to the number.",
+    directives=[part()],
+)
 class VoiceConfiguration:
     url: str | None = field(description="Webhook called when a call comes in.")
     method: HttpMethod | None = field(description="How `url` is called.")
@@ -201,7 +213,10 @@ class VoiceConfiguration:
     )
 
 
-@strawberry.type(description="What happens with text messages to the number.")
+@strawberry.type(
+    description="What happens with text messages to the number.",
+    directives=[part()],
+)
 class SmsConfiguration:
     url: str | None = field(description="Webhook called when a message comes in.")
     method: HttpMethod | None = field(description="How `url` is called.")
@@ -215,7 +230,10 @@ class SmsConfiguration:
     )
 
 
-@strawberry.type(description="What happens with multimedia messages to the number.")
+@strawberry.type(
+    description="What happens with multimedia messages to the number.",
+    directives=[part()],
+)
 class MmsConfiguration:
     url: str | None = field(description="Webhook called when a message comes in.")
     method: HttpMethod | None = field(description="How `url` is called.")
@@ -229,7 +247,10 @@ class MmsConfiguration:
     )
 
 
-@strawberry.type(description="What the owner has set on a number.")
+@strawberry.type(
+    description="What the owner has set on a number.",
+    directives=[part()],
+)
 class Configuration:
     friendly_name: str | None = field(
         description="A text for people, up to 64 characters; by default the number, formatted."
@@ -275,11 +296,17 @@ class Account(Node):
     date_created: dt.datetime | None = field(description="When it was created.")
     is_type_of = _views("Account")
 
-    @field(description="Its subaccounts. Empty for a subaccount.")
+    @field(
+        description="Its subaccounts. Empty for a subaccount.",
+        directives=[ListSize(assumed_size=10), needs(Scope.ACCOUNTS_READ)],
+    )
     async def subaccounts(self, info: Info) -> list["Account"]:
         return await info.context.subaccounts(self, at=info.path)
 
-    @field(description="The numbers that it owns.")
+    @field(
+        description="The numbers that it owns.",
+        directives=[paged(), needs(Scope.NUMBERS_READ)],
+    )
     async def phone_numbers(
         self,
         info: Info,
@@ -309,7 +336,7 @@ class PhoneNumber(Node, NumberProfile):
     configuration: Configuration | None = field(description="What the owner has set on it.")
     is_type_of = _views("PhoneNumber")
 
-    @field(description="The account that owns it.")
+    @field(description="The account that owns it.", directives=[needs(Scope.ACCOUNTS_READ)])
     async def account(self, info: Info) -> Account | None:
         return await info.context.account(self.account_sid, at=info.path)
 
@@ -317,7 +344,8 @@ class PhoneNumber(Node, NumberProfile):
         description=(
             "Numbers that can be bought and have something in common with this one. Numbers of one"
             " list that share the place share the upstream call."
-        )
+        ),
+        directives=[paged(), needs(Scope.NUMBERS_READ)],
     )
     async def similar_available(
         self,
@@ -356,7 +384,10 @@ class Country:
     beta: bool | None = field(description="Every number there is new to the platform.")
     types: list[NumberType] = field(description="Kinds of numbers that can be searched there.")
 
-    @field(description="Numbers there that can be bought.")
+    @field(
+        description="Numbers there that can be bought.",
+        directives=[paged(), needs(Scope.NUMBERS_READ)],
+    )
     async def available_phone_numbers(
         self,
         info: Info,
