@@ -15,6 +15,7 @@ from gateway.mutations import Mutations, Outcome, Refusal
 from gateway.numbers import Key, OwnedNumbers
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
+from gateway.settings import Settings
 from gateway.upstream.call import Call
 from schema.connection import (
     AvailablePhoneNumberConnection,
@@ -57,11 +58,13 @@ class RequestContext:
     type checker is told with casts.
     """
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers, caller: Caller) -> None:
+    def __init__(
+        self, reader: Reader, numbers: OwnedNumbers, settings: Settings, caller: Caller
+    ) -> None:
         self.reader = reader
         self.caller = caller
         self._numbers = numbers
-        self._search = Search(reader, numbers)
+        self._search = Search(reader, numbers, settings.partition_calls)
         self._accounts = Accounts(reader)
         self._mutations = Mutations(reader, numbers)
 

@@ -9,7 +9,6 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from gateway import execution, protocol
-from gateway.admission import admit
 from gateway.errors import GatewayError, Unauthenticated
 from gateway.protocol import BadRequest, Params
 from gateway.service import Service
@@ -80,19 +79,18 @@ class Endpoint:
         headers: Mapping[str, str],
         request_id: str,
         only_queries: bool,  # noqa: FBT001 - GET, by the method
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | bytes:
         caller = await self._service.authenticator.caller(
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
         document = self._service.documents.get(params.query)
         if only_queries and document.ast and not document.is_query(params.operation_name):
             raise BadRequest(405, "GET is for queries only; send this by POST.", {"allow": "POST"})
-        admit(self._service.meter, caller, document, params.operation_name, params.variables)
-        context = self._service.context(caller)
         request = execution.Request(
             document, params.operation_name, params.variables, params.extensions
         )
-        return await execution.run(self._service.schema, request, context, request_id)
+        wish = headers.get("x-gateway-explain", "")
+        return await self._service.execute(request, caller, request_id, wish=wish)
 
 
 _INTERNAL = GatewayError.code
@@ -113,7 +111,7 @@ def _bad(message: str, code: str) -> dict[str, Any]:
 async def _respond(
     send: Send, status: int, response: object, media_type: str, headers: Mapping[str, str]
 ) -> None:
-    body = orjson.dumps(response)
+    body = response if isinstance(response, bytes) else orjson.dumps(response)
     named = {
         "content-type": f"{media_type}; charset=utf-8",
         "content-length": str(len(body)),

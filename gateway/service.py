@@ -1,11 +1,16 @@
 """What lives as long as the process, and the making of what lives as long as a request."""
 
 import time
-from typing import Self
+from typing import Any, Self
 
-from gateway import planner
+from gateway import execution, explain, planner
+from gateway.admission import admit
 from gateway.auth import Caller, authenticator
+from gateway.cache import ResponseCache
 from gateway.context import RequestContext
+from gateway.errors import TooManyCalls
+from gateway.execution import Request
+from gateway.explain import Plan
 from gateway.limits import Limits, Meter
 from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
@@ -14,6 +19,7 @@ from gateway.settings import Settings
 from gateway.store import MemoryStore, Store
 from gateway.trace import Trace
 from gateway.upstream.access import CatalogAccess
+from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
 from schema import build_schema
 
@@ -29,6 +35,7 @@ class Service:
         self.authenticator = authenticator(settings)
         self.store: Store = MemoryStore()
         self.client = UpstreamClient(settings)
+        self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
@@ -37,9 +44,63 @@ class Service:
         """Return a new request's port; `detailed` makes its trace remember each call."""
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
-        reader = Reader(self.client, self._flights, caller.credential, deadline, trace)
+        credential = caller.credential
+        reader = Reader(self.client, self._flights, self._cache, credential, deadline, trace)
         numbers = OwnedNumbers(reader, self._access, self._sizes)
-        return RequestContext(reader, numbers, caller)
+        return RequestContext(reader, numbers, self.settings, caller)
+
+    async def execute(
+        self, request: Request, caller: Caller, request_id: str, *, wish: str = ""
+    ) -> dict[str, Any] | bytes:
+        """Run an operation, or explain it.
+
+        Args:
+            request: what to run.
+            caller: who asks.
+            request_id: for the log.
+            wish: `plan` to be told the upstream calls without making them, `trace` to be told
+                them with the answer; as the client asked for it by header or extension.
+
+        Raises:
+            TooManyCalls: it would cost more calls than the operator allows; none was made.
+            LimitExceeded: it would yield more objects than the operator allows.
+            Forbidden: the caller lacks a scope that it needs.
+        """
+        admit(self.meter, caller, *request[:3])
+        settings = self.settings
+        allowed = not settings.production if settings.explain is None else settings.explain
+        mode = (wish or request.extensions.get("explain")) if allowed else ""
+        if mode == "plan" or settings.most_calls is not None:
+            plan = self._plan(request, caller.credential)
+            if mode == "plan" and not request.document.errors:
+                return {"data": None, "extensions": {"plan": plan.report()}}
+        context = self.context(caller, detailed=mode == "trace")
+        try:
+            response = await execution.run(self.schema, request, context, request_id)
+        finally:
+            context.reader.cancel()
+        if mode == "trace" and isinstance(response, dict):
+            response["extensions"] = {"upstream": context.reader.trace.report()}
+        return response
+
+    def _plan(self, request: Request, credential: Credential) -> Plan:
+        plan = explain.plan(
+            self.schema,
+            request.document,
+            request.operation_name,
+            request.variables,
+            credential.account,
+            self._sizes,
+        )
+        most = self.settings.most_calls
+        if most is not None and plan.most > most:
+            raise TooManyCalls(
+                f"This operation may cost {plan.most} upstream calls; {most} are allowed."
+                " Ask for fewer numbers, or for less about each.",
+                calls={"min": plan.least, "max": plan.most},
+                allowed=most,
+            )
+        return plan
 
     async def __aenter__(self) -> Self:
         return self
