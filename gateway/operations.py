@@ -48,6 +48,8 @@ _RULES = (
 # Each error may search the whole schema for a name to suggest; nobody reads more of them.
 _MOST_ERRORS = 5
 _LONGEST_MESSAGE = 400
+# Python's own words about an integer that it will not convert.
+_DIGITS = re.compile(r"Exceeds the limit \(\d+ digits\).*", re.DOTALL)
 _SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
 _TOO_MANY_TOKENS = "Syntax Error: Document contains more than"
 
@@ -198,6 +200,7 @@ def _place(node: Node, value: Node) -> list[str] | None:
 def coded(error: GraphQLError, code: str) -> GraphQLError:
     """Return `error` with a code, unless it has one."""
     error.extensions = {"code": code, **(error.extensions or {})}
+    error.message = _DIGITS.sub("this number has too many digits.", error.message)
     if len(error.message) > _LONGEST_MESSAGE:  # It repeats something that the client sent.
         error.message = f"{error.message[:_LONGEST_MESSAGE]}…"
     return error

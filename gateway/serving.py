@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from gateway.auth import own_credential
 from gateway.cli import CommandError
 from gateway.settings import Settings
+from gateway.wire import protocol_class
 
 _SANDBOX_START = 20.0
 _SANDBOX_STOP = 5.0
@@ -110,7 +111,7 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
     listening = _listen(settings.host, settings.port, "--port")
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)
-    return _run(app, listening)
+    return _run(app, listening, settings=settings)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
@@ -134,18 +135,24 @@ def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] |
     sys.stdout.flush()
 
 
-def _run(app: ASGIApp, listening: socket.socket, *, watch_stdin: bool = False) -> int:
+def _run(
+    app: ASGIApp,
+    listening: socket.socket,
+    *,
+    settings: Settings | None = None,
+    watch_stdin: bool = False,
+) -> int:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=protocol_class(settings) if settings else "httptools",
             ws="websockets-sansio",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
             date_header=False,
-            timeout_keep_alive=75,
+            timeout_keep_alive=settings.keep_alive_timeout if settings else 75,
             timeout_graceful_shutdown=30,
         )
     )

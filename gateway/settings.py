@@ -128,6 +128,20 @@ class Settings(BaseSettings):
 
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
 
+    connection_limit: int = Field(1000, ge=1, description="Most connections to one process.")
+    header_limit: int = Field(100, ge=10, description="Most headers in a request.")
+    header_bytes_limit: int = Field(
+        32 * 1024, ge=1024, description="Largest request head: URL and headers."
+    )
+    header_timeout: float = Field(10.0, gt=0, description="Time for a request's head to arrive.")
+    body_timeout: float = Field(15.0, gt=0, description="Time for a request's body to arrive.")
+    write_timeout: float = Field(
+        15.0, gt=0, description="Time for which a client may not read its answer."
+    )
+    keep_alive_timeout: int = Field(
+        75, gt=0, description="Time for which an idle connection is kept."
+    )
+
     document_limit: int = Field(64 * 1024, ge=256, description="Longest document, in characters.")
     token_limit: int = Field(1000, ge=10, description="Most tokens in a document.")
     depth_limit: int = Field(10, ge=1, description="Most levels of fields in an operation.")
