@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway import __version__
+from gateway.browsers import Browsers
 from gateway.endpoint import Endpoint
 from gateway.explorer import explorer_routes
 from gateway.service import Service
@@ -34,7 +35,7 @@ def create_app(
 
     return Starlette(
         routes=[
-            Route("/graphql", Endpoint(service)),
+            Route("/graphql", Browsers(Endpoint(service), settings)),
             Route("/healthz", _healthz),
             *_explorer(settings, sandbox_accounts),
         ],

@@ -108,7 +108,8 @@ class PassThrough:
     async def caller(self, authorization: str, account: str) -> Caller:
         """See `Authenticator`."""
         credential = _basic(authorization, account)
-        return Caller(credential, credential.username)
+        # The fingerprint, as anybody can send the name of another account.
+        return Caller(credential, credential.fingerprint)
 
 
 def _basic(authorization: str, account: str) -> Credential:

@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=_port, help="port to listen on (default 8000)")
-    serve.add_argument("--auth", choices=("pass-through", "open"), help="who may ask")
+    serve.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="who may ask")
     serve.add_argument("--production", action="store_const", const=True, help="lock it down")
     serve.add_argument("--catalog-url", metavar="URL", help="base URL of the catalog family")
     serve.add_argument("--core-url", metavar="URL", help="base URL of the core family")

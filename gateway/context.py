@@ -1,5 +1,6 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
+import math
 from asyncio import gather
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
@@ -7,16 +8,18 @@ from typing import Any, cast
 from graphql.pyutils import Path
 from strawberry import UNSET
 
-from gateway import cursors, filters, validation
+from gateway import cursors, filters, spending, validation
 from gateway.accounts import Accounts
 from gateway.auth import Caller
-from gateway.errors import BadUserInput
+from gateway.errors import BadUserInput, GatewayError
 from gateway.mutations import Mutations, Outcome, Refusal
 from gateway.numbers import Key, OwnedNumbers
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
 from gateway.settings import Settings
+from gateway.spending import Spending
 from gateway.upstream.call import Call
+from gateway.webhooks import Webhooks
 from schema.connection import (
     AvailablePhoneNumberConnection,
     AvailablePhoneNumberEdge,
@@ -27,9 +30,10 @@ from schema.connection import (
     decode_id,
 )
 from schema.directives import Scope
-from schema.enums import NumberType, SimilarScope
+from schema.enums import NumberType, SimilarScope, UserErrorCode
 from schema.inputs import (
     AvailablePhoneNumberFilter,
+    ConfigurationInput,
     ConfigurePhoneNumberInput,
     PhoneNumberFilter,
     PurchasePhoneNumberInput,
@@ -46,7 +50,15 @@ from schema.mutation import (
     UserError,
 )
 from schema.subscription import PhoneNumberEvent
-from schema.types import Account, AvailablePhoneNumber, Country, Node, PhoneNumber
+from schema.types import (
+    Account,
+    Allowance,
+    AvailablePhoneNumber,
+    Country,
+    Node,
+    PhoneNumber,
+    RateLimit,
+)
 
 _MOST_NODES = 1000
 
@@ -59,10 +71,17 @@ class RequestContext:
     """
 
     def __init__(
-        self, reader: Reader, numbers: OwnedNumbers, settings: Settings, caller: Caller
+        self,
+        reader: Reader,
+        numbers: OwnedNumbers,
+        settings: Settings,
+        caller: Caller,
+        spending: Spending,
     ) -> None:
         self.reader = reader
         self.caller = caller
+        self._spending = spending
+        self._webhooks = Webhooks.of(settings)
         self._numbers = numbers
         self._search = Search(reader, numbers, settings.partition_calls)
         self._accounts = Accounts(reader)
@@ -166,13 +185,18 @@ class RequestContext:
             raise BadUserInput("ids", f"{len(ids)} are too many: at most {_MOST_NODES}.")
         return list(await gather(*(self._node(each, at) for each in ids)))
 
+    async def rate_limit(self, account_sid: str | None) -> RateLimit:
+        """See `schema.context.Port`."""
+        requests, purchases = await self._spending.left(self.caller, self._account(account_sid))
+        return RateLimit(requests=_allowance(requests), purchases=_allowance(purchases))
+
     # Mutations ----------------------------------------------------------------------------------
 
     async def purchase(
         self, wanted: PurchasePhoneNumberInput, *, at: Path
     ) -> PurchasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        outcome = await self._mutations.purchase(wanted, self._account(wanted.account_sid), at)
+        outcome = await self._buy(wanted, at)
         number = cast("PhoneNumber | None", outcome.number)
         return PurchasePhoneNumberPayload(phone_number=number, **_common(outcome))
 
@@ -181,7 +205,7 @@ class RequestContext:
     ) -> ConfigurePhoneNumberPayload:
         """See `schema.context.Port`."""
         validation.check_sid("input.sid", wanted.sid, "PN")
-        outcome = await self._mutations.configure(wanted, self._account(wanted.account_sid), at)
+        outcome = await self._set(wanted, at)
         number = cast("PhoneNumber | None", outcome.number)
         return ConfigurePhoneNumberPayload(phone_number=number, **_common(outcome))
 
@@ -217,6 +241,40 @@ class RequestContext:
         raise NotImplementedError
 
     # ----------------------------------------------------------------------------------------------
+
+    async def _buy(self, wanted: PurchasePhoneNumberInput, at: Path) -> Outcome:
+        """Buy a number if its webhooks are allowed and the caller has not bought too many."""
+        account = self._account(wanted.account_sid)
+        refusal = self._bad_webhook(wanted.configuration or None)
+        if refusal is not None:
+            return Outcome(refusal=refusal)
+        if wanted.dry_run:
+            return await self._mutations.purchase(wanted, account, at)
+        await self._spending.purchase(self.caller, account)
+        try:
+            outcome = await self._mutations.purchase(wanted, account, at)
+        except GatewayError:  # It is raised only when nothing was bought.
+            await self._spending.give_back(self.caller, account)
+            raise
+        refused = outcome.refusal
+        if refused is not None and refused.code is not UserErrorCode.OUTCOME_UNKNOWN:
+            await self._spending.give_back(self.caller, account)
+        return outcome
+
+    async def _set(self, wanted: ConfigurePhoneNumberInput, at: Path) -> Outcome:
+        """Configure a number if its webhooks are allowed."""
+        account = self._account(wanted.account_sid)
+        refusal = self._bad_webhook(wanted.configuration)
+        if refusal is not None:
+            return Outcome(refusal=refusal)
+        return await self._mutations.configure(wanted, account, at)
+
+    def _bad_webhook(self, configuration: ConfigurationInput | None) -> Refusal | None:
+        problem = self._webhooks.problem(dict(filters.given(configuration)))
+        if problem is None:
+            return None
+        path, message = problem
+        return Refusal(("configuration", *path), message, UserErrorCode.INVALID_INPUT)
 
     def _account(self, sid: str | None, argument: str = "accountSid") -> str:
         """Return the account that an argument names, the caller's own without one."""
@@ -270,6 +328,17 @@ class RequestContext:
             exhaustive=result.exhaustive,
             branch_errors=[_branch_error(failure) for failure in result.failures],
         )
+
+
+def _allowance(left: spending.Allowance | None) -> Allowance | None:
+    if left is None:
+        return None
+    return Allowance(
+        limit=left.limit,
+        window_seconds=round(left.window),
+        remaining=left.remaining,
+        full_in_ms=math.ceil(left.full_in * 1000),
+    )
 
 
 def _page_info(cursors_: Sequence[str], *, more: bool, after: str | None) -> PageInfo:

@@ -1,5 +1,6 @@
 """The GraphQL endpoint: one ASGI application for `/graphql`."""
 
+import math
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from gateway import execution, protocol
-from gateway.errors import GatewayError, Unauthenticated
+from gateway.errors import GatewayError, RateLimited, Unauthenticated
 from gateway.protocol import BadRequest, Params
 from gateway.service import Service
 
@@ -39,6 +40,9 @@ class Endpoint:
         except Unauthenticated as error:
             status, response = 401, _failure(error)
             extra["www-authenticate"] = self._service.authenticator.challenge
+        except RateLimited as error:
+            status, response = 429, _failure(error)
+            extra["retry-after"] = str(math.ceil(error.retry_after))
         except GatewayError as error:
             response = _failure(error)
             status = protocol.status_of(response, media_type)
@@ -83,6 +87,7 @@ class Endpoint:
         caller = await self._service.authenticator.caller(
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
+        await self._service.spending.request(caller)
         document = self._service.documents.get(params.query)
         if only_queries and document.ast and not document.is_query(params.operation_name):
             raise BadRequest(405, "GET is for queries only; send this by POST.", {"allow": "POST"})

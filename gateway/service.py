@@ -16,6 +16,7 @@ from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
 from gateway.reader import Flights, Reader
 from gateway.settings import Settings
+from gateway.spending import Spending
 from gateway.store import MemoryStore, Store
 from gateway.trace import Trace
 from gateway.upstream.access import CatalogAccess
@@ -34,6 +35,7 @@ class Service:
         self.documents = Documents(self.schema, self.meter, discreet=settings.production)
         self.authenticator = authenticator(settings)
         self.store: Store = MemoryStore()
+        self.spending = Spending(settings, self.store)
         self.client = UpstreamClient(settings)
         self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
@@ -47,7 +49,7 @@ class Service:
         credential = caller.credential
         reader = Reader(self.client, self._flights, self._cache, credential, deadline, trace)
         numbers = OwnedNumbers(reader, self._access, self._sizes)
-        return RequestContext(reader, numbers, self.settings, caller)
+        return RequestContext(reader, numbers, self.settings, caller, self.spending)
 
     async def execute(
         self, request: Request, caller: Caller, request_id: str, *, wish: str = ""

@@ -15,7 +15,7 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from gateway.auth import own_credential
+from gateway.auth import authenticator, own_credential
 from gateway.cli import CommandError
 from gateway.settings import Settings
 from gateway.wire import protocol_class
@@ -100,7 +100,15 @@ def _require_somebody_to_be(settings: Settings) -> None:
             " reaches this port), or --auth pass-through (clients bring their own)"
         )
     if credential is None:
-        raise CommandError("--auth open needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to act as")
+        raise CommandError(
+            f"--auth {settings.auth} needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to act as"
+        )
+    if settings.auth == "tokens":
+        try:
+            authenticator(settings)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        return
     if settings.host not in {"127.0.0.1", "::1", "localhost"}:
         raise CommandError("--auth open is for this machine only: use --host 127.0.0.1")
 

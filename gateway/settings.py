@@ -128,6 +128,37 @@ class Settings(BaseSettings):
 
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
 
+    requests_per_minute: int | None = Field(
+        None,
+        ge=0,
+        description="Most requests of one caller and account in a minute; 0 for any number; when"
+        " not set: any number, in production 6000.",
+    )
+    purchases_per_day: int | None = Field(
+        None,
+        ge=0,
+        description="Most numbers that one caller buys for one account in a day; 0 for any number;"
+        " when not set: any number, in production 100.",
+    )
+
+    csrf_prevention: bool = Field(
+        True,  # noqa: FBT003
+        description="GETs that any web page could make a browser send are refused.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose pages may use the gateway, for example https://app.example."
+    )
+    webhook_hosts: tuple[str, ...] = Field(
+        (),
+        description="Hosts that webhook URLs may name, `*.example.com` for all below one; any host"
+        " when empty.",
+    )
+    webhook_private: bool | None = Field(
+        None,
+        description="Webhook URLs may name private and link-local addresses; when not set: unless"
+        " in production.",
+    )
+
     connection_limit: int = Field(1000, ge=1, description="Most connections to one process.")
     header_limit: int = Field(100, ge=10, description="Most headers in a request.")
     header_bytes_limit: int = Field(

@@ -12,7 +12,7 @@ from schema.directives import ListSize, Scope, needs, paged
 from schema.enums import NumberType
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
 from schema.scalars import E164, CountryCode
-from schema.types import Account, Country, Node, PhoneNumber
+from schema.types import Account, Country, Node, PhoneNumber, RateLimit
 
 First = Annotated[int, argument(description="How many, 1 to 1000.")]
 After = Annotated[str | None, argument(description="Continue behind this cursor.")]
@@ -137,3 +137,7 @@ class Query:
         ids: Annotated[list[ID], argument(description="The objects' ids, up to 1000.")],
     ) -> list[Node | None]:
         return await info.context.nodes(ids, at=info.path)
+
+    @field(description="What the gateway still lets the caller do, now that this was counted.")
+    async def rate_limit(self, info: Info, account_sid: AccountSid = None) -> RateLimit:
+        return await info.context.rate_limit(account_sid)

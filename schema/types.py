@@ -405,3 +405,21 @@ class Country:
             account_sid=None,
             at=info.path,
         )
+
+
+@strawberry.type(description="What is left of a limit that refills steadily.", directives=[part()])
+class Allowance:
+    limit: int = field(description="How many there can be in a window.")
+    window_seconds: int = field(description="Length of the window.")
+    remaining: int = field(description="How many there can be now.")
+    full_in_ms: int = field(description="Milliseconds until all are back, if none is used.")
+
+
+@strawberry.type(
+    description="What the gateway still lets the caller do with an account.", directives=[part()]
+)
+class RateLimit:
+    requests: Allowance | None = field(description="Requests; null when they are not limited.")
+    purchases: Allowance | None = field(
+        description="Purchases for the account; null when they are not limited."
+    )
