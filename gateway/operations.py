@@ -50,6 +50,8 @@ _MOST_ERRORS = 5
 _LONGEST_MESSAGE = 400
 # Python's own words about an integer that it will not convert.
 _DIGITS = re.compile(r"Exceeds the limit \(\d+ digits\).*", re.DOTALL)
+# Messages repeat values that are refused, such as URLs with a password in them.
+_USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
 _SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
 _TOO_MANY_TOKENS = "Syntax Error: Document contains more than"
 
@@ -201,6 +203,7 @@ def coded(error: GraphQLError, code: str) -> GraphQLError:
     """Return `error` with a code, unless it has one."""
     error.extensions = {"code": code, **(error.extensions or {})}
     error.message = _DIGITS.sub("this number has too many digits.", error.message)
+    error.message = _USERINFO.sub("://…@", error.message)
     if len(error.message) > _LONGEST_MESSAGE:  # It repeats something that the client sent.
         error.message = f"{error.message[:_LONGEST_MESSAGE]}…"
     return error
