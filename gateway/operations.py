@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from graphql import (
     ArgumentNode,
+    DirectiveNode,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
@@ -18,6 +19,7 @@ from graphql import (
     OverlappingFieldsCanBeMergedRule,
     Source,
     ValidationContext,
+    VariableNode,
     get_operation_ast,
     parse,
     specified_rules,
@@ -27,6 +29,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway.errors import LimitExceeded
 from gateway.limits import Meter, Operation
+from gateway.projection import Projections
 
 
 class _Merging(OverlappingFieldsCanBeMergedRule):
@@ -66,6 +69,8 @@ class Document:
         errors: of limits, syntax or validation, each with a code in its extensions.
         measured: what is known of its operations, by name ("" without one).
         discreet: errors do not suggest what the schema has instead.
+        conditions: variables that decide what is selected (in @skip and @include).
+        projections: what the fast executor has compiled for it.
     """
 
     text: str
@@ -73,6 +78,8 @@ class Document:
     errors: tuple[GraphQLError, ...] = ()
     measured: Mapping[str, Operation] = field(default_factory=dict)
     discreet: bool = False
+    conditions: tuple[str, ...] = ()
+    projections: Projections = field(default_factory=Projections)
 
     def measure(self, name: str | None) -> Operation | None:
         """Return what is known of the operation that would run; None when none is chosen."""
@@ -158,7 +165,7 @@ class Documents:
             for each in found:
                 each.message = _SUGGESTION.sub("", each.message)
         errors = tuple(coded(_naming(each, ast), "GRAPHQL_VALIDATION_FAILED") for each in found)
-        return Document(text, ast, errors, measured, self._discreet)
+        return Document(text, ast, errors, measured, self._discreet, _conditions(ast))
 
 
 def _refused(text: str, error: LimitExceeded) -> Document:
@@ -173,6 +180,22 @@ def _tokens(document: Document) -> int:
         count += 1
         token = token.next
     return count
+
+
+def _conditions(ast: DocumentNode) -> tuple[str, ...]:
+    """Return the names of the variables in @skip and @include, each once."""
+    names: dict[str, None] = {}
+    pending: list[Node] = [ast]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, DirectiveNode) and node.name.value in {"skip", "include"}:
+            values = (argument.value for argument in node.arguments or ())
+            names |= {each.name.value: None for each in values if isinstance(each, VariableNode)}
+        for key in node.keys:
+            child = getattr(node, key)
+            children = child if isinstance(child, tuple | list) else (child,)
+            pending += [each for each in children if isinstance(each, Node)]
+    return tuple(names)
 
 
 def _naming(error: GraphQLError, ast: DocumentNode) -> GraphQLError:

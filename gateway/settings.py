@@ -101,6 +101,10 @@ class Settings(BaseSettings):
         3600.0, gt=0, description="How long it is remembered that an account lacks the catalog."
     )
 
+    fast: bool = Field(
+        True,  # noqa: FBT003 - pydantic takes the default by position
+        description="Plain fields are answered by compiled projections.",
+    )
     cache_owned: float = Field(
         0.0, ge=0, description="How long answers about owned numbers are kept; 0 keeps none."
     )
