@@ -26,7 +26,7 @@ _SANDBOX_STOP = 5.0
 
 def serve(given: Mapping[str, Any]) -> int:
     """Serve the gateway until it is told to stop; return the exit code."""
-    settings = _settings(given)
+    settings = load_settings(given)
     _require_somebody_to_be(settings)
     return _serve_gateway(settings)
 
@@ -45,7 +45,7 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
             "account_sid": parent["sid"],
             "auth_token": parent["auth_token"],
         }
-        settings = _settings(own | dict(given))
+        settings = load_settings(own | dict(given))
         return _serve_gateway(settings, accounts)
     finally:
         _stop(process)
@@ -74,7 +74,12 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
     return _run(app, listening, watch_stdin=exit_with_stdin)
 
 
-def _settings(given: Mapping[str, Any]) -> Settings:
+def load_settings(given: Mapping[str, Any]) -> Settings:
+    """Return the settings, those `given` before all others.
+
+    Raises:
+        CommandError: they cannot be used; the message says why.
+    """
     try:
         return Settings(**given)
     except ValidationError as error:
