@@ -1,5 +1,6 @@
 """The whole gateway as one list: what is served where."""
 
+import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from gateway import __version__
 from gateway.browsers import Browsers
@@ -27,20 +28,36 @@ def create_app(
         sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox.
     """
     service = Service(settings)
+    endpoint = Browsers(Endpoint(service), settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with service:
+            _spare_the_collector()
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/graphql", Browsers(Endpoint(service), settings)),
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
             Route("/healthz", _healthz),
             *_explorer(settings, sandbox_accounts),
         ],
         lifespan=lifespan,
     )
+    app.state.draining = service.draining
+    return app
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector from walking what lives as long as the process.
+
+    Answers are thousands of small dictionaries without cycles: with Python's own thresholds it
+    would walk the schema and all kept documents again and again while they are made.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) -> list[BaseRoute]:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,6 +33,15 @@ class Caller:
     accounts: frozenset[str] | None = None
     scopes: frozenset[str] | None = None
     expires: float | None = None
+
+    def check_time(self) -> None:
+        """Refuse a caller whose time is over.
+
+        Raises:
+            Unauthenticated: it is.
+        """
+        if self.expires is not None and self.expires < time.time():
+            raise Unauthenticated("The token has expired.")
 
     def check_account(self, sid: str) -> None:
         """Refuse an account that is none of the caller's.

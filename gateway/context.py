@@ -1,10 +1,12 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
 import math
-from asyncio import gather
-from collections.abc import AsyncIterator, Sequence
+from asyncio import Event, gather
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
+import structlog
 from graphql.pyutils import Path
 from strawberry import UNSET
 
@@ -12,8 +14,10 @@ from gateway import cursors, filters, spending, validation
 from gateway.accounts import Accounts
 from gateway.auth import Caller
 from gateway.errors import BadUserInput, GatewayError
-from gateway.mutations import Mutations, Outcome, Refusal
+from gateway.events import Change, Events
+from gateway.mutations import Mutations
 from gateway.numbers import Key, OwnedNumbers
+from gateway.outcome import Outcome, Refusal
 from gateway.pages import FoundPage, Page
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
@@ -28,7 +32,7 @@ from schema.connection import (
     decode_id,
 )
 from schema.directives import Scope
-from schema.enums import NumberType, SimilarScope, UserErrorCode
+from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope, UserErrorCode
 from schema.inputs import (
     AvailablePhoneNumberFilter,
     ConfigurationInput,
@@ -57,6 +61,7 @@ from schema.types import (
     RateLimit,
 )
 
+_log = structlog.get_logger(__name__)
 _MOST_NODES = 1000
 
 
@@ -65,13 +70,20 @@ class RequestContext:
 
     Views stand in for the schema's types: they have their fields, but are made from tables, so the
     type checker is told with casts.
+
+    Attributes:
+        reader: the reads and writes of the request.
+        last_event_id: the event behind which a subscription goes on; None to begin now.
+        following: is set when no event can be missed any more.
     """
 
     def __init__(
         self,
         reader: Reader,
         numbers: OwnedNumbers,
+        mutations: Mutations,
         settings: Settings,
+        events: Events,
         caller: Caller,
         spending: Spending,
     ) -> None:
@@ -80,10 +92,14 @@ class RequestContext:
         self._spending = spending
         self._webhooks = Webhooks.of(settings)
         self.fast = settings.fast
+        self.last_event_id: str | None = None
+        self.following = Event()
+        self._events = events
         self._numbers = numbers
         self._search = Search(reader, numbers, settings.partition_calls)
         self._accounts = Accounts(reader)
-        self._mutations = Mutations(reader, numbers)
+        self._mutations = mutations
+        self._written = False
 
     # Queries ------------------------------------------------------------------------------------
 
@@ -114,11 +130,10 @@ class RequestContext:
         validation.check_first(first)
         wanted = filters.wanted(filter)
         validation.check_owned_filter(wanted)
-        listed, more = await self._numbers.page(
+        listed = await self._numbers.page(
             self._account(account_sid), wanted, first=first, after=after, at=at
         )
-        numbers, places = [each.number for each in listed], [each.cursor for each in listed]
-        page = Page(numbers, places, more=more, after=after)
+        page = Page(listed.numbers, listed.places, more=listed.more, after=after)
         return cast("PhoneNumberConnection", page)
 
     async def available_phone_numbers(
@@ -183,39 +198,69 @@ class RequestContext:
     # Mutations ----------------------------------------------------------------------------------
 
     async def purchase(
-        self, wanted: PurchasePhoneNumberInput, *, at: Path
+        self, wanted: PurchasePhoneNumberInput, *, at: Path, among: bool = False
     ) -> PurchasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        outcome = await self._buy(wanted, at)
+
+        async def write() -> Outcome:
+            return await self._buy(wanted, at)
+
+        outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
         return PurchasePhoneNumberPayload(phone_number=number, **_common(outcome))
 
     async def configure(
-        self, wanted: ConfigurePhoneNumberInput, *, at: Path
+        self, wanted: ConfigurePhoneNumberInput, *, at: Path, among: bool = False
     ) -> ConfigurePhoneNumberPayload:
         """See `schema.context.Port`."""
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        outcome = await self._set(wanted, at)
+
+        async def write() -> Outcome:
+            validation.check_sid("input.sid", wanted.sid, "PN")
+            account = self._account(wanted.account_sid)
+            refusal = self._bad_webhook(wanted.configuration)
+            if refusal is not None:
+                return Outcome(refusal=refusal)
+            tell = partial(self._announce, PhoneNumberEventKind.CONFIGURED, account)
+            return await self._mutations.configure(wanted, account, at, tell)
+
+        outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
         return ConfigurePhoneNumberPayload(phone_number=number, **_common(outcome))
 
     async def transfer(
-        self, wanted: TransferPhoneNumberInput, *, at: Path
+        self, wanted: TransferPhoneNumberInput, *, at: Path, among: bool = False
     ) -> TransferPhoneNumberPayload:
         """See `schema.context.Port`."""
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
-        self.caller.check_account(wanted.to_account_sid)
-        outcome = await self._mutations.transfer(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            validation.check_sid("input.sid", wanted.sid, "PN")
+            validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
+            self.caller.check_account(wanted.to_account_sid)
+            account = self._account(wanted.account_sid)
+            moved = PhoneNumberEventKind.TRANSFERRED
+
+            async def tell(outcome: Outcome) -> None:
+                await self._announce(moved, account, outcome, there=False)
+                await self._announce(moved, wanted.to_account_sid, outcome)
+
+            return await self._mutations.transfer(wanted, account, at, tell)
+
+        outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
         return TransferPhoneNumberPayload(phone_number=number, **_common(outcome))
 
     async def release(
-        self, wanted: ReleasePhoneNumberInput, *, at: Path
+        self, wanted: ReleasePhoneNumberInput, *, at: Path, among: bool = False
     ) -> ReleasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        outcome = await self._mutations.release(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            validation.check_sid("input.sid", wanted.sid, "PN")
+            account = self._account(wanted.account_sid)
+            tell = partial(self._announce, PhoneNumberEventKind.RELEASED, account, there=False)
+            return await self._mutations.release(wanted, account, at, tell)
+
+        outcome = await self._told(write, among=among)
         return ReleasePhoneNumberPayload(
             released_sid=outcome.number.sid if outcome.number else None,
             released_phone_number=outcome.number.phone_number if outcome.number else None,
@@ -224,11 +269,31 @@ class RequestContext:
 
     # Subscriptions ------------------------------------------------------------------------------
 
-    def changes(
+    async def changes(
         self, account_sid: str | None, sids: Sequence[str] | None
     ) -> AsyncIterator[PhoneNumberEvent]:
         """See `schema.context.Port`."""
-        raise NotImplementedError
+        account = self._account(account_sid)
+        for sid in sids or ():
+            validation.check_sid("sids", sid, "PN")
+        start = await self._events.start(account, self.last_event_id)
+        # Only who may read the account's numbers may follow them.
+        at = Path(None, "phoneNumberChanged", "Subscription")
+        await self._numbers.page(account, {}, first=1, after=None, at=at)
+        self.following.set()
+        async for event in self._events.follow(account, self.reader.credential, start):
+            if sids is None or event.sid in sids:
+                yield event
+
+    async def _announce(
+        self, kind: PhoneNumberEventKind, account: str, outcome: Outcome, *, there: bool = True
+    ) -> None:
+        """Tell subscribers what a write has done, if anything; `there`: it is still there."""
+        number = outcome.number
+        if number is None or outcome.refusal is not None or outcome.planned is not None:
+            return
+        change = Change(kind, number.sid, number.phone_number, number if there else None)
+        await self._events.announce(account, change)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -238,26 +303,20 @@ class RequestContext:
         refusal = self._bad_webhook(wanted.configuration or None)
         if refusal is not None:
             return Outcome(refusal=refusal)
+        tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, account)
         if wanted.dry_run:
-            return await self._mutations.purchase(wanted, account, at)
+            return await self._mutations.purchase(wanted, account, at, tell)
         await self._spending.purchase(self.caller, account)
         try:
-            outcome = await self._mutations.purchase(wanted, account, at)
+            outcome = await self._mutations.purchase(wanted, account, at, tell)
         except GatewayError:  # It is raised only when nothing was bought.
             await self._spending.give_back(self.caller, account)
             raise
         refused = outcome.refusal
-        if refused is not None and refused.code is not UserErrorCode.OUTCOME_UNKNOWN:
+        unbought = refused is not None and refused.code is not UserErrorCode.OUTCOME_UNKNOWN
+        if unbought or outcome.replayed:
             await self._spending.give_back(self.caller, account)
         return outcome
-
-    async def _set(self, wanted: ConfigurePhoneNumberInput, at: Path) -> Outcome:
-        """Configure a number if its webhooks are allowed."""
-        account = self._account(wanted.account_sid)
-        refusal = self._bad_webhook(wanted.configuration)
-        if refusal is not None:
-            return Outcome(refusal=refusal)
-        return await self._mutations.configure(wanted, account, at)
 
     def _bad_webhook(self, configuration: ConfigurationInput | None) -> Refusal | None:
         problem = self._webhooks.problem(dict(filters.given(configuration)))
@@ -273,6 +332,34 @@ class RequestContext:
         validation.check_sid(argument, sid, "AC")
         self.caller.check_account(sid)
         return sid
+
+    async def _told(self, write: Callable[[], Awaitable[Outcome]], *, among: bool) -> Outcome:
+        """Return the outcome of a write.
+
+        A system error takes the whole answer with it, so it is raised only while there is nothing
+        to be lost: not `among` others, and not after another write of the same operation.
+        """
+        try:
+            outcome = await write()
+        except GatewayError as error:
+            if not among and not self._written:
+                raise
+            field: tuple[str, ...] = ()
+            code = UserErrorCode.NOT_DONE
+            if isinstance(error, BadUserInput):
+                field = tuple(error.argument.removeprefix("input.").split("."))
+                code = UserErrorCode.INVALID_INPUT
+            return Outcome(refusal=Refusal(field, error.message, code))
+        except Exception as error:
+            if not among and not self._written:
+                raise
+            _log.exception("mutation_failed", kind=type(error).__name__)
+            message = (
+                "Something went wrong in the gateway, and it is not known whether it was done."
+            )
+            return Outcome(refusal=Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN))
+        self._written = True
+        return outcome
 
     async def _node(self, opaque: str, at: Path) -> Node | None:
         node = decode_id(opaque)
@@ -338,7 +425,7 @@ def _common(outcome: Outcome) -> dict[str, Any]:
     return {
         "user_errors": [_user_error(outcome.refusal)] if outcome.refusal else [],
         "reconciled": outcome.reconciled,
-        "replayed": False,
+        "replayed": outcome.replayed,
         "would_send": _would_send(outcome.planned) if outcome.planned else None,
     }
 

@@ -27,8 +27,10 @@ from graphql import (
 )
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from gateway import hints
+from gateway.directives import without_incremental
 from gateway.errors import LimitExceeded
-from gateway.limits import Meter, Operation
+from gateway.limits import Limits, Meter, Operation
 from gateway.projection import Projections
 
 
@@ -67,6 +69,8 @@ class Document:
         text: as the client sent it.
         ast: None when it cannot be parsed.
         errors: of limits, syntax or validation, each with a code in its extensions.
+        whole: `ast` without @defer and @stream, for clients that take one answer.
+        max_age: how long answers may be kept, in seconds, by the schema's hints.
         measured: what is known of its operations, by name ("" without one).
         discreet: errors do not suggest what the schema has instead.
         conditions: variables that decide what is selected (in @skip and @include).
@@ -76,6 +80,8 @@ class Document:
     text: str
     ast: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    whole: DocumentNode | None = None
+    max_age: int = 0
     measured: Mapping[str, Operation] = field(default_factory=dict)
     discreet: bool = False
     conditions: tuple[str, ...] = ()
@@ -88,14 +94,19 @@ class Document:
             return None
         return self.measured.get(node.name.value if node.name else "")
 
+    @property
+    def incremental(self) -> bool:
+        """Whether it uses @defer or @stream."""
+        return self.ast is not self.whole
+
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation that would run; None when the name does not choose one."""
         return get_operation_ast(self.ast, name) if self.ast is not None else None
 
-    def is_query(self, name: str | None) -> bool:
-        """Whether the operation that would run only reads."""
+    def kind(self, name: str | None) -> OperationType | None:
+        """Return what the operation that would run is; None when the name does not choose one."""
         operation = self.operation(name)
-        return operation is not None and operation.operation is OperationType.QUERY
+        return operation.operation if operation is not None else None
 
 
 class Documents:
@@ -103,7 +114,7 @@ class Documents:
 
     Args:
         schema: what they are validated against.
-        meter: what measures them, and the limits that they must keep.
+        meter: what measures them, and the limits that they must keep; usual ones by default.
         discreet: errors do not suggest what the schema has instead.
         most: documents to keep, at most.
         most_tokens: tokens of all kept documents, at most: one takes some 600 bytes.
@@ -112,14 +123,14 @@ class Documents:
     def __init__(
         self,
         schema: GraphQLSchema,
-        meter: Meter,
+        meter: Meter | None = None,
         *,
         discreet: bool = False,
         most: int = 1000,
         most_tokens: int = 50_000,
     ) -> None:
         self._schema = schema
-        self._meter = meter
+        self._meter = meter or Meter(schema, Limits())
         self._discreet = discreet
         self._most = most
         self._most_tokens = most_tokens
@@ -165,7 +176,16 @@ class Documents:
             for each in found:
                 each.message = _SUGGESTION.sub("", each.message)
         errors = tuple(coded(_naming(each, ast), "GRAPHQL_VALIDATION_FAILED") for each in found)
-        return Document(text, ast, errors, measured, self._discreet, _conditions(ast))
+        return Document(
+            text,
+            ast,
+            errors,
+            whole=without_incremental(ast),
+            max_age=0 if errors else hints.max_age(self._schema, ast),
+            measured=measured,
+            discreet=self._discreet,
+            conditions=_conditions(ast),
+        )
 
 
 def _refused(text: str, error: LimitExceeded) -> Document:

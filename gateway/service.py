@@ -1,20 +1,33 @@
 """What lives as long as the process, and the making of what lives as long as a request."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
-from gateway import execution, explain, planner
+from graphql.pyutils import Path
+
+from gateway import cursors, execution, explain, planner
 from gateway.admission import admit
 from gateway.auth import Caller, authenticator
 from gateway.cache import ResponseCache
 from gateway.context import RequestContext
-from gateway.errors import TooManyCalls
+from gateway.draining import Draining
+from gateway.errors import ShuttingDown, TooManyCalls
+from gateway.events import Events
 from gateway.execution import Request
 from gateway.explain import Plan
+from gateway.idempotency import Keys
+from gateway.journal import journal_for
 from gateway.limits import Limits, Meter
+from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
+from gateway.persisted import Persisted
+from gateway.polling import Poller
+from gateway.protocol import Params
 from gateway.reader import Flights, Reader
+from gateway.records import View
 from gateway.settings import Settings
 from gateway.spending import Spending
 from gateway.store import MemoryStore, Store
@@ -23,6 +36,9 @@ from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
 from schema import build_schema
+
+# Of a list that is read whole: 64,000 numbers.
+_MOST_PAGES = 64
 
 
 class Service:
@@ -41,15 +57,74 @@ class Service:
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
+        self._journal = journal_for(self.store, settings.data_dir)
+        self.draining = Draining(settings.drain_limit)
+        self._writing = Writing(
+            Keys(self._journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
+        )
+        self.persisted = Persisted(settings, self.store, self.documents)
+        self.events = Events(settings, self.store)
+        if settings.poll_interval:
+            poller = Poller(
+                self.store, self.events, self._cache, self._listed, settings.poll_interval
+            )
+            self.events.poll_with(poller)
+        # Polls look at the upstream itself.
+        unkept = {"cache_owned": 0.0, "cache_search": 0.0, "cache_countries": 0.0}
+        self._uncached = ResponseCache(self.store, settings.model_copy(update=unkept))
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        """Return who asks, from a request's headers by lower-case name.
+
+        Raises:
+            Unauthenticated: the caller did not say who it is, or not credibly.
+        """
+        return await self.authenticator.caller(
+            headers.get("authorization", ""), headers.get("x-account-sid", "")
+        )
+
+    async def request(self, params: Params, caller: Caller) -> Request:
+        """Return what a client wants to run, and may run, whatever way it came.
+
+        Raises:
+            RateLimited: the caller asks too often.
+            Unauthenticated: its token has expired since it was let in.
+            LimitExceeded: it would yield more objects than the operator allows.
+            Forbidden: the caller lacks a scope that it needs.
+            ShuttingDown: no new work is taken.
+            GatewayError: its document is not known here, or not allowed.
+            BadRequest: it contradicts itself.
+        """
+        if self.draining:
+            raise ShuttingDown("This process is shutting down: ask again.")
+        caller.check_time()
+        await self.spending.request(caller)
+        document = await self.persisted.document(params)
+        admit(self.meter, caller, document, params.operation_name, params.variables)
+        return Request(document, params.operation_name, params.variables, params.extensions)
 
     def context(self, caller: Caller, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
+        reader = self._reader(caller.credential, detailed=detailed)
+        numbers = self._numbers(reader)
+        mutations = Mutations(reader, numbers, self._writing)
+        return RequestContext(
+            reader, numbers, mutations, self.settings, self.events, caller, self.spending
+        )
+
+    def _reader(
+        self,
+        credential: Credential,
+        *,
+        detailed: bool = False,
+        cache: ResponseCache | None = None,
+    ) -> Reader:
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
-        credential = caller.credential
-        reader = Reader(self.client, self._flights, self._cache, credential, deadline, trace)
-        numbers = OwnedNumbers(reader, self._access, self._sizes)
-        return RequestContext(reader, numbers, self.settings, caller, self.spending)
+        return Reader(self.client, self._flights, cache or self._cache, credential, deadline, trace)
+
+    def _numbers(self, reader: Reader) -> OwnedNumbers:
+        return OwnedNumbers(reader, self._access, self._sizes)
 
     async def execute(
         self, request: Request, caller: Caller, request_id: str, *, wish: str = ""
@@ -65,15 +140,12 @@ class Service:
 
         Raises:
             TooManyCalls: it would cost more calls than the operator allows; none was made.
-            LimitExceeded: it would yield more objects than the operator allows.
-            Forbidden: the caller lacks a scope that it needs.
         """
-        admit(self.meter, caller, *request[:3])
         settings = self.settings
         allowed = not settings.production if settings.explain is None else settings.explain
         mode = (wish or request.extensions.get("explain")) if allowed else ""
         if mode == "plan" or settings.most_calls is not None:
-            plan = self._plan(request, caller.credential)
+            plan = self._plan(request, caller)
             if mode == "plan" and not request.document.errors:
                 return {"data": None, "extensions": {"plan": plan.report()}}
         context = self.context(caller, detailed=mode == "trace")
@@ -85,13 +157,18 @@ class Service:
             response["extensions"] = {"upstream": context.reader.trace.report()}
         return response
 
-    def _plan(self, request: Request, credential: Credential) -> Plan:
+    def check_calls(self, request: Request, caller: Caller) -> None:
+        """Raise TooManyCalls when an operation would cost more calls than the operator allows."""
+        if self.settings.most_calls is not None:
+            self._plan(request, caller)
+
+    def _plan(self, request: Request, caller: Caller) -> Plan:
         plan = explain.plan(
             self.schema,
             request.document,
             request.operation_name,
             request.variables,
-            credential.account,
+            caller.credential.account,
             self._sizes,
         )
         most = self.settings.most_calls
@@ -104,9 +181,27 @@ class Service:
             )
         return plan
 
+    async def _listed(self, credential: Credential, account: str) -> list[View]:
+        """Return all numbers of an account."""
+        at = Path(None, "phoneNumberChanged", "Subscription")
+        found: list[View] = []
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            # Each page in a request of its own, with a deadline of its own.
+            numbers = self._numbers(self._reader(credential, cache=self._uncached))
+            page = await numbers.page(account, {}, first=1000, after=after, at=at)
+            found += page.numbers
+            if not page.more:
+                break
+            after = cursors.encode(page.places[-1])
+        return found
+
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.draining.aclose()
+        await self.events.aclose()
         await self.client.aclose()
+        await self._journal.aclose()
         await self.store.aclose()

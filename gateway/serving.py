@@ -17,6 +17,8 @@ from starlette.types import ASGIApp
 
 from gateway.auth import authenticator, own_credential
 from gateway.cli import CommandError
+from gateway.draining import Draining
+from gateway.server import Server
 from gateway.settings import Settings
 from gateway.wire import protocol_class
 
@@ -71,7 +73,8 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
         sys.stdout.write(f"Number API (sandbox)  {address}\nAccounts              {address}")
         sys.stdout.write("/_sandbox/accounts\n")
     sys.stdout.flush()
-    return _run(app, listening, watch_stdin=exit_with_stdin)
+    # Its connections are the gateway's and its tests': they are cut, not waited for.
+    return _run(app, listening, Draining(_SANDBOX_STOP / 2), watch_stdin=exit_with_stdin)
 
 
 def load_settings(given: Mapping[str, Any]) -> Settings:
@@ -124,7 +127,7 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
     listening = _listen(settings.host, settings.port, "--port")
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)
-    return _run(app, listening, settings=settings)
+    return _run(app, listening, app.state.draining, settings=settings)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
@@ -151,11 +154,12 @@ def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] |
 def _run(
     app: ASGIApp,
     listening: socket.socket,
+    draining: Draining,
     *,
     settings: Settings | None = None,
     watch_stdin: bool = False,
 ) -> int:
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             app,
             http=protocol_class(settings) if settings else "httptools",
@@ -166,8 +170,8 @@ def _run(
             server_header=False,
             date_header=False,
             timeout_keep_alive=settings.keep_alive_timeout if settings else 75,
-            timeout_graceful_shutdown=30,
-        )
+        ),
+        draining,
     )
     if watch_stdin:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()

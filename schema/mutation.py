@@ -174,7 +174,9 @@ class Mutation:
         input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumbersPayload:
         context, at = info.context, info.path
-        results = await asyncio.gather(*(context.purchase(item, at=at) for item in input.items))
+        results = await asyncio.gather(
+            *(context.purchase(item, at=at, among=True) for item in input.items)
+        )
         return PurchasePhoneNumbersPayload(results=list(results))
 
     @field(
@@ -187,7 +189,9 @@ class Mutation:
         input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumbersPayload:
         context, at = info.context, info.path
-        results = await asyncio.gather(*(context.configure(item, at=at) for item in input.items))
+        results = await asyncio.gather(
+            *(context.configure(item, at=at, among=True) for item in input.items)
+        )
         return ConfigurePhoneNumbersPayload(results=list(results))
 
     @field(
@@ -200,7 +204,9 @@ class Mutation:
         input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumbersPayload:
         context, at = info.context, info.path
-        results = await asyncio.gather(*(context.transfer(item, at=at) for item in input.items))
+        results = await asyncio.gather(
+            *(context.transfer(item, at=at, among=True) for item in input.items)
+        )
         return TransferPhoneNumbersPayload(results=list(results))
 
     @field(
@@ -213,5 +219,7 @@ class Mutation:
         input: Annotated[ReleasePhoneNumbersInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumbersPayload:
         context, at = info.context, info.path
-        results = await asyncio.gather(*(context.release(item, at=at) for item in input.items))
+        results = await asyncio.gather(
+            *(context.release(item, at=at, among=True) for item in input.items)
+        )
         return ReleasePhoneNumbersPayload(results=list(results))

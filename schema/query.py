@@ -10,6 +10,7 @@ from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnect
 from schema.context import Info
 from schema.directives import ListSize, Scope, needs, paged
 from schema.enums import NumberType
+from schema.hints import HOUR, CacheControl
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
 from schema.scalars import E164, CountryCode
 from schema.types import Account, Country, Node, PhoneNumber, RateLimit
@@ -88,14 +89,18 @@ class Query:
 
     @field(
         description="The countries in which the account can buy numbers.",
-        directives=[ListSize(assumed_size=60), needs(Scope.NUMBERS_READ)],
+        directives=[
+            CacheControl(max_age=HOUR),
+            ListSize(assumed_size=60),
+            needs(Scope.NUMBERS_READ),
+        ],
     )
     async def countries(self, info: Info) -> list[Country]:
         return await info.context.countries(at=info.path)
 
     @field(
         description="One country; null when the account cannot buy numbers there.",
-        directives=[needs(Scope.NUMBERS_READ)],
+        directives=[CacheControl(max_age=HOUR), needs(Scope.NUMBERS_READ)],
     )
     async def country(
         self,

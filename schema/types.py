@@ -30,6 +30,7 @@ from schema.enums import (
     SimilarScope,
     Source,
 )
+from schema.hints import CacheControl
 from schema.scalars import E164, CountryCode
 
 if TYPE_CHECKING:
@@ -386,7 +387,7 @@ class Country:
 
     @field(
         description="Numbers there that can be bought.",
-        directives=[paged(), needs(Scope.NUMBERS_READ)],
+        directives=[CacheControl(max_age=0), paged(), needs(Scope.NUMBERS_READ)],
     )
     async def available_phone_numbers(
         self,

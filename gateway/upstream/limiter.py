@@ -32,11 +32,16 @@ class Limiter:
         """How many calls wait for a slot."""
         return sum(len(queue) for queue in self._queues.values())
 
+    def try_acquire(self) -> bool:
+        """Take a slot if one is free and nobody waits for it."""
+        if self.running >= int(self.limit) or self._queues:
+            return False
+        self.running += 1
+        return True
+
     async def acquire(self, owner: object) -> None:
         """Wait for a slot; `owner` is the request that asks, for fairness."""
-        if self.running < int(self.limit) and not self._queues:
-            self.running += 1
-        else:
+        if not self.try_acquire():
             await self._wait(owner)
 
     def release(self) -> None:
@@ -67,10 +72,12 @@ class Limiter:
             raise
 
     def _forget(self, owner: object, turn: asyncio.Future[None]) -> None:
-        queue = self._queues[owner]
-        queue.remove(turn)
-        if not queue:
-            del self._queues[owner]
+        queue = self._queues.get(owner)
+        # Somebody else's turn may have come in the meantime, and found this one given up.
+        if queue is not None and turn in queue:
+            queue.remove(turn)
+            if not queue:
+                del self._queues[owner]
 
     def _wake(self) -> None:
         while self._queues and self.running < int(self.limit):
@@ -80,5 +87,6 @@ class Limiter:
                 self._queues.move_to_end(owner)
             else:
                 del self._queues[owner]
-            self.running += 1
-            turn.set_result(None)
+            if not turn.done():
+                self.running += 1
+                turn.set_result(None)

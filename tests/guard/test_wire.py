@@ -162,7 +162,7 @@ def test_a_body_beyond_the_limit_is_refused_before_all_of_it_was_sent(
 
 HEADS = {
     "W-H01-not-http": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 50, 400),
-    "W-H02-no-version": (b"GET /graphql\r\n\r\n", 400),
+    "W-H02-no-request": (b"no request\r\n\r\n", 400),
     "W-H03-bad-method": (b"GETT! /graphql HTTP/1.1\r\nhost: a\r\n\r\n", 400),
     "W-H04-space-in-name": (b"GET / HTTP/1.1\r\nhost : a\r\n\r\n", 400),
     "W-H05-null-in-value": (b"GET / HTTP/1.1\r\nhost: a\x00b\r\n\r\n", 400),
