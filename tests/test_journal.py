@@ -34,6 +34,11 @@ def run(kind: str, folder: Path, use: Use) -> None:
     asyncio.run(main())
 
 
+def locks(folder: Path) -> set[str]:
+    """Return the names of the locks in a folder."""
+    return {path.stem for path in folder.glob("*.lock")}
+
+
 KINDS = pytest.mark.parametrize("kind", ["file", "store"])
 
 
@@ -145,8 +150,7 @@ def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path
             os.utime(tmp_path / f"{name}.lock", (1, 1))
         other = FileJournal(tmp_path)
         await other.open("other", b"x", ttl=60)
-        left = {Path(name).stem for name in os.listdir(tmp_path) if name.endswith(".lock")}
-        assert left == {living.owner, "young", other.owner}
+        assert locks(tmp_path) == {living.owner, "young", other.owner}
         await other.aclose()
         await living.aclose()
 
