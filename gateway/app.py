@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from gateway import __version__
+from gateway.browsers import Browsers
 from gateway.endpoint import Endpoint
 from gateway.explorer import explorer_routes
 from gateway.service import Service
@@ -27,7 +28,7 @@ def create_app(
         sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox.
     """
     service = Service(settings)
-    endpoint = Endpoint(service)
+    endpoint = Browsers(Endpoint(service), settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

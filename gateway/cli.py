@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=_port, help="port to listen on (default 8000)")
-    serve.add_argument("--auth", choices=("pass-through", "open"), help="who may ask")
+    serve.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="who may ask")
     serve.add_argument("--production", action="store_const", const=True, help="lock it down")
     serve.add_argument("--catalog-url", metavar="URL", help="base URL of the catalog family")
     serve.add_argument("--core-url", metavar="URL", help="base URL of the core family")
@@ -61,6 +61,16 @@ def _parser() -> argparse.ArgumentParser:
     _sandbox_options(sandbox, "--port")
     sandbox.add_argument("--exit-with-stdin", action="store_true", help=argparse.SUPPRESS)
     sandbox.set_defaults(run=_sandbox)
+
+    check = commands.add_parser(
+        "check",
+        help="say what is unsafe about the settings",
+        description="Read the settings as `serve` would, name each that is unsafe, and ask the"
+        " upstream what the credentials can do. Exits with 1 when something must be put right.",
+    )
+    check.add_argument("--production", action="store_const", const=True, help="as in serve")
+    check.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="as in serve")
+    check.set_defaults(run=_check)
 
     schema = commands.add_parser("schema", help="print the GraphQL schema")
     schema.set_defaults(run=_schema)
@@ -115,6 +125,14 @@ def _sandbox(options: argparse.Namespace) -> int:
         {name: value for name, value in chosen.items() if value is not None},
         exit_with_stdin=options.exit_with_stdin,
     )
+
+
+def _check(options: argparse.Namespace) -> int:
+    from gateway import check, serving  # noqa: PLC0415 - a command imports only what it needs
+
+    given = {name: getattr(options, name) for name in ("production", "auth")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return check.report(serving.load_settings(chosen), sys.stdout.write)
 
 
 def _schema(_: argparse.Namespace) -> int:

@@ -41,6 +41,7 @@ async def run(
         operation_name=request.operation_name,
         executor_class=StrawberryGraphQLCoreExecutionContext,
         operation_extensions=request.extensions,
+        hide_suggestions=document.discreet,
     )
     if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
         result = await result

@@ -15,6 +15,8 @@ import orjson
 from graphql import OperationType
 
 JSON = "application/json"
+# Recursive coercion must not run out of stack; inputs of the schema nest 6 levels.
+_DEEPEST = 32
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
 MULTIPART = "multipart/mixed"
@@ -229,6 +231,25 @@ def _quality(parameters: Mapping[str, str]) -> float:
 
 def _json(text: bytes, what: str) -> object:
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise BadRequest(400, f"{what} is not valid JSON in UTF-8.") from None
+    if text.count(b"[") + text.count(b"{") > _DEEPEST and _is_deep(value):
+        raise BadRequest(400, f"{what} is nested more than {_DEEPEST} levels deep.")
+    return value
+
+
+def _is_deep(value: object) -> bool:
+    """Whether JSON is nested beyond what any input of the schema needs; level by level."""
+    level: list[object] = [value]
+    for _ in range(_DEEPEST):
+        below: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                below += each.values()
+            elif isinstance(each, list):
+                below += each
+        if not below:
+            return False
+        level = below
+    return True

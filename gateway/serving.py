@@ -15,11 +15,12 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from gateway.auth import own_credential
+from gateway.auth import authenticator, own_credential
 from gateway.cli import CommandError
 from gateway.draining import Draining
 from gateway.server import Server
 from gateway.settings import Settings
+from gateway.wire import protocol_class
 
 _SANDBOX_START = 20.0
 _SANDBOX_STOP = 5.0
@@ -27,7 +28,7 @@ _SANDBOX_STOP = 5.0
 
 def serve(given: Mapping[str, Any]) -> int:
     """Serve the gateway until it is told to stop; return the exit code."""
-    settings = _settings(given)
+    settings = load_settings(given)
     _require_somebody_to_be(settings)
     return _serve_gateway(settings)
 
@@ -46,7 +47,7 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
             "account_sid": parent["sid"],
             "auth_token": parent["auth_token"],
         }
-        settings = _settings(own | dict(given))
+        settings = load_settings(own | dict(given))
         return _serve_gateway(settings, accounts)
     finally:
         _stop(process)
@@ -76,7 +77,12 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
     return _run(app, listening, Draining(_SANDBOX_STOP / 2), watch_stdin=exit_with_stdin)
 
 
-def _settings(given: Mapping[str, Any]) -> Settings:
+def load_settings(given: Mapping[str, Any]) -> Settings:
+    """Return the settings, those `given` before all others.
+
+    Raises:
+        CommandError: they cannot be used; the message says why.
+    """
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -102,7 +108,15 @@ def _require_somebody_to_be(settings: Settings) -> None:
             " reaches this port), or --auth pass-through (clients bring their own)"
         )
     if credential is None:
-        raise CommandError("--auth open needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to act as")
+        raise CommandError(
+            f"--auth {settings.auth} needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to act as"
+        )
+    if settings.auth == "tokens":
+        try:
+            authenticator(settings)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        return
     if settings.host not in {"127.0.0.1", "::1", "localhost"}:
         raise CommandError("--auth open is for this machine only: use --host 127.0.0.1")
 
@@ -113,7 +127,7 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
     listening = _listen(settings.host, settings.port, "--port")
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)
-    return _run(app, listening, app.state.draining)
+    return _run(app, listening, app.state.draining, settings=settings)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
@@ -138,19 +152,24 @@ def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] |
 
 
 def _run(
-    app: ASGIApp, listening: socket.socket, draining: Draining, *, watch_stdin: bool = False
+    app: ASGIApp,
+    listening: socket.socket,
+    draining: Draining,
+    *,
+    settings: Settings | None = None,
+    watch_stdin: bool = False,
 ) -> int:
     server = Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=protocol_class(settings) if settings else "httptools",
             ws="websockets-sansio",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
             date_header=False,
-            timeout_keep_alive=75,
+            timeout_keep_alive=settings.keep_alive_timeout if settings else 75,
         ),
         draining,
     )
