@@ -164,6 +164,7 @@ def _run(
             app,
             http=protocol_class(settings) if settings else "httptools",
             ws="websockets-sansio",
+            ws_max_size=settings.frame_limit if settings else 2**20,
             lifespan="on",
             log_config=None,
             access_log=False,
