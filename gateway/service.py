@@ -107,7 +107,7 @@ class Service:
         """Return a new request's port; `detailed` makes its trace remember each call."""
         reader = self._reader(caller.credential, detailed=detailed)
         numbers = self._numbers(reader)
-        mutations = Mutations(reader, numbers, self._writing)
+        mutations = Mutations(reader, numbers, self._writing, caller.principal)
         return RequestContext(
             reader, numbers, mutations, self.settings, self.events, caller, self.spending
         )
