@@ -9,8 +9,8 @@ from gateway.context import RequestContext
 from gateway.numbers import OwnedNumbers
 from gateway.operations import Documents
 from gateway.reader import Flights, Reader
+from gateway.redis_store import make_store
 from gateway.settings import Settings
-from gateway.store import MemoryStore, Store
 from gateway.trace import Trace
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
@@ -26,7 +26,7 @@ class Service:
         self.schema = build_schema()._schema  # noqa: SLF001 - it has no public name
         self.documents = Documents(self.schema)
         self.authenticator = authenticator(settings)
-        self.store: Store = MemoryStore()
+        self.store = make_store(settings)
         self.client = UpstreamClient(settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)

@@ -82,5 +82,13 @@ class Settings(BaseSettings):
         3600.0, gt=0, description="How long it is remembered that an account lacks the catalog."
     )
 
+    store_url: SecretStr | None = Field(
+        None,
+        description="Redis or Valkey that several processes share: `redis://`, `rediss://`,"
+        " `valkey://`, `valkeys://` or `unix://`; without one, state is kept in the process.",
+    )
+    store_prefix: str = Field("number-gateway:", description="Of every key and channel in it.")
+    store_timeout: float = Field(0.5, gt=0, description="Time for one command to it.")
+
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
     data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")
