@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-
-
-class CommandError(Exception):
-    """Something the operator must put right; the message is one line for them."""
+from gateway.commands import CommandError, settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve GraphQL at /graphql and the explorer at /. Settings also come from"
         " GATEWAY_… variables, .env and a TOML file; what is given here wins.",
     )
+    serve.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings")
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=_port, help="port to listen on (default 8000)")
     serve.add_argument("--auth", choices=("pass-through", "open"), help="who may ask")
@@ -64,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
     schema = commands.add_parser("schema", help="print the GraphQL schema")
     schema.set_defaults(run=_schema)
+    settings.add(commands)
     return parser
 
 
@@ -87,7 +86,7 @@ def _port(text: str) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from gateway import serving  # noqa: PLC0415 - a command imports only what it needs
 
-    names = ("host", "port", "auth", "production", "catalog_url", "core_url")
+    names = ("config", "host", "port", "auth", "production", "catalog_url", "core_url")
     given: dict[str, Any] = {
         name: value for name in names if (value := getattr(options, name)) is not None
     }

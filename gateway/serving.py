@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 import uvicorn
-from pydantic import ValidationError
 from starlette.types import ASGIApp
 
 from gateway.auth import own_credential
-from gateway.cli import CommandError
+from gateway.commands import CommandError
+from gateway.configuration import load
 from gateway.settings import Settings
 
 _SANDBOX_START = 20.0
@@ -25,7 +25,7 @@ _SANDBOX_STOP = 5.0
 
 def serve(given: Mapping[str, Any]) -> int:
     """Serve the gateway until it is told to stop; return the exit code."""
-    settings = _settings(given)
+    settings = load(given)
     _require_somebody_to_be(settings)
     return _serve_gateway(settings)
 
@@ -44,7 +44,7 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
             "account_sid": parent["sid"],
             "auth_token": parent["auth_token"],
         }
-        settings = _settings(own | dict(given))
+        settings = load(own | dict(given))
         return _serve_gateway(settings, accounts)
     finally:
         _stop(process)
@@ -71,16 +71,6 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
         sys.stdout.write("/_sandbox/accounts\n")
     sys.stdout.flush()
     return _run(app, listening, watch_stdin=exit_with_stdin)
-
-
-def _settings(given: Mapping[str, Any]) -> Settings:
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
-        )
-        raise CommandError(f"the settings cannot be used: {problems}") from None
 
 
 def _require_somebody_to_be(settings: Settings) -> None:
