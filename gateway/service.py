@@ -3,10 +3,11 @@
 import time
 from typing import Self
 
-from gateway import planner
+from gateway import planner, telemetry
 from gateway.auth import authenticator
 from gateway.context import RequestContext
 from gateway.numbers import OwnedNumbers
+from gateway.observation import Observation
 from gateway.operations import Documents
 from gateway.reader import Flights, Reader
 from gateway.redis_store import make_store
@@ -27,7 +28,8 @@ class Service:
         self.documents = Documents(self.schema)
         self.authenticator = authenticator(settings)
         self.store = make_store(settings)
-        self.client = UpstreamClient(settings)
+        self.observation = Observation(settings)
+        self.client = UpstreamClient(settings, self.observation.telemetry)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
@@ -36,6 +38,9 @@ class Service:
         """Return a new request's port; `detailed` makes its trace remember each call."""
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
+        exchange = telemetry.current()
+        if exchange is not None:
+            exchange.principal, exchange.trace = credential.username, trace
         reader = Reader(self.client, self._flights, credential, deadline, trace)
         numbers = OwnedNumbers(reader, self._access, self._sizes)
         return RequestContext(reader, numbers)
@@ -46,3 +51,4 @@ class Service:
     async def __aexit__(self, *_: object) -> None:
         await self.client.aclose()
         await self.store.aclose()
+        await self.observation.aclose()

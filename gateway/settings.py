@@ -110,6 +110,34 @@ class Settings(BaseSettings):
     store_prefix: str = Field("number-gateway:", description="Of every key and channel in it.")
     store_timeout: float = Field(0.5, gt=0, description="Time for one command to it.")
 
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Lowest level of events that are logged, to standard error."
+    )
+    log_format: Literal["terminal", "json"] | None = Field(
+        None, description="How; by itself readable on a terminal, else a JSON object a line."
+    )
+    log_requests: Literal["all", "failed", "none"] = Field(
+        "failed", description="Which requests get a line in the log."
+    )
+    metrics: bool = Field(
+        False,  # noqa: FBT003
+        description="Serve metrics for Prometheus at `/metrics`, on the same port.",
+    )
+    metrics_operations: int = Field(
+        200, ge=1, description="How many operation names are counted by name; the rest as one."
+    )
+    traces: bool = Field(
+        False,  # noqa: FBT003
+        description="Send traces to an OpenTelemetry collector, which the `OTEL_…` variables name.",
+    )
+    traces_ratio: float = Field(
+        1.0, ge=0, le=1, description="Share of traces to keep of those that begin here."
+    )
+    ready_when_degraded: bool = Field(
+        False,  # noqa: FBT003
+        description="Whether `/readyz` says yes while the shared store or the upstream is away.",
+    )
+
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
     data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")
 

@@ -9,7 +9,7 @@ became of it.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -30,6 +30,7 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.settings import Settings
+from gateway.telemetry import Telemetry
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
@@ -54,8 +55,9 @@ Watcher = Callable[[Sent], None]
 class UpstreamClient:
     """Sends calls to both families. One per process; safe for any number of tasks of one loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, telemetry: Telemetry | None = None) -> None:
         self._settings = settings
+        self._telemetry = telemetry or Telemetry()
         self._bases = {
             Source.CATALOG: settings.catalog_url.rstrip("/"),
             Source.CORE: settings.core_url.rstrip("/"),
@@ -117,6 +119,10 @@ class UpstreamClient:
             f"{family.name.lower()} {account}": breaker.state
             for (family, account), breaker in self._breakers.items()
         }
+
+    def limiters(self) -> Iterator[Limiter]:
+        """Yield the limiter of each account that has been used."""
+        yield from self._limiters.values()
 
     def _wait_before_next(
         self, call: Call, error: UpstreamError, attempt: int, deadline: float
@@ -200,10 +206,11 @@ class UpstreamClient:
         started = time.monotonic()
         left = min(self._settings.attempt_timeout, deadline - started)
         status = None
+        watched = self._telemetry.attempt(call)
         try:
             async with asyncio.timeout(left):
                 response = await self._transport.handle_async_request(
-                    self._request(call, credential)
+                    self._request(call, credential, watched.headers)
                 )
                 status = response.status_code
                 try:
@@ -216,19 +223,24 @@ class UpstreamClient:
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _lost(error) from None
         finally:
+            seconds = time.monotonic() - started
+            watched.ended(status, seconds)
             if watch is not None:
-                watch(Sent(call, started, time.monotonic() - started, status))
+                watch(Sent(call, started, seconds, status))
         answer = Answer(status, response.headers, body)
         _raise_for(answer)
         return answer
 
-    def _request(self, call: Call, credential: Credential) -> httpx.Request:
+    def _request(
+        self, call: Call, credential: Credential, context: Mapping[str, str]
+    ) -> httpx.Request:
         query = call.query if isinstance(call.query, str) else urlencode(call.query)
         headers = {
             "Authorization": credential.authorization,
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
             "User-Agent": f"number-gateway/{__version__}",
+            **context,
         }
         content = None
         if call.form is not None:

@@ -1,0 +1,110 @@
+"""Traces for OpenTelemetry: a span for each request and one for each attempt of an upstream call.
+
+Where spans go is said by the standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`
+and so on). The W3C context that a request brings is continued, and passed on to the upstream.
+Needs the extra `traces` of the package.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from gateway import __version__
+from gateway.telemetry import OK, PARTIAL, REFUSED, Attempt, Exchange
+from gateway.upstream.call import Call
+
+_FINE: Final = frozenset({OK, PARTIAL, REFUSED})
+_FAILURE: Final = 400
+
+
+class Tracing:
+    """Makes spans of what it watches.
+
+    Args:
+        ratio: share of the traces that begin here to keep; those begun by a caller are kept as the
+            caller decided.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        # `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over what is given here.
+        named = Resource({"service.name": "number-gateway", "service.version": __version__})
+        self._provider = TracerProvider(
+            sampler=ParentBasedTraceIdRatio(ratio), resource=named.merge(Resource.create())
+        )
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._tracer = self._provider.get_tracer("number-gateway", __version__)
+        self._propagator = TraceContextTextMapPropagator()
+
+    def close(self) -> None:
+        """Send what is left, and stop; blocks for as long as that takes."""
+        self._provider.shutdown()
+
+    def began(self, exchange: Exchange) -> None:
+        """See `Watcher`."""
+        caller = self._propagator.extract(exchange.headers)
+        span = self._tracer.start_span("graphql", context=caller, kind=SpanKind.SERVER)
+        exchange.trace_context = set_span_in_context(span, caller), span
+
+    def ended(self, exchange: Exchange) -> None:
+        """See `Watcher`."""
+        span: Span = exchange.trace_context[1]
+        if span.is_recording():
+            span.update_name(f"{exchange.kind} {exchange.operation}".strip() or "graphql")
+            span.set_attributes(
+                {
+                    "graphql.operation.name": exchange.operation,
+                    "graphql.operation.type": exchange.kind,
+                    "graphql.document.hash": exchange.digest,
+                    "gateway.outcome": exchange.outcome,
+                    "gateway.request_id": exchange.request_id,
+                    "enduser.id": exchange.principal,
+                    "http.response.status_code": exchange.status,
+                }
+            )
+            if exchange.outcome not in _FINE:
+                span.set_status(Status(StatusCode.ERROR, exchange.outcome))
+        span.end()
+
+    def attempt(self, call: Call, exchange: Exchange | None) -> Attempt:
+        """See `Watcher`."""
+        parent = exchange.trace_context[0] if exchange and exchange.trace_context else Context()
+        span = self._tracer.start_span(
+            f"{call.method} {call.route}", context=parent, kind=SpanKind.CLIENT
+        )
+        headers: dict[str, str] = {}
+        self._propagator.inject(headers, set_span_in_context(span, parent))
+        return _Attempt(span, call, headers)
+
+
+class _Attempt:
+    __slots__ = ("_call", "_span", "headers")
+
+    def __init__(self, span: Span, call: Call, headers: Mapping[str, str]) -> None:
+        self._span = span
+        self._call = call
+        self.headers = headers
+
+    def ended(self, status: int | None, seconds: float) -> None:
+        del seconds  # The span has its own clock.
+        if self._span.is_recording():
+            self._span.set_attributes(
+                {
+                    "http.request.method": self._call.method,
+                    "url.template": self._call.route,
+                    "gateway.family": self._call.family.name.lower(),
+                    "gateway.account": self._call.account,
+                }
+            )
+            if status is not None:
+                self._span.set_attribute("http.response.status_code", status)
+            if status is None or status >= _FAILURE:
+                self._span.set_status(Status(StatusCode.ERROR))
+        self._span.end()
