@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 from graphql.pyutils import Path
+from strawberry import UNSET
 
 from gateway import cursors, filters, validation
 from gateway.accounts import Accounts
@@ -211,7 +212,7 @@ class RequestContext:
 
     def _account(self, sid: str | None, argument: str = "accountSid") -> str:
         """Return the account that an argument names, the caller's own without one."""
-        if sid is None:
+        if sid is None or sid is UNSET:
             return self.reader.credential.account
         validation.check_sid(argument, sid, "AC")
         return sid
@@ -241,8 +242,7 @@ class RequestContext:
         validation.check_first(first)
         name = cursors.list_id(account, country, types, filters=wanted)
         skip = cursors.decode(after, of=name).place + 1 if after is not None else 0
-        # One more than asked for tells whether there is a next page.
-        result = await self._search.run(account, country, types, wanted, skip + first + 1, at)
+        result = await self._search.run(account, country, types, wanted, skip + first, at)
         shown = result.numbers[skip : skip + first]
         edges = [
             AvailablePhoneNumberEdge(
@@ -251,7 +251,7 @@ class RequestContext:
             )
             for place, number in enumerate(shown, skip)
         ]
-        more = len(result.numbers) > skip + first
+        more = result.more or len(result.numbers) > skip + first
         return AvailablePhoneNumberConnection(
             edges=edges,
             nodes=[edge.node for edge in edges],

@@ -4,10 +4,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from graphql import (
+    ArgumentNode,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    Node,
+    ObjectFieldNode,
     OperationDefinitionNode,
     OperationType,
     Source,
@@ -71,10 +74,34 @@ class Documents:
             ast = parse(Source(text, "GraphQL request"), max_tokens=self._max_tokens)
         except GraphQLSyntaxError as error:
             return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
-        errors = validate(self._schema, ast, _RULES)
+        errors = [_naming(error, ast) for error in validate(self._schema, ast, _RULES)]
         return Document(
             text, ast, tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
         )
+
+
+def _naming(error: GraphQLError, ast: DocumentNode) -> GraphQLError:
+    """Put the argument's name before what one of our scalars said of a literal value."""
+    if not isinstance(error.original_error, ValueError) or not error.nodes:
+        return error
+    path = ".".join(_place(ast, error.nodes[0]) or ())
+    message = f"{path}: {error.original_error}"
+    return GraphQLError(message, nodes=error.nodes, extensions={"argument": path})
+
+
+def _place(node: Node, value: Node) -> list[str] | None:
+    """Return the names of the argument and input fields around a value; None if it is not there."""
+    if node is value:
+        return []
+    for key in node.keys:
+        child = getattr(node, key)
+        for each in child if isinstance(child, tuple | list) else (child,):
+            inside = _place(each, value) if isinstance(each, Node) else None
+            if inside is not None:
+                if isinstance(node, ArgumentNode | ObjectFieldNode):
+                    return [node.name.value, *inside]
+                return inside
+    return None
 
 
 def coded(error: GraphQLError, code: str) -> GraphQLError:

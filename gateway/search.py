@@ -42,13 +42,23 @@ class Result(NamedTuple):
 
     Attributes:
         numbers: merged, each number once, one of each branch in turn.
+        more: the upstream says that it has more, on pages that were not read.
         exhaustive: no matching number is left out, as far as the upstream lets us know.
         failures: branches whose search failed.
     """
 
     numbers: list[View]
+    more: bool
     exhaustive: bool
     failures: list[Failure]
+
+
+class Found(NamedTuple):
+    """What one branch found."""
+
+    numbers: list[View]
+    more: bool
+    exhaustive: bool
 
 
 class Search:
@@ -67,7 +77,7 @@ class Search:
         most: int,
         at: Path,
     ) -> Result:
-        """Find up to `most` numbers (and one call's worth at most per branch beyond that).
+        """Find `most` numbers, if there are so many; some more may come along.
 
         Raises:
             BadUserInput: a filter is malformed; nothing was asked.
@@ -82,7 +92,7 @@ class Search:
             *(self._branch(source, account, country, each, most, at) for each in branches),
             return_exceptions=True,
         )
-        found: list[tuple[list[View], bool]] = []
+        found: list[Found] = []
         failures: list[Failure] = []
         for branch, outcome in zip(branches, outcomes, strict=True):
             if isinstance(outcome, GatewayError):
@@ -94,8 +104,9 @@ class Search:
         if failures and not found:
             raise failures[0].error
         return Result(
-            _merge([numbers for numbers, _ in found]),
-            not failures and all(complete for _, complete in found),
+            _merge([each.numbers for each in found]),
+            any(each.more for each in found),
+            not failures and all(each.exhaustive for each in found),
             failures,
         )
 
@@ -129,10 +140,11 @@ class Search:
 
     async def _branch(
         self, source: Source, account: str, country: str, branch: Branch, most: int, at: Path
-    ) -> tuple[list[View], bool]:
+    ) -> Found:
         if source is Source.CATALOG:
             return await self._catalog(account, country, branch, most, at)
-        size = min(most, MAX_PAGE_SIZE)
+        # There are no pages: one more than needed tells whether there are more.
+        size = min(most + 1, MAX_PAGE_SIZE)
         call = CORE.search_call(
             account,
             country,
@@ -149,11 +161,12 @@ class Search:
             and (number := view("AvailablePhoneNumber", source, {"type": token, **item}))
             and number.phone_number
         ]
-        return numbers, len(items) < size and len(items) not in _SUSPICIOUS
+        exhaustive = len(items) < size and len(items) not in _SUSPICIOUS
+        return Found(numbers, more=False, exhaustive=exhaustive)
 
     async def _catalog(
         self, account: str, country: str, branch: Branch, most: int, at: Path
-    ) -> tuple[list[View], bool]:
+    ) -> Found:
         place = (("Geography.IsoCountry", country), ("Type", str(branch.type.value)))
         call = CATALOG.search_call(account, branch.wanted, place, min(most, MAX_PAGE_SIZE))
         numbers: list[View] = []
@@ -164,7 +177,8 @@ class Search:
                 if number is not None and number.phone_number:
                     numbers.append(number)
             if page.next_query is None or len(numbers) >= most or not page.items:
-                return numbers, page.next_query is None
+                more = page.next_query is not None
+                return Found(numbers, more, exhaustive=not more)
             call = CATALOG.search_page_call(account, page.next_query)
 
 

@@ -1,7 +1,8 @@
 """The sandbox as an application: routes and what stands before them."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -43,9 +44,15 @@ class Sandbox(Starlette):
                 *_catalog_routes(Catalog(world)),
                 *_core_routes(CoreAccounts(world), CoreSearch(world), CoreOwned(world)),
             ],
+            lifespan=self._lifespan,
             exception_handlers={ApiError: self._refuse, HTTPException: self._unrouted},
         )
         self.router.redirect_slashes = False
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        yield
+        self._world.store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves an ASGI connection."""

@@ -8,6 +8,13 @@ from gateway.sandbox.facts import friendly_name
 from gateway.sandbox.switches import Switches
 
 
+def typed_number(owned: OwnedNumber, switches: Switches) -> Json:
+    """An owned number as the subresources for one type write it: everything but the type."""
+    document = incoming_number(owned, switches)
+    del document["type"]
+    return document
+
+
 def incoming_number(owned: OwnedNumber, switches: Switches) -> Json:
     """An IncomingPhoneNumber: no geography, no prices, four capabilities; unset texts are `""`
     or null.
@@ -39,7 +46,7 @@ def incoming_number(owned: OwnedNumber, switches: Switches) -> Json:
         "emergency_status": voice.get("emergency_status") or "Inactive",
         "emergency_address_sid": voice.get("emergency_address_sid"),
         "emergency_address_status": _emergency_address_status(voice),
-        "address_requirements": profile.address_requirements,
+        "address_requirements": profile.address_requirements or "none",
         "address_sid": core.get("address_sid"),
         "identity_sid": core.get("identity_sid"),
         "bundle_sid": core.get("bundle_sid"),

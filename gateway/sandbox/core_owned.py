@@ -5,7 +5,7 @@ from starlette.responses import Response
 from gateway.sandbox import magic, patterns, trade
 from gateway.sandbox.call import Call
 from gateway.sandbox.core_account import acting_account, list_paging
-from gateway.sandbox.core_json import incoming_number
+from gateway.sandbox.core_json import incoming_number, typed_number
 from gateway.sandbox.documents import Account, Number, OwnedNumber
 from gateway.sandbox.errors import ApiError, not_found
 from gateway.sandbox.facts import GEO_SEARCH_COUNTRIES
@@ -41,7 +41,8 @@ class CoreOwned:
             next_token=_NEXT + found[-1].sid if found else None,
             previous_token=_PREVIOUS + found[0].sid if found else None,
         )
-        items = [incoming_number(owned, self._world.switches) for owned in found]
+        write = incoming_number if segment is None else typed_number
+        items = [write(owned, self._world.switches) for owned in found]
         return core_list_response(call, "incoming_phone_numbers", items, paging)
 
     def _page(
@@ -104,8 +105,7 @@ class CoreOwned:
             raise ApiError(21457)
         if owner.role == "test":
             owned = magic.pretend_to_buy(world, owner, call)
-            return core_response(call, _NUMBER, incoming_number(owned, world.switches), 201)
-        if number:
+        elif number:
             owned = self._buy_number(owner, call, number, segment)
         elif area_code:
             trade.refuse_trial(world, owner, catalog=False)
@@ -113,7 +113,8 @@ class CoreOwned:
             owned = trade.buy(world, owner, found, call, catalog=False)
         else:
             raise ApiError(20001, "Missing required parameter PhoneNumber in the post body")
-        return core_response(call, _NUMBER, incoming_number(owned, world.switches), 201)
+        write = incoming_number if segment is None else typed_number
+        return core_response(call, _NUMBER, write(owned, world.switches), 201)
 
     def _buy_number(
         self, owner: Account, call: Call, text: str, segment: str | None

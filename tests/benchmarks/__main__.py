@@ -3,14 +3,14 @@
 import argparse
 import contextlib
 import datetime as dt
+import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.benchmarks import load, report, servers
 from tests.benchmarks.compare import MismatchError, check_equal
@@ -27,6 +27,16 @@ def say(text: str) -> None:
     """Tell the person who waits how far the run is."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+class _Load(NamedTuple):
+    """What is asked of one server in every round, and for how long."""
+
+    peer: Peer
+    server: Server
+    url: str
+    requests: Path
+    seconds: float
 
 
 class Comparison:
@@ -74,32 +84,38 @@ class Comparison:
         upstream: Server,
         folder: Path,
     ) -> None:
-        loads = []
-        for peer, server in running:
-            if (operation.name, peer.name) not in self.results.calls:
-                continue
-            file = load.write_requests(folder, operation, plain=not peer.graphql)
-            url = server.url + ("/graphql" if peer.graphql else "")
-            warm = load.run(url, file, min(2, self._seconds), cpu=servers.cores()[1])
-            seconds = max(3 * self._seconds, 5) if warm.requests < _SLOW else self._seconds
-            loads.append((peer, url, file, seconds))
-        asked = dict.fromkeys((peer.name for peer, *_ in loads), 0)
+        loads = [
+            self._warm_up(operation, peer, server, folder)
+            for peer, server in running
+            if (operation.name, peer.name) in self.results.calls
+        ]
+        asked = dict.fromkeys((one.peer.name for one in loads), 0)
+        cpu = servers.cores()[1]
         for round_number in range(self._rounds):
-            for peer, url, file, seconds in loads:
+            for one in loads:
+                name = one.peer.name
                 servers.forget_calls(upstream)
                 place = round_number * 509
-                measured = load.run(url, file, seconds, cpu=servers.cores()[1], place=place)
-                time.sleep(0.2)  # the last operation of each connection is still under way
-                asked[peer.name] += servers.upstream_calls(upstream)
-                self._keep(operation, peer, measured)
+                measured = load.run(one.url, one.requests, one.seconds, cpu=cpu, place=place)
+                one.server.wait_until_idle()
+                asked[name] += servers.upstream_calls(upstream)
+                self._keep(operation, one.peer, measured)
                 say(
-                    f"{operation.name}, round {round_number + 1}/{self._rounds}, {peer.name}: "
+                    f"{operation.name}, round {round_number + 1}/{self._rounds}, {name}: "
                     f"{measured.rate:,.0f}/s, p50 {measured.p50:.1f} ms, p99 {measured.p99:.1f} ms"
                 )
-        for peer, *_ in loads:
-            cell = operation.name, peer.name
+        for name, calls in asked.items():
+            cell = operation.name, name
             begun = sum(one.requests + load.CONNECTIONS for one in self.results.rounds[cell])
-            self.results.loaded_calls[cell] = asked[peer.name] / begun
+            self.results.loaded_calls[cell] = calls / begun
+
+    def _warm_up(self, operation: Operation, peer: Peer, server: Server, folder: Path) -> _Load:
+        file = load.write_requests(folder, operation, plain=not peer.graphql)
+        url = server.url + ("/graphql" if peer.graphql else "")
+        warm = load.run(url, file, min(2, self._seconds), cpu=servers.cores()[1])
+        server.wait_until_idle()
+        seconds = max(3 * self._seconds, 5) if warm.requests < _SLOW else self._seconds
+        return _Load(peer, server, url, file, seconds)
 
     def _keep(self, operation: Operation, peer: Peer, measured: Measured) -> None:
         if not measured.requests:
@@ -127,6 +143,7 @@ def _facts(rounds: int, seconds: float) -> dict[str, str]:
     return {
         "when": dt.datetime.now(dt.UTC).date().isoformat(),
         "machine": f"{cpu}; server on core {servers.cores()[0]}, the rest on {servers.cores()[1]}",
+        "load average before": f"{os.getloadavg()[0]:.1f} (a quiet machine has 0)",
         "Python": platform.python_version(),
         "Node": version,
         "load": f"wrk, {load.CONNECTIONS} connections",
@@ -152,6 +169,7 @@ def main() -> int:
     operations = [one for one in OPERATIONS if not chosen.operations or one.name in names]
     if servers.cores()[0] == servers.cores()[1]:
         say("only one core: server, upstream and generator share it, and ratios mean little")
+    facts = _facts(rounds, seconds)
     comparison = Comparison(operations, rounds, seconds)
     try:
         load.generator()
@@ -161,7 +179,7 @@ def main() -> int:
         return 1
     name = "quick" if chosen.quick else "comparison"
     chosen.output.mkdir(parents=True, exist_ok=True)
-    text = report.markdown(comparison.results, _facts(rounds, seconds), f"{name}.svg")
+    text = report.markdown(comparison.results, facts, f"{name}.svg")
     (chosen.output / f"{name}.md").write_text(text)
     report.draw(comparison.results, chosen.output / f"{name}.svg")
     sys.stdout.write(text)

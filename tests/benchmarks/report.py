@@ -183,7 +183,7 @@ def draw(results: Results, file: Path) -> None:
     import matplotlib as mpl  # noqa: PLC0415 - only full runs need it
 
     mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "number-gateway"
+    mpl.rcParams.update({"svg.hashsalt": "number-gateway", "svg.fonttype": "none"})
     from matplotlib import pyplot as plt  # noqa: PLC0415 - after the choice of backend
 
     operations = list(dict.fromkeys(operation for operation, _ in results.rounds))

@@ -142,7 +142,7 @@ class TestOperations:
         document = parse(operation.query)
         peers = build_schema(_PEER_SCHEMA.read_text())
         assert validate(peers, document) == []
-        assert validate(build_gateway_schema()._schema, document) == []  # noqa: SLF001
+        assert validate(build_gateway_schema()._schema, document) == []
 
     @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
     def test_vary_their_variables_in_the_same_way_each_time(self, operation: Operation) -> None:

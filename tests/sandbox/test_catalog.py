@@ -113,7 +113,7 @@ def test_every_property_filters_the_numbers_that_can_be_bought(
 ) -> None:
     path, value = PROPERTIES[parameter]
     placed = sandbox.put_number(resource=nested(path, value))
-    query = {parameter: text(value), "PageSize": 200}
+    query: dict[str, str | int | list[str]] = {parameter: text(value), "PageSize": 200}
 
     page = parent.get("/Numbers/AvailableNumbers", query).json()["items"]
     [found] = parent.items("AvailableNumbers", {**query, "PhoneNumber": placed["phone_number"]})
@@ -315,7 +315,7 @@ def test_pages_of_any_size_hold_every_number_once(sandbox: RunningSandbox, size:
 def test_meta_describes_the_page_with_absolute_urls_that_keep_the_filters(
     sandbox: RunningSandbox, parent: Api
 ) -> None:
-    query = {"Type": "local", "PageSize": 30, "Page": 1}
+    query: dict[str, str | int | list[str]] = {"Type": "local", "PageSize": 30, "Page": 1}
 
     meta = parent.get("/Numbers/ActiveNumbers", query).json()["meta"]
 

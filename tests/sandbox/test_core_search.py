@@ -56,7 +56,7 @@ def starts(digits: str) -> Predicate:
     return lambda number: number["national"].startswith(digits)
 
 
-WORKED_EXAMPLES = {
+WORKED_EXAMPLES: dict[str, tuple[str, dict[str, str | int], Predicate]] = {
     "area code 510": ("US/Local", {"AreaCode": 510}, starts("510")),
     "starting with 510555": ("US/Local", {"Contains": "510555****"}, starts("510555")),
     "pattern STORM": ("US/Local", {"Contains": "STORM"}, matches("78676")),

@@ -184,7 +184,7 @@ class _Handler(GraphQLHTTPHandler):
         self,
         request: Request,  # noqa: ARG002 - Ariadne's signature
         result: Any,
-        success: bool,  # noqa: FBT001
+        success: bool,
     ) -> Response:
         status = 200 if success or result.get("data") is not None else 400
         return Response(orjson.dumps(result), status, media_type="application/json")

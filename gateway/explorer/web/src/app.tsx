@@ -13,6 +13,7 @@ import { EXAMPLES_PLUGIN } from "./examples-plugin";
 import { createFetcher, settle } from "./fetcher";
 import { Results } from "./results/results";
 import type { Settings } from "./settings";
+import { storageWithoutHeaders } from "./storage";
 import { Toolbar } from "./toolbar";
 import { TopBar } from "./topbar";
 import { UPSTREAM_PLUGIN } from "./upstream/plugin";
@@ -48,6 +49,8 @@ export function App({ settings, topbar }: { settings: Settings; topbar: Element 
       defaultTabs={start.tabs}
       defaultHeaders={start.headers}
       defaultQuery=""
+      storage={storageWithoutHeaders}
+      shouldPersistHeaders={false}
       defaultEditorToolsVisibility={start.roomy ? "variables" : false}
       inputValueDeprecation
       schemaDescription
@@ -78,6 +81,8 @@ function Page({ settings, topbar, tabInFront }: { settings: Settings; topbar: El
   const id = tabs[activeTabIndex]?.id ?? "";
   useEffect(() => {
     tabInFront.id = id;
+    // More tabs than fit: the one in front must be among those in sight.
+    document.querySelector(".graphiql-tab-active")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   }, [tabInFront, id]);
   useEditorLooks();
   usePlanner(settings);

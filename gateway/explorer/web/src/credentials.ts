@@ -47,3 +47,12 @@ export function currentAccount(accounts: SandboxAccount[], sid: string | null): 
     accounts[0]
   );
 }
+
+/** Numbers move between a parent and its subaccounts. */
+export function transferTarget(
+  accounts: SandboxAccount[],
+  from: SandboxAccount | undefined,
+): SandboxAccount | undefined {
+  const wanted = from?.role === "subaccount" ? "parent" : "subaccount";
+  return accounts.find((account) => account.role === wanted && account.sid !== from?.sid);
+}

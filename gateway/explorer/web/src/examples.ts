@@ -36,7 +36,6 @@ const operations: Example[] = [
     nodes {
       phoneNumber
       type
-      baseRecurringPrice
       geography { locality region rateCenter latitude longitude }
       capabilities { voice { enabled } sms { enabled } mms { enabled } }
     }

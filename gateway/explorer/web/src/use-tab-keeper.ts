@@ -1,7 +1,7 @@
 import { pick, useGraphiQL } from "@graphiql/react";
 import { useCallback, useEffect, useRef } from "react";
 import { useAnswers } from "./answers";
-import { authorizationOf, basic, currentAccount, headersFor, readHeaders, useChosenAccount } from "./credentials";
+import { authorizationOf, basic, currentAccount, headersFor, readHeaders, transferTarget, useChosenAccount } from "./credentials";
 import { exampleOf, variablesText } from "./examples";
 import { readLiveValues, useFilled, type LiveValues } from "./live";
 import type { Settings } from "./settings";
@@ -24,18 +24,30 @@ export function useTabKeeper(settings: Settings): () => Promise<void> {
   const query = tab?.query;
   const example = exampleOf(query);
 
-  useEffect(() => {
+  const authorize = useCallback(() => {
     const account = currentAccount(accounts, sid);
     if (!headerEditor || !account) return;
-    const headers = readHeaders(headerEditor.getValue());
+    const text = headerEditor.getValue();
+    const headers = readHeaders(text);
     if (!headers) return;
     const authorization = authorizationOf(headers);
     const ours = accounts.some((known) => basic(known) === authorization);
-    if (!authorization && Object.keys(headers).length === 0) headerEditor.setValue(headersFor(account));
+    if (Object.keys(headers).length === 0) headerEditor.setValue(headersFor(account));
     else if (ours && authorization !== basic(account)) {
-      headerEditor.setValue(headerEditor.getValue().replace(authorization ?? "", basic(account)));
+      headerEditor.setValue(text.replace(authorization ?? "", basic(account)));
     }
-  }, [accounts, sid, headerEditor, tabId]);
+  }, [accounts, headerEditor, sid]);
+
+  useEffect(authorize, [authorize, tabId]);
+
+  // An operation from the history comes without headers: the editor is emptied at a stroke, and not
+  // by somebody who is typing.
+  useEffect(() => {
+    const listener = headerEditor?.getModel()?.onDidChangeContent((event) => {
+      if (event.isFlush && !headerEditor.getValue()) authorize();
+    });
+    return () => listener?.dispose();
+  }, [authorize, headerEditor]);
 
   const fill = useCallback(
     async (force: boolean) => {
@@ -49,9 +61,9 @@ export function useTabKeeper(settings: Settings): () => Promise<void> {
       const known = live.current;
       const fresh = !force && known?.values && known.changes === changes && known.sid === sid;
       if (example.variables && !fresh) {
-        const other = accounts.find((account) => account.sid !== currentAccount(accounts, sid)?.sid);
         const headers = readHeaders(headerEditor.getValue()) ?? {};
-        const values = await readLiveValues(settings.graphqlPath, headers, other?.sid ?? null);
+        const target = transferTarget(accounts, currentAccount(accounts, sid));
+        const values = await readLiveValues(settings.graphqlPath, headers, target?.sid ?? null);
         live.current = { values, changes, sid };
       }
       // The answer may come when another tab is in front, or after somebody began to type.

@@ -13,10 +13,10 @@ import { ActionButton, type RowAction } from "./deed";
 import { count, spaced } from "./format";
 import {
   clamp,
+  extentOf,
   fit,
   gather,
   HEIGHT,
-  inUnitedStates,
   outline,
   scaleOf,
   WIDTH,
@@ -38,9 +38,9 @@ interface Props {
 
 /** An outline map with one mark per place; beside it the places as a list, which the keyboard can walk. */
 export default function PlaceMap({ set, action }: Props) {
-  const domestic = useMemo(() => inUnitedStates(set.rows), [set.rows]);
-  const world = useWorld(!domestic);
-  const drawing = useMemo(() => (domestic || world ? outline(STATES, world) : null), [domestic, world]);
+  const extent = useMemo(() => extentOf(set.rows), [set.rows]);
+  const world = useWorld(extent !== "states");
+  const drawing = useMemo(() => outline(extent, STATES, world), [extent, world]);
   const places = useMemo(() => (drawing ? gather(set.rows, drawing.projection) : []), [set.rows, drawing]);
   const [selected, setSelected] = useState<Place | null>(null);
 
@@ -183,7 +183,7 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
               className={place === selected ? "map-mark is-selected" : "map-mark"}
               cx={place.x}
               cy={place.y}
-              r={radius(place) / scale}
+              r={radius(place, places) / scale}
               onClick={() => onSelect(place)}
             >
               <title>{`${place.label}: ${count(place.rows.length, "number")}`}</title>
@@ -214,7 +214,7 @@ function Labels({ places, scale, selected }: { places: Place[]; scale: number; s
     <text
       key={`${place.x},${place.y}`}
       className="map-label"
-      x={place.x + (radius(place) + 4) / scale}
+      x={place.x + (radius(place, places) + 4) / scale}
       y={place.y}
       fontSize={11.5 / scale}
       strokeWidth={3 / scale}
@@ -239,8 +239,8 @@ function spread(places: Place[], scale: number): Place[] {
 }
 
 /** Area, not radius, stands for the amount. */
-function radius(place: Place): number {
-  return Math.min(16, 3.5 + 1.5 * Math.sqrt(place.rows.length));
+function radius(place: Place, places: Place[]): number {
+  return Math.min(16, (places.length > 60 ? 2 : 3.5) + 1.4 * Math.sqrt(place.rows.length));
 }
 
 /** The world's outline is loaded when a place lies outside the United States. */

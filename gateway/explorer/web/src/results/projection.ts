@@ -1,5 +1,5 @@
 /** PURE: which outline to draw for a set of places, and where each place comes to lie on it. */
-import { geoAlbersUsa, geoEqualEarth, geoPath, type GeoProjection } from "d3-geo";
+import { geoAlbersUsa, geoConicEqualArea, geoEqualEarth, geoPath, type GeoProjection } from "d3-geo";
 import { feature, mesh } from "topojson-client";
 import type { GeometryCollection, Topology } from "topojson-specification";
 import type { Row } from "./rows";
@@ -24,27 +24,58 @@ export interface Place {
 
 export type Atlas = Topology<Record<string, GeometryCollection>>;
 
-export function inUnitedStates(rows: Row[]): boolean {
+export type Extent = "states" | "continent" | "world";
+
+const MARGIN: [[number, number], [number, number]] = [
+  [8, 8],
+  [WIDTH - 8, HEIGHT - 8],
+];
+/** North America without its emptiest north: the countries of one numbering plan. */
+const CONTINENT = { west: -168, east: -52, south: 16, north: 71 };
+
+/** The smallest outline that holds every place. */
+export function extentOf(rows: Row[]): Extent {
+  const places = rows.flatMap(({ place }) => (place ? [place] : []));
   const albers = geoAlbersUsa();
-  return rows.every(({ place }) => !place || albers([place.longitude, place.latitude]) !== null);
+  if (places.every((place) => albers([place.longitude, place.latitude]))) return "states";
+  const { west, east, south, north } = CONTINENT;
+  const near = places.every(
+    ({ longitude, latitude }) => longitude > west && longitude < east && latitude > south && latitude < north,
+  );
+  return near ? "continent" : "world";
 }
 
-/** States when every place is in the United States, else the world with the states drawn in. */
-export function outline(states: Atlas, world: Atlas | null): Outline {
-  const sheet = { type: "Sphere" } as const;
+/** The outline to draw; `world` is needed for everything beyond the United States. */
+export function outline(extent: Extent, states: Atlas, world: Atlas | null): Outline | null {
   const nation = feature(states, states.objects.nation!);
-  const projection = world
-    ? geoEqualEarth().fitExtent([[8, 8], [WIDTH - 8, HEIGHT - 8]], sheet)
-    : geoAlbersUsa().fitExtent([[8, 8], [WIDTH - 8, HEIGHT - 8]], nation);
+  if (extent !== "states" && !world) return null;
+  const projection = projectionOf(extent, nation);
   const path = geoPath(projection).digits(2);
   const stateLines = path(mesh(states, states.objects.states!, (a, b) => a !== b)) ?? "";
-  if (!world) return { projection, land: path(nation) ?? "", borders: stateLines };
+  if (extent === "states" || !world) return { projection, land: path(nation) ?? "", borders: stateLines };
   const countryLines = path(mesh(world, world.objects.countries!, (a, b) => a !== b)) ?? "";
   return {
     projection,
     land: path(feature(world, world.objects.countries!)) ?? "",
     borders: countryLines + stateLines,
   };
+}
+
+function projectionOf(extent: Extent, nation: ReturnType<typeof feature>): GeoProjection {
+  if (extent === "states") return geoAlbersUsa().fitExtent(MARGIN, nation);
+  if (extent === "world") return geoEqualEarth().fitExtent(MARGIN, { type: "Sphere" });
+  const { west, east, south, north } = CONTINENT;
+  const middle = (west + east) / 2;
+  const frame = {
+    type: "MultiPoint" as const,
+    coordinates: [west, middle, east].flatMap((longitude) => [south, north].map((latitude) => [longitude, latitude])),
+  };
+  const projection = geoConicEqualArea().parallels([25, 60]).rotate([-middle, 0]).fitExtent(MARGIN, frame);
+  // Beyond the frame other lands would be drawn out of all proportion.
+  return projection.clipExtent([
+    [-200, -200],
+    [WIDTH + 200, HEIGHT + 200],
+  ]);
 }
 
 /** Rows of one rate center share their coordinates: they become one mark. */
@@ -67,10 +98,16 @@ function labelOf(row: Row): string {
     const entry = Object.entries(row.cells).find(([path]) => path === name || path.endsWith(`.${name}`));
     return typeof entry?.[1] === "string" ? entry[1] : null;
   };
-  const town = find("locality") ?? find("rateCenter");
+  const town = titled(find("locality") ?? find("rateCenter"));
   const region = find("region");
   if (town) return region ? `${town}, ${region}` : town;
   return region ?? `${row.place?.latitude.toFixed(2)}, ${row.place?.longitude.toFixed(2)}`;
+}
+
+/** One of the upstream's families writes names in capitals, which shout from a map. */
+function titled(name: string | null): string | null {
+  if (name === null || name !== name.toUpperCase()) return name;
+  return name.toLowerCase().replace(/(^|[\s-])\p{L}/gu, (letter) => letter.toUpperCase());
 }
 
 /** Pixels that the map may cover. */

@@ -2,10 +2,14 @@
 export interface UpstreamCall {
   method: string;
   path: string;
+  /** Parameters as `Name=value&…`, for people. */
+  query: string;
   status: number | null;
   startMs: number;
   durationMs: number;
   outcome: "sent" | "coalesced" | "primed" | "cached";
+  /** Equal reads that were spared are one entry. */
+  count: number;
   fields: string[];
 }
 

@@ -43,6 +43,7 @@ export function usePlanner(settings: Settings): void {
     const stop = new AbortController();
     const timer = setTimeout(async () => {
       try {
+        if (!(await plansOnly(graphqlPath, sent))) return show({ note: "This gateway makes no plans." });
         const asked = { query, variables: values, operationName };
         const { body } = await send(graphqlPath, asked, sent, "plan", stop.signal);
         if (!stop.signal.aborted) show(read(body));
@@ -55,6 +56,23 @@ export function usePlanner(settings: Settings): void {
       stop.abort();
     };
   }, [query, variables, headers, schema, documentAST, operationName, graphqlPath, explain]);
+}
+
+/** By path: what the gateway did with a request for a plan. */
+const proven = new Map<string, boolean>();
+
+/**
+ * Whether the gateway plans without executing. A mutation in the editor must never be run by asking
+ * for its plan, so a harmless query has to come back with a plan and without data first.
+ */
+async function plansOnly(path: string, headers: Record<string, string>): Promise<boolean> {
+  const known = proven.get(path);
+  if (known !== undefined) return known;
+  const { status, body } = await send(path, { query: "query Probe { __typename }" }, headers, "plan");
+  const planned = isObject(body.extensions) && isObject(body.extensions.plan) && !isObject(body.data);
+  // Refused credentials prove nothing either way.
+  if (planned || (status === 200 && isObject(body.data))) proven.set(path, planned);
+  return planned;
 }
 
 function read(body: JsonObject): Partial<Planned> {

@@ -77,18 +77,23 @@ function Comparison({ sent, naive }: { sent: number; naive: number }) {
 }
 
 function Call({ call, end }: { call: UpstreamCall; end: number }) {
-  const [path = "", query] = call.path.split("?");
   const failed = call.status === null ? call.outcome === "sent" : call.status >= 400;
   return (
     <li className={`call is-${call.outcome}${failed ? " is-failed" : ""}`}>
       <p className="call-line">
         <span className="method">{call.method}</span>
         <code className="path" title={call.path}>
-          {breakable(shorten(path))}
+          {breakable(shorten(call.path))}
         </code>
-        <span className="call-status">{call.outcome === "sent" ? (call.status ?? "no answer") : call.outcome}</span>
+        <span className="call-status">{call.outcome === "sent" ? (call.status ?? "no answer") : call.outcome}
+          {call.count > 1 && ` ×${call.count}`}
+        </span>
       </p>
-      {query && <p className="call-query">{readable(query)}</p>}
+      {call.query && (
+        <p className="call-query" title={call.query}>
+          {call.query.replaceAll("&", "  ")}
+        </p>
+      )}
       <svg className="call-bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
         <rect className="call-track" width="100" height="4" />
         <rect
@@ -121,8 +126,4 @@ function breakable(path: string): ReactNode {
       <wbr />
     </Fragment>
   ));
-}
-
-function readable(query: string): string {
-  return [...new URLSearchParams(query)].map(([name, value]) => `${name}=${value}`).join("  ");
 }

@@ -1,0 +1,42 @@
+.PHONY: run test check format explorer bench soak clean
+
+# Options for `make run`, for example: make run ARGS="--port 9000"
+ARGS ?=
+# Node.js may have come from PyPI, into .venv.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+run:
+	@tools/setup.sh
+	@tools/build-explorer.sh || echo "The explorer was not built; GraphQL works without it." >&2
+	@exec .venv/bin/number-gateway serve --sandbox $(ARGS)
+
+test: .venv/.dev explorer
+	.venv/bin/pytest
+
+check: .venv/.dev
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: .venv/.dev
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+explorer: .venv/.dev
+	@tools/build-explorer.sh
+
+bench: .venv/.dev
+	.venv/bin/pip install --quiet --group bench
+	.venv/bin/python -m tests.benchmarks $(ARGS)
+
+soak: .venv/.dev
+	.venv/bin/python -m tests.benchmarks.soak $(ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist gateway/explorer/static
+	rm -rf gateway/explorer/web/node_modules
+
+.PHONY: .venv/.dev
+.venv/.dev:
+	@tools/setup.sh dev
+	@tools/setup-tests.sh

@@ -1,0 +1,144 @@
+"""The explorer as a person sees it: tabs, editors, the Run button, the views of a result."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Dialog, Locator, Page, Response, expect
+
+SELECT_ALL = "Control+a"
+READY = 20_000
+"""Milliseconds for the page to become usable on a busy machine."""
+
+
+class ExplorerPage:
+    """Drives one explorer page and notes everything that goes wrong in it."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.problems: list[str] = []
+        """Console errors, exceptions, refusals by the policy, failed requests."""
+        self.requested: list[str] = []
+        """Every URL that the page asked for."""
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("dialog", self._on_dialog)
+        page.on("request", lambda request: self.requested.append(request.url))
+        page.on("websocket", lambda socket: self.requested.append(socket.url))
+        page.add_init_script(
+            "addEventListener('securitypolicyviolation', (event) =>"
+            " console.error('refused by the policy: ' + event.blockedURI))"
+        )
+
+    def open(self) -> None:
+        """Load the page and wait until an operation can be typed and run."""
+        self.page.goto(self.url)
+        expect(self.operation_editor.locator(".view-line").first).to_be_visible(timeout=READY)
+        expect(self.run_button).to_be_enabled()
+
+    @property
+    def run_button(self) -> Locator:
+        """Runs the operation, or stops it."""
+        return self.page.locator("button.graphiql-execute-button")
+
+    @property
+    def operation_editor(self) -> Locator:
+        """The editor that holds the operation."""
+        return self.page.locator(".graphiql-query-editor .graphiql-editor")
+
+    @property
+    def status(self) -> Locator:
+        """The line about the last answer."""
+        return self.page.locator(".results-bar .status")
+
+    @property
+    def grid(self) -> Locator:
+        """The table of a result."""
+        return self.page.get_by_role("grid")
+
+    def tab(self, name: str) -> None:
+        """Bring the tab of that operation to the front."""
+        self.page.locator(".graphiql-tab-button", has_text=name).click()
+
+    def new_tab(self, operation: str) -> None:
+        """Open a tab and put `operation` in its editor."""
+        self.page.get_by_role("button", name="New tab").click()
+        self.type_operation(operation)
+
+    def type_operation(self, operation: str) -> None:
+        """Replace the operation by `operation`."""
+        self.operation_editor.locator(".view-lines").click()
+        self.page.keyboard.press(SELECT_ALL)
+        self.page.keyboard.insert_text(operation)
+
+    def set_credentials(self, username: str, password: str) -> None:
+        """Replace what the headers editor holds, as pasting would (typing closes quotes)."""
+        encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
+        headers = json.dumps({"Authorization": f"Basic {encoded}"})
+        self.page.evaluate(f"(text) => {_model('headers')}.setValue(text)", headers)
+
+    def editor_text(self, name: str) -> str:
+        """What the variables or headers editor holds."""
+        text: str = self.page.evaluate(f"{_model(name)}.getValue()")
+        return text
+
+    def wait_for_text(self, editor: str, accept: Callable[[str], bool]) -> str:
+        """Wait until the editor holds a text that `accept` accepts; return it."""
+        for _ in range(200):
+            text = self.editor_text(editor)
+            if accept(text):
+                return text
+            self.page.wait_for_timeout(25)
+        message = f"the {editor} editor still holds {text!r}"
+        raise AssertionError(message)
+
+    def run(self, start: Callable[[], None] | None = None) -> dict[str, Any]:
+        """Run the operation; return the body of the answer, once the page shows it."""
+        with self.page.expect_response(_is_traced) as caught:
+            (start or self.run_button.click)()
+        body: dict[str, Any] = caught.value.json()
+        expect(self.status).to_contain_text(f"{caught.value.status} ·")
+        return body
+
+    def view(self, name: str) -> None:
+        """Show the result as JSON, Table or Map."""
+        self.page.locator(".results-bar .segmented label", has_text=name).click()
+
+    def open_panel(self, title: str) -> Locator:
+        """Open a panel beside the sidebar, unless it is open; return it."""
+        button = self.page.locator(f'.graphiql-sidebar button[aria-label="Show {title}"]')
+        if button.count():
+            button.click()
+        return self.page.locator(".graphiql-plugin")
+
+    def screenshot(self, path: Path) -> None:
+        """Write what is to be seen to a file."""
+        path.parent.mkdir(exist_ok=True)
+        self.page.screenshot(path=path)
+
+    def foreign_requests(self) -> list[str]:
+        """URLs that were asked for outside of the gateway."""
+        home = urlsplit(self.url).netloc
+        return [url for url in self.requested if urlsplit(url).netloc != home]
+
+    def _on_console(self, message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(f"{message.type}: {message.text}")
+
+    def _on_dialog(self, dialog: Dialog) -> None:
+        self.problems.append(f"a native dialog: {dialog.message}")
+        dialog.dismiss()
+
+
+def _model(editor: str) -> str:
+    file = {"variables": "variables.json", "headers": "request-headers.json"}[editor]
+    return f"__MONACO.editor.getModels().find((model) => model.uri.path.endsWith('{file}'))"
+
+
+def _is_traced(response: Response) -> bool:
+    request = response.request
+    return request.method == "POST" and request.headers.get("x-gateway-explain") == "trace"

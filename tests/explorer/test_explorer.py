@@ -1,0 +1,420 @@
+"""What people do in the explorer, done in Chromium against a real gateway and its sandbox."""
+
+import json
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.explorer.conftest import DESKTOP, SCREENSHOTS, Gateway
+from tests.explorer.explorer_page import READY, ExplorerPage
+
+# The first run of an unknown hash sends it twice, and the answer that counts is the second.
+HASHED = "PersistedQuery"
+SUBSCRIPTION = "WatchChanges"
+EXAMPLES = [
+    "SearchNearPlace",
+    "VanityPattern",
+    "ListAndFilter",
+    "BuyNumber",
+    "PointAtWebhook",
+    "TransferNumber",
+    "ReleaseNumber",
+]
+LISTING = (
+    "query Listing { phoneNumbers(first: 1000) { nodes {"
+    " sid phoneNumber type geography { locality region latitude longitude } } } }"
+)
+
+
+def test_it_opens_without_an_error_and_asks_nobody_but_the_gateway(
+    explorer: ExplorerPage,
+) -> None:
+    explorer.run()
+    explorer.view("Table")
+    expect(explorer.grid).to_be_visible()
+    explorer.view("Map")
+    expect(explorer.page.locator(".map-mark").first).to_be_visible()
+    for title in ("Documentation Explorer", "GraphiQL Explorer", "History", "Examples"):
+        explorer.open_panel(title)
+    expect(explorer.page.locator(".panel-title")).to_have_text("Examples")
+    assert explorer.foreign_requests() == []
+
+
+def test_it_paints_within_a_second_and_is_small(page: Page, gateway: Gateway) -> None:
+    sizes: list[int] = []
+    page.on(
+        "requestfinished",
+        lambda request: sizes.append(
+            request.sizes()["responseBodySize"] + request.sizes()["responseHeadersSize"]
+        ),
+    )
+    explorer = ExplorerPage(page, gateway.url)
+    explorer.open()
+    page.wait_for_load_state("networkidle")
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert paint < 1000
+    assert 200_000 < sum(sizes) < 1_500_000
+
+
+def test_hashed_files_are_never_asked_for_again(page: Page, gateway: Gateway) -> None:
+    explorer = ExplorerPage(page, gateway.url)
+    explorer.open()
+    page.wait_for_load_state("networkidle")
+    explorer.open()
+    transferred = page.evaluate(
+        "performance.getEntriesByType('resource')"
+        ".filter((entry) => entry.name.includes('/explorer/assets/'))"
+        ".map((entry) => entry.transferSize)"
+    )
+    assert len(transferred) > 5
+    assert sum(transferred) == 0
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs_as_it_stands(explorer: ExplorerPage, name: str) -> None:
+    explorer.tab(name)
+    # Sids of nobody stand in the editor until the account's own have come.
+    explorer.wait_for_text("variables", lambda text: "0000000000" not in text)
+    body = explorer.run()
+    assert "errors" not in body
+    (payload,) = body["data"].values()
+    assert payload.get("userErrors", []) == []
+    things = payload.get("nodes") or payload.get("phoneNumber") or payload.get("releasedSid")
+    assert things
+
+
+def test_the_persisted_query_travels_as_its_hash_once_the_gateway_knows_it(
+    explorer: ExplorerPage,
+) -> None:
+    explorer.tab(HASHED)
+    explorer.run_button.click()
+    expect(explorer.status).to_contain_text("hash registered")
+    sent: list[str] = []
+    explorer.page.on(
+        "request",
+        lambda request: (
+            sent.append(request.post_data or "")
+            if request.headers.get("x-gateway-explain") == "trace"
+            else None
+        ),
+    )
+    body = explorer.run()
+    expect(explorer.status).to_contain_text("sent as hash")
+    assert body["data"]["countries"]
+    assert ["query" in json.loads(text) for text in sent] == [False]
+
+
+@pytest.mark.parametrize("transport", ["SSE", "WebSocket"])
+def test_changes_arrive_while_they_are_watched(explorer: ExplorerPage, transport: str) -> None:
+    explorer.tab(SUBSCRIPTION)
+    page = explorer.page
+    page.locator(".graphiql-toolbar .segmented label", has_text=transport).click()
+    explorer.run_button.click()
+    expect(explorer.run_button).to_have_attribute("aria-label", "Stop query (Ctrl-Enter)")
+    page.wait_for_timeout(500)
+    for events in ("1 event", "2 events"):
+        page.get_by_role("button", name="Cause an event").click()
+        expect(explorer.status).to_contain_text(events)
+    explorer.view("Table")
+    expect(explorer.grid).to_contain_text("CONFIGURED")
+    assert any(url.startswith("ws://") for url in explorer.requested) is (transport != "SSE")
+    explorer.run_button.click()
+    expect(explorer.run_button).to_have_attribute("aria-label", "Execute query (Ctrl-Enter)")
+
+
+def test_the_panel_counts_what_the_sandbox_counts(explorer: ExplorerPage, gateway: Gateway) -> None:
+    explorer.tab("ListAndFilter")
+    panel = explorer.open_panel("Upstream")
+    expect(panel.locator(".plan .figures")).to_be_visible()
+    gateway.forget()
+    body = explorer.run()
+    counted = len(gateway.requests())
+    trace = body["extensions"]["upstream"]
+    assert counted == trace["sent"]
+    expect(panel.locator('[data-figure="sent"]')).to_have_text(str(counted))
+    expect(panel.locator('[data-figure="saved"]')).to_have_text(str(trace["saved"]))
+    expect(panel.locator('[data-figure="naive"]')).to_have_text(str(trace["naive"]))
+    expect(panel.locator(".call.is-sent")).to_have_count(counted)
+    expect(panel.locator(".call").first).to_contain_text("ActiveNumbers")
+    expect(panel.locator(".call").first).to_contain_text("phoneNumbers")
+    expect(explorer.status).to_contain_text(f"{counted} call")
+    explorer.screenshot(SCREENSHOTS / "upstream.png")
+
+
+def test_the_plan_is_there_before_anything_runs(explorer: ExplorerPage, gateway: Gateway) -> None:
+    panel = explorer.open_panel("Upstream")
+    before = len(gateway.ledger())
+    gateway.forget()
+    explorer.new_tab(
+        "query Planned { phoneNumbers(first: 20) { nodes { sid"
+        " similarAvailable(within: RATE_CENTER) { nodes { phoneNumber } } } } }"
+    )
+    steps = panel.locator(".steps li")
+    expect(steps.first).to_contain_text("phoneNumbers")
+    expect(steps.filter(has_text="similarAvailable")).to_have_count(1)
+    # A mutation is planned like a query, and by no means executed.
+    explorer.type_operation(
+        "mutation Never { purchasePhoneNumber(input:"
+        ' { phoneNumber: "+14155550100" }) { userErrors { message } } }'
+    )
+    expect(steps.first).to_contain_text("purchasePhoneNumber")
+    expect(explorer.page.locator(".graphiql-toolbar")).to_contain_text("Plan")
+    assert gateway.requests() == []
+    assert len(gateway.ledger()) == before
+
+
+def test_a_number_is_bought_and_released_by_clicking(
+    explorer: ExplorerPage, gateway: Gateway
+) -> None:
+    page = explorer.page
+    explorer.run()
+    explorer.view("Table")
+    page.get_by_role("button", name="Buy", exact=True).first.click()
+    dialog = page.get_by_role("dialog")
+    number = (dialog.get_by_role("heading").text_content() or "").removeprefix("Buy ")
+    explorer.screenshot(SCREENSHOTS / "buy.png")
+    dialog.get_by_role("button", name="Buy this number").click()
+    expect(dialog.get_by_role("status")).to_contain_text("Bought.")
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("button", name="Bought").first).to_be_disabled()
+    bought = gateway.ledger()[-1]
+    assert bought["phone_number"] == number.replace(" ", "")
+
+    explorer.new_tab(LISTING)
+    explorer.run()
+    page.get_by_role("searchbox", name="Filter rows").fill(number)
+    expect(explorer.grid.get_by_role("row")).to_have_count(2)
+    page.get_by_role("button", name="Release", exact=True).click()
+    dialog.get_by_role("button", name="Release this number").click()
+    expect(dialog.get_by_role("status")).to_contain_text("Released.")
+    released = gateway.ledger()[-1]
+    assert (released["kind"], released["phone_number"]) == ("released", bought["phone_number"])
+
+
+def test_a_refusal_is_told_in_the_dialog_that_asked(
+    explorer: ExplorerPage, gateway: Gateway
+) -> None:
+    body = explorer.run()
+    explorer.view("Table")
+    number = body["data"]["availablePhoneNumbers"]["nodes"][0]["phoneNumber"]
+    # Somebody else is quicker.
+    gateway.buy(number)
+    explorer.page.get_by_role("button", name="Buy", exact=True).first.click()
+    dialog = explorer.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Buy this number").click()
+    expect(dialog.get_by_role("status")).to_have_class("deed-outcome is-refused")
+    expect(dialog.get_by_role("status")).not_to_be_empty()
+    expect(dialog.get_by_role("button", name="Buy this number")).to_be_enabled()
+
+
+def test_the_chosen_account_is_the_one_that_asks(explorer: ExplorerPage, gateway: Gateway) -> None:
+    subaccount = gateway.account("subaccount")
+    before = explorer.wait_for_text("headers", lambda text: "Basic " in text)
+    explorer.page.get_by_label("Account").select_option(subaccount["sid"])
+    explorer.wait_for_text("headers", lambda text: "Basic " in text and text != before)
+    explorer.tab("ListAndFilter")
+    gateway.forget()
+    explorer.run()
+    assert {request["account"] for request in gateway.requests()} == {subaccount["sid"]}
+
+
+def test_a_thousand_rows_stay_easy_to_use(explorer: ExplorerPage, gateway: Gateway) -> None:
+    page = explorer.page
+    account = gateway.create_account(owned=1000)
+    explorer.new_tab(LISTING)
+    explorer.set_credentials(account["sid"], account["auth_token"])
+    body = explorer.run()
+    assert len(body["data"]["phoneNumbers"]["nodes"]) == 1000
+    explorer.view("Table")
+    expect(page.locator(".table-tools output")).to_have_text("1,000 rows")
+    assert explorer.grid.get_by_role("row").count() < 80
+    explorer.grid.focus()
+    page.keyboard.press("End")
+    expect(explorer.grid.locator('[aria-rowindex="1001"]')).to_be_visible()
+    page.get_by_role("button", name="Locality").click()
+    page.keyboard.press("Enter")
+    first = explorer.grid.locator('[aria-rowindex="2"]')
+    explorer.grid.focus()
+    page.keyboard.press("Home")
+    expect(first).to_be_visible()
+    slowest = page.evaluate(
+        """async () => {
+          const grid = document.querySelector('.table-scroller');
+          let slowest = 0;
+          for (let step = 1; step <= 20; step++) {
+            const start = performance.now();
+            grid.scrollTop = step * grid.scrollHeight / 21;
+            await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+            slowest = Math.max(slowest, performance.now() - start);
+          }
+          return slowest;
+        }"""
+    )
+    assert slowest < 500
+    explorer.screenshot(SCREENSHOTS / "thousand-rows.png")
+    explorer.view("Map")
+    expect(page.locator(".map-count")).to_contain_text("1,000 numbers in")
+    assert page.locator(".map-mark").count() > 50
+    explorer.screenshot(SCREENSHOTS / "thousand-on-the-map.png")
+
+
+def test_everything_can_be_reached_without_a_mouse(explorer: ExplorerPage) -> None:
+    page = explorer.page
+    keyboard = page.keyboard
+
+    def tab_to(selector: str) -> None:
+        for _ in range(60):
+            keyboard.press("Tab")
+            if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+                return
+        message = f"Tab does not lead to {selector}"
+        raise AssertionError(message)
+
+    tab_to("select[aria-label=Account]")
+    tab_to(".graphiql-sidebar button[aria-label='Show Examples']")
+    keyboard.press("Enter")
+    expect(page.locator(".panel-title")).to_have_text("Examples")
+    tab_to(".graphiql-tab-button")
+    tab_to(".graphiql-editor")
+    keyboard.press("Enter")
+    keyboard.press("Control+End")
+    keyboard.insert_text("\n# typed")
+    expect(explorer.operation_editor).to_contain_text("# typed")
+    keyboard.press("Escape")
+    tab_to("button.graphiql-execute-button")
+    explorer.run(lambda: keyboard.press("Enter"))
+    tab_to(".results-bar input[type=radio]")
+    keyboard.press("ArrowRight")
+    expect(explorer.grid).to_be_visible()
+    tab_to("[role=grid]")
+    keyboard.press("ArrowDown")
+    expect(explorer.grid.locator('[aria-selected="true"]')).to_have_attribute("aria-rowindex", "3")
+    keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    # The operation runs from within its editor, too.
+    explorer.operation_editor.focus()
+    keyboard.press("Enter")
+    explorer.run(lambda: keyboard.press("Control+Enter"))
+
+
+def test_it_fits_a_phone(browser: Browser, gateway: Gateway) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, device_scale_factor=2
+    )
+    explorer = ExplorerPage(context.new_page(), gateway.url)
+    explorer.open()
+    page = explorer.page
+    explorer.screenshot(SCREENSHOTS / "phone.png")
+    explorer.run(explorer.run_button.tap)
+    for view in ("Table", "Map"):
+        explorer.view(view)
+        expect(page.locator(".results-view > *").first).to_be_visible()
+        page.wait_for_timeout(300)
+        explorer.screenshot(SCREENSHOTS / f"phone-{view.lower()}.png")
+    panel = explorer.open_panel("Examples")
+    expect(panel).to_be_in_viewport(ratio=0.99)
+    explorer.screenshot(SCREENSHOTS / "phone-examples.png")
+    panel.get_by_role("button", name="List and filter").tap()
+    expect(panel).not_to_be_in_viewport()
+    expect(explorer.operation_editor).to_contain_text("ListAndFilter")
+    for selector in (
+        ".topbar",
+        ".graphiql-query-editor",
+        ".graphiql-response",
+        ".graphiql-sidebar",
+    ):
+        box = page.locator(selector).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert box["height"] > 40
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    assert explorer.problems == []
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_light_and_in_dark(
+    browser: Browser, gateway: Gateway, scheme: str
+) -> None:
+    context = browser.new_context(viewport=DESKTOP, color_scheme=scheme)  # type: ignore[arg-type]
+    explorer = ExplorerPage(context.new_page(), gateway.url)
+    explorer.open()
+    explorer.tab("ListAndFilter")
+    explorer.open_panel("Upstream")
+    explorer.run()
+    page = explorer.page
+    expect(page.locator(".call").first).to_be_visible()
+    explorer.screenshot(SCREENSHOTS / f"{scheme}.png")
+    for view in ("Table", "Map"):
+        explorer.view(view)
+        expect(page.locator(".results-view > *").first).to_be_visible()
+        page.wait_for_timeout(300)
+        explorer.screenshot(SCREENSHOTS / f"{scheme}-{view.lower()}.png")
+    ratios: dict[str, float] = page.evaluate(CONTRASTS)
+    assert len(ratios) > 8
+    assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
+    assert explorer.problems == []
+    context.close()
+
+
+def test_the_theme_can_be_chosen_and_is_remembered(explorer: ExplorerPage) -> None:
+    page = explorer.page
+    for expected in ("light", "dark"):
+        page.get_by_role("button", name="Theme:").click()
+        expect(page.get_by_role("button", name=f"Theme: {expected}")).to_be_visible()
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.reload()
+    expect(page.get_by_role("button", name="Theme: dark")).to_be_visible(timeout=READY)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == background
+    assert background == "rgb(17, 21, 26)"
+
+
+def test_credentials_are_not_written_to_the_browsers_storage(
+    explorer: ExplorerPage, gateway: Gateway
+) -> None:
+    explorer.wait_for_text("headers", lambda text: "Basic " in text)
+    explorer.run()
+    explorer.page.wait_for_timeout(700)
+    stored = explorer.page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
+    assert "SearchNearPlace" in stored
+    assert "Basic " not in stored
+    assert gateway.account("parent")["auth_token"] not in stored
+
+
+CONTRASTS = """() => {
+  const parse = (color) => {
+    const [r, g, b, a = 1] = color.match(/[\\d.]+/g).map(Number);
+    return { rgb: [r, g, b], a };
+  };
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((value) => {
+      const share = value / 255;
+      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let node = element; node; node = node.parentElement) {
+      const { rgb, a } = parse(getComputedStyle(node).backgroundColor);
+      if (a === 1) return rgb;
+    }
+    return [255, 255, 255];
+  };
+  const ratios = {};
+  const selectors = ['.brand', '.brand span', '.badge', '.graphiql-tab-button', '.panel-title',
+    '.panel h3 small', '.figures dt', '.is-good', '.step-field', '.call-status', '.call-fields',
+    '.graphiql-execute-button', '.chip b', '.status', '.map-count', '.tally', '.strategy',
+    '.segmented small', '.graphiql-editor-tools button'];
+  for (const selector of selectors) {
+    const element = document.querySelector(selector);
+    if (!element) continue;
+    const colors = [parse(getComputedStyle(element).color).rgb, behind(element)];
+    const [one, other] = colors.map(luminance);
+    ratios[selector] = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  }
+  return ratios;
+}"""

@@ -1,0 +1,300 @@
+"""Who may call, for which account; accounts themselves; test credentials; limits and headers."""
+
+import base64
+import re
+import threading
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.sandbox import SandboxSettings
+from tests.sandbox.api import Api, refusal
+from tests.sandbox_process import RunningSandbox, SandboxAccount, running_sandbox
+
+PATHS = ["/Numbers/ActiveNumbers", "/Numbers/AvailableNumbers", "/2010-04-01/Accounts.json"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/2010-04-01/Accounts/AC1/IncomingPhoneNumbers.json"])
+@pytest.mark.parametrize(
+    ("authorization", "message"),
+    [
+        (None, "No credentials provided"),
+        ("Bearer abc", "No credentials provided"),
+        ("Basic %%%", "No credentials provided"),
+        ("Basic " + base64.b64encode(b"AC1:x").decode(), "invalid username"),
+        ("Basic " + base64.b64encode(b"\xff\xfe").decode(), "No credentials provided"),
+    ],
+)
+def test_without_valid_credentials_everything_is_401(
+    sandbox: RunningSandbox, path: str, authorization: str | None, message: str
+) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+
+    response = sandbox.client.get(path, headers=headers)
+
+    assert refusal(response) == (401, 20003)
+    assert message in response.json()["message"]
+    assert response.json()["detail"] == "Your AccountSid or AuthToken was incorrect."
+    assert response.headers["www-authenticate"].startswith("Basic")
+
+
+def test_a_wrong_token_is_401_also_for_methods_that_do_not_exist(sandbox: RunningSandbox) -> None:
+    wrong = (sandbox.accounts()["parent"].sid, "0" * 32)
+
+    assert refusal(sandbox.client.get("/Numbers/ActiveNumbers", auth=wrong)) == (401, 20003)
+    assert refusal(sandbox.client.put("/Numbers/ActiveNumbers", auth=wrong)) == (401, 20003)
+    assert refusal(sandbox.client.get("/2010-04-01/Nothing.json", auth=wrong)) == (401, 20003)
+
+
+def test_an_api_key_acts_as_its_account(sandbox: RunningSandbox) -> None:
+    parent = sandbox.accounts()["parent"]
+    assert parent.api_key is not None
+    key = (parent.api_key["sid"], parent.api_key["secret"])
+
+    owned = sandbox.client.get("/Numbers/ActiveNumbers", auth=key).json()["items"]
+    account = sandbox.client.get(f"/2010-04-01/Accounts/{parent.sid}.json", auth=key).json()
+
+    assert {item["account_sid"] for item in owned} == {parent.sid}
+    assert account["sid"] == parent.sid
+    wrong = (key[0], parent.auth_token)
+    assert refusal(sandbox.client.get("/Numbers/ActiveNumbers", auth=wrong)) == (401, 20003)
+
+
+def test_an_account_without_access_finds_no_catalog(sandbox: RunningSandbox) -> None:
+    account = sandbox.accounts()["core-only"]
+
+    for path in PATHS[:2]:
+        response = sandbox.client.get(path, auth=account.auth)
+        assert refusal(response) == (404, 20404)
+    purchase = sandbox.client.post("/Numbers/ActiveNumbers", auth=account.auth)
+    assert refusal(purchase) == (404, 20404)
+
+
+def test_a_parent_acts_for_its_subaccounts_and_not_the_other_way(sandbox: RunningSandbox) -> None:
+    parent, child = sandbox.accounts()["parent"], sandbox.subaccounts()[0]
+    stranger = sandbox.create_account()
+
+    def numbers(owner: SandboxAccount, who: SandboxAccount) -> httpx.Response:
+        path = f"/2010-04-01/Accounts/{owner.sid}/IncomingPhoneNumbers.json"
+        return sandbox.client.get(path, auth=who.auth)
+
+    owned = numbers(child, parent).json()["incoming_phone_numbers"]
+    assert {number["account_sid"] for number in owned} == {child.sid}
+    assert refusal(numbers(parent, child)) == (401, 20003)
+    assert refusal(numbers(parent, stranger)) == (401, 20003)
+    assert refusal(numbers(sandbox.subaccounts()[1], child)) == (401, 20003)
+
+
+def test_the_sid_of_anothers_number_is_not_found(sandbox: RunningSandbox, api: Api) -> None:
+    foreign = sandbox.numbers(sandbox.accounts()["parent"].sid)[0]["sid"]
+    uri = f"{api.base}/IncomingPhoneNumbers/{foreign}.json"
+
+    assert refusal(api.get(uri)) == (404, 20404)
+    assert refusal(api.post(uri, {"FriendlyName": "mine"})) == (404, 20404)
+    assert refusal(api.client.delete(uri)) == (404, 20404)
+
+
+def test_a_suspended_account_can_do_nothing(sandbox: RunningSandbox) -> None:
+    account = sandbox.accounts()["suspended"]
+
+    for path in PATHS:
+        assert refusal(sandbox.client.get(path, auth=account.auth)) == (403, 20005)
+    sandbox.set_switches(inactive_account_code=20003)
+    assert refusal(sandbox.client.get(PATHS[0], auth=account.auth)) == (401, 20003)
+
+
+def test_a_parent_sees_a_suspended_subaccount_but_not_its_numbers(
+    sandbox: RunningSandbox, api: Api
+) -> None:
+    child = sandbox.create_account(owner_account_sid=api.account.sid, status="suspended", owned=1)
+    path = f"/2010-04-01/Accounts/{child.sid}"
+
+    assert api.get(f"{path}.json").json()["status"] == "suspended"
+    assert refusal(api.get(f"{path}/IncomingPhoneNumbers.json")) == (403, 20005)
+
+
+def test_an_account_describes_itself(sandbox: RunningSandbox, parent: Api) -> None:
+    account = parent.get(f"{parent.base}.json").json()
+
+    assert account == {
+        "sid": parent.account.sid,
+        "friendly_name": "Parent",
+        "status": "active",
+        "type": "Full",
+        "owner_account_sid": parent.account.sid,
+        "auth_token": parent.account.auth_token,
+        "date_created": "Thu, 30 Jul 2015 23:19:04 +0000",
+        "date_updated": "Thu, 30 Jul 2015 23:19:04 +0000",
+        "uri": f"{parent.base}.json",
+        "subresource_uris": {
+            "available_phone_numbers": f"{parent.base}/AvailablePhoneNumbers.json",
+            "incoming_phone_numbers": f"{parent.base}/IncomingPhoneNumbers.json",
+        },
+    }
+    child = sandbox.subaccounts()[0]
+    found = parent.get(f"/2010-04-01/Accounts/{child.sid}.json").json()
+    assert found["owner_account_sid"] == parent.account.sid
+
+
+def test_the_list_of_accounts_has_the_own_and_the_subaccounts(
+    sandbox: RunningSandbox, api: Api
+) -> None:
+    children = [
+        sandbox.create_account(owner_account_sid=api.account.sid, friendly_name=name, status=status)
+        for name, status in (("One", "active"), ("Two", "closed"), ("Two", "active"))
+    ]
+
+    def listed(**params: str) -> list[str]:
+        body = api.get("/2010-04-01/Accounts.json", params).json()
+        return [account["sid"] for account in body["accounts"]]
+
+    assert listed() == [api.account.sid, *(child.sid for child in children)]
+    assert listed(FriendlyName="Two") == [children[1].sid, children[2].sid]
+    assert listed(FriendlyName="Two", Status="active") == [children[2].sid]
+    assert listed(PageSize="3", Page="1") == [children[2].sid]
+
+
+def test_the_seed_has_two_subaccounts_with_numbers_of_their_own(
+    sandbox: RunningSandbox,
+) -> None:
+    parent, children = sandbox.accounts()["parent"], sandbox.subaccounts()
+
+    assert len(children) == 2
+    for child in children:
+        assert child.owner_account_sid == parent.sid
+        items = sandbox.client.get("/Numbers/ActiveNumbers", auth=child.auth).json()["items"]
+        assert {item["account_sid"] for item in items} == {child.sid}
+        assert len(items) >= 3
+
+
+MAGIC: list[tuple[dict[str, str], int, Any]] = [
+    ({"PhoneNumber": "+15005550000"}, 400, 21422),
+    ({"PhoneNumber": "+15005550001"}, 400, 21421),
+    ({"PhoneNumber": "33"}, 400, 21421),
+    ({"AreaCode": "533"}, 400, 21452),
+    ({}, 400, 20001),
+    ({"PhoneNumber": "+15005550006", "VoiceUrl": "nonsense"}, 400, 21402),
+    ({"PhoneNumber": "+15005550006"}, 201, "+15005550006"),
+    ({"AreaCode": "500"}, 201, "+15005550006"),
+]
+
+
+@pytest.mark.parametrize(("form", "status", "expected"), MAGIC)
+def test_test_credentials_answer_the_magic_numbers_and_store_nothing(
+    sandbox: RunningSandbox, form: dict[str, str], status: int, expected: object
+) -> None:
+    account = sandbox.accounts()["test"]
+    uri = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json"
+    before = sandbox.ledger()
+
+    response = sandbox.client.post(uri, data=form, auth=account.auth)
+
+    body = response.json()
+    if status == 201:
+        assert (response.status_code, body["phone_number"]) == (201, expected)
+        assert body["friendly_name"] == "(500) 555-0006"
+    else:
+        assert refusal(response) == (status, expected)
+    assert sandbox.ledger() == before
+    assert sandbox.numbers(account.sid) == []
+
+
+def test_test_credentials_echo_settings(sandbox: RunningSandbox) -> None:
+    account = sandbox.accounts()["test"]
+    uri = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json"
+    form = {"PhoneNumber": "+15005550006", "VoiceUrl": "https://example.com/", "SmsMethod": "GET"}
+
+    body = sandbox.client.post(uri, data=form, auth=account.auth).json()
+
+    assert (body["voice_url"], body["sms_method"]) == ("https://example.com/", "GET")
+
+
+def test_test_credentials_reach_nothing_else(sandbox: RunningSandbox) -> None:
+    account = sandbox.accounts()["test"]
+    base = f"/2010-04-01/Accounts/{account.sid}"
+    paths = [
+        *PATHS,
+        f"{base}.json",
+        f"{base}/IncomingPhoneNumbers.json",
+        f"{base}/IncomingPhoneNumbers/PN1.json",
+        f"{base}/AvailablePhoneNumbers.json",
+        f"{base}/AvailablePhoneNumbers/US/Local.json",
+    ]
+    for path in paths:
+        assert refusal(sandbox.client.get(path, auth=account.auth)) == (403, 20008)
+
+
+def test_magic_numbers_mean_nothing_to_real_credentials(api: Api) -> None:
+    uri = f"{api.base}/IncomingPhoneNumbers.json"
+
+    assert refusal(api.post(uri, {"PhoneNumber": "+15005550001"})) == (400, 21422)
+    assert refusal(api.post(uri, {"AreaCode": "500"})) == (400, 21452)
+
+
+def test_refusals_of_paths_without_extension_are_xml(sandbox: RunningSandbox, api: Api) -> None:
+    missing = api.get(f"{api.base}/AvailablePhoneNumbers/IN/Local")
+    anonymous = sandbox.client.get(f"{api.base}/IncomingPhoneNumbers")
+
+    assert missing.status_code == 404
+    assert missing.headers["content-type"].startswith("application/xml")
+    assert re.search(
+        r"<TwilioResponse><RestException><Code>20404</Code><Message>.*</Message>"
+        r"<MoreInfo>https://www.twilio.com/docs/errors/20404</MoreInfo><Status>404</Status>",
+        missing.text,
+    )
+    assert anonymous.status_code == 401
+    assert "<Code>20003</Code>" in anonymous.text
+
+
+def test_unknown_paths_are_not_found(api: Api) -> None:
+    assert refusal(api.get("/2010-04-01/Accounts/x/Calls.json"))[0] == 404
+    assert refusal(api.get("/elsewhere")) == (404, 20404)
+    assert refusal(api.get(f"{api.base}/incomingphonenumbers.json")) == (404, 20404)
+
+
+def test_answers_carry_the_recorded_headers(api: Api) -> None:
+    headers = api.get("/Numbers/ActiveNumbers").headers
+
+    assert re.fullmatch("RQ[0-9a-f]{32}", headers["twilio-request-id"])
+    assert headers["twilio-concurrent-requests"] == "1"
+    assert float(headers["twilio-request-duration"]) < 1
+    assert headers["content-type"] == "application/json"
+
+
+def test_more_concurrent_requests_than_the_limit_are_refused_unprocessed() -> None:
+    settings = SandboxSettings(numbers=500, concurrency_limit=2)
+    with running_sandbox(settings) as sandbox:
+        account, other = sandbox.create_account(), sandbox.create_account()
+        sandbox.set_faults([{"kind": "latency", "latency_ms": 700, "path": "*/Accounts.json"}] * 2)
+        answers: list[httpx.Response] = []
+
+        def ask() -> None:
+            answers.append(sandbox.client.get("/2010-04-01/Accounts.json", auth=account.auth))
+
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 5
+        while sum(r["outcome"] == "pending" for r in sandbox.requests()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        form = {"AreaCode": "808"}
+        uri = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json"
+        refused = sandbox.client.post(uri, data=form, auth=account.auth)
+        unaffected = sandbox.client.get(f"/2010-04-01/Accounts/{other.sid}.json", auth=other.auth)
+        for thread in threads:
+            thread.join()
+
+        assert refusal(refused) == (429, 20429)
+        assert refused.headers["twilio-concurrent-requests"] == "3"
+        assert unaffected.status_code == 200
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert sandbox.ledger() == []
+
+
+def test_a_body_of_more_than_a_mebibyte_is_refused(api: Api) -> None:
+    response = api.post("/Numbers/ActiveNumbers", {"PhoneNumber": "5" * (1024 * 1024 + 1)})
+
+    assert refusal(response) == (413, 20413)

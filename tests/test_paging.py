@@ -1,0 +1,97 @@
+"""Connections page through upstream pages of any size: no number twice, none lost."""
+
+from typing import Any
+
+import pytest
+
+from tests.gateway_process import RunningGateway
+
+LIST = """query ($first: Int!, $after: String) {
+  phoneNumbers(first: $first, after: $after) {
+    edges { cursor node { sid } } nodes { sid }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+  }
+}"""
+
+
+def walk(gateway: RunningGateway, firsts: list[int], **options: Any) -> tuple[list[str], int]:
+    """Read a whole list in pages of the sizes given, repeating the last; count the pages."""
+    sids: list[str] = []
+    after, pages = None, 0
+    while True:
+        first = firsts[min(pages, len(firsts) - 1)]
+        data = gateway.query(LIST, {"first": first, "after": after}, **options)["phoneNumbers"]
+        pages += 1
+        edges, info = data["edges"], data["pageInfo"]
+        assert [edge["node"] for edge in edges] == data["nodes"]
+        assert info["hasPreviousPage"] is (after is not None)
+        assert info["startCursor"] == (edges[0]["cursor"] if edges else None)
+        assert info["endCursor"] == (edges[-1]["cursor"] if edges else None)
+        sids += [node["sid"] for node in data["nodes"]]
+        if not info["hasNextPage"]:
+            return sids, pages
+        assert len(edges) == first
+        after = info["endCursor"]
+
+
+@pytest.mark.parametrize("role", ["parent", "core-only"])
+@pytest.mark.parametrize("firsts", [[1000], [50], [7], [1, 2, 3, 50], [60, 7], [143], [144]])
+def test_every_number_is_listed_once(gateway: RunningGateway, role: str, firsts: list[int]) -> None:
+    account = gateway.sandbox.accounts()[role]
+    everything = [number["sid"] for number in gateway.sandbox.numbers(account.sid)]
+    sids, _ = walk(gateway, firsts, account=account)
+    assert len(sids) == len(set(sids))
+    assert set(sids) == set(everything)
+
+
+def test_paging_on_costs_one_call_per_page(gateway: RunningGateway) -> None:
+    sids, pages = walk(gateway, [50])
+    assert (len(sids), pages) == (144, 3)
+    assert len(gateway.sandbox.requests()) == 3
+
+
+@pytest.mark.parametrize("place", [0, 3, 9])
+def test_a_cursor_in_the_middle_of_a_page_continues_right_behind_it(
+    gateway: RunningGateway, place: int
+) -> None:
+    edges = gateway.query(LIST, {"first": 10})["phoneNumbers"]["edges"]
+    data = gateway.query(LIST, {"first": 12, "after": edges[place]["cursor"]})["phoneNumbers"]
+    everything = gateway.query(LIST, {"first": 40})["phoneNumbers"]["nodes"]
+    assert data["nodes"] == everything[place + 1 : place + 13]
+
+
+def test_null_items_among_the_numbers_are_passed_over(gateway: RunningGateway) -> None:
+    account = gateway.sandbox.create_account(catalog=True, owned=5)
+    gateway.sandbox.set_faults([{"kind": "null-items", "path": "/Numbers/ActiveNumbers"}])
+    data = gateway.query(LIST, {"first": 5}, account=account)["phoneNumbers"]
+    everything = gateway.sandbox.numbers(account.sid)
+    assert [node["sid"] for node in data["nodes"]] == [number["sid"] for number in everything]
+
+
+SEARCH = """query ($first: Int!, $after: String) {
+  availablePhoneNumbers(country: "US", filter: {areaCode: [631, 808]}, first: $first, after: $after) {
+    nodes { phoneNumber } pageInfo { hasNextPage endCursor } exhaustive branchErrors { code }
+  }
+}"""
+
+
+def test_a_search_can_be_paged_too(gateway: RunningGateway) -> None:
+    whole = gateway.query(SEARCH, {"first": 60})["availablePhoneNumbers"]["nodes"]
+    found: list[dict[str, str]] = []
+    after = None
+    for _ in range(6):
+        data = gateway.query(SEARCH, {"first": 10, "after": after})["availablePhoneNumbers"]
+        assert data["pageInfo"]["hasNextPage"] is True
+        found += data["nodes"]
+        after = data["pageInfo"]["endCursor"]
+    assert found == whole
+    assert {number["phoneNumber"][2:5] for number in whole} == {"631", "808"}
+
+
+def test_a_search_that_found_everything_says_so(gateway: RunningGateway) -> None:
+    query = """{ availablePhoneNumbers(country: "US", filter: {contains: "510555****"}, first: 900)
+      { nodes { phoneNumber } pageInfo { hasNextPage } exhaustive } }"""
+    data = gateway.query(query)["availablePhoneNumbers"]
+    assert data["pageInfo"]["hasNextPage"] is False
+    assert data["exhaustive"] is True
+    assert data["nodes"]
