@@ -5,15 +5,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
-from gateway import __version__
 from gateway.endpoint import Endpoint
 from gateway.explorer import explorer_routes
+from gateway.health import Health
 from gateway.service import Service
 from gateway.settings import Settings
+from gateway.telemetry import Observed, Telemetry
 
 
 def create_app(
@@ -29,17 +29,22 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with service:
+        async with service, service.observation.running():
             yield
 
     return Starlette(
         routes=[
-            Route("/graphql", Endpoint(service)),
-            Route("/healthz", _healthz),
+            Route("/graphql", _observed(Endpoint(service), service.observation.telemetry)),
+            *Health(settings, service.store, service.client, lambda: False).routes(),
+            *service.observation.routes(service.client),
             *_explorer(settings, sandbox_accounts),
         ],
         lifespan=lifespan,
     )
+
+
+def _observed(app: ASGIApp, telemetry: Telemetry) -> ASGIApp:
+    return Observed(app, telemetry) if telemetry.is_on else app
 
 
 def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) -> list[BaseRoute]:
@@ -52,7 +57,3 @@ def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) 
         ]
     }
     return explorer_routes(prefill=lambda: {"sandbox": sandbox, "explain": True})
-
-
-async def _healthz(_: Request) -> Response:
-    return JSONResponse({"status": "ok", "version": __version__})

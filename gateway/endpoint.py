@@ -8,7 +8,7 @@ import orjson
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from gateway import execution, protocol
+from gateway import execution, protocol, telemetry
 from gateway.errors import GatewayError, Unauthenticated
 from gateway.protocol import BadRequest, Params
 from gateway.service import Service
@@ -87,7 +87,9 @@ class Endpoint:
         request = execution.Request(
             document, params.operation_name, params.variables, params.extensions
         )
-        return await execution.run(self._service.schema, request, context, request_id)
+        response = await execution.run(self._service.schema, request, context, request_id)
+        telemetry.note(document, params.operation_name, response)
+        return response
 
 
 _INTERNAL = GatewayError.code

@@ -7,7 +7,6 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution import execute
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway import telemetry
 from gateway.context import RequestContext
 from gateway.errors import GatewayError
 from gateway.operations import Document, coded

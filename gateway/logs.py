@@ -1,4 +1,4 @@
-"""Logs: events with fields, on standard error. Readable on a terminal, a JSON object a line elsewhere.
+"""Logs: events with fields, on standard error; readable on a terminal, elsewhere JSON lines.
 
 No event carries credentials, and tracebacks come without the values of variables.
 """
@@ -88,8 +88,8 @@ class RequestLog:
             outcome=exchange.outcome,
             status=exchange.status,
             ms=round(exchange.seconds * 1000, 2),
-            upstream_calls=exchange.trace.sent if exchange.trace else 0,
-            saved_calls=exchange.trace.spared if exchange.trace else 0,
+            upstream_calls=exchange.reads.sent if exchange.reads else 0,
+            saved_calls=exchange.reads.spared if exchange.reads else 0,
         )
 
     def attempt(self, call: Call, exchange: Exchange | None) -> Attempt:

@@ -83,12 +83,17 @@ class Metrics:
         # Looking a child up by its labels costs more than counting, so children are kept.
         self._of_exchange: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self._of_call: dict[tuple[str, str, str, int | None], tuple[Counter, Histogram]] = {}
-        if _SHARED_FOLDER not in os.environ:
+        if not self.is_shared:
             ProcessCollector(registry=registry)
             PlatformCollector(registry=registry)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several worker processes count together."""
+        return _SHARED_FOLDER in os.environ
+
     def gauge(
-        self, name: str, meaning: str, labels: Iterable[str], *, mode: str = "livesum"
+        self, name: str, meaning: str, labels: Iterable[str] = (), *, mode: str = "livesum"
     ) -> Gauge:
         """Return a new gauge; `mode` says how the values of several processes become one."""
         return Gauge(name, meaning, labels, multiprocess_mode=mode, registry=self._registry)  # type: ignore[arg-type] # a literal there
@@ -103,9 +108,8 @@ class Metrics:
             refresh()
 
     def page(self) -> bytes:
-        """Return all metrics as text."""
-        self.refresh()
-        if _SHARED_FOLDER not in os.environ:
+        """Return all metrics as text, those of the other workers included; may block."""
+        if not self.is_shared:
             return generate_latest(self._registry)
         everybody = CollectorRegistry()
         MultiProcessCollector(everybody)  # type: ignore[no-untyped-call] # the library's own gap
@@ -128,8 +132,8 @@ class Metrics:
                 self._of_exchange[key] = children
         children[0].inc()
         children[1].observe(exchange.seconds)
-        if exchange.trace is not None and exchange.trace.spared:
-            self._saved.inc(exchange.trace.spared)
+        if exchange.reads is not None and exchange.reads.spared:
+            self._saved.inc(exchange.reads.spared)
 
     def attempt(self, call: Call, exchange: Exchange | None) -> Attempt:
         """See `Watcher`."""

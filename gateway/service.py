@@ -40,7 +40,7 @@ class Service:
         trace = Trace(detailed=detailed)
         exchange = telemetry.current()
         if exchange is not None:
-            exchange.principal, exchange.trace = credential.username, trace
+            exchange.principal, exchange.reads = credential.username, trace
         reader = Reader(self.client, self._flights, credential, deadline, trace)
         numbers = OwnedNumbers(reader, self._access, self._sizes)
         return RequestContext(reader, numbers)

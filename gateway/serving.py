@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from gateway.auth import own_credential
 from gateway.commands import CommandError
 from gateway.configuration import load
+from gateway.logs import configure
 from gateway.settings import Settings
 
 _SANDBOX_START = 20.0
@@ -97,6 +98,7 @@ def _require_somebody_to_be(settings: Settings) -> None:
 def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = None) -> int:
     from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
 
+    configure(settings.log_level, settings.log_format)
     listening = _listen(settings.host, settings.port, "--port")
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)

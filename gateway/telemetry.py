@@ -16,12 +16,18 @@ from typing import Any, Final, Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.operations import Document
-from gateway.trace import Trace
 from gateway.upstream.call import Call
 
 OK: Final = "ok"
 PARTIAL: Final = "partial"
 REFUSED: Final = "refused"
+
+
+class Reads(Protocol):
+    """The reads of a request: calls that went out, and reads that needed none of their own."""
+
+    sent: int
+    spared: int
 
 
 @dataclass(slots=True)
@@ -51,7 +57,7 @@ class Exchange:
     operation: str = ""
     digest: str = ""
     principal: str = ""
-    trace: Trace | None = None
+    reads: Reads | None = None
     trace_context: Any = None
 
     def executed(self, document: Document, name: str | None, response: Mapping[str, Any]) -> None:
@@ -136,7 +142,8 @@ class Observed:
             await self._app(scope, receive, send)
             return
         exchange = Exchange(
-            "http", {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
+            "http",
+            {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]},
         )
 
         async def noting(message: Message) -> None:
@@ -158,6 +165,13 @@ class Observed:
 def current() -> Exchange | None:
     """Return the exchange that the running code belongs to; None when nobody watches."""
     return _current.get()
+
+
+def note(document: Document, name: str | None, response: Mapping[str, Any]) -> None:
+    """Note what was executed, and what came of it, if anybody watches."""
+    exchange = _current.get()
+    if exchange is not None:
+        exchange.executed(document, name, response)
 
 
 @lru_cache(maxsize=4096)

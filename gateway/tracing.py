@@ -34,11 +34,11 @@ class Tracing:
     """
 
     def __init__(self, ratio: float) -> None:
-        # `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over what is given here.
-        named = Resource({"service.name": "number-gateway", "service.version": __version__})
-        self._provider = TracerProvider(
-            sampler=ParentBasedTraceIdRatio(ratio), resource=named.merge(Resource.create())
-        )
+        resource = Resource.create({"service.version": __version__})
+        if str(resource.attributes.get("service.name", "")).startswith("unknown_service"):
+            # Neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES` names it.
+            resource = resource.merge(Resource({"service.name": "number-gateway"}))
+        self._provider = TracerProvider(sampler=ParentBasedTraceIdRatio(ratio), resource=resource)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("number-gateway", __version__)
         self._propagator = TraceContextTextMapPropagator()
