@@ -146,7 +146,9 @@ def _accounts(url: str) -> list[dict[str, str]]:
     deadline = time.monotonic() + 10
     while True:
         try:
-            accounts: list[dict[str, str]] = httpx.get(f"{url}/_sandbox/accounts").json()["accounts"]
+            accounts: list[dict[str, str]] = httpx.get(f"{url}/_sandbox/accounts").json()[
+                "accounts"
+            ]
         except httpx.TransportError:
             if time.monotonic() > deadline:
                 raise

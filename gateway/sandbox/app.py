@@ -108,9 +108,11 @@ def _resource(path: str, **handlers: _Handler) -> Route:
 
 def _catalog_routes(catalog: Catalog) -> list[Route]:
     return [
+        # The documentation shows the search under both paths.
+        _resource("/AvailableNumbers", GET=catalog.search),
         _resource("/Numbers/AvailableNumbers", GET=catalog.search),
         _resource("/Numbers/AvailableNumbers/{country}", GET=catalog.search),
-        _resource("/Numbers/ActiveNumbers", GET=catalog.list, POST=catalog.buy),
+        _resource("/Numbers/ActiveNumbers", GET=catalog.list_numbers, POST=catalog.buy),
         _resource(
             "/Numbers/ActiveNumbers/{sid}",
             GET=catalog.fetch,

@@ -68,7 +68,7 @@ def read_account_request(world: World, document: Json) -> AccountRequest:
     if owner is not None and world.store.account(owner) is None:
         message = f"owner_account_sid: there is no account {owner}"
         raise RequestError(message)
-    return AccountRequest(**document, with_key=True)
+    return AccountRequest(**document)
 
 
 def put_number(world: World, document: Json) -> Json:

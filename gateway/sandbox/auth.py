@@ -35,7 +35,7 @@ def authenticate(store: Store, header: str | None) -> Credentials:
         hmac.compare_digest(b"0" * 32, password.encode())
         return Credentials(None, "invalid username")
     secret = account.key_secret if username == account.key_sid else account.auth_token
-    if not hmac.compare_digest((secret or "").encode(), password.encode()):
+    if not hmac.compare_digest(secret.encode(), password.encode()):
         return Credentials(None, None)
     return Credentials(account, None)
 

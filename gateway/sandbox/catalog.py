@@ -49,24 +49,19 @@ class Catalog:
             {"items": items, "meta": self._meta(call, size, page, len(found) > size)}
         )
 
-    def list(self, call: Call) -> Response:
+    def list_numbers(self, call: Call) -> Response:
         """`GET /Numbers/ActiveNumbers`: a page of the caller's numbers, oldest first."""
         account = self._caller(call)
         world = self._world
         criteria = Criteria(world.store)
         attributes.filter_owned(criteria, call, world.switches)
         size, page = page_size(call, world.switches), page_number(call)
-        found = (
-            []
-            if criteria.nothing
-            else world.store.owned_page(
-                account.sid,
-                criteria.conditions,
-                criteria.values,
-                limit=size + 1,
-                offset=page * size,
+        found: list[OwnedNumber] = []
+        if not criteria.nothing:
+            conditions, values = criteria.where()
+            found = world.store.owned_page(
+                account.sid, conditions, values, limit=size + 1, offset=page * size
             )
-        )
         items = [self._item(call, owned, plural=True) for owned in found[:size]]
         return json_response(
             {"items": items, "meta": self._meta(call, size, page, len(found) > size)}

@@ -1,4 +1,15 @@
-"""`/_sandbox/`: what tests and demos use to look into the sandbox and to arrange things."""
+"""`/_sandbox/`: what tests and demos use to look into the sandbox and to arrange things.
+
+| path | methods |
+| --- | --- |
+| `accounts` | GET all with their credentials; POST makes one, with numbers |
+| `numbers` | GET one account's with all settings; POST makes or changes one |
+| `inventory` | GET everything that can be bought |
+| `requests` | GET what was asked, in order; DELETE forgets it |
+| `ledger` | GET what was bought, configured, transferred, released |
+| `faults` | GET, PUT, DELETE what is to go wrong (`faults.py`) |
+| `switches` | GET, PUT, DELETE undocumented behaviours (`switches.py`) |
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
@@ -170,7 +181,5 @@ def _account(account: Account) -> Json:
         "type": account.type,
         "role": account.role,
         "catalog": account.catalog,
-        "api_key": (
-            {"sid": account.key_sid, "secret": account.key_secret} if account.key_sid else None
-        ),
+        "api_key": {"sid": account.key_sid, "secret": account.key_secret},
     }

@@ -54,7 +54,7 @@ class CoreOwned:
         if criteria.nothing:
             return [], False
         store = self._world.store
-        conditions, values = list(criteria.conditions), list(criteria.values)
+        conditions, values = criteria.where()
         if not token:
             found = store.owned_page(
                 owner.sid, conditions, values, limit=size + 1, offset=page * size

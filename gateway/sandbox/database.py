@@ -29,7 +29,6 @@ CREATE TABLE available (
     phone_number TEXT NOT NULL, national TEXT NOT NULL,
     place INTEGER NOT NULL, profile INTEGER NOT NULL, PRIMARY KEY (pool, rank)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX available_number ON available (phone_number);
 CREATE TABLE owned (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, sid TEXT NOT NULL UNIQUE, account_sid TEXT NOT NULL,
     phone_number TEXT NOT NULL UNIQUE, national TEXT NOT NULL,
@@ -43,7 +42,7 @@ CREATE TABLE accounts (
     sid TEXT PRIMARY KEY, auth_token TEXT NOT NULL, friendly_name TEXT NOT NULL,
     owner_account_sid TEXT NOT NULL,
     status TEXT NOT NULL, type TEXT NOT NULL, role TEXT NOT NULL, catalog INTEGER NOT NULL,
-    key_sid TEXT UNIQUE, key_secret TEXT, created REAL NOT NULL
+    key_sid TEXT NOT NULL UNIQUE, key_secret TEXT NOT NULL, created REAL NOT NULL
 );
 CREATE TABLE ledger (
     n INTEGER PRIMARY KEY AUTOINCREMENT, action TEXT NOT NULL, phone_number TEXT NOT NULL, sid TEXT

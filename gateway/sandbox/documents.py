@@ -199,8 +199,8 @@ class Account:
     type: str
     role: str
     catalog: bool
-    key_sid: str | None
-    key_secret: str | None = field(repr=False)
+    key_sid: str
+    key_secret: str = field(repr=False)
     created: float
 
 

@@ -7,14 +7,14 @@ counter hands them out, so that accounts made later never collide.
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from gateway.sandbox import facts, profiles
-from gateway.sandbox.documents import Account, Json, default_configuration
+from gateway.sandbox.curiosities import CURIOSITIES
+from gateway.sandbox.documents import Account, default_configuration
 from gateway.sandbox.inventory import country_document, generate, rate_center_document
 from gateway.sandbox.settings import SandboxSettings
 from gateway.sandbox.store import OwnedRow, Store
@@ -36,16 +36,13 @@ class AccountRequest:
     owner_account_sid: str | None = None
     friendly_name: str | None = None
     owned: int = 0
-    with_key: bool = False
 
 
 def populate(store: Store, settings: SandboxSettings) -> None:
     """Fills a new store: the inventory, then the seeded accounts."""
     store.load_inventory(generate(settings.seed, settings.numbers))
     population = Population(store, settings.seed, created=_SEEDED_AT)
-    parent = population.create(
-        AccountRequest("parent", owned=96, friendly_name="Parent", with_key=True)
-    )
+    parent = population.create(AccountRequest("parent", owned=95, friendly_name="Parent"))
     population.add_curiosities(parent)
     for number in (1, 2):
         population.create(
@@ -83,7 +80,6 @@ class Population:
         with self._store.transaction():
             position = self._store.next_value("accounts")
             sid = "AC" + self._digest("account", position)
-            key = request.with_key or self._created is None
             account = Account(
                 sid=sid,
                 auth_token=self._digest("token", position),
@@ -93,8 +89,8 @@ class Population:
                 type=request.type,
                 role=request.role,
                 catalog=request.catalog,
-                key_sid="SK" + self._digest("key", position) if key else None,
-                key_secret=self._digest("secret", position) if key else None,
+                key_sid="SK" + self._digest("key", position),
+                key_secret=self._digest("secret", position),
                 created=self._now(),
             )
             self._store.add_account(account)
@@ -109,9 +105,9 @@ class Population:
     def add_curiosities(self, account: Account) -> None:
         """Gives an account numbers of every type and every state that has surprised a client."""
         self.add_types(account)
-        rows = list(self._local_numbers(account.sid, len(_CURIOSITIES)))
+        rows = list(self._local_numbers(account.sid, len(CURIOSITIES)))
         curious = []
-        for row, (changes, configure) in zip(rows, _CURIOSITIES, strict=True):
+        for row, (changes, configure) in zip(rows, CURIOSITIES, strict=True):
             place = self._store.places[row[4]].document
             profile = changes(dict(self._store.profiles[row[5]].document))
             number = self._store.describe(row[2], {**place, **profile})
@@ -235,93 +231,3 @@ class Population:
 
 def _configuration_template() -> str:
     return orjson.dumps(default_configuration("+10000000000")).decode()
-
-
-# What `add_curiosities` makes: (change of the profile, change of the configuration; `...` removes
-# it).
-_Change = tuple[Callable[[Json], Json], Callable[[Json], Any]]
-
-
-def _same(document: Json) -> Json:
-    return document
-
-
-def _without(*names: str) -> Callable[[Json], Json]:
-    def change(document: Json) -> Json:
-        return {key: value for key, value in document.items() if key not in names}
-
-    return change
-
-
-def _null(*names: str) -> Callable[[Json], Json]:
-    return lambda document: {**document, **dict.fromkeys(names)}
-
-
-def _capability(name: str, value: Json | None) -> Callable[[Json], Json]:
-    return lambda document: {**document, "capabilities": {**document["capabilities"], name: value}}
-
-
-def _configured(**sections: Json | str | None) -> Callable[[Json], Json]:
-    def change(configuration: Json) -> Json:
-        for name, value in sections.items():
-            merged = isinstance(value, dict) and isinstance(configuration.get(name), dict)
-            configuration[name] = {**configuration[name], **value} if merged else value  # type: ignore[dict-item]
-        return configuration
-
-    return change
-
-
-_SAMPLE = "https://example.com/"
-_CURIOSITIES: tuple[_Change, ...] = (
-    (_capability("voice", None), _same),
-    (_capability("sms", None), _same),
-    (_capability("mms", None), _same),
-    (_null("capabilities"), _same),
-    (_without("capabilities"), _same),
-    (_null("regulatory"), _same),
-    (_null("lifecycle"), _same),
-    (lambda document: {**document, "lifecycle": "exhausted"}, _same),
-    (lambda document: {**document, "lifecycle": "beta"}, _same),
-    (lambda document: {**document, "lifecycle": "developer-preview"}, _same),
-    (_same, lambda _: None),
-    (_same, lambda _: ...),
-    (_same, _configured(voice=None, sms=None, mms=None)),
-    (_same, _without("voice", "mms", "friendly_name")),
-    (_same, _configured(friendly_name="Night line & <fax>")),
-    (_same, _configured(friendly_name="Línea de atención ☎ 24 h")),
-    (_same, _configured(friendly_name=None, status_callback="")),
-    (
-        _same,
-        _configured(
-            voice={
-                "url": _SAMPLE + "voice",
-                "method": "GET",
-                "fallback_url": _SAMPLE + "voice-fallback",
-            },
-            sms={
-                "url": _SAMPLE + "sms",
-                "method": "POST",
-                "fallback_url": _SAMPLE + "sms-fallback",
-            },
-            status_callback=_SAMPLE + "status",
-            status_callback_method="GET",
-        ),
-    ),
-    (
-        _same,
-        _configured(
-            voice={"application_sid": "AP" + "a1" * 16, "url": _SAMPLE + "unused"},
-            sms={"application_sid": "AP" + "b2" * 16},
-        ),
-    ),
-    (_same, _configured(voice={"trunk_sid": "TK" + "c3" * 16, "url": _SAMPLE + "unused"})),
-    (
-        _same,
-        _configured(
-            voice={"emergency_status": "Active", "emergency_address_sid": "AD" + "d4" * 16}
-        ),
-    ),
-    (_same, _configured(voice={"receive_mode": "fax", "caller_id_lookup": True})),
-    (_same, _configured(voice={"method": "POST", "fallback_method": "POST"})),
-    (_same, _configured(mms={"url": _SAMPLE + "mms", "method": "POST"})),
-)

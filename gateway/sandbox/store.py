@@ -104,6 +104,9 @@ class Store(Books):
                     )
                 ),
             )
+        # Building the indexes now takes half as long as keeping them up during the inserts.
+        self._sql.execute("CREATE UNIQUE INDEX available_number ON available (phone_number)")
+        self._sql.execute("CREATE INDEX available_place ON available (pool, place)")
 
     # Numbers that can be bought
 
@@ -115,11 +118,16 @@ class Store(Books):
         *,
         limit: int,
         offset: int = 0,
+        by_place: bool = False,
     ) -> list[Number]:
-        """Available numbers of some pools that meet SQL conditions, in search order."""
+        """Available numbers of some pools that meet SQL conditions, in search order.
+
+        `by_place` is for conditions that name few places.
+        """
+        index = "INDEXED BY available_place" if by_place else ""
         where = " AND ".join([f"pool IN ({sql_list(pools)})", *conditions])
         rows = self._sql.execute(
-            f"SELECT phone_number, national, place, profile FROM available WHERE {where}"  # noqa: S608 - conditions are ours, values bound
+            f"SELECT phone_number, national, place, profile FROM available {index} WHERE {where}"  # noqa: S608 - conditions are ours, values bound
             " ORDER BY pool, rank LIMIT ? OFFSET ?",
             [*values, limit, offset],
         )

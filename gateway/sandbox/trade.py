@@ -12,6 +12,8 @@ from gateway.sandbox.errors import ApiError
 from gateway.sandbox.world import World
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+# Nobody's documents are kept here, so any sid of the right form will do, except one of zeros.
+_UNSUITABLE = re.compile(r"[A-Z]{2}0{32}")
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
 
 
@@ -87,6 +89,9 @@ def _require_documents(number: Number, given: dict[str, str | None]) -> None:
         raise ApiError(21649, message)
     if "identity" in requires and not given.get("identity_sid"):
         raise ApiError(21650)
+    for name in ("address_sid", "bundle_sid", "identity_sid"):
+        if _UNSUITABLE.fullmatch(given.get(name) or ""):
+            raise ApiError(21651, f"{given[name]} does not satisfy the regulatory requirement")
 
 
 def refuse_trial(world: World, account: Account, *, catalog: bool) -> None:

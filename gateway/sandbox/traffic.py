@@ -128,7 +128,7 @@ class Traffic:
 
 def _canonical(path: str) -> str:
     """The path that routes are written for: no extension; the catalog forgives a trailing slash."""
-    if path.startswith("/Numbers/"):
+    if not path.startswith("/2010-04-01"):
         path = path.rstrip("/")
     return path.removesuffix(".json")
 

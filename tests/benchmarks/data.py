@@ -16,6 +16,7 @@ TOKEN: Final = "static-upstream-token"
 VARIANTS: Final = 512
 CENTERS: Final = 5
 LIST_SIZE: Final = 50
+NESTED_SIZE: Final = 20
 
 _TOWNS: Final = ("HUNTINGTON", "RIVERSIDE", "SPRINGFLD", "FAIRVIEW", "GREENWOOD")
 _REGIONS: Final = ("NY", "CA", "IL", "OK", "SC")

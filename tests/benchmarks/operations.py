@@ -114,5 +114,5 @@ OPERATIONS: Final = (
             f"/Numbers/ActiveNumbers?Geography.PostalCode={v['postalCode']}&PageSize={v['first']}"
         ),
     ),
-    Operation("nested", _NESTED, 1 + data.CENTERS, _any_page(20), None),
+    Operation("nested", _NESTED, 1 + data.CENTERS, _any_page(data.NESTED_SIZE), None),
 )

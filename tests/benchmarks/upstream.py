@@ -33,6 +33,7 @@ class StaticUpstream:
         self._owned = owned
         self._base = base
         self._kept: dict[str, tuple[str, bytes]] = {}
+        self._lists: dict[tuple[int, int, int], bytes] = {}
         self.calls = {"instance": 0, "list": 0, "search": 0, "other": 0}
 
     def answer(self, method: str, target: str) -> bytes:
@@ -50,6 +51,19 @@ class StaticUpstream:
         self.calls[kind] += 1
         return response
 
+    def render_lists(self, *sizes: int) -> None:
+        """Render the first page of every list ahead, so that no server waits for it."""
+        for size in sizes:
+            for variant in range(data.VARIANTS):
+                self._list(variant, 0, size)
+
+    def _list(self, variant: int, page: int, size: int) -> bytes:
+        key = variant, page, size
+        if key not in self._lists:
+            body = data.list_body(variant, self._owned, page, size, self._base)
+            self._lists[key] = _response(HTTPStatus.OK, body)
+        return self._lists[key]
+
     def _render(self, target: str) -> tuple[str, bytes]:
         url = urlsplit(target)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
@@ -57,8 +71,7 @@ class StaticUpstream:
         if url.path == _LIST:
             variant = data.variant_of(query.get("Geography.PostalCode", ""))
             page = int(query.get("Page", 0))
-            body = data.list_body(variant, self._owned, page, size, self._base)
-            return "list", _response(HTTPStatus.OK, body)
+            return "list", self._list(variant, page, size)
         if url.path.startswith(_INSTANCES):
             index = int(url.path.removeprefix(_INSTANCES).removeprefix("PN"), 16)
             return "instance", _response(HTTPStatus.OK, data.instance_body(index, self._owned))
@@ -121,6 +134,8 @@ async def serve(port: int, owned: int, delay: float) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     upstream = StaticUpstream(owned, f"http://127.0.0.1:{port}")
+    if owned == data.LIST_SIZE:
+        upstream.render_lists(data.LIST_SIZE, data.NESTED_SIZE)
     server = await loop.create_server(
         lambda: Connection(upstream, delay), "127.0.0.1", port, backlog=4096
     )

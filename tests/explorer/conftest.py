@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -58,6 +59,19 @@ class Gateway:
         found: dict[str, Any] = next(each for each in accounts if each["role"] == role)
         return found
 
+    def ask(self, document: dict[str, Any], **headers: str) -> httpx.Response:
+        """Send a GraphQL request as the parent account; give the start of the answer."""
+        account = self.account("parent")
+        with httpx.Client(auth=(account["sid"], account["auth_token"]), timeout=30) as client:
+            request = client.build_request(
+                "POST", f"{self.url}/graphql", json=document, headers=headers
+            )
+            response = client.send(request, stream=True)
+            if not response.headers["content-type"].startswith("text/event-stream"):
+                response.read()
+            response.close()
+            return response
+
     def create_account(self, **fields: Any) -> dict[str, Any]:
         """Make an account; `owned` is how many numbers it has."""
         made: dict[str, Any] = self._sandbox("POST", "accounts", fields)
@@ -89,21 +103,45 @@ def missing(what: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def gateway() -> Iterator[Gateway]:
     """`number-gateway serve --sandbox` in a process of its own."""
-    if not (STATIC / "index.html").is_file():
-        missing("the explorer is not built: npm run build --prefix gateway/explorer/web")
     port, sandbox_port = _free_ports()
-    ports = ["--port", str(port), "--sandbox-port", str(sandbox_port)]
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "gateway", "serve", "--sandbox", *ports],
-        stdout=subprocess.DEVNULL,
-    )
     running = Gateway(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}")
-    try:
-        _wait_until_ready(running, process)
+    with _serving(running, ["--sandbox", "--port", str(port), "--sandbox-port", str(sandbox_port)]):
         yield running
-    finally:
-        process.terminate()
-        process.wait(15)
+
+
+@pytest.fixture
+def strict_gateway(gateway: Gateway) -> Iterator[Gateway]:
+    """A gateway that knows of no sandbox: whoever asks brings the upstream's credentials."""
+    port, _ = _free_ports()
+    running = Gateway(f"http://127.0.0.1:{port}", gateway.sandbox)
+    urls = ["--catalog-url", gateway.sandbox, "--core-url", gateway.sandbox]
+    with _serving(running, ["--auth", "pass-through", "--port", str(port), *urls]):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def explanations(gateway: Gateway) -> None:
+    """The gateway plans and traces operations."""
+    answer = gateway.ask({"query": "{ __typename }"}, **{"X-Gateway-Explain": "plan"}).json()
+    if "plan" not in answer.get("extensions", {}):
+        missing("the gateway does not answer X-Gateway-Explain")
+
+
+@pytest.fixture(scope="session")
+def persisted_queries(gateway: Gateway) -> None:
+    """The gateway knows Apollo's automatic persisted queries."""
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    if "PersistedQueryNotFound" not in gateway.ask({"extensions": extensions}).text:
+        missing("the gateway has no automatic persisted queries")
+
+
+@pytest.fixture(scope="session")
+def subscriptions(gateway: Gateway) -> None:
+    """The gateway sends events."""
+    query = "subscription { phoneNumberChanged { id } }"
+    answer = gateway.ask({"query": query}, Accept="text/event-stream")
+    if not answer.headers["content-type"].startswith("text/event-stream"):
+        missing("the gateway has no subscriptions over SSE")
 
 
 @pytest.fixture(scope="session")
@@ -144,6 +182,21 @@ def explorer(page: Page, gateway: Gateway) -> Iterator[ExplorerPage]:
 def _free_ports() -> tuple[int, int]:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("", 0)) as other:
         return one.getsockname()[1], other.getsockname()[1]
+
+
+@contextmanager
+def _serving(gateway: Gateway, arguments: list[str]) -> Iterator[None]:
+    if not (STATIC / "index.html").is_file():
+        missing("the explorer is not built: npm run build --prefix gateway/explorer/web")
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "gateway", "serve", *arguments], stdout=subprocess.DEVNULL
+    )
+    try:
+        _wait_until_ready(gateway, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(15)
 
 
 def _wait_until_ready(gateway: Gateway, process: subprocess.Popen[bytes]) -> None:

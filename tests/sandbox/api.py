@@ -1,12 +1,14 @@
 """Short forms of the requests these tests make."""
 
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from tests.sandbox_process import SandboxAccount
+from tests.sandbox_process import RunningSandbox, SandboxAccount
 
 Params = Mapping[str, str | int | list[str]]
 
@@ -63,6 +65,17 @@ class Api:
         """A number that can be bought."""
         number: str = self.search(path, PageSize=1, **params)[0]["phone_number"]
         return number
+
+
+# Never used on loopback, but every client that is not given one loads all root certificates.
+_TLS = ssl.create_default_context()
+
+
+@contextmanager
+def acting_as(sandbox: RunningSandbox, account: SandboxAccount) -> Iterator[Api]:
+    """The number API with an account's credentials."""
+    with httpx.Client(base_url=sandbox.url, auth=account.auth, verify=_TLS) as client:
+        yield Api(client, account)
 
 
 def refusal(response: httpx.Response) -> tuple[int, int]:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from gateway.sandbox import SandboxSettings
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, acting_as
 from tests.sandbox_process import RunningSandbox, SandboxAccount, running_sandbox
 
 
@@ -33,13 +32,13 @@ def account(sandbox: RunningSandbox) -> SandboxAccount:
 @pytest.fixture
 def api(sandbox: RunningSandbox, account: SandboxAccount) -> Iterator[Api]:
     """The number API as that account."""
-    with httpx.Client(base_url=sandbox.url, auth=account.auth) as client:
-        yield Api(client, account)
+    with acting_as(sandbox, account) as api:
+        yield api
 
 
 @pytest.fixture
 def parent(sandbox: RunningSandbox) -> Iterator[Api]:
     """The number API as the seeded parent."""
     found = sandbox.accounts()["parent"]
-    with httpx.Client(base_url=sandbox.url, auth=found.auth) as client:
-        yield Api(client, found)
+    with acting_as(sandbox, found) as api:
+        yield api

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.sandbox.api import Api, refusal
+from tests.sandbox.api import Api, acting_as, refusal
 from tests.sandbox_process import RunningSandbox
 
 VOICE = {
@@ -200,7 +199,7 @@ SAVED_SEARCHES: dict[str, Callable[[dict[str, Any]], bool]] = {
 
 @pytest.mark.parametrize("name", SAVED_SEARCHES)
 def test_a_saved_search_stands_for_its_filters(parent: Api, name: str) -> None:
-    limits = {"Geography.IsoCountry": "CA"}
+    limits = {"Geography.Region": "AB"}
     everything = parent.items("AvailableNumbers", limits)
 
     found = parent.items("AvailableNumbers", {**limits, "SavedSearch": name})
@@ -211,7 +210,7 @@ def test_a_saved_search_stands_for_its_filters(parent: Api, name: str) -> None:
 
 def test_saved_searches_combine_and_ignore_case(parent: Api) -> None:
     names = ["twilio.use-case.verifications.Voice", "twilio.use-case.verifications.sms"]
-    limits = {"Geography.IsoCountry": "CA"}
+    limits = {"Geography.Region": "AB"}
 
     found = parent.items("AvailableNumbers", {**limits, "SavedSearch": names})
 
@@ -231,10 +230,10 @@ def test_saved_searches_combine_and_ignore_case(parent: Api) -> None:
 def test_price_bounds_are_inclusive_and_leave_out_numbers_without_a_price(
     sandbox: RunningSandbox, parent: Api
 ) -> None:
-    limits = {"Geography.IsoCountry": "CA"}
+    limits = {"Geography.Region": "AB"}
     sandbox.put_number(
         resource={
-            "geography": {"iso_country": "CA"},
+            "geography": {"iso_country": "CA", "region": "AB"},
             "prices": {"base_recurring_price": "7.5", "base_setup_price": "3.0"},
         },
     )
@@ -305,8 +304,7 @@ def test_a_country_can_be_a_path_segment(parent: Api) -> None:
 @pytest.mark.parametrize("size", [1, 7, 50, 249, 250, 251, 1000])
 def test_pages_of_any_size_hold_every_number_once(sandbox: RunningSandbox, size: int) -> None:
     large = sandbox.accounts()["large"]
-    with httpx.Client(base_url=sandbox.url, auth=large.auth) as client:
-        api = Api(client, large)
+    with acting_as(sandbox, large) as api:
         numbers = [item["phone_number"] for item in api.items(params={"PageSize": size})]
 
     assert len(numbers) == len(set(numbers)) == 250
@@ -345,6 +343,12 @@ def test_a_page_beyond_the_end_is_empty(parent: Api) -> None:
 
     assert body["items"] == []
     assert body["meta"]["next_page_url"] is None
+
+
+def test_the_search_answers_under_both_documented_paths(parent: Api) -> None:
+    short = parent.get("/AvailableNumbers?PageSize=3").json()["items"]
+
+    assert short == parent.get("/Numbers/AvailableNumbers?PageSize=3").json()["items"]
 
 
 @pytest.mark.parametrize("suffix", ["", "/", ".json"])
@@ -569,6 +573,7 @@ def test_buying_a_number_again_updates_it_and_is_billed_once(
         ("local-address", {}, 21615),
         (["address", "bundle"], {}, 21631),
         (["address", "bundle"], {"AddressSid": "AD" + "1" * 32}, 21649),
+        ("bundle", {"BundleSid": "BU" + "0" * 32}, 21651),
     ],
 )
 def test_a_purchase_without_its_documents_is_refused(

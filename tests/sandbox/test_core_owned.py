@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.api import Api, refusal
+from tests.sandbox.api import Api, acting_as, refusal
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
 SETTINGS: dict[str, tuple[str, str]] = {
@@ -59,8 +59,8 @@ UNSET: dict[str, Any] = {
 def owner(sandbox: RunningSandbox, request: pytest.FixtureRequest) -> Iterator[Api]:
     """A seeded account with many numbers, without and with catalog access."""
     account = sandbox.accounts()[request.param]
-    with httpx.Client(base_url=sandbox.url, auth=account.auth) as client:
-        yield Api(client, account)
+    with acting_as(sandbox, account) as api:
+        yield api
 
 
 def numbers(response: httpx.Response) -> list[dict[str, Any]]:
@@ -73,8 +73,8 @@ def test_the_account_without_catalog_access_has_over_sixty_numbers(
     sandbox: RunningSandbox,
 ) -> None:
     account = sandbox.accounts()["core-only"]
-    with httpx.Client(base_url=sandbox.url, auth=account.auth) as client:
-        owned = Api(client, account).owned()
+    with acting_as(sandbox, account) as api:
+        owned = api.owned()
 
     assert len(owned) >= 60
     assert len({number["type"] for number in owned}) >= 6
@@ -141,8 +141,7 @@ def test_an_empty_list_starts_and_ends_at_zero(owner: Api) -> None:
 
 def test_a_page_token_survives_the_release_of_its_number(sandbox: RunningSandbox) -> None:
     account = sandbox.create_account(owned=9)
-    with httpx.Client(base_url=sandbox.url, auth=account.auth) as client:
-        api = Api(client, account)
+    with acting_as(sandbox, account) as api:
         everything = [number["sid"] for number in api.owned()]
         page = api.get(f"{api.base}/IncomingPhoneNumbers.json?PageSize=4").json()
         for number in page["incoming_phone_numbers"]:
@@ -365,8 +364,7 @@ def test_the_rules_of_the_united_kingdom_and_ireland(api: Api) -> None:
 
 def test_a_trial_account_cannot_buy(sandbox: RunningSandbox) -> None:
     trial = sandbox.accounts()["trial"]
-    with httpx.Client(base_url=sandbox.url, auth=trial.auth) as client:
-        api = Api(client, trial)
+    with acting_as(sandbox, trial) as api:
         form = {"PhoneNumber": api.available()}
         core = api.post(f"{api.base}/IncomingPhoneNumbers.json", form)
         catalog = api.post("/Numbers/ActiveNumbers", form)
@@ -380,8 +378,7 @@ def test_a_trial_account_may_buy_its_first_number_when_the_switch_says_so(
 ) -> None:
     trial = sandbox.create_account(type="Trial")
     sandbox.set_switches(trial_may_buy_first=True)
-    with httpx.Client(base_url=sandbox.url, auth=trial.auth) as client:
-        api = Api(client, trial)
+    with acting_as(sandbox, trial) as api:
         uri = f"{api.base}/IncomingPhoneNumbers.json"
         first = api.post(uri, {"PhoneNumber": api.available()})
         second = api.post(uri, {"PhoneNumber": api.available()})
@@ -401,8 +398,7 @@ def test_a_released_number_is_gone_and_can_be_bought_by_others(
     assert refusal(api.get(number["uri"])) == (404, 20404)
     assert refusal(api.client.delete(number["uri"])) == (404, 20404)
     other = sandbox.create_account()
-    with httpx.Client(base_url=sandbox.url, auth=other.auth) as client:
-        there = Api(client, other)
+    with acting_as(sandbox, other) as there:
         form = {"PhoneNumber": number["phone_number"]}
         bought = there.post(f"{there.base}/IncomingPhoneNumbers.json", form).json()
     assert bought["account_sid"] == other.sid
@@ -441,9 +437,7 @@ def test_a_parent_moves_numbers_within_its_family(
         else f"/2010-04-01/Accounts/{owner.sid}/IncomingPhoneNumbers/{number['sid']}.json"
     )
 
-    response = httpx.post(
-        sandbox.url + path, data={"AccountSid": receiver.sid}, auth=family[0].auth
-    )
+    response = sandbox.client.post(path, data={"AccountSid": receiver.sid}, auth=family[0].auth)
 
     assert response.status_code == 200, response.text
     assert response.json()["account_sid"] == receiver.sid
@@ -465,7 +459,7 @@ def test_transfers_are_refused_for_a_reason_each(
     def attempt(owner: SandboxAccount, who: SandboxAccount, target: str) -> tuple[int, int]:
         sid = sandbox.numbers(owner.sid)[0]["sid"]
         path = f"/2010-04-01/Accounts/{owner.sid}/IncomingPhoneNumbers/{sid}.json"
-        return refusal(httpx.post(sandbox.url + path, data={"AccountSid": target}, auth=who.auth))
+        return refusal(sandbox.client.post(path, data={"AccountSid": target}, auth=who.auth))
 
     assert attempt(head, head, "AC1") == (400, 21470)
     assert attempt(head, head, "AC" + "0" * 32) == (400, 21471)
@@ -483,8 +477,8 @@ def test_switches_loosen_the_rules_of_transfers(
     child, stranger = family[1], sandbox.create_account()
     sid = sandbox.numbers(child.sid)[0]["sid"]
 
-    response = httpx.post(
-        f"{sandbox.url}/2010-04-01/Accounts/{child.sid}/IncomingPhoneNumbers/{sid}.json",
+    response = sandbox.client.post(
+        f"/2010-04-01/Accounts/{child.sid}/IncomingPhoneNumbers/{sid}.json",
         data={"AccountSid": stranger.sid},
         auth=child.auth,
     )
@@ -508,10 +502,10 @@ def test_the_catalog_keeps_a_subaccounts_numbers_from_its_parent_but_for_transfe
     sid = sandbox.numbers(child.sid)[0]["sid"]
     url = f"{sandbox.url}/Numbers/ActiveNumbers/{sid}"
 
-    assert refusal(httpx.get(url, auth=head.auth)) == (404, 20404)
-    assert refusal(httpx.delete(url, auth=head.auth)) == (404, 20404)
+    assert refusal(sandbox.client.get(url, auth=head.auth)) == (404, 20404)
+    assert refusal(sandbox.client.delete(url, auth=head.auth)) == (404, 20404)
     sandbox.set_switches(transfer_reaches_subaccounts=False)
-    response = httpx.post(url, data={"AccountSid": head.sid}, auth=head.auth)
+    response = sandbox.client.post(url, data={"AccountSid": head.sid}, auth=head.auth)
     assert refusal(response) == (404, 20404)
 
 

@@ -1,18 +1,17 @@
 """Starting: repeatable from the seed, kept in a file, quick, and clear about what is wrong."""
 
+import resource
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from gateway.sandbox import SandboxError, SandboxSettings, create_sandbox
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, acting_as
 from tests.sandbox_process import RunningSandbox, running_sandbox
 
 SMALL = 2_000
@@ -22,8 +21,8 @@ SMALL = 2_000
 def as_parent(settings: SandboxSettings) -> Iterator[tuple[RunningSandbox, Api]]:
     with running_sandbox(settings) as sandbox:
         parent = sandbox.accounts()["parent"]
-        with httpx.Client(base_url=sandbox.url, auth=parent.auth) as client:
-            yield sandbox, Api(client, parent)
+        with acting_as(sandbox, parent) as api:
+            yield sandbox, api
 
 
 def everything(settings: SandboxSettings) -> tuple[object, object, object]:
@@ -98,15 +97,21 @@ def test_a_file_left_by_an_interrupted_start_is_filled_on_the_next(tmp_path: Pat
 
 
 def test_a_process_with_all_numbers_starts_in_under_three_seconds() -> None:
+    """Processor time: starting waits for nothing, and a busy machine must not fail this."""
     program = (
         "from gateway.sandbox import SandboxSettings, create_sandbox\n"
         "create_sandbox(SandboxSettings())\n"
     )
-    started = time.monotonic()
+    before = _children_seconds()
 
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)  # noqa: S603 - our own program
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)  # noqa: S603 - our own program
 
-    assert time.monotonic() - started < 3
+    assert 0.1 < _children_seconds() - before < 3
+
+
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 SEARCHES = [

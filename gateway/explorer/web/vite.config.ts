@@ -1,10 +1,25 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
-/** Formats that are compressed already gain nothing from a second pass. */
-const INCOMPRESSIBLE = /\.(woff2?|png|gz|br)$/;
+/** Compressed already, or never sent to a browser. */
+const INCOMPRESSIBLE = /\.(woff2?|png|gz|br|md)$/;
+const FONTS = ["@fontsource/ibm-plex-sans", "@fontsource/ibm-plex-mono"];
+
+/** Vite lists the licences of scripts; fonts come through the style sheet and would be left out. */
+function fontLicenses(file: string): Plugin {
+  return {
+    name: "font-licenses",
+    apply: "build",
+    closeBundle() {
+      for (const name of FONTS) {
+        const text = readFileSync(join(import.meta.dirname, "node_modules", name, "LICENSE"), "utf8");
+        appendFileSync(file, `\n## ${name} (OFL-1.1)\n\n${text}`);
+      }
+    },
+  };
+}
 
 /** Write `.gz` and `.br` next to every built file, so that the server never compresses on request. */
 function precompress(folder: string): Plugin {
@@ -27,11 +42,14 @@ function precompress(folder: string): Plugin {
   };
 }
 
+const STATIC = join(import.meta.dirname, "../static");
+
 export default defineConfig({
   base: "/explorer/",
   build: {
-    outDir: "../static",
+    outDir: STATIC,
     emptyOutDir: true,
+    license: { fileName: "licenses.md" },
     target: "es2022",
     // The content security policy allows fonts and images from files only.
     assetsInlineLimit: 0,
@@ -50,5 +68,5 @@ export default defineConfig({
     },
   },
   worker: { format: "es" },
-  plugins: [precompress(join(import.meta.dirname, "../static"))],
+  plugins: [fontLicenses(join(STATIC, "licenses.md")), precompress(STATIC)],
 });

@@ -3,12 +3,12 @@ import { persist } from "zustand/middleware";
 import type { SandboxAccount } from "./settings";
 
 /** The `Authorization` header that the upstream, and so the gateway, takes. */
-export function basic(account: SandboxAccount): string {
+export function basic(account: Pick<SandboxAccount, "sid" | "authToken">): string {
   return `Basic ${btoa(`${account.sid}:${account.authToken}`)}`;
 }
 
 /** What the headers editor shows for an account. */
-export function headersFor(account: SandboxAccount): string {
+export function headersFor(account: Pick<SandboxAccount, "sid" | "authToken">): string {
   return JSON.stringify({ Authorization: basic(account) }, null, 2);
 }
 

@@ -1,5 +1,5 @@
 import type { Fetcher } from "@graphiql/toolkit";
-import { getOperationAST, type DocumentNode, type ExecutionResult } from "graphql";
+import { getOperationAST, Kind, parse, type ExecutionResult } from "graphql";
 import { meros } from "meros/browser";
 import { takeTrace, useAnswers, type Answer } from "./answers";
 import { authorizationOf, basic, currentAccount, useChosenAccount } from "./credentials";
@@ -15,12 +15,11 @@ const INCREMENTAL = "multipart/mixed;q=1.0, application/graphql-response+json;q=
 /** GraphiQL's way to the gateway: it runs operations, and writes down what each one cost. */
 export function createFetcher(settings: Settings, activeTab: () => string): Fetcher {
   return async (params, options) => {
-    const operation = params as Operation;
     const headers = (options?.headers ?? {}) as Record<string, string>;
-    if (operation.operationName === "IntrospectionQuery") return introspect(settings, operation, headers);
+    if (params.operationName === "IntrospectionQuery") return introspect(settings, params as Operation, headers);
 
     const tab = activeTab();
-    const kind = kindOf(options?.documentAST, operation.operationName);
+    const { operation, kind } = understand(params as Operation);
     const blank = { ...EMPTY, operationName: operation.operationName ?? null, kind };
     if (kind === "subscription") return follow(settings, operation, headers, tab, blank);
     if (/@(defer|stream)\b/.test(operation.query)) return increments(settings, operation, headers, tab, blank);
@@ -120,7 +119,19 @@ async function* increments(
   for await (const part of parts) if (part.json) yield record(part.body);
 }
 
-function kindOf(document: DocumentNode | undefined, operationName: string | null | undefined): Answer["kind"] {
-  const operation = document && getOperationAST(document, operationName);
-  return operation?.operation ?? "query";
+/**
+ * GraphiQL learns an editor's operations 100 ms late: Run just after a change of tabs would come with
+ * the name, and the syntax tree, of the tab before. So the text itself is asked.
+ */
+function understand(asked: Operation): { operation: Operation; kind: Answer["kind"] } {
+  try {
+    const document = parse(asked.query);
+    const named = getOperationAST(document, asked.operationName);
+    const found = named ?? document.definitions.find((each) => each.kind === Kind.OPERATION_DEFINITION);
+    const operationName = found?.name?.value ?? null;
+    return { operation: { ...asked, operationName }, kind: found?.operation ?? "query" };
+  } catch {
+    // Not GraphQL: the gateway says so better.
+    return { operation: asked, kind: "query" };
+  }
 }

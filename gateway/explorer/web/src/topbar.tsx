@@ -1,5 +1,6 @@
 import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { currentAccount, useChosenAccount } from "./credentials";
+import { useRef, type FormEvent } from "react";
+import { currentAccount, headersFor, useChosenAccount } from "./credentials";
 import { Mark } from "./mark";
 import type { Settings } from "./settings";
 
@@ -12,17 +13,50 @@ export function TopBar({ settings }: { settings: Settings }) {
         number<span>gateway</span>
       </h1>
       <span className="toolbar-gap" />
-      {settings.sandbox ? <AccountPicker accounts={settings.sandbox.accounts} /> : <LiveBadge />}
+      {settings.sandbox ? <AccountPicker accounts={settings.sandbox.accounts} /> : <SignIn />}
       <ThemeButton />
     </header>
   );
 }
 
-function LiveBadge() {
+/** With a real upstream: credentials go into the headers editor, and are kept nowhere else. */
+function SignIn() {
+  const headerEditor = useGraphiQL((state) => state.headerEditor);
+  const { introspect } = useGraphiQLActions();
+  const details = useRef<HTMLDetailsElement>(null);
+
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const account = { sid: String(form.get("sid")).trim(), authToken: String(form.get("token")).trim() };
+    headerEditor?.setValue(headersFor(account));
+    // Without credentials the gateway had not shown its schema either.
+    void introspect();
+    event.currentTarget.reset();
+    if (details.current) details.current.open = false;
+  };
+
   return (
-    <p className="badge is-real" title="Buying costs money, releasing cannot be undone">
-      Real upstream
-    </p>
+    <>
+      <span className="badge is-real" title="Buying costs money, releasing cannot be undone">
+        Real upstream
+      </span>
+      <details ref={details} className="sign-in">
+        <summary className="chip is-link">Credentials</summary>
+        <form onSubmit={submit} autoComplete="off">
+          <label>
+            Account SID
+            <input name="sid" required pattern="AC[0-9a-fA-F]{32}" placeholder="AC…" spellCheck={false} />
+          </label>
+          <label>
+            Auth token
+            <input name="token" type="password" required autoComplete="off" />
+          </label>
+          <p>They go into the headers of this tab and are not stored.</p>
+          <button type="submit">Use them</button>
+        </form>
+      </details>
+    </>
   );
 }
 

@@ -139,7 +139,7 @@ export function fit(places: Place[], size: Size): Camera {
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
   const whole = scaleOf({ k: 1, x: 0, y: 0 }, size);
-  const room = Math.min(size.width / (1.4 * (right - left) + 1), size.height / (1.3 * (bottom - top) + 1));
+  const room = Math.min(size.width / (1.5 * (right - left) + 1), size.height / (1.3 * (bottom - top) + 1));
   return clamp({ k: Math.min(room / whole, 18), x: (left + right) / 2, y: (top + bottom) / 2 }, size);
 }
 

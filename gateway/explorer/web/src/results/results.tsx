@@ -3,6 +3,7 @@ import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
 import { useAnswers } from "../answers";
+import { Guard } from "../guard";
 import type { Json, JsonObject } from "../json";
 import { Mark } from "../mark";
 import type { Exchange, Operation } from "../wire";
@@ -74,9 +75,11 @@ export function Results({ sandbox, run }: Props) {
       </div>
       {shown !== "json" && set && (
         <div className="results-view">
-          <Suspense fallback={<p className="view-note">Loading…</p>}>
-            <SetView key={set.path} view={shown} set={set} sandbox={sandbox} done={done} onDeed={setDeed} />
-          </Suspense>
+          <Guard of={set}>
+            <Suspense fallback={<p className="view-note">Loading…</p>}>
+              <SetView key={set.path} view={shown} set={set} sandbox={sandbox} done={done} onDeed={setDeed} />
+            </Suspense>
+          </Guard>
         </div>
       )}
       {shown === "json" && !tab?.response && <Blank />}

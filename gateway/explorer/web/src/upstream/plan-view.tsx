@@ -1,3 +1,4 @@
+import { Guard } from "../guard";
 import type { Plan, Range } from "./types";
 import { usePlanned } from "./use-plan";
 
@@ -9,7 +10,13 @@ export function PlanView() {
       <h3>
         Plan <small>of what is in the editor, before it is run</small>
       </h3>
-      {plan ? <Steps plan={plan} /> : <p className={refused ? "panel-note is-error" : "panel-note"}>{note}</p>}
+      {plan ? (
+        <Guard of={plan}>
+          <Steps plan={plan} />
+        </Guard>
+      ) : (
+        <p className={refused ? "panel-note is-error" : "panel-note"}>{note}</p>
+      )}
     </section>
   );
 }
@@ -26,10 +33,12 @@ function Steps({ plan }: { plan: Plan }) {
           <dd className="is-faint">{range(plan.naive)}</dd>
           <dt>without the planner</dt>
         </div>
-        <div>
-          <dd className="is-faint">{plan.cost.toLocaleString("en")}</dd>
-          <dt>cost</dt>
-        </div>
+        {plan.cost !== undefined && (
+          <div>
+            <dd className="is-faint">{plan.cost.toLocaleString("en")}</dd>
+            <dt>cost</dt>
+          </div>
+        )}
       </dl>
       <ol className="steps">
         {plan.steps.map((step, index) => (

@@ -3,13 +3,13 @@ export interface UpstreamCall {
   method: string;
   path: string;
   /** Parameters as `Name=value&…`, for people. */
-  query: string;
+  query?: string;
   status: number | null;
   startMs: number;
   durationMs: number;
   outcome: "sent" | "coalesced" | "primed" | "cached";
   /** Equal reads that were spared are one entry. */
-  count: number;
+  count?: number;
   fields: string[];
 }
 
@@ -38,6 +38,7 @@ export interface PlanStep extends Range {
 export interface Plan {
   calls: Range;
   naive: Range;
-  cost: number;
+  /** Weight of the operation against the gateway's limit, where one is set. */
+  cost?: number;
   steps: PlanStep[];
 }

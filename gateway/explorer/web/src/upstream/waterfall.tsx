@@ -1,5 +1,6 @@
 import { Fragment, type ReactNode } from "react";
 import type { Answer } from "../answers";
+import { Guard } from "../guard";
 import { milliseconds } from "../results/format";
 import type { UpstreamCall, UpstreamTrace } from "./types";
 
@@ -10,7 +11,9 @@ export function Waterfall({ answer }: { answer: Answer | undefined }) {
       <h3>
         Last run {answer?.operationName && <small>{answer.operationName}</small>}
       </h3>
-      {answer?.upstream ? <Trace trace={answer.upstream} answer={answer} /> : <Nothing answer={answer} />}
+      <Guard of={answer}>
+        {answer?.upstream ? <Trace trace={answer.upstream} answer={answer} /> : <Nothing answer={answer} />}
+      </Guard>
     </section>
   );
 }
@@ -86,7 +89,7 @@ function Call({ call, end }: { call: UpstreamCall; end: number }) {
           {breakable(shorten(call.path))}
         </code>
         <span className="call-status">{call.outcome === "sent" ? (call.status ?? "no answer") : call.outcome}
-          {call.count > 1 && ` ×${call.count}`}
+          {(call.count ?? 1) > 1 && ` ×${call.count}`}
         </span>
       </p>
       {call.query && (

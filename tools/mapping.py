@@ -1,0 +1,122 @@
+"""Prints docs/mapping.md: where each field and filter comes from, read from the mapping tables."""
+
+import sys
+from collections.abc import Iterator, Mapping
+
+from graphql import GraphQLObjectType
+
+from gateway import filters, records
+from schema import build_schema
+
+TYPES = (
+    "PhoneNumber",
+    "AvailablePhoneNumber",
+    "Capabilities",
+    "VoiceCapabilities",
+    "SmsCapabilities",
+    "MmsCapabilities",
+    "Regulatory",
+    "Geography",
+    "Configuration",
+    "VoiceConfiguration",
+    "SmsConfiguration",
+    "MmsConfiguration",
+    "Account",
+    "Country",
+)
+NOT_AVAILABLE = "not available"
+
+
+def main() -> None:
+    """Write the page to standard output."""
+    sys.stdout.write("\n".join(page()) + "\n")
+
+
+def page() -> Iterator[str]:
+    """Yield the page's lines."""
+    yield "# Where everything comes from"
+    yield ""
+    yield "Made from `gateway/records.py` and `gateway/filters.py` by `tools/mapping.py`."
+    yield ""
+    yield "**catalog** is the preview Global Phone Numbers Catalog (`/Numbers/…`), **core** the"
+    yield "2010-04-01 API. A field that a family does not have is null when that family answers;"
+    yield "filters that no single family knows together are refused."
+    yield ""
+    yield "## Fields"
+    yield from fields()
+    yield ""
+    yield "## Filters"
+    yield from parameters("phoneNumbers(filter)", filters.CATALOG_OWNED, filters.CORE_OWNED)
+    yield from parameters(
+        "availablePhoneNumbers(filter)", filters.CATALOG_SEARCH, filters.CORE_SEARCH
+    )
+    yield ""
+    yield "`types` and `country` are parameters (`Type`, `Geography.IsoCountry`) in the catalog and"
+    yield "parts of the path in core: " + ", ".join(
+        f"`{kind}` → `{path}`" for kind, path in filters.CORE_SEARCH_PATHS.items()
+    )
+    yield "and no `SHORT_CODE`. Owned numbers are listed by type in core for"
+    yield ", ".join(f"`{kind}`" for kind in filters.CORE_OWNED_PATHS) + "."
+    yield ""
+    yield "## Settings"
+    yield from parameters("configuration", filters.CATALOG_WRITE, filters.CORE_WRITE)
+
+
+def fields() -> Iterator[str]:
+    """Yield one table per GraphQL type."""
+    schema = build_schema()._schema  # noqa: SLF001 - it has no public name
+    for typename in TYPES:
+        kind = schema.type_map[typename]
+        if not isinstance(kind, GraphQLObjectType):
+            continue
+        yield ""
+        yield f"### {typename}"
+        yield ""
+        yield "| field | catalog | core |"
+        yield "|---|---|---|"
+        for name in kind.fields:
+            places = [
+                place(table.get(typename, {}).get(filters.to_field(name)))
+                for table in (records.CATALOG, records.CORE)
+            ]
+            if places != [NOT_AVAILABLE, NOT_AVAILABLE]:
+                yield f"| `{name}` | {' | '.join(places)} |"
+
+
+def place(field: records.Field | None) -> str:
+    """Return where a field is found, in words."""
+    match field:
+        case None:
+            return NOT_AVAILABLE
+        case records.Leaf(keys=keys):
+            return " or ".join(f"`{key}`" for key in keys)
+        case records.Branch(flag=flag) if flag:
+            return f"when `capabilities.{flag}` is true"
+        case records.Branch(keys=keys):
+            return " or ".join(f"`{key}`" for key in keys) or "the number itself"
+        case records.Derived(of=of):
+            return f"from {of}"
+
+
+def parameters(title: str, catalog: filters.Table, core: filters.Table) -> Iterator[str]:
+    """Yield a table of paths and the parameters that carry them."""
+    yield ""
+    yield f"### {title}"
+    yield ""
+    yield "| path | catalog | core |"
+    yield "|---|---|---|"
+    for path in dict.fromkeys((*catalog, *core)):
+        yield f"| `{path}` | {parameter(catalog, path)} | {parameter(core, path)} |"
+
+
+def parameter(table: Mapping[str, filters.Param], path: str) -> str:
+    """Return the parameter for a path, in words."""
+    param = table.get(path)
+    if param is None:
+        return NOT_AVAILABLE
+    area = " (US and Canada)" if param.us_ca_only else ""
+    return f"`{param.name}`{area}" if param.name else "part of the path"
+
+
+if __name__ == "__main__":
+    main()
