@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings")
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=_port, help="port to listen on (default 8000)")
+    serve.add_argument(
+        "--workers", type=int, metavar="N", help="processes that serve the port (default 1)"
+    )
     serve.add_argument("--auth", choices=("pass-through", "open"), help="who may ask")
     serve.add_argument("--production", action="store_const", const=True, help="lock it down")
     serve.add_argument("--catalog-url", metavar="URL", help="base URL of the catalog family")
@@ -86,7 +89,7 @@ def _port(text: str) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from gateway import serving  # noqa: PLC0415 - a command imports only what it needs
 
-    names = ("config", "host", "port", "auth", "production", "catalog_url", "core_url")
+    names = ("config", "host", "port", "workers", "auth", "production", "catalog_url", "core_url")
     given: dict[str, Any] = {
         name: value for name in names if (value := getattr(options, name)) is not None
     }

@@ -8,20 +8,25 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import httpx
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway import workers
 from gateway.auth import own_credential
 from gateway.commands import CommandError
 from gateway.configuration import load
 from gateway.logs import configure
 from gateway.settings import Settings
 
+_log = structlog.get_logger(__name__)
 _SANDBOX_START = 20.0
 _SANDBOX_STOP = 5.0
+_WORKERS_STOP = 35.0
 
 
 def serve(given: Mapping[str, Any]) -> int:
@@ -100,9 +105,39 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
 
     configure(settings.log_level, settings.log_format)
     listening = _listen(settings.host, settings.port, "--port")
+    if settings.workers > 1:
+        return _serve_with_workers(settings, listening, accounts)
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)
     return _run(app, listening)
+
+
+def _serve_with_workers(
+    settings: Settings, listening: socket.socket, accounts: list[dict[str, Any]] | None
+) -> int:
+    if settings.store_url is None:
+        _log.warning(
+            "workers_share_nothing",
+            hint="without store_url limits count per worker, and events stay in theirs",
+        )
+    # It has shown that the port is free, and chosen one if that was asked.
+    host, port = listening.getsockname()[:2]
+    listening.close()
+    sockets = workers.listen(host, port, settings.workers)
+    _announce(_address(sockets[0]), settings, accounts)
+    with workers.shared_metrics(wanted=settings.metrics):
+        work = partial(_work, settings, accounts)
+        return workers.Workers(work, sockets, _WORKERS_STOP).run()
+
+
+def _work(
+    settings: Settings, accounts: list[dict[str, Any]] | None, listening: socket.socket
+) -> int:
+    """Be one of several workers."""
+    from gateway.app import create_app  # noqa: PLC0415 - the supervisor needs none of it
+
+    configure(settings.log_level, settings.log_format)
+    return _run(create_app(settings, sandbox_accounts=accounts), listening)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:

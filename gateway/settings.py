@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    workers: int = Field(1, ge=1, le=256, description="Processes that serve the port together.")
     production: bool = Field(
         False,  # noqa: FBT003 - pydantic takes the default by position
         description="Explorer, introspection, suggestions and explanations are off.",
