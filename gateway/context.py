@@ -14,6 +14,7 @@ from gateway.mutations import Mutations, Outcome, Refusal
 from gateway.numbers import Key, OwnedNumbers
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
+from gateway.settings import Settings
 from gateway.upstream.call import Call
 from schema.connection import (
     AvailablePhoneNumberConnection,
@@ -55,10 +56,10 @@ class RequestContext:
     type checker is told with casts.
     """
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers) -> None:
+    def __init__(self, reader: Reader, numbers: OwnedNumbers, settings: Settings) -> None:
         self.reader = reader
         self._numbers = numbers
-        self._search = Search(reader, numbers)
+        self._search = Search(reader, numbers, settings.partition_calls)
         self._accounts = Accounts(reader)
         self._mutations = Mutations(reader, numbers)
 

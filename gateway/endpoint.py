@@ -8,8 +8,8 @@ import orjson
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from gateway import execution, protocol, telemetry
-from gateway.errors import GatewayError, Unauthenticated
+from gateway import execution, protocol
+from gateway.errors import GatewayError, TooManyCalls, Unauthenticated
 from gateway.protocol import BadRequest, Params
 from gateway.service import Service
 
@@ -36,6 +36,9 @@ class Endpoint:
         except BadRequest as error:
             status, response = error.status, _failure(error.message, "BAD_REQUEST")
             extra |= error.headers
+        except TooManyCalls as error:
+            response = {"errors": [{"message": error.message, "extensions": error.extensions}]}
+            status = protocol.status_of(response, media_type)
         except Unauthenticated as error:
             status, response = 401, _failure(error.message, error.code)
             extra["www-authenticate"] = 'Basic realm="number-gateway"'
@@ -76,20 +79,18 @@ class Endpoint:
         headers: Mapping[str, str],
         request_id: str,
         only_queries: bool,  # noqa: FBT001 - GET, by the method
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | bytes:
         credential = self._service.authenticator.credential(
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
         document = self._service.documents.get(params.query)
         if only_queries and document.ast and not document.is_query(params.operation_name):
             raise BadRequest(405, "GET is for queries only; send this by POST.", {"allow": "POST"})
-        context = self._service.context(credential)
         request = execution.Request(
             document, params.operation_name, params.variables, params.extensions
         )
-        response = await execution.run(self._service.schema, request, context, request_id)
-        telemetry.note(document, params.operation_name, response)
-        return response
+        wish = headers.get("x-gateway-explain", "")
+        return await self._service.execute(request, credential, request_id, wish=wish)
 
 
 _INTERNAL = GatewayError.code
@@ -106,7 +107,7 @@ def _failure(message: str, code: str) -> dict[str, Any]:
 async def _respond(
     send: Send, status: int, response: object, media_type: str, headers: Mapping[str, str]
 ) -> None:
-    body = orjson.dumps(response)
+    body = response if isinstance(response, bytes) else orjson.dumps(response)
     named = {
         "content-type": f"{media_type}; charset=utf-8",
         "content-length": str(len(body)),

@@ -34,18 +34,14 @@ def choose(keys: int, size: Size | None) -> Choice:
     """Return the cheapest way to fetch `keys` distinct numbers of one account."""
     if keys <= 1:
         return Choice("get", keys, keys, "one key is one call")
-    if size is None:
-        if keys < PROBE_FROM:
-            return Choice("get", keys, keys, f"{keys} keys, account size unknown")
-        return Choice(
-            "list", 1, 2 * keys, f"{keys} keys, account size unknown: one list page may hold all"
-        )
-    pages = max(1, -(-size.at_least // MAX_PAGE_SIZE))
-    known = f"{size.at_least}{'' if size.exact else '+'} numbers owned, {pages} list page(s)"
-    if pages < keys:
-        most = pages if size.exact else 2 * keys
-        return Choice("list", 1, most, f"{keys} keys, {known}: listing is cheaper")
-    return Choice("get", keys, keys, f"{keys} keys, {known}: one by one is cheaper")
+    at_least = size.at_least if size else 0
+    pages = max(1, -(-at_least // MAX_PAGE_SIZE))
+    known = f"{keys} keys, {at_least}{'' if size and size.exact else ' or more'} numbers owned"
+    if pages >= keys or (keys < PROBE_FROM and not (size and size.exact)):
+        return Choice("get", keys, keys, f"{known}: one by one is cheaper")
+    if size and size.exact:
+        return Choice("list", 1, pages, f"{known}: {pages} list page(s) are cheaper")
+    return Choice("list", 1, 2 * keys, f"{known}: the first list page may hold them all")
 
 
 def go_on_listing(pages_read: int, keys_left: int, size: Size | None) -> bool:

@@ -109,13 +109,13 @@ def read_object(raw: object) -> Params:
     return Params(query, name, variables or {}, extensions or {})
 
 
-def status_of(response: Mapping[str, Any], media_type: str) -> int:
+def status_of(response: Mapping[str, Any] | bytes, media_type: str) -> int:
     """Return the HTTP status of an executed, or refused, operation.
 
     With plain JSON everything that is well-formed GraphQL over HTTP gets 200, so that old clients
     read the errors; the newer type says 400 when nothing was executed.
     """
-    return 200 if "data" in response or media_type == JSON else 400
+    return 200 if isinstance(response, bytes) or "data" in response or media_type == JSON else 400
 
 
 def _quality(parameters: list[str]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from graphql.pyutils import Path
 
+from gateway.cache import ResponseCache
 from gateway.errors import DeadlineExceeded
 from gateway.trace import Trace
 from gateway.upstream.call import Answer, Call, Credential
@@ -72,6 +73,7 @@ class Reader:
         self,
         client: UpstreamClient,
         flights: Flights,
+        cache: ResponseCache,
         credential: Credential,
         deadline: float,
         trace: Trace,
@@ -81,6 +83,7 @@ class Reader:
         self.trace = trace
         self._client = client
         self._flights = flights
+        self._cache = cache
         self._seen: dict[Call, asyncio.Task[Answer]] = {}
 
     async def read(self, call: Call, asked: Sequence[Path]) -> Answer:
@@ -110,6 +113,7 @@ class Reader:
         try:
             return await self._send(call, asked, self.deadline)
         finally:
+            await self._cache.changed(call)
             self.forget()
 
     def cancel(self) -> None:
@@ -122,6 +126,32 @@ class Reader:
         self._seen.clear()
 
     async def _fetch(self, call: Call, asked: Sequence[Path]) -> Answer:
+        if not self._cache.keeps(call):
+            return await self._join(call, asked)
+        key = await self._cache.key(self.credential, call)
+        hit = await self._cache.find(key) if key else None
+        if hit is not None and key:
+            self.trace.note_spared(call, "cached", asked[:1])
+            if hit.stale:
+                self._cache.refresh(key, call, self._again(call))
+            return hit.answer
+        answer = await self._join(call, asked)
+        if key:
+            await self._cache.keep(key, call, answer)
+        return answer
+
+    def _again(self, call: Call) -> Callable[[], Awaitable[Answer]]:
+        """Return what fetches a call anew for the cache, after this request is over."""
+
+        async def send() -> Answer:
+            patience = self._client.call_deadline
+            return await self._flights.join(
+                self.credential, call, lambda: self._send(call, (), time.monotonic() + patience)
+            )
+
+        return send
+
+    async def _join(self, call: Call, asked: Sequence[Path]) -> Answer:
         if self._flights.is_flying(self.credential, call):
             self.trace.note_spared(call, "coalesced", asked[:1])
         try:

@@ -11,6 +11,7 @@ from graphql.pyutils import Path
 from gateway import filters, validation
 from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters
 from gateway.numbers import OwnedNumbers
+from gateway.partition import Part, complete
 from gateway.reader import Reader
 from gateway.records import View
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page, view
@@ -18,7 +19,7 @@ from schema.enums import NumberType, SimilarScope, Source
 
 # A search that yields this many, or as many as were asked for, may have been cut off.
 # Sources: maintainers of the official clients name 30; the documentation, 50 and 1000.
-_SUSPICIOUS = frozenset({30, 50, MAX_PAGE_SIZE})
+_CUT_OFF_AT = frozenset({30, 50, MAX_PAGE_SIZE})
 _MOST_BRANCHES = 64
 
 
@@ -64,9 +65,10 @@ class Found(NamedTuple):
 class Search:
     """Searches as one request makes them."""
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers) -> None:
+    def __init__(self, reader: Reader, numbers: OwnedNumbers, allowance: int) -> None:
         self._reader = reader
         self._numbers = numbers
+        self._allowance = allowance
 
     async def run(
         self,
@@ -143,26 +145,46 @@ class Search:
     ) -> Found:
         if source is Source.CATALOG:
             return await self._catalog(account, country, branch, most, at)
+
+        async def ask(wanted: Mapping[str, Any]) -> Part:
+            return await self._core(account, country, branch.type, wanted, most, at)
+
+        part = await ask(branch.wanted)
+        if not part.cut_off or len(part.numbers) > most:
+            return Found(part.numbers, more=False, exhaustive=not part.cut_off)
+        numbers, everything = await complete(
+            part.numbers,
+            ask,
+            country=country,
+            wanted=branch.wanted,
+            most=most + 1,
+            allowance=self._allowance,
+        )
+        return Found(numbers, more=False, exhaustive=everything)
+
+    async def _core(
+        self,
+        account: str,
+        country: str,
+        kind: NumberType,
+        wanted: Mapping[str, Any],
+        most: int,
+        at: Path,
+    ) -> Part:
         # There are no pages: one more than needed tells whether there are more.
         size = min(most + 1, MAX_PAGE_SIZE)
-        call = CORE.search_call(
-            account,
-            country,
-            filters.CORE_SEARCH_PATHS[branch.type.name],
-            branch.wanted,
-            size,
-        )
+        path = filters.CORE_SEARCH_PATHS[kind.name]
+        call = CORE.search_call(account, country, path, wanted, size)
         items = CORE.read_search(await self._reader.read(call, (at,)))
-        token = str(branch.type.value)
+        token = str(kind.value)
         numbers = [
             number
             for item in items
             if isinstance(item, dict)
-            and (number := view("AvailablePhoneNumber", source, {"type": token, **item}))
+            and (number := view("AvailablePhoneNumber", Source.CORE, {"type": token, **item}))
             and number.phone_number
         ]
-        exhaustive = len(items) < size and len(items) not in _SUSPICIOUS
-        return Found(numbers, more=False, exhaustive=exhaustive)
+        return Part(numbers, cut_off=len(items) >= size or len(items) in _CUT_OFF_AT)
 
     async def _catalog(
         self, account: str, country: str, branch: Branch, most: int, at: Path

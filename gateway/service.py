@@ -1,11 +1,15 @@
 """What lives as long as the process, and the making of what lives as long as a request."""
 
 import time
-from typing import Self
+from typing import Any, Self
 
-from gateway import planner, telemetry
+from gateway import execution, explain, planner, telemetry
 from gateway.auth import authenticator
+from gateway.cache import ResponseCache
 from gateway.context import RequestContext
+from gateway.errors import TooManyCalls
+from gateway.execution import Request
+from gateway.explain import Plan
 from gateway.numbers import OwnedNumbers
 from gateway.observation import Observation
 from gateway.operations import Documents
@@ -25,11 +29,12 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.schema = build_schema()._schema  # noqa: SLF001 - it has no public name
-        self.documents = Documents(self.schema)
+        self.documents = Documents(self.schema, max_tokens=settings.token_limit)
         self.authenticator = authenticator(settings)
         self.store = make_store(settings)
         self.observation = Observation(settings)
         self.client = UpstreamClient(settings, self.observation.telemetry)
+        self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
@@ -41,9 +46,60 @@ class Service:
         exchange = telemetry.current()
         if exchange is not None:
             exchange.principal, exchange.reads = credential.username, trace
-        reader = Reader(self.client, self._flights, credential, deadline, trace)
+        reader = Reader(self.client, self._flights, self._cache, credential, deadline, trace)
         numbers = OwnedNumbers(reader, self._access, self._sizes)
-        return RequestContext(reader, numbers)
+        return RequestContext(reader, numbers, self.settings)
+
+    async def execute(
+        self, request: Request, credential: Credential, request_id: str, *, wish: str = ""
+    ) -> dict[str, Any] | bytes:
+        """Run an operation, or explain it.
+
+        Args:
+            request: what to run.
+            credential: as whom.
+            request_id: for the log.
+            wish: `plan` to be told the upstream calls without making them, `trace` to be told
+                them with the answer; as the client asked for it by header or extension.
+
+        Raises:
+            TooManyCalls: it would cost more calls than the operator allows; none was made.
+        """
+        settings = self.settings
+        allowed = not settings.production if settings.explain is None else settings.explain
+        mode = (wish or request.extensions.get("explain")) if allowed else ""
+        if mode == "plan" or settings.most_calls is not None:
+            plan = self._plan(request, credential)
+            if mode == "plan" and not request.document.errors:
+                return {"data": None, "extensions": {"plan": plan.report()}}
+        context = self.context(credential, detailed=mode == "trace")
+        try:
+            response = await execution.run(self.schema, request, context, request_id)
+        finally:
+            context.reader.cancel()
+        telemetry.note(request.document, request.operation_name, response)
+        if mode == "trace" and isinstance(response, dict):
+            response["extensions"] = {"upstream": context.reader.trace.report()}
+        return response
+
+    def _plan(self, request: Request, credential: Credential) -> Plan:
+        plan = explain.plan(
+            self.schema,
+            request.document,
+            request.operation_name,
+            request.variables,
+            credential.account,
+            self._sizes,
+        )
+        most = self.settings.most_calls
+        if most is not None and plan.most > most:
+            raise TooManyCalls(
+                f"This operation may cost {plan.most} upstream calls; {most} are allowed."
+                " Ask for fewer numbers, or for less about each.",
+                calls={"min": plan.least, "max": plan.most},
+                allowed=most,
+            )
+        return plan
 
     async def __aenter__(self) -> Self:
         return self

@@ -46,10 +46,12 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """A store in this process: bounded, forgetting the longest unused."""
+    """A store in this process: bounded in entries and bytes, forgetting the longest unused."""
 
-    def __init__(self, most: int = 50_000) -> None:
+    def __init__(self, most: int = 50_000, most_bytes: int = 64 * 2**20) -> None:
         self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._followers: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
@@ -60,17 +62,18 @@ class MemoryStore:
         if kept is None:
             return None
         if kept[1] < time.monotonic():
-            del self._values[key]
+            self._drop(key)
             return None
         self._values.move_to_end(key)
         return kept[0]
 
     async def set(self, key: str, value: bytes, *, ttl: float) -> None:
         """See `Store`."""
+        self._drop(key)
         self._values[key] = (value, time.monotonic() + ttl)
-        self._values.move_to_end(key)
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
+        self._bytes += len(value)
+        while len(self._values) > self._most or self._bytes > self._most_bytes:
+            self._drop(next(iter(self._values)))
 
     async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
         """See `Store`."""
@@ -82,7 +85,7 @@ class MemoryStore:
     async def delete(self, *keys: str) -> None:
         """See `Store`."""
         for key in keys:
-            self._values.pop(key, None)
+            self._drop(key)
 
     async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
         """See `Store`."""
@@ -115,3 +118,7 @@ class MemoryStore:
 
     async def aclose(self) -> None:
         """See `Store`."""
+
+    def _drop(self, key: str) -> None:
+        value, _ = self._values.pop(key, (b"", 0.0))
+        self._bytes -= len(value)

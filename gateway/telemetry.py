@@ -60,7 +60,9 @@ class Exchange:
     reads: Reads | None = None
     trace_context: Any = None
 
-    def executed(self, document: Document, name: str | None, response: Mapping[str, Any]) -> None:
+    def executed(
+        self, document: Document, name: str | None, response: Mapping[str, Any] | bytes
+    ) -> None:
         """Note what was executed, and what came of it."""
         operation = document.operation(name)
         if operation is not None:
@@ -167,7 +169,7 @@ def current() -> Exchange | None:
     return _current.get()
 
 
-def note(document: Document, name: str | None, response: Mapping[str, Any]) -> None:
+def note(document: Document, name: str | None, response: Mapping[str, Any] | bytes) -> None:
     """Note what was executed, and what came of it, if anybody watches."""
     exchange = _current.get()
     if exchange is not None:
@@ -180,8 +182,13 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def outcome_of(response: Mapping[str, Any], *, is_mutation: bool) -> str:
-    """Return the outcome of a response object; see `Exchange.outcome`."""
+def outcome_of(response: Mapping[str, Any] | bytes, *, is_mutation: bool) -> str:
+    """Return the outcome of a response object; see `Exchange.outcome`.
+
+    One that is bytes already is of a query that went well throughout.
+    """
+    if isinstance(response, bytes):
+        return OK
     errors, data = response.get("errors"), response.get("data")
     if errors:
         if data is not None and any(value is not None for value in data.values()):

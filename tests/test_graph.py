@@ -9,50 +9,48 @@ from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
 FAMILIES = ["CATALOG", "CORE"]
-SEED_COUNTRIES = set(
-    [
-        "AU",
-        "AT",
-        "BH",
-        "BE",
-        "BR",
-        "BG",
-        "CA",
-        "CY",
-        "CZ",
-        "DK",
-        "DO",
-        "SV",
-        "EE",
-        "FI",
-        "FR",
-        "GR",
-        "HK",
-        "IE",
-        "IL",
-        "IT",
-        "JP",
-        "LV",
-        "LT",
-        "LU",
-        "MT",
-        "MX",
-        "NL",
-        "NZ",
-        "PE",
-        "PL",
-        "PT",
-        "PR",
-        "RO",
-        "SK",
-        "ZA",
-        "ES",
-        "SE",
-        "CH",
-        "GB",
-        "US",
-    ]
-)
+SEED_COUNTRIES = {
+    "AU",
+    "AT",
+    "BH",
+    "BE",
+    "BR",
+    "BG",
+    "CA",
+    "CY",
+    "CZ",
+    "DK",
+    "DO",
+    "SV",
+    "EE",
+    "FI",
+    "FR",
+    "GR",
+    "HK",
+    "IE",
+    "IL",
+    "IT",
+    "JP",
+    "LV",
+    "LT",
+    "LU",
+    "MT",
+    "MX",
+    "NL",
+    "NZ",
+    "PE",
+    "PL",
+    "PT",
+    "PR",
+    "RO",
+    "SK",
+    "ZA",
+    "ES",
+    "SE",
+    "CH",
+    "GB",
+    "US",
+}
 
 
 @pytest.fixture(params=FAMILIES)
@@ -109,7 +107,7 @@ def test_countries_are_those_of_the_documentation(gateway: RunningGateway) -> No
     assert {"LOCAL", "TOLL_FREE"} <= set(by_code["US"]["types"])
     assert by_code["US"]["name"] == "United States"
     beta = {code for code, country in by_code.items() if country["beta"]}
-    assert beta == set(["BH", "BR", "CY", "DO", "SV", "EE", "LV", "LT", "LU", "MT", "PE", "ZA"])
+    assert beta == {"BH", "BR", "CY", "DO", "SV", "EE", "LV", "LT", "LU", "MT", "PE", "ZA"}
 
 
 def test_one_country_leads_to_its_numbers(gateway: RunningGateway) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from graphql import GraphQLInputObjectType, GraphQLObjectType
 
 from gateway import records
 from gateway.filters import CATALOG_SEARCH, CORE_SEARCH, to_field
@@ -19,7 +20,9 @@ def test_the_page_is_current() -> None:
 
 @pytest.mark.parametrize("typename", TYPES)
 def test_every_field_of_a_mapped_type_comes_from_somewhere(typename: str) -> None:
-    fields = build_schema()._schema.type_map[typename].fields
+    kind = build_schema()._schema.type_map[typename]
+    assert isinstance(kind, GraphQLObjectType)
+    fields = kind.fields
     mapped = {name for table in records.TABLES.values() for name in table.get(typename, {})}
     # These are resolved by calls of their own.
     calls = {"account", "similar_available", "subaccounts", "phone_numbers"}
@@ -29,6 +32,7 @@ def test_every_field_of_a_mapped_type_comes_from_somewhere(typename: str) -> Non
 
 def test_every_search_filter_is_known_to_some_family() -> None:
     kind = build_schema()._schema.type_map["AvailablePhoneNumberFilter"]
+    assert isinstance(kind, GraphQLInputObjectType)
     nested = {"capabilities", "geography"}
     flat = {path for path in (*CORE_SEARCH, *CATALOG_SEARCH) if "." not in path}
     assert set(kind.fields) - nested == flat

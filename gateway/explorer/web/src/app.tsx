@@ -76,7 +76,15 @@ export function App({ settings, topbar }: { settings: Settings; topbar: Element 
 }
 
 /** What runs beside GraphiQL's own layout: the bar above it, and the upkeep of its stores. */
-function Page({ settings, topbar, tabInFront }: { settings: Settings; topbar: Element; tabInFront: { id: string } }) {
+function Page({
+  settings,
+  topbar,
+  tabInFront,
+}: {
+  settings: Settings;
+  topbar: Element;
+  tabInFront: { id: string };
+}) {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const id = tabs[activeTabIndex]?.id ?? "";
   useEffect(() => {

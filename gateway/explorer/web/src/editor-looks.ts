@@ -4,8 +4,24 @@ import { useEffect } from "react";
 /** Names under which `GraphiQL` is told to find the two themes. */
 export const EDITOR_THEME = { light: "number-gateway-light", dark: "number-gateway-dark" };
 
-const LIGHT = { ink: "1f2933", faint: "6b7580", copper: "a84a17", blue: "2b5a99", green: "2a7152", violet: "6450a3", amber: "8a5a00" };
-const DARK = { ink: "dfe4ea", faint: "8792a0", copper: "e8935a", blue: "86b5ee", green: "74cda6", violet: "bbaef2", amber: "e3bb66" };
+const LIGHT = {
+  ink: "1f2933",
+  faint: "6b7580",
+  copper: "a84a17",
+  blue: "2b5a99",
+  green: "2a7152",
+  violet: "6450a3",
+  amber: "8a5a00",
+};
+const DARK = {
+  ink: "dfe4ea",
+  faint: "8792a0",
+  copper: "e8935a",
+  blue: "86b5ee",
+  green: "74cda6",
+  violet: "bbaef2",
+  amber: "e3bb66",
+};
 
 function rules(colors: typeof LIGHT) {
   return [
@@ -69,7 +85,12 @@ export function useEditorLooks(): void {
   }, [monaco, theme, setTheme]);
 
   useEffect(() => {
-    const named = { Operation: queryEditor, Variables: variableEditor, Headers: headerEditor, Response: responseEditor };
+    const named = {
+      Operation: queryEditor,
+      Variables: variableEditor,
+      Headers: headerEditor,
+      Response: responseEditor,
+    };
     for (const [ariaLabel, editor] of Object.entries(named)) {
       editor?.updateOptions({
         ariaLabel: `${ariaLabel}. Escape leaves the editor.`,

@@ -16,13 +16,15 @@ const INCREMENTAL = "multipart/mixed;q=1.0, application/graphql-response+json;q=
 export function createFetcher(settings: Settings, activeTab: () => string): Fetcher {
   return async (params, options) => {
     const headers = (options?.headers ?? {}) as Record<string, string>;
-    if (params.operationName === "IntrospectionQuery") return introspect(settings, params as Operation, headers);
+    if (params.operationName === "IntrospectionQuery")
+      return introspect(settings, params as Operation, headers);
 
     const tab = activeTab();
     const { operation, kind } = understand(params as Operation);
     const blank = { ...EMPTY, operationName: operation.operationName ?? null, kind };
     if (kind === "subscription") return follow(settings, operation, headers, tab, blank);
-    if (/@(defer|stream)\b/.test(operation.query)) return increments(settings, operation, headers, tab, blank);
+    if (/@(defer|stream)\b/.test(operation.query))
+      return increments(settings, operation, headers, tab, blank);
     const answer = await send(settings.graphqlPath, operation, headers, settings.explain ? "trace" : null);
     return settle(tab, blank, answer) as Result;
   };
@@ -39,7 +41,11 @@ const EMPTY = {
 } satisfies Partial<Answer>;
 
 /** Write an exchange down under `tab`; return the body for the response pane. */
-export function settle(tab: string, blank: Pick<Answer, "operationName" | "kind">, answer: Exchange): JsonObject {
+export function settle(
+  tab: string,
+  blank: Pick<Answer, "operationName" | "kind">,
+  answer: Exchange,
+): JsonObject {
   const { body, upstream } = takeTrace(answer.body);
   const { status, requestId, durationMs, persisted } = answer;
   const hasErrors = Array.isArray(body.errors);

@@ -11,7 +11,8 @@ async function start(): Promise<void> {
     mount(root, topbar, settings);
   } catch (error) {
     const note = document.getElementById("shell-note");
-    if (note) note.textContent = `The explorer cannot start: ${error instanceof Error ? error.message : String(error)}`;
+    if (note)
+      note.textContent = `The explorer cannot start: ${error instanceof Error ? error.message : String(error)}`;
     throw error;
   }
 }

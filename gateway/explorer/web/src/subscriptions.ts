@@ -30,11 +30,15 @@ export async function subscribe(
   };
   if (transport === "sse") {
     const { createClient } = await import("graphql-sse");
-    return createClient({ url: path, headers, credentials: "omit", retryAttempts: 5 }).iterate(payload) as AsyncIterableIterator<JsonObject>;
+    return createClient({ url: path, headers, credentials: "omit", retryAttempts: 5 }).iterate(
+      payload,
+    ) as AsyncIterableIterator<JsonObject>;
   }
   const { createClient } = await import("graphql-ws");
   const url = new URL(path, location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   // A browser cannot set headers on a WebSocket: they travel in the first message.
-  return createClient({ url: url.href, connectionParams: headers, retryAttempts: 5 }).iterate(payload) as AsyncIterableIterator<JsonObject>;
+  return createClient({ url: url.href, connectionParams: headers, retryAttempts: 5 }).iterate(
+    payload,
+  ) as AsyncIterableIterator<JsonObject>;
 }

@@ -28,7 +28,12 @@ export function Toolbar({ settings, children }: Props) {
     <>
       {kind === "subscription" ? <LiveTools settings={settings} /> : <PlanChip />}
       {example?.variables && (
-        <button type="button" className="chip is-link" title="Fill in numbers that exist now" onClick={() => void refill()}>
+        <button
+          type="button"
+          className="chip is-link"
+          title="Fill in numbers that exist now"
+          onClick={() => void refill()}
+        >
           New values
         </button>
       )}
@@ -76,11 +81,17 @@ function LiveTools({ settings }: { settings: Settings }) {
     try {
       const headers = readHeaders(headerEditor?.getValue() ?? "") ?? {};
       const { body } = await send(settings.graphqlPath, { query: FIRST_NUMBER }, headers, null);
-      const list = isObject(body.data) && isObject(body.data.phoneNumbers) ? body.data.phoneNumbers.nodes : null;
+      const list =
+        isObject(body.data) && isObject(body.data.phoneNumbers) ? body.data.phoneNumbers.nodes : null;
       const number = Array.isArray(list) ? list[0] : null;
       if (!isObject(number) || typeof number.sid !== "string") return;
       const name = `Renamed at ${new Date().toLocaleTimeString("en-GB")}`;
-      await send(settings.graphqlPath, { query: RENAME, variables: { sid: number.sid, name } }, headers, null);
+      await send(
+        settings.graphqlPath,
+        { query: RENAME, variables: { sid: number.sid, name } },
+        headers,
+        null,
+      );
     } finally {
       setBusy(false);
     }

@@ -1,7 +1,15 @@
 import { pick, useGraphiQL } from "@graphiql/react";
 import { useCallback, useEffect, useRef } from "react";
 import { useAnswers } from "./answers";
-import { authorizationOf, basic, currentAccount, headersFor, readHeaders, transferTarget, useChosenAccount } from "./credentials";
+import {
+  authorizationOf,
+  basic,
+  currentAccount,
+  headersFor,
+  readHeaders,
+  transferTarget,
+  useChosenAccount,
+} from "./credentials";
 import { exampleOf, variablesText } from "./examples";
 import { readLiveValues, useFilled, type LiveValues } from "./live";
 import type { Settings } from "./settings";

@@ -33,7 +33,8 @@ export async function send(
   signal?: AbortSignal,
 ): Promise<Exchange> {
   const started = performance.now();
-  if (explain === "plan" || !wantsHash(operation.query)) return exchange(await post(path, operation, headers, explain, signal), started, null);
+  if (explain === "plan" || !wantsHash(operation.query))
+    return exchange(await post(path, operation, headers, explain, signal), started, null);
 
   const { query, ...rest } = operation;
   const extensions = { persistedQuery: { version: 1, sha256Hash: await sha256(query) } };
@@ -43,7 +44,11 @@ export async function send(
   if ("data" in answer.body) return answer;
   // Unknown hashes are registered by sending both; a gateway without persisted queries just runs the text.
   const outcome = isUnknownHash(answer.body) ? "registered" : null;
-  return exchange(await post(path, { query, ...rest, extensions }, headers, explain, signal), started, outcome);
+  return exchange(
+    await post(path, { query, ...rest, extensions }, headers, explain, signal),
+    started,
+    outcome,
+  );
 }
 
 /** `# @persisted` on a line of its own asks for Apollo's automatic persisted queries. */
@@ -71,7 +76,11 @@ export function post(
   });
 }
 
-async function exchange(answer: Response, started: number, persisted: Exchange["persisted"]): Promise<Exchange> {
+async function exchange(
+  answer: Response,
+  started: number,
+  persisted: Exchange["persisted"],
+): Promise<Exchange> {
   const text = await answer.text();
   return {
     status: answer.status,

@@ -40,7 +40,13 @@ export interface RowAction {
 export function ActionButton({ action, row, tabIndex }: { action: RowAction; row: Row; tabIndex?: number }) {
   const done = row.phoneNumber !== null && action.done.has(row.phoneNumber);
   return (
-    <button type="button" className="small" disabled={done} tabIndex={tabIndex} onClick={() => action.run(row)}>
+    <button
+      type="button"
+      className="small"
+      disabled={done}
+      tabIndex={tabIndex}
+      onClick={() => action.run(row)}
+    >
       {done ? action.doneLabel : action.label}
     </button>
   );
@@ -88,7 +94,8 @@ interface Props {
   onClose(): void;
 }
 
-type Stage = { is: "asking" } | { is: "running" } | { is: "done"; sid: string | null } | { is: "refused"; why: string };
+type Stage =
+  { is: "asking" } | { is: "running" } | { is: "done"; sid: string | null } | { is: "refused"; why: string };
 
 /** Asks before it acts, shows the very operation that it sends, and says what came of it. */
 export function DeedDialog({ deed, run, onDone, onClose }: Props) {
@@ -132,7 +139,12 @@ export function DeedDialog({ deed, run, onDone, onClose }: Props) {
           {finished ? "Close" : "Cancel"}
         </button>
         {!finished && (
-          <button type="button" className="primary" disabled={stage.is === "running"} onClick={() => void act()}>
+          <button
+            type="button"
+            className="primary"
+            disabled={stage.is === "running"}
+            onClick={() => void act()}
+          >
             {deed.label}
           </button>
         )}
@@ -144,10 +156,12 @@ export function DeedDialog({ deed, run, onDone, onClose }: Props) {
 /** Refusals by the upstream are data, faults are errors: both are sentences for people. */
 function outcome(body: JsonObject): Stage {
   const errors = Array.isArray(body.errors) ? body.errors.filter(isObject) : [];
-  if (errors.length > 0) return { is: "refused", why: errors.map((error) => String(error.message)).join(" ") };
+  if (errors.length > 0)
+    return { is: "refused", why: errors.map((error) => String(error.message)).join(" ") };
   const payload = isObject(body.data) ? Object.values(body.data).find(isObject) : undefined;
   const refusals = Array.isArray(payload?.userErrors) ? payload.userErrors.filter(isObject) : [];
-  if (refusals.length > 0) return { is: "refused", why: refusals.map((error) => String(error.message)).join(" ") };
+  if (refusals.length > 0)
+    return { is: "refused", why: refusals.map((error) => String(error.message)).join(" ") };
   if (!payload) return { is: "refused", why: "The gateway gave no answer." };
   const sid = isObject(payload.phoneNumber) ? payload.phoneNumber.sid : payload.releasedSid;
   return { is: "done", sid: typeof sid === "string" ? sid : null };

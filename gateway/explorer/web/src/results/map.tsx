@@ -174,7 +174,9 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
         onPointerUp={drop}
         onPointerLeave={drop}
       >
-        <g transform={`translate(${size.width / 2} ${size.height / 2}) scale(${scale}) translate(${-camera.x} ${-camera.y})`}>
+        <g
+          transform={`translate(${size.width / 2} ${size.height / 2}) scale(${scale}) translate(${-camera.x} ${-camera.y})`}
+        >
           <path className="map-land" d={drawing.land} />
           <path className="map-borders" d={drawing.borders} />
           {places.map((place) => (
@@ -248,7 +250,9 @@ function useWorld(needed: boolean): Atlas | null {
   const [world, setWorld] = useState<Atlas | null>(null);
   useEffect(() => {
     if (needed && !world) {
-      void import("world-atlas/countries-110m.json").then((loaded) => setWorld(loaded.default as unknown as Atlas));
+      void import("world-atlas/countries-110m.json").then((loaded) =>
+        setWorld(loaded.default as unknown as Atlas),
+      );
     }
   }, [needed, world]);
   return needed ? world : null;

@@ -68,7 +68,9 @@ function projectionOf(extent: Extent, nation: ReturnType<typeof feature>): GeoPr
   const middle = (west + east) / 2;
   const frame = {
     type: "MultiPoint" as const,
-    coordinates: [west, middle, east].flatMap((longitude) => [south, north].map((latitude) => [longitude, latitude])),
+    coordinates: [west, middle, east].flatMap((longitude) =>
+      [south, north].map((latitude) => [longitude, latitude]),
+    ),
   };
   const projection = geoConicEqualArea().parallels([25, 60]).rotate([-middle, 0]).fitExtent(MARGIN, frame);
   // Beyond the frame other lands would be drawn out of all proportion.

@@ -63,7 +63,11 @@ export function Results({ sandbox, run }: Props) {
           <Choice view="map" label="Map" shown={shown} onLook={look} amount={placed(mappable)} />
         </div>
         {shown !== "json" && offered.length > 1 && (
-          <select aria-label="List to show" value={set?.path} onChange={(event) => setPath(event.target.value)}>
+          <select
+            aria-label="List to show"
+            value={set?.path}
+            onChange={(event) => setPath(event.target.value)}
+          >
             {offered.map((candidate) => (
               <option key={candidate.path} value={candidate.path}>
                 {candidate.path} ({candidate.rows.length})

@@ -69,7 +69,8 @@ export function collectRows(data: Json, typeOf: (path: string[]) => string | nul
       }
     } else if (isObject(value)) {
       if (typeof value.phoneNumber === "string") add(value, path, parent);
-      else if (Array.isArray(value.nodes) && Array.isArray(value.edges)) visit(value.nodes, [...path, "nodes"], parent);
+      else if (Array.isArray(value.nodes) && Array.isArray(value.edges))
+        visit(value.nodes, [...path, "nodes"], parent);
       else descend(value, path, parent);
     }
   };
@@ -153,7 +154,9 @@ export function typeLookup(
   if (!document || !operation || !root) return () => null;
   const fragments = new Map(
     document.definitions
-      .filter((definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION)
+      .filter(
+        (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
+      )
       .map((definition) => [definition.name.value, definition]),
   );
 
@@ -178,7 +181,8 @@ export function typeLookup(
 
   return (path) => {
     let current: Found | null = { type: root, selections: operation.selectionSet };
-    for (const key of path) current = current?.selections ? step(current.type, current.selections, key) : null;
+    for (const key of path)
+      current = current?.selections ? step(current.type, current.selections, key) : null;
     return current?.type.name ?? null;
   };
 }

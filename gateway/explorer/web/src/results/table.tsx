@@ -98,7 +98,12 @@ export default function Table({ set, action }: Props) {
         onKeyDown={onKeyDown}
         onScroll={(event) => setView((old) => ({ ...old, top: (event.target as HTMLElement).scrollTop }))}
       >
-        <div className="table-row table-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+        <div
+          className="table-row table-head"
+          role="row"
+          aria-rowindex={1}
+          style={{ gridTemplateColumns: template }}
+        >
           {set.columns.map((column) => (
             <HeaderCell
               key={column}
@@ -173,7 +178,11 @@ function CellView({ value }: { value: Cell }) {
     );
   }
   return (
-    <span role="gridcell" className={typeof value === "number" ? "cell-number" : "cell-text"} title={String(value)}>
+    <span
+      role="gridcell"
+      className={typeof value === "number" ? "cell-number" : "cell-text"}
+      title={String(value)}
+    >
       {shownAs(value)}
     </span>
   );
@@ -230,10 +239,13 @@ function compare(a: Cell, b: Cell): number {
 function measure(set: RowSet): Record<string, number> {
   return Object.fromEntries(
     set.columns.map((column) => {
-      const longest = set.rows.reduce((most, row) => {
-        const cell = row.cells[column];
-        return Math.max(most, typeof cell === "boolean" ? 1 : shownAs(cell ?? null).length);
-      }, Math.ceil(0.8 * columnLabel(column, set.columns).length));
+      const longest = set.rows.reduce(
+        (most, row) => {
+          const cell = row.cells[column];
+          return Math.max(most, typeof cell === "boolean" ? 1 : shownAs(cell ?? null).length);
+        },
+        Math.ceil(0.8 * columnLabel(column, set.columns).length),
+      );
       return [column, Math.min(42, longest + 3)];
     }),
   );

@@ -31,14 +31,16 @@ export function usePlanner(settings: Settings): void {
   useEffect(() => {
     const show = (planned: Partial<Planned>) =>
       usePlanned.setState({ plan: null, note: null, refused: false, ...planned });
-    if (!explain || !schema) return undefined;
+    if (!explain) return show({ note: "This gateway makes no plans." });
+    if (!schema) return undefined;
     const operation = documentAST && getOperationAST(documentAST, operationName);
     const values = parse(variables);
     const sent = readHeaders(headers);
     if (!documentAST || !operation) return show({ note: "Nothing to plan yet." });
     if (!values || !sent) return show({ note: "Variables and headers must be JSON objects." });
     if (validate(schema, documentAST).length > 0) return show({ note: "The operation is not valid yet." });
-    if (operation.operation === "subscription") return show({ note: "A subscription makes no calls of its own." });
+    if (operation.operation === "subscription")
+      return show({ note: "A subscription makes no calls of its own." });
 
     const stop = new AbortController();
     const timer = setTimeout(async () => {

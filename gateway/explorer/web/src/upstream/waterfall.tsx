@@ -8,9 +8,7 @@ import type { UpstreamCall, UpstreamTrace } from "./types";
 export function Waterfall({ answer }: { answer: Answer | undefined }) {
   return (
     <section className="waterfall" aria-label="Upstream calls of the last operation">
-      <h3>
-        Last run {answer?.operationName && <small>{answer.operationName}</small>}
-      </h3>
+      <h3>Last run {answer?.operationName && <small>{answer.operationName}</small>}</h3>
       <Guard of={answer}>
         {answer?.upstream ? <Trace trace={answer.upstream} answer={answer} /> : <Nothing answer={answer} />}
       </Guard>
@@ -21,7 +19,11 @@ export function Waterfall({ answer }: { answer: Answer | undefined }) {
 function Nothing({ answer }: { answer: Answer | undefined }) {
   if (!answer) return <p className="panel-note">Run an operation to see its upstream calls here.</p>;
   if (answer.kind === "subscription") {
-    return <p className="panel-note">All subscribers of an account share the gateway's own look at the upstream.</p>;
+    return (
+      <p className="panel-note">
+        All subscribers of an account share the gateway's own look at the upstream.
+      </p>
+    );
   }
   return <p className="panel-note">The answer came without a trace.</p>;
 }
@@ -88,7 +90,8 @@ function Call({ call, end }: { call: UpstreamCall; end: number }) {
         <code className="path" title={call.path}>
           {breakable(shorten(call.path))}
         </code>
-        <span className="call-status">{call.outcome === "sent" ? (call.status ?? "no answer") : call.outcome}
+        <span className="call-status">
+          {call.outcome === "sent" ? (call.status ?? "no answer") : call.outcome}
           {(call.count ?? 1) > 1 && ` ×${call.count}`}
         </span>
       </p>

@@ -1,0 +1,124 @@
+"""The response cache: optional, by kind of read, with a stale period in which it is refreshed.
+
+Keys are hashes of credential, account, the account's generation and the call. A mutation raises the
+generation of what it changes, in every account that it touches, so that nothing read before it is
+found again; what belongs to other accounts, or to other kinds, stays.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Literal, NamedTuple, TypeAlias
+
+import structlog
+
+from gateway.errors import UpstreamError
+from gateway.settings import Settings
+from gateway.store import Store, StoreUnavailable
+from gateway.upstream.call import Answer, Call, Credential
+
+Kind: TypeAlias = Literal["owned", "search", "countries", "accounts"]
+
+_log = structlog.get_logger(__name__)
+_GENERATION_TTL = 7 * 86_400.0
+_STAMP = 8
+
+
+class Hit(NamedTuple):
+    """A kept answer; a stale one is good, but should be fetched anew."""
+
+    answer: Answer
+    stale: bool
+
+
+def kind_of(call: Call) -> Kind:
+    """Return what a read is about, by its route."""
+    if "IncomingPhoneNumbers" in call.route or "ActiveNumbers" in call.route:
+        return "owned"
+    if call.route.endswith(("/AvailablePhoneNumbers.json", "/{country}.json")):
+        return "countries"
+    return "search" if "Available" in call.route else "accounts"
+
+
+class ResponseCache:
+    """Answers to reads, kept in the store that the processes share."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._stale = settings.cache_stale
+        self._fresh: dict[Kind, float] = {
+            "owned": settings.cache_owned,
+            "search": settings.cache_search,
+            "countries": settings.cache_countries,
+            "accounts": 0.0,
+        }
+        self._refreshing: set[asyncio.Task[None]] = set()
+
+    def keeps(self, call: Call) -> bool:
+        """Whether answers to this call are kept at all."""
+        return call.reads and self._fresh[kind_of(call)] > 0
+
+    async def key(self, credential: Credential, call: Call) -> str | None:
+        """Return the name under which an answer is kept now; None when the store is away."""
+        kind = kind_of(call)
+        try:
+            generation = await self._store.get(f"generation:{kind}:{call.account}") or b""
+        except StoreUnavailable:
+            return None
+        material = repr((credential.fingerprint, generation, call.family, call.path, call.query))
+        return f"answer:{hashlib.sha256(material.encode()).hexdigest()}"
+
+    async def find(self, key: str) -> Hit | None:
+        """Return a kept answer."""
+        try:
+            kept = await self._store.get(key)
+        except StoreUnavailable:
+            return None
+        if kept is None:
+            return None
+        fresh_until = int.from_bytes(kept[:_STAMP], "big") / 1000
+        return Hit(Answer(200, {}, kept[_STAMP:]), stale=time.time() > fresh_until)
+
+    async def keep(self, key: str, call: Call, answer: Answer) -> None:
+        """Keep an answer for as long as its kind is kept, and then for the stale period."""
+        fresh = self._fresh[kind_of(call)]
+        stamp = round((time.time() + fresh) * 1000).to_bytes(_STAMP, "big")
+        try:
+            await self._store.set(key, stamp + answer.body, ttl=fresh + self._stale)
+        except StoreUnavailable:
+            _log.warning("cache_unavailable")
+
+    def refresh(self, key: str, call: Call, send: Callable[[], Awaitable[Answer]]) -> None:
+        """Fetch a stale answer anew, in the background."""
+
+        async def fetch() -> None:
+            try:
+                await self.keep(key, call, await send())
+            except UpstreamError as error:
+                _log.info("cache_refresh_failed", route=call.route, code=error.code)
+
+        task = asyncio.get_running_loop().create_task(fetch())
+        self._refreshing.add(task)
+        task.add_done_callback(self._refreshing.discard)
+
+    async def changed(self, write: Call) -> None:
+        """Forget what a write changes, in all processes.
+
+        Settings and transfers change owned numbers, a transfer those of two accounts; a purchase
+        and a release also change what can be found by searches.
+        """
+        accounts = {write.account, *(v for name, v in write.form or () if name == "AccountSid")}
+        one = write.route.endswith(("{sid}", "{sid}.json"))
+        kinds: tuple[Kind, ...] = ("owned",)
+        if write.method == "DELETE" or not one:
+            kinds = ("owned", "search")
+        generation = str(time.time_ns()).encode()
+        for account in accounts:
+            for kind in kinds:
+                if self._fresh[kind]:
+                    name = f"generation:{kind}:{account}"
+                    try:
+                        await self._store.set(name, generation, ttl=_GENERATION_TTL)
+                    except StoreUnavailable:
+                        _log.warning("cache_not_invalidated", account=account, kind=kind)
