@@ -99,20 +99,31 @@ def date(value: object) -> dt.datetime | None:
     return None
 
 
-def one_of(members: type[enum.Enum], **spellings: enum.Enum) -> Reader:
-    """Return a reader for an enum by its members' values in any case, and by other `spellings`.
+class one_of:  # noqa: N801 - used as a function that makes a reader
+    """A reader for an enum by its members' values in any case, and by other `spellings`.
 
     Dashes and underscores are equal, so `toll_free` may be given for an upstream's `toll-free`.
-    """
-    known = {str(member.value).lower().replace("_", "-"): member for member in members}
-    known |= {spelling.replace("_", "-"): member for spelling, member in spellings.items()}
 
-    def read(value: object) -> enum.Enum | None:
+    Attributes:
+        names: the ordinary values and the names of the members that they mean; null is null.
+    """
+
+    def __init__(self, members: type[enum.Enum], **spellings: enum.Enum) -> None:
+        self._members = members
+        self._known = {_folded(str(member.value)): member for member in members}
+        self._known |= {_folded(spelling): member for spelling, member in spellings.items()}
+        self.names: dict[str | None, str | None] = {None: None, "": None}
+        self.names |= {str(member.value): member.name for member in members}
+
+    def __call__(self, value: object) -> enum.Enum | None:
+        """Read `value`; what is unknown is null."""
         if value is None or value == "":
             return None
-        member = known.get(value.lower().replace("_", "-")) if isinstance(value, str) else None
+        member = self._known.get(_folded(value)) if isinstance(value, str) else None
         if member is None:
-            _warn(members.__name__, repr(value))
+            _warn(self._members.__name__, repr(value))
         return member
 
-    return read
+
+def _folded(spelling: str) -> str:
+    return spelling.lower().replace("_", "-")

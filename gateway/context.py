@@ -12,17 +12,15 @@ from gateway.accounts import Accounts
 from gateway.errors import BadUserInput
 from gateway.mutations import Mutations, Outcome, Refusal
 from gateway.numbers import Key, OwnedNumbers
+from gateway.pages import FoundPage, Page
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
 from gateway.settings import Settings
 from gateway.upstream.call import Call
 from schema.connection import (
     AvailablePhoneNumberConnection,
-    AvailablePhoneNumberEdge,
     BranchError,
-    PageInfo,
     PhoneNumberConnection,
-    PhoneNumberEdge,
     decode_id,
 )
 from schema.enums import NumberType, SimilarScope
@@ -44,7 +42,7 @@ from schema.mutation import (
     UserError,
 )
 from schema.subscription import PhoneNumberEvent
-from schema.types import Account, AvailablePhoneNumber, Country, Node, PhoneNumber
+from schema.types import Account, Country, Node, PhoneNumber
 
 _MOST_NODES = 1000
 
@@ -58,6 +56,7 @@ class RequestContext:
 
     def __init__(self, reader: Reader, numbers: OwnedNumbers, settings: Settings) -> None:
         self.reader = reader
+        self.fast = settings.fast
         self._numbers = numbers
         self._search = Search(reader, numbers, settings.partition_calls)
         self._accounts = Accounts(reader)
@@ -95,17 +94,9 @@ class RequestContext:
         listed, more = await self._numbers.page(
             self._account(account_sid), wanted, first=first, after=after, at=at
         )
-        edges = [
-            PhoneNumberEdge(
-                cursor=cursors.encode(each.cursor), node=cast("PhoneNumber", each.number)
-            )
-            for each in listed
-        ]
-        return PhoneNumberConnection(
-            edges=edges,
-            nodes=[edge.node for edge in edges],
-            page_info=_page_info([edge.cursor for edge in edges], more=more, after=after),
-        )
+        numbers, places = [each.number for each in listed], [each.cursor for each in listed]
+        page = Page(numbers, places, more=more, after=after)
+        return cast("PhoneNumberConnection", page)
 
     async def available_phone_numbers(
         self,
@@ -245,30 +236,14 @@ class RequestContext:
         skip = cursors.decode(after, of=name).place + 1 if after is not None else 0
         result = await self._search.run(account, country, types, wanted, skip + first, at)
         shown = result.numbers[skip : skip + first]
-        edges = [
-            AvailablePhoneNumberEdge(
-                cursor=cursors.encode(cursors.Cursor(name, "", place)),
-                node=cast("AvailablePhoneNumber", number),
-            )
-            for place, number in enumerate(shown, skip)
-        ]
+        places = range(skip, skip + len(shown))
         more = result.more or len(result.numbers) > skip + first
-        return AvailablePhoneNumberConnection(
-            edges=edges,
-            nodes=[edge.node for edge in edges],
-            page_info=_page_info([edge.cursor for edge in edges], more=more, after=after),
-            exhaustive=result.exhaustive,
-            branch_errors=[_branch_error(failure) for failure in result.failures],
+        page = FoundPage(
+            shown, [cursors.Cursor(name, "", place) for place in places], more=more, after=after
         )
-
-
-def _page_info(cursors_: Sequence[str], *, more: bool, after: str | None) -> PageInfo:
-    return PageInfo(
-        has_next_page=more,
-        has_previous_page=after is not None,
-        start_cursor=cursors_[0] if cursors_ else None,
-        end_cursor=cursors_[-1] if cursors_ else None,
-    )
+        page.exhaustive = result.exhaustive
+        page.branch_errors = [_branch_error(failure) for failure in result.failures]
+        return cast("AvailablePhoneNumberConnection", page)
 
 
 def _branch_error(failure: Failure) -> BranchError:

@@ -9,6 +9,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.context import RequestContext
 from gateway.errors import GatewayError
+from gateway.fast import FastExecutor
 from gateway.operations import Document, coded
 
 _log = structlog.get_logger(__name__)
@@ -34,14 +35,21 @@ async def run(
     document = request.document
     if document.errors or document.ast is None:
         return {"errors": [error.formatted for error in document.errors]}
+    executor: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
+    if context.fast:
+        executor = {
+            "executor_class": FastExecutor,
+            "projections": document.projections,
+            "conditions": document.conditions,
+        }
     result = execute(
         schema,
         document.ast,
         context_value=context,
         variable_values=request.variables,
         operation_name=request.operation_name,
-        executor_class=StrawberryGraphQLCoreExecutionContext,
         operation_extensions=request.extensions,
+        **executor,
     )
     if not isinstance(result, ExecutionResult):
         result = await result

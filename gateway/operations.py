@@ -1,10 +1,11 @@
 """Documents: parsed and validated once, then kept."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphql import (
     ArgumentNode,
+    DirectiveNode,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
@@ -14,12 +15,15 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     Source,
+    VariableNode,
     get_operation_ast,
     parse,
     specified_rules,
     validate,
 )
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from gateway.projection import Projections
 
 _RULES = (*specified_rules, OneOfInputValidationRule)
 
@@ -32,11 +36,15 @@ class Document:
         text: as the client sent it.
         ast: None when it cannot be parsed.
         errors: of syntax or validation, each with a code in its extensions.
+        conditions: variables that decide what is selected (in @skip and @include).
+        projections: what the fast executor has compiled for it.
     """
 
     text: str
     ast: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    conditions: tuple[str, ...] = ()
+    projections: Projections = field(default_factory=Projections)
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation that would run; None when the name does not choose one."""
@@ -75,9 +83,24 @@ class Documents:
         except GraphQLSyntaxError as error:
             return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
         errors = [_naming(error, ast) for error in validate(self._schema, ast, _RULES)]
-        return Document(
-            text, ast, tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
-        )
+        failures = tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        return Document(text, ast, failures, _conditions(ast))
+
+
+def _conditions(ast: DocumentNode) -> tuple[str, ...]:
+    """Return the names of the variables in @skip and @include, each once."""
+    names: dict[str, None] = {}
+    pending: list[Node] = [ast]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, DirectiveNode) and node.name.value in {"skip", "include"}:
+            values = (argument.value for argument in node.arguments or ())
+            names |= {each.name.value: None for each in values if isinstance(each, VariableNode)}
+        for key in node.keys:
+            child = getattr(node, key)
+            children = child if isinstance(child, tuple | list) else (child,)
+            pending += [each for each in children if isinstance(each, Node)]
+    return tuple(names)
 
 
 def _naming(error: GraphQLError, ast: DocumentNode) -> GraphQLError:

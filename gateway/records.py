@@ -9,6 +9,7 @@ Facts: the shapes of the catalog (`/Numbers/…`) and of the 2010-04-01 API, whi
 things differently: `configuration` or `configurations`, `""` or null, `132` or `"132"`.
 """
 
+import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -64,7 +65,20 @@ class Derived:
     of: str
 
 
-Field: TypeAlias = Leaf | Branch | Derived
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of several leaves of the same object is present, the first in order of precedence."""
+
+    precedence: tuple[tuple[str, enum.Enum], ...]
+    otherwise: enum.Enum
+
+    def compute(self, view: "View") -> enum.Enum:
+        """Return the member for the first leaf that is there."""
+        present = (kind for name, kind in self.precedence if getattr(view, name))
+        return next(present, self.otherwise)
+
+
+Field: TypeAlias = Leaf | Branch | Derived | Choice
 Table: TypeAlias = Mapping[str, Mapping[str, Field]]
 
 
@@ -155,19 +169,18 @@ def _source(view: View) -> Source:
     return view.source
 
 
-def _handler(*precedence: tuple[str, Handler]) -> Derived:
-    """Return the rule that the first setting present, in order of precedence, is the one used."""
-
-    def compute(view: Any) -> Handler:  # noqa: ANN401 - a configuration view
-        return next((kind for name, kind in precedence if getattr(view, name)), Handler.NONE)
-
-    return Derived(compute, " > ".join(name for name, _ in precedence))
-
-
-_VOICE_HANDLER = _handler(
-    ("trunk_sid", Handler.TRUNK), ("application_sid", Handler.APPLICATION), ("url", Handler.URL)
+# The upstream's own rule for which of the settings it will use.
+_VOICE_HANDLER = Choice(
+    (
+        ("trunk_sid", Handler.TRUNK),
+        ("application_sid", Handler.APPLICATION),
+        ("url", Handler.URL),
+    ),
+    Handler.NONE,
 )
-_MESSAGE_HANDLER = _handler(("application_sid", Handler.APPLICATION), ("url", Handler.URL))
+_MESSAGE_HANDLER = Choice(
+    (("application_sid", Handler.APPLICATION), ("url", Handler.URL)), Handler.NONE
+)
 
 
 def _connected(view: View) -> bool | None:
@@ -412,6 +425,8 @@ def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], o
             return lambda view: read(first_of(view.raw, keys))
         case Derived(compute=compute):
             return compute
+        case Choice():
+            return field.compute
         case Branch():
             return lambda view: branch(view, field, views)
 

@@ -43,7 +43,7 @@ class Result(NamedTuple):
 
     Attributes:
         numbers: merged, each number once, one of each branch in turn.
-        more: the upstream says that it has more, on pages that were not read.
+        more: the upstream has more, or cut its answer off so that it may have more.
         exhaustive: no matching number is left out, as far as the upstream lets us know.
         failures: branches whose search failed.
     """
@@ -150,17 +150,17 @@ class Search:
             return await self._core(account, country, branch.type, wanted, most, at)
 
         part = await ask(branch.wanted)
-        if not part.cut_off or len(part.numbers) > most:
-            return Found(part.numbers, more=False, exhaustive=not part.cut_off)
+        if not part.cut_off or len(part.numbers) >= most:
+            return Found(part.numbers, more=part.cut_off, exhaustive=not part.cut_off)
         numbers, everything = await complete(
             part.numbers,
             ask,
             country=country,
             wanted=branch.wanted,
-            most=most + 1,
+            most=most,
             allowance=self._allowance,
         )
-        return Found(numbers, more=False, exhaustive=everything)
+        return Found(numbers, more=not everything, exhaustive=everything)
 
     async def _core(
         self,

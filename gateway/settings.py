@@ -103,6 +103,35 @@ class Settings(BaseSettings):
         3600.0, gt=0, description="How long it is remembered that an account lacks the catalog."
     )
 
+    cache_owned: float = Field(
+        0.0, ge=0, description="How long answers about owned numbers are kept; 0 keeps none."
+    )
+    cache_search: float = Field(
+        0.0, ge=0, description="How long answers to searches are kept; 0 keeps none."
+    )
+    cache_countries: float = Field(
+        3600.0, ge=0, description="How long answers about countries are kept; 0 keeps none."
+    )
+    cache_stale: float = Field(
+        60.0,
+        ge=0,
+        description="How much longer a kept answer is given while it is fetched anew.",
+    )
+    explain: bool | None = Field(
+        None,
+        description="Whether clients may ask for plans and traces; unset: not in production.",
+    )
+    most_calls: int | None = Field(
+        None, ge=1, description="Most upstream calls that one operation may be planned to cost."
+    )
+    partition_calls: int = Field(
+        40, ge=0, description="Most extra calls to complete a search that the upstream cut off."
+    )
+
+    token_limit: int = Field(1000, ge=10, description="Most tokens in a document.")
+    body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
+    data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")
+
     store_url: SecretStr | None = Field(
         None,
         description="Redis or Valkey that several processes share: `redis://`, `rediss://`,"
@@ -139,34 +168,10 @@ class Settings(BaseSettings):
         description="Whether `/readyz` says yes while the shared store or the upstream is away.",
     )
 
-    cache_owned: float = Field(
-        0.0, ge=0, description="How long answers about owned numbers are kept; 0 keeps none."
+    fast: bool = Field(
+        True,  # noqa: FBT003 - pydantic takes the default by position
+        description="Plain fields are answered by compiled projections.",
     )
-    cache_search: float = Field(
-        0.0, ge=0, description="How long answers to searches are kept; 0 keeps none."
-    )
-    cache_countries: float = Field(
-        3600.0, ge=0, description="How long answers about countries are kept; 0 keeps none."
-    )
-    cache_stale: float = Field(
-        60.0,
-        ge=0,
-        description="How much longer a kept answer is given while it is fetched anew.",
-    )
-    explain: bool | None = Field(
-        None,
-        description="Whether clients may ask for plans and traces; unset: not in production.",
-    )
-    most_calls: int | None = Field(
-        None, ge=1, description="Most upstream calls that one operation may be planned to cost."
-    )
-    partition_calls: int = Field(
-        40, ge=0, description="Most extra calls to complete a search that the upstream cut off."
-    )
-
-    token_limit: int = Field(1000, ge=10, description="Most tokens in a document.")
-    body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
-    data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")
 
     @classmethod
     def settings_customise_sources(

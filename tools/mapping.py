@@ -96,6 +96,8 @@ def place(field: records.Field | None) -> str:
             return " or ".join(f"`{key}`" for key in keys) or "the number itself"
         case records.Derived(of=of):
             return f"from {of}"
+        case records.Choice(precedence=precedence):
+            return "from " + " > ".join(name for name, _ in precedence)
 
 
 def parameters(title: str, catalog: filters.Table, core: filters.Table) -> Iterator[str]:

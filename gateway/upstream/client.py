@@ -75,6 +75,11 @@ class UpstreamClient:
         )
         self._budget = RetryBudget(settings.retry_budget)
 
+    @property
+    def call_deadline(self) -> float:
+        """Seconds that one call may take with all its attempts."""
+        return self._settings.call_deadline
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()

@@ -1,0 +1,74 @@
+"""Pages of connections, as resolvers return them: cursors are written only when asked for."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from gateway import cursors
+from gateway.records import View
+from schema.connection import BranchError, PageInfo
+
+
+class Edge:
+    """A number and its place; stands in for both edge types of the schema."""
+
+    __slots__ = ("_cursor", "node")
+
+    def __init__(self, node: View, cursor: cursors.Cursor) -> None:
+        self.node = node
+        self._cursor = cursor
+
+    @property
+    def cursor(self) -> str:
+        """The opaque cursor."""
+        return cursors.encode(self._cursor)
+
+
+class Page:
+    """A page of numbers; stands in for the connection types of the schema.
+
+    Attributes:
+        nodes: the numbers.
+        more: there is something behind them.
+        after: the cursor that they stand behind, if any.
+    """
+
+    def __init__(
+        self,
+        nodes: list[View],
+        places: Sequence[cursors.Cursor],
+        *,
+        more: bool,
+        after: str | None,
+    ) -> None:
+        self.nodes = nodes
+        self.more = more
+        self.after = after
+        self._places = places
+
+    @cached_property
+    def edges(self) -> list[Edge]:
+        """The numbers with their places."""
+        return list(map(Edge, self.nodes, self._places))
+
+    @cached_property
+    def page_info(self) -> PageInfo:
+        """Where the page stands."""
+        first, last = (self._places[0], self._places[-1]) if self._places else (None, None)
+        return PageInfo(
+            has_next_page=self.more,
+            has_previous_page=self.after is not None,
+            start_cursor=cursors.encode(first) if first else None,
+            end_cursor=cursors.encode(last) if last else None,
+        )
+
+
+class FoundPage(Page):
+    """A page of a search's result.
+
+    Attributes:
+        exhaustive: no number was left out.
+        branch_errors: searches of a fan-out that failed.
+    """
+
+    exhaustive: bool
+    branch_errors: list[BranchError]
