@@ -1,4 +1,4 @@
-"""The command line: `number-gateway serve | sandbox | schema | check`."""
+"""The command line: `serve` and `sandbox` here, the other commands in modules of their own."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-from gateway.commands import CommandError, settings
+from gateway.commands import CommandError, export, query, schema, settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except CommandError as error:
         sys.stderr.write(f"number-gateway: {error}\n")
-        return 1
+        return error.code
     except KeyboardInterrupt:
         return 130
 
@@ -63,9 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--exit-with-stdin", action="store_true", help=argparse.SUPPRESS)
     sandbox.set_defaults(run=_sandbox)
 
-    schema = commands.add_parser("schema", help="print the GraphQL schema")
-    schema.set_defaults(run=_schema)
-    settings.add(commands)
+    for command in (query, export, schema, settings):
+        command.add(commands)
     return parser
 
 
@@ -117,10 +116,3 @@ def _sandbox(options: argparse.Namespace) -> int:
         {name: value for name, value in chosen.items() if value is not None},
         exit_with_stdin=options.exit_with_stdin,
     )
-
-
-def _schema(_: argparse.Namespace) -> int:
-    from schema import build_schema  # noqa: PLC0415 - a command imports only what it needs
-
-    sys.stdout.write(build_schema().as_str() + "\n")
-    return 0

@@ -15,4 +15,12 @@ class Commands(Protocol):
 
 
 class CommandError(Exception):
-    """Something the operator must put right; the message is one line for them."""
+    """Something the operator must put right; the message is one line for them.
+
+    Attributes:
+        code: exit code of the process.
+    """
+
+    def __init__(self, message: str, *, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
