@@ -1,0 +1,389 @@
+"""One set of semantics: the fast executor answers every operation exactly as the plain one does.
+
+Random operations over numbers with nulls, absences and malformed values in every place are executed
+both ways and must give the same bytes, errors included.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from graphql import (
+    ExecutionResult,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    is_leaf_type,
+)
+from graphql.execution import execute
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from gateway.cursors import Cursor
+from gateway.execution import shown
+from gateway.fast import FastExecutor
+from gateway.operations import Document, Documents
+from gateway.pages import FoundPage, Page
+from gateway.projection import is_attribute
+from gateway.records import VIEWS, View
+from gateway.upstream.families import view
+from schema import build_schema
+from schema.connection import BranchError
+from schema.enums import NumberType, Source
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.sandbox_process import RunningSandbox
+
+SCHEMA = build_schema()._schema
+ACCOUNT = "AC" + "1" * 32
+
+# Upstream values: the right ones, and everything else that may come in their place.
+
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        None,
+        "",
+        "x",
+        " ",
+        0,
+        -1,
+        7,
+        2**31,
+        2**40,
+        1.5,
+        -0.0,
+        1e300,
+        True,
+        False,
+        [],
+        ["g711u", None, 3],
+        {},
+        {"voice": 1},
+        "true",
+        "FALSE",
+        "19.720000",
+        "nan",
+        "inf",
+        "1e5",
+        "LOCAL",
+        "toll_free",
+        "Thu, 27 Aug 2015 16:38:09 +0000",
+        "2015-08-27T16:38:09Z",
+        "☃",
+        "http://a.b",
+    ]
+)
+TEXTS = st.sampled_from(
+    ["HUNTINGTON", "+14155550100", "132", "https://example.com", "AP" + "a" * 32]
+)
+GOOD: dict[str, st.SearchStrategy[Any]] = {
+    "type": st.sampled_from(["local", "tollfree", "mobile", "shared-cost"]),
+    "lifecycle": st.sampled_from(["beta", "generally-available"]),
+    "method": st.sampled_from(["GET", "POST", "post"]),
+    "reachability": st.sampled_from(["global", "foreign", "Domestic"]),
+    "preservation": st.sampled_from(["international", "none"]),
+    "status": st.sampled_from(["Active", "Inactive"]),
+}
+BOOLEAN_KEYS = [
+    "connectivity",
+    "e911",
+    "fax",
+    "trunking",
+    "dtmf",
+    "gsm7",
+    "ucs2",
+    "lookup",
+    "beta",
+    "voice",
+    "sms",
+    "mms",
+    "SMS",
+]
+
+
+def value_of(key: str) -> st.SearchStrategy[Any]:
+    """Return values for a key of upstream JSON, mostly fitting ones."""
+    fitting = next((each for name, each in GOOD.items() if key.endswith(name)), None)
+    if fitting is None and any(key.endswith(name) for name in BOOLEAN_KEYS):
+        fitting = st.booleans()
+    if fitting is None and key.endswith(("second", "limit", "length", "mps")):
+        fitting = st.integers(-5, 50)
+    if fitting is None and key in {"latitude", "longitude", "base_setup_price"}:
+        fitting = st.floats(-90, 90) | st.just("40.871900")
+    if key == "lata":
+        fitting = st.integers(100, 999)
+    usual = TEXTS if fitting is None else fitting
+    return st.one_of(usual, usual, ODD)
+
+
+def record(*keys: str, **inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return objects with some of these keys."""
+    optional = {key: value_of(key) for key in keys} | inner
+    return st.fixed_dictionaries({}, optional=optional)
+
+
+WEBHOOKS = ("url", "method", "fallback_url", "fallback_method", "application_sid")
+CAPABILITY = (
+    "inbound_connectivity",
+    "outbound_connectivity",
+    "inbound_reachability",
+    "inbound_mps",
+)
+
+
+def maybe(objects: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return mostly objects, and now and then something else in their place."""
+    return st.one_of(objects, objects, objects, ODD)
+
+
+def settings_record() -> st.SearchStrategy[Any]:
+    """Return a configuration in one of the catalog's two spellings."""
+    voice = record(*WEBHOOKS, "trunk_sid", "emergency_status", "receive_mode", "caller_id_lookup")
+    message = record(*WEBHOOKS)
+    return record(
+        "friendly_name",
+        "status_callback",
+        "status_callback_url",
+        "status_callback_method",
+        voice=maybe(voice),
+        sms=maybe(message),
+        mms=maybe(message),
+    )
+
+
+CATALOG_NUMBER = record(
+    "sid", "url", "account_sid", "phone_number", "friendly_name", "type", "lifecycle", "beta",
+    "base_setup_price",
+    capabilities=maybe(record(
+        voice=maybe(record(*CAPABILITY, "e911", "fax", "calls_per_second", "codecs",
+                           "inbound_caller_id_preservation")),
+        sms=maybe(record(*CAPABILITY, "gsm7", "ucs2_concatenation")),
+        mms=maybe(record(*CAPABILITY)),
+    )),
+    regulatory=maybe(record("address_requirements")),
+    geography=maybe(record("iso_country", "lata", "rate_center", "latitude", "longitude", "region")),
+    configuration=maybe(settings_record()),
+    configurations=maybe(settings_record()),
+)  # fmt: skip
+CORE_NUMBER = record(
+    "sid", "account_sid", "phone_number", "friendly_name", "type", "beta", "origin", "date_created",
+    "date_updated", "address_requirements", "bundle_sid", "iso_country", "lata", "latitude",
+    "status_callback", "voice_url", "voice_method", "sms_url", "trunk_sid", "sms_application_sid",
+    "voice_application_sid", "emergency_status",
+    capabilities=maybe(record("voice", "sms", "SMS", "MMS", "fax")),
+)  # fmt: skip
+
+
+@st.composite
+def numbers(draw: st.DrawFn, typename: str) -> list[View]:
+    """Return numbers as a page has them: all of one family."""
+    source = draw(st.sampled_from(Source))
+    items = draw(st.lists(CATALOG_NUMBER if source is Source.CATALOG else CORE_NUMBER, max_size=3))
+    made = [view(typename, source, item, ACCOUNT) for item in items]
+    return [each for each in made if each is not None]
+
+
+class Stub:
+    """A port that answers with numbers made beforehand. It only hands objects to the executor."""
+
+    def __init__(self, owned: list[View], found: list[View]) -> None:
+        cursors = [Cursor("list", "", place) for place in range(10)]
+        self.owned = Page(owned, cursors[: len(owned)], more=True, after=None)
+        self.found = FoundPage(found, cursors[: len(found)], more=False, after="x")
+        self.found.exhaustive = False
+        self.found.branch_errors = [
+            BranchError(type=NumberType.LOCAL, area_code=None, message="m", code="C")
+        ]
+
+    async def phone_number(self, **_: Any) -> object:
+        """Return the first number."""
+        return self.owned.nodes[0] if self.owned.nodes else None
+
+    async def phone_numbers(self, *_: Any, **__: Any) -> object:
+        """Return all numbers."""
+        return self.owned
+
+    async def available_phone_numbers(self, *_: Any, **__: Any) -> object:
+        """Return all available numbers."""
+        return self.found
+
+    async def similar_available(self, *_: Any, **__: Any) -> object:
+        """Return all available numbers, the same object each time."""
+        return self.found
+
+    async def nodes(self, ids: list[str], **_: Any) -> list[View | None]:
+        """Return the owned numbers and a null."""
+        return [*self.owned.nodes, None][: max(1, len(ids))]
+
+    async def account(self, *_: Any, **__: Any) -> object:
+        """Return an account that was closed and has an odd date."""
+        raw = {"sid": ACCOUNT, "status": "closed", "type": "new", "date_created": "soon"}
+        return VIEWS[Source.CORE]["Account"](raw, ACCOUNT)
+
+
+ROOTS = {
+    "phoneNumber": 'phoneNumber(sid: "PN")',
+    "phoneNumbers": "phoneNumbers(first: 5)",
+    "availablePhoneNumbers": 'availablePhoneNumbers(country: "US")',
+    "nodes": 'nodes(ids: ["a", "b", "c"])',
+    "node": 'node(id: "a")',
+}
+CONDITIONS = ["", "", "", "", " @include(if: $yes)", " @skip(if: $yes)", " @skip(if: $no)"]
+SLOW = {"similarAvailable": "similarAvailable(within: LATA)", "account": "account"}
+
+
+def inner_type(kind: GraphQLOutputType) -> GraphQLOutputType:
+    """Return the type inside lists and non-null marks."""
+    while isinstance(kind, GraphQLNonNull | GraphQLList):
+        kind = kind.of_type
+    return kind
+
+
+@st.composite
+def selections(draw: st.DrawFn, kind: GraphQLOutputType, depth: int = 0) -> str:
+    """Return a random selection set over `kind`."""
+    assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
+    usable = [
+        name
+        for name, field in kind.fields.items()
+        if (is_attribute(field.resolve) or (name in SLOW and depth < 4))
+        and not (depth > 6 and not is_leaf_type(inner_type(field.type)))
+    ]
+    parts = []
+    for name in draw(st.lists(st.sampled_from([*usable, "__typename"]), min_size=1, max_size=6)):
+        if name == "__typename":
+            parts.append(draw(st.sampled_from(["__typename", "what: __typename"])))
+            continue
+        field = kind.fields[name]
+        inner = inner_type(field.type)
+        alias = draw(st.sampled_from(["", "", "", f"{name}_{len(parts)}: "]))
+        text = alias + SLOW.get(name, name) + draw(st.sampled_from(CONDITIONS))
+        if not is_leaf_type(inner):
+            text += " " + draw(selections(inner, depth + 1))
+        style = draw(st.sampled_from(["plain", "plain", "plain", "inline", "typed"]))
+        if style == "inline":
+            text = f"... {draw(st.sampled_from(CONDITIONS))} {{ {text} }}"
+        elif style == "typed":
+            text = f"... on {kind.name} {{ {text} }}"
+        parts.append(text)
+    if kind.name in {"Node", "NumberProfile"}:
+        owned = SCHEMA.type_map["PhoneNumber"]
+        assert isinstance(owned, GraphQLObjectType)
+        parts.append(f"... on PhoneNumber {draw(selections(owned, depth + 1))}")
+    return "{ " + " ".join(parts) + " }"
+
+
+@st.composite
+def operations(draw: st.DrawFn) -> str:
+    """Return a random query."""
+    query = SCHEMA.query_type
+    assert query is not None
+    parts = []
+    for name in draw(st.lists(st.sampled_from(sorted(ROOTS)), min_size=1, max_size=3, unique=True)):
+        inner = inner_type(query.fields[name].type)
+        parts.append(f"{ROOTS[name]} {draw(selections(inner))}")
+    head = "query ($yes: Boolean! = true, $no: Boolean! = false) { a: __typename @skip(if: $yes)"
+    head += " b: __typename @include(if: $no) "
+    if draw(st.booleans()):
+        return head + " ".join(parts) + " }"
+    return f"{head} {parts[0]} ...Rest }} fragment Rest on Query {{ {' '.join(parts)} }}"
+
+
+def response(document: Document, stub: Stub, variables: dict[str, Any], *, fast: bool) -> bytes:
+    """Execute one way and return the response's bytes."""
+    assert document.ast is not None
+    options: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
+    if fast:
+        options = {
+            "executor_class": FastExecutor,
+            "projections": document.projections,
+            "conditions": document.conditions,
+        }
+
+    async def run() -> bytes:
+        assert document.ast is not None
+        result = execute(
+            SCHEMA, document.ast, context_value=stub, variable_values=variables, **options
+        )
+        if not isinstance(result, ExecutionResult):
+            result = await result
+        errors = sorted(orjson.dumps(shown(each, "id").formatted) for each in result.errors or ())
+        return orjson.dumps({"data": result.data}) + b"".join(errors)
+
+    return LOOP.run_until_complete(run())
+
+
+LOOP = asyncio.new_event_loop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loop() -> Iterator[None]:
+    """Close the loop that all examples share."""
+    yield
+    LOOP.close()
+
+
+@settings(
+    max_examples=1500,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(operations(), numbers("PhoneNumber"), numbers("AvailablePhoneNumber"), st.booleans())
+def test_both_ways_give_the_same_bytes(
+    text: str, owned: list[View], found: list[View], yes: bool
+) -> None:
+    document = Documents(SCHEMA, max_tokens=100_000).get(text)
+    # Two fields of one name may not have different arguments or types: no operation, then.
+    if document.errors:
+        event("not a valid operation")
+        return
+    stub = Stub(owned, found)
+    for variables in ({"yes": yes}, {"yes": not yes}):
+        plain = response(document, stub, variables, fast=False)
+        assert response(document, stub, variables, fast=True) == plain
+        assert response(document, stub, variables, fast=True) == plain  # compiled by now
+    event("an error" if b'"message"' in plain else "no error")
+    if any(each for each in document.projections.functions.values()):
+        event("projected")
+
+
+@pytest.mark.parametrize("source", Source)
+@pytest.mark.parametrize("typename", ["PhoneNumber", "AvailablePhoneNumber"])
+def test_everything_plain_about_a_number_is_projected(source: Source, typename: str) -> None:
+    fields = " ".join(
+        name
+        for name, field in SCHEMA.type_map[typename].fields.items()  # type: ignore[attr-defined]
+        if is_attribute(field.resolve) and is_leaf_type(inner_type(field.type))
+    )
+    root = "phoneNumbers" if typename == "PhoneNumber" else ROOTS["availablePhoneNumbers"]
+    document = Documents(SCHEMA).get(f"{{ {root} {{ nodes {{ {fields} }} }} }}")
+    assert document.errors == ()
+    number = view(typename, source, {"phone_number": "+14155550100", "sid": "PN"}, ACCOUNT)
+    assert number is not None
+    stub = Stub([number], [number])
+    assert response(document, stub, {}, fast=True) == response(document, stub, {}, fast=False)
+    assert all(document.projections.functions.values())
+
+
+def test_a_setting_turns_the_fast_way_off(sandbox: RunningSandbox) -> None:
+    query = "{ phoneNumbers(first: 3) { nodes { sid geography { lata } } } }"
+    answers = []
+    for fast in (True, False):
+        with running_gateway(sandbox, fast=fast) as gateway:
+            answers.append(gateway.query(query))
+    assert answers[0] == answers[1]
+
+
+def test_fields_that_share_a_call_share_their_json(gateway: RunningGateway) -> None:
+    data = gateway.query(
+        """{ a: availablePhoneNumbers(country: "US", first: 2) { nodes { phoneNumber } }
+             b: availablePhoneNumbers(country: "US", first: 2) { nodes { phoneNumber type } } }"""
+    )
+    assert [each["phoneNumber"] for each in data["b"]["nodes"]] == [
+        each["phoneNumber"] for each in data["a"]["nodes"]
+    ]
+    assert {each["type"] for each in data["b"]["nodes"]} == {"LOCAL"}
