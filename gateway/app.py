@@ -32,15 +32,19 @@ def create_app(
         async with service, service.observation.running():
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", _observed(Endpoint(service), service.observation.telemetry)),
-            *Health(settings, service.store, service.client, lambda: False).routes(),
+            *Health(
+                settings, service.store, service.client, lambda: bool(service.draining)
+            ).routes(),
             *service.observation.routes(service.client),
             *_explorer(settings, sandbox_accounts),
         ],
         lifespan=lifespan,
     )
+    app.state.draining = service.draining
+    return app
 
 
 def _observed(app: ASGIApp, telemetry: Telemetry) -> ASGIApp:

@@ -1,17 +1,19 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
 from asyncio import gather
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, cast
 
+import structlog
 from graphql.pyutils import Path
 from strawberry import UNSET
 
 from gateway import cursors, filters, validation
 from gateway.accounts import Accounts
-from gateway.errors import BadUserInput
-from gateway.mutations import Mutations, Outcome, Refusal
+from gateway.errors import BadUserInput, GatewayError
+from gateway.mutations import Mutations
 from gateway.numbers import Key, OwnedNumbers
+from gateway.outcome import Outcome, Refusal
 from gateway.pages import FoundPage, Page
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
@@ -23,7 +25,7 @@ from schema.connection import (
     PhoneNumberConnection,
     decode_id,
 )
-from schema.enums import NumberType, SimilarScope
+from schema.enums import NumberType, SimilarScope, UserErrorCode
 from schema.inputs import (
     AvailablePhoneNumberFilter,
     ConfigurePhoneNumberInput,
@@ -44,6 +46,7 @@ from schema.mutation import (
 from schema.subscription import PhoneNumberEvent
 from schema.types import Account, Country, Node, PhoneNumber
 
+_log = structlog.get_logger(__name__)
 _MOST_NODES = 1000
 
 
@@ -54,13 +57,16 @@ class RequestContext:
     type checker is told with casts.
     """
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers, settings: Settings) -> None:
+    def __init__(
+        self, reader: Reader, numbers: OwnedNumbers, mutations: Mutations, settings: Settings
+    ) -> None:
         self.reader = reader
         self.fast = settings.fast
         self._numbers = numbers
         self._search = Search(reader, numbers, settings.partition_calls)
         self._accounts = Accounts(reader)
-        self._mutations = Mutations(reader, numbers)
+        self._mutations = mutations
+        self._written = False
 
     # Queries ------------------------------------------------------------------------------------
 
@@ -154,38 +160,54 @@ class RequestContext:
     # Mutations ----------------------------------------------------------------------------------
 
     async def purchase(
-        self, wanted: PurchasePhoneNumberInput, *, at: Path
+        self, wanted: PurchasePhoneNumberInput, *, at: Path, among: bool = False
     ) -> PurchasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        outcome = await self._mutations.purchase(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            return await self._mutations.purchase(wanted, self._account(wanted.account_sid), at)
+
+        outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
         return PurchasePhoneNumberPayload(phone_number=number, **_common(outcome))
 
     async def configure(
-        self, wanted: ConfigurePhoneNumberInput, *, at: Path
+        self, wanted: ConfigurePhoneNumberInput, *, at: Path, among: bool = False
     ) -> ConfigurePhoneNumberPayload:
         """See `schema.context.Port`."""
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        outcome = await self._mutations.configure(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            validation.check_sid("input.sid", wanted.sid, "PN")
+            return await self._mutations.configure(wanted, self._account(wanted.account_sid), at)
+
+        outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
         return ConfigurePhoneNumberPayload(phone_number=number, **_common(outcome))
 
     async def transfer(
-        self, wanted: TransferPhoneNumberInput, *, at: Path
+        self, wanted: TransferPhoneNumberInput, *, at: Path, among: bool = False
     ) -> TransferPhoneNumberPayload:
         """See `schema.context.Port`."""
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
-        outcome = await self._mutations.transfer(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            validation.check_sid("input.sid", wanted.sid, "PN")
+            validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
+            return await self._mutations.transfer(wanted, self._account(wanted.account_sid), at)
+
+        outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
         return TransferPhoneNumberPayload(phone_number=number, **_common(outcome))
 
     async def release(
-        self, wanted: ReleasePhoneNumberInput, *, at: Path
+        self, wanted: ReleasePhoneNumberInput, *, at: Path, among: bool = False
     ) -> ReleasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        outcome = await self._mutations.release(wanted, self._account(wanted.account_sid), at)
+
+        async def write() -> Outcome:
+            validation.check_sid("input.sid", wanted.sid, "PN")
+            return await self._mutations.release(wanted, self._account(wanted.account_sid), at)
+
+        outcome = await self._told(write, among=among)
         return ReleasePhoneNumberPayload(
             released_sid=outcome.number.sid if outcome.number else None,
             released_phone_number=outcome.number.phone_number if outcome.number else None,
@@ -208,6 +230,34 @@ class RequestContext:
             return self.reader.credential.account
         validation.check_sid(argument, sid, "AC")
         return sid
+
+    async def _told(self, write: Callable[[], Awaitable[Outcome]], *, among: bool) -> Outcome:
+        """Return the outcome of a write.
+
+        A system error takes the whole answer with it, so it is raised only while there is nothing
+        to be lost: not `among` others, and not after another write of the same operation.
+        """
+        try:
+            outcome = await write()
+        except GatewayError as error:
+            if not among and not self._written:
+                raise
+            field: tuple[str, ...] = ()
+            code = UserErrorCode.NOT_DONE
+            if isinstance(error, BadUserInput):
+                field = tuple(error.argument.removeprefix("input.").split("."))
+                code = UserErrorCode.INVALID_INPUT
+            return Outcome(refusal=Refusal(field, error.message, code))
+        except Exception as error:
+            if not among and not self._written:
+                raise
+            _log.exception("mutation_failed", kind=type(error).__name__)
+            message = (
+                "Something went wrong in the gateway, and it is not known whether it was done."
+            )
+            return Outcome(refusal=Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN))
+        self._written = True
+        return outcome
 
     async def _node(self, opaque: str, at: Path) -> Node | None:
         node = decode_id(opaque)
@@ -260,7 +310,7 @@ def _common(outcome: Outcome) -> dict[str, Any]:
     return {
         "user_errors": [_user_error(outcome.refusal)] if outcome.refusal else [],
         "reconciled": outcome.reconciled,
-        "replayed": False,
+        "replayed": outcome.replayed,
         "would_send": _would_send(outcome.planned) if outcome.planned else None,
     }
 

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import execution, protocol
 from gateway.errors import GatewayError, TooManyCalls, Unauthenticated
+from gateway.hangup import ClientGone, unless_gone
 from gateway.protocol import BadRequest, Params
 from gateway.service import Service
 
@@ -31,7 +32,10 @@ class Endpoint:
         try:
             media_type = protocol.response_type(headers.get("accept", ""))
             params = await self._params(scope, headers, receive)
-            response = await self._answer(params, headers, request_id, scope["method"] == "GET")
+            with self._service.draining.request():
+                response = await self._answer(
+                    params, headers, request_id, receive, scope["method"] == "GET"
+                )
             status = protocol.status_of(response, media_type)
         except BadRequest as error:
             status, response = error.status, _failure(error.message, "BAD_REQUEST")
@@ -42,6 +46,8 @@ class Endpoint:
         except Unauthenticated as error:
             status, response = 401, _failure(error.message, error.code)
             extra["www-authenticate"] = 'Basic realm="number-gateway"'
+        except ClientGone:
+            return
         except Exception as error:  # noqa: BLE001 - the last line of defence: masked and logged
             _log.exception("request_failed", request_id=request_id, kind=type(error).__name__)
             status, response = 500, _failure("Something went wrong in the gateway.", _INTERNAL)
@@ -78,8 +84,11 @@ class Endpoint:
         params: Params,
         headers: Mapping[str, str],
         request_id: str,
+        receive: Receive,
         only_queries: bool,  # noqa: FBT001 - GET, by the method
     ) -> dict[str, Any] | bytes:
+        if self._service.draining:
+            raise BadRequest(503, "This process is shutting down: ask again.", _LEAVING)
         credential = self._service.authenticator.credential(
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
@@ -90,10 +99,14 @@ class Endpoint:
             document, params.operation_name, params.variables, params.extensions
         )
         wish = headers.get("x-gateway-explain", "")
-        return await self._service.execute(request, credential, request_id, wish=wish)
+        running = self._service.execute(request, credential, request_id, wish=wish)
+        if document.is_query(params.operation_name):
+            return await unless_gone(running, receive)
+        return await running
 
 
 _INTERNAL = GatewayError.code
+_LEAVING = {"retry-after": "1", "connection": "close"}
 
 
 def _headers(scope: Scope) -> dict[str, str]:

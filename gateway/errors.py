@@ -7,6 +7,8 @@
     ├── Forbidden                    FORBIDDEN
     ├── TooManyCalls                 UPSTREAM_CALLS_EXCEEDED
     ├── DeadlineExceeded             DEADLINE_EXCEEDED
+    ├── KeyInUse                     IDEMPOTENCY_KEY_IN_USE
+    ├── KeysUnavailable              IDEMPOTENCY_UNAVAILABLE
     └── UpstreamError                UPSTREAM_ERROR
         ├── UpstreamRefused          UPSTREAM_REFUSED       (4xx: it understood, and said no)
         ├── UpstreamDenied           UPSTREAM_UNAUTHENTICATED (401, 403)
@@ -79,6 +81,18 @@ class DeadlineExceeded(GatewayError):
     """The request's own deadline passed."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+class KeyInUse(GatewayError):
+    """Another request with the same idempotency key is still at work: ask again with it."""
+
+    code = "IDEMPOTENCY_KEY_IN_USE"
+
+
+class KeysUnavailable(GatewayError):
+    """Idempotency keys cannot be remembered now; nothing was sent."""
+
+    code = "IDEMPOTENCY_UNAVAILABLE"
 
 
 class UpstreamError(GatewayError):

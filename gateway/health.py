@@ -65,10 +65,12 @@ class Health:
 
     def _upstream_state(self) -> str:
         """Return how the upstream was found to be; nothing is asked of it for this."""
-        states = list(self._client.breaker_states().values())
-        # One account's trouble is its own. A half-open breaker waits for a call to find out, which
-        # must then be allowed to come.
-        return "unavailable" if states and set(states) == {"open"} else OK
+        states = self._client.breaker_states().items()
+        accounts = {name.split()[-1] for name, _ in states}
+        # A half-open breaker waits for a call to find out, which must then be allowed to come.
+        troubled = {name.split()[-1] for name, state in states if state == "open"}
+        # One account's trouble is its own.
+        return "unavailable" if accounts and troubled == accounts else OK
 
 
 def _answer(status: int, content: object) -> Response:

@@ -1,29 +1,39 @@
 """Writes: buy, configure, transfer, release. Each is sent at most once, and its outcome is true.
 
-When the answer to a write is lost, the number is looked up before anything is said:
-
     answered 2xx                               done
-    answered 4xx, or certainly not processed   refused, or a system error: nothing was done
-    lost, and the look-up shows the change     done, `reconciled`
-    answered 5xx or garbled, no change there   NOT_DONE
-    no answer at all, no change there          OUTCOME_UNKNOWN: it may still be on its way
+    answered 4xx                               refused: nothing was done
+    certainly not processed                    a system error: nothing was done
+    the answer is lost                         see `gateway/reconcile.py`
+
+A write runs to its end whatever becomes of the client that asked for it.
 """
 
+import asyncio
+import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakValueDictionary
 
 from graphql.pyutils import Path
+from strawberry import UNSET
 
 from gateway import filters
+from gateway.draining import Abandoned, Draining
 from gateway.errors import (
-    REFUSALS,
+    DeadlineExceeded,
     UpstreamDenied,
     UpstreamError,
+    UpstreamMalformed,
     UpstreamNotFound,
     UpstreamRefused,
 )
+from gateway.idempotency import Keys, Sending, key_of
 from gateway.numbers import Key, OwnedNumbers
+from gateway.outcome import Outcome, Refusal, not_owned, refused
 from gateway.reader import Reader
+from gateway.reconcile import Look, reconcile, unknown
 from gateway.records import View
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CORE, Family, view
@@ -36,54 +46,90 @@ from schema.inputs import (
     TransferPhoneNumberInput,
 )
 
+Input: TypeAlias = (
+    PurchasePhoneNumberInput
+    | ConfigurePhoneNumberInput
+    | TransferPhoneNumberInput
+    | ReleasePhoneNumberInput
+)
+_NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
+# Of the time left, what is kept back for looking the number up if the answer gets lost.
+_KEPT_BACK, _LEAST_TIME = 0.25, 0.2
 
-class Refusal(NamedTuple):
-    """Why a write was not done, as the payload's `userErrors` say it."""
 
-    field: tuple[str, ...]
-    message: str
-    code: UserErrorCode
-    upstream_code: int | None = None
-
-
-class Outcome(NamedTuple):
-    """What became of a write.
+class Writing(NamedTuple):
+    """What the writes of all requests share.
 
     Attributes:
-        number: the number after it; before it, for a release; None when it was not done.
-        refusal: why it was not done; None when it was.
-        reconciled: the answer was lost, and looking the number up showed the outcome.
-        planned: the request that a dry run would have sent.
+        keys: remembers idempotency keys.
+        draining: runs writes to their end.
+        locks: one purchase of a number at a time; by account and number.
     """
 
-    number: View | None = None
-    refusal: Refusal | None = None
-    reconciled: bool = False
-    planned: Call | None = None
+    keys: Keys
+    draining: Draining
+    locks: WeakValueDictionary[tuple[str, str], asyncio.Lock]
+
+
+class _Prepared(NamedTuple):
+    """A write that is ready to go.
+
+    Attributes:
+        call: the request.
+        at: the field that wants it.
+        read: makes the outcome's number out of the answer; it raises UpstreamMalformed when that
+            is not the answer to this request.
+    """
+
+    call: Call
+    at: Path
+    read: Callable[[Answer], View | None]
+
+
+Prepare: TypeAlias = Callable[[], Awaitable[Outcome | _Prepared]]
 
 
 class Mutations:
-    """The writes of one request."""
+    """The writes of one request.
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers) -> None:
+    They read through readers of their own: what is true now, and even when the client has left.
+
+    Args:
+        reader: the request's; what it has read is forgotten after a write.
+        numbers: the request's; as above.
+        writing: what is shared with other requests.
+    """
+
+    def __init__(self, reader: Reader, numbers: OwnedNumbers, writing: Writing) -> None:
         self._reader = reader
         self._numbers = numbers
+        self._writing = writing
 
     async def purchase(self, wanted: PurchasePhoneNumberInput, account: str, at: Path) -> Outcome:
-        """Buy a number for `account`."""
+        """Buy a number for `account`; refuse when the account has it.
+
+        Buying what one has is accepted upstream as a change of its settings, and answered as if
+        it had been bought. So it is looked up first.
+        """
         settings = dict(filters.given(wanted.configuration or None))
         if refusal := _bad_settings(settings):
             return Outcome(refusal=refusal)
-        family = await self._family(account, settings, at)
-        form = filters.form(settings, family.settings)
-        call = family.purchase_call(account, wanted.phone_number, form)
         key = Key(account, "number", wanted.phone_number)
 
-        async def look() -> Outcome | None:
-            number = await self._numbers.one(key, at)
-            return Outcome(number, reconciled=True) if number is not None else None
+        async def prepare() -> Outcome | _Prepared:
+            if (owned := await self._owned(key, at)) is not None:
+                return _already_owned(owned)
+            family = await self._family(account, settings, at)
+            form = filters.form(settings, family.settings)
+            call = family.purchase_call(account, wanted.phone_number, form)
+            return _Prepared(call, at, _reading(family, account, number=wanted.phone_number))
 
-        return await self._write(call, family, account, wanted.dry_run, look, at)
+        async def look() -> Outcome | None:
+            number = await self._numbers.afresh().one(key, at)
+            return Outcome(number) if number is not None else None
+
+        lock = self._lock(account, wanted.phone_number)
+        return await self._run(wanted, account, prepare, look, lock)
 
     async def configure(self, wanted: ConfigurePhoneNumberInput, account: str, at: Path) -> Outcome:
         """Change settings of a number that `account` owns."""
@@ -91,130 +137,191 @@ class Mutations:
         refusal = _bad_settings(settings) or _nothing(settings)
         if refusal:
             return Outcome(refusal=refusal)
-        family = await self._family(account, settings, at)
-        call = family.update_call(account, wanted.sid, filters.form(settings, family.settings))
+
+        async def prepare() -> _Prepared:
+            family = await self._family(account, settings, at)
+            call = family.update_call(account, wanted.sid, filters.form(settings, family.settings))
+            return _Prepared(call, at, _reading(family, account, sid=wanted.sid))
 
         async def look() -> Outcome | None:
-            number = await self._numbers.one(Key(account, "sid", wanted.sid), at)
-            if number is None or not _has(number, settings):
-                return None
-            return Outcome(number, reconciled=True)
+            number = await self._numbers.afresh().one(Key(account, "sid", wanted.sid), at)
+            return Outcome(number) if number is not None and _has(number, settings) else None
 
-        return await self._write(call, family, account, wanted.dry_run, look, at)
+        return await self._run(wanted, account, prepare, look)
 
     async def transfer(self, wanted: TransferPhoneNumberInput, account: str, at: Path) -> Outcome:
         """Move a number that `account` owns to another account."""
         target = wanted.to_account_sid
         if target == account:
             message = "The number is in that account already."
-            refused = UserErrorCode.TRANSFER_REFUSED
-            return Outcome(refusal=Refusal(("toAccountSid",), message, refused))
-        family = await self._numbers.family(account, at)
-        call = family.update_call(account, wanted.sid, [("AccountSid", target)])
+            code = UserErrorCode.TRANSFER_REFUSED
+            return Outcome(refusal=Refusal(("toAccountSid",), message, code))
+
+        async def prepare() -> _Prepared:
+            family = await self._numbers.afresh().family(account, at)
+            call = family.update_call(account, wanted.sid, [("AccountSid", target)])
+            return _Prepared(call, at, _reading(family, target, sid=wanted.sid))
 
         async def look() -> Outcome | None:
-            number = await self._numbers.one(Key(target, "sid", wanted.sid), at)
-            return Outcome(number, reconciled=True) if number is not None else None
+            there = await self._numbers.afresh().one(Key(target, "sid", wanted.sid), at)
+            # Asked with the owner's credentials some upstreams answer for the family's other
+            # accounts as well: it must say itself that it has moved.
+            if there is not None and there.account_sid == target:
+                return Outcome(there)
+            here = await self._numbers.afresh().one(Key(account, "sid", wanted.sid), at)
+            if here is None:
+                raise UpstreamMalformed("The number shows in neither of the two accounts.")
+            return None
 
-        return await self._write(call, family, target, wanted.dry_run, look, at)
+        return await self._run(wanted, account, prepare, look)
 
     async def release(self, wanted: ReleasePhoneNumberInput, account: str, at: Path) -> Outcome:
         """Give back a number that `account` owns, if it is the one that the client means."""
         key = Key(account, "sid", wanted.sid)
-        number = await self._numbers.one(key, at)
-        if number is None:
-            return Outcome(refusal=_not_owned())
-        if number.phone_number != wanted.confirm_phone_number:
-            return Outcome(
-                refusal=Refusal(
-                    ("confirmPhoneNumber",),
-                    f"The sid belongs to {number.phone_number},"
-                    f" not to {wanted.confirm_phone_number}; nothing was released.",
-                    UserErrorCode.CONFIRMATION_MISMATCH,
-                )
-            )
-        family = await self._numbers.family(account, at)
-        call = family.release_call(account, wanted.sid)
+
+        async def prepare() -> Outcome | _Prepared:
+            number = await self._numbers.afresh().one(key, at)
+            if number is None:
+                return not_owned()
+            if number.phone_number != wanted.confirm_phone_number:
+                return _mismatch(number, wanted.confirm_phone_number)
+            family = await self._numbers.afresh().family(account, at)
+            call = family.release_call(account, wanted.sid)
+            return _Prepared(call, at, lambda _: released)
 
         async def look() -> Outcome | None:
-            gone = await self._numbers.one(key, at) is None
-            return Outcome(number, reconciled=True) if gone else None
+            gone = await self._numbers.afresh().one(key, at) is None
+            return Outcome(released) if gone else None
 
-        outcome = await self._write(call, family, account, wanted.dry_run, look, at)
-        released = outcome.refusal is None and outcome.planned is None
-        return outcome._replace(number=number) if released else outcome
+        raw = {"sid": wanted.sid, "phone_number": wanted.confirm_phone_number}
+        released = view("PhoneNumber", CORE.source, raw, account)
+        return await self._run(wanted, account, prepare, look)
 
-    async def _family(self, account: str, settings: Mapping[str, Any], at: Path) -> Family:
-        """Return the account's family, or core when only core can set all that is asked."""
-        family = await self._numbers.family(account, at)
-        return family if not filters.unsupported(settings, family.settings) else CORE
+    # ----------------------------------------------------------------------------------------------
 
-    async def _write(
+    async def _run(
         self,
-        call: Call,
-        family: Family,
-        home: str,
-        dry_run: bool,  # noqa: FBT001 - passed on from the input
-        look: Callable[[], Awaitable[Outcome | None]],
-        at: Path,
+        wanted: Input,
+        account: str,
+        prepare: Prepare,
+        look: Look,
+        lock: AbstractAsyncContextManager[object] | None = None,
     ) -> Outcome:
-        """Send the one request; when its answer is lost, `look` whether it was done."""
-        if dry_run:
-            return Outcome(planned=call)
+        """Do it once for its key, in a task that outlives the request; `lock` is held meanwhile."""
+
+        async def act(sending: Sending) -> Outcome:
+            async with lock or nullcontext():
+                prepared = await prepare()
+                if isinstance(prepared, Outcome):
+                    return prepared
+                return await self._write(prepared, look, sending)
+
+        if wanted.dry_run:
+            prepared = await prepare()
+            return prepared if isinstance(prepared, Outcome) else Outcome(planned=prepared.call)
+        name = type(wanted).__name__.removesuffix("PhoneNumberInput").lower()
+        given_key = wanted.idempotency_key
+        if given_key is None or given_key is UNSET:
+            doing = act(_nothing_to_note)
+        else:
+            principal = self._reader.credential.fingerprint
+            key = key_of(principal, account, name, given_key, _plain(wanted))
+            doing = self._writing.keys.once(key, act, look, self._reader.deadline)
+        started = time.time()
         try:
-            answer = await self._reader.write(call, (at,))
-            self._numbers.forget()
-            return Outcome(_written(family, answer, home))
+            return await self._writing.draining.finish(doing)
+        except Abandoned:
+            found = "the gateway had to stop before it could look the number up"
+            return unknown(f"a {name}", started, "the gateway had to stop", found)
+
+    async def _write(self, prepared: _Prepared, look: Look, sending: Sending) -> Outcome:
+        """Send the one request; when its answer is lost, `look` whether it was done."""
+        left = self._reader.deadline - time.monotonic()
+        if left < _LEAST_TIME:
+            raise DeadlineExceeded("The time for this request was up before anything was sent.")
+        await sending()
+        deadline = self._reader.deadline - left * _KEPT_BACK
+        try:
+            answer = await self._reader.alone().write(
+                prepared.call, (prepared.at,), deadline=deadline
+            )
+            return Outcome(prepared.read(answer))
         except (UpstreamRefused, UpstreamNotFound) as error:
-            self._numbers.forget()
-            return Outcome(refusal=_refusal(error))
+            return refused(error)
         except UpstreamDenied:
             raise
         except UpstreamError as error:
-            self._numbers.forget()
             if not error.processed:
                 raise
-            return await _reconcile(error, look)
+            return await reconcile(prepared.call, error, look, self._reader.deadline)
+        finally:
+            self._reader.forget()
+            self._numbers.forget()
+
+    async def _family(self, account: str, settings: Mapping[str, Any], at: Path) -> Family:
+        """Return the account's family, or core when only core can set all that is asked."""
+        family = await self._numbers.afresh().family(account, at)
+        return family if not filters.unsupported(settings, family.settings) else CORE
+
+    async def _owned(self, key: Key, at: Path) -> View | None:
+        """Return the number if the account has it; None too for credentials that cannot read."""
+        try:
+            return await self._numbers.afresh().one(key, at)
+        except UpstreamDenied as error:
+            # Test credentials may buy, for nothing, and do nothing else: 403, not 401.
+            if error.status == 403:  # noqa: PLR2004
+                return None
+            raise
+
+    def _lock(self, account: str, number: str) -> asyncio.Lock:
+        """Return a number's lock: that it is not owned must hold until its purchase is over."""
+        lock = self._writing.locks.get((account, number))
+        if lock is None:
+            lock = self._writing.locks[account, number] = asyncio.Lock()
+        return lock
 
 
-async def _reconcile(
-    error: UpstreamError, look: Callable[[], Awaitable[Outcome | None]]
-) -> Outcome:
-    """Say what is true after an answer was lost."""
-    try:
-        seen = await look()
-    except UpstreamError:
-        return Outcome(refusal=_unknown("looking the number up failed too", error))
-    if seen is not None:
-        return seen
-    if error.status is None:
-        return Outcome(refusal=_unknown("looking the number up shows no change so far", error))
-    message = f"{error.message} Looking the number up shows that nothing was done."
-    return Outcome(refusal=Refusal((), message, UserErrorCode.NOT_DONE, error.upstream_code))
+async def _nothing_to_note() -> None:
+    """Without a key nothing is remembered."""
 
 
-def _unknown(found: str, error: UpstreamError) -> Refusal:
-    message = f"{error.message} It is not known whether it was done: {found}."
-    return Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN, error.upstream_code)
+def _plain(wanted: Input) -> dict[str, Any]:
+    """Return what was asked for as JSON, the key left out."""
+    given = dict(filters.given(wanted))
+    given.pop("idempotencyKey", None)
+    return {name: getattr(value, "name", value) for name, value in given.items()}
 
 
-def _written(family: Family, answer: Answer, home: str) -> View | None:
-    if not answer.body:
-        return None
-    return view("PhoneNumber", family.source, family.read_one(answer), home)
+def _reading(
+    family: Family, home: str, *, sid: str | None = None, number: str | None = None
+) -> Callable[[Answer], View]:
+    """Return the reader of an answer that must be about the number with `sid`, or `number`."""
+
+    def read(answer: Answer) -> View:
+        shown = view("PhoneNumber", family.source, family.read_one(answer), home)
+        right = (
+            shown is not None
+            and _NUMBER_SID.fullmatch(shown.sid)
+            and shown.sid == (sid or shown.sid)
+            and shown.phone_number == (number or shown.phone_number)
+        )
+        if shown is None or not right:
+            message = "The upstream's answer is about another number than the one asked for."
+            raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+        return shown
+
+    return read
 
 
-def _refusal(error: UpstreamError) -> Refusal:
-    """Return the user error for an upstream refusal, from the table of codes."""
-    if isinstance(error, UpstreamNotFound):
-        return _not_owned(error.upstream_code)
-    code, field = REFUSALS.get(error.upstream_code or 0, (UserErrorCode.REFUSED, ()))
-    return Refusal(field, error.message, code, error.upstream_code)
+def _already_owned(number: View) -> Outcome:
+    message = "The account owns this number already; nothing was bought and no setting changed."
+    return Outcome(number, Refusal(("phoneNumber",), message, UserErrorCode.ALREADY_OWNED))
 
 
-def _not_owned(upstream_code: int | None = None) -> Refusal:
-    message = "The account owns no number with this sid."
-    return Refusal(("sid",), message, UserErrorCode.NOT_FOUND, upstream_code)
+def _mismatch(number: View, confirmed: str) -> Outcome:
+    message = f"The sid belongs to {number.phone_number}, not to {confirmed}; nothing was released."
+    code = UserErrorCode.CONFIRMATION_MISMATCH
+    return Outcome(refusal=Refusal(("confirmPhoneNumber",), message, code))
 
 
 def _bad_settings(settings: Mapping[str, Any]) -> Refusal | None:

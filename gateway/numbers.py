@@ -104,6 +104,10 @@ class OwnedNumbers:
                 return CATALOG
         return CORE
 
+    def afresh(self) -> "OwnedNumbers":
+        """Return the owned numbers as they are now: nothing read before is used."""
+        return OwnedNumbers(self._reader.alone(), self._access, self._sizes)
+
     def prime(self, number: View) -> None:
         """Remember a number that was read, so that asking for it again costs nothing."""
         account = number.home

@@ -77,6 +77,8 @@ class Reader:
         credential: Credential,
         deadline: float,
         trace: Trace,
+        *,
+        shares: bool = True,
     ) -> None:
         self.credential = credential
         self.deadline = deadline
@@ -84,6 +86,7 @@ class Reader:
         self._client = client
         self._flights = flights
         self._cache = cache
+        self._shares = shares
         self._seen: dict[Call, asyncio.Task[Answer]] = {}
 
     async def read(self, call: Call, asked: Sequence[Path]) -> Answer:
@@ -104,17 +107,38 @@ class Reader:
             self.trace.note_spared(call, "coalesced", (each,))
         return await asyncio.shield(task)
 
-    async def write(self, call: Call, asked: Sequence[Path]) -> Answer:
+    async def write(self, call: Call, asked: Sequence[Path], *, deadline: float) -> Answer:
         """Send a call that changes something, and forget what was read before it.
+
+        Args:
+            call: what to change.
+            asked: the fields that want it.
+            deadline: time of `time.monotonic` by which it must be answered; earlier than the
+                request's own, so that there is time to look what became of it.
 
         Raises:
             UpstreamError: `processed` tells whether it may have happened all the same.
         """
         try:
-            return await self._send(call, asked, self.deadline)
+            return await self._send(call, asked, deadline)
         finally:
             await self._cache.changed(call)
             self.forget()
+
+    def alone(self) -> "Reader":
+        """Return a reader for the same request that shares nothing with reads that began before.
+
+        What it reads is true now; and it goes on when this one is cancelled.
+        """
+        return Reader(
+            self._client,
+            Flights(),
+            self._cache,
+            self.credential,
+            self.deadline,
+            self.trace,
+            shares=False,
+        )
 
     def cancel(self) -> None:
         """Give up all reads on their way, for a client that is gone."""
@@ -126,7 +150,7 @@ class Reader:
         self._seen.clear()
 
     async def _fetch(self, call: Call, asked: Sequence[Path]) -> Answer:
-        if not self._cache.keeps(call):
+        if not self._shares or not self._cache.keeps(call):
             return await self._join(call, asked)
         key = await self._cache.key(self.credential, call)
         hit = await self._cache.find(key) if key else None

@@ -2,14 +2,19 @@
 
 import time
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from gateway import execution, explain, planner, telemetry
 from gateway.auth import authenticator
 from gateway.cache import ResponseCache
 from gateway.context import RequestContext
+from gateway.draining import Draining
 from gateway.errors import TooManyCalls
 from gateway.execution import Request
 from gateway.explain import Plan
+from gateway.idempotency import Keys
+from gateway.journal import journal_for
+from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
 from gateway.observation import Observation
 from gateway.operations import Documents
@@ -38,6 +43,11 @@ class Service:
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
+        self._journal = journal_for(self.store, settings.data_dir)
+        self.draining = Draining(settings.drain_limit)
+        self._writing = Writing(
+            Keys(self._journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
+        )
 
     def context(self, credential: Credential, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
@@ -48,7 +58,8 @@ class Service:
             exchange.principal, exchange.reads = credential.username, trace
         reader = Reader(self.client, self._flights, self._cache, credential, deadline, trace)
         numbers = OwnedNumbers(reader, self._access, self._sizes)
-        return RequestContext(reader, numbers, self.settings)
+        mutations = Mutations(reader, numbers, self._writing)
+        return RequestContext(reader, numbers, mutations, self.settings)
 
     async def execute(
         self, request: Request, credential: Credential, request_id: str, *, wish: str = ""
@@ -105,6 +116,8 @@ class Service:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.draining.aclose()
         await self.client.aclose()
+        await self._journal.aclose()
         await self.store.aclose()
         await self.observation.aclose()

@@ -20,13 +20,16 @@ from gateway import workers
 from gateway.auth import own_credential
 from gateway.commands import CommandError
 from gateway.configuration import load
+from gateway.draining import Draining
 from gateway.logs import configure
+from gateway.server import Server
 from gateway.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _SANDBOX_START = 20.0
 _SANDBOX_STOP = 5.0
-_WORKERS_STOP = 35.0
+# What a worker may take beyond the time in which it drains.
+_WORKERS_STOP = 3.0
 
 
 def serve(given: Mapping[str, Any]) -> int:
@@ -76,7 +79,8 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
         sys.stdout.write(f"Number API (sandbox)  {address}\nAccounts              {address}")
         sys.stdout.write("/_sandbox/accounts\n")
     sys.stdout.flush()
-    return _run(app, listening, watch_stdin=exit_with_stdin)
+    # Its connections are the gateway's and its tests': they are cut, not waited for.
+    return _run(app, listening, Draining(_SANDBOX_STOP / 2), watch_stdin=exit_with_stdin)
 
 
 def _require_somebody_to_be(settings: Settings) -> None:
@@ -109,7 +113,7 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
         return _serve_with_workers(settings, listening, accounts)
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)
-    return _run(app, listening)
+    return _run(app, listening, app.state.draining)
 
 
 def _serve_with_workers(
@@ -127,7 +131,7 @@ def _serve_with_workers(
     _announce(_address(sockets[0]), settings, accounts)
     with workers.shared_metrics(wanted=settings.metrics):
         work = partial(_work, settings, accounts)
-        return workers.Workers(work, sockets, _WORKERS_STOP).run()
+        return workers.Workers(work, sockets, settings.drain_limit + _WORKERS_STOP).run()
 
 
 def _work(
@@ -137,7 +141,8 @@ def _work(
     from gateway.app import create_app  # noqa: PLC0415 - the supervisor needs none of it
 
     configure(settings.log_level, settings.log_format)
-    return _run(create_app(settings, sandbox_accounts=accounts), listening)
+    app = create_app(settings, sandbox_accounts=accounts)
+    return _run(app, listening, app.state.draining)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
@@ -161,8 +166,10 @@ def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] |
     sys.stdout.flush()
 
 
-def _run(app: ASGIApp, listening: socket.socket, *, watch_stdin: bool = False) -> int:
-    server = uvicorn.Server(
+def _run(
+    app: ASGIApp, listening: socket.socket, draining: Draining, *, watch_stdin: bool = False
+) -> int:
+    server = Server(
         uvicorn.Config(
             app,
             http="httptools",
@@ -173,8 +180,8 @@ def _run(app: ASGIApp, listening: socket.socket, *, watch_stdin: bool = False) -
             server_header=False,
             date_header=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=30,
-        )
+        ),
+        draining,
     )
     if watch_stdin:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()

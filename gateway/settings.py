@@ -103,6 +103,17 @@ class Settings(BaseSettings):
         3600.0, gt=0, description="How long it is remembered that an account lacks the catalog."
     )
 
+    idempotency_memory: float = Field(
+        86_400.0, gt=0, description="How long the result of an idempotency key is remembered."
+    )
+    drain_limit: float = Field(
+        30.0, ge=2, description="Time between the signal to stop and the exit, at most."
+    )
+
+    fast: bool = Field(
+        True,  # noqa: FBT003 - pydantic takes the default by position
+        description="Plain fields are answered by compiled projections.",
+    )
     cache_owned: float = Field(
         0.0, ge=0, description="How long answers about owned numbers are kept; 0 keeps none."
     )
@@ -166,11 +177,6 @@ class Settings(BaseSettings):
     ready_when_degraded: bool = Field(
         False,  # noqa: FBT003
         description="Whether `/readyz` says yes while the shared store or the upstream is away.",
-    )
-
-    fast: bool = Field(
-        True,  # noqa: FBT003 - pydantic takes the default by position
-        description="Plain fields are answered by compiled projections.",
     )
 
     @classmethod

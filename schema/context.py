@@ -34,7 +34,8 @@ class Port(Protocol):
     """Everything that resolvers ask for; `at` is the place in the answer, for traces.
 
     Methods raise `GraphQLError` subclasses whose `extensions.code` clients can rely on; what a
-    mutation's upstream refuses comes back in the payload's `user_errors` instead.
+    mutation's upstream refuses comes back in the payload's `user_errors` instead. So does whatever
+    goes wrong with a mutation `among` others: their results must not be lost with it.
     """
 
     async def phone_number(
@@ -93,22 +94,22 @@ class Port(Protocol):
         """Return objects by opaque id, in order; None for each that cannot be had."""
 
     async def purchase(
-        self, wanted: "PurchasePhoneNumberInput", *, at: Path
+        self, wanted: "PurchasePhoneNumberInput", *, at: Path, among: bool = False
     ) -> "PurchasePhoneNumberPayload":
         """Buy a number, never twice."""
 
     async def configure(
-        self, wanted: "ConfigurePhoneNumberInput", *, at: Path
+        self, wanted: "ConfigurePhoneNumberInput", *, at: Path, among: bool = False
     ) -> "ConfigurePhoneNumberPayload":
         """Change the settings of an owned number."""
 
     async def transfer(
-        self, wanted: "TransferPhoneNumberInput", *, at: Path
+        self, wanted: "TransferPhoneNumberInput", *, at: Path, among: bool = False
     ) -> "TransferPhoneNumberPayload":
         """Move an owned number to another account."""
 
     async def release(
-        self, wanted: "ReleasePhoneNumberInput", *, at: Path
+        self, wanted: "ReleasePhoneNumberInput", *, at: Path, among: bool = False
     ) -> "ReleasePhoneNumberPayload":
         """Give an owned number back."""
 

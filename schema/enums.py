@@ -139,6 +139,10 @@ class SavedSearch(enum.Enum):
 class UserErrorCode(enum.Enum):
     INVALID_INPUT = value("INVALID_INPUT", description="A value in the input cannot be accepted.")
     NOT_FOUND = value("NOT_FOUND", description="The account owns no such number.")
+    ALREADY_OWNED = value(
+        "ALREADY_OWNED",
+        description="The account owns this number already; nothing was bought or changed.",
+    )
     NOT_AVAILABLE = value("NOT_AVAILABLE", description="Nobody can buy this number now.")
     INVALID_PHONE_NUMBER = value(
         "INVALID_PHONE_NUMBER", description="There is no such phone number."
@@ -166,7 +170,8 @@ class UserErrorCode(enum.Enum):
     NOT_DONE = value(
         "NOT_DONE",
         description=(
-            "The upstream's answer was lost; looking the number up showed nothing was done."
+            "Nothing was done: the upstream could not be asked, or its answer was lost and "
+            "looking the number up showed so."
         ),
     )
     IDEMPOTENCY_CONFLICT = value(

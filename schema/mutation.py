@@ -142,7 +142,9 @@ class Mutation:
         input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumbersPayload:
         context, at = info.context, info.path
-        results = await asyncio.gather(*(context.purchase(item, at=at) for item in input.items))
+        results = await asyncio.gather(
+            *(context.purchase(item, at=at, among=True) for item in input.items)
+        )
         return PurchasePhoneNumbersPayload(results=list(results))
 
     @field(description="Change the settings of several numbers, each on its own.")
@@ -152,7 +154,9 @@ class Mutation:
         input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumbersPayload:
         context, at = info.context, info.path
-        results = await asyncio.gather(*(context.configure(item, at=at) for item in input.items))
+        results = await asyncio.gather(
+            *(context.configure(item, at=at, among=True) for item in input.items)
+        )
         return ConfigurePhoneNumbersPayload(results=list(results))
 
     @field(description="Move several numbers, each on its own.")
@@ -162,7 +166,9 @@ class Mutation:
         input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumbersPayload:
         context, at = info.context, info.path
-        results = await asyncio.gather(*(context.transfer(item, at=at) for item in input.items))
+        results = await asyncio.gather(
+            *(context.transfer(item, at=at, among=True) for item in input.items)
+        )
         return TransferPhoneNumbersPayload(results=list(results))
 
     @field(description="Give several numbers back, each on its own. This cannot be undone.")
@@ -172,5 +178,7 @@ class Mutation:
         input: Annotated[ReleasePhoneNumbersInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumbersPayload:
         context, at = info.context, info.path
-        results = await asyncio.gather(*(context.release(item, at=at) for item in input.items))
+        results = await asyncio.gather(
+            *(context.release(item, at=at, among=True) for item in input.items)
+        )
         return ReleasePhoneNumbersPayload(results=list(results))

@@ -36,7 +36,9 @@ def available(gateway: RunningGateway, area_code: str = "631") -> str:
     """Return a number that can be bought without papers."""
     return next(
         str(each["phone_number"])
-        for each in gateway.sandbox.inventory("US", "local", ("phone_number", "area_code", "requires"))
+        for each in gateway.sandbox.inventory(
+            "US", "local", ("phone_number", "area_code", "requires")
+        )
         if each["area_code"] == area_code and not each["requires"]
     )
 

@@ -7,9 +7,10 @@ became of it.
 """
 
 import asyncio
+import random
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -38,6 +39,13 @@ from schema.enums import Source
 
 _NEAR_LIMIT = 0.8
 _MESSAGE_LENGTH = 300
+_PACKINGS = frozenset({"identity", "gzip"})
+# Accounts whose state is kept; of more than these, those at rest are forgotten.
+_MOST_ACCOUNTS = 10_000
+# A retry is spread over this share of the time that the upstream asked to wait.
+_SPREAD = 0.1
+# A Retry-After beyond this is a mistake, and a number of milliseconds must fit GraphQL's Int.
+_LONGEST_RETRY_AFTER = 1_000_000.0
 
 
 class Sent(NamedTuple):
@@ -52,6 +60,28 @@ class Sent(NamedTuple):
 Watcher = Callable[[Sent], None]
 
 
+class _Account:
+    """What is known of one account's dealings with the upstream: none can use up another's."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.limiter = Limiter(settings.concurrency, settings.concurrency_most)
+        self.budget = RetryBudget(settings.retry_budget)
+        self.breakers = {
+            family: Breaker(
+                settings.breaker_failures,
+                pause=settings.breaker_pause,
+                longest=settings.breaker_longest_pause,
+            )
+            for family in Source
+        }
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is lost by forgetting it."""
+        closed = all(breaker.state == "closed" for breaker in self.breakers.values())
+        return closed and not self.limiter.running and not self.limiter.waiting
+
+
 class UpstreamClient:
     """Sends calls to both families. One per process; safe for any number of tasks of one loop."""
 
@@ -63,17 +93,7 @@ class UpstreamClient:
             Source.CORE: settings.core_url.rstrip("/"),
         }
         self._transport = AiohttpTransport(client=_session)
-        self._limiters: defaultdict[str, Limiter] = defaultdict(
-            lambda: Limiter(settings.concurrency, settings.concurrency_most)
-        )
-        self._breakers: defaultdict[tuple[Source, str], Breaker] = defaultdict(
-            lambda: Breaker(
-                settings.breaker_failures,
-                pause=settings.breaker_pause,
-                longest=settings.breaker_longest_pause,
-            )
-        )
-        self._budget = RetryBudget(settings.retry_budget)
+        self._accounts: dict[str, _Account] = {}
 
     @property
     def call_deadline(self) -> float:
@@ -105,14 +125,15 @@ class UpstreamClient:
         Raises:
             UpstreamError: of the kind that fits; `processed` tells whether it may have acted.
         """
-        self._budget.note_call()
+        state = self._account(call.account)
+        state.budget.note_call()
         deadline = min(deadline, time.monotonic() + self._settings.call_deadline)
         attempt = 1
         while True:
             try:
-                return await self._try(call, credential, deadline, owner, watch)
+                return await self._try(state, call, credential, deadline, owner, watch)
             except UpstreamError as error:
-                wait = self._wait_before_next(call, error, attempt, deadline)
+                wait = self._wait_before_next(state, call, error, attempt, deadline)
                 if wait is None:
                     raise
             await asyncio.sleep(wait)
@@ -122,15 +143,27 @@ class UpstreamClient:
         """Return the state of each breaker that has been used, by `family account`."""
         return {
             f"{family.name.lower()} {account}": breaker.state
-            for (family, account), breaker in self._breakers.items()
+            for account, state in self._accounts.items()
+            for family, breaker in state.breakers.items()
         }
 
     def limiters(self) -> Iterator[Limiter]:
         """Yield the limiter of each account that has been used."""
-        yield from self._limiters.values()
+        for state in self._accounts.values():
+            yield state.limiter
+
+    def _account(self, sid: str) -> "_Account":
+        """Return the state of an account; strangers come and go, so it is not kept for ever."""
+        state = self._accounts.get(sid)
+        if state is None:
+            if len(self._accounts) >= _MOST_ACCOUNTS:
+                busy = {sid: each for sid, each in self._accounts.items() if not each.rests}
+                self._accounts = busy
+            state = self._accounts[sid] = _Account(self._settings)
+        return state
 
     def _wait_before_next(
-        self, call: Call, error: UpstreamError, attempt: int, deadline: float
+        self, state: "_Account", call: Call, error: UpstreamError, attempt: int, deadline: float
     ) -> float | None:
         """Return seconds to wait before the next attempt; None when there shall be none."""
         may = error.retryable and (call.reads or not error.processed)
@@ -141,39 +174,41 @@ class UpstreamClient:
             wait = backoff(
                 attempt, base=self._settings.backoff_base, cap=self._settings.backoff_cap
             )
-        if time.monotonic() + wait >= deadline or not self._budget.take():
+        left = deadline - time.monotonic() - wait
+        if left <= 0 or not state.budget.take():
             return None
-        return wait
+        # All that were told the same time must not come back in the same moment.
+        return wait if error.retry_after is None else wait + min(left / 2, _spread(wait))
 
     async def _try(
         self,
+        state: "_Account",
         call: Call,
         credential: Credential,
         deadline: float,
         owner: object,
         watch: Watcher | None,
     ) -> Answer:
-        limiter = self._limiters[call.account]
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                await limiter.acquire(owner)
+                await state.limiter.acquire(owner)
         except TimeoutError:
             message = "Too many calls of this account were waiting for the upstream."
             raise UpstreamThrottled(message, processed=False) from None
         try:
-            return await self._guarded(call, credential, deadline, limiter, watch)
+            return await self._guarded(state, call, credential, deadline, watch)
         finally:
-            limiter.release()
+            state.limiter.release()
 
     async def _guarded(
         self,
+        state: "_Account",
         call: Call,
         credential: Credential,
         deadline: float,
-        limiter: Limiter,
         watch: Watcher | None,
     ) -> Answer:
-        breaker = self._breakers[call.family, call.account]
+        limiter, breaker = state.limiter, state.breakers[call.family]
         refused = breaker.refuses_for()
         if refused is not None:
             message = "The upstream kept failing for this account, so it is left alone for a while."
@@ -210,6 +245,9 @@ class UpstreamClient:
     ) -> Answer:
         started = time.monotonic()
         left = min(self._settings.attempt_timeout, deadline - started)
+        if left <= 0:
+            # A write that leaves now could not even be cancelled before it is on the wire.
+            raise UpstreamTimeout("There was no time left to ask the upstream.", processed=False)
         status = None
         watched = self._telemetry.attempt(call)
         try:
@@ -233,7 +271,7 @@ class UpstreamClient:
             if watch is not None:
                 watch(Sent(call, started, seconds, status))
         answer = Answer(status, response.headers, body)
-        _raise_for(answer)
+        _raise_for(answer, credential)
         return answer
 
     def _request(
@@ -261,13 +299,19 @@ class UpstreamClient:
 
     async def _body(self, response: httpx.Response) -> bytes:
         """Read the body, never more than the limit, whatever its length says or it unpacks to."""
-        packed = "content-encoding" in response.headers
+        packing = response.headers.get("content-encoding", "identity").strip().lower()
+        if packing not in _PACKINGS:
+            # Some can be nested, and then a few bytes unpack to any size within one step.
+            message = "The upstream's answer is packed in a way that was not asked for."
+            raise UpstreamMalformed(message, status=response.status_code, retryable=False)
+        packed = packing == "gzip"
         chunks: list[bytes] = []
         size = 0
         stream = response.aiter_bytes() if packed else response.aiter_raw()
         async for chunk in stream:
             size += len(chunk)
             if size > self._settings.upstream_body_limit:
+                chunks.clear()  # An error keeps its frames alive for a while.
                 message = "The upstream's answer is larger than the gateway accepts."
                 raise UpstreamMalformed(message, status=response.status_code, retryable=False)
             chunks.append(chunk)
@@ -284,21 +328,25 @@ def _lost(error: Exception) -> UpstreamError:
     return UpstreamUnavailable("The connection to the upstream broke.")
 
 
-def _raise_for(answer: Answer) -> None:
+def _raise_for(answer: Answer, credential: Credential) -> None:
     """Raise what an answer's status says; for a success, see that the body can be read."""
     status = answer.status
     if 200 <= status < 300:  # noqa: PLR2004
         if answer.body:
+            _require_json(answer)
             answer.json()
         return
     if status < 400:  # noqa: PLR2004
         message = "The upstream answered with a redirect, which is not followed."
         raise UpstreamMalformed(message, status=status, retryable=False)
     code, said = _complaint(answer.body)
+    if said is not None:
+        said = said.replace(credential.secret, "…") if credential.secret else said
     kinds: dict[int, type[UpstreamError]] = {
         401: UpstreamDenied,
         403: UpstreamDenied,
         404: UpstreamNotFound,
+        408: UpstreamTimeout,
         429: UpstreamThrottled,
     }
     kind = kinds.get(status, UpstreamUnavailable if status >= 500 else UpstreamRefused)  # noqa: PLR2004
@@ -309,7 +357,16 @@ def _raise_for(answer: Answer) -> None:
         request_id=answer.request_id,
         retry_after=_retry_after(answer.headers.get("retry-after")),
         processed=kind is not UpstreamThrottled,
+        retryable=status == 429 or status >= 500,  # noqa: PLR2004
     )
+
+
+def _require_json(answer: Answer) -> None:
+    """Refuse what does not call itself JSON, even if it can be read: it is somebody else's."""
+    media_type = answer.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if not media_type.lower().endswith(("/json", "+json")):
+        message = "The upstream's answer is not JSON."
+        raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
 
 
 def _complaint(body: bytes) -> tuple[int | None, str | None]:
@@ -328,12 +385,20 @@ def _complaint(body: bytes) -> tuple[int | None, str | None]:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Read the seconds of a Retry-After header; dates are not used by this upstream."""
+    """Read a Retry-After header: seconds, or (from proxies) a date."""
     try:
         seconds = float(value or "")
     except ValueError:
-        return None
-    return seconds if 0 <= seconds < float("inf") else None
+        try:
+            until = parsedate_to_datetime(value or "")
+        except ValueError:
+            return None
+        return max(0.0, until.timestamp() - time.time())
+    return seconds if 0 <= seconds < _LONGEST_RETRY_AFTER else None
+
+
+def _spread(wait: float) -> float:
+    return random.uniform(0, _SPREAD * wait)  # noqa: S311 - not a secret
 
 
 def _session() -> aiohttp.ClientSession:

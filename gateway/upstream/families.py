@@ -97,7 +97,7 @@ class Catalog:
         meta = meta if isinstance(meta, dict) else {}
         key = meta.get("key")
         items = body.get(key if isinstance(key, str) else "items")
-        return Page(_list(items, answer), _query_of(meta.get("next_page_url")))
+        return Page(_list(items, answer), _query_of(meta.get("next_page_url"), answer))
 
     def get_call(self, account: str, sid: str) -> Call:
         """See `Family`."""
@@ -193,13 +193,15 @@ class Core:
     def read_accounts(self, answer: Answer) -> Page:
         """Unwrap `{"accounts": […], "next_page_uri": …}`."""
         body = answer.json()
-        return Page(_list(body.get("accounts"), answer), _query_of(body.get("next_page_uri")))
+        return Page(
+            _list(body.get("accounts"), answer), _query_of(body.get("next_page_uri"), answer)
+        )
 
     def read_page(self, answer: Answer) -> Page:
         """Unwrap `{"incoming_phone_numbers": […], "next_page_uri": …}`."""
         body = answer.json()
         items = _list(body.get("incoming_phone_numbers"), answer)
-        return Page(items, _query_of(body.get("next_page_uri")))
+        return Page(items, _query_of(body.get("next_page_uri"), answer))
 
     def get_call(self, account: str, sid: str) -> Call:
         """See `Family`."""
@@ -265,15 +267,25 @@ def _account(sid: str) -> str:
     return f"/2010-04-01/Accounts/{sid}"
 
 
-def _query_of(reference: object) -> str | None:
-    """Return the query of a next-page reference. Host and path stay ours, so it leads nowhere."""
-    if not isinstance(reference, str) or not reference:
+def _query_of(reference: object, answer: Answer) -> str | None:
+    """Return the query of a next-page reference. Host and path stay ours, so it leads nowhere.
+
+    A reference that cannot be read must not pass for the end of the list.
+    """
+    if reference is None or reference == "":
         return None
-    return urlsplit(reference).query or None
+    query = urlsplit(reference).query if isinstance(reference, str) else ""
+    if not query:
+        message = "The upstream's reference to its next page cannot be read."
+        raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+    return query
 
 
 def _list(items: object, answer: Answer) -> Sequence[object]:
-    if not isinstance(items, list):
+    """Return items that are objects or null: to leave out anything else would hide a number."""
+    if not isinstance(items, list) or not all(
+        each is None or isinstance(each, dict) for each in items
+    ):
         message = "The upstream's list has no items where its API promises them."
         raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
     return items

@@ -67,10 +67,12 @@ class Limiter:
             raise
 
     def _forget(self, owner: object, turn: asyncio.Future[None]) -> None:
-        queue = self._queues[owner]
-        queue.remove(turn)
-        if not queue:
-            del self._queues[owner]
+        queue = self._queues.get(owner)
+        # Somebody else's turn may have come in the meantime, and found this one given up.
+        if queue is not None and turn in queue:
+            queue.remove(turn)
+            if not queue:
+                del self._queues[owner]
 
     def _wake(self) -> None:
         while self._queues and self.running < int(self.limit):
@@ -80,5 +82,6 @@ class Limiter:
                 self._queues.move_to_end(owner)
             else:
                 del self._queues[owner]
-            self.running += 1
-            turn.set_result(None)
+            if not turn.done():
+                self.running += 1
+                turn.set_result(None)

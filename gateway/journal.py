@@ -1,0 +1,230 @@
+"""Where idempotency entries are kept: a file that survives everything, or the shared store.
+
+An entry must be on disk before the write that it is about leaves, and two processes must never
+both believe that they made it. So there are two operations that can each be won only once: to
+`open` a key, and to `replace` exactly the entry that one has read.
+"""
+
+import asyncio
+import hashlib
+import os
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from gateway.store import MemoryStore, Store, StoreUnavailable
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no such locks
+    fcntl = None
+
+T = TypeVar("T")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB, expires REAL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS expiry ON entries (expires);
+"""
+_BUSY = 2.0
+_SWEEP_EVERY = 100
+_SHORT = 600.0
+
+
+class Journal(Protocol):
+    """Keeps entries by key. Every method may raise StoreUnavailable.
+
+    Attributes:
+        owner: names this process in entries.
+    """
+
+    owner: str
+
+    async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
+        """Keep `entry` if the key has none, and return None; otherwise return the one it has."""
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        """Put `new` in place of `old`; False when the key no longer holds `old`."""
+
+    async def forget(self, key: str, old: bytes) -> None:
+        """Free a key, if it still holds `old`."""
+
+    async def is_gone(self, owner: str) -> bool:
+        """Whether the process `owner` is certainly dead; False when that cannot be told."""
+
+    async def aclose(self) -> None:
+        """Close it."""
+
+
+class FileJournal:
+    """A SQLite file for all processes of one machine; each commit is on disk when it returns.
+
+    Opened at first use, so that a gateway whose disk fails still serves everything else. Each
+    process holds a lock on a file of its own as long as it lives, however it dies.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.owner = uuid.uuid4().hex
+        self._folder = folder
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._sql: sqlite3.Connection | None = None
+        self._lock: int | None = None
+        self._opened = 0
+
+    async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
+        """See `Journal`."""
+        return await self._run(lambda sql: self._open(sql, key, entry, ttl))
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        """See `Journal`."""
+        statement = "UPDATE entries SET value = ?, expires = ? WHERE key = ? AND value = ?"
+        values = (new, time.time() + ttl, key, old)
+        return await self._run(lambda sql: sql.execute(statement, values).rowcount == 1)
+
+    async def forget(self, key: str, old: bytes) -> None:
+        """See `Journal`."""
+        statement = "DELETE FROM entries WHERE key = ? AND value = ?"
+        await self._run(lambda sql: sql.execute(statement, (key, old)))
+
+    async def is_gone(self, owner: str) -> bool:
+        """See `Journal`."""
+        return await self._run(lambda _: _is_unlocked(self._folder / f"{owner}.lock"))
+
+    async def aclose(self) -> None:
+        """See `Journal`."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    async def _run(self, use: Callable[[sqlite3.Connection], T]) -> T:
+        def work() -> T:
+            try:
+                if self._sql is None:
+                    self._sql = self._connect()
+                return use(self._sql)
+            except (sqlite3.Error, OSError) as error:
+                raise StoreUnavailable(f"{self._folder}: {error}") from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _connect(self) -> sqlite3.Connection:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / "idempotency.sqlite"
+        # Made here and not by SQLite, so that nobody else may read it from the first moment on.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        sql = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        try:
+            sql.execute("PRAGMA journal_mode = WAL")
+            sql.execute("PRAGMA synchronous = FULL")
+            sql.executescript(_SCHEMA)
+            if self._lock is None:
+                self._lock = _lock(self._folder / f"{self.owner}.lock")
+        except BaseException:
+            sql.close()
+            raise
+        return sql
+
+    def _open(self, sql: sqlite3.Connection, key: str, entry: bytes, ttl: float) -> bytes | None:
+        now = time.time()
+        if self._opened % _SWEEP_EVERY == 0:
+            sql.execute("DELETE FROM entries WHERE expires < ?", (now,))
+        self._opened += 1
+        made = sql.execute(
+            "INSERT INTO entries VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE"
+            " SET value = ?2, expires = ?3 WHERE expires < ?4",
+            (key, entry, now + ttl, now),
+        )
+        if made.rowcount == 1:
+            return None
+        row = sql.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return self._open(sql, key, entry, ttl)
+        return bytes(row[0])
+
+    def _close(self) -> None:
+        if self._sql is not None:
+            self._sql.close()
+        if self._lock is not None:
+            (self._folder / f"{self.owner}.lock").unlink(missing_ok=True)
+            os.close(self._lock)
+
+
+class StoreJournal:
+    """Entries in the store that several machines share. How durable they are, is its affair.
+
+    Whether another process is dead cannot be told there; an entry says how long it may live.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.owner = uuid.uuid4().hex
+        self._store = store
+
+    async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
+        """See `Journal`."""
+        while not await self._store.add(key, entry, ttl=ttl):
+            kept = await self._store.get(key)
+            if kept is not None:
+                return kept
+        return None
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        """See `Journal`."""
+        if not await self._is_mine(key, old, ttl):
+            return False
+        await self._store.set(key, new, ttl=ttl)
+        return True
+
+    async def forget(self, key: str, old: bytes) -> None:
+        """See `Journal`."""
+        if await self._is_mine(key, old, _SHORT):
+            await self._store.delete(key)
+
+    async def is_gone(self, owner: str) -> bool:
+        """See `Journal`."""
+        del owner
+        return False
+
+    async def aclose(self) -> None:
+        """See `Journal`: the store is closed by whoever opened it."""
+
+    async def _is_mine(self, key: str, old: bytes, ttl: float) -> bool:
+        """Whether `old` is still there, and we are the first to note that its time is over."""
+        if await self._store.get(key) != old:
+            return False
+        over = f"{key}:{hashlib.sha256(old).hexdigest()[:32]}"
+        return await self._store.add(over, b"over", ttl=ttl)
+
+
+def journal_for(store: Store, folder: Path) -> Journal:
+    """Return the journal to use: in the shared store if there is one, else in `folder`."""
+    return FileJournal(folder) if isinstance(store, MemoryStore) else StoreJournal(store)
+
+
+def _lock(path: Path) -> int:
+    """Make and lock a file, for as long as this process lives."""
+    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file
+
+
+def _is_unlocked(path: Path) -> bool:
+    """Whether nobody holds the lock of a file; one that is left over is removed."""
+    if fcntl is None:
+        return False
+    try:
+        file = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(file)

@@ -1,0 +1,82 @@
+"""What becomes of a write: done, refused, not done, or not known. Plain values, and as JSON."""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from gateway.errors import REFUSALS, UpstreamError, UpstreamNotFound
+from gateway.records import View
+from gateway.upstream.call import Call
+from gateway.upstream.families import view
+from schema.enums import Source, UserErrorCode
+
+
+class Refusal(NamedTuple):
+    """Why a write was not done, as the payload's `userErrors` say it."""
+
+    field: tuple[str, ...]
+    message: str
+    code: UserErrorCode
+    upstream_code: int | None = None
+
+
+class Outcome(NamedTuple):
+    """What became of a write.
+
+    Attributes:
+        number: the number after it; before it, for a release; None when it was not done, except
+            that a purchase of what the account has already shows the number.
+        refusal: why it was not done; None when it was.
+        reconciled: the answer was lost, and looking the number up showed the outcome.
+        planned: the request that a dry run would have sent.
+        replayed: it is the remembered outcome of an earlier request with the same key.
+    """
+
+    number: View | None = None
+    refusal: Refusal | None = None
+    reconciled: bool = False
+    planned: Call | None = None
+    replayed: bool = False
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it is not known what became of the write."""
+        return self.refusal is not None and self.refusal.code is UserErrorCode.OUTCOME_UNKNOWN
+
+    def to_json(self) -> bytes:
+        """Return the outcome for keeping: the upstream's own JSON and the family it came from."""
+        number, refusal = self.number, self.refusal
+        return orjson.dumps(
+            {
+                "number": number and [number.source.name, number.raw, number.home],
+                "refusal": refusal and [*refusal[:2], refusal.code.name, refusal.upstream_code],
+                "reconciled": self.reconciled,
+            }
+        )
+
+
+def from_json(kept: bytes) -> Outcome:
+    """Return the outcome that `Outcome.to_json` wrote."""
+    document: dict[str, Any] = orjson.loads(kept)
+    number = refusal = None
+    if document["number"]:
+        source, raw, home = document["number"]
+        number = view("PhoneNumber", Source[source], raw, home)
+    if document["refusal"]:
+        field, message, code, upstream_code = document["refusal"]
+        refusal = Refusal(tuple(field), message, UserErrorCode[code], upstream_code)
+    return Outcome(number, refusal, document["reconciled"], replayed=True)
+
+
+def refused(error: UpstreamError) -> Outcome:
+    """Return the outcome of a write that the upstream refused, from the table of codes."""
+    if isinstance(error, UpstreamNotFound):
+        return not_owned(error.upstream_code)
+    code, field = REFUSALS.get(error.upstream_code or 0, (UserErrorCode.REFUSED, ()))
+    return Outcome(refusal=Refusal(field, error.message, code, error.upstream_code))
+
+
+def not_owned(upstream_code: int | None = None) -> Outcome:
+    """Return the outcome for a sid that the account does not have."""
+    message = "The account owns no number with this sid."
+    return Outcome(refusal=Refusal(("sid",), message, UserErrorCode.NOT_FOUND, upstream_code))

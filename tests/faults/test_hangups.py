@@ -1,0 +1,108 @@
+"""Clients that hang up: their reads are given up upstream, their writes are not."""
+
+import base64
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.faults.asking import OWN, document, in_ledger, mutate, told, writes
+from tests.faults.gateways import until
+from tests.faults.test_writes import VERBS, case_of, inject
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.sandbox_process import RunningSandbox, SandboxAccount
+
+Tell = Callable[[str], None]
+
+
+def begin(
+    gateway: RunningGateway, query: str, account: SandboxAccount, variables: Any = None
+) -> socket.socket:
+    """Send a request on a connection of its own, which the test may close whenever it likes."""
+    url = urlsplit(gateway.url)
+    body = json.dumps({"query": query, "variables": variables or {}}).encode()
+    who = base64.b64encode(":".join(account.auth).encode()).decode()
+    head = (
+        f"POST /graphql HTTP/1.1\r\nHost: {url.netloc}\r\nAuthorization: Basic {who}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connection = socket.create_connection((url.hostname or "", url.port or 0))
+    connection.sendall(head.encode() + body)
+    return connection
+
+
+@pytest.mark.fault(
+    "a client hangs up while its read hangs upstream",
+    expected="the upstream call is cancelled within 1 s",
+)
+def test_a_hang_up_cancels_the_reads_upstream(sandbox: RunningSandbox, seen: Tell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        asked, closed = threading.Event(), threading.Event()
+
+        def hang() -> None:
+            upstream, _ = listening.accept()
+            with upstream:
+                upstream.recv(65536)
+                asked.set()
+                if upstream.recv(1) == b"":
+                    closed.set()
+
+        threading.Thread(target=hang).start()
+        with running_gateway(sandbox, core_url=url, attempt_timeout=30.0) as gateway:
+            client = begin(gateway, OWN, gateway.account)
+            assert asked.wait(5)
+            time.sleep(0.1)
+            assert not closed.is_set()
+            client.close()
+            cancelled = closed.wait(1)
+    seen(f"the upstream call is {'cancelled' if cancelled else 'still open'} within 1 s")
+
+
+@pytest.mark.fault(
+    "one of two clients that share a read hangs up", expected="the other gets its data; 1 call"
+)
+def test_a_shared_read_goes_on_for_whoever_still_waits(gateway: RunningGateway, seen: Tell) -> None:
+    account = gateway.sandbox.create_account()
+    gateway.sandbox.set_faults([{"kind": "latency", "latency_ms": 800, "account": account.sid}])
+    leaving = begin(gateway, OWN, account)
+    until(gateway.sandbox.requests)
+    with ThreadPoolExecutor(1) as pool:
+        staying = pool.submit(gateway.query, OWN, account=account)
+        time.sleep(0.2)
+        leaving.close()
+        data = staying.result()
+    assert data["account"]["sid"] == account.sid
+    seen(f"the other gets its data; {len(gateway.sandbox.requests())} call")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.fault(
+    "a client hangs up in the middle of a mutation with a key; it asks again",
+    expected="done, replayed; 1 write, 1 in the ledger",
+)
+def test_a_hang_up_does_not_abort_a_mutation(quick: RunningGateway, verb: str, seen: Tell) -> None:
+    case = case_of(quick, verb, "CORE")
+    inject(quick.sandbox, case.account, {"kind": "latency", "latency_ms": 250})
+    given = {**case.given, "idempotencyKey": "hung up"}
+    client = begin(quick, document(verb), case.account, {"input": given})
+    until(lambda: writes(quick.sandbox))
+    client.close()
+    payload = mutate(quick, verb, case.account, **given)
+    seen(f"{told(payload)}; {in_ledger(quick.sandbox, case.number, verb)}")
+
+
+def test_a_hang_up_before_the_write_leaves_does_not_abort_it_either(quick: RunningGateway) -> None:
+    case = case_of(quick, "purchase", "CORE")
+    slow = {"kind": "latency", "latency_ms": 200, "method": "GET", "account": case.account.sid}
+    quick.sandbox.set_faults([slow])
+    client = begin(quick, document("purchase"), case.account, {"input": case.given})
+    until(quick.sandbox.requests)
+    client.close()
+    until(lambda: in_ledger(quick.sandbox, case.number, "purchase") == "1 write, 1 in the ledger")

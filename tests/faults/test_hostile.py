@@ -1,0 +1,226 @@
+"""Whatever the upstream answers: a typed error, bounded memory, nothing leaked, nobody followed."""
+
+import gzip
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.asking import OWN, plural
+from tests.faults.conftest import QUICK
+from tests.faults.gateways import gateway_process
+from tests.faults.hostile import hostile, response
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.sandbox_process import RunningSandbox
+
+Tell = Callable[[str], None]
+LIST = "{ phoneNumbers(first: 5) { nodes { phoneNumber } } }"
+JSON = "Content-Type: application/json"
+OF_ANOTHER = b'{"sid": "AC0", "friendly_name": "not ours"}'
+
+
+def marked(name: str, expected: str, *values: Any) -> Any:
+    """Return a parameter set that is a line of the table."""
+    mark = pytest.mark.fault(name, expected=expected)
+    return pytest.param(*values, marks=mark, id=name.replace(" ", "-"))
+
+
+@pytest.mark.parametrize("family", ["CATALOG", "CORE"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        marked("a list: malformed JSON", "UPSTREAM_MALFORMED", {"kind": "malformed"}),
+        marked("a list: HTML", "UPSTREAM_UNAVAILABLE", {"kind": "html"}),
+        marked("a list: HTML, status 200", "UPSTREAM_MALFORMED", {"kind": "html", "status": 200}),
+        marked("a list: an array", "UPSTREAM_MALFORMED", {"kind": "wrong-shape"}),
+        marked(
+            "a list: an object of another shape",
+            "UPSTREAM_MALFORMED",
+            {"kind": "wrong-shape", "body": {"hello": "world"}},
+        ),
+        marked(
+            "a list: objects where lists should be",
+            "UPSTREAM_MALFORMED",
+            {"kind": "wrong-shape", "body": {"items": {}, "incoming_phone_numbers": {}}},
+        ),
+        marked(
+            "a list: texts where numbers should be",
+            "UPSTREAM_MALFORMED",
+            {"kind": "wrong-shape", "body": {"items": ["x"], "incoming_phone_numbers": ["x"]}},
+        ),
+        marked(
+            "a list: a next page of another shape",
+            "UPSTREAM_MALFORMED",
+            {
+                "kind": "wrong-shape",
+                "body": {
+                    "items": [],
+                    "incoming_phone_numbers": [],
+                    "next_page_uri": {},
+                    "meta": {"next_page_url": {}},
+                },
+            },
+        ),
+        marked("a list: a redirect", "UPSTREAM_MALFORMED", {"kind": "redirect"}),
+        marked(
+            "a list: JSON that calls itself HTML",
+            "UPSTREAM_MALFORMED",
+            {"kind": "html", "status": 200, "body": {"items": [], "incoming_phone_numbers": []}},
+        ),
+        marked("a list: 64 MB", "UPSTREAM_MALFORMED", {"kind": "huge-body", "bytes": 64 * 2**20}),
+        marked(
+            "a list: a few bytes per second",
+            "UPSTREAM_TIMEOUT",
+            {"kind": "slow-body", "latency_ms": 5_000},
+        ),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_a_typed_error(
+    quick: RunningGateway, family: str, fault: dict[str, Any], seen: Tell
+) -> None:
+    account = quick.sandbox.create_account(catalog=family == "CATALOG", owned=3)
+    quick.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=account)
+    quick.sandbox.set_faults([{"account": account.sid, "count": None, **fault}])
+    error = quick.error(LIST, account=account)
+    assert account.auth_token not in json.dumps(error)
+    seen(error["extensions"]["code"])
+
+
+@pytest.mark.parametrize("family", ["CATALOG", "CORE"])
+@pytest.mark.fault("a list: nulls among its items", expected="all numbers, nothing else")
+def test_nulls_among_the_items_hide_no_number(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    account = quick.sandbox.create_account(catalog=family == "CATALOG", owned=3)
+    owned = [{"phoneNumber": each["phone_number"]} for each in quick.sandbox.numbers(account.sid)]
+    quick.sandbox.set_faults([{"account": account.sid, "count": None, "kind": "null-items"}])
+    nodes = quick.query(LIST, account=account)["phoneNumbers"]["nodes"]
+    seen("all numbers, nothing else" if nodes == owned else f"{len(nodes)} numbers")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "pause"),
+    [
+        marked("not HTTP at all", "UPSTREAM_UNAVAILABLE", [b"220 mail.example.com ESMTP\r\n"], 0.0),
+        marked("nothing, then the end", "UPSTREAM_UNAVAILABLE", [], 0.0),
+        marked(
+            "one byte per second",
+            "UPSTREAM_TIMEOUT",
+            [bytes([each]) for each in response(OF_ANOTHER, JSON)],
+            1.0,
+        ),
+        marked(
+            "headers without end",
+            "UPSTREAM_UNAVAILABLE",
+            [b"HTTP/1.1 200 OK\r\n", *(b"X-More: %s\r\n" % (b"x" * 7000) for _ in range(200))],
+            0.0,
+        ),
+        marked(
+            "gzip that unpacks to 64 MB",
+            "UPSTREAM_MALFORMED",
+            [response(gzip.compress(bytes(64 * 2**20)), JSON, "Content-Encoding: gzip")],
+            0.0,
+        ),
+        marked(
+            "gzip within gzip",
+            "UPSTREAM_MALFORMED",
+            [
+                response(
+                    gzip.compress(gzip.compress(bytes(2**20))),
+                    JSON,
+                    "Content-Encoding: gzip, gzip",
+                )
+            ],
+            0.0,
+        ),
+        marked(
+            "a length beyond the body",
+            "UPSTREAM_MALFORMED",
+            [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\nContent-Type: application/json\r\n\r\n{}"],
+            0.0,
+        ),
+    ],
+)
+def test_a_server_that_is_no_number_api_is_a_typed_error(
+    sandbox: RunningSandbox, pieces: Sequence[bytes], pause: float, seen: Tell
+) -> None:
+    with (
+        hostile(pieces, pause=pause) as upstream,
+        running_gateway(sandbox, core_url=upstream.url, **QUICK) as gateway,
+    ):
+        started = time.monotonic()
+        error = gateway.error(OWN)
+        assert time.monotonic() - started < QUICK["call_deadline"] + 0.5
+    seen(error["extensions"]["code"])
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
+@pytest.mark.fault(
+    "a redirect to another host", expected="UPSTREAM_MALFORMED; 1 call, none to the other host"
+)
+def test_a_redirect_is_never_followed(sandbox: RunningSandbox, status: str, seen: Tell) -> None:
+    with hostile([response(OF_ANOTHER, JSON)]) as thief:
+        away = response(b"", f"Location: {thief.url}/stolen", status=status)
+        with (
+            hostile([away]) as upstream,
+            running_gateway(sandbox, core_url=upstream.url, **QUICK) as gateway,
+        ):
+            error = gateway.error(OWN)
+        others = "none" if not thief.requests else str(len(thief.requests))
+    calls = plural(len(upstream.requests), "call")
+    seen(f"{error['extensions']['code']}; {calls}, {others} to the other host")
+
+
+@pytest.mark.fault(
+    "a next page on another host", expected="asked of the upstream; none to the other host"
+)
+def test_a_next_page_never_leads_to_another_host(quick: RunningGateway, seen: Tell) -> None:
+    account = quick.sandbox.create_account(catalog=False, owned=2)
+    with hostile([response(OF_ANOTHER, JSON)]) as thief:
+        body = {
+            "incoming_phone_numbers": [{"sid": "PN" + "1" * 32, "phone_number": "+12125550101"}],
+            "next_page_uri": f"{thief.url}/2010-04-01/stolen.json?Page=1&PageSize=5",
+        }
+        quick.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=account)
+        quick.sandbox.forget_requests()
+        quick.sandbox.set_faults(
+            [{"kind": "wrong-shape", "body": body, "account": account.sid, "path": "*Incoming*"}]
+        )
+        quick.query(LIST, account=account)
+        others = "none" if not thief.requests else str(len(thief.requests))
+    last = quick.sandbox.requests()[-1]
+    asked = "asked of the upstream" if ["Page", "1"] in last["query"] else "not asked"
+    seen(f"{asked}; {others} to the other host")
+
+
+@pytest.mark.fault(
+    "an error message that repeats the credentials", expected="the message without them"
+)
+def test_what_the_upstream_says_does_not_leak_the_credentials(
+    quick: RunningGateway, seen: Tell
+) -> None:
+    account = quick.sandbox.create_account()
+    body = {"code": 20003, "message": f"No such token: {account.auth_token}"}
+    quick.sandbox.set_faults(
+        [{"kind": "status", "status": 401, "body": body, "account": account.sid}]
+    )
+    error = quick.error(OWN, account=account)
+    assert account.auth_token not in json.dumps(error)
+    seen("the message without them" if error["message"] == "No such token: …" else "another")
+
+
+@pytest.mark.fault("ten bodies of 64 MB", expected="less than 60 MB more memory at the peak")
+def test_memory_stays_bounded(sandbox: RunningSandbox, data: Path, seen: Tell) -> None:
+    account = sandbox.create_account()
+    with gateway_process(sandbox, data, breaker_failures=100) as gateway:
+        gateway.asked.query(OWN, account=account)
+        before = gateway.peak_memory()
+        huge = {"kind": "huge-body", "bytes": 64 * 2**20, "account": account.sid, "count": None}
+        sandbox.set_faults([huge])
+        for _ in range(10):
+            gateway.asked.error(OWN, account=account)
+        more = gateway.peak_memory() - before
+    seen(f"{'less than 60 MB' if more < 60 * 2**20 else more} more memory at the peak")

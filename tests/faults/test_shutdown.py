@@ -1,0 +1,148 @@
+"""Told to stop: no new work, what was begun is finished, and nobody can hold it up."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.faults.asking import OWN, fresh_number, in_ledger, mutate, told, writes
+from tests.faults.gateways import GatewayProcess, gateway_process, until
+from tests.faults.test_hangups import begin
+from tests.sandbox_process import RunningSandbox
+
+Tell = Callable[[str], None]
+
+
+def exit_of(gateway: GatewayProcess, limit: float) -> str:
+    """Return how the process ended, `limit` seconds after it was told to."""
+    started = time.monotonic()
+    code = gateway.process.wait(60)
+    took = time.monotonic() - started
+    return f"exit {code} {'within' if took < limit else f'{took:.1f} s, beyond'} {limit:g} s"
+
+
+@pytest.mark.fault(
+    "SIGTERM in the middle of a purchase",
+    expected="done; 1 write, 1 in the ledger; new requests 503 with Retry-After; exit 0 within 4 s",
+)
+def test_a_purchase_in_flight_is_finished_and_new_work_refused(
+    sandbox: RunningSandbox, data: Path, seen: Tell
+) -> None:
+    account = sandbox.create_account(catalog=False)
+    number = fresh_number(sandbox)
+    slow = {"kind": "latency", "latency_ms": 1500, "method": "POST", "account": account.sid}
+    sandbox.set_faults([slow])
+    with gateway_process(sandbox, data) as gateway, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(mutate, gateway.asked, "purchase", account, phoneNumber=number)
+        until(lambda: writes(sandbox))
+        gateway.stop()
+        time.sleep(0.3)
+        refused = httpx.post(
+            f"{gateway.asked.url}/graphql", json={"query": OWN}, auth=account.auth, trust_env=False
+        )
+        payload = run.result()
+        ended = exit_of(gateway, 4)
+    later = "with Retry-After" if refused.headers.get("retry-after") else "without Retry-After"
+    seen(
+        f"{told(payload)}; {in_ledger(sandbox, number, 'purchase')};"
+        f" new requests {refused.status_code} {later}; {ended}"
+    )
+
+
+@pytest.mark.fault("SIGTERM while nothing is to do", expected="exit 0 within 2 s")
+def test_an_idle_gateway_leaves_at_once(sandbox: RunningSandbox, data: Path, seen: Tell) -> None:
+    with gateway_process(sandbox, data) as gateway:
+        gateway.asked.query(OWN)
+        gateway.stop()
+        seen(exit_of(gateway, 2))
+
+
+@pytest.mark.fault(
+    "SIGTERM while clients send half a head, half a body, and take no answer",
+    expected="exit 0 within 3 s",
+)
+def test_slow_and_half_open_connections_cannot_hold_it(
+    sandbox: RunningSandbox, data: Path, seen: Tell
+) -> None:
+    account = sandbox.create_account(owned=1000)
+    with gateway_process(sandbox, data) as gateway:
+        url = urlsplit(gateway.asked.url)
+        address = (url.hostname or "", url.port or 0)
+        head = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        connections = [socket.create_connection(address) for _ in range(4)]
+        connections[1].sendall(head[:40])
+        connections[2].sendall(head + b"Content-Length: 1000\r\n\r\n{")
+        connections[3].sendall(head + b"Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n")
+        # A large answer, asked for again and again, of which nothing is ever taken.
+        greedy = "{ phoneNumbers(first: 1000) { nodes { id sid phoneNumber friendlyName } } }"
+        connections += [begin(gateway.asked, greedy, account) for _ in range(3)]
+        time.sleep(1)
+        gateway.stop()
+        seen(exit_of(gateway, 3))
+        for connection in connections:
+            connection.close()
+
+
+@pytest.mark.fault(
+    "SIGTERM while the upstream hangs beyond the limit of 3 s; the same key after a restart",
+    expected="OUTCOME_UNKNOWN; exit 0 within 3 s; then done, reconciled, replayed; 1 write, 1 in the"
+    " ledger",
+)
+def test_what_cannot_be_finished_in_time_stays_answerable(
+    sandbox: RunningSandbox, data: Path, seen: Tell
+) -> None:
+    account = sandbox.create_account(catalog=False)
+    number = fresh_number(sandbox)
+    given = {"phoneNumber": number, "idempotencyKey": "too late"}
+    sandbox.set_faults(
+        [
+            {"kind": "latency", "commit": True, "latency_ms": 6000, "method": "POST"}
+            | {"account": account.sid}
+        ]
+    )
+    slow = {"attempt_timeout": 30.0, "call_deadline": 30.0, "request_deadline": 40.0}
+    with (
+        gateway_process(sandbox, data, drain_limit=3, **slow) as gateway,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        run = pool.submit(mutate, gateway.asked, "purchase", account, **given)
+        until(lambda: writes(sandbox))
+        gateway.stop()
+        ended = exit_of(gateway, 3)
+        first = run.result()
+    with gateway_process(sandbox, data) as gateway:
+        payload = mutate(gateway.asked, "purchase", account, **given)
+    seen(f"{told(first)}; {ended}; then {told(payload)}; {in_ledger(sandbox, number, 'purchase')}")
+
+
+@pytest.mark.fault("SIGTERM to a gateway that started its sandbox", expected="both gone within 5 s")
+def test_its_own_sandbox_goes_with_it(tmp_path: Path, seen: Tell) -> None:
+    command = [
+        *(sys.executable, "-m", "gateway", "serve", "--port", "0"),
+        *("--sandbox", "--sandbox-port", "0", "--numbers", "100"),
+    ]
+    with subprocess.Popen(  # noqa: S603 - our own module, our own arguments
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "GATEWAY_DATA_DIR": str(tmp_path)},
+    ) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        while not lines or not lines[-1].startswith("Sandbox"):
+            lines.append(process.stdout.readline())
+        url = lines[-1].split()[1]
+        assert httpx.get(f"{url}/_sandbox/accounts", trust_env=False).status_code == 200
+        process.terminate()
+        process.wait(5)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/_sandbox/accounts", trust_env=False)
+    seen("both gone within 5 s")

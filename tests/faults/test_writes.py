@@ -1,0 +1,421 @@
+"""A write whose answer gets lost: the gateway looks, and says what is true."""
+
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.faults.asking import (
+    account_of,
+    document,
+    entries,
+    fresh_number,
+    in_ledger,
+    mutate,
+    told,
+    writes,
+)
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.sandbox_process import RunningSandbox, SandboxAccount
+
+Tell = Callable[[str], None]
+FAMILIES = ["CATALOG", "CORE"]
+FAMILY = pytest.mark.parametrize("family", FAMILIES)
+VERBS = ["purchase", "configure", "transfer", "release"]
+
+# After the upstream has done it.
+COMMITTED: dict[str, dict[str, Any]] = {
+    "connection reset": {"kind": "lost-answer"},
+    "answer too late": {"kind": "latency", "commit": True, "latency_ms": 900},
+    "answer broken off": {"kind": "truncate", "commit": True},
+    "malformed JSON": {"kind": "malformed", "commit": True},
+    "HTML in place of the answer": {"kind": "html", "commit": True},
+    "HTML with status 200": {"kind": "html", "commit": True, "status": 200},
+    "another shape": {"kind": "wrong-shape", "commit": True},
+    "a redirect": {"kind": "redirect", "commit": True},
+    "error 500": {"kind": "status", "status": 500, "commit": True},
+    "error 502": {"kind": "status", "status": 502, "commit": True},
+    "error 503": {"kind": "status", "status": 503, "commit": True},
+    "error 504": {"kind": "status", "status": 504, "commit": True},
+    "a body of 64 MB": {"kind": "huge-body", "commit": True, "bytes": 64 * 2**20},
+    "a body a byte at a time": {"kind": "slow-body", "latency_ms": 5_000},
+}
+FOR_ALL = {"connection reset", "answer too late", "HTML with status 200", "error 500"}
+# Before it has done anything; the last: whether nobody who knows has answered.
+UNCOMMITTED: dict[str, tuple[dict[str, Any], str]] = {
+    "connection reset": ({"kind": "reset"}, "OUTCOME_UNKNOWN"),
+    "answer broken off": ({"kind": "truncate"}, "OUTCOME_UNKNOWN"),
+    "malformed JSON": ({"kind": "malformed"}, "OUTCOME_UNKNOWN"),
+    "HTML in place of the answer": ({"kind": "html"}, "OUTCOME_UNKNOWN"),
+    "error 504 of a proxy": ({"kind": "status", "status": 504}, "OUTCOME_UNKNOWN"),
+    "error 500": ({"kind": "status", "status": 500}, "NOT_DONE"),
+    "error 503": ({"kind": "status", "status": 503}, "NOT_DONE"),
+}
+
+
+class Case(NamedTuple):
+    """A write to try: the input, the number it is about, and who asks."""
+
+    verb: str
+    given: dict[str, Any]
+    number: str
+    account: SandboxAccount
+
+
+def case_of(gateway: RunningGateway, verb: str, family: str) -> Case:
+    """Make an account and a number for a write; the gateway knows the account's family then."""
+    sandbox = gateway.sandbox
+    account = account_of(sandbox, family, owned=1)
+    gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=account)
+    owned = sandbox.numbers(account.sid)[0]
+    number, sid = owned["phone_number"], owned["sid"]
+    match verb:
+        case "purchase":
+            number = fresh_number(sandbox)
+            given: dict[str, Any] = {"phoneNumber": number}
+        case "configure":
+            given = {"sid": sid, "configuration": {"friendlyName": "Renamed"}}
+        case "transfer":
+            child = account_of(sandbox, family, owner_account_sid=account.sid)
+            given = {"sid": sid, "toAccountSid": child.sid}
+        case _:
+            given = {"sid": sid, "confirmPhoneNumber": number}
+    sandbox.forget_requests()
+    return Case(verb, given, number, account)
+
+
+def inject(sandbox: RunningSandbox, account: SandboxAccount, fault: dict[str, Any]) -> None:
+    """Have a fault happen to the account's next write."""
+    sandbox.set_faults(
+        [{"method": verb, "account": account.sid, **fault} for verb in ("POST", "DELETE")]
+    )
+
+
+def outcome(gateway: RunningGateway, case: Case) -> str:
+    """Run a case and tell what the client was told, what was sent and what happened."""
+    payload = mutate(gateway, case.verb, case.account, **case.given)
+    return f"{told(payload)}; {in_ledger(gateway.sandbox, case.number, case.verb)}"
+
+
+@FAMILY
+@pytest.mark.parametrize(
+    ("verb", "fault"),
+    [
+        pytest.param(
+            verb,
+            fault,
+            marks=pytest.mark.fault(
+                f"{verb}: {name} after it was done",
+                expected="done, reconciled; 1 write, 1 in the ledger",
+            ),
+            id=f"{verb}-{name.replace(' ', '-')}",
+        )
+        for verb in VERBS
+        for name, fault in COMMITTED.items()
+        if verb == "purchase" or name in FOR_ALL
+    ],
+)
+def test_a_write_whose_answer_is_lost_is_found_done(
+    quick: RunningGateway, family: str, verb: str, fault: dict[str, Any], seen: Tell
+) -> None:
+    case = case_of(quick, verb, family)
+    inject(quick.sandbox, case.account, fault)
+    seen(outcome(quick, case))
+
+
+@FAMILY
+@pytest.mark.parametrize(
+    ("verb", "fault"),
+    [
+        pytest.param(
+            verb,
+            fault,
+            marks=pytest.mark.fault(
+                f"{verb}: {name} before anything was done",
+                expected=f"{code}; 1 write, 0 in the ledger",
+            ),
+            id=f"{verb}-{name.replace(' ', '-')}",
+        )
+        for name, (fault, code) in UNCOMMITTED.items()
+        for verb in (VERBS if name == "error 500" else ["purchase"])
+    ],
+)
+def test_a_write_that_shows_no_trace_is_never_repeated_and_never_called_done(
+    quick: RunningGateway, family: str, verb: str, fault: dict[str, Any], seen: Tell
+) -> None:
+    case = case_of(quick, verb, family)
+    inject(quick.sandbox, case.account, fault)
+    seen(outcome(quick, case))
+
+
+@FAMILY
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.fault(
+    "a write: 429 once, with Retry-After: 0", expected="done; 2 writes, 1 in the ledger"
+)
+def test_a_write_that_met_429_was_never_processed_and_is_sent_again(
+    quick: RunningGateway, family: str, verb: str, seen: Tell
+) -> None:
+    case = case_of(quick, verb, family)
+    inject(quick.sandbox, case.account, {"kind": "429", "retry_after": 0})
+    seen(outcome(quick, case))
+
+
+@pytest.mark.fault(
+    "a purchase: 429 with Retry-After: 60",
+    expected="UPSTREAM_RATE_LIMITED with retryAfterMs 60000 at once; 1 write, 0 in the ledger",
+)
+def test_a_write_that_would_have_to_wait_too_long_is_a_typed_error_at_once(
+    quick: RunningGateway, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", "CORE")
+    inject(quick.sandbox, case.account, {"kind": "429", "retry_after": 60})
+    started = time.monotonic()
+    error = quick.error(document("purchase"), {"input": case.given}, account=case.account)
+    soon = "at once" if time.monotonic() - started < 1 else "late"
+    extensions = error["extensions"]
+    seen(
+        f"{extensions['code']} with retryAfterMs {extensions['retryAfterMs']} {soon};"
+        f" {in_ledger(quick.sandbox, case.number, 'purchase')}"
+    )
+
+
+@pytest.mark.fault(
+    "a purchase: nobody listens at the upstream", expected="UPSTREAM_UNAVAILABLE; nothing sent"
+)
+def test_a_purchase_that_cannot_be_sent_is_a_system_error(
+    sandbox: RunningSandbox, data: Path, seen: Tell
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        dead = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with running_gateway(sandbox, data_dir=data, core_url=dead, catalog_url=dead) as gateway:
+        error = gateway.error(document("purchase"), {"input": {"phoneNumber": "+12125550123"}})
+    assert writes(sandbox) == []
+    seen(f"{error['extensions']['code']}; nothing sent")
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a purchase of what the account has",
+    expected="ALREADY_OWNED with the number; 0 writes, settings as they were",
+)
+def test_buying_what_one_has_changes_nothing_and_is_not_called_bought(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "configure", family)
+    before = quick.sandbox.numbers(case.account.sid)
+    payload = mutate(
+        quick,
+        "purchase",
+        case.account,
+        phoneNumber=case.number,
+        configuration={"friendlyName": "Overwritten"},
+    )
+    assert payload["phoneNumber"]["sid"] == case.given["sid"]
+    assert entries(quick.sandbox, case.number, "purchase") == 0
+    kept = "as they were" if quick.sandbox.numbers(case.account.sid) == before else "changed"
+    seen(f"{told(payload)} with the number; {len(writes(quick.sandbox))} writes, settings {kept}")
+
+
+@FAMILY
+@pytest.mark.fault(
+    "the same purchase six times at once, without a key",
+    expected="1 done, 5 ALREADY_OWNED; 1 write, 1 in the ledger",
+)
+def test_purchases_of_one_number_at_once_buy_it_once_and_one_of_them_says_so(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", family)
+    with ThreadPoolExecutor(6) as pool:
+        runs = [
+            pool.submit(mutate, quick, "purchase", case.account, **case.given) for _ in "123456"
+        ]
+    words = sorted(told(run.result()) for run in runs)
+    seen(
+        f"{words.count('done')} done, {words.count('ALREADY_OWNED')} ALREADY_OWNED;"
+        f" {in_ledger(quick.sandbox, case.number, 'purchase')}"
+    )
+
+
+@pytest.mark.fault(
+    "a purchase: answer lost, and every look-up fails",
+    expected="OUTCOME_UNKNOWN with what was sent, when, and why; 1 write, 1 in the ledger",
+)
+def test_what_cannot_be_found_out_is_told_with_all_facts(quick: RunningGateway, seen: Tell) -> None:
+    case = case_of(quick, "purchase", "CORE")
+    account = case.account.sid
+    quick.sandbox.set_faults(
+        [
+            {"kind": "lost-answer", "method": "POST", "account": account},
+            {"kind": "status", "status": 503, "method": "GET", "account": account, "skip": 1}
+            | {"count": None},
+        ]
+    )
+    payload = mutate(quick, "purchase", case.account, **case.given)
+    message = payload["userErrors"][0]["message"]
+    facts = [
+        f"POST /2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json",
+        time.strftime("%Y-%m-%dT%H:", time.gmtime()),
+        "The connection to the upstream broke",
+        "looking the number up failed",
+    ]
+    complete = " with what was sent, when, and why" if all(f in message for f in facts) else message
+    seen(f"{told(payload)}{complete}; {in_ledger(quick.sandbox, case.number, 'purchase')}")
+
+
+@pytest.mark.fault(
+    "a purchase: the answer is lost and the upstream is still at work for 0.3 s",
+    expected="done, reconciled; 1 write, 1 in the ledger",
+)
+def test_an_upstream_that_is_still_at_work_is_asked_again(
+    quick: RunningGateway, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", "CORE")
+    inject(quick.sandbox, case.account, {"kind": "latency", "latency_ms": 700})
+    seen(outcome(quick, case))
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a purchase: the answer is about another number",
+    expected="done, reconciled; 1 write, 1 in the ledger",
+)
+def test_an_answer_about_another_number_is_not_believed(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", family)
+    other = {"sid": "PN" + "0" * 32, "phone_number": "+12125550000"}
+    inject(quick.sandbox, case.account, {"kind": "wrong-shape", "commit": True, "body": other})
+    assert mutate_number(quick, case) == case.number
+    seen(f"done, reconciled; {in_ledger(quick.sandbox, case.number, 'purchase')}")
+
+
+def mutate_number(gateway: RunningGateway, case: Case) -> str:
+    """Run a purchase that must be found done, and return the number that it shows."""
+    payload = mutate(gateway, case.verb, case.account, **case.given)
+    assert told(payload) == "done, reconciled"
+    return str(payload["phoneNumber"]["phoneNumber"])
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["moved", "stayed"])
+def test_a_lost_transfer_is_looked_up_in_both_accounts(
+    quick: RunningGateway,
+    done: bool,
+) -> None:
+    case = case_of(quick, "transfer", "CORE")
+    fault = {"kind": "status", "status": 500, "commit": done}
+    inject(quick.sandbox, case.account, fault)
+    payload = mutate(quick, "transfer", case.account, **case.given)
+    assert told(payload) == ("done, reconciled" if done else "NOT_DONE")
+    looked = [each["path"] for each in quick.sandbox.requests() if each["method"] == "GET"]
+    accounts = [case.given["toAccountSid"], *([] if done else [case.account.sid])]
+    assert [path.split("/")[3] for path in looked] == accounts
+    if done:
+        assert payload["phoneNumber"]["accountSid"] == case.given["toAccountSid"]
+
+
+def test_a_subaccounts_purchase_is_looked_up_in_the_subaccount(quick: RunningGateway) -> None:
+    sandbox = quick.sandbox
+    parent = sandbox.create_account(catalog=True)
+    child = sandbox.create_account(catalog=True, owner_account_sid=parent.sid)
+    number = fresh_number(sandbox)
+    inject(sandbox, parent, {"kind": "lost-answer"})
+    payload = mutate(quick, "purchase", parent, phoneNumber=number, accountSid=child.sid)
+    assert told(payload) == "done, reconciled"
+    assert payload["phoneNumber"]["accountSid"] == child.sid
+    [bought] = [each for each in sandbox.ledger() if each["phone_number"] == number]
+    assert bought["account_sid"] == child.sid
+
+
+@pytest.mark.fault(
+    "three purchases in one field, the second cannot be sent",
+    expected="done; NOT_DONE; done",
+)
+def test_one_system_error_among_several_loses_no_result(quick: RunningGateway, seen: Tell) -> None:
+    sandbox = quick.sandbox
+    account = sandbox.create_account(catalog=False)
+    child = sandbox.create_account(catalog=False, owner_account_sid=account.sid)
+    numbers = [fresh_number(sandbox) for _ in range(3)]
+    items = [{"phoneNumber": number} for number in numbers]
+    items[1]["accountSid"] = child.sid
+    path = f"*/Accounts/{child.sid}/*"
+    sandbox.set_faults([{"kind": "429", "path": path, "retry_after": 60, "count": None}])
+    data = quick.query(
+        """mutation ($items: [PurchasePhoneNumberInput!]!) {
+          purchasePhoneNumbers(input: { items: $items }) {
+            results { phoneNumber { phoneNumber } userErrors { code } } } }""",
+        {"items": items},
+        account=account,
+    )
+    results = data["purchasePhoneNumbers"]["results"]
+    codes = [each["userErrors"][0]["code"] if each["userErrors"] else "done" for each in results]
+    assert results[2]["phoneNumber"] == {"phoneNumber": numbers[2]}
+    seen("; ".join(codes))
+
+
+@pytest.mark.fault(
+    "two purchases in one operation, the second cannot be sent", expected="done; NOT_DONE"
+)
+def test_a_later_mutations_system_error_does_not_take_the_earlier_result_away(
+    quick: RunningGateway, seen: Tell
+) -> None:
+    sandbox = quick.sandbox
+    account = sandbox.create_account(catalog=False)
+    one, two = fresh_number(sandbox), fresh_number(sandbox)
+    sandbox.set_faults(
+        [{"kind": "429", "method": "POST", "retry_after": 60, "skip": 1, "account": account.sid}]
+    )
+    fields = "phoneNumber { phoneNumber } userErrors { code }"
+    data = quick.query(
+        f"""mutation ($one: E164!, $two: E164!) {{
+          one: purchasePhoneNumber(input: {{ phoneNumber: $one }}) {{ {fields} }}
+          two: purchasePhoneNumber(input: {{ phoneNumber: $two }}) {{ {fields} }} }}""",
+        {"one": one, "two": two},
+        account=account,
+    )
+    assert data["one"]["phoneNumber"] == {"phoneNumber": one}
+    seen(
+        "; ".join(
+            each["userErrors"][0]["code"] if each["userErrors"] else "done"
+            for each in data.values()
+        )
+    )
+
+
+def test_test_credentials_may_buy_though_they_may_read_nothing(quick: RunningGateway) -> None:
+    account = quick.sandbox.accounts()["test"]
+    payload = mutate(quick, "purchase", account, phoneNumber="+15005550006")
+    assert told(payload) == "done"
+
+
+@FAMILY
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
+    quick: RunningGateway, family: str, verb: str
+) -> None:
+    case = case_of(quick, verb, family)
+    key = "the same for dry and wet"
+    dry = mutate(quick, verb, case.account, **case.given, dryRun=True, idempotencyKey=key)
+    assert writes(quick.sandbox) == []
+    assert dry["userErrors"] == []
+    wet = mutate(quick, verb, case.account, **case.given, idempotencyKey=key)
+    assert told(wet) == "done"
+    [sent] = writes(quick.sandbox)
+    assert dry["wouldSend"] == {"method": sent["method"], "path": sent["path"]}
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a release whose confirmPhoneNumber is another number",
+    expected="CONFIRMATION_MISMATCH; 0 writes, 0 in the ledger",
+)
+def test_a_release_that_is_not_confirmed_is_not_sent(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "release", family)
+    wrong = case._replace(given=case.given | {"confirmPhoneNumber": "+12125550100"})
+    seen(outcome(quick, wrong))

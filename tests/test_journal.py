@@ -1,0 +1,115 @@
+"""Idempotency entries: each step is won once, whoever else tries, in the file and in the store."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from gateway.journal import FileJournal, Journal, StoreJournal
+from gateway.store import MemoryStore, StoreUnavailable
+
+Pair: TypeAlias = tuple[Journal, Journal]
+Use: TypeAlias = Callable[[Journal, Journal], Awaitable[None]]
+
+
+def run(kind: str, folder: Path, use: Use) -> None:
+    """Run `use` with two journals over the same entries, as two processes have them."""
+
+    async def main() -> None:
+        store = MemoryStore()
+        pair: Pair
+        if kind == "file":
+            pair = FileJournal(folder), FileJournal(folder)
+        else:
+            pair = StoreJournal(store), StoreJournal(store)
+        try:
+            await use(*pair)
+        finally:
+            for journal in pair:
+                await journal.aclose()
+
+    asyncio.run(main())
+
+
+KINDS = pytest.mark.parametrize("kind", ["file", "store"])
+
+
+@KINDS
+def test_a_key_is_opened_once(kind: str, tmp_path: Path) -> None:
+    async def use(one: Journal, two: Journal) -> None:
+        assert await one.open("key", b"first", ttl=60) is None
+        assert await two.open("key", b"second", ttl=60) == b"first"
+        assert await two.open("other", b"second", ttl=60) is None
+
+    run(kind, tmp_path, use)
+
+
+@KINDS
+def test_of_many_at_once_one_opens_and_one_replaces(kind: str, tmp_path: Path) -> None:
+    async def use(one: Journal, two: Journal) -> None:
+        journals = [one, two] * 8
+        opened = await asyncio.gather(
+            *(each.open("key", b"%d" % n, ttl=60) for n, each in enumerate(journals))
+        )
+        assert opened.count(None) == 1
+        old = next(each for each in opened if each is not None)
+        replaced = await asyncio.gather(
+            *(each.replace("key", old, b"new %d" % n, ttl=60) for n, each in enumerate(journals))
+        )
+        assert replaced.count(True) == 1
+        assert await one.open("key", b"x", ttl=60) == b"new %d" % replaced.index(True)
+
+    run(kind, tmp_path, use)
+
+
+@KINDS
+def test_only_what_was_read_is_replaced_or_forgotten(kind: str, tmp_path: Path) -> None:
+    async def use(one: Journal, two: Journal) -> None:
+        await one.open("key", b"claimed by one", ttl=60)
+        assert await two.replace("key", b"claimed by one", b"claimed by two", ttl=60)
+        assert not await one.replace("key", b"claimed by one", b"sent by one", ttl=60)
+        await one.forget("key", b"claimed by one")
+        assert await one.open("key", b"x", ttl=60) == b"claimed by two"
+        await two.forget("key", b"claimed by two")
+        assert await one.open("key", b"x", ttl=60) is None
+
+    run(kind, tmp_path, use)
+
+
+@KINDS
+def test_an_entry_expires(kind: str, tmp_path: Path) -> None:
+    async def use(one: Journal, two: Journal) -> None:
+        await one.open("key", b"old", ttl=0.05)
+        await asyncio.sleep(0.1)
+        assert await two.open("key", b"new", ttl=60) is None
+
+    run(kind, tmp_path, use)
+
+
+def test_a_process_that_closed_its_file_is_known_to_be_gone(tmp_path: Path) -> None:
+    async def main() -> None:
+        one, two = FileJournal(tmp_path), FileJournal(tmp_path)
+        await one.open("key", b"x", ttl=60)
+        assert not await two.is_gone(one.owner)
+        await one.aclose()
+        assert await two.is_gone(one.owner)
+        assert not await two.is_gone(two.owner)
+        await two.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        folder = tmp_path / "data"
+        folder.write_text("in the way")
+        journal = FileJournal(folder)
+        with pytest.raises(StoreUnavailable):
+            await journal.open("key", b"x", ttl=60)
+        folder.unlink()
+        assert await journal.open("key", b"x", ttl=60) is None
+        await journal.aclose()
+
+    asyncio.run(main())
