@@ -36,7 +36,7 @@ class Exchange:
 
     Attributes:
         transport: `http`, or `websocket` for an operation on a socket.
-        headers: of the request, by lower-case name.
+        headers: of the request as they came, names in lower case.
         outcome: `ok`, `partial` (data and errors), `refused` (a mutation's user errors), or the
             code of the first error; for requests that never became an operation, the HTTP status.
         kind: `query`, `mutation`, `subscription`; "" until it is known.
@@ -47,7 +47,7 @@ class Exchange:
     """
 
     transport: str
-    headers: Mapping[str, str]
+    headers: Sequence[tuple[bytes, bytes]]
     started: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
     request_id: str = ""
@@ -143,10 +143,7 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(
-            "http",
-            {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]},
-        )
+        exchange = Exchange("http", scope["headers"])
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -23,6 +23,7 @@ from gateway.upstream.call import Call
 
 _FINE: Final = frozenset({OK, PARTIAL, REFUSED})
 _FAILURE: Final = 400
+_CONTEXT: Final = frozenset({b"traceparent", b"tracestate"})
 
 
 class Tracing:
@@ -49,7 +50,13 @@ class Tracing:
 
     def began(self, exchange: Exchange) -> None:
         """See `Watcher`."""
-        caller = self._propagator.extract(exchange.headers)
+        caller = self._propagator.extract(
+            {
+                name.decode(): value.decode("latin-1")
+                for name, value in exchange.headers
+                if name in _CONTEXT
+            }
+        )
         span = self._tracer.start_span("graphql", context=caller, kind=SpanKind.SERVER)
         exchange.trace_context = set_span_in_context(span, caller), span
 
