@@ -1,11 +1,12 @@
 """The whole gateway as one list: what is served where."""
 
+import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from gateway.endpoint import Endpoint
@@ -26,19 +27,22 @@ def create_app(
         sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox.
     """
     service = Service(settings)
+    endpoint = Endpoint(service)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with service, service.observation.running():
+            _spare_the_collector()
             yield
 
     app = Starlette(
         routes=[
-            Route("/graphql", _observed(Endpoint(service), service.observation.telemetry)),
+            Route("/graphql", _observed(endpoint, service.observation.telemetry)),
+            WebSocketRoute("/graphql", endpoint),
             *Health(
                 settings, service.store, service.client, lambda: bool(service.draining)
             ).routes(),
-            *service.observation.routes(service.client),
+            *service.observation.routes(service.client, service.events),
             *_explorer(settings, sandbox_accounts),
         ],
         lifespan=lifespan,
@@ -49,6 +53,17 @@ def create_app(
 
 def _observed(app: ASGIApp, telemetry: Telemetry) -> ASGIApp:
     return Observed(app, telemetry) if telemetry.is_on else app
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector from walking what lives as long as the process.
+
+    Answers are thousands of small dictionaries without cycles: with Python's own thresholds it
+    would walk the schema and all kept documents again and again while they are made.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) -> list[BaseRoute]:

@@ -113,12 +113,16 @@ class ResponseCache:
         kinds: tuple[Kind, ...] = ("owned",)
         if write.method == "DELETE" or not one:
             kinds = ("owned", "search")
-        generation = str(time.time_ns()).encode()
         for account in accounts:
-            for kind in kinds:
-                if self._fresh[kind]:
-                    name = f"generation:{kind}:{account}"
-                    try:
-                        await self._store.set(name, generation, ttl=_GENERATION_TTL)
-                    except StoreUnavailable:
-                        _log.warning("cache_not_invalidated", account=account, kind=kind)
+            await self.forget(account, kinds)
+
+    async def forget(self, account: str, kinds: tuple[Kind, ...]) -> None:
+        """Forget what was read of an account, in all processes."""
+        generation = str(time.time_ns()).encode()
+        for kind in kinds:
+            if self._fresh[kind]:
+                name = f"generation:{kind}:{account}"
+                try:
+                    await self._store.set(name, generation, ttl=_GENERATION_TTL)
+                except StoreUnavailable:
+                    _log.warning("cache_not_invalidated", account=account, kind=kind)

@@ -1,7 +1,8 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
-from asyncio import gather
+from asyncio import Event, gather
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -11,6 +12,7 @@ from strawberry import UNSET
 from gateway import cursors, filters, validation
 from gateway.accounts import Accounts
 from gateway.errors import BadUserInput, GatewayError
+from gateway.events import Change, Events
 from gateway.mutations import Mutations
 from gateway.numbers import Key, OwnedNumbers
 from gateway.outcome import Outcome, Refusal
@@ -25,7 +27,7 @@ from schema.connection import (
     PhoneNumberConnection,
     decode_id,
 )
-from schema.enums import NumberType, SimilarScope, UserErrorCode
+from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope, UserErrorCode
 from schema.inputs import (
     AvailablePhoneNumberFilter,
     ConfigurePhoneNumberInput,
@@ -55,13 +57,26 @@ class RequestContext:
 
     Views stand in for the schema's types: they have their fields, but are made from tables, so the
     type checker is told with casts.
+
+    Attributes:
+        reader: the reads and writes of the request.
+        last_event_id: the event behind which a subscription goes on; None to begin now.
+        following: is set when no event can be missed any more.
     """
 
     def __init__(
-        self, reader: Reader, numbers: OwnedNumbers, mutations: Mutations, settings: Settings
+        self,
+        reader: Reader,
+        numbers: OwnedNumbers,
+        mutations: Mutations,
+        settings: Settings,
+        events: Events,
     ) -> None:
         self.reader = reader
         self.fast = settings.fast
+        self.last_event_id: str | None = None
+        self.following = Event()
+        self._events = events
         self._numbers = numbers
         self._search = Search(reader, numbers, settings.partition_calls)
         self._accounts = Accounts(reader)
@@ -97,11 +112,10 @@ class RequestContext:
         validation.check_first(first)
         wanted = filters.wanted(filter)
         validation.check_owned_filter(wanted)
-        listed, more = await self._numbers.page(
+        listed = await self._numbers.page(
             self._account(account_sid), wanted, first=first, after=after, at=at
         )
-        numbers, places = [each.number for each in listed], [each.cursor for each in listed]
-        page = Page(numbers, places, more=more, after=after)
+        page = Page(listed.numbers, listed.places, more=listed.more, after=after)
         return cast("PhoneNumberConnection", page)
 
     async def available_phone_numbers(
@@ -165,7 +179,9 @@ class RequestContext:
         """See `schema.context.Port`."""
 
         async def write() -> Outcome:
-            return await self._mutations.purchase(wanted, self._account(wanted.account_sid), at)
+            account = self._account(wanted.account_sid)
+            tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, account)
+            return await self._mutations.purchase(wanted, account, at, tell)
 
         outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
@@ -178,7 +194,9 @@ class RequestContext:
 
         async def write() -> Outcome:
             validation.check_sid("input.sid", wanted.sid, "PN")
-            return await self._mutations.configure(wanted, self._account(wanted.account_sid), at)
+            account = self._account(wanted.account_sid)
+            tell = partial(self._announce, PhoneNumberEventKind.CONFIGURED, account)
+            return await self._mutations.configure(wanted, account, at, tell)
 
         outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
@@ -192,7 +210,14 @@ class RequestContext:
         async def write() -> Outcome:
             validation.check_sid("input.sid", wanted.sid, "PN")
             validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
-            return await self._mutations.transfer(wanted, self._account(wanted.account_sid), at)
+            account = self._account(wanted.account_sid)
+            moved = PhoneNumberEventKind.TRANSFERRED
+
+            async def tell(outcome: Outcome) -> None:
+                await self._announce(moved, account, outcome, there=False)
+                await self._announce(moved, wanted.to_account_sid, outcome)
+
+            return await self._mutations.transfer(wanted, account, at, tell)
 
         outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
@@ -205,7 +230,9 @@ class RequestContext:
 
         async def write() -> Outcome:
             validation.check_sid("input.sid", wanted.sid, "PN")
-            return await self._mutations.release(wanted, self._account(wanted.account_sid), at)
+            account = self._account(wanted.account_sid)
+            tell = partial(self._announce, PhoneNumberEventKind.RELEASED, account, there=False)
+            return await self._mutations.release(wanted, account, at, tell)
 
         outcome = await self._told(write, among=among)
         return ReleasePhoneNumberPayload(
@@ -216,11 +243,31 @@ class RequestContext:
 
     # Subscriptions ------------------------------------------------------------------------------
 
-    def changes(
+    async def changes(
         self, account_sid: str | None, sids: Sequence[str] | None
     ) -> AsyncIterator[PhoneNumberEvent]:
         """See `schema.context.Port`."""
-        raise NotImplementedError
+        account = self._account(account_sid)
+        for sid in sids or ():
+            validation.check_sid("sids", sid, "PN")
+        start = await self._events.start(account, self.last_event_id)
+        # Only who may read the account's numbers may follow them.
+        at = Path(None, "phoneNumberChanged", "Subscription")
+        await self._numbers.page(account, {}, first=1, after=None, at=at)
+        self.following.set()
+        async for event in self._events.follow(account, self.reader.credential, start):
+            if sids is None or event.sid in sids:
+                yield event
+
+    async def _announce(
+        self, kind: PhoneNumberEventKind, account: str, outcome: Outcome, *, there: bool = True
+    ) -> None:
+        """Tell subscribers what a write has done, if anything; `there`: it is still there."""
+        number = outcome.number
+        if number is None or outcome.refusal is not None or outcome.planned is not None:
+            return
+        change = Change(kind, number.sid, number.phone_number, number if there else None)
+        await self._events.announce(account, change)
 
     # ----------------------------------------------------------------------------------------------
 

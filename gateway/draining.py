@@ -1,8 +1,7 @@
 """The end of a process: no new work, and time for what must not be broken off."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -41,14 +40,12 @@ class Draining:
         """Have `listener` called when it begins, to end what would never end by itself."""
         self._listeners.append(listener)
 
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """Count a request that is being answered, so that the end waits for it."""
+    def __enter__(self) -> None:
+        """Count a request that is being answered: the end waits for it."""
         self._requests += 1
-        try:
-            yield
-        finally:
-            self._requests -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._requests -= 1
 
     async def finish(self, write: Coroutine[Any, Any, T]) -> T:
         """Return what `write` returns. It runs to its end even if whoever waits for it leaves.

@@ -1,138 +1,225 @@
-"""The GraphQL endpoint: one ASGI application for `/graphql`."""
+"""The GraphQL endpoint: one ASGI application for `/graphql`.
 
-import secrets
-from collections.abc import Mapping
+A request goes through these steps, in `Endpoint._serve`:
+
+    negotiate ▶ read ▶ authenticate ▶ find the document ▶ check the method ▶ run ▶ answer
+
+Subscriptions and incremental answers leave as streams (`sse.py`, `multipart.py`); WebSockets go
+their own way from the start (`websocket.py`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
 import structlog
+from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
-from gateway import execution, protocol
-from gateway.errors import GatewayError, TooManyCalls, Unauthenticated
-from gateway.hangup import ClientGone, unless_gone
-from gateway.protocol import BadRequest, Params
+from gateway import (
+    caching,
+    execution,
+    incremental,
+    multipart,
+    protocol,
+    sse,
+    subscriptions,
+    telemetry,
+)
+from gateway.errors import GatewayError, ShuttingDown, Unauthenticated, refusal
+from gateway.exchange import Exchange
+from gateway.hangup import ClientGone, Hangups
+from gateway.protocol import BadRequest, Delivery, Params
 from gateway.service import Service
+from gateway.upstream.call import Credential
+from gateway.websocket import WebSockets
 
 _log = structlog.get_logger(__name__)
 
 
 class Endpoint:
-    """Answers GraphQL over HTTP."""
+    """Answers GraphQL over HTTP, WebSocket, server-sent events and multipart."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._hangups = Hangups()
+        self._settings = service.settings
+        self._sockets = WebSockets(service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        headers = _headers(scope)
-        request_id = secrets.token_hex(16)
-        extra = {"x-request-id": request_id, "cache-control": "no-store", "vary": "Accept"}
-        media_type = protocol.JSON
+        """Answer one request, or serve one WebSocket."""
+        if scope["type"] == "websocket":
+            await self._sockets.serve(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send)
         try:
-            media_type = protocol.response_type(headers.get("accept", ""))
-            params = await self._params(scope, headers, receive)
-            with self._service.draining.request():
-                response = await self._answer(
-                    params, headers, request_id, receive, scope["method"] == "GET"
-                )
-            status = protocol.status_of(response, media_type)
+            await self._serve(exchange)
         except BadRequest as error:
-            status, response = error.status, _failure(error.message, "BAD_REQUEST")
-            extra |= error.headers
-        except TooManyCalls as error:
-            response = {"errors": [{"message": error.message, "extensions": error.extensions}]}
-            status = protocol.status_of(response, media_type)
-        except Unauthenticated as error:
-            status, response = 401, _failure(error.message, error.code)
-            extra["www-authenticate"] = 'Basic realm="number-gateway"'
+            exchange.extra |= error.headers
+            await self._fail(exchange, error.status, error.message, "BAD_REQUEST")
         except ClientGone:
             return
-        except Exception as error:  # noqa: BLE001 - the last line of defence: masked and logged
-            _log.exception("request_failed", request_id=request_id, kind=type(error).__name__)
-            status, response = 500, _failure("Something went wrong in the gateway.", _INTERNAL)
-        await _respond(send, status, response, media_type, extra)
+        except ShuttingDown as error:
+            exchange.extra |= {"retry-after": "1", "connection": "close"}
+            await self._fail(exchange, 503, error.message, error.code)
+        except Unauthenticated as error:
+            exchange.extra["www-authenticate"] = 'Basic realm="number-gateway"'
+            await self._fail(exchange, 401, error.message, error.code)
+        except GatewayError as error:
+            response = refusal(error)
+            status = protocol.status_of(response, exchange.accepted.media_type)
+            await self._answer(exchange, status, orjson.dumps(response))
+        except Exception as error:
+            # The last line of defence: masked and logged.
+            kind, request_id = type(error).__name__, exchange.request_id
+            _log.exception("request_failed", request_id=request_id, kind=kind)
+            if exchange.started:
+                raise
+            message = "Something went wrong in the gateway; its log has more under this request id."
+            await self._fail(exchange, 500, message, GatewayError.code)
 
-    async def _params(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Params:
-        match scope["method"]:
+    async def _serve(self, exchange: Exchange) -> None:
+        exchange.accepted = protocol.accepted(exchange.headers.get("accept", ""))
+        params = await self._read(exchange)
+        credential = self._authenticate(exchange)
+        if isinstance(params, list):
+            await self._answer(exchange, 200, await self._batch(exchange, params, credential))
+            return
+        request = await self._service.request(params)
+        _check_method(exchange, request)
+        match exchange.accepted.delivery(request.kind, incremental=request.document.incremental):
+            case Delivery.SINGLE:
+                await self._single(exchange, params, request, credential)
+            case Delivery.EVENTS:
+                await self._events(exchange, request, credential)
+            case Delivery.PARTS:
+                await self._parts(exchange, request, credential)
+
+    # Steps --------------------------------------------------------------------------------------
+
+    async def _read(self, exchange: Exchange) -> Params | list[Params]:
+        match exchange.method:
             case "GET":
-                return protocol.read_get(scope["query_string"])
+                return protocol.read_get(exchange.scope["query_string"])
             case "POST":
-                body = await self._body(receive)
-                return protocol.read_post(body, headers.get("content-type", ""))
+                content_type = exchange.headers.get("content-type", "")
+                protocol.check_content_type(content_type)
+                body = await exchange.body(self._settings.body_limit)
+                return protocol.read_post(body, batch_limit=self._settings.batch_limit)
             case method:
                 raise BadRequest(405, f"{method} is not used here.", {"allow": "GET, POST"})
 
-    async def _body(self, receive: Receive) -> bytes:
-        limit = self._service.settings.body_limit
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise BadRequest(400, "The client went away.")
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise BadRequest(413, f"The body is larger than {limit} bytes.")
-            chunks.append(chunk)
-            if not message.get("more_body"):
-                return b"".join(chunks)
+    def _authenticate(self, exchange: Exchange) -> Credential:
+        return self._service.authenticate(exchange.headers)
 
-    async def _answer(
-        self,
-        params: Params,
-        headers: Mapping[str, str],
-        request_id: str,
-        receive: Receive,
-        only_queries: bool,  # noqa: FBT001 - GET, by the method
+    async def _run(
+        self, exchange: Exchange, request: execution.Request, credential: Credential
     ) -> dict[str, Any] | bytes:
-        if self._service.draining:
-            raise BadRequest(503, "This process is shutting down: ask again.", _LEAVING)
-        credential = self._service.authenticator.credential(
-            headers.get("authorization", ""), headers.get("x-account-sid", "")
+        wish = exchange.headers.get("x-gateway-explain", "")
+        running = self._service.execute(request, credential, exchange.request_id, wish=wish)
+        with self._service.draining:
+            if request.kind is OperationType.QUERY:
+                return await self._hangups.unless_gone(running, exchange.receive)
+            return await running
+
+    async def _answer(self, exchange: Exchange, status: int, body: bytes) -> None:
+        await exchange.answer(status, body, compress_from=self._settings.compress_from)
+
+    async def _fail(self, exchange: Exchange, status: int, message: str, code: str) -> None:
+        """Answer a request that is refused before GraphQL comes into it."""
+        await self._answer(exchange, status, orjson.dumps(_failure(message, code)))
+
+    # Ways to deliver ----------------------------------------------------------------------------
+
+    async def _single(
+        self,
+        exchange: Exchange,
+        params: Params,
+        request: execution.Request,
+        credential: Credential,
+    ) -> None:
+        response = await self._run(exchange, request, credential)
+        status = protocol.status_of(response, exchange.accepted.media_type)
+        body = response if isinstance(response, bytes) else orjson.dumps(response)
+        explained = "x-gateway-explain" in exchange.headers or "explain" in request.extensions
+        is_query = request.kind is OperationType.QUERY
+        if is_query and not explained and not caching.has_errors(body):
+            persisted = exchange.method == "GET" and not params.query
+            age = request.document.max_age
+            exchange.extra |= caching.headers(body, age, persisted=persisted)
+            if caching.is_known(exchange.extra, exchange.headers.get("if-none-match", "")):
+                status = 304
+        await self._answer(exchange, status, body)
+
+    async def _batch(
+        self, exchange: Exchange, batch: list[Params], credential: Credential
+    ) -> bytes:
+        """Run operations side by side, as if they had come apart."""
+
+        async def one(params: Params) -> dict[str, Any] | bytes:
+            try:
+                request = await self._service.request(params)
+                if request.kind is OperationType.SUBSCRIPTION:
+                    return _failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
+                return await self._run(exchange, request, credential)
+            except GatewayError as error:
+                return refusal(error)
+            except BadRequest as error:
+                return _failure(error.message, "BAD_REQUEST")
+
+        answers = await asyncio.gather(*map(one, batch))
+        return orjson.dumps(
+            [orjson.Fragment(each) if isinstance(each, bytes) else each for each in answers]
         )
-        document = self._service.documents.get(params.query)
-        if only_queries and document.ast and not document.is_query(params.operation_name):
-            raise BadRequest(405, "GET is for queries only; send this by POST.", {"allow": "POST"})
-        request = execution.Request(
-            document, params.operation_name, params.variables, params.extensions
+
+    async def _events(
+        self, exchange: Exchange, request: execution.Request, credential: Credential
+    ) -> None:
+        last_event = exchange.headers.get("last-event-id") or None
+        feed = subscriptions.feed(
+            self._service, request, credential, exchange.request_id, last_event
         )
-        wish = headers.get("x-gateway-explain", "")
-        running = self._service.execute(request, credential, request_id, wish=wish)
-        if document.is_query(params.operation_name):
-            return await unless_gone(running, receive)
-        return await running
+        await self._stream(exchange, sse.frames(feed), sse.CONTENT_TYPE, sse.SIGN_OF_LIFE)
+
+    async def _parts(
+        self, exchange: Exchange, request: execution.Request, credential: Credential
+    ) -> None:
+        service, request_id = self._service, exchange.request_id
+        if request.kind is OperationType.SUBSCRIPTION:
+            feed = subscriptions.feed(service, request, credential, request_id, None)
+            parts = multipart.frames(multipart.payloads(feed))
+            content_type, beat = multipart.SUBSCRIPTION_TYPE, multipart.HEARTBEAT
+        else:
+            form = exchange.accepted.incremental
+            service.check_calls(request, credential)
+            context = service.context(credential)
+            telemetry.note(request.document, request.operation_name, {})
+            results = incremental.run(service.schema, request, context, request_id, form)
+            parts = multipart.frames(results)
+            content_type, beat = multipart.INCREMENTAL_TYPES[form], multipart.SIGN_OF_LIFE
+        await self._stream(exchange, parts, content_type, beat)
+
+    async def _stream(
+        self,
+        exchange: Exchange,
+        chunks: AsyncIterator[bytes],
+        content_type: str,
+        sign_of_life: bytes,
+    ) -> None:
+        await exchange.stream(
+            chunks,
+            content_type,
+            sign_of_life=sign_of_life,
+            keep_alive=self._settings.keep_alive,
+            send_timeout=self._settings.send_timeout,
+        )
 
 
-_INTERNAL = GatewayError.code
-_LEAVING = {"retry-after": "1", "connection": "close"}
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+def _check_method(exchange: Exchange, request: execution.Request) -> None:
+    if exchange.method == "GET" and request.kind is OperationType.MUTATION:
+        raise BadRequest(405, "GET is not for mutations; send this by POST.", {"allow": "POST"})
 
 
 def _failure(message: str, code: str) -> dict[str, Any]:
     return {"errors": [{"message": message, "extensions": {"code": code}}]}
-
-
-async def _respond(
-    send: Send, status: int, response: object, media_type: str, headers: Mapping[str, str]
-) -> None:
-    body = response if isinstance(response, bytes) else orjson.dumps(response)
-    named = {
-        "content-type": f"{media_type}; charset=utf-8",
-        "content-length": str(len(body)),
-        **headers,
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})

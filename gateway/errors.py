@@ -7,8 +7,13 @@
     ├── Forbidden                    FORBIDDEN
     ├── TooManyCalls                 UPSTREAM_CALLS_EXCEEDED
     ├── DeadlineExceeded             DEADLINE_EXCEEDED
+    ├── ShuttingDown                 SHUTTING_DOWN
     ├── KeyInUse                     IDEMPOTENCY_KEY_IN_USE
     ├── KeysUnavailable              IDEMPOTENCY_UNAVAILABLE
+    ├── PersistedQueryNotFound       PERSISTED_QUERY_NOT_FOUND
+    ├── PersistedQueryNotSupported   PERSISTED_QUERY_NOT_SUPPORTED
+    ├── DocumentNotTrusted           DOCUMENT_NOT_TRUSTED
+    ├── SlowConsumer                 SLOW_CONSUMER
     └── UpstreamError                UPSTREAM_ERROR
         ├── UpstreamRefused          UPSTREAM_REFUSED       (4xx: it understood, and said no)
         ├── UpstreamDenied           UPSTREAM_UNAUTHENTICATED (401, 403)
@@ -83,6 +88,12 @@ class DeadlineExceeded(GatewayError):
     code = "DEADLINE_EXCEEDED"
 
 
+class ShuttingDown(GatewayError):
+    """This process takes no new work: ask again, and another one will answer."""
+
+    code = "SHUTTING_DOWN"
+
+
 class KeyInUse(GatewayError):
     """Another request with the same idempotency key is still at work: ask again with it."""
 
@@ -93,6 +104,36 @@ class KeysUnavailable(GatewayError):
     """Idempotency keys cannot be remembered now; nothing was sent."""
 
     code = "IDEMPOTENCY_UNAVAILABLE"
+
+
+class PersistedQueryNotFound(GatewayError):
+    """No document is known under this hash: clients send it again with the text."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotFound")  # the very words that clients look for
+
+
+class PersistedQueryNotSupported(GatewayError):
+    """Clients cannot register documents here, or not in this way."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")
+
+
+class DocumentNotTrusted(GatewayError):
+    """Only documents of the operator's manifest run here."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+
+
+class SlowConsumer(GatewayError):
+    """A subscriber did not take its events in time and was cut off."""
+
+    code = "SLOW_CONSUMER"
 
 
 class UpstreamError(GatewayError):
@@ -208,3 +249,8 @@ REFUSALS: Mapping[int, tuple[UserErrorCode, tuple[str, ...]]] = {
     21650: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
     21651: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
 }
+
+
+def refusal(error: GatewayError) -> dict[str, Any]:
+    """Return the response object of an operation that was refused as a whole: it has no `data`."""
+    return {"errors": [{"message": error.message, "extensions": error.extensions}]}

@@ -1,10 +1,11 @@
 """Runs an operation: graphql-core's executor over the schema's resolvers."""
 
-from typing import Any, NamedTuple
+from inspect import isawaitable
+from typing import Any, NamedTuple, cast
 
 import structlog
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema
-from graphql.execution import execute
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
+from graphql.execution import experimental_execute_incrementally
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.context import RequestContext
@@ -24,6 +25,11 @@ class Request(NamedTuple):
     variables: dict[str, Any]
     extensions: dict[str, Any]
 
+    @property
+    def kind(self) -> OperationType | None:
+        """What would run; None when the document does not say."""
+        return self.document.kind(self.operation_name)
+
 
 async def run(
     schema: GraphQLSchema, request: Request, context: RequestContext, request_id: str
@@ -33,7 +39,7 @@ async def run(
     `data` is missing when nothing could be executed (an invalid operation or invalid variables).
     """
     document = request.document
-    if document.errors or document.ast is None:
+    if document.errors or document.whole is None:
         return {"errors": [error.formatted for error in document.errors]}
     executor: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
     if context.fast:
@@ -42,17 +48,23 @@ async def run(
             "projections": document.projections,
             "conditions": document.conditions,
         }
-    result = execute(
+    # The plain `execute` refuses schemas that have @defer; `whole` is free of it.
+    result = experimental_execute_incrementally(
         schema,
-        document.ast,
+        document.whole,
         context_value=context,
         variable_values=request.variables,
         operation_name=request.operation_name,
         operation_extensions=request.extensions,
         **executor,
     )
-    if not isinstance(result, ExecutionResult):
+    if isawaitable(result):
         result = await result
+    return respond(cast("ExecutionResult", result), request_id)
+
+
+def respond(result: ExecutionResult, request_id: str) -> dict[str, Any]:
+    """Return a result as a response object, its errors masked."""
     response: dict[str, Any] = {}
     if result.errors:
         response["errors"] = [shown(error, request_id).formatted for error in result.errors]

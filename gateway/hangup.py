@@ -1,7 +1,7 @@
 """Clients that hang up: what only they wanted is given up; what was begun for good goes on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from starlette.types import Receive
@@ -16,47 +16,71 @@ class ClientGone(Exception):
     """Nobody waits for the answer any more."""
 
 
-async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:
-    """Return what `work` returns; cancel it when the client disconnects.
+class Hangups:
+    """Watches for clients that disconnect. One per process.
 
-    The body must have been read from `receive` before. The first moments are not watched: most
-    answers are ready by then, and cost nothing more.
-
-    Raises:
-        ClientGone: the client disconnected.
+    Most answers are ready before it would pay to watch their clients. So a request only joins a
+    set, and a tick looks now and then who is still there: watching begins one to two ticks late.
     """
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - a coroutine that runs is in a task
-    watch = _Watch(receive, task.cancel)
-    timer = asyncio.get_running_loop().call_later(_PATIENCE, watch.begin)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if not watch.gone:
-            raise
-        task.uncancel()
-        raise ClientGone from None
-    finally:
-        timer.cancel()
-        watch.end()
+
+    def __init__(self) -> None:
+        self._young: set[_Watch] = set()
+        self._old: set[_Watch] = set()
+        self._ticking = False
+
+    async def unless_gone(self, work: Coroutine[Any, Any, T], receive: Receive) -> T:
+        """Return what `work` returns; cancel it when the client disconnects.
+
+        The body must have been read from `receive` before.
+
+        Raises:
+            ClientGone: the client disconnected.
+        """
+        watch = _Watch(receive)
+        self._young.add(watch)
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not watch.gone or watch.answering is None:
+                raise
+            watch.answering.uncancel()
+            raise ClientGone from None
+        finally:
+            self._young.discard(watch)
+            self._old.discard(watch)
+            watch.end()
+
+    def _tick(self) -> None:
+        for watch in self._old:
+            watch.begin()
+        self._old, self._young = self._young, set()
+        self._ticking = bool(self._old)
+        if self._ticking:
+            asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
 
 
 class _Watch:
-    def __init__(self, receive: Receive, on_gone: Callable[[], object]) -> None:
+    __slots__ = ("_receive", "_watching", "answering", "gone")
+
+    def __init__(self, receive: Receive) -> None:
+        self.answering = asyncio.current_task()
         self.gone = False
-        self._receive: Callable[[], Awaitable[Any]] = receive
-        self._on_gone = on_gone
-        self._task: asyncio.Task[None] | None = None
+        self._receive = receive
+        self._watching: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        self._task = asyncio.ensure_future(self._run())
+        self._watching = asyncio.ensure_future(self._run())
 
     def end(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
 
     async def _run(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.gone = True
-        self._on_gone()
+        if self.answering is not None:
+            self.answering.cancel()

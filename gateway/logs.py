@@ -11,7 +11,7 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-from gateway.telemetry import OK, PARTIAL, QUIET, REFUSED, Attempt, Exchange
+from gateway.telemetry import OK, PARTIAL, QUIET, REFUSED, Activity, Attempt
 from gateway.upstream.call import Call
 
 Form = Literal["terminal", "json"]
@@ -58,7 +58,7 @@ def configure(level: str, form: Form | None) -> None:
 
 
 class RequestLog:
-    """Writes a line for each exchange, or only for those that failed.
+    """Writes a line for each activity, or only for those that failed.
 
     Args:
         everything: whether requests that went well are written too.
@@ -68,33 +68,33 @@ class RequestLog:
         self._everything = everything
         self._log = structlog.get_logger(__name__)
 
-    def began(self, exchange: Exchange) -> None:
+    def began(self, activity: Activity) -> None:
         """See `Watcher`."""
 
-    def ended(self, exchange: Exchange) -> None:
+    def ended(self, activity: Activity) -> None:
         """See `Watcher`."""
-        expected = exchange.outcome in _EXPECTED
+        expected = activity.outcome in _EXPECTED
         if expected and not self._everything:
             return
         write = self._log.info if expected else self._log.warning
         write(
             "request",
-            request_id=exchange.request_id,
-            transport=exchange.transport,
-            operation=exchange.operation,
-            kind=exchange.kind,
-            document=exchange.digest,
-            principal=exchange.principal,
-            outcome=exchange.outcome,
-            status=exchange.status,
-            ms=round(exchange.seconds * 1000, 2),
-            upstream_calls=exchange.reads.sent if exchange.reads else 0,
-            saved_calls=exchange.reads.spared if exchange.reads else 0,
+            request_id=activity.request_id,
+            transport=activity.transport,
+            operation=activity.operation,
+            kind=activity.kind,
+            document=activity.digest,
+            principal=activity.principal,
+            outcome=activity.outcome,
+            status=activity.status,
+            ms=round(activity.seconds * 1000, 2),
+            upstream_calls=activity.reads.sent if activity.reads else 0,
+            saved_calls=activity.reads.spared if activity.reads else 0,
         )
 
-    def attempt(self, call: Call, exchange: Exchange | None) -> Attempt:
+    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
         """See `Watcher`."""
-        del call, exchange
+        del call, activity
         return QUIET
 
 

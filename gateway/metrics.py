@@ -20,7 +20,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway import __version__
-from gateway.telemetry import QUIET, Attempt, Exchange
+from gateway.telemetry import QUIET, Activity, Attempt
 from gateway.upstream.call import Call
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -81,7 +81,7 @@ class Metrics:
         )
         build.labels(__version__).set(1)
         # Looking a child up by its labels costs more than counting, so children are kept.
-        self._of_exchange: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._of_activity: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self._of_call: dict[tuple[str, str, str, int | None], tuple[Counter, Histogram]] = {}
         if not self.is_shared:
             ProcessCollector(registry=registry)
@@ -115,29 +115,29 @@ class Metrics:
         MultiProcessCollector(everybody)  # type: ignore[no-untyped-call] # the library's own gap
         return generate_latest(everybody)
 
-    def began(self, exchange: Exchange) -> None:
+    def began(self, activity: Activity) -> None:
         """See `Watcher`."""
 
-    def ended(self, exchange: Exchange) -> None:
+    def ended(self, activity: Activity) -> None:
         """See `Watcher`."""
-        key = (exchange.operation, exchange.kind, exchange.outcome)
-        children = self._of_exchange.get(key)
+        key = (activity.operation, activity.kind, activity.outcome)
+        children = self._of_activity.get(key)
         if children is None:
-            name = self._names(exchange.operation)
+            name = self._names(activity.operation)
             children = (
-                self._operations.labels(name, exchange.kind, self._outcomes(exchange.outcome)),
-                self._seconds.labels(name, exchange.kind),
+                self._operations.labels(name, activity.kind, self._outcomes(activity.outcome)),
+                self._seconds.labels(name, activity.kind),
             )
             if name != OTHER:
-                self._of_exchange[key] = children
+                self._of_activity[key] = children
         children[0].inc()
-        children[1].observe(exchange.seconds)
-        if exchange.reads is not None and exchange.reads.spared:
-            self._saved.inc(exchange.reads.spared)
+        children[1].observe(activity.seconds)
+        if activity.reads is not None and activity.reads.spared:
+            self._saved.inc(activity.reads.spared)
 
-    def attempt(self, call: Call, exchange: Exchange | None) -> Attempt:
+    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
         """See `Watcher`."""
-        del exchange
+        del activity
         return _Attempt(self, call)
 
     def count_call(self, call: Call, status: int | None, seconds: float) -> None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.events import Events
 from gateway.metrics import CONTENT_TYPE, Metrics
 from gateway.upstream.client import UpstreamClient
 
@@ -18,9 +19,11 @@ _STATES: Final = ("closed", "open", "half-open")
 _REFRESH_SECONDS: Final = 2.0
 
 
-def metrics_route(metrics: Metrics, client: UpstreamClient) -> Route:
-    """Return where the metrics are read; the state of `client` is among them."""
+def metrics_route(metrics: Metrics, client: UpstreamClient, events: Events) -> Route:
+    """Return where the metrics are read; the state of `client` and `events` is among them."""
     _watch_upstream(metrics, client)
+    followers = metrics.gauge("gateway_subscriptions", "Subscriptions that are in force now.")
+    metrics.before_each_reading(lambda: followers.set(events.subscribers))
 
     async def page(_: Request) -> Response:
         metrics.refresh()

@@ -86,6 +86,8 @@ class _Prepared(NamedTuple):
     read: Callable[[Answer], View | None]
 
 
+Tell: TypeAlias = Callable[[Outcome], Awaitable[None]]
+"""Lets others know of an outcome, once, and also when whoever asked has left. It never raises."""
 Prepare: TypeAlias = Callable[[], Awaitable[Outcome | _Prepared]]
 
 
@@ -105,7 +107,9 @@ class Mutations:
         self._numbers = numbers
         self._writing = writing
 
-    async def purchase(self, wanted: PurchasePhoneNumberInput, account: str, at: Path) -> Outcome:
+    async def purchase(
+        self, wanted: PurchasePhoneNumberInput, account: str, at: Path, tell: Tell
+    ) -> Outcome:
         """Buy a number for `account`; refuse when the account has it.
 
         Buying what one has is accepted upstream as a change of its settings, and answered as if
@@ -129,9 +133,11 @@ class Mutations:
             return Outcome(number) if number is not None else None
 
         lock = self._lock(account, wanted.phone_number)
-        return await self._run(wanted, account, prepare, look, lock)
+        return await self._run(wanted, account, prepare, look, tell, lock)
 
-    async def configure(self, wanted: ConfigurePhoneNumberInput, account: str, at: Path) -> Outcome:
+    async def configure(
+        self, wanted: ConfigurePhoneNumberInput, account: str, at: Path, tell: Tell
+    ) -> Outcome:
         """Change settings of a number that `account` owns."""
         settings = dict(filters.given(wanted.configuration))
         refusal = _bad_settings(settings) or _nothing(settings)
@@ -147,9 +153,11 @@ class Mutations:
             number = await self._numbers.afresh().one(Key(account, "sid", wanted.sid), at)
             return Outcome(number) if number is not None and _has(number, settings) else None
 
-        return await self._run(wanted, account, prepare, look)
+        return await self._run(wanted, account, prepare, look, tell)
 
-    async def transfer(self, wanted: TransferPhoneNumberInput, account: str, at: Path) -> Outcome:
+    async def transfer(
+        self, wanted: TransferPhoneNumberInput, account: str, at: Path, tell: Tell
+    ) -> Outcome:
         """Move a number that `account` owns to another account."""
         target = wanted.to_account_sid
         if target == account:
@@ -173,9 +181,11 @@ class Mutations:
                 raise UpstreamMalformed("The number shows in neither of the two accounts.")
             return None
 
-        return await self._run(wanted, account, prepare, look)
+        return await self._run(wanted, account, prepare, look, tell)
 
-    async def release(self, wanted: ReleasePhoneNumberInput, account: str, at: Path) -> Outcome:
+    async def release(
+        self, wanted: ReleasePhoneNumberInput, account: str, at: Path, tell: Tell
+    ) -> Outcome:
         """Give back a number that `account` owns, if it is the one that the client means."""
         key = Key(account, "sid", wanted.sid)
 
@@ -195,7 +205,7 @@ class Mutations:
 
         raw = {"sid": wanted.sid, "phone_number": wanted.confirm_phone_number}
         released = view("PhoneNumber", CORE.source, raw, account)
-        return await self._run(wanted, account, prepare, look)
+        return await self._run(wanted, account, prepare, look, tell)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -205,6 +215,7 @@ class Mutations:
         account: str,
         prepare: Prepare,
         look: Look,
+        tell: Tell,
         lock: AbstractAsyncContextManager[object] | None = None,
     ) -> Outcome:
         """Do it once for its key, in a task that outlives the request; `lock` is held meanwhile."""
@@ -214,7 +225,15 @@ class Mutations:
                 prepared = await prepare()
                 if isinstance(prepared, Outcome):
                     return prepared
-                return await self._write(prepared, look, sending)
+                outcome = await self._write(prepared, look, sending)
+            await tell(outcome)
+            return outcome
+
+        async def settle() -> Outcome | None:
+            seen = await look()
+            if seen is not None:
+                await tell(seen)
+            return seen
 
         if wanted.dry_run:
             prepared = await prepare()
@@ -226,7 +245,7 @@ class Mutations:
         else:
             principal = self._reader.credential.fingerprint
             key = key_of(principal, account, name, given_key, _plain(wanted))
-            doing = self._writing.keys.once(key, act, look, self._reader.deadline)
+            doing = self._writing.keys.once(key, act, settle, self._reader.deadline)
         started = time.time()
         try:
             return await self._writing.draining.finish(doing)

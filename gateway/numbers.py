@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from aiodataloader import DataLoader
@@ -19,7 +20,7 @@ from gateway.errors import (
 from gateway.reader import Reader
 from gateway.records import View
 from gateway.upstream.access import CatalogAccess
-from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Family, Page, view
+from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, Page, view
 
 # Pages of one list that a single field may read: 1000 numbers in pages of 50, and some slack.
 _MOST_PAGES = 64
@@ -33,11 +34,12 @@ class Key(NamedTuple):
     value: str
 
 
-class Listed(NamedTuple):
-    """A number in a list, and the cursor behind it."""
+class Slice(NamedTuple):
+    """Numbers of a list, the places behind each of them, and whether there are more."""
 
-    number: View
-    cursor: cursors.Cursor
+    numbers: list[View]
+    places: list[cursors.Cursor]
+    more: bool
 
 
 Found: TypeAlias = dict[Key, View | BaseException | None]
@@ -50,18 +52,24 @@ class OwnedNumbers:
         self._reader = reader
         self._access = access
         self._sizes = sizes
-        self._loader: DataLoader[Key, View | None] = DataLoader(self._load)  # type: ignore[arg-type]
         self._asked: dict[Key, list[Path]] = defaultdict(list)
-        self._primed: set[Key] = set()
+        self._unsorted: list[list[View]] = []
+        self._read: dict[Key, View] = {}
+
+    @cached_property
+    def _loader(self) -> DataLoader[Key, View | None]:
+        return DataLoader(self._load)  # type: ignore[arg-type]
 
     # Reading ----------------------------------------------------------------------------------
 
     async def one(self, key: Key, at: Path) -> View | None:
         """Return one number; None when the account has no such one."""
-        if key in self._primed:
-            self._reader.trace.note_spared(CORE.get_call(key.account, key.value), "primed", (at,))
-        else:
-            self._asked[key].append(at)
+        number = self._already_read(key)
+        if number is not None:
+            call = FAMILIES[number.source].get_call(key.account, number.sid)
+            self._reader.trace.note_spared(call, "primed", (at,))
+            return number
+        self._asked[key].append(at)
         return await self._loader.load(key)
 
     async def page(
@@ -72,8 +80,8 @@ class OwnedNumbers:
         first: int,
         after: str | None,
         at: Path,
-    ) -> tuple[list[Listed], bool]:
-        """Return up to `first` numbers behind the cursor `after`, and whether there are more.
+    ) -> Slice:
+        """Return up to `first` numbers behind the cursor `after`.
 
         Raises:
             UnsupportedFilters: no family that the account has knows all filters.
@@ -108,21 +116,19 @@ class OwnedNumbers:
         """Return the owned numbers as they are now: nothing read before is used."""
         return OwnedNumbers(self._reader.alone(), self._access, self._sizes)
 
-    def prime(self, number: View) -> None:
-        """Remember a number that was read, so that asking for it again costs nothing."""
-        account = number.home
-        for key in (
-            Key(account, "sid", number.sid),
-            Key(account, "number", number.phone_number),
-        ):
-            self._primed.add(key)
-            self._loader.prime(key, number)
-
     def forget(self) -> None:
         """Forget what was read: something was changed."""
         self._loader.clear_all()
-        self._primed.clear()
+        self._unsorted.clear()
+        self._read.clear()
         self._asked.clear()
+
+    def _already_read(self, key: Key) -> View | None:
+        for numbers in self._unsorted:
+            for number in numbers:
+                self._read |= dict.fromkeys(_names(number), number)
+        self._unsorted.clear()
+        return self._read.get(key)
 
     # Which family -----------------------------------------------------------------------------
 
@@ -182,33 +188,41 @@ class OwnedNumbers:
         start: cursors.Cursor | None,
         name: str,
         at: Path,
-    ) -> tuple[list[Listed], bool]:
+    ) -> Slice:
         """Follow upstream pages, of whatever size, until `first` numbers are together."""
         query, skip = (start.query, start.place + 1) if start else ("", 0)
-        listed: list[Listed] = []
+        numbers: list[View] = []
+        places: list[cursors.Cursor] = []
         seen: set[str] = set()
         total = 0
         for _ in range(_MOST_PAGES):
             page = await self._page(family, account, wanted, query, first, at)
             total += len(page.items)
+            # A number may move from page to page while they are read, but not within one page.
+            seen.update(number.sid for number in numbers if page.next_query or seen or query)
             for place, item in enumerate(page.items[skip:], skip):
-                number = self._number(family, account, item)
-                if number is None or number.sid in seen:
+                number = _number(family, account, item)
+                if number is None or (seen and number.sid in seen):
                     continue
-                if len(listed) == first:
-                    return listed, True
-                seen.add(number.sid)
-                listed.append(Listed(number, cursors.Cursor(name, query, place)))
+                if len(numbers) == first:
+                    return self._listed(Slice(numbers, places, more=True))
+                numbers.append(number)
+                places.append(cursors.Cursor(name, query, place))
             if not wanted and start is None:
                 self._sizes.learn(account, total, exact=page.next_query is None)
             if page.next_query is None:
-                return listed, False
-            if len(listed) == first:
+                return self._listed(Slice(numbers, places, more=False))
+            if len(numbers) == first:
                 # The cursor behind the last number leads straight to the next page.
-                listed[-1] = Listed(listed[-1].number, cursors.Cursor(name, page.next_query, -1))
-                return listed, True
+                places[-1] = cursors.Cursor(name, page.next_query, -1)
+                break
             query, skip = page.next_query, 0
-        return listed, True
+        return self._listed(Slice(numbers, places, more=True))
+
+    def _listed(self, listed: Slice) -> Slice:
+        """Let later look-ups find what was listed; it is sorted in only if there are any."""
+        self._unsorted.append(listed.numbers)
+        return listed
 
     async def _page(
         self,
@@ -230,13 +244,6 @@ class OwnedNumbers:
         if page.next_query is not None and page.next_query == query:
             raise UpstreamMalformed("The upstream's next page is the page itself.")
         return page
-
-    def _number(self, family: Family, account: str, item: object) -> View | None:
-        number = view("PhoneNumber", family.source, item, account)
-        if number is None or not number.sid or not number.phone_number:
-            return None
-        self.prime(number)
-        return number
 
     # Batches ----------------------------------------------------------------------------------
 
@@ -287,10 +294,9 @@ class OwnedNumbers:
             page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at[0])
             pages += 1
             total += len(page.items)
-            for item in page.items:
-                number = self._number(family, account, item)
-                if number is None:
-                    continue
+            numbers = [number for item in page.items if (number := _number(family, account, item))]
+            self._unsorted.append(numbers)
+            for number in numbers:
                 names = _names(number)
                 found |= dict.fromkeys(left & names, number)
                 left -= names
@@ -329,17 +335,24 @@ class OwnedNumbers:
         return view("PhoneNumber", family.source, family.read_one(answer), key.account)
 
     async def _by_number(self, key: Key) -> View | None:
-        listed, _ = await self.page(
+        listed = await self.page(
             key.account,
             {"phoneNumber": key.value},
             first=1,
             after=None,
             at=self._places((key,))[0],
         )
-        return listed[0].number if listed else None
+        return listed.numbers[0] if listed.numbers else None
 
     def _places(self, keys: Iterable[Key]) -> list[Path]:
         return [place for key in keys for place in self._asked[key]]
+
+
+def _number(family: Family, account: str, item: object) -> View | None:
+    """Return the view of a list's item; None for what is no number with a sid."""
+    if not isinstance(item, dict) or not (item.get("sid") or item.get("url")):
+        return None
+    return view("PhoneNumber", family.source, item, account) if item.get("phone_number") else None
 
 
 def _of(after: str, name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from gateway.commands import CommandError
+from gateway.events import Events
 from gateway.logs import RequestLog
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry, Watcher
@@ -38,13 +39,13 @@ class Observation:
         watchers += [each for each in (self.metrics, self._tracing) if each is not None]
         self.telemetry = Telemetry(watchers)
 
-    def routes(self, client: UpstreamClient) -> list[Route]:
-        """Return where operators look; the state of `client` is among what they see."""
+    def routes(self, client: UpstreamClient, events: Events) -> list[Route]:
+        """Return where operators look; the state of `client` and `events` is among what they see."""
         if self.metrics is None:
             return []
         from gateway.metrics_page import metrics_route  # noqa: PLC0415 - off costs nothing
 
-        return [metrics_route(self.metrics, client)]
+        return [metrics_route(self.metrics, client, events)]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

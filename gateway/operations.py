@@ -23,6 +23,8 @@ from graphql import (
 )
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from gateway import hints
+from gateway.directives import without_incremental
 from gateway.projection import Projections
 
 _RULES = (*specified_rules, OneOfInputValidationRule)
@@ -36,6 +38,8 @@ class Document:
         text: as the client sent it.
         ast: None when it cannot be parsed.
         errors: of syntax or validation, each with a code in its extensions.
+        whole: `ast` without @defer and @stream, for clients that take one answer.
+        max_age: how long answers may be kept, in seconds, by the schema's hints.
         conditions: variables that decide what is selected (in @skip and @include).
         projections: what the fast executor has compiled for it.
     """
@@ -43,17 +47,24 @@ class Document:
     text: str
     ast: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    whole: DocumentNode | None = None
+    max_age: int = 0
     conditions: tuple[str, ...] = ()
     projections: Projections = field(default_factory=Projections)
+
+    @property
+    def incremental(self) -> bool:
+        """Whether it uses @defer or @stream."""
+        return self.ast is not self.whole
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation that would run; None when the name does not choose one."""
         return get_operation_ast(self.ast, name) if self.ast is not None else None
 
-    def is_query(self, name: str | None) -> bool:
-        """Whether the operation that would run only reads."""
+    def kind(self, name: str | None) -> OperationType | None:
+        """Return what the operation that would run is; None when the name does not choose one."""
         operation = self.operation(name)
-        return operation is not None and operation.operation is OperationType.QUERY
+        return operation.operation if operation is not None else None
 
 
 class Documents:
@@ -84,7 +95,14 @@ class Documents:
             return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
         errors = [_naming(error, ast) for error in validate(self._schema, ast, _RULES)]
         failures = tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
-        return Document(text, ast, failures, _conditions(ast))
+        return Document(
+            text,
+            ast,
+            failures,
+            whole=without_incremental(ast),
+            max_age=0 if errors else hints.max_age(self._schema, ast),
+            conditions=_conditions(ast),
+        )
 
 
 def _conditions(ast: DocumentNode) -> tuple[str, ...]:

@@ -3,24 +3,85 @@
 Source: the specification "GraphQL over HTTP" of the GraphQL foundation.
 """
 
+import enum
+import re
+import secrets
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
 import orjson
+from graphql import OperationType
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
-_KNOWN = (GRAPHQL, JSON)
+EVENTS = "text/event-stream"
+MULTIPART = "multipart/mixed"
+
+# How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
+# them (a path in every increment).
+IncrementalFormat: TypeAlias = Literal["pending", "paths"]
+
+_ANY = frozenset({"*/*", "application/*"})
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{8,128}", re.ASCII)
+
+
+class Delivery(enum.Enum):
+    """How an answer leaves: whole, as server-sent events, or as parts of multipart/mixed."""
+
+    SINGLE = enum.auto()
+    EVENTS = enum.auto()
+    PARTS = enum.auto()
 
 
 class Params(NamedTuple):
-    """The parameters of a request, as the client sent them."""
+    """The parameters of a request, as the client sent them.
+
+    Attributes:
+        query: the document; "" when the client names a persisted one instead.
+        document_id: id of a persisted document, None without one.
+    """
 
     query: str
     operation_name: str | None
     variables: dict[str, Any]
     extensions: dict[str, Any]
+    document_id: str | None = None
+
+
+class Accepted(NamedTuple):
+    """What a client can read.
+
+    Attributes:
+        media_type: for a single result: `JSON` or `GRAPHQL`.
+        single: it reads single results at all; otherwise everything must be a stream.
+        events: it reads server-sent events.
+        parts: it reads multipart/mixed.
+        incremental: the form of increments in it.
+        subscriptions: it reads subscriptions from multipart/mixed.
+    """
+
+    media_type: str = JSON
+    single: bool = True
+    events: bool = False
+    parts: bool = False
+    incremental: IncrementalFormat = "pending"
+    subscriptions: bool = False
+
+    def delivery(self, kind: OperationType | None, *, incremental: bool) -> Delivery:
+        """Return how the answer to an operation leaves; `incremental` if it uses @defer, @stream.
+
+        Raises:
+            BadRequest: it is a subscription, and the client reads no stream (406).
+        """
+        if kind is OperationType.SUBSCRIPTION:
+            if not self.events and not self.subscriptions:
+                raise BadRequest(406, f"Subscriptions need `Accept: {EVENTS}`, or a WebSocket.")
+            return Delivery.EVENTS if self.events else Delivery.PARTS
+        if self.parts and (incremental or not (self.single or self.events)):
+            return Delivery.PARTS
+        return Delivery.SINGLE if self.single else Delivery.EVENTS
 
 
 class BadRequest(Exception):
@@ -33,8 +94,9 @@ class BadRequest(Exception):
         self.headers = dict(headers or {})
 
 
-def response_type(accept: str) -> str:
-    """Return the media type to answer with.
+@lru_cache(maxsize=256)
+def accepted(accept: str) -> Accepted:
+    """Return what an Accept header lets us answer with.
 
     Of what is accepted equally, the first named wins; `*/*` and silence get plain JSON.
 
@@ -42,17 +104,35 @@ def response_type(accept: str) -> str:
         BadRequest: the client accepts none of ours (406).
     """
     if not accept.strip():
-        return JSON
+        return Accepted()
     best: tuple[float, str] | None = None
+    events = parts = subscriptions = False
+    incremental: IncrementalFormat = "pending"
     for part in accept.split(","):
-        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        media, parameters = _media(part)
         quality = _quality(parameters)
-        offered = media if media in _KNOWN else JSON if media in {"*/*", "application/*"} else None
-        if offered and quality > 0 and (best is None or quality > best[0]):
-            best = (quality, offered)
-    if best is None:
-        raise BadRequest(406, f"The answer can be {GRAPHQL} or {JSON}.")
-    return best[1]
+        if quality <= 0:
+            continue
+        if media == EVENTS:
+            events = True
+        elif media == MULTIPART:
+            parts = True
+            subscriptions = subscriptions or "subscriptionspec" in parameters
+            if "deferspec" in parameters:
+                incremental = "paths"
+        elif media in _ANY or media in {JSON, GRAPHQL}:
+            offered = JSON if media in _ANY else media
+            if best is None or quality > best[0]:
+                best = (quality, offered)
+    if best is None and not events and not parts:
+        raise BadRequest(406, f"The answer can be {GRAPHQL}, {JSON}, {EVENTS} or {MULTIPART}.")
+    media_type = best[1] if best else JSON
+    return Accepted(media_type, best is not None, events, parts, incremental, subscriptions)
+
+
+def request_id(proposed: str) -> str:
+    """Return the client's own request id when it is fit for headers and logs, else a new one."""
+    return proposed if _REQUEST_ID.fullmatch(proposed) else secrets.token_hex(16)
 
 
 def read_get(query_string: bytes) -> Params:
@@ -72,20 +152,30 @@ def read_get(query_string: bytes) -> Params:
     return read_object(raw)
 
 
-def read_post(body: bytes, content_type: str) -> Params:
-    """Read a POST's parameters.
+def read_post(body: bytes, *, batch_limit: int) -> Params | list[Params]:
+    """Read a POST's parameters: one request, or several in a list when `batch_limit` allows them.
 
     Raises:
-        BadRequest: the body is not JSON in UTF-8, or not a request object.
+        BadRequest: the body is not JSON in UTF-8, or not a request object, or too many of them.
     """
-    media, *parameters = (piece.strip().lower() for piece in content_type.split(";"))
+    raw = _json(body, "The body")
+    if not isinstance(raw, list):
+        return read_object(raw)
+    if not batch_limit:
+        raise BadRequest(400, "Lists of operations are not accepted here; send them one by one.")
+    if not 0 < len(raw) <= batch_limit:
+        raise BadRequest(400, f"A list can hold 1 to {batch_limit} operations, not {len(raw)}.")
+    return [read_object(each) for each in raw]
+
+
+@lru_cache(maxsize=64)
+def check_content_type(content_type: str) -> None:
+    """Raise BadRequest (415) unless a body of this type is JSON in UTF-8."""
+    media, parameters = _media(content_type)
     if media != JSON:
-        raise BadRequest(415, f"Send the request as {JSON}.", {"Accept": JSON})
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
-            raise BadRequest(415, "Send the request in UTF-8.", {"Accept": JSON})
-    return read_object(_json(body, "The body"))
+        raise BadRequest(415, f"Send the request as {JSON}.", {"accept": JSON})
+    if parameters.get("charset", "utf-8") not in {"utf-8", "utf8"}:
+        raise BadRequest(415, "Send the request in UTF-8.", {"accept": JSON})
 
 
 def read_object(raw: object) -> Params:
@@ -96,37 +186,45 @@ def read_object(raw: object) -> Params:
     """
     if not isinstance(raw, dict):
         raise BadRequest(400, "The request must be a JSON object with a `query`.")
-    query = raw.get("query")
-    if not isinstance(query, str) or not query:
-        raise BadRequest(400, "The request needs a `query`, a string.")
+    query, document_id = raw.get("query"), raw.get("documentId")
     name = raw.get("operationName")
-    if name is not None and not isinstance(name, str):
-        raise BadRequest(400, "`operationName` must be a string.")
     variables, extensions = raw.get("variables"), raw.get("extensions")
+    for label, text in (("query", query), ("operationName", name), ("documentId", document_id)):
+        if text is not None and not isinstance(text, str):
+            raise BadRequest(400, f"`{label}` must be a string.")
     for label, value in (("variables", variables), ("extensions", extensions)):
         if value is not None and not isinstance(value, dict):
             raise BadRequest(400, f"`{label}` must be a JSON object.")
-    return Params(query, name, variables or {}, extensions or {})
+    if not query and document_id is None and "persistedQuery" not in (extensions or {}):
+        raise BadRequest(400, "The request needs a `query`, or the id of a persisted one.")
+    return Params(query or "", name, variables or {}, extensions or {}, document_id)
 
 
 def status_of(response: Mapping[str, Any] | bytes, media_type: str) -> int:
     """Return the HTTP status of an executed, or refused, operation.
 
     With plain JSON everything that is well-formed GraphQL over HTTP gets 200, so that old clients
-    read the errors; the newer type says 400 when nothing was executed.
+    read the errors; the newer type says 400 when nothing was executed. A response that is bytes
+    already was executed.
     """
-    return 200 if isinstance(response, bytes) or "data" in response or media_type == JSON else 400
+    return 200 if media_type == JSON or isinstance(response, bytes) or "data" in response else 400
 
 
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+def _media(text: str) -> tuple[str, dict[str, str]]:
+    """Return a media type and its parameters, in lower case."""
+    media, *rest = (piece.strip().lower() for piece in text.split(";"))
+    parameters = {}
+    for each in rest:
+        name, _, value = each.partition("=")
+        parameters[name.strip()] = value.strip().strip('"')
+    return media, parameters
+
+
+def _quality(parameters: Mapping[str, str]) -> float:
+    try:
+        return float(parameters.get("q", "1"))
+    except ValueError:
+        return 0.0
 
 
 def _json(text: bytes, what: str) -> object:

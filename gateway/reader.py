@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from graphql.pyutils import Path
 
 from gateway.cache import ResponseCache
-from gateway.errors import DeadlineExceeded
+from gateway.errors import DeadlineExceeded, UpstreamTimeout
 from gateway.trace import Trace
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.client import Sent, UpstreamClient
@@ -176,14 +176,19 @@ class Reader:
         return send
 
     async def _join(self, call: Call, asked: Sequence[Path]) -> Answer:
-        if self._flights.is_flying(self.credential, call):
-            self.trace.note_spared(call, "coalesced", asked[:1])
+        coming = self._flights.join(
+            self.credential, call, lambda: self._send(call, asked, self.deadline)
+        )
         try:
+            if not self._flights.is_flying(self.credential, call):
+                return await coming
+            self.trace.note_spared(call, "coalesced", asked[:1])
+            # Whoever sent it may have more time than this request has.
             async with asyncio.timeout(self.deadline - time.monotonic()):
-                return await self._flights.join(
-                    self.credential, call, lambda: self._send(call, asked, self.deadline)
-                )
-        except TimeoutError:
+                return await coming
+        except (TimeoutError, UpstreamTimeout):
+            if time.monotonic() < self.deadline:
+                raise
             message = "The time for this request was up before the upstream had answered."
             raise DeadlineExceeded(message) from None
 

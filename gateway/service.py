@@ -1,15 +1,19 @@
 """What lives as long as the process, and the making of what lives as long as a request."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from gateway import execution, explain, planner, telemetry
+from graphql.pyutils import Path
+
+from gateway import cursors, execution, explain, planner, telemetry
 from gateway.auth import authenticator
 from gateway.cache import ResponseCache
 from gateway.context import RequestContext
 from gateway.draining import Draining
-from gateway.errors import TooManyCalls
+from gateway.errors import ShuttingDown, TooManyCalls
+from gateway.events import Events
 from gateway.execution import Request
 from gateway.explain import Plan
 from gateway.idempotency import Keys
@@ -18,7 +22,11 @@ from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
 from gateway.observation import Observation
 from gateway.operations import Documents
+from gateway.persisted import Persisted
+from gateway.polling import Poller
+from gateway.protocol import Params
 from gateway.reader import Flights, Reader
+from gateway.records import View
 from gateway.redis_store import make_store
 from gateway.settings import Settings
 from gateway.trace import Trace
@@ -26,6 +34,9 @@ from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
 from schema import build_schema
+
+# Of a list that is read whole: 64,000 numbers.
+_MOST_PAGES = 64
 
 
 class Service:
@@ -48,18 +59,63 @@ class Service:
         self._writing = Writing(
             Keys(self._journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
         )
+        self.persisted = Persisted(settings, self.store, self.documents)
+        self.events = Events(settings, self.store)
+        if settings.poll_interval:
+            poller = Poller(
+                self.store, self.events, self._cache, self._listed, settings.poll_interval
+            )
+            self.events.poll_with(poller)
+        # Polls look at the upstream itself.
+        unkept = {"cache_owned": 0.0, "cache_search": 0.0, "cache_countries": 0.0}
+        self._uncached = ResponseCache(self.store, settings.model_copy(update=unkept))
+
+    def authenticate(self, headers: Mapping[str, str]) -> Credential:
+        """Return as whom to ask upstream, from a request's headers by lower-case name.
+
+        Raises:
+            Unauthenticated: the caller did not say who it is, or not credibly.
+        """
+        return self.authenticator.credential(
+            headers.get("authorization", ""), headers.get("x-account-sid", "")
+        )
+
+    async def request(self, params: Params) -> Request:
+        """Return what a client wants to run, whatever way it came.
+
+        Raises:
+            ShuttingDown: no new work is taken.
+            GatewayError: its document is not known here, or not allowed.
+            BadRequest: it contradicts itself.
+        """
+        if self.draining:
+            raise ShuttingDown("This process is shutting down: ask again.")
+        document = await self.persisted.document(params)
+        return Request(document, params.operation_name, params.variables, params.extensions)
 
     def context(self, credential: Credential, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
+        reader = self._reader(credential, detailed=detailed)
+        numbers = self._numbers(reader)
+        mutations = Mutations(reader, numbers, self._writing)
+        return RequestContext(reader, numbers, mutations, self.settings, self.events)
+
+    def _reader(
+        self,
+        credential: Credential,
+        *,
+        detailed: bool = False,
+        cache: ResponseCache | None = None,
+    ) -> Reader:
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
-        exchange = telemetry.current()
-        if exchange is not None:
-            exchange.principal, exchange.reads = credential.username, trace
-        reader = Reader(self.client, self._flights, self._cache, credential, deadline, trace)
-        numbers = OwnedNumbers(reader, self._access, self._sizes)
-        mutations = Mutations(reader, numbers, self._writing)
-        return RequestContext(reader, numbers, mutations, self.settings)
+        activity = telemetry.current()
+        if activity is not None:
+            activity.principal, activity.reads = credential.username, trace
+        return Reader(self.client, self._flights, cache or self._cache, credential, deadline, trace)
+
+    def _numbers(self, reader: Reader) -> OwnedNumbers:
+        return OwnedNumbers(reader, self._access, self._sizes)
 
     async def execute(
         self, request: Request, credential: Credential, request_id: str, *, wish: str = ""
@@ -93,6 +149,11 @@ class Service:
             response["extensions"] = {"upstream": context.reader.trace.report()}
         return response
 
+    def check_calls(self, request: Request, credential: Credential) -> None:
+        """Raise TooManyCalls when an operation would cost more calls than the operator allows."""
+        if self.settings.most_calls is not None:
+            self._plan(request, credential)
+
     def _plan(self, request: Request, credential: Credential) -> Plan:
         plan = explain.plan(
             self.schema,
@@ -112,11 +173,27 @@ class Service:
             )
         return plan
 
+    async def _listed(self, credential: Credential, account: str) -> list[View]:
+        """Return all numbers of an account."""
+        at = Path(None, "phoneNumberChanged", "Subscription")
+        found: list[View] = []
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            # Each page in a request of its own, with a deadline of its own.
+            numbers = self._numbers(self._reader(credential, cache=self._uncached))
+            page = await numbers.page(account, {}, first=1000, after=after, at=at)
+            found += page.numbers
+            if not page.more:
+                break
+            after = cursors.encode(page.places[-1])
+        return found
+
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.draining.aclose()
+        await self.events.aclose()
         await self.client.aclose()
         await self._journal.aclose()
         await self.store.aclose()

@@ -141,6 +141,65 @@ class Settings(BaseSettings):
 
     token_limit: int = Field(1000, ge=10, description="Most tokens in a document.")
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
+    batch_limit: int = Field(
+        0, ge=0, le=100, description="Most operations in one request's list; 0 takes no lists."
+    )
+    compress_from: int = Field(
+        1024, ge=0, description="Answers of this size or more are compressed; 0 compresses none."
+    )
+
+    persisted_queries: bool = Field(
+        True,  # noqa: FBT003
+        description="Clients may register documents by hash (automatic persisted queries).",
+    )
+    persisted_queries_ttl: float = Field(
+        7 * 86_400.0, gt=0, description="How long a registered document is kept."
+    )
+    persisted_query_limit: int = Field(
+        64 * 1024, ge=1024, description="Largest document that clients may register."
+    )
+    trusted_documents: Path | None = Field(
+        None,
+        description="Manifest of documents by id, as Apollo's or Relay's compiler writes it;"
+        " read again when it changes.",
+    )
+    trusted_documents_only: bool = Field(
+        False,  # noqa: FBT003
+        description="Only documents of the manifest run.",
+    )
+
+    poll_interval: float = Field(
+        30.0,
+        ge=0,
+        description="Time between looks at a subscribed account for changes made elsewhere;"
+        " 0 never looks.",
+    )
+    event_memory: float = Field(
+        600.0, gt=0, description="How long a subscriber may be away without losing events."
+    )
+    subscriber_queue: int = Field(
+        256, ge=1, description="Events that may wait for one subscriber before it is cut off."
+    )
+    send_timeout: float = Field(
+        10.0, gt=0, description="Time for a client to take a piece of a stream before it is cut."
+    )
+    keep_alive: float = Field(
+        12.0, gt=0, description="Silence on a stream after which a sign of life is sent."
+    )
+    socket_init_wait: float = Field(
+        5.0, gt=0, description="Time for a WebSocket's client to introduce itself."
+    )
+    socket_operations: int = Field(
+        50, ge=1, description="Operations that may run on one WebSocket at once."
+    )
+    frame_limit: int = Field(
+        256 * 1024, ge=1024, description="Largest WebSocket message from a client."
+    )
+    legacy_websocket: bool = Field(
+        False,  # noqa: FBT003
+        description="The old WebSocket subprotocol `graphql-ws` is spoken, too.",
+    )
+
     data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")
 
     store_url: SecretStr | None = Field(

@@ -1,13 +1,14 @@
 """What operators see of the traffic: the points where it is watched, and who watches.
 
-The gateway tells of two things only: an exchange (a request and its answer) and an attempt of an
+The gateway tells of two things only: an activity (a request and its answer) and an attempt of an
 upstream call. Metrics, traces and logs are watchers of both. With none of them switched on nothing
 is wrapped around requests, and an attempt is told to `QUIET`, which does nothing.
 """
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +22,7 @@ from gateway.upstream.call import Call
 OK: Final = "ok"
 PARTIAL: Final = "partial"
 REFUSED: Final = "refused"
+BATCH: Final = "(batch)"
 
 
 class Reads(Protocol):
@@ -31,7 +33,7 @@ class Reads(Protocol):
 
 
 @dataclass(slots=True)
-class Exchange:
+class Activity:
     """A request and its answer, filled in as more of it becomes known. Times are in seconds.
 
     Attributes:
@@ -64,6 +66,10 @@ class Exchange:
         self, document: Document, name: str | None, response: Mapping[str, Any] | bytes
     ) -> None:
         """Note what was executed, and what came of it."""
+        if self.digest:
+            # One of several in a list, which is one request.
+            self.operation = BATCH
+            return
         operation = document.operation(name)
         if operation is not None:
             self.kind = operation.operation.value
@@ -84,16 +90,16 @@ class Attempt(Protocol):
 
 
 class Watcher(Protocol):
-    """Somebody who is told of every exchange and attempt."""
+    """Somebody who is told of every activity and attempt."""
 
-    def began(self, exchange: Exchange) -> None:
+    def began(self, activity: Activity) -> None:
         """Note that a request arrived."""
 
-    def ended(self, exchange: Exchange) -> None:
+    def ended(self, activity: Activity) -> None:
         """Note that it was answered."""
 
-    def attempt(self, call: Call, exchange: Exchange | None) -> Attempt:
-        """Note that a call goes out, for `exchange` if that is known."""
+    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
+        """Note that a call goes out, for `activity` if that is known."""
 
 
 class Telemetry:
@@ -115,24 +121,38 @@ class Telemetry:
             case (only,):
                 return only.attempt(call, _current.get())
             case several:
-                exchange = _current.get()
-                return _Attempts([each.attempt(call, exchange) for each in several])
+                activity = _current.get()
+                return _Attempts([each.attempt(call, activity) for each in several])
 
-    def began(self, exchange: Exchange) -> None:
+    @contextmanager
+    def operation(self, request_id: str) -> Iterator[None]:
+        """Watch an operation on a WebSocket, from its start to its end."""
+        if not self._watchers:
+            yield
+            return
+        activity = Activity("websocket", (), request_id=request_id)
+        self.began(activity)
+        try:
+            yield
+        finally:
+            activity.outcome = activity.outcome or "NOT_EXECUTED"
+            self.ended(activity)
+
+    def began(self, activity: Activity) -> None:
         """Note that a request arrived, and let what runs from here belong to it."""
-        _current.set(exchange)
+        _current.set(activity)
         for watcher in self._watchers:
-            watcher.began(exchange)
+            watcher.began(activity)
 
-    def ended(self, exchange: Exchange) -> None:
+    def ended(self, activity: Activity) -> None:
         """Note that it was answered."""
-        exchange.seconds = time.monotonic() - exchange.started
+        activity.seconds = time.monotonic() - activity.started
         for watcher in self._watchers:
-            watcher.ended(exchange)
+            watcher.ended(activity)
 
 
 class Observed:
-    """An ASGI application whose HTTP exchanges are told to the watchers."""
+    """An ASGI application whose HTTP activities are told to the watchers."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self._app = app
@@ -143,34 +163,34 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange("http", scope["headers"])
+        activity = Activity("http", scope["headers"])
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                exchange.status = message["status"]
+                activity.status = message["status"]
                 for name, value in message["headers"]:
                     if name == b"x-request-id":
-                        exchange.request_id = value.decode("latin-1")
+                        activity.request_id = value.decode("latin-1")
             await send(message)
 
-        self._telemetry.began(exchange)
+        self._telemetry.began(activity)
         try:
             await self._app(scope, receive, noting)
         finally:
-            exchange.outcome = exchange.outcome or f"HTTP_{exchange.status}"
-            self._telemetry.ended(exchange)
+            activity.outcome = activity.outcome or f"HTTP_{activity.status}"
+            self._telemetry.ended(activity)
 
 
-def current() -> Exchange | None:
-    """Return the exchange that the running code belongs to; None when nobody watches."""
+def current() -> Activity | None:
+    """Return the activity that the running code belongs to; None when nobody watches."""
     return _current.get()
 
 
 def note(document: Document, name: str | None, response: Mapping[str, Any] | bytes) -> None:
     """Note what was executed, and what came of it, if anybody watches."""
-    exchange = _current.get()
-    if exchange is not None:
-        exchange.executed(document, name, response)
+    activity = _current.get()
+    if activity is not None:
+        activity.executed(document, name, response)
 
 
 @lru_cache(maxsize=4096)
@@ -180,7 +200,7 @@ def digest(text: str) -> str:
 
 
 def outcome_of(response: Mapping[str, Any] | bytes, *, is_mutation: bool) -> str:
-    """Return the outcome of a response object; see `Exchange.outcome`.
+    """Return the outcome of a response object; see `Activity.outcome`.
 
     One that is bytes already is of a query that went well throughout.
     """
@@ -225,4 +245,4 @@ class _Attempts:
 
 
 QUIET: Final[Attempt] = _Quiet()
-_current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+_current: ContextVar[Activity | None] = ContextVar("activity", default=None)

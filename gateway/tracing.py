@@ -18,7 +18,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from gateway import __version__
-from gateway.telemetry import OK, PARTIAL, REFUSED, Attempt, Exchange
+from gateway.telemetry import OK, PARTIAL, REFUSED, Activity, Attempt
 from gateway.upstream.call import Call
 
 _FINE: Final = frozenset({OK, PARTIAL, REFUSED})
@@ -48,41 +48,41 @@ class Tracing:
         """Send what is left, and stop; blocks for as long as that takes."""
         self._provider.shutdown()
 
-    def began(self, exchange: Exchange) -> None:
+    def began(self, activity: Activity) -> None:
         """See `Watcher`."""
         caller = self._propagator.extract(
             {
                 name.decode(): value.decode("latin-1")
-                for name, value in exchange.headers
+                for name, value in activity.headers
                 if name in _CONTEXT
             }
         )
         span = self._tracer.start_span("graphql", context=caller, kind=SpanKind.SERVER)
-        exchange.trace_context = set_span_in_context(span, caller), span
+        activity.trace_context = set_span_in_context(span, caller), span
 
-    def ended(self, exchange: Exchange) -> None:
+    def ended(self, activity: Activity) -> None:
         """See `Watcher`."""
-        span: Span = exchange.trace_context[1]
+        span: Span = activity.trace_context[1]
         if span.is_recording():
-            span.update_name(f"{exchange.kind} {exchange.operation}".strip() or "graphql")
+            span.update_name(f"{activity.kind} {activity.operation}".strip() or "graphql")
             span.set_attributes(
                 {
-                    "graphql.operation.name": exchange.operation,
-                    "graphql.operation.type": exchange.kind,
-                    "graphql.document.hash": exchange.digest,
-                    "gateway.outcome": exchange.outcome,
-                    "gateway.request_id": exchange.request_id,
-                    "enduser.id": exchange.principal,
-                    "http.response.status_code": exchange.status,
+                    "graphql.operation.name": activity.operation,
+                    "graphql.operation.type": activity.kind,
+                    "graphql.document.hash": activity.digest,
+                    "gateway.outcome": activity.outcome,
+                    "gateway.request_id": activity.request_id,
+                    "enduser.id": activity.principal,
+                    "http.response.status_code": activity.status,
                 }
             )
-            if exchange.outcome not in _FINE:
-                span.set_status(Status(StatusCode.ERROR, exchange.outcome))
+            if activity.outcome not in _FINE:
+                span.set_status(Status(StatusCode.ERROR, activity.outcome))
         span.end()
 
-    def attempt(self, call: Call, exchange: Exchange | None) -> Attempt:
+    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
         """See `Watcher`."""
-        parent = exchange.trace_context[0] if exchange and exchange.trace_context else Context()
+        parent = activity.trace_context[0] if activity and activity.trace_context else Context()
         span = self._tracer.start_span(
             f"{call.method} {call.route}", context=parent, kind=SpanKind.CLIENT
         )

@@ -17,5 +17,8 @@ def build_schema() -> strawberry.Schema:
         mutation=Mutation,
         subscription=Subscription,
         types=(PhoneNumber, AvailablePhoneNumber, Account),
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(
+            scalar_map=SCALARS,
+            enable_experimental_incremental_execution=True,
+        ),
     )

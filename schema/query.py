@@ -9,6 +9,7 @@ from strawberry.scalars import ID
 from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
 from schema.context import Info
 from schema.enums import NumberType
+from schema.hints import HOUR, CacheControl
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
 from schema.scalars import E164, CountryCode
 from schema.types import Account, Country, Node, PhoneNumber
@@ -78,11 +79,17 @@ class Query:
             at=info.path,
         )
 
-    @field(description="The countries in which the account can buy numbers.")
+    @field(
+        description="The countries in which the account can buy numbers.",
+        directives=[CacheControl(max_age=HOUR)],
+    )
     async def countries(self, info: Info) -> list[Country]:
         return await info.context.countries(at=info.path)
 
-    @field(description="One country; null when the account cannot buy numbers there.")
+    @field(
+        description="One country; null when the account cannot buy numbers there.",
+        directives=[CacheControl(max_age=HOUR)],
+    )
     async def country(
         self,
         info: Info,

@@ -29,6 +29,7 @@ from schema.enums import (
     SimilarScope,
     Source,
 )
+from schema.hints import CacheControl
 from schema.scalars import E164, CountryCode
 
 if TYPE_CHECKING:
@@ -356,7 +357,7 @@ class Country:
     beta: bool | None = field(description="Every number there is new to the platform.")
     types: list[NumberType] = field(description="Kinds of numbers that can be searched there.")
 
-    @field(description="Numbers there that can be bought.")
+    @field(description="Numbers there that can be bought.", directives=[CacheControl(max_age=0)])
     async def available_phone_numbers(
         self,
         info: Info,

@@ -6,6 +6,7 @@ both ways and must give the same bytes, errors included.
 
 import asyncio
 from collections.abc import Iterator
+from inspect import isawaitable
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from graphql import (
     GraphQLOutputType,
     is_leaf_type,
 )
-from graphql.execution import execute
+from graphql.execution import experimental_execute_incrementally
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -306,11 +307,12 @@ def response(document: Document, stub: Stub, variables: dict[str, Any], *, fast:
 
     async def run() -> bytes:
         assert document.ast is not None
-        result = execute(
+        result = experimental_execute_incrementally(
             SCHEMA, document.ast, context_value=stub, variable_values=variables, **options
         )
-        if not isinstance(result, ExecutionResult):
+        if isawaitable(result):
             result = await result
+        assert isinstance(result, ExecutionResult)
         errors = sorted(orjson.dumps(shown(each, "id").formatted) for each in result.errors or ())
         return orjson.dumps({"data": result.data}) + b"".join(errors)
 

@@ -8,6 +8,7 @@ connection raises `ConnectionResetError` out of the application instead.
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 from dataclasses import dataclass
@@ -94,8 +95,9 @@ async def reset(send: Send, receive: Receive) -> None:
     transport = _transport(send)
     connection = transport.get_extra_info("socket")
     if connection is not None:
-        # Closing with a linger time of zero sends RST.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        # Closing with a linger time of zero sends RST. The peer may have closed it before us.
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
     await _gone(receive)
 

@@ -189,12 +189,13 @@ class UpstreamClient:
         owner: object,
         watch: Watcher | None,
     ) -> Answer:
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                await state.limiter.acquire(owner)
-        except TimeoutError:
-            message = "Too many calls of this account were waiting for the upstream."
-            raise UpstreamThrottled(message, processed=False) from None
+        if not state.limiter.try_acquire():
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await state.limiter.acquire(owner)
+            except TimeoutError:
+                message = "Too many calls of this account were waiting for the upstream."
+                raise UpstreamThrottled(message, processed=False) from None
         try:
             return await self._guarded(state, call, credential, deadline, watch)
         finally:

@@ -32,11 +32,16 @@ class Limiter:
         """How many calls wait for a slot."""
         return sum(len(queue) for queue in self._queues.values())
 
+    def try_acquire(self) -> bool:
+        """Take a slot if one is free and nobody waits for it."""
+        if self.running >= int(self.limit) or self._queues:
+            return False
+        self.running += 1
+        return True
+
     async def acquire(self, owner: object) -> None:
         """Wait for a slot; `owner` is the request that asks, for fairness."""
-        if self.running < int(self.limit) and not self._queues:
-            self.running += 1
-        else:
+        if not self.try_acquire():
             await self._wait(owner)
 
     def release(self) -> None:

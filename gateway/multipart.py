@@ -1,0 +1,43 @@
+"""Parts of multipart/mixed: for increments, and for subscriptions as Apollo's clients read them.
+
+A part is only known to be whole when the next boundary is there, so each is sent with the boundary
+behind it.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, Final
+
+import orjson
+
+from gateway.protocol import IncrementalFormat
+from gateway.subscriptions import Feed
+
+INCREMENTAL_TYPES: Final[Mapping[IncrementalFormat, str]] = {
+    "pending": 'multipart/mixed; boundary="-"; incrementalSpec=v0.2',
+    "paths": 'multipart/mixed; boundary="-"; deferSpec=20220824',
+}
+SUBSCRIPTION_TYPE: Final = 'multipart/mixed; boundary="-"; subscriptionSpec=1.0'
+_HEAD: Final = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
+_BOUNDARY: Final = b"\r\n---"
+
+HEARTBEAT: Final = _HEAD + b"{}" + _BOUNDARY
+"""A sign of life between the events of a subscription."""
+SIGN_OF_LIFE: Final = _HEAD + b'{"hasNext":true}' + _BOUNDARY
+"""A sign of life between increments."""
+
+
+async def frames(parts: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[bytes]:
+    """Yield JSON objects as parts, and the end."""
+    yield b"---"
+    async for part in parts:
+        yield _HEAD + orjson.dumps(part) + _BOUNDARY
+    yield b"--\r\n"
+
+
+async def payloads(feed: Feed) -> AsyncIterator[Mapping[str, Any]]:
+    """Yield a subscription's responses in the envelope that Apollo's protocol puts around them."""
+    async with aclosing(feed):
+        async for emission in feed:
+            if emission.response is not None:
+                yield {"payload": orjson.Fragment(emission.json)}

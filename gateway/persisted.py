@@ -1,0 +1,129 @@
+"""From what a client sends to a document: its text, a hash that it registered, or a trusted id.
+
+Hashes follow Apollo's automatic persisted queries: a client first sends only the hash; when that
+is unknown it sends hash and text together, and from then on the hash suffices, on every process
+that shares the store.
+"""
+
+import hashlib
+from collections import OrderedDict
+from typing import Any
+
+import structlog
+
+from gateway.errors import (
+    DocumentNotTrusted,
+    PersistedQueryNotFound,
+    PersistedQueryNotSupported,
+)
+from gateway.operations import Document, Documents
+from gateway.protocol import BadRequest, Params
+from gateway.settings import Settings
+from gateway.store import Store, StoreUnavailable
+from gateway.trusted import Manifest
+
+_log = structlog.get_logger(__name__)
+_MOST = 1000
+_PREFIX = "sha256:"
+
+
+class Persisted:
+    """Finds the document of a request.
+
+    A text never changes under its hash, so each process keeps the recent ones beside the store.
+    """
+
+    def __init__(self, settings: Settings, store: Store, documents: Documents) -> None:
+        """Read the manifest of trusted documents, if the settings name one.
+
+        Raises:
+            ValueError: only trusted documents are wanted, but no manifest is named; or a bad one.
+            OSError: it cannot be read.
+        """
+        if settings.trusted_documents_only and settings.trusted_documents is None:
+            raise ValueError("trusted_documents_only needs trusted_documents, a manifest.")
+        path = settings.trusted_documents
+        self._manifest = Manifest(path) if path is not None else None
+        self._only = settings.trusted_documents_only
+        self._register = settings.persisted_queries and not self._only
+        self._ttl = settings.persisted_queries_ttl
+        self._limit = settings.persisted_query_limit
+        self._store = store
+        self._documents = documents
+        self._recent: OrderedDict[str, str] = OrderedDict()
+
+    async def document(self, params: Params) -> Document:
+        """Return the document that a request means.
+
+        Raises:
+            PersistedQueryNotFound: its id or hash is not known.
+            PersistedQueryNotSupported: clients cannot register documents here.
+            DocumentNotTrusted: only documents of the manifest run here, and this is none.
+            BadRequest: text and hash do not fit together.
+        """
+        name = _id(params)
+        if name is None:
+            if self._only and not (self._manifest and self._manifest.has(params.query)):
+                raise DocumentNotTrusted("Only documents of this gateway's manifest run here.")
+            return self._documents.get(params.query)
+        trusted = self._manifest.text(name) if self._manifest else None
+        if trusted is not None:
+            return self._documents.get(trusted)
+        if self._only:
+            raise DocumentNotTrusted("This gateway's manifest has no document with this id.")
+        if not self._register:
+            raise PersistedQueryNotSupported
+        if params.query:
+            return await self._remember(name, params.query)
+        return self._documents.get(await self._text(name))
+
+    async def _text(self, digest: str) -> str:
+        text = self._recent.get(digest)
+        if text is None:
+            try:
+                kept = await self._store.get(_key(digest))
+            except StoreUnavailable:
+                kept = None
+            if kept is None:
+                raise PersistedQueryNotFound
+            text = kept.decode()
+        self._keep(digest, text)
+        return text
+
+    async def _remember(self, digest: str, text: str) -> Document:
+        content = text.encode()
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise BadRequest(400, "The hash is not the SHA-256 of the query.")
+        document = self._documents.get(text)
+        if document.errors or len(content) > self._limit:
+            return document
+        self._keep(digest, text)
+        try:
+            await self._store.set(_key(digest), content, ttl=self._ttl)
+        except StoreUnavailable as error:
+            _log.warning("persisted_query_not_shared", problem=str(error))
+        return document
+
+    def _keep(self, digest: str, text: str) -> None:
+        self._recent[digest] = text
+        self._recent.move_to_end(digest)
+        if len(self._recent) > _MOST:
+            self._recent.popitem(last=False)
+
+
+def _id(params: Params) -> str | None:
+    """Return the id by which a request names its document; None when it names none."""
+    extension: Any = params.extensions.get("persistedQuery")
+    if extension is not None:
+        known = isinstance(extension, dict) and extension.get("version") == 1
+        digest = extension.get("sha256Hash") if known else None
+        if not isinstance(digest, str):
+            raise PersistedQueryNotSupported
+        return digest
+    if params.document_id is not None:
+        return params.document_id.removeprefix(_PREFIX)
+    return None
+
+
+def _key(digest: str) -> str:
+    return f"document:{hashlib.sha256(digest.encode()).hexdigest()}"

@@ -1,0 +1,141 @@
+"""Runs an operation as a feed of responses: a subscription's events, or the one answer."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from inspect import isawaitable
+from typing import Any, NamedTuple, TypeAlias, cast
+
+import orjson
+from graphql import (
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    OperationType,
+    create_source_event_stream,
+    execute_subscription_event,
+    located_error,
+)
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from gateway import execution, telemetry
+from gateway.context import RequestContext
+from gateway.errors import GatewayError, refusal
+from gateway.service import Service
+from gateway.upstream.call import Credential
+from schema.subscription import PhoneNumberEvent
+
+
+class Emission(NamedTuple):
+    """One response of a feed.
+
+    Attributes:
+        response: None announces that the subscription is in force: nothing from here on is missed.
+        id: of the event that it reports, to come back to; None when it reports none.
+    """
+
+    response: dict[str, Any] | bytes | None
+    id: str | None = None
+
+    @property
+    def json(self) -> bytes:
+        """The response as JSON."""
+        return self.response if isinstance(self.response, bytes) else orjson.dumps(self.response)
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing was executed: there are only errors."""
+        return isinstance(self.response, dict) and "data" not in self.response
+
+
+Feed: TypeAlias = AsyncGenerator[Emission, None]
+
+
+async def feed(
+    service: Service,
+    request: execution.Request,
+    credential: Credential,
+    request_id: str,
+    last_event_id: str | None,
+) -> Feed:
+    """Yield the responses to an operation of any kind; errors are responses, too.
+
+    A subscription goes on behind `last_event_id`, which may also come as `lastEventId` in the
+    request's extensions.
+    """
+    if request.kind is not OperationType.SUBSCRIPTION:
+        try:
+            yield Emission(await service.execute(request, credential, request_id))
+        except GatewayError as error:
+            yield Emission(refusal(error))
+        return
+    context = service.context(credential)
+    telemetry.note(request.document, request.operation_name, {})
+    last = request.extensions.get("lastEventId", last_event_id)
+    context.last_event_id = None if last is None else str(last)
+    executor = _executor(service, request, context)
+    if isinstance(executor, ExecutionResult):
+        yield Emission(execution.respond(executor, request_id))
+        return
+    source = create_source_event_stream(executor)
+    if isawaitable(source):
+        source = await source
+    if isinstance(source, ExecutionResult):
+        yield Emission(execution.respond(source, request_id))
+        return
+    events = cast("AsyncGenerator[PhoneNumberEvent, None]", source)
+    following = asyncio.ensure_future(anext(events, None))
+    try:
+        await _first(following, context.following.wait())
+        if context.following.is_set():
+            yield Emission(None)
+        while (event := await following) is not None:
+            following = asyncio.ensure_future(anext(events, None))
+            each = executor.build_per_event_executor(event)
+            # Each event has a deadline and loaders of its own.
+            each.context_value = service.context(credential)
+            result = execute_subscription_event(each)
+            if not isinstance(result, ExecutionResult):
+                result = await result
+            yield Emission(execution.respond(result, request_id), event.id)
+    except Exception as error:  # noqa: BLE001 - masked like every error of a resolver
+        shown = execution.shown(_located(error, request), request_id)
+        yield Emission({"errors": [shown.formatted]})
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await events.aclose()
+
+
+def _executor(
+    service: Service, request: execution.Request, context: RequestContext
+) -> StrawberryGraphQLCoreExecutionContext | ExecutionResult:
+    """Return what runs the operation; the errors when it cannot be run."""
+    document = request.document
+    if document.errors or document.whole is None:
+        return ExecutionResult(None, list(document.errors))
+    executor = StrawberryGraphQLCoreExecutionContext.build(
+        service.schema,
+        document.whole,
+        context_value=context,
+        raw_variable_values=request.variables,
+        operation_name=request.operation_name,
+        operation_extensions=request.extensions,
+    )
+    if isinstance(executor, list):
+        return ExecutionResult(None, executor)
+    return cast("StrawberryGraphQLCoreExecutionContext", executor)
+
+
+async def _first(task: asyncio.Future[Any], other: Coroutine[Any, Any, object]) -> None:
+    """Return when one of two is done. The first is left alone, the second is not needed then."""
+    second = asyncio.ensure_future(other)
+    await asyncio.wait({task, second}, return_when=asyncio.FIRST_COMPLETED)
+    second.cancel()
+
+
+def _located(error: Exception, request: execution.Request) -> GraphQLError:
+    """Return the end of an event stream as an error of its field, the only one at the root."""
+    operation = request.document.operation(request.operation_name)
+    selected = list(operation.selection_set.selections) if operation else []
+    names = [each.alias or each.name for each in selected if isinstance(each, FieldNode)]
+    return located_error(error, selected[:1], [name.value for name in names[:1]])

@@ -1,0 +1,285 @@
+"""GraphQL over WebSocket: the `graphql-transport-ws` protocol over raw ASGI.
+
+    connection_init ─▶ connection_ack        once, within the init wait; carries the credentials
+    subscribe ─▶ next … ─▶ complete | error  any number side by side, each with an id
+    ping ─▶ pong                             in both directions
+
+The old protocol (subprotocol `graphql-ws`) has other names for the same messages; it is spoken only
+when the operator asks for it.
+
+Source: PROTOCOL.md of the npm package graphql-ws; the close codes are its own.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
+from typing import Any, Final, NamedTuple
+
+import orjson
+import structlog
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway import protocol, subscriptions
+from gateway.errors import GatewayError, Unauthenticated, refusal
+from gateway.exchange import headers_of
+from gateway.protocol import BadRequest
+from gateway.service import Service
+from gateway.upstream.call import Credential
+
+_log = structlog.get_logger(__name__)
+
+
+class Dialect(NamedTuple):
+    """A subprotocol's names for messages; None for what it does not have."""
+
+    subprotocol: str
+    subscribe: str
+    unsubscribe: str
+    next: str
+    ping: str | None
+    keep_alive: str
+    farewell: str | None
+
+
+TRANSPORT: Final = Dialect(
+    "graphql-transport-ws", "subscribe", "complete", "next", "ping", "pong", None
+)
+LEGACY: Final = Dialect("graphql-ws", "start", "stop", "data", None, "ka", "connection_terminate")
+
+
+class Closed(Exception):
+    """The connection must end with this code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class WebSockets:
+    """Serves WebSockets."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one WebSocket until either side ends it."""
+        await receive()  # websocket.connect
+        settings = self._service.settings
+        dialects = [TRANSPORT, LEGACY] if settings.legacy_websocket else [TRANSPORT]
+        offered = scope.get("subprotocols", [])
+        dialect = next((each for each in dialects if each.subprotocol in offered), None)
+        if dialect is None:
+            await send({"type": "websocket.accept"})
+            await send(_close(4406, "Subprotocol not acceptable"))
+            return
+        await send({"type": "websocket.accept", "subprotocol": dialect.subprotocol})
+        connection = _Connection(self._service, dialect, headers_of(scope), receive, send)
+        try:
+            await connection.run()
+        except Closed as closed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(settings.send_timeout):
+                    await send(_close(closed.code, closed.reason))
+        finally:
+            await connection.stop()
+
+
+class _Connection:
+    """One WebSocket and the operations on it."""
+
+    def __init__(
+        self,
+        service: Service,
+        dialect: Dialect,
+        headers: Mapping[str, str],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        self._service = service
+        self._settings = service.settings
+        self._dialect = dialect
+        self._headers = headers
+        self._receive = receive
+        self._send = send
+        self._request_id = protocol.request_id(headers.get("x-request-id", ""))
+        self._credential: Credential | None = None
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Answer messages until the client goes.
+
+        Raises:
+            Closed: the client broke the protocol, was not let in, or is too slow.
+        """
+        try:
+            async with asyncio.timeout(self._settings.socket_init_wait):
+                first = await self._message()
+        except TimeoutError:
+            raise Closed(4408, "Connection initialisation timeout") from None
+        if first is None:
+            return
+        await self._init(first)
+        while (message := await self._message_or_failure()) is not None:
+            await self._handle(message)
+
+    async def stop(self) -> None:
+        """Stop everything that still runs."""
+        tasks = list(self._operations.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._failure.cancel()
+
+    # Messages -----------------------------------------------------------------------------------
+
+    async def _message(self) -> dict[str, Any] | None:
+        """Return the next message; None when the client is gone."""
+        received = await self._receive()
+        if received["type"] == "websocket.disconnect":
+            return None
+        content = received.get("text")
+        if content is None:
+            content = received.get("bytes") or b""
+        if len(content) > self._settings.frame_limit:
+            raise Closed(1009, f"A message is larger than {self._settings.frame_limit} bytes")
+        try:
+            message = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            raise Closed(4400, "A message is not valid JSON") from None
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise Closed(4400, "A message must be an object with a type")
+        return message
+
+    async def _message_or_failure(self) -> dict[str, Any] | None:
+        """Return the next message; raise when an operation had to give the connection up."""
+        receiving = asyncio.ensure_future(self._message())
+        waiting: set[asyncio.Future[Any]] = {receiving, self._failure}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if self._failure.done():
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
+            self._failure.result()
+        return await receiving
+
+    async def _init(self, message: Mapping[str, Any]) -> None:
+        if message["type"] != "connection_init":
+            raise Closed(4401, "Unauthorized: send connection_init first")
+        payload = message.get("payload") or {}
+        if not isinstance(payload, dict):
+            raise Closed(4400, "The payload of connection_init must be an object")
+        try:
+            self._credential = self._authenticate(payload)
+        except Unauthenticated as error:
+            await self._tell({"type": "connection_error", "payload": refusal(error)["errors"][0]})
+            raise Closed(4403, "Forbidden") from None
+        await self._tell({"type": "connection_ack"})
+
+    def _authenticate(self, payload: Mapping[str, Any]) -> Credential:
+        """Let the client in: browsers cannot set headers, so `connection_init` may carry them."""
+        sent = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
+        return self._service.authenticate({**self._headers, **sent})
+
+    async def _handle(self, message: Mapping[str, Any]) -> None:
+        kind, dialect = message["type"], self._dialect
+        if kind == dialect.subscribe:
+            self._subscribe(message)
+        elif kind == dialect.unsubscribe:
+            task = self._operations.pop(_id(message), None)
+            if task is not None:
+                task.cancel()
+        elif kind == dialect.ping:
+            payload = {"payload": message["payload"]} if "payload" in message else {}
+            await self._tell({"type": "pong", **payload})
+        elif kind == dialect.farewell:
+            raise Closed(1000, "Goodbye")
+        elif kind == "connection_init":
+            raise Closed(4429, "Too many initialisation requests")
+        elif kind != "pong":
+            raise Closed(4400, f"Unknown message type {kind[:40]!r}")
+
+    # Operations ---------------------------------------------------------------------------------
+
+    def _subscribe(self, message: Mapping[str, Any]) -> None:
+        name = _id(message)
+        if name in self._operations:
+            raise Closed(4409, f"Subscriber for {name[:40]} already exists")
+        if len(self._operations) >= self._settings.socket_operations:
+            raise Closed(4429, f"More than {self._settings.socket_operations} operations at once")
+        try:
+            params = protocol.read_object(message.get("payload"))
+        except BadRequest as error:
+            raise Closed(4400, error.message) from None
+        task = asyncio.create_task(self._operate(name, params))
+        self._operations[name] = task
+        task.add_done_callback(lambda task: self._done(name, task))
+
+    def _done(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._operations.get(name) is task:
+            del self._operations[name]
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if not isinstance(error, Closed):
+            kind = type(error).__name__
+            _log.error("operation_failed", request_id=self._request_id, kind=kind, exc_info=error)
+            error = Closed(1011, "Something went wrong in the gateway")
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def _operate(self, name: str, params: protocol.Params) -> None:
+        """Run one operation and send what it yields."""
+        with self._service.observation.telemetry.operation(self._request_id):
+            await self._run(name, params)
+
+    async def _run(self, name: str, params: protocol.Params) -> None:
+        assert self._credential is not None  # noqa: S101 - nothing runs before connection_init
+        try:
+            request = await self._service.request(params)
+        except GatewayError as error:
+            await self._refuse(name, refusal(error)["errors"])
+            return
+        except BadRequest as error:
+            await self._refuse(name, [{"message": error.message}])
+            return
+        feed = subscriptions.feed(self._service, request, self._credential, self._request_id, None)
+        async with aclosing(feed):
+            async for emission in feed:
+                if emission.refused:
+                    await self._refuse(name, orjson.loads(emission.json)["errors"])
+                    return
+                if emission.response is not None:
+                    payload = orjson.Fragment(emission.json)
+                    await self._tell({"type": self._dialect.next, "id": name, "payload": payload})
+        # From here on the client may use the id again.
+        self._operations.pop(name, None)
+        await self._tell({"type": "complete", "id": name})
+
+    async def _refuse(self, name: str, errors: list[Any]) -> None:
+        self._operations.pop(name, None)
+        payload = errors if self._dialect is TRANSPORT else errors[0]
+        await self._tell({"type": "error", "id": name, "payload": payload})
+
+    async def _tell(self, message: Mapping[str, Any]) -> None:
+        """Send a message.
+
+        Raises:
+            Closed: the client does not take it.
+        """
+        text = orjson.dumps(message).decode()
+        try:
+            async with asyncio.timeout(self._settings.send_timeout):
+                await self._send({"type": "websocket.send", "text": text})
+        except TimeoutError:
+            raise Closed(4408, "The client is too slow") from None
+
+
+def _close(code: int, reason: str) -> Message:
+    return {"type": "websocket.close", "code": code, "reason": reason}
+
+
+def _id(message: Mapping[str, Any]) -> str:
+    name = message.get("id")
+    if not isinstance(name, str) or not name:
+        raise Closed(4400, "The message needs an id")
+    return name

@@ -1,0 +1,150 @@
+"""@defer and @stream: what is slow comes later, in the forms that clients read."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.gateway_process import RunningGateway
+from tests.sandbox_process import RunningSandbox
+
+DEFER = """query ($late: Boolean = true) {
+  phoneNumbers(first: 3) { nodes {
+    sid
+    ... @defer(if: $late, label: "similar") { similarAvailable(within: LATA, first: 1) { nodes { phoneNumber } } }
+  } }
+}"""
+STREAM = """{
+  phoneNumbers(first: 4) { nodes @stream(initialCount: 1, label: "rest") {
+    sid similarAvailable(within: LATA, first: 1) { nodes { phoneNumber } }
+  } }
+}"""
+CURRENT = "multipart/mixed;incrementalSpec=v0.2, application/json"
+OLD = "multipart/mixed;deferSpec=20220824, application/json"
+
+
+def parts(gateway: RunningGateway, query: str, accept: str, **variables: Any) -> list[Any]:
+    """Return the payloads of a multipart answer."""
+    answer = gateway.post({"query": query, "variables": variables}, headers={"accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith('multipart/mixed; boundary="-"')
+    head, *pieces, end = answer.text.split("---")
+    assert (head, end) == ("", "--\r\n")
+    payloads = []
+    for piece in pieces:
+        headers, _, body = piece.partition("\r\n\r\n")
+        assert headers.strip() == "content-type: application/json; charset=utf-8"
+        payloads.append(json.loads(body))
+    assert [each["hasNext"] for each in payloads] == [True] * (len(payloads) - 1) + [False]
+    return payloads
+
+
+def merged(payloads: list[Any]) -> Any:
+    """Put the payloads of the current form together, as a client does."""
+    first, *updates = payloads
+    data, pending = first["data"], {each["id"]: each for each in first["pending"]}
+    for update in updates:
+        pending |= {each["id"]: each for each in update.get("pending", ())}
+        for each in update.get("incremental", ()):
+            target = data
+            for step in pending[each["id"]]["path"] + each.get("subPath", []):
+                target = target[step]
+            if "items" in each:
+                target.extend(each["items"])
+            else:
+                target.update(each["data"])
+    return data
+
+
+def merged_by_paths(payloads: list[Any]) -> Any:
+    """Put the payloads of the form of 2022 together, as a client does."""
+    first, *updates = payloads
+    data = first["data"]
+    for update in updates:
+        for each in update.get("incremental", ()):
+            *path, last = each["path"]
+            target = data
+            for step in path:
+                target = target[step]
+            if "items" in each:
+                target[last : last + len(each["items"])] = each["items"]
+            else:
+                target[last].update(each["data"])
+    return data
+
+
+@pytest.mark.parametrize("query", [DEFER, STREAM])
+@pytest.mark.parametrize("form", [CURRENT, OLD])
+def test_the_parts_add_up_to_the_whole_answer(
+    gateway: RunningGateway, query: str, form: str
+) -> None:
+    whole = gateway.query(query)
+    payloads = parts(gateway, query, form)
+    assert len(payloads) > 1
+    assert len(json.dumps(payloads[0]["data"])) < len(json.dumps(whole))
+    assert (merged if form is CURRENT else merged_by_paths)(payloads) == whole
+
+
+def test_the_quick_part_leaves_before_the_slow_one_is_asked_for(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    sandbox.set_faults([{"kind": "latency", "path": "*Available*", "latency_ms": 700, "count": 9}])
+    accept = {"accept": CURRENT}
+    with gateway.http.stream(
+        "POST",
+        f"{gateway.url}/graphql",
+        json={"query": DEFER},
+        headers=accept,
+        auth=gateway.account.auth,
+    ) as answer:
+        lines = answer.iter_lines()
+        first = json.loads(next(line for line in lines if line.startswith("{")))
+        assert first["data"]["phoneNumbers"]["nodes"][0]["sid"]
+        asked = [each["status"] for each in sandbox.requests() if "Available" in each["path"]]
+        assert not any(asked)
+        assert any("similarAvailable" in line for line in lines)
+
+
+def test_labels_come_back(gateway: RunningGateway) -> None:
+    pending = parts(gateway, DEFER, CURRENT)[0]["pending"]
+    assert {each["label"] for each in pending} == {"similar"}
+    updates = parts(gateway, DEFER, OLD)[1:]
+    labels = {each["label"] for update in updates for each in update.get("incremental", ())}
+    assert labels == {"similar"}
+
+
+def test_what_is_not_deferred_after_all_is_one_part(gateway: RunningGateway) -> None:
+    (only,) = parts(gateway, DEFER, CURRENT, late=False)
+    assert only["data"]["phoneNumbers"]["nodes"][0]["similarAvailable"]
+
+
+def test_a_client_that_reads_one_answer_gets_the_whole_at_once(gateway: RunningGateway) -> None:
+    answer = gateway.post({"query": DEFER}, headers={"accept": "application/json"})
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.json()["data"]["phoneNumbers"]["nodes"][0]["similarAvailable"]
+
+
+@pytest.mark.parametrize("form", [CURRENT, OLD])
+def test_an_error_in_a_late_part_is_told_with_that_part(
+    gateway: RunningGateway, sandbox: RunningSandbox, form: str
+) -> None:
+    sandbox.set_faults([{"kind": "status", "status": 400, "path": "*Available*", "count": 9}])
+    first, *updates = parts(gateway, DEFER, form)
+    assert "errors" not in first
+    key = "completed" if form is CURRENT else "incremental"
+    failed = [each for update in updates for each in update.get(key, ()) if each.get("errors")]
+    assert failed
+    assert all(each["errors"][0]["extensions"]["code"].startswith("UPSTREAM") for each in failed)
+
+
+def test_a_document_that_cannot_run_is_one_part_with_errors(gateway: RunningGateway) -> None:
+    (only,) = parts(gateway, "{ nothing ... @defer { account { sid } } }", CURRENT)
+    assert list(only) == ["errors", "hasNext"]
+
+
+def test_mutations_are_not_deferred_into_doing_nothing(gateway: RunningGateway) -> None:
+    query = """mutation { purchasePhoneNumber(input: {phoneNumber: "+13025550100", dryRun: true}) {
+      ... @defer { wouldSend { method } } replayed
+    } }"""
+    payloads = parts(gateway, query, CURRENT)
+    assert merged(payloads)["purchasePhoneNumber"]["wouldSend"] == {"method": "POST"}
