@@ -40,7 +40,7 @@ class Observation:
         self.telemetry = Telemetry(watchers)
 
     def routes(self, client: UpstreamClient, events: Events) -> list[Route]:
-        """Return where operators look; the state of `client` and `events` is among what they see."""
+        """Return where operators look; the state of what is given is among what they see."""
         if self.metrics is None:
             return []
         from gateway.metrics_page import metrics_route  # noqa: PLC0415 - off costs nothing
