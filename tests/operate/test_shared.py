@@ -1,5 +1,7 @@
 """Two gateways that share a Valkey: what one knows the other knows, and what a crash leaves."""
 
+import json
+import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.gateway_process import RunningGateway, running_gateway
@@ -148,3 +151,74 @@ def test_a_store_that_comes_and_goes_loses_no_request(
             thread.join()
     assert failed == []
     assert answered > 20
+
+
+CHANGED = "subscription Changed { phoneNumberChanged { kind sid } }"
+RENAME = """mutation Rename($sid: ID!, $name: String!) {
+  configurePhoneNumber(input: { sid: $sid, configuration: { friendlyName: $name } }) {
+    userErrors { code } } }"""
+
+
+@contextmanager
+def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]:
+    """Follow the account's numbers by server-sent events; what arrives is in the queue."""
+    arrived: queue.Queue[dict[str, Any]] = queue.Queue()
+    stop = threading.Event()
+
+    def follow() -> None:
+        with (
+            httpx.Client(trust_env=False, timeout=30, auth=gateway.account.auth) as client,
+            client.stream(
+                "POST",
+                f"{gateway.url}/graphql",
+                json={"query": CHANGED},
+                headers={"accept": "text/event-stream"},
+            ) as answer,
+        ):
+            for line in answer.iter_lines():
+                if stop.is_set():
+                    return
+                if line.startswith("data:") and line != "data:":
+                    arrived.put(json.loads(line.removeprefix("data:")))
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    # The subscription is in force a moment after the request was sent.
+    time.sleep(1.0)
+    try:
+        yield arrived
+    finally:
+        stop.set()
+        gateway.query(RENAME, {"sid": sids(gateway)[0], "name": "Goodbye"})
+        thread.join(20)
+
+
+def sids(gateway: RunningGateway) -> list[str]:
+    """Return the sids of the account's numbers."""
+    return [each["sid"] for each in gateway.query(PAGE)["phoneNumbers"]["nodes"]]
+
+
+def test_an_event_raised_in_one_reaches_a_subscriber_in_the_other(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with pair(sandbox, tmp_path, poll_interval=0) as (_, one, two):
+        changed = sids(one)[2]
+        with subscribed(two) as arrived:
+            one.query(RENAME, {"sid": changed, "name": "From the other"})
+            event = arrived.get(timeout=15)["data"]["phoneNumberChanged"]
+            assert event == {"kind": "CONFIGURED", "sid": changed}
+
+
+def test_subscriptions_recover_after_the_store_was_killed_and_lose_no_event_it_kept(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with pair(sandbox, tmp_path, poll_interval=0) as (server, one, two):
+        first, second, *_ = sids(one)
+        with subscribed(two) as arrived:
+            one.query(RENAME, {"sid": first, "name": "Before"})
+            assert arrived.get(timeout=15)["data"]["phoneNumberChanged"]["sid"] == first
+            server.kill()
+            time.sleep(0.5)
+            server.start()
+            one.query(RENAME, {"sid": second, "name": "After"})
+            assert arrived.get(timeout=25)["data"]["phoneNumberChanged"]["sid"] == second
