@@ -1,6 +1,6 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
-from asyncio import Event, gather
+from asyncio import Event, Future, ensure_future, gather, shield
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -79,6 +79,7 @@ class RequestContext:
         self._events = events
         self._numbers = numbers
         self._search = Search(reader, numbers, settings.partition_calls)
+        self._searches: dict[str, Future[FoundPage]] = {}
         self._accounts = Accounts(reader)
         self._mutations = mutations
         self._written = False
@@ -327,7 +328,30 @@ class RequestContext:
         after: str | None,
         at: Path,
     ) -> AvailablePhoneNumberConnection:
-        """Search, and cut the page out: searches have no pages upstream, so cursors count."""
+        """Search; equal searches of one request are one, and share the page."""
+        key = repr((account, country, types, wanted, first, after))
+        task = self._searches.get(key)
+        if task is None:
+            task = ensure_future(self._cut_out(account, country, types, wanted, first, after, at))
+            self._searches[key] = task
+            page = await shield(task)
+        else:
+            page = await shield(task)
+            for call in page.calls:
+                self.reader.trace.note_spared(call, "coalesced", (at,))
+        return cast("AvailablePhoneNumberConnection", page)
+
+    async def _cut_out(
+        self,
+        account: str,
+        country: str,
+        types: Sequence[NumberType],
+        wanted: dict[str, Any],
+        first: int,
+        after: str | None,
+        at: Path,
+    ) -> FoundPage:
+        """Cut a page out of a result: searches have no pages upstream, so cursors count."""
         validation.check_first(first)
         name = cursors.list_id(account, country, types, filters=wanted)
         skip = cursors.decode(after, of=name).place + 1 if after is not None else 0
@@ -340,7 +364,8 @@ class RequestContext:
         )
         page.exhaustive = result.exhaustive
         page.branch_errors = [_branch_error(failure) for failure in result.failures]
-        return cast("AvailablePhoneNumberConnection", page)
+        page.calls = result.calls
+        return page
 
 
 def _branch_error(failure: Failure) -> BranchError:

@@ -33,6 +33,7 @@ CREATE INDEX IF NOT EXISTS expiry ON entries (expires);
 _BUSY = 2.0
 _SWEEP_EVERY = 100
 _SHORT = 600.0
+_MAKING = 60.0
 
 
 class Journal(Protocol):
@@ -121,11 +122,18 @@ class FileJournal:
             sql.execute("PRAGMA synchronous = FULL")
             sql.executescript(_SCHEMA)
             if self._lock is None:
+                self._sweep()
                 self._lock = _lock(self._folder / f"{self.owner}.lock")
         except BaseException:
             sql.close()
             raise
         return sql
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed have left; younger files may be in the making."""
+        for path in self._folder.glob("*.lock"):
+            if path.stat().st_mtime < time.time() - _MAKING:
+                _is_unlocked(path)
 
     def _open(self, sql: sqlite3.Connection, key: str, entry: bytes, ttl: float) -> bytes | None:
         now = time.time()

@@ -100,12 +100,16 @@ class Mutations:
         reader: the request's; what it has read is forgotten after a write.
         numbers: the request's; as above.
         writing: what is shared with other requests.
+        principal: one-way name of who asks: nobody else's idempotency keys are the same.
     """
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers, writing: Writing) -> None:
+    def __init__(
+        self, reader: Reader, numbers: OwnedNumbers, writing: Writing, principal: str
+    ) -> None:
         self._reader = reader
         self._numbers = numbers
         self._writing = writing
+        self._principal = principal
 
     async def purchase(
         self, wanted: PurchasePhoneNumberInput, account: str, at: Path, tell: Tell
@@ -129,7 +133,7 @@ class Mutations:
             return _Prepared(call, at, _reading(family, account, number=wanted.phone_number))
 
         async def look() -> Outcome | None:
-            number = await self._numbers.afresh().one(key, at)
+            number = await self._find(key, at)
             return Outcome(number) if number is not None else None
 
         lock = self._lock(account, wanted.phone_number)
@@ -150,7 +154,7 @@ class Mutations:
             return _Prepared(call, at, _reading(family, account, sid=wanted.sid))
 
         async def look() -> Outcome | None:
-            number = await self._numbers.afresh().one(Key(account, "sid", wanted.sid), at)
+            number = await self._find(Key(account, "sid", wanted.sid), at)
             return Outcome(number) if number is not None and _has(number, settings) else None
 
         return await self._run(wanted, account, prepare, look, tell)
@@ -171,12 +175,12 @@ class Mutations:
             return _Prepared(call, at, _reading(family, target, sid=wanted.sid))
 
         async def look() -> Outcome | None:
-            there = await self._numbers.afresh().one(Key(target, "sid", wanted.sid), at)
+            there = await self._find(Key(target, "sid", wanted.sid), at)
             # Asked with the owner's credentials some upstreams answer for the family's other
             # accounts as well: it must say itself that it has moved.
             if there is not None and there.account_sid == target:
                 return Outcome(there)
-            here = await self._numbers.afresh().one(Key(account, "sid", wanted.sid), at)
+            here = await self._find(Key(account, "sid", wanted.sid), at)
             if here is None:
                 raise UpstreamMalformed("The number shows in neither of the two accounts.")
             return None
@@ -190,7 +194,7 @@ class Mutations:
         key = Key(account, "sid", wanted.sid)
 
         async def prepare() -> Outcome | _Prepared:
-            number = await self._numbers.afresh().one(key, at)
+            number = await self._find(key, at)
             if number is None:
                 return not_owned()
             if number.phone_number != wanted.confirm_phone_number:
@@ -200,7 +204,7 @@ class Mutations:
             return _Prepared(call, at, lambda _: released)
 
         async def look() -> Outcome | None:
-            gone = await self._numbers.afresh().one(key, at) is None
+            gone = await self._find(key, at) is None
             return Outcome(released) if gone else None
 
         raw = {"sid": wanted.sid, "phone_number": wanted.confirm_phone_number}
@@ -243,8 +247,7 @@ class Mutations:
         if given_key is None or given_key is UNSET:
             doing = act(_nothing_to_note)
         else:
-            principal = self._reader.credential.fingerprint
-            key = key_of(principal, account, name, given_key, _plain(wanted))
+            key = key_of(self._principal, account, name, given_key, _plain(wanted))
             doing = self._writing.keys.once(key, act, settle, self._reader.deadline)
         started = time.time()
         try:
@@ -285,12 +288,19 @@ class Mutations:
     async def _owned(self, key: Key, at: Path) -> View | None:
         """Return the number if the account has it; None too for credentials that cannot read."""
         try:
-            return await self._numbers.afresh().one(key, at)
+            return await self._find(key, at)
         except UpstreamDenied as error:
             # Test credentials may buy, for nothing, and do nothing else: 403, not 401.
             if error.status == 403:  # noqa: PLR2004
                 return None
             raise
+
+    async def _find(self, key: Key, at: Path) -> View | None:
+        """Return a number as it is now; an upstream that shows another one is not believed."""
+        found = await self._numbers.afresh().one(key, at)
+        if found is not None and key.value not in {found.sid, found.phone_number}:
+            raise UpstreamMalformed("The upstream shows another number than the one asked for.")
+        return found
 
     def _lock(self, account: str, number: str) -> asyncio.Lock:
         """Return a number's lock: that it is not owned must hold until its purchase is over."""
@@ -305,10 +315,12 @@ async def _nothing_to_note() -> None:
 
 
 def _plain(wanted: Input) -> dict[str, Any]:
-    """Return what was asked for as JSON, the key left out."""
-    given = dict(filters.given(wanted))
-    given.pop("idempotencyKey", None)
-    return {name: getattr(value, "name", value) for name, value in given.items()}
+    """Return what was asked for as JSON; key and account are told apart elsewhere."""
+    return {
+        name: getattr(value, "name", value)
+        for name, value in filters.given(wanted)
+        if name not in {"idempotencyKey", "accountSid"}
+    }
 
 
 def _reading(

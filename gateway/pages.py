@@ -5,6 +5,7 @@ from functools import cached_property
 
 from gateway import cursors
 from gateway.records import View
+from gateway.upstream.call import Call
 from schema.connection import BranchError, PageInfo
 
 
@@ -68,7 +69,9 @@ class FoundPage(Page):
     Attributes:
         exhaustive: no number was left out.
         branch_errors: searches of a fan-out that failed.
+        calls: the upstream calls behind it.
     """
 
     exhaustive: bool
     branch_errors: list[BranchError]
+    calls: Sequence[Call] = ()

@@ -129,8 +129,33 @@ def item_type(kind: GraphQLOutputType) -> GraphQLOutputType:
 
 
 def compile_for(selection: Selection, kind: type) -> Project | None:
-    """Return the function that projects objects of class `kind`; None when there can be none."""
-    writer = _Writer()
+    """Return the function that projects objects of class `kind`; None when there can be none.
+
+    Keys of upstream JSON are taken to be there, which is the fastest way to read them, until one is
+    found missing: then the function is written anew, asking whether that key is there.
+    """
+    optional: set[str] = set()
+    function = _compile(selection, kind, optional)
+    if function is None:
+        return None
+
+    def project(source: object) -> Any:  # noqa: ANN401 - JSON
+        nonlocal function
+        while True:
+            try:
+                return function(source)  # type: ignore[misc]
+            except KeyError as missing:
+                key = missing.args[0]
+                if key in optional:
+                    raise
+                optional.add(key)
+                function = _compile(selection, kind, optional)
+
+    return project
+
+
+def _compile(selection: Selection, kind: type, optional: set[str]) -> Project | None:
+    writer = _Writer(optional)
     try:
         if issubclass(kind, View):
             if getattr(kind, "typename", None) != selection.type.name:
@@ -167,7 +192,8 @@ class Dispatch:
 class _Writer:
     """Writes the lines of one function; what it refers to is kept by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, optional: set[str]) -> None:
+        self._optional = optional
         self._lines: list[str] = []
         self._variables = 0
         self._names: dict[str, object] = {"required": _required, "first_of": first_of}
@@ -259,9 +285,7 @@ class _Writer:
         """Return the code that reads a leaf; ordinary values pass without a call."""
         named = item_type(kind)
         value = self.fresh()
-        got = f"{raw}.get({entry.keys[0]!r})"
-        if len(entry.keys) > 1:
-            got = f"first_of({raw}, {entry.keys!r})"
+        got = self.got(raw, entry.keys)
         read = f"{self.keep(entry.read)}({value})"
         if entry.read is coerce.texts:
             return f"(None if ({value} := {got}) is None else {read})"
@@ -278,6 +302,13 @@ class _Writer:
             self._lines.append(f"{value} = {got}")
             return f"({value} if {value} is None or {condition} else {read})"
         return self.shown(named, f"{self.keep(entry.read)}({got})")
+
+    def got(self, raw: str, keys: tuple[str, ...]) -> str:
+        """Return the code for the value under the first of `keys` that is there and not null."""
+        if len(keys) > 1:
+            return f"first_of({raw}, {keys!r})"
+        [key] = keys
+        return f"{raw}.get({key!r})" if key in self._optional else f"{raw}[{key!r}]"
 
     def choice(
         self, entry: Choice, table: Mapping[str, Any], kind: GraphQLObjectType, raw: str
@@ -300,10 +331,7 @@ class _Writer:
             flag = f"{self.keep(coerce.boolean)}({self.keep(capability)}({raw}, {entry.flag!r}))"
             self._lines.append(f"{inner} = {raw} if {flag} else None")
         elif entry.keys:
-            got = f"{raw}.get({entry.keys[0]!r})"
-            if len(entry.keys) > 1:
-                got = f"first_of({raw}, {entry.keys!r})"
-            self._lines.append(f"{inner} = {got}")
+            self._lines.append(f"{inner} = {self.got(raw, entry.keys)}")
         else:
             self._lines.append(f"{inner} = {raw}")
         outer, self._lines = self._lines, []

@@ -14,6 +14,7 @@ from gateway.numbers import OwnedNumbers
 from gateway.partition import Part, complete
 from gateway.reader import Reader
 from gateway.records import View
+from gateway.upstream.call import Call
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page, view
 from schema.enums import NumberType, SimilarScope, Source
 
@@ -46,12 +47,14 @@ class Result(NamedTuple):
         more: the upstream has more, or cut its answer off so that it may have more.
         exhaustive: no matching number is left out, as far as the upstream lets us know.
         failures: branches whose search failed.
+        calls: the upstream calls that were made for it.
     """
 
     numbers: list[View]
     more: bool
     exhaustive: bool
     failures: list[Failure]
+    calls: list[Call]
 
 
 class Found(NamedTuple):
@@ -60,6 +63,7 @@ class Found(NamedTuple):
     numbers: list[View]
     more: bool
     exhaustive: bool
+    calls: list[Call]
 
 
 class Search:
@@ -110,6 +114,7 @@ class Search:
             any(each.more for each in found),
             not failures and all(each.exhaustive for each in found),
             failures,
+            [call for each in found for call in each.calls],
         )
 
     async def _family(
@@ -146,12 +151,19 @@ class Search:
         if source is Source.CATALOG:
             return await self._catalog(account, country, branch, most, at)
 
+        calls: list[Call] = []
+
         async def ask(wanted: Mapping[str, Any]) -> Part:
-            return await self._core(account, country, branch.type, wanted, most, at)
+            # There are no pages: one more than needed tells whether there are more.
+            size = min(most + 1, MAX_PAGE_SIZE)
+            path = filters.CORE_SEARCH_PATHS[branch.type.name]
+            call = CORE.search_call(account, country, path, wanted, size)
+            calls.append(call)
+            return await self._core(call, branch.type, size, at)
 
         part = await ask(branch.wanted)
         if not part.cut_off or len(part.numbers) >= most:
-            return Found(part.numbers, more=part.cut_off, exhaustive=not part.cut_off)
+            return Found(part.numbers, more=part.cut_off, exhaustive=not part.cut_off, calls=calls)
         numbers, everything = await complete(
             part.numbers,
             ask,
@@ -160,21 +172,9 @@ class Search:
             most=most,
             allowance=self._allowance,
         )
-        return Found(numbers, more=not everything, exhaustive=everything)
+        return Found(numbers, more=not everything, exhaustive=everything, calls=calls)
 
-    async def _core(
-        self,
-        account: str,
-        country: str,
-        kind: NumberType,
-        wanted: Mapping[str, Any],
-        most: int,
-        at: Path,
-    ) -> Part:
-        # There are no pages: one more than needed tells whether there are more.
-        size = min(most + 1, MAX_PAGE_SIZE)
-        path = filters.CORE_SEARCH_PATHS[kind.name]
-        call = CORE.search_call(account, country, path, wanted, size)
+    async def _core(self, call: Call, kind: NumberType, size: int, at: Path) -> Part:
         items = CORE.read_search(await self._reader.read(call, (at,)))
         token = str(kind.value)
         numbers = [
@@ -192,7 +192,9 @@ class Search:
         place = (("Geography.IsoCountry", country), ("Type", str(branch.type.value)))
         call = CATALOG.search_call(account, branch.wanted, place, min(most, MAX_PAGE_SIZE))
         numbers: list[View] = []
+        calls: list[Call] = []
         while True:
+            calls.append(call)
             page: Page = CATALOG.read_page(await self._reader.read(call, (at,)))
             for item in page.items:
                 number = view("AvailablePhoneNumber", Source.CATALOG, item)
@@ -200,7 +202,7 @@ class Search:
                     numbers.append(number)
             if page.next_query is None or len(numbers) >= most or not page.items:
                 more = page.next_query is not None
-                return Found(numbers, more, exhaustive=not more)
+                return Found(numbers, more, exhaustive=not more, calls=calls)
             call = CATALOG.search_page_call(account, page.next_query)
 
 

@@ -97,7 +97,7 @@ class Service:
         """Return a new request's port; `detailed` makes its trace remember each call."""
         reader = self._reader(credential, detailed=detailed)
         numbers = self._numbers(reader)
-        mutations = Mutations(reader, numbers, self._writing)
+        mutations = Mutations(reader, numbers, self._writing, credential.fingerprint)
         return RequestContext(reader, numbers, mutations, self.settings, self.events)
 
     def _reader(

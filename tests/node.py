@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,14 @@ def require_node() -> str:
     pytest.skip(missing)
 
 
-def run_node(*arguments: str, timeout: float = 120.0) -> str:
+def run_node(
+    *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 60.0
+) -> str:
     """Run a script in `tests/clients` and return what it writes; its failure fails the test."""
     done = subprocess.run(  # noqa: S603 - our own scripts
         [require_node(), *arguments],
         cwd=CLIENTS,
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -42,6 +46,8 @@ def run_node(*arguments: str, timeout: float = 120.0) -> str:
     return done.stdout
 
 
-def node_json(*arguments: str, timeout: float = 120.0) -> Any:
+def node_json(
+    *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 60.0
+) -> Any:
     """Run a script that writes JSON and return that."""
-    return json.loads(run_node(*arguments, timeout=timeout))
+    return json.loads(run_node(*arguments, environment=environment, timeout=timeout))

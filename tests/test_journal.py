@@ -1,6 +1,7 @@
 """Idempotency entries: each step is won once, whoever else tries, in the file and in the store."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -111,5 +112,42 @@ def test_a_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
         folder.unlink()
         assert await journal.open("key", b"x", ttl=60) is None
         await journal.aclose()
+
+    asyncio.run(main())
+
+
+def test_what_is_returned_from_is_on_disk(tmp_path: Path) -> None:
+    """Not to be seen from outside: a killed process leaves its writes to the system, a crash of
+    the machine does not.
+    """
+
+    async def main() -> None:
+        journal = FileJournal(tmp_path)
+        await journal.open("key", b"x", ttl=60)
+        assert journal._sql is not None
+        modes = [
+            journal._sql.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous")
+        ]
+        assert modes == ["wal", 2]
+        await journal.aclose()
+
+    asyncio.run(main())
+
+
+def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    async def main() -> None:
+        living = FileJournal(tmp_path)
+        await living.open("key", b"x", ttl=60)
+        for name in ("dead", living.owner, "young"):
+            (tmp_path / f"{name}.lock").touch()
+        for name in ("dead", living.owner):
+            os.utime(tmp_path / f"{name}.lock", (1, 1))
+        other = FileJournal(tmp_path)
+        await other.open("other", b"x", ttl=60)
+        left = {Path(name).stem for name in os.listdir(tmp_path) if name.endswith(".lock")}
+        assert left == {living.owner, "young", other.owner}
+        await other.aclose()
+        await living.aclose()
 
     asyncio.run(main())

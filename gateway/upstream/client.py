@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import urlencode
 
 import aiohttp
@@ -37,6 +37,7 @@ from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
 from schema.enums import Source
 
+_USER_AGENT = f"number-gateway/{__version__}"
 _NEAR_LIMIT = 0.8
 _MESSAGE_LENGTH = 300
 _PACKINGS = frozenset({"identity", "gzip"})
@@ -82,6 +83,30 @@ class _Account:
         return closed and not self.limiter.running and not self.limiter.waiting
 
 
+class _Request:
+    """What the transport reads of an `httpx.Request`, without the parsing that comes with one.
+
+    httpx takes URL and headers apart, only for the transport to put them together again: that was
+    a tenth of the time of a small operation.
+    """
+
+    __slots__ = ("content", "extensions", "headers", "method", "url")
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes,
+        extensions: dict[str, dict[str, float]],
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.content = content
+        self.extensions = extensions
+
+
 class UpstreamClient:
     """Sends calls to both families. One per process; safe for any number of tasks of one loop."""
 
@@ -92,6 +117,7 @@ class UpstreamClient:
             Source.CATALOG: settings.catalog_url.rstrip("/"),
             Source.CORE: settings.core_url.rstrip("/"),
         }
+        self._patience = {"timeout": {"connect": settings.connect_timeout}}
         self._transport = AiohttpTransport(client=_session)
         self._accounts: dict[str, _Account] = {}
 
@@ -283,20 +309,15 @@ class UpstreamClient:
             "Authorization": credential.authorization,
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
-            "User-Agent": f"number-gateway/{__version__}",
+            "User-Agent": _USER_AGENT,
             **context,
         }
-        content = None
+        content = b""
         if call.form is not None:
             content = urlencode(call.form).encode()
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return httpx.Request(
-            call.method,
-            f"{self._bases[call.family]}{call.path}{'?' if query else ''}{query}",
-            headers=headers,
-            content=content,
-            extensions={"timeout": {"connect": self._settings.connect_timeout}},
-        )
+        url = f"{self._bases[call.family]}{call.path}{'?' if query else ''}{query}"
+        return cast("httpx.Request", _Request(call.method, url, headers, content, self._patience))
 
     async def _body(self, response: httpx.Response) -> bytes:
         """Read the body, never more than the limit, whatever its length says or it unpacks to."""

@@ -100,7 +100,9 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-@pytest.fixture(scope="session")
+# Package, not session: Playwright keeps an event loop running in this thread, and other tests
+# run loops of their own.
+@pytest.fixture(scope="package")
 def gateway() -> Iterator[Gateway]:
     """`number-gateway serve --sandbox` in a process of its own."""
     port, sandbox_port = _free_ports()
@@ -119,7 +121,7 @@ def strict_gateway(gateway: Gateway) -> Iterator[Gateway]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def explanations(gateway: Gateway) -> None:
     """The gateway plans and traces operations."""
     answer = gateway.ask({"query": "{ __typename }"}, **{"X-Gateway-Explain": "plan"}).json()
@@ -127,7 +129,7 @@ def explanations(gateway: Gateway) -> None:
         missing("the gateway does not answer X-Gateway-Explain")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def persisted_queries(gateway: Gateway) -> None:
     """The gateway knows Apollo's automatic persisted queries."""
     extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
@@ -135,7 +137,7 @@ def persisted_queries(gateway: Gateway) -> None:
         missing("the gateway has no automatic persisted queries")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def subscriptions(gateway: Gateway) -> None:
     """The gateway sends events."""
     query = "subscription { phoneNumberChanged { id } }"
@@ -144,7 +146,7 @@ def subscriptions(gateway: Gateway) -> None:
         missing("the gateway has no subscriptions over SSE")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -170,7 +172,7 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def warm_context(browser: Browser) -> Iterator[BrowserContext]:
     """A window that keeps its cache between tests: a page that loads anew takes twice as long."""
     context = browser.new_context(viewport=DESKTOP, color_scheme="light")  # type: ignore[arg-type]

@@ -57,6 +57,24 @@ def quick(shared_quick: RunningGateway, sandbox: RunningSandbox) -> RunningGatew
     return shared_quick
 
 
+@pytest.fixture(scope="session")
+def shared_hasty(
+    shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGateway]:
+    """A gateway that has no time for a third look at a write without trace."""
+    data = tmp_path_factory.mktemp("hasty")
+    short = QUICK | {"request_deadline": 1.5}
+    with running_gateway(shared_sandbox, data_dir=data, **short) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def hasty(shared_hasty: RunningGateway, sandbox: RunningSandbox) -> RunningGateway:
+    """The shared gateway with the shortest times; the sandbox's request log is empty."""
+    assert shared_hasty.sandbox is sandbox
+    return shared_hasty
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A folder for the records of gateways that come and go."""

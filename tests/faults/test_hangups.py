@@ -16,6 +16,7 @@ from tests.faults.asking import OWN, document, in_ledger, mutate, told, writes
 from tests.faults.gateways import until
 from tests.faults.test_writes import VERBS, case_of, inject
 from tests.gateway_process import RunningGateway, running_gateway
+from tests.protocol import streams
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
 Tell = Callable[[str], None]
@@ -106,3 +107,36 @@ def test_a_hang_up_before_the_write_leaves_does_not_abort_it_either(quick: Runni
     until(quick.sandbox.requests)
     client.close()
     until(lambda: in_ledger(quick.sandbox, case.number, "purchase") == "1 write, 1 in the ledger")
+
+
+@pytest.mark.fault(
+    "a client hangs up in the middle of a purchase over WebSocket",
+    expected="1 write, 1 in the ledger; whoever follows changes is told",
+)
+def test_a_closed_websocket_does_not_abort_a_purchase_and_others_get_to_know(
+    quick: RunningGateway, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", "CORE")
+    inject(quick.sandbox, case.account, {"kind": "latency", "latency_ms": 250})
+    with streams.events(quick, account=case.account) as followed:
+        assert followed.frame() == streams.Frame("", None, None)
+        with streams.socket(quick) as leaving:
+            leaving.init(case.account)
+            leaving.subscribe("1", document("purchase"), input=case.given)
+            until(lambda: writes(quick.sandbox))
+        change = followed.change()
+    assert (change["kind"], change["phoneNumber"]) == ("PURCHASED", case.number)
+    seen(f"{in_ledger(quick.sandbox, case.number, 'purchase')}; whoever follows changes is told")
+
+
+def test_a_replay_is_no_new_change(quick: RunningGateway) -> None:
+    case = case_of(quick, "purchase", "CORE")
+    sid = quick.sandbox.numbers(case.account.sid)[0]["sid"]
+    with streams.events(quick, account=case.account) as followed:
+        assert followed.frame() == streams.Frame("", None, None)
+        for _ in "12":
+            mutate(quick, "purchase", case.account, **case.given, idempotencyKey="told once")
+        renamed = {"sid": sid, "configuration": {"friendlyName": "Next"}}
+        mutate(quick, "configure", case.account, **renamed)
+        changes = [followed.change()["kind"] for _ in "12"]
+    assert changes == ["PURCHASED", "CONFIGURED"]

@@ -207,13 +207,13 @@ def test_an_unknown_outcome_is_settled_by_the_next_use_of_its_key(
     "a purchase with a key: connection reset, nothing done; the same key again",
     expected="OUTCOME_UNKNOWN, then OUTCOME_UNKNOWN, replayed; 1 write, 0 in the ledger",
 )
-def test_a_write_of_unknown_outcome_is_not_sent_again(quick: RunningGateway, seen: Tell) -> None:
-    case = case_of(quick, "purchase", "CORE")
-    inject(quick.sandbox, case.account, {"kind": "reset"})
+def test_a_write_of_unknown_outcome_is_not_sent_again(hasty: RunningGateway, seen: Tell) -> None:
+    case = case_of(hasty, "purchase", "CORE")
+    inject(hasty.sandbox, case.account, {"kind": "reset"})
     given = {**case.given, "idempotencyKey": KEY}
-    first = mutate(quick, "purchase", case.account, **given)
-    then = mutate(quick, "purchase", case.account, **given)
-    seen(f"{told(first)}, then {told(then)}; {in_ledger(quick.sandbox, case.number, 'purchase')}")
+    first = mutate(hasty, "purchase", case.account, **given)
+    then = mutate(hasty, "purchase", case.account, **given)
+    seen(f"{told(first)}, then {told(then)}; {in_ledger(hasty.sandbox, case.number, 'purchase')}")
 
 
 def test_a_write_without_trace_is_called_not_done_when_it_cannot_be_on_its_way_any_more(
@@ -273,6 +273,30 @@ def test_after_a_kill_the_same_key_tells_the_truth(
     with gateway_process(sandbox, data) as second:
         payload = mutate(second.asked, "purchase", account, **given)
     seen(f"{told(payload)}; {in_ledger(sandbox, number, 'purchase')}")
+
+
+def test_it_is_on_record_that_a_purchase_was_sent_before_it_arrives(
+    sandbox: RunningSandbox, data: Path
+) -> None:
+    account = sandbox.create_account(catalog=False)
+    slow = {"kind": "latency", "latency_ms": 300, "method": "POST", "account": account.sid}
+    sandbox.set_faults([slow])
+    given = {"phoneNumber": fresh_number(sandbox), "idempotencyKey": KEY}
+    with running_gateway(sandbox, data_dir=data) as gateway, ThreadPoolExecutor(1) as pool:
+        run = pool.submit(mutate, gateway, "purchase", account, **given)
+        until(lambda: writes(sandbox))
+        with sqlite3.connect(data / "idempotency.sqlite") as file:
+            [(value,)] = file.execute("SELECT CAST(value AS TEXT) FROM entries")
+        file.close()
+        assert '"state":"sent"' in value
+        assert told(run.result()) == "done"
+
+
+def test_the_own_account_is_the_same_named_or_not(quick: RunningGateway) -> None:
+    case = case_of(quick, "purchase", "CORE")
+    mutate(quick, "purchase", case.account, **case.given, idempotencyKey=KEY)
+    named = {**case.given, "accountSid": case.account.sid, "idempotencyKey": KEY}
+    assert told(mutate(quick, "purchase", case.account, **named)) == "done, replayed"
 
 
 @pytest.mark.fault(

@@ -296,7 +296,11 @@ def test_nothing_takes_longer_than_the_requests_deadline(
 ) -> None:
     account = sandbox.create_account(catalog=False)
     hang = {"kind": "reset", "latency_ms": 4000, "account": account.sid, "count": None}
-    patient: dict[str, Any] = {"attempt_timeout": 30.0, "call_deadline": 30.0, "request_deadline": 2.0}
+    patient: dict[str, Any] = {
+        "attempt_timeout": 30.0,
+        "call_deadline": 30.0,
+        "request_deadline": 2.0,
+    }
     with running_gateway(sandbox, data_dir=data, **patient) as gateway:
         sandbox.set_faults([{"method": "POST", **hang}])
         started = time.monotonic()

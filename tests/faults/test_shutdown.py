@@ -7,15 +7,18 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 
-from tests.faults.asking import OWN, fresh_number, in_ledger, mutate, told, writes
+from tests.faults.asking import OWN, document, fresh_number, in_ledger, mutate, told, writes
 from tests.faults.gateways import GatewayProcess, gateway_process, until
 from tests.faults.test_hangups import begin
+from tests.protocol import streams
 from tests.sandbox_process import RunningSandbox
 
 Tell = Callable[[str], None]
@@ -121,6 +124,60 @@ def test_what_cannot_be_finished_in_time_stays_answerable(
     with gateway_process(sandbox, data) as gateway:
         payload = mutate(gateway.asked, "purchase", account, **given)
     seen(f"{told(first)}; {ended}; then {told(payload)}; {in_ledger(sandbox, number, 'purchase')}")
+
+
+@pytest.mark.fault(
+    "SIGTERM while clients follow changes over WebSocket and server-sent events",
+    expected="WebSocket closed with 1012, events without `complete`; exit 0 within 3 s",
+)
+def test_subscriptions_are_closed_so_that_clients_come_back(
+    sandbox: RunningSandbox, data: Path, seen: Tell
+) -> None:
+    account = sandbox.create_account(owned=1)
+    with (
+        gateway_process(sandbox, data) as gateway,
+        streams.socket(gateway.asked) as socket_,
+        streams.events(gateway.asked, account=account) as followed,
+    ):
+        socket_.init(account)
+        socket_.subscribe("1", streams.CHANGES)
+        assert followed.frame() == streams.Frame("", None, None)
+        gateway.stop()
+        with pytest.raises(ConnectionClosed):
+            socket_.receive()
+        code = socket_.connection.close_code
+        frames = []
+        with suppress(httpx.TransportError, EOFError):
+            while True:
+                frames.append(followed.frame().event)
+        ended = exit_of(gateway, 3)
+    last = "with" if "complete" in frames else "without"
+    seen(f"WebSocket closed with {code}, events {last} `complete`; {ended}")
+
+
+@pytest.mark.fault(
+    "SIGTERM in the middle of a purchase over WebSocket; another one after it",
+    expected="done; then SHUTTING_DOWN; 1 write, 1 in the ledger; exit 0 within 4 s",
+)
+def test_a_websocket_is_closed_after_its_purchase_and_takes_no_new_one(
+    sandbox: RunningSandbox, data: Path, seen: Tell
+) -> None:
+    account = sandbox.create_account(catalog=False)
+    number = fresh_number(sandbox)
+    slow = {"kind": "latency", "latency_ms": 1500, "method": "POST", "account": account.sid}
+    sandbox.set_faults([slow])
+    with gateway_process(sandbox, data) as gateway, streams.socket(gateway.asked) as socket_:
+        socket_.init(account)
+        socket_.subscribe("1", document("purchase"), input={"phoneNumber": number})
+        until(lambda: writes(sandbox))
+        gateway.stop()
+        time.sleep(0.3)
+        socket_.subscribe("2", document("purchase"), input={"phoneNumber": "+12125550101"})
+        refused, answered = socket_.receive(), socket_.receive()
+        ended = exit_of(gateway, 4)
+    payload = answered["payload"]["data"]["purchasePhoneNumber"]
+    code = refused["payload"][0]["extensions"]["code"]
+    seen(f"{told(payload)}; then {code}; {in_ledger(sandbox, number, 'purchase')}; {ended}")
 
 
 @pytest.mark.fault("SIGTERM to a gateway that started its sandbox", expected="both gone within 5 s")

@@ -145,11 +145,11 @@ def test_a_write_whose_answer_is_lost_is_found_done(
     ],
 )
 def test_a_write_that_shows_no_trace_is_never_repeated_and_never_called_done(
-    quick: RunningGateway, family: str, verb: str, fault: dict[str, Any], seen: Tell
+    hasty: RunningGateway, family: str, verb: str, fault: dict[str, Any], seen: Tell
 ) -> None:
-    case = case_of(quick, verb, family)
-    inject(quick.sandbox, case.account, fault)
-    seen(outcome(quick, case))
+    case = case_of(hasty, verb, family)
+    inject(hasty.sandbox, case.account, fault)
+    seen(outcome(hasty, case))
 
 
 @FAMILY
@@ -299,6 +299,23 @@ def mutate_number(gateway: RunningGateway, case: Case) -> str:
     payload = mutate(gateway, case.verb, case.account, **case.given)
     assert told(payload) == "done, reconciled"
     return str(payload["phoneNumber"]["phoneNumber"])
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a purchase: the look-up before it shows another number",
+    expected="UPSTREAM_MALFORMED; 0 writes, 0 in the ledger",
+)
+def test_a_look_up_that_shows_another_number_is_not_believed(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", family)
+    other = {"sid": "PN" + "0" * 32, "phone_number": "+12125550000"}
+    body = {"items": [other], "meta": {"key": "items"}, "incoming_phone_numbers": [other]}
+    fault = {"kind": "wrong-shape", "method": "GET", "account": case.account.sid, "body": body}
+    quick.sandbox.set_faults([fault])
+    error = quick.error(document("purchase"), {"input": case.given}, account=case.account)
+    seen(f"{error['extensions']['code']}; {in_ledger(quick.sandbox, case.number, 'purchase')}")
 
 
 @pytest.mark.parametrize("done", [True, False], ids=["moved", "stayed"])

@@ -1,0 +1,70 @@
+// The main job, which every client does in its own way. What it saw goes to stdout as JSON.
+import assert from "node:assert/strict";
+
+export interface Owned {
+  sid: string;
+  phoneNumber: string;
+  friendlyName?: string | null;
+}
+export interface Page {
+  sids: string[];
+  next: string | null;
+}
+export interface Change {
+  kind: string;
+  sid: string;
+}
+export interface Client {
+  search(): Promise<string>;
+  buy(phoneNumber: string): Promise<Owned>;
+  configure(sid: string, friendlyName: string): Promise<string>;
+  page(first: number, after: string | null): Promise<Page>;
+  /** Call `seen` for every change, until the function that is returned is called. */
+  follow(seen: (change: Change) => void): () => void;
+  release(number: Owned): Promise<string>;
+  /** What only this client can show. */
+  extras?(number: Owned): Promise<Record<string, unknown>>;
+}
+
+export function environment(): { url: string; authorization: string } {
+  const { GATEWAY_URL, ACCOUNT_SID, AUTH_TOKEN } = process.env;
+  assert(GATEWAY_URL && ACCOUNT_SID && AUTH_TOKEN);
+  return { url: GATEWAY_URL, authorization: `Basic ${btoa(`${ACCOUNT_SID}:${AUTH_TOKEN}`)}` };
+}
+
+export function present<T>(value: T | null | undefined): T {
+  assert(value !== null && value !== undefined);
+  return value;
+}
+
+export function nothingRefused(errors: readonly { message: string }[]): void {
+  assert.deepEqual(errors, []);
+}
+
+export async function run(client: Client): Promise<never> {
+  const changes: Change[] = [];
+  const stop = client.follow((change) => changes.push(change));
+  // Over a WebSocket nothing tells that a subscription is in force; the sandbox answers at once.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+
+  const number = await client.buy(await client.search());
+  const friendlyName = await client.configure(number.sid, "Front desk");
+  const listed: string[] = [];
+  let pages = 0;
+  for (let after: string | null = null; pages === 0 || after !== null; pages += 1) {
+    const page = await client.page(2, after);
+    // Caches that merge pages give all that came before, too.
+    listed.push(...page.sids.filter((sid) => !listed.includes(sid)));
+    after = page.next;
+  }
+  const extras = (await client.extras?.(number)) ?? {};
+  const released = await client.release(number);
+  for (let waited = 0; changes.length < 3 && waited < 100; waited += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  stop();
+  const kinds = changes.filter((change) => change.sid === number.sid).map((change) => change.kind);
+  const report = { number, friendlyName, listed, pages, released, kinds, extras };
+  await new Promise((resolve) => process.stdout.write(JSON.stringify(report), resolve));
+  process.exit(0);
+}

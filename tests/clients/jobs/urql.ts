@@ -1,0 +1,63 @@
+import type { AnyVariables, OperationResult } from "@urql/core";
+import { createUrqlClient } from "../build/app/src/urql.js";
+import { BUY, CHANGES, CONFIGURE, NUMBERS, RELEASE, SEARCH } from "../build/app/src/operations.js";
+import { DETAILS } from "../build/app/src/details.js";
+import { environment, nothingRefused, present, run } from "./job.js";
+
+const { url, authorization } = environment();
+const client = createUrqlClient(url, authorization);
+
+function data<T, V extends AnyVariables>(result: OperationResult<T, V>): T {
+  if (result.error) throw result.error;
+  return present(result.data);
+}
+
+await run({
+  async search() {
+    const found = data(await client.query(SEARCH, { country: "US", first: 1 }).toPromise());
+    return present(found.availablePhoneNumbers.nodes[0]).phoneNumber;
+  },
+  async buy(phoneNumber) {
+    const { purchasePhoneNumber } = data(await client.mutation(BUY, { input: { phoneNumber } }).toPromise());
+    nothingRefused(purchasePhoneNumber.userErrors);
+    return present(purchasePhoneNumber.phoneNumber);
+  },
+  async configure(sid, friendlyName) {
+    const input = { sid, configuration: { friendlyName } };
+    const { configurePhoneNumber } = data(await client.mutation(CONFIGURE, { input }).toPromise());
+    nothingRefused(configurePhoneNumber.userErrors);
+    return present(configurePhoneNumber.phoneNumber?.friendlyName);
+  },
+  async page(first, after) {
+    const { phoneNumbers } = data(await client.query(NUMBERS, { first, after }).toPromise());
+    const { hasNextPage, endCursor } = phoneNumbers.pageInfo;
+    return { sids: phoneNumbers.edges.map((edge) => edge.node.sid), next: hasNextPage ? present(endCursor) : null };
+  },
+  follow(onChange) {
+    const { unsubscribe } = client.subscription(CHANGES, {}).subscribe((result) => {
+      onChange(data(result).phoneNumberChanged);
+    });
+    return unsubscribe;
+  },
+  async release({ sid, phoneNumber }) {
+    const input = { sid, confirmPhoneNumber: phoneNumber };
+    const { releasePhoneNumber } = data(await client.mutation(RELEASE, { input }).toPromise());
+    nothingRefused(releasePhoneNumber.userErrors);
+    return present(releasePhoneNumber.releasedSid);
+  },
+  async extras({ sid }) {
+    const partial: boolean[] = [];
+    const similar = await new Promise<number>((resolve) => {
+      client.query(DETAILS, { sid }).subscribe((result) => {
+        const number = present(data(result).phoneNumber);
+        if (result.hasNext) partial.push(!number.similarAvailable);
+        else resolve(present(number.similarAvailable).nodes.length);
+      });
+    });
+    const cached = client.readQuery(NUMBERS, { first: 2, after: null });
+    const names = cached?.data?.phoneNumbers.edges
+      .filter((edge) => edge.node.sid === sid)
+      .map((edge) => edge.node.friendlyName);
+    return { partial, similar, names };
+  },
+});

@@ -1,0 +1,141 @@
+"""Real clients do the main job: search, buy, configure, list with paging, follow, release."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.conftest import APP, BUILD
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.node import node_json
+from tests.protocol.streams import buy, credentials
+from tests.sandbox_process import RunningSandbox, SandboxAccount
+
+OWNED = 4
+
+
+@pytest.fixture
+def account(sandbox: RunningSandbox) -> SandboxAccount:
+    """An account that owns a few numbers."""
+    return sandbox.create_account(role="frontend", catalog=True, owned=OWNED)
+
+
+def named(gateway: RunningGateway, account: SandboxAccount) -> dict[str, str]:
+    """Return where the gateway is and who asks, as jobs read it from their environment."""
+    return {
+        "GATEWAY_URL": f"{gateway.url}/graphql",
+        "ACCOUNT_SID": account.sid,
+        "AUTH_TOKEN": account.auth_token,
+    }
+
+
+def job(
+    gateway: RunningGateway, account: SandboxAccount, name: str, *arguments: str
+) -> dict[str, Any]:
+    """Run the main job with a client and check what all of them must have seen."""
+    before = len(gateway.sandbox.ledger())
+    report: dict[str, Any] = node_json(
+        "--import",
+        "./browser.mjs",
+        f"build/out/jobs/{name}.js",
+        *arguments,
+        environment=named(gateway, account),
+    )
+    sid = report["number"]["sid"]
+    assert report["friendlyName"] == "Front desk"
+    assert len(report["listed"]) == len(set(report["listed"])) == OWNED + 1
+    assert sid in report["listed"]
+    assert report["pages"] == 3
+    assert report["kinds"] == ["PURCHASED", "CONFIGURED", "RELEASED"]
+    assert report["released"] == sid
+    written = [entry for entry in gateway.sandbox.ledger()[before:] if entry["sid"] == sid]
+    assert [entry["action"] for entry in written] == ["bought", "configured", "released"]
+    return report
+
+
+@pytest.mark.usefixtures("app")
+def test_apollo_client(gateway: RunningGateway, account: SandboxAccount) -> None:
+    """With its persisted queries by GET, merged pages, @defer, and a socket for events."""
+    report = job(gateway, account, "apollo")
+    assert report["extras"] == {"partial": [True], "similar": 2, "names": ["Front desk"]}
+
+
+@pytest.mark.usefixtures("app")
+def test_apollo_client_over_http_alone(gateway: RunningGateway, account: SandboxAccount) -> None:
+    """With its older form of increments, and subscriptions as multipart."""
+    report = node_json("build/out/jobs/apollo-http.js", environment=named(gateway, account))
+    assert report["states"] == ["streaming", "complete"]
+
+
+@pytest.mark.usefixtures("app")
+def test_urql(gateway: RunningGateway, account: SandboxAccount) -> None:
+    """With its normalized cache, @defer, and server-sent events."""
+    report = job(gateway, account, "urql")
+    assert report["extras"] == {"partial": [True], "similar": 2, "names": ["Front desk"]}
+
+
+@pytest.mark.usefixtures("app")
+def test_graphql_request(gateway: RunningGateway, account: SandboxAccount) -> None:
+    job(gateway, account, "requests")
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize("client", ["graphql-ws", "graphql-sse"])
+def test_everything_over_one_stream(
+    gateway: RunningGateway, account: SandboxAccount, client: str
+) -> None:
+    job(gateway, account, "streaming", client)
+
+
+def test_relay_with_the_documents_that_its_compiler_wrote(
+    app: Path, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    """Nothing else than those documents runs."""
+    with running_gateway(
+        sandbox, trusted_documents=app / "persisted-queries.json", trusted_documents_only=True
+    ) as gateway:
+        job(gateway, account, "relay")
+        refused = gateway.post({"query": "{ account { sid } }"}).json()["errors"][0]
+        assert refused["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
+
+
+def test_apollo_client_with_the_manifest_that_its_generator_wrote(
+    app: Path, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    """The hashes that the APQ link sends are the manifest's ids."""
+    with running_gateway(
+        sandbox,
+        trusted_documents=app / "persisted-query-manifest.json",
+        trusted_documents_only=True,
+    ) as gateway:
+        job(gateway, account, "apollo", "without-details")
+
+
+@pytest.mark.usefixtures("app")
+def test_the_shell_snippet_follows_an_account(
+    gateway: RunningGateway, account: SandboxAccount
+) -> None:
+    environment = {
+        **os.environ,
+        "URL": f"{gateway.url}/graphql",
+        "AUTHORIZATION": credentials(account)["Authorization"],
+    }
+    with subprocess.Popen(  # noqa: S603 - the page's own snippet
+        ["/bin/sh", str(APP / "follow.sh")], env=environment, stdout=subprocess.PIPE, text=True
+    ) as follower:
+        assert follower.stdout is not None
+        assert follower.stdout.readline() == ":\n"
+        number = buy(gateway, account)
+        lines = [follower.stdout.readline() for _ in range(4)]
+        follower.terminate()
+    assert lines[1] == "event: next\n"
+    assert f'"kind":"PURCHASED","sid":"{number["sid"]}"' in lines[3]
+
+
+def test_every_snippet_of_the_page_is_compiled_or_run(app: Path) -> None:
+    sources = {path.relative_to(app / "src").with_suffix("") for path in app.glob("src/*.ts")}
+    compiled = BUILD / "out" / "build" / "app" / "src"
+    for source in sources:
+        assert (compiled / source).with_suffix(".js").is_file(), source

@@ -1,0 +1,95 @@
+"""Python's `gql` does the main job, with the snippet of the page for frontend developers."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gql import GraphQLRequest, gql
+
+from tests.clients.conftest import snippets
+from tests.gateway_process import RunningGateway
+from tests.sandbox_process import RunningSandbox
+
+SEARCH = gql("query { availablePhoneNumbers(country: US, first: 1) { nodes { phoneNumber } } }")
+NUMBERS = gql("""query ($first: Int!, $after: String) {
+  phoneNumbers(first: $first, after: $after) {
+    nodes { sid } pageInfo { endCursor hasNextPage }
+  }
+}""")
+CHANGES = gql("subscription { phoneNumberChanged { kind sid } }")
+
+
+def mutation(name: str, wanted: str) -> Callable[..., GraphQLRequest]:
+    kind = name[0].upper() + name[1:] + "Input"
+    query = gql(
+        f"mutation ($input: {kind}!) {{ {name}(input: $input) {{ {wanted} userErrors {{ code }} }} }}"
+    )
+
+    def with_input(**values: Any) -> GraphQLRequest:
+        return GraphQLRequest(query, variable_values={"input": values})
+
+    return with_input
+
+
+BUY = mutation("purchasePhoneNumber", "phoneNumber { sid phoneNumber }")
+CONFIGURE = mutation("configurePhoneNumber", "phoneNumber { friendlyName }")
+RELEASE = mutation("releasePhoneNumber", "releasedSid")
+
+
+@pytest.fixture(scope="module")
+def snippet() -> SimpleNamespace:
+    """The names that the snippet defines."""
+    names: dict[str, Any] = {}
+    exec(snippets()["client.py"], names)  # noqa: S102 - the page's own snippet
+    return SimpleNamespace(**names)
+
+
+def test_gql(gateway: RunningGateway, sandbox: RunningSandbox, snippet: SimpleNamespace) -> None:
+    account = sandbox.create_account(role="frontend", catalog=True, owned=4)
+    url = f"{gateway.url}/graphql"
+    headers = snippet.authorization(account.sid, account.auth_token)
+
+    async def scenario() -> None:
+        kinds: list[str] = []
+
+        async def follow() -> None:
+            async with snippet.socket_client(url, headers) as session:
+                async for event in session.subscribe(CHANGES):
+                    kinds.append(event["phoneNumberChanged"]["kind"])
+                    if len(kinds) == 3:
+                        return
+
+        following = asyncio.ensure_future(follow())
+        await asyncio.sleep(1)
+        async with snippet.http_client(url, headers) as session:
+            found = await session.execute(SEARCH)
+            number = found["availablePhoneNumbers"]["nodes"][0]["phoneNumber"]
+            bought = await session.execute(BUY(phoneNumber=number))
+            owned = bought["purchasePhoneNumber"]["phoneNumber"]
+            settings = {"friendlyName": "Front desk"}
+            configured = await session.execute(CONFIGURE(sid=owned["sid"], configuration=settings))
+            assert configured["configurePhoneNumber"]["phoneNumber"] == settings
+            assert owned["sid"] in await pages(session)
+            released = await session.execute(
+                RELEASE(sid=owned["sid"], confirmPhoneNumber=owned["phoneNumber"])
+            )
+            assert released["releasePhoneNumber"]["releasedSid"] == owned["sid"]
+        await asyncio.wait_for(following, 10)
+        assert kinds == ["PURCHASED", "CONFIGURED", "RELEASED"]
+
+    asyncio.run(scenario())
+
+
+async def pages(session: Any) -> list[str]:
+    """Return the sids of all numbers, page by page."""
+    sids: list[str] = []
+    after, more = None, True
+    while more:
+        request = GraphQLRequest(NUMBERS, variable_values={"first": 2, "after": after})
+        page = (await session.execute(request))["phoneNumbers"]
+        sids += [node["sid"] for node in page["nodes"]]
+        after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+    assert len(sids) == 5
+    return sids
