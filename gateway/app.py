@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
 
-from gateway import __version__
 from gateway.browsers import Browsers
 from gateway.endpoint import Endpoint
 from gateway.explorer import explorer_routes
+from gateway.health import Health
 from gateway.service import Service
 from gateway.settings import Settings
+from gateway.telemetry import Observed, Telemetry
 
 
 def create_app(
@@ -32,21 +32,28 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with service:
+        async with service, service.observation.running():
             _spare_the_collector()
             yield
 
     app = Starlette(
         routes=[
-            Route("/graphql", endpoint),
+            Route("/graphql", _observed(endpoint, service.observation.telemetry)),
             WebSocketRoute("/graphql", endpoint),
-            Route("/healthz", _healthz),
+            *Health(
+                settings, service.store, service.client, lambda: bool(service.draining)
+            ).routes(),
+            *service.observation.routes(service.client, service.events),
             *_explorer(settings, sandbox_accounts),
         ],
         lifespan=lifespan,
     )
     app.state.draining = service.draining
     return app
+
+
+def _observed(app: ASGIApp, telemetry: Telemetry) -> ASGIApp:
+    return Observed(app, telemetry) if telemetry.is_on else app
 
 
 def _spare_the_collector() -> None:
@@ -70,7 +77,3 @@ def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) 
         ]
     }
     return explorer_routes(prefill=lambda: {"sandbox": sandbox, "explain": True})
-
-
-async def _healthz(_: Request) -> Response:
-    return JSONResponse({"status": "ok", "version": __version__})

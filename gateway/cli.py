@@ -1,4 +1,4 @@
-"""The command line: `number-gateway serve | sandbox | schema | check`."""
+"""The command line: `serve` and `sandbox` here, the other commands in modules of their own."""
 
 import argparse
 import sys
@@ -7,25 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-
-
-class CommandError(Exception):
-    """Something the operator must put right; the message is one line for them."""
+from gateway.commands import CommandError, export, query, schema, settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 1 failed, 2 asked wrongly."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except CommandError as error:
         sys.stderr.write(f"number-gateway: {error}\n")
-        return 1
+        return error.code
     except KeyboardInterrupt:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="number-gateway",
         description="A GraphQL gateway over Twilio's phone-number REST APIs.",
@@ -39,8 +37,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve GraphQL at /graphql and the explorer at /. Settings also come from"
         " GATEWAY_… variables, .env and a TOML file; what is given here wins.",
     )
+    serve.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings")
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=_port, help="port to listen on (default 8000)")
+    serve.add_argument(
+        "--workers", type=int, metavar="N", help="processes that serve the port (default 1)"
+    )
     serve.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="who may ask")
     serve.add_argument("--production", action="store_const", const=True, help="lock it down")
     serve.add_argument("--catalog-url", metavar="URL", help="base URL of the catalog family")
@@ -68,12 +70,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Read the settings as `serve` would, name each that is unsafe, and ask the"
         " upstream what the credentials can do. Exits with 1 when something must be put right.",
     )
+    check.add_argument("--config", type=Path, metavar="FILE", help="as in serve")
     check.add_argument("--production", action="store_const", const=True, help="as in serve")
     check.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="as in serve")
     check.set_defaults(run=_check)
 
-    schema = commands.add_parser("schema", help="print the GraphQL schema")
-    schema.set_defaults(run=_schema)
+    for command in (query, export, schema, settings):
+        command.add(commands)
     return parser
 
 
@@ -97,7 +100,7 @@ def _port(text: str) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from gateway import serving  # noqa: PLC0415 - a command imports only what it needs
 
-    names = ("host", "port", "auth", "production", "catalog_url", "core_url")
+    names = ("config", "host", "port", "workers", "auth", "production", "catalog_url", "core_url")
     given: dict[str, Any] = {
         name: value for name in names if (value := getattr(options, name)) is not None
     }
@@ -128,15 +131,8 @@ def _sandbox(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from gateway import check, serving  # noqa: PLC0415 - a command imports only what it needs
+    from gateway import check, configuration  # noqa: PLC0415 - imports only what it needs
 
-    given = {name: getattr(options, name) for name in ("production", "auth")}
+    given = {name: getattr(options, name) for name in ("production", "auth", "config")}
     chosen = {name: value for name, value in given.items() if value is not None}
-    return check.report(serving.load_settings(chosen), sys.stdout.write)
-
-
-def _schema(_: argparse.Namespace) -> int:
-    from schema import build_schema  # noqa: PLC0415 - a command imports only what it needs
-
-    sys.stdout.write(build_schema().as_str() + "\n")
-    return 0
+    return check.report(configuration.load(chosen), sys.stdout.write)

@@ -18,7 +18,16 @@ import structlog
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
-from gateway import caching, execution, incremental, multipart, protocol, sse, subscriptions
+from gateway import (
+    caching,
+    execution,
+    incremental,
+    multipart,
+    protocol,
+    sse,
+    subscriptions,
+    telemetry,
+)
 from gateway.auth import Caller
 from gateway.errors import GatewayError, RateLimited, ShuttingDown, Unauthenticated, refusal
 from gateway.exchange import Exchange
@@ -179,6 +188,7 @@ class Endpoint:
             form = exchange.accepted.incremental
             service.check_calls(request, caller)
             context = service.context(caller)
+            telemetry.note(request.document, request.operation_name, {})
             results = incremental.run(service.schema, request, context, request_id, form)
             parts = multipart.frames(results)
             content_type, beat = multipart.INCREMENTAL_TYPES[form], multipart.SIGN_OF_LIFE

@@ -103,6 +103,11 @@ class Events:
         self._poll: Callable[[Topic], Awaitable[None]] | None = None
         self.log = EventLog(store, settings.event_memory)
 
+    @property
+    def subscribers(self) -> int:
+        """How many follow an account in this process."""
+        return sum(len(topic.subscribers) for topic in self._topics.values())
+
     def poll_with(self, poll: Callable[[Topic], Awaitable[None]]) -> None:
         """Run `poll` for each topic as long as it has subscribers."""
         self._poll = poll

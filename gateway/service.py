@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 from graphql.pyutils import Path
 
-from gateway import cursors, execution, explain, planner
+from gateway import cursors, execution, explain, planner, telemetry
 from gateway.admission import admit
 from gateway.auth import Caller, authenticator
 from gateway.cache import ResponseCache
@@ -22,15 +22,16 @@ from gateway.journal import journal_for
 from gateway.limits import Limits, Meter
 from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
+from gateway.observation import Observation
 from gateway.operations import Documents
 from gateway.persisted import Persisted
 from gateway.polling import Poller
 from gateway.protocol import Params
 from gateway.reader import Flights, Reader
 from gateway.records import View
+from gateway.redis_store import make_store
 from gateway.settings import Settings
 from gateway.spending import Spending
-from gateway.store import MemoryStore, Store
 from gateway.trace import Trace
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
@@ -50,9 +51,10 @@ class Service:
         self.meter = Meter(self.schema, Limits.of(settings))
         self.documents = Documents(self.schema, self.meter, discreet=settings.production)
         self.authenticator = authenticator(settings)
-        self.store: Store = MemoryStore()
+        self.store = make_store(settings)
         self.spending = Spending(settings, self.store)
-        self.client = UpstreamClient(settings)
+        self.observation = Observation(settings)
+        self.client = UpstreamClient(settings, self.observation.telemetry)
         self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
@@ -121,6 +123,9 @@ class Service:
     ) -> Reader:
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
+        activity = telemetry.current()
+        if activity is not None:
+            activity.principal, activity.reads = credential.username, trace
         return Reader(self.client, self._flights, cache or self._cache, credential, deadline, trace)
 
     def _numbers(self, reader: Reader) -> OwnedNumbers:
@@ -153,6 +158,7 @@ class Service:
             response = await execution.run(self.schema, request, context, request_id)
         finally:
             context.reader.cancel()
+        telemetry.note(request.document, request.operation_name, response)
         if mode == "trace" and isinstance(response, dict):
             response["extensions"] = {"upstream": context.reader.trace.report()}
         return response
@@ -205,3 +211,4 @@ class Service:
         await self.client.aclose()
         await self._journal.aclose()
         await self.store.aclose()
+        await self.observation.aclose()

@@ -8,27 +8,34 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import httpx
+import structlog
 import uvicorn
-from pydantic import ValidationError
 from starlette.types import ASGIApp
 
+from gateway import workers
 from gateway.auth import authenticator, own_credential
-from gateway.cli import CommandError
+from gateway.commands import CommandError
+from gateway.configuration import load
 from gateway.draining import Draining
+from gateway.logs import configure
 from gateway.server import Server
 from gateway.settings import Settings
 from gateway.wire import protocol_class
 
+_log = structlog.get_logger(__name__)
 _SANDBOX_START = 20.0
 _SANDBOX_STOP = 5.0
+# What a worker may take beyond the time in which it drains.
+_WORKERS_STOP = 3.0
 
 
 def serve(given: Mapping[str, Any]) -> int:
     """Serve the gateway until it is told to stop; return the exit code."""
-    settings = load_settings(given)
+    settings = load(given)
     _require_somebody_to_be(settings)
     return _serve_gateway(settings)
 
@@ -47,7 +54,7 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
             "account_sid": parent["sid"],
             "auth_token": parent["auth_token"],
         }
-        settings = load_settings(own | dict(given))
+        settings = load(own | dict(given))
         return _serve_gateway(settings, accounts)
     finally:
         _stop(process)
@@ -75,21 +82,6 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
     sys.stdout.flush()
     # Its connections are the gateway's and its tests': they are cut, not waited for.
     return _run(app, listening, Draining(_SANDBOX_STOP / 2), watch_stdin=exit_with_stdin)
-
-
-def load_settings(given: Mapping[str, Any]) -> Settings:
-    """Return the settings, those `given` before all others.
-
-    Raises:
-        CommandError: they cannot be used; the message says why.
-    """
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
-        )
-        raise CommandError(f"the settings cannot be used: {problems}") from None
 
 
 def _require_somebody_to_be(settings: Settings) -> None:
@@ -124,9 +116,41 @@ def _require_somebody_to_be(settings: Settings) -> None:
 def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = None) -> int:
     from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
 
+    configure(settings.log_level, settings.log_format)
     listening = _listen(settings.host, settings.port, "--port")
+    if settings.workers > 1:
+        return _serve_with_workers(settings, listening, accounts)
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)
+    return _run(app, listening, app.state.draining, settings=settings)
+
+
+def _serve_with_workers(
+    settings: Settings, listening: socket.socket, accounts: list[dict[str, Any]] | None
+) -> int:
+    if settings.store_url is None:
+        _log.warning(
+            "workers_share_nothing",
+            hint="without store_url limits count per worker, and events stay in theirs",
+        )
+    # It has shown that the port is free, and chosen one if that was asked.
+    host, port = listening.getsockname()[:2]
+    listening.close()
+    sockets = workers.listen(host, port, settings.workers)
+    _announce(_address(sockets[0]), settings, accounts)
+    with workers.shared_metrics(wanted=settings.metrics):
+        work = partial(_work, settings, accounts)
+        return workers.Workers(work, sockets, settings.drain_limit + _WORKERS_STOP).run()
+
+
+def _work(
+    settings: Settings, accounts: list[dict[str, Any]] | None, listening: socket.socket
+) -> int:
+    """Be one of several workers."""
+    from gateway.app import create_app  # noqa: PLC0415 - the supervisor needs none of it
+
+    configure(settings.log_level, settings.log_format)
+    app = create_app(settings, sandbox_accounts=accounts)
     return _run(app, listening, app.state.draining, settings=settings)
 
 

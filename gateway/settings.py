@@ -1,15 +1,28 @@
-"""Settings: one immutable object, from the environment, `.env`, a TOML file or the command line.
+"""Settings: one immutable object, from the command line, the environment, `.env` or a TOML file.
 
-Environment variables are the names in capitals after `GATEWAY_`; the credentials also answer to the
-names that Twilio's own tools use.
+The earlier of these wins. Environment variables are the names in capitals after `GATEWAY_`; the
+credentials also answer to the names that Twilio's own tools use. Unknown names are refused in the
+file, and in variables that begin with `GATEWAY_`: a misspelt setting must not be a silent one.
 """
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
+PREFIX: Final = "GATEWAY_"
+USUAL_FILE: Final = Path("number-gateway.toml")
 CATALOG_URL = "https://preview.twilio.com"
 CORE_URL = "https://api.twilio.com"
 
@@ -18,8 +31,10 @@ class Settings(BaseSettings):
     """Everything an operator can set. Times are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GATEWAY_",
+        env_prefix=PREFIX,
         env_file=".env",
+        # What else is in `.env` is for other programs; `_Unknown` finds what was meant for us.
+        dotenv_filtering="only_existing",
         env_ignore_empty=True,
         extra="forbid",
         frozen=True,
@@ -27,22 +42,27 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    config: Path | None = Field(
+        None,
+        description=f"TOML file with settings; without it `{USUAL_FILE}` in the working directory"
+        " is read, if there is one.",
+    )
     catalog_url: str = Field(CATALOG_URL, description="Base URL of the catalog family.")
     core_url: str = Field(CORE_URL, description="Base URL of the core family (2010-04-01).")
     account_sid: str | None = Field(
         None,
         description="Account the gateway acts for when the client brings no credentials.",
-        validation_alias=AliasChoices("account_sid", "GATEWAY_ACCOUNT_SID", "TWILIO_ACCOUNT_SID"),
+        validation_alias=AliasChoices("GATEWAY_ACCOUNT_SID", "TWILIO_ACCOUNT_SID"),
     )
     auth_token: SecretStr | None = Field(
         None,
         description="Auth token of that account, or the secret of the API key.",
-        validation_alias=AliasChoices("auth_token", "GATEWAY_AUTH_TOKEN", "TWILIO_AUTH_TOKEN"),
+        validation_alias=AliasChoices("GATEWAY_AUTH_TOKEN", "TWILIO_AUTH_TOKEN"),
     )
     api_key_sid: str | None = Field(
         None,
         description="API key (SK…) to use in place of the account's own name.",
-        validation_alias=AliasChoices("api_key_sid", "GATEWAY_API_KEY_SID", "TWILIO_API_KEY"),
+        validation_alias=AliasChoices("GATEWAY_API_KEY_SID", "TWILIO_API_KEY"),
     )
     sandbox_url: str | None = Field(
         None, description="Base URL of a sandbox, when that is the upstream."
@@ -73,6 +93,7 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    workers: int = Field(1, ge=1, le=256, description="Processes that serve the port together.")
     production: bool = Field(
         False,  # noqa: FBT003 - pydantic takes the default by position
         description="Explorer, introspection, suggestions and explanations are off.",
@@ -263,3 +284,106 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")
+
+    store_url: SecretStr | None = Field(
+        None,
+        description="Redis or Valkey that several processes share: `redis://`, `rediss://`,"
+        " `valkey://`, `valkeys://` or `unix://`; without one, state is kept in the process.",
+    )
+    store_prefix: str = Field("number-gateway:", description="Of every key and channel in it.")
+    store_timeout: float = Field(0.5, gt=0, description="Time for one command to it.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Lowest level of events that are logged, to standard error."
+    )
+    log_format: Literal["terminal", "json"] | None = Field(
+        None, description="How; by itself readable on a terminal, else a JSON object a line."
+    )
+    log_requests: Literal["all", "failed", "none"] = Field(
+        "failed", description="Which requests get a line in the log."
+    )
+    metrics: bool = Field(
+        False,  # noqa: FBT003
+        description="Serve metrics for Prometheus at `/metrics`, on the same port.",
+    )
+    metrics_operations: int = Field(
+        200, ge=1, description="How many operation names are counted by name; the rest as one."
+    )
+    traces: bool = Field(
+        False,  # noqa: FBT003
+        description="Send traces to an OpenTelemetry collector, which the `OTEL_…` variables name.",
+    )
+    traces_ratio: float = Field(
+        1.0, ge=0, le=1, description="Share of traces to keep of those that begin here."
+    )
+    ready_when_degraded: bool = Field(
+        False,  # noqa: FBT003
+        description="Whether `/readyz` says yes while the shared store or the upstream is away.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the strongest first."""
+        del file_secret_settings
+        # So they are, by the library's documentation.
+        assert isinstance(init_settings, InitSettingsSource)  # noqa: S101
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)  # noqa: S101
+        named = (
+            init_settings.init_kwargs.get("config")
+            or os.environ.get(f"{PREFIX}CONFIG")
+            or dotenv_settings.env_vars.get(f"{PREFIX}CONFIG".lower())
+        )
+        return (
+            init_settings,
+            env_settings,
+            dotenv_settings,
+            TomlConfigSettingsSource(settings_cls, settings_file(named)),
+            _Unknown(settings_cls, [*os.environ, *dotenv_settings.env_vars]),
+        )
+
+
+def settings_file(named: str | Path | None) -> Path | None:
+    """Return the TOML file to read: the one that is named, else the usual one if it is there.
+
+    Raises:
+        FileNotFoundError: a file was named, but is not there.
+    """
+    if not named:
+        return USUAL_FILE if USUAL_FILE.is_file() else None
+    if not Path(named).is_file():
+        raise FileNotFoundError(f"there is no settings file {str(named)!r}")
+    return Path(named)
+
+
+def variables(name: str) -> list[str]:
+    """Return the environment variables that set a field, the strongest first."""
+    alias = Settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [f"{PREFIX}{name.upper()}"]
+
+
+class _Unknown(PydanticBaseSettingsSource):
+    """Variables that look like settings and are none: they end up as extra fields."""
+
+    def __init__(self, settings_cls: type[BaseSettings], present: Iterable[str]) -> None:
+        super().__init__(settings_cls)
+        known = {each for name in Settings.model_fields for each in variables(name)}
+        ours = {name.upper() for name in present if name.upper().startswith(PREFIX)}
+        self._unknown = sorted(ours - known)
+
+    def __call__(self) -> dict[str, Any]:
+        """Return them without their values, which may be secrets."""
+        return dict.fromkeys(self._unknown)
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Declare nothing: this source has no fields."""
+        del field
+        return None, field_name, False

@@ -18,7 +18,7 @@ from graphql import (
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway import execution
+from gateway import execution, telemetry
 from gateway.auth import Caller
 from gateway.context import RequestContext
 from gateway.errors import GatewayError, Unauthenticated, refusal
@@ -70,6 +70,7 @@ async def feed(
             yield Emission(refusal(error))
         return
     context = service.context(caller)
+    telemetry.note(request.document, request.operation_name, {})
     last = request.extensions.get("lastEventId", last_event_id)
     context.last_event_id = None if last is None else str(last)
     executor = _executor(service, request, context)

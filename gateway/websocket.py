@@ -231,6 +231,10 @@ class _Connection:
 
     async def _operate(self, name: str, params: protocol.Params) -> None:
         """Run one operation and send what it yields."""
+        with self._service.observation.telemetry.operation(self._request_id):
+            await self._run(name, params)
+
+    async def _run(self, name: str, params: protocol.Params) -> None:
         assert self._caller is not None  # noqa: S101 - nothing runs before connection_init
         try:
             request = await self._service.request(params, self._caller)

@@ -9,7 +9,7 @@ became of it.
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, cast
 from urllib.parse import urlencode
@@ -31,6 +31,7 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.settings import Settings
+from gateway.telemetry import Telemetry
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
@@ -109,8 +110,9 @@ class _Request:
 class UpstreamClient:
     """Sends calls to both families. One per process; safe for any number of tasks of one loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, telemetry: Telemetry | None = None) -> None:
         self._settings = settings
+        self._telemetry = telemetry or Telemetry()
         self._bases = {
             Source.CATALOG: settings.catalog_url.rstrip("/"),
             Source.CORE: settings.core_url.rstrip("/"),
@@ -170,6 +172,11 @@ class UpstreamClient:
             for account, state in self._accounts.items()
             for family, breaker in state.breakers.items()
         }
+
+    def limiters(self) -> Iterator[Limiter]:
+        """Yield the limiter of each account that has been used."""
+        for state in self._accounts.values():
+            yield state.limiter
 
     def _account(self, sid: str) -> "_Account":
         """Return the state of an account; strangers come and go, so it is not kept for ever."""
@@ -269,10 +276,11 @@ class UpstreamClient:
             # A write that leaves now could not even be cancelled before it is on the wire.
             raise UpstreamTimeout("There was no time left to ask the upstream.", processed=False)
         status = None
+        watched = self._telemetry.attempt(call)
         try:
             async with asyncio.timeout(left):
                 response = await self._transport.handle_async_request(
-                    self._request(call, credential)
+                    self._request(call, credential, watched.headers)
                 )
                 status = response.status_code
                 try:
@@ -285,19 +293,24 @@ class UpstreamClient:
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _lost(error) from None
         finally:
+            seconds = time.monotonic() - started
+            watched.ended(status, seconds)
             if watch is not None:
-                watch(Sent(call, started, time.monotonic() - started, status))
+                watch(Sent(call, started, seconds, status))
         answer = Answer(status, response.headers, body)
         _raise_for(answer, credential)
         return answer
 
-    def _request(self, call: Call, credential: Credential) -> httpx.Request:
+    def _request(
+        self, call: Call, credential: Credential, context: Mapping[str, str]
+    ) -> httpx.Request:
         query = call.query if isinstance(call.query, str) else urlencode(call.query)
         headers = {
             "Authorization": credential.authorization,
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
             "User-Agent": _USER_AGENT,
+            **context,
         }
         content = b""
         if call.form is not None:

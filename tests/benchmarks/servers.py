@@ -73,11 +73,11 @@ class Server:
         """
         give_up = time.monotonic() + most
         before = -1
-        while (now := self._ticks()) > before and time.monotonic() < give_up:
+        while (now := self.ticks()) > before and time.monotonic() < give_up:
             before = now
             time.sleep(_IDLE_SECONDS)
 
-    def _ticks(self) -> int:
+    def ticks(self) -> int:
         """Return the hundredths of a second of processor time used so far."""
         # Behind the name in parentheses, which may hold spaces: state is field 3, utime 14.
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()

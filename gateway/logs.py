@@ -1,0 +1,102 @@
+"""Logs: events with fields, on standard error; readable on a terminal, elsewhere JSON lines.
+
+No event carries credentials, and tracebacks come without the values of variables.
+"""
+
+import logging
+import sys
+from typing import Any, Final, Literal
+
+import orjson
+import structlog
+from structlog.typing import Processor
+
+from gateway.telemetry import OK, PARTIAL, QUIET, REFUSED, Activity, Attempt
+from gateway.upstream.call import Call
+
+Form = Literal["terminal", "json"]
+_EXPECTED: Final = frozenset({OK, PARTIAL, REFUSED})
+
+
+def configure(level: str, form: Form | None) -> None:
+    """Set logging up for this process: ours, and that of libraries, in one form.
+
+    Args:
+        level: name of the lowest level that is written.
+        form: how; None for what fits standard error.
+    """
+    readable = form == "terminal" or (form is None and sys.stderr.isatty())
+    number = logging.getLevelNamesMapping()[level.upper()]
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    common: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        stamp,
+    ]
+    last: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if readable
+        else [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_json),
+        ]
+    )
+    structlog.configure(
+        processors=[*common, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*common, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+class RequestLog:
+    """Writes a line for each activity, or only for those that failed.
+
+    Args:
+        everything: whether requests that went well are written too.
+    """
+
+    def __init__(self, *, everything: bool) -> None:
+        self._everything = everything
+        self._log = structlog.get_logger(__name__)
+
+    def began(self, activity: Activity) -> None:
+        """See `Watcher`."""
+
+    def ended(self, activity: Activity) -> None:
+        """See `Watcher`."""
+        expected = activity.outcome in _EXPECTED
+        if expected and not self._everything:
+            return
+        write = self._log.info if expected else self._log.warning
+        write(
+            "request",
+            request_id=activity.request_id,
+            transport=activity.transport,
+            operation=activity.operation,
+            kind=activity.kind,
+            document=activity.digest,
+            principal=activity.principal,
+            outcome=activity.outcome,
+            status=activity.status,
+            ms=round(activity.seconds * 1000, 2),
+            upstream_calls=activity.reads.sent if activity.reads else 0,
+            saved_calls=activity.reads.spared if activity.reads else 0,
+        )
+
+    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
+        """See `Watcher`."""
+        del call, activity
+        return QUIET
+
+
+def _json(event: Any, **_: object) -> str:  # noqa: ANN401 - what structlog calls an event
+    return orjson.dumps(event, default=str).decode()

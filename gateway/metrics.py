@@ -1,0 +1,182 @@
+"""Metrics in the form that Prometheus reads, served at `/metrics`.
+
+Every label has a bounded set of values: routes are templates, states and outcomes are closed sets,
+and of operation names, which clients invent, the first ones count by name and the rest together.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from gateway import __version__
+from gateway.telemetry import QUIET, Activity, Attempt
+from gateway.upstream.call import Call
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+OTHER: Final = "other"
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
+_SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class Metrics:
+    """Counts what it watches. Several worker processes count into files that they share.
+
+    Args:
+        most_operations: how many operation names are counted by name.
+    """
+
+    def __init__(self, most_operations: int = 200) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._names = _Bounded(most_operations)
+        self._outcomes = _Bounded(100)
+        self._refreshers: list[Callable[[], None]] = []
+        self._operations = Counter(
+            "gateway_operations",
+            "Requests by operation and outcome.",
+            ("operation", "kind", "outcome"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "gateway_operation_seconds",
+            "Time to answer a request.",
+            ("operation", "kind"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._calls = Counter(
+            "gateway_upstream_calls",
+            "Attempts of upstream calls by route and HTTP status; `none` without an answer.",
+            ("family", "method", "route", "status"),
+            registry=registry,
+        )
+        self._call_seconds = Histogram(
+            "gateway_upstream_seconds",
+            "Time of one attempt of an upstream call.",
+            ("family", "method", "route"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._saved = Counter(
+            "gateway_upstream_saved_calls",
+            "Reads answered without an upstream call of their own.",
+            registry=registry,
+        )
+        build = Gauge(
+            "gateway_build",
+            "Its version, as a label.",
+            ("version",),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        build.labels(__version__).set(1)
+        # Looking a child up by its labels costs more than counting, so children are kept.
+        self._of_activity: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._of_call: dict[tuple[str, str, str, int | None], tuple[Counter, Histogram]] = {}
+        if not self.is_shared:
+            ProcessCollector(registry=registry)
+            PlatformCollector(registry=registry)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several worker processes count together."""
+        return _SHARED_FOLDER in os.environ
+
+    def gauge(
+        self, name: str, meaning: str, labels: Iterable[str] = (), *, mode: str = "livesum"
+    ) -> Gauge:
+        """Return a new gauge; `mode` says how the values of several processes become one."""
+        return Gauge(name, meaning, labels, multiprocess_mode=mode, registry=self._registry)  # type: ignore[arg-type] # a literal there
+
+    def before_each_reading(self, refresh: Callable[[], None]) -> None:
+        """Call `refresh` before the metrics are read, to set gauges."""
+        self._refreshers.append(refresh)
+
+    def refresh(self) -> None:
+        """Set the gauges to what is so now."""
+        for refresh in self._refreshers:
+            refresh()
+
+    def page(self) -> bytes:
+        """Return all metrics as text, those of the other workers included; may block."""
+        if not self.is_shared:
+            return generate_latest(self._registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call] # the library's own gap
+        return generate_latest(everybody)
+
+    def began(self, activity: Activity) -> None:
+        """See `Watcher`."""
+
+    def ended(self, activity: Activity) -> None:
+        """See `Watcher`."""
+        key = (activity.operation, activity.kind, activity.outcome)
+        children = self._of_activity.get(key)
+        if children is None:
+            name = self._names(activity.operation)
+            children = (
+                self._operations.labels(name, activity.kind, self._outcomes(activity.outcome)),
+                self._seconds.labels(name, activity.kind),
+            )
+            if name != OTHER:
+                self._of_activity[key] = children
+        children[0].inc()
+        children[1].observe(activity.seconds)
+        if activity.reads is not None and activity.reads.spared:
+            self._saved.inc(activity.reads.spared)
+
+    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
+        """See `Watcher`."""
+        del activity
+        return _Attempt(self, call)
+
+    def count_call(self, call: Call, status: int | None, seconds: float) -> None:
+        """Count an attempt."""
+        family = call.family.name.lower()
+        key = (family, call.method, call.route, status)
+        children = self._of_call.get(key)
+        if children is None:
+            children = self._of_call[key] = (
+                self._calls.labels(family, call.method, call.route, str(status or "none")),
+                self._call_seconds.labels(family, call.method, call.route),
+            )
+        children[0].inc()
+        children[1].observe(seconds)
+
+
+class _Attempt:
+    __slots__ = ("_call", "_metrics")
+
+    headers = QUIET.headers
+
+    def __init__(self, metrics: Metrics, call: Call) -> None:
+        self._metrics = metrics
+        self._call = call
+
+    def ended(self, status: int | None, seconds: float) -> None:
+        self._metrics.count_call(self._call, status, seconds)
+
+
+class _Bounded:
+    """Keeps the first `most` values that it is asked for, and calls the rest `other`."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        if value not in self._known:
+            if len(self._known) >= self._most:
+                return OTHER
+            self._known.add(value)
+        return value

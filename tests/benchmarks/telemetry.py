@@ -1,0 +1,89 @@
+"""What watching costs: `python -m tests.benchmarks.telemetry [--rounds 5 --seconds 3]`.
+
+The processor time that the gateway spends on a request, without and with each kind of telemetry.
+Rounds alternate between them. Processor time, because it hardly depends on what else runs.
+"""
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from tests.benchmarks import load, servers
+from tests.benchmarks.operations import OPERATIONS, Operation
+from tests.benchmarks.report import table
+from tests.benchmarks.servers import GATEWAY
+
+_TICK_MICROSECONDS: Final = 10_000
+_WAYS: Final[dict[str, dict[str, str]]] = {
+    "off": {"GATEWAY_LOG_REQUESTS": "none"},
+    "default (failed requests are logged)": {},
+    "every request logged": {"GATEWAY_LOG_REQUESTS": "all"},
+    "metrics": {"GATEWAY_METRICS": "true"},
+    "metrics and every request logged": {
+        "GATEWAY_METRICS": "true",
+        "GATEWAY_LOG_REQUESTS": "all",
+    },
+    "traces, 1 of 100": {"GATEWAY_TRACES": "true", "GATEWAY_TRACES_RATIO": "0.01"},
+    "traces, all": {"GATEWAY_TRACES": "true"},
+}
+
+
+def cost(operation: Operation, rounds: int, seconds: float) -> dict[str, float]:
+    """Return the microseconds of processor time per request, for each way of watching."""
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    with servers.upstream() as upstream, tempfile.TemporaryDirectory() as folder:
+        requests = load.write_requests(Path(folder), operation, plain=False)
+        own, other = servers.cores()
+        for _ in range(rounds):
+            for way, variables in _WAYS.items():
+                peer = dataclasses.replace(
+                    GATEWAY,
+                    # Nobody collects these spans; making and dropping them is what is measured.
+                    environment=lambda _, more=variables: {  # type: ignore[misc] # bound now
+                        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+                        **more,
+                    },
+                )
+                with peer.serving(upstream.url, own) as gateway:
+                    url = f"{gateway.url}/graphql"
+                    load.run(url, requests, 1, cpu=other)
+                    before = gateway.ticks()
+                    measured = load.run(url, requests, seconds, cpu=other)
+                    ticks = gateway.ticks() - before
+                    times[way].append(ticks * _TICK_MICROSECONDS / measured.requests)
+    return {way: median(each) for way, each in times.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.telemetry")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3)
+    options = parser.parse_args(arguments)
+    columns = {
+        each.name: cost(each, options.rounds, options.seconds)
+        for each in OPERATIONS
+        if each.name in {"small", "wide"}
+    }
+    rows = [
+        (
+            way,
+            *(
+                f"{column[way]:.0f} µs ({column[way] / column['off'] - 1:+.1%})"
+                for column in columns.values()
+            ),
+        )
+        for way in _WAYS
+    ]
+    sys.stdout.write(table(("", *columns), rows) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,309 @@
+"""The commands `schema`, `query` and `export`, run as an operator runs them."""
+
+import csv
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.gateway_process import RunningGateway
+from tests.sandbox_process import RunningSandbox, SandboxAccount
+
+ROOT = Path(__file__).parents[2]
+LIST = """query List($first: Int!, $after: String) {
+  phoneNumbers(first: $first, after: $after) {
+    nodes { sid phoneNumber configuration { voice { url } } }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
+
+
+def run(
+    folder: Path,
+    *arguments: str,
+    code: int = 0,
+    stdin: str = "",
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run `number-gateway` in `folder` and expect exit code `code`."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "gateway", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(variables or {})},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr + done.stdout
+    return done
+
+
+def as_owner(sandbox: RunningSandbox, account: SandboxAccount | None = None) -> dict[str, str]:
+    """Return the variables with which a command acts for an account of the sandbox."""
+    account = account or sandbox.accounts()["parent"]
+    return {
+        "TWILIO_ACCOUNT_SID": account.sid,
+        "TWILIO_AUTH_TOKEN": account.auth_token,
+        "GATEWAY_CATALOG_URL": sandbox.url,
+        "GATEWAY_CORE_URL": sandbox.url,
+    }
+
+
+# schema ---------------------------------------------------------------------------------------------
+
+
+def test_the_schema_is_printed_as_it_is_kept(tmp_path: Path) -> None:
+    assert run(tmp_path, "schema").stdout == (ROOT / "schema" / "schema.graphql").read_text()
+
+
+def test_a_schema_breaks_nobody_of_its_own(tmp_path: Path) -> None:
+    file = str(ROOT / "schema" / "schema.graphql")
+    assert run(tmp_path, "schema", "--check", file).stdout == f"No client of {file} breaks.\n"
+
+
+def test_what_an_older_schema_had_and_this_one_lacks_is_told(tmp_path: Path) -> None:
+    current = (ROOT / "schema" / "schema.graphql").read_text()
+    (tmp_path / "old.graphql").write_text(
+        current.replace("type Query {", "type Query {\n  gone: Int")
+    )
+    done = run(tmp_path, "schema", "--check", "old.graphql", code=1)
+    assert re.search(r"^breaking +.*Query\.gone", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("text", ["type Query {", "type Query { a: Nothing }"])
+def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "old.graphql").write_text(text)
+    done = run(tmp_path, "schema", "--check", "old.graphql", code=1)
+    assert "old.graphql is not a schema" in done.stderr
+
+
+# query ----------------------------------------------------------------------------------------------
+
+
+def test_a_query_needs_no_server_when_the_settings_have_credentials(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "list.graphql").write_text(LIST)
+    done = run(tmp_path, "query", "list.graphql", "--var", "first=3", variables=as_owner(sandbox))
+    assert len(json.loads(done.stdout)["phoneNumbers"]["nodes"]) == 3
+    assert done.stderr == ""
+
+
+def test_a_query_from_standard_input_asks_a_gateway_that_runs(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    done = run(
+        tmp_path,
+        "query",
+        "--url",
+        f"{gateway.url}/graphql",
+        stdin="{ account { sid } }",
+        variables=as_owner(gateway.sandbox),
+    )
+    assert json.loads(done.stdout) == {"account": {"sid": gateway.account.sid}}
+
+
+def test_headers_take_the_place_of_the_credentials(gateway: RunningGateway, tmp_path: Path) -> None:
+    arguments = [
+        "query",
+        "--url",
+        f"{gateway.url}/graphql",
+        "--header",
+        "Authorization: Basic eA==",
+    ]
+    done = run(
+        tmp_path,
+        *arguments,
+        stdin="{ account { sid } }",
+        variables=as_owner(gateway.sandbox),
+        code=1,
+    )
+    assert "user name is neither an account sid nor an API key sid" in done.stderr
+
+
+def test_all_pages_are_one_answer(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    account = sandbox.create_account(owned=23)
+    owned = {each["sid"] for each in sandbox.numbers(account.sid)}
+    (tmp_path / "variables.json").write_text('{"first": 5}')
+    done = run(
+        tmp_path,
+        "query",
+        "--all-pages",
+        "--variables",
+        "variables.json",
+        stdin=LIST,
+        variables=as_owner(sandbox, account),
+    )
+    found = json.loads(done.stdout)["phoneNumbers"]
+    assert len(found["nodes"]) == 23
+    assert {each["sid"] for each in found["nodes"]} == owned
+    assert found["pageInfo"]["hasNextPage"] is False
+
+
+def test_a_table_has_a_row_for_each_number(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "query",
+        "--format",
+        "table",
+        "--var",
+        "first=2",
+        stdin=LIST,
+        variables=as_owner(sandbox),
+    )
+    head, rule, *rows = done.stdout.splitlines()
+    assert head.split() == ["sid", "phoneNumber", "configuration.voice.url"]
+    assert set(rule) == {"-", " "}
+    assert [bool(re.match(r"PN[0-9a-f]{32}  \+\d+", row)) for row in rows] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "message"),
+    [
+        ("{ account { sid } }", 0, ""),
+        ("{ nothing }", 2, "GRAPHQL_VALIDATION_FAILED"),
+        ("{ ", 2, "GRAPHQL_PARSE_FAILED"),
+        ("{ phoneNumbers(first: 0) { nodes { sid } } }", 2, "BAD_USER_INPUT phoneNumbers"),
+        ("{ account { sid } n: phoneNumbers(first: 0) { nodes { sid } } }", None, "BAD_USER_INPUT"),
+    ],
+)
+def test_the_exit_code_tells_how_it_went(
+    sandbox: RunningSandbox, tmp_path: Path, query: str, code: int | None, message: str
+) -> None:
+    # A field that must not be null takes the whole answer with it.
+    expected = 2 if code is None else code
+    done = run(tmp_path, "query", stdin=query, variables=as_owner(sandbox), code=expected)
+    assert message in done.stderr
+
+
+def test_a_failing_upstream_is_exit_code_1_and_a_refusal_is_3(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    who = as_owner(sandbox)
+    sandbox.set_faults([{"kind": "status", "status": 500, "count": None}])
+    done = run(tmp_path, "query", stdin="{ account { sid } }", variables=who, code=1)
+    assert "UPSTREAM_UNAVAILABLE" in done.stderr
+    sandbox.clear_faults()
+    buy = """mutation { purchasePhoneNumber(input: { phoneNumber: "+15005550000" }) {
+      phoneNumber { sid } userErrors { code } } }"""
+    done = run(tmp_path, "query", stdin=buy, variables=who, code=3)
+    assert json.loads(done.stdout)["purchasePhoneNumber"]["userErrors"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("query", "nowhere.graphql"), 2, "nowhere.graphql cannot be read"),
+        (("query", "--var", "x"), 2, "not of the form NAME=VALUE"),
+        (("query", "--url", "http://127.0.0.1:9/graphql"), 1, "cannot be reached"),
+        (("query", "--url", "http://127.0.0.1:9", "--header", "x"), 1, "not of the form"),
+        (("query",), 1, "no credentials"),
+        (("export", "numbers.txt"), 1, "says neither csv nor jsonl"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    done = run(tmp_path, *arguments, stdin="{ account { sid } }", code=code)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["serve", "sandbox", "query", "export", "schema", "settings"])
+def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
+    text = run(tmp_path, command, "--help").stdout
+    assert f"usage: number-gateway {command}" in text
+    options = re.findall(r"^  (-[^\n]+)$", text, re.MULTILINE)
+    assert len(options) > 1
+    assert command in run(tmp_path, "--help").stdout
+
+
+# export ---------------------------------------------------------------------------------------------
+
+
+def test_an_export_has_every_number_with_everything_known_of_it(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    account = sandbox.create_account(owned=12)
+    who = as_owner(sandbox, account)
+    run(tmp_path, "export", "numbers.csv", variables=who)
+    run(tmp_path, "export", "numbers.jsonl", variables=who)
+    with (tmp_path / "numbers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    objects = [json.loads(line) for line in (tmp_path / "numbers.jsonl").read_text().splitlines()]
+    owned = {each["sid"] for each in sandbox.numbers(account.sid)}
+    assert {each["sid"] for each in rows} == {each["sid"] for each in objects} == owned
+    assert len(rows) == len(objects) == 12
+    by_sid = {each["sid"]: each for each in objects}
+    for row in rows:
+        whole = by_sid[row["sid"]]
+        assert row["phoneNumber"] == whole["phoneNumber"]
+        assert row["configuration.voice.url"] == (whole["configuration"]["voice"]["url"] or "")
+        assert row["capabilities.sms.enabled"] in {"true", "false", ""}
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["numbers.csv", "numbers.jsonl"]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_that_was_broken_off_goes_on_where_it_was(
+    sandbox: RunningSandbox, tmp_path: Path, form: str
+) -> None:
+    account = sandbox.create_account(owned=2_300)
+    who = as_owner(sandbox, account) | {"GATEWAY_ATTEMPTS": "1"}
+    out = f"numbers.{form}"
+    sandbox.set_faults(
+        [{"kind": "status", "status": 500, "skip": 2, "count": 1, "account": account.sid}]
+    )
+    done = run(tmp_path, "export", out, variables=who, code=1)
+    assert "2000 numbers are kept" in done.stderr
+    assert not (tmp_path / out).exists()
+    # As if it had been killed in the middle of the next page.
+    with (tmp_path / f"{out}.part").open("ab") as file:
+        file.write(b"half a li")
+    sandbox.clear_faults()
+    sandbox.forget_requests()
+    run(tmp_path, "export", out, variables=who)
+    assert len(sandbox.requests()) == 1
+    text = (tmp_path / out).read_text()
+    sids = re.findall(r"PN[0-9a-f]{32}", text)
+    assert len(sids) == len(set(sids)) == 2_300
+    assert "half a li" not in text
+    assert len(text.splitlines()) == 2_300 + (form == "csv")
+    assert [each.name for each in tmp_path.iterdir()] == [out]
+
+
+def test_a_part_of_something_else_is_not_continued(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    account = sandbox.create_account(owned=1_200)
+    who = as_owner(sandbox, account) | {"GATEWAY_ATTEMPTS": "1"}
+    sandbox.set_faults([{"kind": "status", "status": 500, "skip": 1, "account": account.sid}])
+    run(tmp_path, "export", "n.csv", variables=who, code=1)
+    other = ("export", "n.csv", "--account", account.sid)
+    assert "--restart" in run(tmp_path, *other, variables=who, code=1).stderr
+    run(tmp_path, *other, "--restart", variables=who)
+    assert len((tmp_path / "n.csv").read_text().splitlines()) == 1_201
+
+
+def test_on_a_terminal_progress_is_shown(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    account = sandbox.create_account(owned=1_500)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "export", "numbers.csv"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **as_owner(sandbox, account)},
+        stderr=theirs,
+    )
+    os.close(theirs)
+    assert process.wait(60) == 0
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert re.search(r"\r\[.*\] 1 pages, 1,000 numbers", shown)
+    assert re.search(r"\r\[.*\] 2 pages, 1,500 numbers, [\d,]+/s", shown)
+    assert "1500 numbers in numbers.csv" in shown

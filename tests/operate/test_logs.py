@@ -1,0 +1,108 @@
+"""What is written to standard error: events with fields, and no secrets."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+
+from tests.sandbox_process import RunningSandbox
+
+_FORM = (
+    "from gateway.logs import configure; import structlog, logging; configure('info', {form!r});"
+)
+
+
+def written(form: str | None, code: str) -> str:
+    """Run `code` in a process whose logs are configured, and return its standard error."""
+    command = [sys.executable, "-c", _FORM.format(form=form) + code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_away_from_a_terminal_every_line_is_a_json_object() -> None:
+    text = written(
+        None,
+        "structlog.get_logger().info('bought', number='+1')\n"
+        "logging.getLogger('some.library').warning('careful: %s', 'hot')\n"
+        "structlog.get_logger().debug('too fine')\n"
+        "try: secret = 'hunter2'; 1 / 0\n"
+        "except ZeroDivisionError: structlog.get_logger().exception('failed')\n",
+    )
+    bought, careful, failed = map(json.loads, text.splitlines())
+    assert bought["event"] == "bought"
+    assert bought["number"] == "+1"
+    assert bought["level"] == "info"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", bought["timestamp"])
+    assert careful["event"] == "careful: hot"
+    assert careful["logger"] == "some.library"
+    assert "ZeroDivisionError" in failed["exception"]
+    assert "hunter2" not in failed["exception"].replace("secret = 'hunter2'; 1 / 0", "")
+
+
+def test_for_a_terminal_lines_are_for_reading() -> None:
+    text = written("terminal", "structlog.get_logger().info('bought', number='+1')")
+    plain = re.sub(r"\x1b\[\d*m", "", text)
+    assert re.search(r"\[info +\] bought +number=\+1$", plain.strip())
+
+
+def serve(sandbox: RunningSandbox, *queries: dict[str, Any], **variables: str) -> tuple[str, str]:
+    """Run `serve`, ask it `queries` as the parent account; return answers' ids and the log."""
+    parent = sandbox.accounts()["parent"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY_AUTH": "pass-through",
+        "GATEWAY_CATALOG_URL": sandbox.url,
+        "GATEWAY_CORE_URL": sandbox.url,
+        **variables,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve", "--port", "0"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[-1]
+    ids = [
+        httpx.post(url, json=query, auth=parent.auth, trust_env=False).headers["x-request-id"]
+        for query in queries
+    ]
+    process.terminate()
+    _, log = process.communicate(timeout=20)
+    return " ".join(ids), log
+
+
+def test_each_request_is_a_line_that_says_who_asked_what_and_what_it_cost(
+    sandbox: RunningSandbox,
+) -> None:
+    query = "query Mine { phoneNumbers(first: 2) { nodes { sid } } }"
+    request_id, log = serve(sandbox, {"query": query}, GATEWAY_LOG_REQUESTS="all")
+    (line,) = [json.loads(each) for each in log.splitlines()]
+    parent = sandbox.accounts()["parent"]
+    assert line["event"] == "request"
+    assert line["request_id"] == request_id
+    assert (line["operation"], line["kind"], line["outcome"]) == ("Mine", "query", "ok")
+    assert re.fullmatch(r"[0-9a-f]{16}", line["document"])
+    assert line["principal"] == parent.sid
+    assert line["upstream_calls"] == 1
+    assert line["ms"] > 0
+    assert parent.auth_token not in log
+    assert base64.b64encode(":".join(parent.auth).encode()).decode() not in log
+
+
+def test_by_default_only_requests_that_failed_are_lines(sandbox: RunningSandbox) -> None:
+    good = {"query": "query Mine { phoneNumbers(first: 2) { nodes { sid } } }"}
+    bad = {"query": "query Wrong { nothing }"}
+    ids, log = serve(sandbox, good, bad)
+    (line,) = [json.loads(each) for each in log.splitlines()]
+    assert line["outcome"] == "GRAPHQL_VALIDATION_FAILED"
+    assert line["level"] == "warning"
+    assert line["request_id"] == ids.split()[1]
+    assert serve(sandbox, good, bad, GATEWAY_LOG_REQUESTS="none")[1] == ""

@@ -1,0 +1,127 @@
+"""Where settings come from, which win, and what is said when they are wrong."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gateway import configuration
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+_CLEAN = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("GATEWAY_", "TWILIO_"))
+}
+
+
+def run(
+    folder: Path, *arguments: str, variables: Mapping[str, str] | None = None, code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run `number-gateway` in `folder` with `variables` and expect exit code `code`."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "gateway", *arguments],
+        cwd=folder,
+        env=_CLEAN | {"PYTHONPATH": str(ROOT)} | dict(variables or {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def in_force(folder: Path, *arguments: str, **variables: str) -> dict[str, tuple[str, str]]:
+    """Return each setting's value and origin, as the command tells them."""
+    told = json.loads(run(folder, "settings", "--json", *arguments, variables=variables).stdout)
+    return {each["name"]: (each["value"], each["origin"]) for each in told}
+
+
+def test_every_value_is_shown_with_where_it_came_from(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GATEWAY_ATTEMPTS=4\nGATEWAY_HOST=from-dotenv\nOTHER=x\n")
+    (tmp_path / "number-gateway.toml").write_text(
+        'host = "from-toml"\nattempts = 5\nconcurrency = 7\naccount_sid = "ACtoml"\n'
+    )
+    told = in_force(tmp_path, GATEWAY_HOST="from-environment", TWILIO_ACCOUNT_SID="ACtwilio")
+    assert told["host"] == ("from-environment", "environment GATEWAY_HOST")
+    assert told["attempts"] == ("4", ".env GATEWAY_ATTEMPTS")
+    assert told["concurrency"] == ("7", "number-gateway.toml")
+    assert told["account_sid"] == ("ACtwilio", "environment TWILIO_ACCOUNT_SID")
+    assert told["port"] == ("8000", "default")
+    assert list(told) == list(Settings.model_fields)
+
+
+def test_what_is_said_of_an_origin_is_what_the_settings_really_do(tmp_path: Path) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text('host = "from-file"\n')
+    assert in_force(tmp_path, "--config", str(file))["host"] == ("from-file", str(file))
+    assert in_force(tmp_path, GATEWAY_CONFIG=str(file))["host"] == ("from-file", str(file))
+    (tmp_path / ".env").write_text(f"GATEWAY_CONFIG={file}\n")
+    assert in_force(tmp_path)["host"] == ("from-file", str(file))
+
+
+def test_gateway_variables_win_over_those_of_other_tools(tmp_path: Path) -> None:
+    told = in_force(tmp_path, GATEWAY_ACCOUNT_SID="ACours", TWILIO_ACCOUNT_SID="ACtheirs")
+    assert told["account_sid"] == ("ACours", "environment GATEWAY_ACCOUNT_SID")
+
+
+def test_secrets_are_printed_nowhere(tmp_path: Path) -> None:
+    secrets = {
+        "TWILIO_AUTH_TOKEN": "sekrit-token",
+        "GATEWAY_STORE_URL": "redis://:sekrit-password@h",
+    }
+    for form in ([], ["--json"]):
+        done = run(tmp_path, "settings", *form, variables=secrets)
+        assert "sekrit" not in done.stdout + done.stderr
+        assert "*****" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "variables", "message"),
+    [
+        (".env", "", {"GATEWAY_PROT": "sekrit"}, "GATEWAY_PROT is not a setting; did you mean"),
+        (".env", "GATEWAY_AUTH_TOKN=sekrit", {}, "did you mean GATEWAY_AUTH_TOKEN?"),
+        ("number-gateway.toml", "hots = 'sekrit'", {}, "hots is not a setting; did you mean host?"),
+        ("number-gateway.toml", "port = 'sekrit'", {}, "port: Input should be a valid integer"),
+        ("number-gateway.toml", "port = ", {}, "cannot be read"),
+        (".env", "", {"GATEWAY_CONFIG": "nowhere.toml"}, "no settings file 'nowhere.toml'"),
+        (".env", "", {"GATEWAY_PORT": "70000"}, "port: Input should be less than or equal"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_its_value_is_not(
+    tmp_path: Path, file: str, text: str, variables: dict[str, str], message: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    done = run(tmp_path, "settings", variables=variables, code=1)
+    assert message in done.stderr
+    assert "sekrit" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_serving_refuses_what_printing_refuses(tmp_path: Path) -> None:
+    done = run(tmp_path, "serve", variables={"GATEWAY_PROT": "1"}, code=1)
+    assert "GATEWAY_PROT is not a setting" in done.stderr
+
+
+def test_a_bare_name_in_the_environment_is_not_ours(tmp_path: Path) -> None:
+    told = in_force(tmp_path, ACCOUNT_SID="ACother", PORT="1")
+    assert told["account_sid"][1] == told["port"][1] == "default"
+
+
+def test_the_page_of_settings_is_current() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    assert page == configuration.reference(), (
+        "number-gateway settings --reference > docs/settings.md"
+    )
+
+
+def test_every_setting_says_what_it_means_in_a_sentence() -> None:
+    for name, field in Settings.model_fields.items():
+        assert re.fullmatch(r"\S.{10,}\.", field.description or "", re.DOTALL), name

@@ -1,0 +1,224 @@
+"""Two gateways that share a Valkey: what one knows the other knows, and what a crash leaves."""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.operate.valkey_process import ValkeyServer, valkey_server
+from tests.sandbox_process import RunningSandbox, SandboxAccount
+
+BUY = """mutation Buy($number: E164!, $key: String!) {
+  purchasePhoneNumber(input: { phoneNumber: $number, idempotencyKey: $key }) {
+    phoneNumber { sid } replayed userErrors { code }
+  }
+}"""
+PAGE = "{ phoneNumbers(first: 5) { nodes { sid } } }"
+
+
+@contextmanager
+def pair(
+    sandbox: RunningSandbox, folder: Path, **settings: Any
+) -> Iterator[tuple[ValkeyServer, RunningGateway, RunningGateway]]:
+    """Run a Valkey and two gateways of one account that share it, as two machines would."""
+    account = sandbox.create_account(owned=5)
+    for name in ("valkey", "one", "two"):
+        (folder / name).mkdir()
+    with valkey_server(folder / "valkey") as server:
+        chosen = {"account": account, "store_url": server.url, **settings}
+        with (
+            running_gateway(sandbox, data_dir=folder / "one", **chosen) as one,
+            running_gateway(sandbox, data_dir=folder / "two", **chosen) as two,
+        ):
+            yield server, one, two
+
+
+@pytest.fixture
+def number(sandbox: RunningSandbox) -> str:
+    """A number that can be bought by whoever comes first."""
+    made = sandbox.put_number()
+    return str(made["phone_number"])
+
+
+def bought(sandbox: RunningSandbox, account: SandboxAccount, number: str) -> int:
+    """Return how often the account bought the number."""
+    return sum(
+        (each["action"], each["phone_number"], each["account_sid"])
+        == ("bought", number, account.sid)
+        for each in sandbox.ledger()
+    )
+
+
+def test_one_key_buys_once_however_many_ask_in_both(
+    sandbox: RunningSandbox, tmp_path: Path, number: str
+) -> None:
+    with pair(sandbox, tmp_path) as (_, one, two):
+        # The upstream takes its time, so that they all meet.
+        sandbox.set_faults([{"kind": "latency", "latency_ms": 300, "method": "POST", "count": 5}])
+        variables = {"number": number, "key": uuid4().hex}
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(
+                pool.map(lambda place: (one, two)[place % 2].execute(BUY, variables), range(8))
+            )
+        sids = {
+            answer["data"]["purchasePhoneNumber"]["phoneNumber"]["sid"]
+            for answer in answers
+            if answer.get("data") and answer["data"]["purchasePhoneNumber"]["phoneNumber"]
+        }
+        assert len(sids) == 1
+        assert bought(sandbox, one.account, number) == 1
+        again = two.query(BUY, variables)["purchasePhoneNumber"]
+        assert again["replayed"] is True
+        assert {again["phoneNumber"]["sid"]} == sids
+        assert bought(sandbox, one.account, number) == 1
+
+
+def test_without_the_store_reads_go_on_and_purchases_with_keys_refuse_until_it_is_back(
+    sandbox: RunningSandbox, tmp_path: Path, number: str
+) -> None:
+    with pair(sandbox, tmp_path, cache_owned=60) as (server, one, two):
+        kept, lost = {"number": number, "key": "kept"}, {"number": number, "key": "lost"}
+        sid = one.query(BUY, kept)["purchasePhoneNumber"]["phoneNumber"]["sid"]
+        server.kill()
+        for gateway in (one, two):
+            began = time.monotonic()
+            assert len(gateway.query(PAGE)["phoneNumbers"]["nodes"]) == 5
+            assert time.monotonic() - began < 3
+            refused = gateway.execute(BUY, lost)
+            payload: Any = (refused.get("data") or {}).get("purchasePhoneNumber")
+            assert refused.get("errors") or (payload["userErrors"] and not payload["phoneNumber"])
+        assert bought(sandbox, one.account, number) == 1
+        server.start()
+        replayed = two.query(BUY, kept)["purchasePhoneNumber"]
+        assert (replayed["replayed"], replayed["phoneNumber"]["sid"]) == (True, sid)
+        assert bought(sandbox, one.account, number) == 1
+
+
+def test_a_change_by_one_is_not_hidden_by_the_cache_of_the_other(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    read = "query Read($sid: ID!) { phoneNumber(sid: $sid) { friendlyName } }"
+    change = """mutation Change($sid: ID!, $name: String!) {
+      configurePhoneNumber(input: { sid: $sid, configuration: { friendlyName: $name } }) {
+        userErrors { code } } }"""
+    with pair(sandbox, tmp_path, cache_owned=60) as (_, one, two):
+        (first, *_) = one.query(PAGE)["phoneNumbers"]["nodes"]
+        one.query(read, first)
+        two.query(read, first)
+        sandbox.forget_requests()
+        two.query(read, first)
+        assert sandbox.requests() == [], "it is kept"
+        one.query(change, first | {"name": "Changed"})
+        assert two.query(read, first)["phoneNumber"]["friendlyName"] == "Changed"
+
+
+def test_a_store_that_comes_and_goes_loses_no_request(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with pair(sandbox, tmp_path, cache_owned=60) as (server, one, two):
+        stop = threading.Event()
+        failed: list[dict[str, Any]] = []
+        answered = 0
+
+        def ask(gateway: RunningGateway) -> None:
+            nonlocal answered
+            while not stop.is_set():
+                response = gateway.execute(PAGE)
+                failed.extend(response.get("errors", []))
+                answered += 1
+
+        threads = [threading.Thread(target=ask, args=(each,)) for each in (one, two)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            time.sleep(0.3)
+            server.kill()
+            time.sleep(0.3)
+            server.start()
+        time.sleep(0.3)
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failed == []
+    assert answered > 20
+
+
+CHANGED = "subscription Changed { phoneNumberChanged { kind sid } }"
+RENAME = """mutation Rename($sid: ID!, $name: String!) {
+  configurePhoneNumber(input: { sid: $sid, configuration: { friendlyName: $name } }) {
+    userErrors { code } } }"""
+
+
+@contextmanager
+def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]:
+    """Follow the account's numbers by server-sent events; what arrives is in the queue."""
+    arrived: queue.Queue[dict[str, Any]] = queue.Queue()
+    stop = threading.Event()
+
+    def follow() -> None:
+        with (
+            httpx.Client(trust_env=False, timeout=30, auth=gateway.account.auth) as client,
+            client.stream(
+                "POST",
+                f"{gateway.url}/graphql",
+                json={"query": CHANGED},
+                headers={"accept": "text/event-stream"},
+            ) as answer,
+        ):
+            for line in answer.iter_lines():
+                if stop.is_set():
+                    return
+                if line.startswith("data:") and line != "data:":
+                    arrived.put(json.loads(line.removeprefix("data:")))
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    # The subscription is in force a moment after the request was sent.
+    time.sleep(1.0)
+    try:
+        yield arrived
+    finally:
+        stop.set()
+        gateway.query(RENAME, {"sid": sids(gateway)[0], "name": "Goodbye"})
+        thread.join(20)
+
+
+def sids(gateway: RunningGateway) -> list[str]:
+    """Return the sids of the account's numbers."""
+    return [each["sid"] for each in gateway.query(PAGE)["phoneNumbers"]["nodes"]]
+
+
+def test_an_event_raised_in_one_reaches_a_subscriber_in_the_other(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with pair(sandbox, tmp_path, poll_interval=0) as (_, one, two):
+        changed = sids(one)[2]
+        with subscribed(two) as arrived:
+            one.query(RENAME, {"sid": changed, "name": "From the other"})
+            event = arrived.get(timeout=15)["data"]["phoneNumberChanged"]
+            assert event == {"kind": "CONFIGURED", "sid": changed}
+
+
+def test_subscriptions_recover_after_the_store_was_killed_and_lose_no_event_it_kept(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with pair(sandbox, tmp_path, poll_interval=0) as (server, one, two):
+        first, second, *_ = sids(one)
+        with subscribed(two) as arrived:
+            one.query(RENAME, {"sid": first, "name": "Before"})
+            assert arrived.get(timeout=15)["data"]["phoneNumberChanged"]["sid"] == first
+            server.kill()
+            time.sleep(0.5)
+            server.start()
+            one.query(RENAME, {"sid": second, "name": "After"})
+            assert arrived.get(timeout=25)["data"]["phoneNumberChanged"]["sid"] == second

@@ -1,0 +1,286 @@
+"""What operators see: metrics, logs, traces, health; from a gateway that runs."""
+
+import http.server
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.operate.valkey_process import valkey_server
+from tests.sandbox_process import RunningSandbox, running_app
+
+PAGE = "query Page($n: Int!) { phoneNumbers(first: $n) { nodes { sid } } }"
+BOTH = """query Both($sid: ID!) {
+  a: phoneNumber(sid: $sid) { sid }
+  b: phoneNumber(sid: $sid) { friendlyName }
+}"""
+
+
+def metrics(gateway: RunningGateway) -> dict[str, float]:
+    """Return every sample by its name with labels."""
+    answer = gateway.http.get(f"{gateway.url}/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def test_requests_are_counted_by_operation_and_outcome(sandbox: RunningSandbox) -> None:
+    with running_gateway(sandbox, metrics=True) as gateway:
+        for _ in range(3):
+            gateway.query(PAGE, {"n": 2})
+        gateway.error("query Wrong { nothing }")
+        gateway.error(PAGE, {"n": 0})
+        gateway.http.post(f"{gateway.url}/graphql", json={"query": PAGE})
+        gateway.post({"query": 1})
+        counted = metrics(gateway)
+    by = "gateway_operations_total"
+    assert counted[f'{by}{{kind="query",operation="Page",outcome="ok"}}'] == 3
+    assert counted[f'{by}{{kind="query",operation="Page",outcome="BAD_USER_INPUT"}}'] == 1
+    wrong = f'{by}{{kind="query",operation="Wrong",outcome="GRAPHQL_VALIDATION_FAILED"}}'
+    assert counted[wrong] == 1
+    assert counted[f'{by}{{kind="",operation="",outcome="HTTP_401"}}'] == 1
+    assert counted[f'{by}{{kind="",operation="",outcome="HTTP_400"}}'] == 1
+    assert counted['gateway_operation_seconds_count{kind="query",operation="Page"}'] == 4
+
+
+def test_upstream_calls_are_counted_by_route_and_status_and_saved_ones_too(
+    sandbox: RunningSandbox,
+) -> None:
+    with running_gateway(sandbox, metrics=True) as gateway:
+        (number,) = gateway.query(PAGE, {"n": 1})["phoneNumbers"]["nodes"]
+        gateway.query(BOTH, number)
+        sandbox.set_faults([{"kind": "status", "status": 503, "count": 1}])
+        gateway.query(BOTH, number)
+        counted = metrics(gateway)
+    calls = {
+        key: value
+        for key, value in counted.items()
+        if key.startswith("gateway_upstream_calls_total")
+    }
+    sent = sandbox.requests()
+    assert sum(calls.values()) == len(sent)
+    for request in sent:
+        assert any(f'status="{request["status"]}"' in key for key in calls)
+    assert sum(value for key, value in calls.items() if 'status="503"' in key) == 1
+    assert all(re.search(r'route="/[^"]*"', key) for key in calls)
+    assert not any(re.search(r"(AC|PN)[0-9a-f]{32}", key) for key in counted)
+    assert counted["gateway_upstream_saved_calls_total"] == 2
+
+
+def test_breakers_and_limiters_are_shown_as_they_are(sandbox: RunningSandbox) -> None:
+    with running_gateway(sandbox, metrics=True, attempts=1, breaker_failures=2) as gateway:
+        gateway.query(PAGE, {"n": 1})
+        before = metrics(gateway)
+        sandbox.set_faults([{"kind": "status", "status": 500, "count": None}])
+        for _ in range(3):
+            gateway.execute(PAGE, {"n": 1})
+        after = metrics(gateway)
+    family = "catalog"
+    assert before[f'gateway_upstream_breakers{{family="{family}",state="closed"}}'] == 1
+    assert after[f'gateway_upstream_breakers{{family="{family}",state="closed"}}'] == 0
+    assert after[f'gateway_upstream_breakers{{family="{family}",state="open"}}'] == 1
+    assert after["gateway_upstream_running"] == after["gateway_upstream_waiting"] == 0
+    assert after["gateway_upstream_slots"] >= 50
+
+
+def test_names_that_clients_invent_cannot_fill_the_memory(sandbox: RunningSandbox) -> None:
+    with running_gateway(sandbox, metrics=True, metrics_operations=3) as gateway:
+        for n in range(10):
+            gateway.error(f"query Name{n} {{ nothing }}")
+        counted = metrics(gateway)
+    names = set(re.findall(r'operation="(\w+)"', "\n".join(counted)))
+    assert names == {"Name0", "Name1", "Name2", "other"}
+    other = 'kind="query",operation="other",outcome="GRAPHQL_VALIDATION_FAILED"'
+    assert counted[f"gateway_operations_total{{{other}}}"] == 7
+
+
+def test_metrics_are_off_unless_asked_for(gateway: RunningGateway) -> None:
+    assert gateway.http.get(f"{gateway.url}/metrics").status_code == 404
+
+
+def test_a_process_that_answers_is_alive(gateway: RunningGateway) -> None:
+    answer = gateway.http.get(f"{gateway.url}/healthz")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_it_is_ready_until_the_upstream_is_left_alone_and_again_after(
+    sandbox: RunningSandbox,
+) -> None:
+    settings: dict[str, Any] = {"attempts": 1, "breaker_failures": 2, "breaker_pause": 0.5}
+    with running_gateway(sandbox, **settings) as gateway:
+        ready = f"{gateway.url}/readyz"
+        assert gateway.http.get(ready).json() == {
+            "ready": True,
+            "checks": {"process": "ok", "settings": "ok", "store": "ok", "upstream": "ok"},
+        }
+        sandbox.set_faults([{"kind": "status", "status": 500, "count": None}])
+        for _ in range(2):
+            gateway.execute(PAGE, {"n": 1})
+        answer = gateway.http.get(ready)
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["upstream"] == "unavailable"
+        sandbox.clear_faults()
+        threading.Event().wait(0.6)
+        assert gateway.http.get(ready).status_code == 200
+        assert gateway.query(PAGE, {"n": 1})
+
+
+@pytest.mark.parametrize(("degraded", "status"), [(False, 503), (True, 200)])
+def test_readiness_tells_of_a_lost_store_and_the_operator_decides_what_it_means(
+    sandbox: RunningSandbox, tmp_path: Path, degraded: bool, status: int
+) -> None:
+    with (
+        valkey_server(tmp_path) as server,
+        running_gateway(sandbox, store_url=server.url, ready_when_degraded=degraded) as gateway,
+    ):
+        assert gateway.http.get(f"{gateway.url}/readyz").json()["checks"]["store"] == "ok"
+        server.kill()
+        answer = gateway.http.get(f"{gateway.url}/readyz")
+        assert answer.status_code == status
+        assert answer.json()["checks"]["store"] == "unavailable"
+        assert gateway.http.get(f"{gateway.url}/healthz").status_code == 200
+        server.start()
+        assert gateway.http.get(f"{gateway.url}/readyz").status_code == 200
+
+
+class Collector:
+    """An OpenTelemetry collector: keeps the spans that are sent to it."""
+
+    def __init__(self) -> None:
+        self.spans: list[Any] = []
+        self.resources: list[Any] = []
+
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """Serve, and give the URL."""
+        collector = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                sent = ExportTraceServiceRequest.FromString(_unpacked(body))
+                for resource in sent.resource_spans:
+                    collector.resources.append(resource.resource)
+                    for scope in resource.scope_spans:
+                        collector.spans.extend(scope.spans)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever, daemon=True)
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+                thread.join()
+
+
+def _unpacked(body: bytes) -> bytes:
+    import gzip  # noqa: PLC0415
+
+    return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+
+
+def _attributes(span: Any) -> dict[str, Any]:
+    return {
+        each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes
+    }
+
+
+def test_a_trace_has_one_span_for_the_request_and_one_for_each_upstream_call(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector()
+    caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with collector.running() as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        with (
+            recording(sandbox) as (proxy, headers),
+            running_gateway(sandbox, traces=True, catalog_url=proxy, core_url=proxy) as gateway,
+        ):
+            numbers = gateway.query(PAGE, {"n": 3})["phoneNumbers"]["nodes"]
+            headers.clear()
+            declared = ", ".join(f"$s{n}: ID!" for n in range(3))
+            fields = " ".join(f"n{n}: phoneNumber(sid: $s{n}) {{ sid }}" for n in range(3))
+            query = f"query Three({declared}) {{ {fields} countries {{ code }} }}"
+            variables = {f"s{n}": each["sid"] for n, each in enumerate(numbers)}
+            gateway.query(query, variables, headers={"traceparent": caller})
+    spans = [each for each in collector.spans if each.trace_id.hex() == caller.split("-")[1]]
+    (server,) = [each for each in spans if each.parent_span_id.hex() == caller.split("-")[2]]
+    calls = [each for each in spans if each is not server]
+    assert server.name == "query Three"
+    assert _attributes(server)["gateway.outcome"] == "ok"
+    assert len(calls) == len(headers) > 1
+    assert {each.parent_span_id for each in calls} == {server.span_id}
+    assert all(_attributes(each)["http.response.status_code"] == 200 for each in calls)
+    # The upstream is told which span called it.
+    told = {each["traceparent"].split("-")[2] for each in headers}
+    assert told == {each.span_id.hex() for each in calls}
+    assert _attributes(collector.resources[0])["service.name"] == "number-gateway"
+    text = str(collector.spans)
+    assert gateway.account.auth_token not in text
+
+
+def test_a_failed_call_is_an_error_in_its_span(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector()
+    with collector.running() as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        with running_gateway(sandbox, traces=True, attempts=2) as gateway:
+            sandbox.set_faults([{"kind": "status", "status": 500, "count": None}])
+            gateway.error(PAGE, {"n": 3})
+    roots = [each for each in collector.spans if not each.parent_span_id]
+    assert [each.status.code for each in roots] == [2]
+    calls = [each for each in collector.spans if each.parent_span_id]
+    assert [_attributes(each)["http.response.status_code"] for each in calls] == [500, 500]
+    assert [each.status.code for each in calls] == [2, 2]
+
+
+def test_nothing_about_traces_is_sent_upstream_without_them(sandbox: RunningSandbox) -> None:
+    with (
+        recording(sandbox) as (proxy, headers),
+        running_gateway(sandbox, catalog_url=proxy, core_url=proxy) as gateway,
+    ):
+        gateway.query(PAGE, {"n": 1})
+    assert len(headers) == 1
+    assert "traceparent" not in headers[0]
+
+
+@contextmanager
+def recording(sandbox: RunningSandbox) -> Iterator[tuple[str, list[Headers]]]:
+    """Stand in front of the sandbox, and keep the headers of each request."""
+    seen: list[Headers] = []
+
+    async def forward(request: Request) -> Response:
+        seen.append(request.headers)
+        async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as client:
+            answer = await client.request(
+                request.method,
+                str(request.url.replace(scheme="", netloc="")),
+                headers={"authorization": request.headers["authorization"]},
+                content=await request.body(),
+            )
+        return Response(answer.content, answer.status_code, media_type="application/json")
+
+    with running_app(Starlette(routes=[Route("/{path:path}", forward)])) as url:
+        yield url, seen

