@@ -95,7 +95,7 @@ class Endpoint:
 
     async def _read(self, exchange: Exchange) -> Params | list[Params]:
         match exchange.method:
-            case "GET":
+            case "GET" if self._settings.get_requests:
                 return protocol.read_get(exchange.scope["query_string"])
             case "POST":
                 content_type = exchange.headers.get("content-type", "")
@@ -103,7 +103,8 @@ class Endpoint:
                 body = await exchange.body(self._settings.body_limit)
                 return protocol.read_post(body, batch_limit=self._settings.batch_limit)
             case method:
-                raise BadRequest(405, f"{method} is not used here.", {"allow": "GET, POST"})
+                allowed = "GET, POST" if self._settings.get_requests else "POST"
+                raise BadRequest(405, f"{method} is not used here.", {"allow": allowed})
 
     async def _run(
         self, exchange: Exchange, request: execution.Request, caller: Caller

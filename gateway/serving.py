@@ -164,7 +164,8 @@ def _run(
             app,
             http=protocol_class(settings) if settings else "httptools",
             ws="websockets-sansio",
-            ws_max_size=settings.frame_limit if settings else 2**20,
+            # A last bound; what is over `frame_limit`, at most the same, is told why.
+            ws_max_size=2**20,
             lifespan="on",
             log_config=None,
             access_log=False,

@@ -138,7 +138,10 @@ class Settings(BaseSettings):
     )
 
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
-
+    get_requests: bool = Field(
+        True,  # noqa: FBT003
+        description="Queries may come by GET.",
+    )
     requests_per_minute: int | None = Field(
         None,
         ge=0,
@@ -252,7 +255,7 @@ class Settings(BaseSettings):
         50, ge=1, description="Operations that may run on one WebSocket at once."
     )
     frame_limit: int = Field(
-        256 * 1024, ge=1024, description="Largest WebSocket message from a client."
+        256 * 1024, ge=1024, le=2**20, description="Largest WebSocket message from a client."
     )
     legacy_websocket: bool = Field(
         False,  # noqa: FBT003

@@ -172,7 +172,9 @@ class _Connection:
         try:
             self._caller = await self._authenticate(payload)
         except GatewayError as error:
-            await self._tell({"type": "connection_error", "payload": refusal(error)["errors"][0]})
+            if self._dialect is LEGACY:
+                payload = refusal(error)["errors"][0]
+                await self._tell({"type": "connection_error", "payload": payload})
             raise Closed(4403, "Forbidden") from None
         await self._tell({"type": "connection_ack"})
 
