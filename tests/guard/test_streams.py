@@ -54,11 +54,10 @@ def test_a_token_is_shown_when_the_connection_begins(
         assert _introduce(connected, token(account.sid))["type"] == "connection_ack"
         connected.subscribe("1", _READ)
         assert connected.receive()["payload"]["data"]["phoneNumbers"]["nodes"]
-    with socket(guarded) as connected:
-        with pytest.raises(ConnectionClosed) as caught:
-            _introduce(connected, token(account.sid, key="x" * 40))
-        assert caught.value.rcvd is not None
-        assert caught.value.rcvd.code == 4403
+    with socket(guarded) as connected, pytest.raises(ConnectionClosed) as caught:
+        _introduce(connected, token(account.sid, key="x" * 40))
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 4403
 
 
 def test_scopes_and_accounts_hold_on_a_socket_too(
