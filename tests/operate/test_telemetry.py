@@ -287,3 +287,21 @@ def recording(sandbox: RunningSandbox) -> Iterator[tuple[str, list[Headers]]]:
 
     with running_app(Starlette(routes=[Route("/{path:path}", forward)])) as url:
         yield url, seen
+
+
+def test_subscriptions_in_force_are_counted(sandbox: RunningSandbox) -> None:
+    follow = {"query": "subscription S { phoneNumberChanged { kind } }"}
+    with running_gateway(sandbox, metrics=True, keep_alive=0.5) as gateway:
+        assert metrics(gateway)["gateway_subscriptions"] == 0
+        with gateway.http.stream(
+            "POST",
+            f"{gateway.url}/graphql",
+            json=follow,
+            auth=gateway.account.auth,
+            headers={"accept": "text/event-stream"},
+        ) as answer:
+            signs_of_life = answer.iter_raw()
+            assert next(signs_of_life)
+            assert next(signs_of_life)
+            text = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
+            assert "\ngateway_subscriptions 1.0\n" in text
