@@ -1,4 +1,4 @@
-.PHONY: run test check format explorer bench soak clean
+.PHONY: run test check format explorer lock bench soak clean
 
 # Options for `make run`, for example: make run ARGS="--port 9000"
 ARGS ?=
@@ -24,6 +24,14 @@ format: .venv/.dev
 
 explorer: .venv/.dev
 	@tools/build-explorer.sh
+
+# Dependencies of production with their hashes, for `pip install --require-hashes`.
+lock: .venv/.dev
+	.venv/bin/pip install --quiet --group lock
+	.venv/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-header \
+		--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.lock pyproject.toml
+	.venv/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
 bench: .venv/.dev
 	.venv/bin/pip install --quiet --group bench

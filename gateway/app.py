@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from gateway.browsers import Browsers
 from gateway.endpoint import Endpoint
 from gateway.explorer import explorer_routes
 from gateway.health import Health
@@ -27,7 +28,7 @@ def create_app(
         sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox.
     """
     service = Service(settings)
-    endpoint = Endpoint(service)
+    endpoint = Browsers(Endpoint(service), settings)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

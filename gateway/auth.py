@@ -3,9 +3,12 @@
 import base64
 import binascii
 import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.errors import Unauthenticated
+from gateway.errors import Forbidden, Unauthenticated
 from gateway.settings import Settings
 from gateway.upstream.call import Credential
 
@@ -13,15 +16,100 @@ _ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
 _KEY = re.compile(r"SK[0-9a-fA-F]{32}", re.ASCII)
 
 
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, and what it may do.
+
+    Attributes:
+        credential: as whom the upstream is asked.
+        principal: a name of the caller for limits and logs; never a secret.
+        accounts: the accounts that it may name; None leaves that to the upstream.
+        scopes: what it may do; None allows all that the upstream allows.
+        expires: Unix time at which this ends, in seconds; None when it does not.
+    """
+
+    credential: Credential
+    principal: str
+    accounts: frozenset[str] | None = None
+    scopes: frozenset[str] | None = None
+    expires: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Return who it is, for people: who brings credentials is known by their user name."""
+        own = self.principal == self.credential.fingerprint
+        return self.credential.username if own else self.principal
+
+    def check_time(self) -> None:
+        """Refuse a caller whose time is over.
+
+        Raises:
+            Unauthenticated: it is.
+        """
+        if self.expires is not None and self.expires < time.time():
+            raise Unauthenticated("The token has expired.")
+
+    def check_account(self, sid: str) -> None:
+        """Refuse an account that is none of the caller's.
+
+        Raises:
+            Forbidden: it is not.
+        """
+        if not self.may_see(sid):
+            raise Forbidden(f"The account {sid} is not among those that you may use.")
+
+    def may_see(self, sid: str) -> bool:
+        """Whether an account may be named by this caller."""
+        return self.accounts is None or sid in self.accounts
+
+    def check_scopes(self, needed: Iterable[tuple[frozenset[str], ...]]) -> None:
+        """Refuse what needs scopes that the caller lacks.
+
+        Args:
+            needed: alternatives, of each of which the caller must have one.
+
+        Raises:
+            Forbidden: with the scopes that are missing, `requiredScopes`.
+        """
+        if self.scopes is None:
+            return
+        missing: set[str] = set()
+        for alternatives in needed:
+            if not any(each <= self.scopes for each in alternatives):
+                missing |= min((each - self.scopes for each in alternatives), key=len)
+        if missing:
+            raise Forbidden(
+                f"Your token lacks the scope {', '.join(sorted(missing))}.",
+                requiredScopes=sorted(missing),
+            )
+
+    def check_scope(self, scope: str) -> None:
+        """Refuse what needs a scope that the caller lacks.
+
+        Raises:
+            Forbidden: it lacks it.
+        """
+        self.check_scopes([(frozenset({scope}),)])
+
+
+def is_account_sid(text: str) -> bool:
+    """Whether a text has the form of an account sid."""
+    return _ACCOUNT.fullmatch(text) is not None
+
+
 class Authenticator(Protocol):
     """Turns what a client sends into upstream credentials."""
 
-    def credential(self, authorization: str, account: str) -> Credential:
-        """Return the credentials to use upstream.
+    @property
+    def challenge(self) -> str:
+        """What the WWW-Authenticate header of a refusal says."""
+
+    async def caller(self, authorization: str, account: str) -> Caller:
+        """Return who asks.
 
         Args:
             authorization: the Authorization header, "" when there is none.
-            account: the X-Account-Sid header, which an API key needs; "" when there is none.
+            account: the X-Account-Sid header, the account to act for; "" when there is none.
 
         Raises:
             Unauthenticated: the caller did not say who it is, or not credibly.
@@ -31,41 +119,52 @@ class Authenticator(Protocol):
 class PassThrough:
     """The client's own credentials go to the upstream, and nowhere else."""
 
-    def credential(self, authorization: str, account: str) -> Credential:
+    challenge = 'Basic realm="number-gateway"'
+
+    async def caller(self, authorization: str, account: str) -> Caller:
         """See `Authenticator`."""
-        scheme, _, encoded = authorization.partition(" ")
-        if scheme.lower() != "basic" or not encoded:
-            raise Unauthenticated(
-                "Send the upstream's credentials as HTTP Basic: account sid and auth token, or API"
-                " key sid and secret."
-            )
-        try:
-            decoded = base64.b64decode(encoded, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            raise Unauthenticated("The Authorization header is not valid HTTP Basic.") from None
-        username, colon, secret = decoded.partition(":")
-        named = account if _ACCOUNT.fullmatch(account) else ""
-        if _ACCOUNT.fullmatch(username) and colon:
-            return Credential(username, secret, named or username)
-        if not _KEY.fullmatch(username) or not colon:
-            raise Unauthenticated("The user name is neither an account sid nor an API key sid.")
-        if not named:
-            raise Unauthenticated(
-                "An API key does not say its account: send that in the header X-Account-Sid."
-            )
-        return Credential(username, secret, named)
+        credential = _basic(authorization, account)
+        # The fingerprint, as anybody can send the name of another account.
+        return Caller(credential, credential.fingerprint)
+
+
+def _basic(authorization: str, account: str) -> Credential:
+    """Read HTTP Basic: account sid and auth token, or API key sid and secret."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic" or not encoded:
+        raise Unauthenticated(
+            "Send the upstream's credentials as HTTP Basic: account sid and auth token, or API"
+            " key sid and secret."
+        )
+    try:
+        decoded = base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise Unauthenticated("The Authorization header is not valid HTTP Basic.") from None
+    username, colon, secret = decoded.partition(":")
+    named = account if _ACCOUNT.fullmatch(account) else ""
+    if _ACCOUNT.fullmatch(username) and colon:
+        return Credential(username, secret, named or username)
+    if not _KEY.fullmatch(username) or not colon:
+        raise Unauthenticated("The user name is neither an account sid nor an API key sid.")
+    if not named:
+        raise Unauthenticated(
+            "An API key does not say its account: send that in the header X-Account-Sid."
+        )
+    return Credential(username, secret, named)
 
 
 class Open:
     """Clients without credentials act as the operator's account; others as themselves."""
 
+    challenge = PassThrough.challenge
+
     def __init__(self, credential: Credential) -> None:
-        self._own = credential
+        self._own = Caller(credential, "open")
         self._others = PassThrough()
 
-    def credential(self, authorization: str, account: str) -> Credential:
+    async def caller(self, authorization: str, account: str) -> Caller:
         """See `Authenticator`."""
-        return self._others.credential(authorization, account) if authorization else self._own
+        return await self._others.caller(authorization, account) if authorization else self._own
 
 
 def own_credential(settings: Settings) -> Credential | None:
@@ -73,18 +172,23 @@ def own_credential(settings: Settings) -> Credential | None:
     if not settings.account_sid or settings.auth_token is None:
         return None
     username = settings.api_key_sid or settings.account_sid
-    return Credential(username, settings.auth_token.get_secret_value(), settings.account_sid)
+    secret = settings.auth_token.get_secret_value()
+    return Credential(username, secret, settings.account_sid, settings.account_sid)
 
 
 def authenticator(settings: Settings) -> Authenticator:
     """Return the authenticator that the settings ask for.
 
     Raises:
-        ValueError: open mode without credentials to act with.
+        ValueError: the settings do not go together; the message says which.
     """
-    if settings.auth != "open":
+    if settings.auth not in {"open", "tokens"}:
         return PassThrough()
     own = own_credential(settings)
     if own is None:
-        raise ValueError("auth=open needs account_sid and auth_token to act with.")
+        raise ValueError(f"auth={settings.auth} needs account_sid and auth_token to act with.")
+    if settings.auth == "tokens":
+        from gateway.tokens import Tokens  # noqa: PLC0415 - the other modes need no JWT library
+
+        return Tokens(settings, own)
     return Open(own)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-from gateway.commands import CommandError, export, query, schema, settings
+from gateway.commands import CommandError, check, export, query, schema, settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--workers", type=int, metavar="N", help="processes that serve the port (default 1)"
     )
-    serve.add_argument("--auth", choices=("pass-through", "open"), help="who may ask")
+    serve.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="who may ask")
     serve.add_argument("--production", action="store_const", const=True, help="lock it down")
     serve.add_argument("--catalog-url", metavar="URL", help="base URL of the catalog family")
     serve.add_argument("--core-url", metavar="URL", help="base URL of the core family")
@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--exit-with-stdin", action="store_true", help=argparse.SUPPRESS)
     sandbox.set_defaults(run=_sandbox)
 
-    for command in (query, export, schema, settings):
+    for command in (query, export, check, schema, settings):
         command.add(commands)
     return parser
 

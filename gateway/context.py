@@ -1,5 +1,6 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
+import math
 from asyncio import Event, Future, ensure_future, gather, shield
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
@@ -9,8 +10,9 @@ import structlog
 from graphql.pyutils import Path
 from strawberry import UNSET
 
-from gateway import cursors, filters, validation
+from gateway import cursors, filters, spending, validation
 from gateway.accounts import Accounts
+from gateway.auth import Caller
 from gateway.errors import BadUserInput, GatewayError
 from gateway.events import Change, Events
 from gateway.mutations import Mutations
@@ -20,16 +22,20 @@ from gateway.pages import FoundPage, Page
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
 from gateway.settings import Settings
+from gateway.spending import Spending
 from gateway.upstream.call import Call
+from gateway.webhooks import Webhooks
 from schema.connection import (
     AvailablePhoneNumberConnection,
     BranchError,
     PhoneNumberConnection,
     decode_id,
 )
+from schema.directives import Scope
 from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope, UserErrorCode
 from schema.inputs import (
     AvailablePhoneNumberFilter,
+    ConfigurationInput,
     ConfigurePhoneNumberInput,
     PhoneNumberFilter,
     PurchasePhoneNumberInput,
@@ -46,7 +52,14 @@ from schema.mutation import (
     UserError,
 )
 from schema.subscription import PhoneNumberEvent
-from schema.types import Account, Country, Node, PhoneNumber
+from schema.types import (
+    Account,
+    Allowance,
+    Country,
+    Node,
+    PhoneNumber,
+    RateLimit,
+)
 
 _log = structlog.get_logger(__name__)
 _MOST_NODES = 1000
@@ -71,8 +84,13 @@ class RequestContext:
         mutations: Mutations,
         settings: Settings,
         events: Events,
+        caller: Caller,
+        spending: Spending,
     ) -> None:
         self.reader = reader
+        self.caller = caller
+        self._spending = spending
+        self._webhooks = Webhooks.of(settings)
         self.fast = settings.fast
         self.last_event_id: str | None = None
         self.following = Event()
@@ -164,13 +182,19 @@ class RequestContext:
 
     async def subaccounts(self, account: Account, *, at: Path) -> list[Account]:
         """See `schema.context.Port`."""
-        return cast("list[Account]", await self._accounts.subaccounts(account.sid, at))
+        found = await self._accounts.subaccounts(account.sid, at)
+        return cast("list[Account]", [each for each in found if self.caller.may_see(each.sid)])
 
     async def nodes(self, ids: Sequence[str], *, at: Path) -> list[Node | None]:
         """See `schema.context.Port`."""
         if len(ids) > _MOST_NODES:
             raise BadUserInput("ids", f"{len(ids)} are too many: at most {_MOST_NODES}.")
         return list(await gather(*(self._node(each, at) for each in ids)))
+
+    async def rate_limit(self, account_sid: str | None) -> RateLimit:
+        """See `schema.context.Port`."""
+        requests, purchases = await self._spending.left(self.caller, self._account(account_sid))
+        return RateLimit(requests=_allowance(requests), purchases=_allowance(purchases))
 
     # Mutations ----------------------------------------------------------------------------------
 
@@ -180,9 +204,7 @@ class RequestContext:
         """See `schema.context.Port`."""
 
         async def write() -> Outcome:
-            account = self._account(wanted.account_sid)
-            tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, account)
-            return await self._mutations.purchase(wanted, account, at, tell)
+            return await self._buy(wanted, at)
 
         outcome = await self._told(write, among=among)
         number = cast("PhoneNumber | None", outcome.number)
@@ -196,6 +218,9 @@ class RequestContext:
         async def write() -> Outcome:
             validation.check_sid("input.sid", wanted.sid, "PN")
             account = self._account(wanted.account_sid)
+            refusal = self._bad_webhook(wanted.configuration)
+            if refusal is not None:
+                return Outcome(refusal=refusal)
             tell = partial(self._announce, PhoneNumberEventKind.CONFIGURED, account)
             return await self._mutations.configure(wanted, account, at, tell)
 
@@ -211,6 +236,7 @@ class RequestContext:
         async def write() -> Outcome:
             validation.check_sid("input.sid", wanted.sid, "PN")
             validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
+            self.caller.check_account(wanted.to_account_sid)
             account = self._account(wanted.account_sid)
             moved = PhoneNumberEventKind.TRANSFERRED
 
@@ -272,11 +298,40 @@ class RequestContext:
 
     # ----------------------------------------------------------------------------------------------
 
+    async def _buy(self, wanted: PurchasePhoneNumberInput, at: Path) -> Outcome:
+        """Buy a number if its webhooks are allowed and the caller has not bought too many."""
+        account = self._account(wanted.account_sid)
+        refusal = self._bad_webhook(wanted.configuration or None)
+        if refusal is not None:
+            return Outcome(refusal=refusal)
+        tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, account)
+        if wanted.dry_run:
+            return await self._mutations.purchase(wanted, account, at, tell)
+        await self._spending.purchase(self.caller, account)
+        try:
+            outcome = await self._mutations.purchase(wanted, account, at, tell)
+        except GatewayError:  # It is raised only when nothing was bought.
+            await self._spending.give_back(self.caller, account)
+            raise
+        refused = outcome.refusal
+        unbought = refused is not None and refused.code is not UserErrorCode.OUTCOME_UNKNOWN
+        if unbought or outcome.replayed:
+            await self._spending.give_back(self.caller, account)
+        return outcome
+
+    def _bad_webhook(self, configuration: ConfigurationInput | None) -> Refusal | None:
+        problem = self._webhooks.problem(dict(filters.given(configuration)))
+        if problem is None:
+            return None
+        path, message = problem
+        return Refusal(("configuration", *path), message, UserErrorCode.INVALID_INPUT)
+
     def _account(self, sid: str | None, argument: str = "accountSid") -> str:
         """Return the account that an argument names, the caller's own without one."""
         if sid is None or sid is UNSET:
             return self.reader.credential.account
         validation.check_sid(argument, sid, "AC")
+        self.caller.check_account(sid)
         return sid
 
     async def _told(self, write: Callable[[], Awaitable[Outcome]], *, among: bool) -> Outcome:
@@ -312,7 +367,9 @@ class RequestContext:
         if node is None or node.kind not in {"PhoneNumber", "Account"}:
             raise BadUserInput("id", f"{opaque[:60]!r} is not an id of this gateway.")
         validation.check_sid("id", node.account_sid, "AC")
+        self.caller.check_account(node.account_sid)
         if node.kind == "Account":
+            self.caller.check_scope(Scope.ACCOUNTS_READ)
             return await self.account(node.account_sid, at=at)
         validation.check_sid("id", node.sid, "PN")
         key = Key(node.account_sid, "sid", node.sid)
@@ -366,6 +423,17 @@ class RequestContext:
         page.branch_errors = [_branch_error(failure) for failure in result.failures]
         page.calls = result.calls
         return page
+
+
+def _allowance(left: spending.Allowance | None) -> Allowance | None:
+    if left is None:
+        return None
+    return Allowance(
+        limit=left.limit,
+        window_seconds=round(left.window),
+        remaining=left.remaining,
+        full_in_ms=math.ceil(left.full_in * 1000),
+    )
 
 
 def _branch_error(failure: Failure) -> BranchError:

@@ -9,6 +9,7 @@ their own way from the start (`websocket.py`).
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -27,12 +28,12 @@ from gateway import (
     subscriptions,
     telemetry,
 )
-from gateway.errors import GatewayError, ShuttingDown, Unauthenticated, refusal
+from gateway.auth import Caller
+from gateway.errors import GatewayError, RateLimited, ShuttingDown, Unauthenticated, refusal
 from gateway.exchange import Exchange
 from gateway.hangup import ClientGone, Hangups
 from gateway.protocol import BadRequest, Delivery, Params
 from gateway.service import Service
-from gateway.upstream.call import Credential
 from gateway.websocket import WebSockets
 
 _log = structlog.get_logger(__name__)
@@ -64,8 +65,11 @@ class Endpoint:
             exchange.extra |= {"retry-after": "1", "connection": "close"}
             await self._fail(exchange, 503, error.message, error.code)
         except Unauthenticated as error:
-            exchange.extra["www-authenticate"] = 'Basic realm="number-gateway"'
+            exchange.extra["www-authenticate"] = self._service.authenticator.challenge
             await self._fail(exchange, 401, error.message, error.code)
+        except RateLimited as error:
+            exchange.extra["retry-after"] = str(math.ceil(error.retry_after))
+            await self._answer(exchange, 429, orjson.dumps(refusal(error)))
         except GatewayError as error:
             response = refusal(error)
             status = protocol.status_of(response, exchange.accepted.media_type)
@@ -82,25 +86,25 @@ class Endpoint:
     async def _serve(self, exchange: Exchange) -> None:
         exchange.accepted = protocol.accepted(exchange.headers.get("accept", ""))
         params = await self._read(exchange)
-        credential = self._authenticate(exchange)
+        caller = await self._service.authenticate(exchange.headers)
         if isinstance(params, list):
-            await self._answer(exchange, 200, await self._batch(exchange, params, credential))
+            await self._answer(exchange, 200, await self._batch(exchange, params, caller))
             return
-        request = await self._service.request(params)
+        request = await self._service.request(params, caller)
         _check_method(exchange, request)
         match exchange.accepted.delivery(request.kind, incremental=request.document.incremental):
             case Delivery.SINGLE:
-                await self._single(exchange, params, request, credential)
+                await self._single(exchange, params, request, caller)
             case Delivery.EVENTS:
-                await self._events(exchange, request, credential)
+                await self._events(exchange, request, caller)
             case Delivery.PARTS:
-                await self._parts(exchange, request, credential)
+                await self._parts(exchange, request, caller)
 
     # Steps --------------------------------------------------------------------------------------
 
     async def _read(self, exchange: Exchange) -> Params | list[Params]:
         match exchange.method:
-            case "GET":
+            case "GET" if self._settings.get_requests:
                 return protocol.read_get(exchange.scope["query_string"])
             case "POST":
                 content_type = exchange.headers.get("content-type", "")
@@ -108,16 +112,14 @@ class Endpoint:
                 body = await exchange.body(self._settings.body_limit)
                 return protocol.read_post(body, batch_limit=self._settings.batch_limit)
             case method:
-                raise BadRequest(405, f"{method} is not used here.", {"allow": "GET, POST"})
-
-    def _authenticate(self, exchange: Exchange) -> Credential:
-        return self._service.authenticate(exchange.headers)
+                allowed = "GET, POST" if self._settings.get_requests else "POST"
+                raise BadRequest(405, f"{method} is not used here.", {"allow": allowed})
 
     async def _run(
-        self, exchange: Exchange, request: execution.Request, credential: Credential
+        self, exchange: Exchange, request: execution.Request, caller: Caller
     ) -> dict[str, Any] | bytes:
         wish = exchange.headers.get("x-gateway-explain", "")
-        running = self._service.execute(request, credential, exchange.request_id, wish=wish)
+        running = self._service.execute(request, caller, exchange.request_id, wish=wish)
         with self._service.draining:
             if request.kind is OperationType.QUERY:
                 return await self._hangups.unless_gone(running, exchange.receive)
@@ -137,9 +139,9 @@ class Endpoint:
         exchange: Exchange,
         params: Params,
         request: execution.Request,
-        credential: Credential,
+        caller: Caller,
     ) -> None:
-        response = await self._run(exchange, request, credential)
+        response = await self._run(exchange, request, caller)
         status = protocol.status_of(response, exchange.accepted.media_type)
         body = response if isinstance(response, bytes) else orjson.dumps(response)
         explained = "x-gateway-explain" in exchange.headers or "explain" in request.extensions
@@ -152,17 +154,15 @@ class Endpoint:
                 status = 304
         await self._answer(exchange, status, body)
 
-    async def _batch(
-        self, exchange: Exchange, batch: list[Params], credential: Credential
-    ) -> bytes:
+    async def _batch(self, exchange: Exchange, batch: list[Params], caller: Caller) -> bytes:
         """Run operations side by side, as if they had come apart."""
 
         async def one(params: Params) -> dict[str, Any] | bytes:
             try:
-                request = await self._service.request(params)
+                request = await self._service.request(params, caller)
                 if request.kind is OperationType.SUBSCRIPTION:
                     return _failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
-                return await self._run(exchange, request, credential)
+                return await self._run(exchange, request, caller)
             except GatewayError as error:
                 return refusal(error)
             except BadRequest as error:
@@ -173,27 +173,21 @@ class Endpoint:
             [orjson.Fragment(each) if isinstance(each, bytes) else each for each in answers]
         )
 
-    async def _events(
-        self, exchange: Exchange, request: execution.Request, credential: Credential
-    ) -> None:
+    async def _events(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:
         last_event = exchange.headers.get("last-event-id") or None
-        feed = subscriptions.feed(
-            self._service, request, credential, exchange.request_id, last_event
-        )
+        feed = subscriptions.feed(self._service, request, caller, exchange.request_id, last_event)
         await self._stream(exchange, sse.frames(feed), sse.CONTENT_TYPE, sse.SIGN_OF_LIFE)
 
-    async def _parts(
-        self, exchange: Exchange, request: execution.Request, credential: Credential
-    ) -> None:
+    async def _parts(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:
         service, request_id = self._service, exchange.request_id
         if request.kind is OperationType.SUBSCRIPTION:
-            feed = subscriptions.feed(service, request, credential, request_id, None)
+            feed = subscriptions.feed(service, request, caller, request_id, None)
             parts = multipart.frames(multipart.payloads(feed))
             content_type, beat = multipart.SUBSCRIPTION_TYPE, multipart.HEARTBEAT
         else:
             form = exchange.accepted.incremental
-            service.check_calls(request, credential)
-            context = service.context(credential)
+            service.check_calls(request, caller)
+            context = service.context(caller)
             telemetry.note(request.document, request.operation_name, {})
             results = incremental.run(service.schema, request, context, request_id, form)
             parts = multipart.frames(results)

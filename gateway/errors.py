@@ -3,7 +3,10 @@
     GatewayError                     code of `extensions`
     ├── BadUserInput                 BAD_USER_INPUT
     │   └── UnsupportedFilters       UNSUPPORTED_FILTERS
+    ├── LimitExceeded                LIMIT_EXCEEDED         (the document is too much)
+    ├── RateLimited                  RATE_LIMITED           (too much in too short a time)
     ├── Unauthenticated              UNAUTHENTICATED
+    ├── AuthenticationUnavailable    AUTHENTICATION_UNAVAILABLE
     ├── Forbidden                    FORBIDDEN
     ├── TooManyCalls                 UPSTREAM_CALLS_EXCEEDED
     ├── DeadlineExceeded             DEADLINE_EXCEEDED
@@ -26,6 +29,7 @@
 Whatever is raised and is not of this tree is masked as `INTERNAL_SERVER_ERROR` and logged.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -64,10 +68,40 @@ class UnsupportedFilters(BadUserInput):
     code = "UNSUPPORTED_FILTERS"
 
 
+class LimitExceeded(GatewayError):
+    """The document is larger than the operator allows; `limit` names which limit, `actual` by what.
+
+    `allowed` and `actual` are missing when the limit is not a number.
+    """
+
+    code = "LIMIT_EXCEEDED"
+
+    def __init__(
+        self, message: str, *, limit: str, allowed: int | None = None, actual: int | None = None
+    ) -> None:
+        super().__init__(message, limit=limit, allowed=allowed, actual=actual)
+
+
+class RateLimited(GatewayError):
+    """The caller asked too often; nothing was done. `retry_after` is in seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message, retryAfterMs=math.ceil(retry_after * 1000))
+        self.retry_after = retry_after
+
+
 class Unauthenticated(GatewayError):
     """The caller did not say who it is, or not credibly."""
 
     code = "UNAUTHENTICATED"
+
+
+class AuthenticationUnavailable(GatewayError):
+    """Whether the caller is who it says cannot be found out now."""
+
+    code = "AUTHENTICATION_UNAVAILABLE"
 
 
 class Forbidden(GatewayError):

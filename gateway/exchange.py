@@ -76,7 +76,7 @@ class Exchange:
     async def answer(self, status: int, body: bytes, *, compress_from: int) -> None:
         """Send a whole answer, compressed if it is large and the client likes that."""
         headers = {
-            "content-type": f"{self.accepted.media_type}; charset=utf-8",
+            "content-type": protocol.CONTENT_TYPES[self.accepted.media_type],
             "x-request-id": self.request_id,
             "cache-control": "no-store",
             "vary": _VARY,

@@ -56,6 +56,7 @@ async def run(
         variable_values=request.variables,
         operation_name=request.operation_name,
         operation_extensions=request.extensions,
+        hide_suggestions=document.discreet,
         **executor,
     )
     if isawaitable(result):

@@ -4,8 +4,9 @@ graphql-core writes the current form: every increment names a pending entry by i
 (`deferSpec=20220824`) want a path in every increment instead.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, TypeAlias
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution import (
@@ -18,7 +19,7 @@ from gateway import execution
 from gateway.context import RequestContext
 from gateway.protocol import IncrementalFormat
 
-Payload = dict[str, Any]
+Payload: TypeAlias = dict[str, Any]
 
 
 async def run(
@@ -27,44 +28,50 @@ async def run(
     context: RequestContext,
     request_id: str,
     form: IncrementalFormat,
-) -> AsyncIterator[Payload]:
+) -> AsyncGenerator[Mapping[str, Any], None]:
     """Yield the initial result and then each increment; the last one says `hasNext: false`."""
     document = request.document
     if document.errors or document.ast is None:
         yield {"errors": [error.formatted for error in document.errors], "hasNext": False}
         return
-    result = experimental_execute_incrementally(
-        schema,
-        document.ast,
-        context_value=context,
-        variable_values=request.variables,
-        operation_name=request.operation_name,
-        executor_class=StrawberryGraphQLCoreExecutionContext,
-        operation_extensions=request.extensions,
-    )
-    if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
-        result = await result
-    if isinstance(result, ExecutionResult):
-        yield execution.respond(result, request_id) | {"hasNext": False}
-        return
-    pending: dict[str, Payload] = {}
-    async for payload in _payloads(result, request_id):
-        yield payload if form == "pending" else _with_paths(payload, pending)
+    try:
+        result = experimental_execute_incrementally(
+            schema,
+            document.ast,
+            context_value=context,
+            variable_values=request.variables,
+            operation_name=request.operation_name,
+            executor_class=StrawberryGraphQLCoreExecutionContext,
+            operation_extensions=request.extensions,
+            hide_suggestions=document.discreet,
+        )
+        if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
+            result = await result
+        if isinstance(result, ExecutionResult):
+            yield execution.respond(result, request_id) | {"hasNext": False}
+            return
+        pending: dict[str, Payload] = {}
+        async with aclosing(_payloads(result, request_id)) as payloads:
+            async for payload in payloads:
+                yield payload if form == "pending" else _with_paths(payload, pending)
+    finally:
+        context.reader.cancel()
 
 
 async def _payloads(
     result: ExperimentalIncrementalExecutionResults, request_id: str
-) -> AsyncIterator[Payload]:
+) -> AsyncGenerator[Payload, None]:
     """Yield graphql-core's payloads with their errors masked."""
     initial = result.initial_result
     initial.errors = _shown(initial.errors, request_id)
     # Errors first, as everywhere.
     formatted = dict(initial.formatted)
     yield {key: formatted[key] for key in sorted(formatted, key=lambda key: key != "errors")}
-    async for update in result.subsequent_results:
-        for part in (*(update.incremental or ()), *(update.completed or ())):
-            part.errors = _shown(part.errors, request_id)
-        yield dict(update.formatted)
+    async with aclosing(result.subsequent_results) as updates:
+        async for update in updates:
+            for part in (*(update.incremental or ()), *(update.completed or ())):
+                part.errors = _shown(part.errors, request_id)
+            yield dict(update.formatted)
 
 
 def _shown(errors: Sequence[GraphQLError] | None, request_id: str) -> list[GraphQLError] | None:

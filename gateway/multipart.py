@@ -4,7 +4,7 @@ A part is only known to be whole when the next boundary is there, so each is sen
 behind it.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -27,15 +27,16 @@ SIGN_OF_LIFE: Final = _HEAD + b'{"hasNext":true}' + _BOUNDARY
 """A sign of life between increments."""
 
 
-async def frames(parts: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[bytes]:
+async def frames(parts: AsyncGenerator[Mapping[str, Any], None]) -> AsyncIterator[bytes]:
     """Yield JSON objects as parts, and the end."""
     yield b"---"
-    async for part in parts:
-        yield _HEAD + orjson.dumps(part) + _BOUNDARY
+    async with aclosing(parts):
+        async for part in parts:
+            yield _HEAD + orjson.dumps(part) + _BOUNDARY
     yield b"--\r\n"
 
 
-async def payloads(feed: Feed) -> AsyncIterator[Mapping[str, Any]]:
+async def payloads(feed: Feed) -> AsyncGenerator[Mapping[str, Any], None]:
     """Yield a subscription's responses in the envelope that Apollo's protocol puts around them."""
     async with aclosing(feed):
         async for emission in feed:

@@ -134,7 +134,7 @@ class OwnedNumbers:
 
     def _may_have_catalog(self, account: str) -> bool:
         # The catalog takes the account from the credentials: it cannot be asked about another.
-        return account == self._reader.credential.account
+        return account == self._reader.credential.home
 
     def _able(self, account: str, wanted: Mapping[str, Any]) -> list[Family]:
         """Return the families that know all the filters, the one to try first at the front."""

@@ -1,6 +1,8 @@
 """Documents: parsed and validated once, then kept."""
 
+import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
@@ -14,7 +16,9 @@ from graphql import (
     ObjectFieldNode,
     OperationDefinitionNode,
     OperationType,
+    OverlappingFieldsCanBeMergedRule,
     Source,
+    ValidationContext,
     VariableNode,
     get_operation_ast,
     parse,
@@ -25,9 +29,36 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway import hints
 from gateway.directives import without_incremental
+from gateway.errors import LimitExceeded
+from gateway.limits import Limits, Meter, Operation
 from gateway.projection import Projections
 
-_RULES = (*specified_rules, OneOfInputValidationRule)
+
+class _Merging(OverlappingFieldsCanBeMergedRule):
+    """The rule about fields of one name, which compares all pairs of them, on a smaller budget.
+
+    A document of a thousand tokens can ask for half a million comparisons. The budget lets 200
+    fields of one name pass and is spent within some 20 ms.
+    """
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.rule_context.remaining_complexity_budget = 50_000
+
+
+_RULES = (
+    *(_Merging if each is OverlappingFieldsCanBeMergedRule else each for each in specified_rules),
+    OneOfInputValidationRule,
+)
+# Each error may search the whole schema for a name to suggest; nobody reads more of them.
+_MOST_ERRORS = 5
+_LONGEST_MESSAGE = 400
+# Python's own words about an integer that it will not convert.
+_DIGITS = re.compile(r"Exceeds the limit \(\d+ digits\).*", re.DOTALL)
+# Messages repeat values that are refused, such as URLs with a password in them.
+_USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
+_SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
+_TOO_MANY_TOKENS = "Syntax Error: Document contains more than"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +68,11 @@ class Document:
     Attributes:
         text: as the client sent it.
         ast: None when it cannot be parsed.
-        errors: of syntax or validation, each with a code in its extensions.
+        errors: of limits, syntax or validation, each with a code in its extensions.
         whole: `ast` without @defer and @stream, for clients that take one answer.
         max_age: how long answers may be kept, in seconds, by the schema's hints.
+        measured: what is known of its operations, by name ("" without one).
+        discreet: errors do not suggest what the schema has instead.
         conditions: variables that decide what is selected (in @skip and @include).
         projections: what the fast executor has compiled for it.
     """
@@ -49,8 +82,17 @@ class Document:
     errors: tuple[GraphQLError, ...] = ()
     whole: DocumentNode | None = None
     max_age: int = 0
+    measured: Mapping[str, Operation] = field(default_factory=dict)
+    discreet: bool = False
     conditions: tuple[str, ...] = ()
     projections: Projections = field(default_factory=Projections)
+
+    def measure(self, name: str | None) -> Operation | None:
+        """Return what is known of the operation that would run; None when none is chosen."""
+        node = self.operation(name)
+        if node is None:
+            return None
+        return self.measured.get(node.name.value if node.name else "")
 
     @property
     def incremental(self) -> bool:
@@ -68,12 +110,31 @@ class Document:
 
 
 class Documents:
-    """Parses and validates documents, and keeps the most recent ones."""
+    """Parses, measures and validates documents, and keeps the most recent good ones.
 
-    def __init__(self, schema: GraphQLSchema, *, most: int = 1000, max_tokens: int = 1000) -> None:
+    Args:
+        schema: what they are validated against.
+        meter: what measures them, and the limits that they must keep; usual ones by default.
+        discreet: errors do not suggest what the schema has instead.
+        most: documents to keep, at most.
+        most_tokens: tokens of all kept documents, at most: one takes some 600 bytes.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        meter: Meter | None = None,
+        *,
+        discreet: bool = False,
+        most: int = 1000,
+        most_tokens: int = 50_000,
+    ) -> None:
         self._schema = schema
+        self._meter = meter or Meter(schema, Limits())
+        self._discreet = discreet
         self._most = most
-        self._max_tokens = max_tokens
+        self._most_tokens = most_tokens
+        self._tokens = 0
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
     def get(self, text: str) -> Document:
@@ -83,26 +144,62 @@ class Documents:
             self._kept.move_to_end(text)
             return document
         document = self._prepare(text)
-        self._kept[text] = document
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        if not document.errors:
+            self._keep(document)
         return document
 
+    def _keep(self, document: Document) -> None:
+        self._kept[document.text] = document
+        self._tokens += _tokens(document)
+        while len(self._kept) > self._most or self._tokens > self._most_tokens:
+            _, oldest = self._kept.popitem(last=False)
+            self._tokens -= _tokens(oldest)
+
     def _prepare(self, text: str) -> Document:
+        limits = self._meter.limits
         try:
-            ast = parse(Source(text, "GraphQL request"), max_tokens=self._max_tokens)
+            self._meter.check_length(text)
+            ast = parse(Source(text, "GraphQL request"), max_tokens=limits.tokens)
+            measured = self._meter.read(ast)
+        except LimitExceeded as error:
+            return _refused(text, error)
         except GraphQLSyntaxError as error:
+            if error.message.startswith(_TOO_MANY_TOKENS):
+                message = f"The document has more than {limits.tokens} tokens."
+                return _refused(text, LimitExceeded(message, limit="tokens", allowed=limits.tokens))
             return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
-        errors = [_naming(error, ast) for error in validate(self._schema, ast, _RULES)]
-        failures = tuple(coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors)
+        found = validate(
+            self._schema, ast, _RULES, max_errors=_MOST_ERRORS, hide_suggestions=self._discreet
+        )
+        if self._discreet:
+            # One rule suggests the client's own words, with a hint of what they are.
+            for each in found:
+                each.message = _SUGGESTION.sub("", each.message)
+        errors = tuple(coded(_naming(each, ast), "GRAPHQL_VALIDATION_FAILED") for each in found)
         return Document(
             text,
             ast,
-            failures,
+            errors,
             whole=without_incremental(ast),
             max_age=0 if errors else hints.max_age(self._schema, ast),
+            measured=measured,
+            discreet=self._discreet,
             conditions=_conditions(ast),
         )
+
+
+def _refused(text: str, error: LimitExceeded) -> Document:
+    return Document(text, None, (GraphQLError(error.message, extensions=error.extensions),))
+
+
+def _tokens(document: Document) -> int:
+    """Count a document's tokens."""
+    count = 0
+    token = document.ast.loc.start_token if document.ast and document.ast.loc else None
+    while token is not None:
+        count += 1
+        token = token.next
+    return count
 
 
 def _conditions(ast: DocumentNode) -> tuple[str, ...]:
@@ -148,4 +245,8 @@ def _place(node: Node, value: Node) -> list[str] | None:
 def coded(error: GraphQLError, code: str) -> GraphQLError:
     """Return `error` with a code, unless it has one."""
     error.extensions = {"code": code, **(error.extensions or {})}
+    error.message = _DIGITS.sub("this number has too many digits.", error.message)
+    error.message = _USERINFO.sub("://…@", error.message)
+    if len(error.message) > _LONGEST_MESSAGE:  # It repeats something that the client sent.
+        error.message = f"{error.message[:_LONGEST_MESSAGE]}…"
     return error

@@ -80,7 +80,9 @@ class Poller:
         if credential is None:
             return
         account = topic.account
-        before = await self._snapshot(account)
+        # The account's own credentials and its parent's are shown it by different families.
+        name = f"snapshot:{account}:{'own' if credential.account == account else 'other'}"
+        before = await self._snapshot(name)
         began = await self._events.log.head(account)
         try:
             numbers = await self._listed(credential, account)
@@ -104,7 +106,7 @@ class Poller:
         for sid in found:
             await self._events.announce(account, _change(sid, known, by_sid))
         head = await self._events.log.head(account)
-        await self._keep(account, head, {**after, **dict.fromkeys(during, _UNKNOWN)})
+        await self._keep(name, head, {**after, **dict.fromkeys(during, _UNKNOWN)})
 
     def _next_credential(self, topic: Topic) -> Credential | None:
         distinct = {each.credential.fingerprint: each.credential for each in topic.subscribers}
@@ -112,16 +114,16 @@ class Poller:
         turns = list(distinct.values())
         return turns[self._turn % len(turns)] if turns else None
 
-    async def _snapshot(self, account: str) -> tuple[int, Mapping[str, Seen]] | None:
-        kept = await self._store.get(f"snapshot:{account}")
+    async def _snapshot(self, name: str) -> tuple[int, Mapping[str, Seen]] | None:
+        kept = await self._store.get(name)
         if kept is None:
             return None
         position, numbers = orjson.loads(kept)
         return position, {sid: Seen(*seen) for sid, seen in numbers.items()}
 
-    async def _keep(self, account: str, position: int, numbers: Mapping[str, Seen]) -> None:
+    async def _keep(self, name: str, position: int, numbers: Mapping[str, Seen]) -> None:
         content = orjson.dumps([position, {sid: list(seen) for sid, seen in numbers.items()}])
-        await self._store.set(f"snapshot:{account}", content, ttl=_MEMORY * self._interval)
+        await self._store.set(name, content, ttl=_MEMORY * self._interval)
 
 
 def _differences(known: Mapping[str, Seen], after: Mapping[str, Seen]) -> list[str]:

@@ -4,8 +4,8 @@ Source: the specification "GraphQL over HTTP" of the GraphQL foundation.
 """
 
 import enum
+import random
 import re
-import secrets
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -15,9 +15,12 @@ import orjson
 from graphql import OperationType
 
 JSON = "application/json"
+# Recursive coercion must not run out of stack; inputs of the schema nest 6 levels.
+_DEEPEST = 32
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
 MULTIPART = "multipart/mixed"
+CONTENT_TYPES = {media: f"{media}; charset=utf-8" for media in (JSON, GRAPHQL)}
 
 # How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
 # them (a path in every increment).
@@ -132,7 +135,11 @@ def accepted(accept: str) -> Accepted:
 
 def request_id(proposed: str) -> str:
     """Return the client's own request id when it is fit for headers and logs, else a new one."""
-    return proposed if _REQUEST_ID.fullmatch(proposed) else secrets.token_hex(16)
+    if proposed and _REQUEST_ID.fullmatch(proposed):
+        return proposed
+    # It names a request and guards nothing; asking the system for randomness takes longer than
+    # all else that is done for a small query.
+    return f"{random.getrandbits(128):032x}"
 
 
 def read_get(query_string: bytes) -> Params:
@@ -229,6 +236,25 @@ def _quality(parameters: Mapping[str, str]) -> float:
 
 def _json(text: bytes, what: str) -> object:
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise BadRequest(400, f"{what} is not valid JSON in UTF-8.") from None
+    if text.count(b"[") + text.count(b"{") > _DEEPEST and _is_deep(value):
+        raise BadRequest(400, f"{what} is nested more than {_DEEPEST} levels deep.")
+    return value
+
+
+def _is_deep(value: object) -> bool:
+    """Whether JSON is nested beyond what any input of the schema needs; level by level."""
+    level: list[object] = [value]
+    for _ in range(_DEEPEST):
+        below: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                below += each.values()
+            elif isinstance(each, list):
+                below += each
+        if not below:
+            return False
+        level = below
+    return True

@@ -8,7 +8,8 @@ from weakref import WeakValueDictionary
 from graphql.pyutils import Path
 
 from gateway import cursors, execution, explain, planner, telemetry
-from gateway.auth import authenticator
+from gateway.admission import admit
+from gateway.auth import Caller, authenticator
 from gateway.cache import ResponseCache
 from gateway.context import RequestContext
 from gateway.draining import Draining
@@ -18,6 +19,7 @@ from gateway.execution import Request
 from gateway.explain import Plan
 from gateway.idempotency import Keys
 from gateway.journal import journal_for
+from gateway.limits import Limits, Meter
 from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
 from gateway.observation import Observation
@@ -29,6 +31,7 @@ from gateway.reader import Flights, Reader
 from gateway.records import View
 from gateway.redis_store import make_store
 from gateway.settings import Settings
+from gateway.spending import Spending
 from gateway.trace import Trace
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
@@ -45,9 +48,11 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.schema = build_schema()._schema  # noqa: SLF001 - it has no public name
-        self.documents = Documents(self.schema, max_tokens=settings.token_limit)
+        self.meter = Meter(self.schema, Limits.of(settings))
+        self.documents = Documents(self.schema, self.meter, discreet=settings.production)
         self.authenticator = authenticator(settings)
         self.store = make_store(settings)
+        self.spending = Spending(settings, self.store)
         self.observation = Observation(settings)
         self.client = UpstreamClient(settings, self.observation.telemetry)
         self._cache = ResponseCache(self.store, settings)
@@ -70,35 +75,47 @@ class Service:
         unkept = {"cache_owned": 0.0, "cache_search": 0.0, "cache_countries": 0.0}
         self._uncached = ResponseCache(self.store, settings.model_copy(update=unkept))
 
-    def authenticate(self, headers: Mapping[str, str]) -> Credential:
-        """Return as whom to ask upstream, from a request's headers by lower-case name.
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        """Return who asks, from a request's headers by lower-case name.
 
         Raises:
             Unauthenticated: the caller did not say who it is, or not credibly.
         """
-        return self.authenticator.credential(
+        return await self.authenticator.caller(
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
 
-    async def request(self, params: Params) -> Request:
-        """Return what a client wants to run, whatever way it came.
+    async def request(self, params: Params, caller: Caller) -> Request:
+        """Return what a client wants to run, and may run, whatever way it came.
 
         Raises:
+            RateLimited: the caller asks too often.
+            Unauthenticated: its token has expired since it was let in.
+            LimitExceeded: it would yield more objects than the operator allows.
+            Forbidden: the caller lacks a scope that it needs.
             ShuttingDown: no new work is taken.
             GatewayError: its document is not known here, or not allowed.
             BadRequest: it contradicts itself.
         """
         if self.draining:
             raise ShuttingDown("This process is shutting down: ask again.")
+        caller.check_time()
+        await self.spending.request(caller)
         document = await self.persisted.document(params)
+        admit(self.meter, caller, document, params.operation_name, params.variables)
         return Request(document, params.operation_name, params.variables, params.extensions)
 
-    def context(self, credential: Credential, *, detailed: bool = False) -> RequestContext:
+    def context(self, caller: Caller, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
-        reader = self._reader(credential, detailed=detailed)
+        reader = self._reader(caller.credential, detailed=detailed)
+        activity = telemetry.current()
+        if activity is not None:
+            activity.principal, activity.reads = caller.name, reader.trace
         numbers = self._numbers(reader)
-        mutations = Mutations(reader, numbers, self._writing, credential.fingerprint)
-        return RequestContext(reader, numbers, mutations, self.settings, self.events)
+        mutations = Mutations(reader, numbers, self._writing, caller.principal)
+        return RequestContext(
+            reader, numbers, mutations, self.settings, self.events, caller, self.spending
+        )
 
     def _reader(
         self,
@@ -109,22 +126,19 @@ class Service:
     ) -> Reader:
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
-        activity = telemetry.current()
-        if activity is not None:
-            activity.principal, activity.reads = credential.username, trace
         return Reader(self.client, self._flights, cache or self._cache, credential, deadline, trace)
 
     def _numbers(self, reader: Reader) -> OwnedNumbers:
         return OwnedNumbers(reader, self._access, self._sizes)
 
     async def execute(
-        self, request: Request, credential: Credential, request_id: str, *, wish: str = ""
+        self, request: Request, caller: Caller, request_id: str, *, wish: str = ""
     ) -> dict[str, Any] | bytes:
         """Run an operation, or explain it.
 
         Args:
             request: what to run.
-            credential: as whom.
+            caller: who asks.
             request_id: for the log.
             wish: `plan` to be told the upstream calls without making them, `trace` to be told
                 them with the answer; as the client asked for it by header or extension.
@@ -136,10 +150,10 @@ class Service:
         allowed = not settings.production if settings.explain is None else settings.explain
         mode = (wish or request.extensions.get("explain")) if allowed else ""
         if mode == "plan" or settings.most_calls is not None:
-            plan = self._plan(request, credential)
+            plan = self._plan(request, caller)
             if mode == "plan" and not request.document.errors:
                 return {"data": None, "extensions": {"plan": plan.report()}}
-        context = self.context(credential, detailed=mode == "trace")
+        context = self.context(caller, detailed=mode == "trace")
         try:
             response = await execution.run(self.schema, request, context, request_id)
         finally:
@@ -149,18 +163,18 @@ class Service:
             response["extensions"] = {"upstream": context.reader.trace.report()}
         return response
 
-    def check_calls(self, request: Request, credential: Credential) -> None:
+    def check_calls(self, request: Request, caller: Caller) -> None:
         """Raise TooManyCalls when an operation would cost more calls than the operator allows."""
         if self.settings.most_calls is not None:
-            self._plan(request, credential)
+            self._plan(request, caller)
 
-    def _plan(self, request: Request, credential: Credential) -> Plan:
+    def _plan(self, request: Request, caller: Caller) -> Plan:
         plan = explain.plan(
             self.schema,
             request.document,
             request.operation_name,
             request.variables,
-            credential.account,
+            caller.credential.account,
             self._sizes,
         )
         most = self.settings.most_calls

@@ -17,13 +17,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway import workers
-from gateway.auth import own_credential
+from gateway.auth import authenticator, own_credential
 from gateway.commands import CommandError
 from gateway.configuration import load
 from gateway.draining import Draining
 from gateway.logs import configure
 from gateway.server import Server
 from gateway.settings import Settings
+from gateway.wire import protocol_class
 
 _log = structlog.get_logger(__name__)
 _SANDBOX_START = 20.0
@@ -99,7 +100,15 @@ def _require_somebody_to_be(settings: Settings) -> None:
             " reaches this port), or --auth pass-through (clients bring their own)"
         )
     if credential is None:
-        raise CommandError("--auth open needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to act as")
+        raise CommandError(
+            f"--auth {settings.auth} needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to act as"
+        )
+    if settings.auth == "tokens":
+        try:
+            authenticator(settings)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        return
     if settings.host not in {"127.0.0.1", "::1", "localhost"}:
         raise CommandError("--auth open is for this machine only: use --host 127.0.0.1")
 
@@ -113,7 +122,7 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
         return _serve_with_workers(settings, listening, accounts)
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)
-    return _run(app, listening, app.state.draining)
+    return _run(app, listening, app.state.draining, settings=settings)
 
 
 def _serve_with_workers(
@@ -142,7 +151,7 @@ def _work(
 
     configure(settings.log_level, settings.log_format)
     app = create_app(settings, sandbox_accounts=accounts)
-    return _run(app, listening, app.state.draining)
+    return _run(app, listening, app.state.draining, settings=settings)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
@@ -167,19 +176,26 @@ def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] |
 
 
 def _run(
-    app: ASGIApp, listening: socket.socket, draining: Draining, *, watch_stdin: bool = False
+    app: ASGIApp,
+    listening: socket.socket,
+    draining: Draining,
+    *,
+    settings: Settings | None = None,
+    watch_stdin: bool = False,
 ) -> int:
     server = Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=protocol_class(settings) if settings else "httptools",
             ws="websockets-sansio",
+            # A last bound; what is over `frame_limit`, at most the same, is told why.
+            ws_max_size=2**20,
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
             date_header=False,
-            timeout_keep_alive=75,
+            timeout_keep_alive=settings.keep_alive_timeout if settings else 75,
         ),
         draining,
     )

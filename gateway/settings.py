@@ -67,10 +67,29 @@ class Settings(BaseSettings):
     sandbox_url: str | None = Field(
         None, description="Base URL of a sandbox, when that is the upstream."
     )
-    auth: Literal["pass-through", "open"] | None = Field(
+    auth: Literal["pass-through", "tokens", "open"] | None = Field(
         None,
         description="`pass-through`: clients bring the upstream's own credentials as HTTP Basic. "
+        "`tokens`: clients bring JSON Web Tokens and act through `account_sid`. "
         "`open`: clients without credentials act as `account_sid`.",
+    )
+    token_algorithm: Literal["HS256", "RS256", "ES256"] = Field(
+        "RS256", description="The one algorithm that tokens may be signed with."
+    )
+    token_secret: SecretStr | None = Field(
+        None, description="Secret that HS256 tokens are signed with, 32 bytes or more."
+    )
+    token_keys: str | None = Field(
+        None, description="JWKS file or URL with the keys of RS256 and ES256 tokens."
+    )
+    token_issuer: str | None = Field(None, description="What the claim `iss` of tokens must be.")
+    token_audience: str | None = Field(None, description="What their claim `aud` must hold.")
+    token_accounts_claim: str = Field(
+        "accounts", description="Claim with the sids of the accounts that a bearer may use."
+    )
+    token_scopes_claim: str = Field("scope", description="Claim with the bearer's scopes.")
+    token_leeway: float = Field(
+        30.0, ge=0, le=300, description="How far issuers' clocks may be off."
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
@@ -139,8 +158,72 @@ class Settings(BaseSettings):
         40, ge=0, description="Most extra calls to complete a search that the upstream cut off."
     )
 
-    token_limit: int = Field(1000, ge=10, description="Most tokens in a document.")
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
+    get_requests: bool = Field(
+        True,  # noqa: FBT003
+        description="Queries may come by GET.",
+    )
+    requests_per_minute: int | None = Field(
+        None,
+        ge=0,
+        description="Most requests of one caller and account in a minute; 0 for any number; when"
+        " not set: any number, in production 6000.",
+    )
+    purchases_per_day: int | None = Field(
+        None,
+        ge=0,
+        description="Most numbers that one caller buys for one account in a day; 0 for any number;"
+        " when not set: any number, in production 100.",
+    )
+
+    csrf_prevention: bool = Field(
+        True,  # noqa: FBT003
+        description="GETs that any web page could make a browser send are refused.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose pages may use the gateway, for example https://app.example."
+    )
+    webhook_hosts: tuple[str, ...] = Field(
+        (),
+        description="Hosts that webhook URLs may name, `*.example.com` for all below one; any host"
+        " when empty.",
+    )
+    webhook_private: bool | None = Field(
+        None,
+        description="Webhook URLs may name private and link-local addresses; when not set: unless"
+        " in production.",
+    )
+
+    connection_limit: int = Field(1000, ge=1, description="Most connections to one process.")
+    header_limit: int = Field(100, ge=10, description="Most headers in a request.")
+    header_bytes_limit: int = Field(
+        32 * 1024, ge=1024, description="Largest request head: URL and headers."
+    )
+    header_timeout: float = Field(10.0, gt=0, description="Time for a request's head to arrive.")
+    body_timeout: float = Field(15.0, gt=0, description="Time for a request's body to arrive.")
+    write_timeout: float = Field(
+        15.0, gt=0, description="Time for which a client may not read its answer."
+    )
+    keep_alive_timeout: int = Field(
+        75, gt=0, description="Time for which an idle connection is kept."
+    )
+
+    document_limit: int = Field(64 * 1024, ge=256, description="Longest document, in characters.")
+    token_limit: int = Field(1000, ge=10, description="Most tokens in a document.")
+    depth_limit: int = Field(10, ge=1, description="Most levels of fields in an operation.")
+    alias_limit: int | None = Field(
+        None,
+        ge=0,
+        description="Most aliases, fragments written out; when not set: 30, in production 15.",
+    )
+    directive_limit: int = Field(8, ge=0, description="Most directives, fragments written out.")
+    root_field_limit: int = Field(30, ge=1, description="Most fields at an operation's root.")
+    cost_limit: int = Field(
+        2000, ge=1, description="Most objects that an operation may yield, by its list sizes."
+    )
+    introspection: bool | None = Field(
+        None, description="Clients may read the schema; when not set: unless in production."
+    )
     batch_limit: int = Field(
         0, ge=0, le=100, description="Most operations in one request's list; 0 takes no lists."
     )
@@ -193,7 +276,7 @@ class Settings(BaseSettings):
         50, ge=1, description="Operations that may run on one WebSocket at once."
     )
     frame_limit: int = Field(
-        256 * 1024, ge=1024, description="Largest WebSocket message from a client."
+        256 * 1024, ge=1024, le=2**20, description="Largest WebSocket message from a client."
     )
     legacy_websocket: bool = Field(
         False,  # noqa: FBT003

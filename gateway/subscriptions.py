@@ -1,6 +1,7 @@
 """Runs an operation as a feed of responses: a subscription's events, or the one answer."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Coroutine
 from inspect import isawaitable
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -18,10 +19,10 @@ from graphql import (
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway import execution, telemetry
+from gateway.auth import Caller
 from gateway.context import RequestContext
-from gateway.errors import GatewayError, refusal
+from gateway.errors import GatewayError, Unauthenticated, refusal
 from gateway.service import Service
-from gateway.upstream.call import Credential
 from schema.subscription import PhoneNumberEvent
 
 
@@ -53,7 +54,7 @@ Feed: TypeAlias = AsyncGenerator[Emission, None]
 async def feed(
     service: Service,
     request: execution.Request,
-    credential: Credential,
+    caller: Caller,
     request_id: str,
     last_event_id: str | None,
 ) -> Feed:
@@ -64,11 +65,11 @@ async def feed(
     """
     if request.kind is not OperationType.SUBSCRIPTION:
         try:
-            yield Emission(await service.execute(request, credential, request_id))
+            yield Emission(await service.execute(request, caller, request_id))
         except GatewayError as error:
             yield Emission(refusal(error))
         return
-    context = service.context(credential)
+    context = service.context(caller)
     telemetry.note(request.document, request.operation_name, {})
     last = request.extensions.get("lastEventId", last_event_id)
     context.last_event_id = None if last is None else str(last)
@@ -88,11 +89,11 @@ async def feed(
         await _first(following, context.following.wait())
         if context.following.is_set():
             yield Emission(None)
-        while (event := await following) is not None:
+        while (event := await _before(caller.expires, following)) is not None:
             following = asyncio.ensure_future(anext(events, None))
             each = executor.build_per_event_executor(event)
             # Each event has a deadline and loaders of its own.
-            each.context_value = service.context(credential)
+            each.context_value = service.context(caller)
             result = execute_subscription_event(each)
             if not isinstance(result, ExecutionResult):
                 result = await result
@@ -104,6 +105,21 @@ async def feed(
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await events.aclose()
+
+
+async def _before(
+    expires: float | None, following: asyncio.Future[PhoneNumberEvent | None]
+) -> PhoneNumberEvent | None:
+    """Return the next event.
+
+    Raises:
+        Unauthenticated: the caller's token, good until `expires`, ran out before there was one.
+    """
+    left = None if expires is None else max(0.0, expires - time.time())
+    done, _ = await asyncio.wait({following}, timeout=left)
+    if not done:
+        raise Unauthenticated("The token has expired.")
+    return following.result()
 
 
 def _executor(
@@ -120,6 +136,7 @@ def _executor(
         raw_variable_values=request.variables,
         operation_name=request.operation_name,
         operation_extensions=request.extensions,
+        hide_suggestions=document.discreet,
     )
     if isinstance(executor, list):
         return ExecutionResult(None, executor)

@@ -20,11 +20,11 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import protocol, subscriptions
-from gateway.errors import GatewayError, Unauthenticated, refusal
+from gateway.auth import Caller
+from gateway.errors import GatewayError, refusal
 from gateway.exchange import headers_of
 from gateway.protocol import BadRequest
 from gateway.service import Service
-from gateway.upstream.call import Credential
 
 _log = structlog.get_logger(__name__)
 
@@ -103,7 +103,7 @@ class _Connection:
         self._receive = receive
         self._send = send
         self._request_id = protocol.request_id(headers.get("x-request-id", ""))
-        self._credential: Credential | None = None
+        self._caller: Caller | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -170,16 +170,18 @@ class _Connection:
         if not isinstance(payload, dict):
             raise Closed(4400, "The payload of connection_init must be an object")
         try:
-            self._credential = self._authenticate(payload)
-        except Unauthenticated as error:
-            await self._tell({"type": "connection_error", "payload": refusal(error)["errors"][0]})
+            self._caller = await self._authenticate(payload)
+        except GatewayError as error:
+            if self._dialect is LEGACY:
+                payload = refusal(error)["errors"][0]
+                await self._tell({"type": "connection_error", "payload": payload})
             raise Closed(4403, "Forbidden") from None
         await self._tell({"type": "connection_ack"})
 
-    def _authenticate(self, payload: Mapping[str, Any]) -> Credential:
+    async def _authenticate(self, payload: Mapping[str, Any]) -> Caller:
         """Let the client in: browsers cannot set headers, so `connection_init` may carry them."""
         sent = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
-        return self._service.authenticate({**self._headers, **sent})
+        return await self._service.authenticate({**self._headers, **sent})
 
     async def _handle(self, message: Mapping[str, Any]) -> None:
         kind, dialect = message["type"], self._dialect
@@ -233,16 +235,16 @@ class _Connection:
             await self._run(name, params)
 
     async def _run(self, name: str, params: protocol.Params) -> None:
-        assert self._credential is not None  # noqa: S101 - nothing runs before connection_init
+        assert self._caller is not None  # noqa: S101 - nothing runs before connection_init
         try:
-            request = await self._service.request(params)
+            request = await self._service.request(params, self._caller)
         except GatewayError as error:
             await self._refuse(name, refusal(error)["errors"])
             return
         except BadRequest as error:
             await self._refuse(name, [{"message": error.message}])
             return
-        feed = subscriptions.feed(self._service, request, self._credential, self._request_id, None)
+        feed = subscriptions.feed(self._service, request, self._caller, self._request_id, None)
         async with aclosing(feed):
             async for emission in feed:
                 if emission.refused:

@@ -12,6 +12,7 @@ import strawberry
 from strawberry import field
 from strawberry.scalars import ID
 
+from schema.directives import part
 from schema.enums import NumberType
 from schema.types import AvailablePhoneNumber, PhoneNumber
 
@@ -39,7 +40,7 @@ def decode_id(opaque: str) -> NodeId | None:
     return NodeId(*parts) if len(parts) == len(NodeId._fields) else None
 
 
-@strawberry.type(description="Where a page of a connection stands.")
+@strawberry.type(description="Where a page of a connection stands.", directives=[part()])
 class PageInfo:
     has_next_page: bool = field(description="There is more behind `endCursor`.")
     has_previous_page: bool = field(description="Something comes before `startCursor`.")
@@ -47,26 +48,31 @@ class PageInfo:
     end_cursor: str | None = field(description="Cursor of the last edge; null without edges.")
 
 
-@strawberry.type(description="An owned number and its place in the list.")
+@strawberry.type(description="An owned number and its place in the list.", directives=[part()])
 class PhoneNumberEdge:
     cursor: str = field(description="Opaque; pass it as `after` to continue behind this number.")
     node: PhoneNumber = field(description="The number.")
 
 
-@strawberry.type(description="A page of owned numbers.")
+@strawberry.type(description="A page of owned numbers.", directives=[part()])
 class PhoneNumberConnection:
     edges: list[PhoneNumberEdge] = field(description="The numbers with their cursors.")
     nodes: list[PhoneNumber] = field(description="The numbers alone.")
     page_info: PageInfo = field(description="Where this page stands.")
 
 
-@strawberry.type(description="An available number and its place in the result.")
+@strawberry.type(
+    description="An available number and its place in the result.", directives=[part()]
+)
 class AvailablePhoneNumberEdge:
     cursor: str = field(description="Opaque; pass it as `after` to continue behind this number.")
     node: AvailablePhoneNumber = field(description="The number.")
 
 
-@strawberry.type(description="One of the searches that a list-valued filter fans out into, failed.")
+@strawberry.type(
+    description="One of the searches that a list-valued filter fans out into, failed.",
+    directives=[part()],
+)
 class BranchError:
     type: NumberType = field(description="The kind of number that was searched.")
     area_code: int | None = field(
@@ -76,7 +82,7 @@ class BranchError:
     code: str = field(description="The same code that a top-level error would carry.")
 
 
-@strawberry.type(description="A page of numbers that can be bought.")
+@strawberry.type(description="A page of numbers that can be bought.", directives=[part()])
 class AvailablePhoneNumberConnection:
     edges: list[AvailablePhoneNumberEdge] = field(description="The numbers with their cursors.")
     nodes: list[AvailablePhoneNumber] = field(description="The numbers alone.")

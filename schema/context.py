@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         TransferPhoneNumberPayload,
     )
     from schema.subscription import PhoneNumberEvent
-    from schema.types import Account, Country, Node, PhoneNumber
+    from schema.types import Account, Country, Node, PhoneNumber, RateLimit
 
 
 class Port(Protocol):
@@ -92,6 +92,9 @@ class Port(Protocol):
 
     async def nodes(self, ids: Sequence[str], *, at: Path) -> "list[Node | None]":
         """Return objects by opaque id, in order; None for each that cannot be had."""
+
+    async def rate_limit(self, account_sid: str | None) -> "RateLimit":
+        """Return what is left of the caller's limits, those of purchases for an account."""
 
     async def purchase(
         self, wanted: "PurchasePhoneNumberInput", *, at: Path, among: bool = False

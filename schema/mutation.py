@@ -8,6 +8,7 @@ from strawberry import argument, field
 from strawberry.scalars import ID
 
 from schema.context import Info
+from schema.directives import Cost, ListSize, Scope, needs, part
 from schema.enums import UserErrorCode
 from schema.inputs import (
     ConfigurePhoneNumberInput,
@@ -22,8 +23,10 @@ from schema.inputs import (
 from schema.scalars import E164
 from schema.types import PhoneNumber
 
+_WRITE = Cost(weight="10")
 
-@strawberry.type(description="Why something was not done.")
+
+@strawberry.type(description="Why something was not done.", directives=[part()])
 class UserError:
     field: list[str] = strawberry.field(
         description="Path of the input field to blame, below `input`; empty when there is none."
@@ -33,13 +36,15 @@ class UserError:
     upstream_code: int | None = strawberry.field(description="The upstream's own error code.")
 
 
-@strawberry.type(description="A form parameter of an upstream request.")
+@strawberry.type(description="A form parameter of an upstream request.", directives=[part()])
 class RequestParameter:
     name: str = field(description="Its name.")
     value: str = field(description="Its value.")
 
 
-@strawberry.type(description="The upstream request that a dry run would have sent.")
+@strawberry.type(
+    description="The upstream request that a dry run would have sent.", directives=[part()]
+)
 class UpstreamRequest:
     method: str = field(description="HTTP method.")
     path: str = field(description="Path on the upstream.")
@@ -81,29 +86,44 @@ class ReleasePhoneNumberPayload(MutationPayload):
     released_phone_number: E164 | None = field(description="The number that was given back.")
 
 
-@strawberry.type(description="Results of several purchases.")
+@strawberry.type(description="Results of several purchases.", directives=[part()])
 class PurchasePhoneNumbersPayload:
-    results: list[PurchasePhoneNumberPayload] = field(description="One per item, in order.")
+    results: list[PurchasePhoneNumberPayload] = field(
+        description="One per item, in order.", directives=[_WRITE]
+    )
 
 
-@strawberry.type(description="Results of several configurations.")
+@strawberry.type(description="Results of several configurations.", directives=[part()])
 class ConfigurePhoneNumbersPayload:
-    results: list[ConfigurePhoneNumberPayload] = field(description="One per item, in order.")
+    results: list[ConfigurePhoneNumberPayload] = field(
+        description="One per item, in order.", directives=[_WRITE]
+    )
 
 
-@strawberry.type(description="Results of several transfers.")
+@strawberry.type(description="Results of several transfers.", directives=[part()])
 class TransferPhoneNumbersPayload:
-    results: list[TransferPhoneNumberPayload] = field(description="One per item, in order.")
+    results: list[TransferPhoneNumberPayload] = field(
+        description="One per item, in order.", directives=[_WRITE]
+    )
 
 
-@strawberry.type(description="Results of several releases.")
+@strawberry.type(description="Results of several releases.", directives=[part()])
 class ReleasePhoneNumbersPayload:
-    results: list[ReleasePhoneNumberPayload] = field(description="One per item, in order.")
+    results: list[ReleasePhoneNumberPayload] = field(
+        description="One per item, in order.", directives=[_WRITE]
+    )
+
+
+# A plural costs its items' results; each of them weighs as much as the singular form.
+_EACH = ListSize(slicing_arguments=["input.items"], sized_fields=["results"])
 
 
 @strawberry.type(description="What can be changed. Each costs at most one upstream write.")
 class Mutation:
-    @field(description="Buy a number. Never buys twice, whatever fails on the way.")
+    @field(
+        description="Buy a number. Never buys twice, whatever fails on the way.",
+        directives=[_WRITE, needs(Scope.NUMBERS_PURCHASE)],
+    )
     async def purchase_phone_number(
         self,
         info: Info,
@@ -111,7 +131,10 @@ class Mutation:
     ) -> PurchasePhoneNumberPayload:
         return await info.context.purchase(input, at=info.path)
 
-    @field(description="Change the settings of an owned number.")
+    @field(
+        description="Change the settings of an owned number.",
+        directives=[_WRITE, needs(Scope.NUMBERS_CONFIGURE)],
+    )
     async def configure_phone_number(
         self,
         info: Info,
@@ -119,7 +142,10 @@ class Mutation:
     ) -> ConfigurePhoneNumberPayload:
         return await info.context.configure(input, at=info.path)
 
-    @field(description="Move an owned number between a parent account and its subaccounts.")
+    @field(
+        description="Move an owned number between a parent account and its subaccounts.",
+        directives=[_WRITE, needs(Scope.NUMBERS_TRANSFER)],
+    )
     async def transfer_phone_number(
         self,
         info: Info,
@@ -127,7 +153,10 @@ class Mutation:
     ) -> TransferPhoneNumberPayload:
         return await info.context.transfer(input, at=info.path)
 
-    @field(description="Give an owned number back. This cannot be undone.")
+    @field(
+        description="Give an owned number back. This cannot be undone.",
+        directives=[_WRITE, needs(Scope.NUMBERS_RELEASE)],
+    )
     async def release_phone_number(
         self,
         info: Info,
@@ -135,7 +164,10 @@ class Mutation:
     ) -> ReleasePhoneNumberPayload:
         return await info.context.release(input, at=info.path)
 
-    @field(description="Buy several numbers, each on its own: one refusal stops no other.")
+    @field(
+        description="Buy several numbers, each on its own: one refusal stops no other.",
+        directives=[_EACH, needs(Scope.NUMBERS_PURCHASE)],
+    )
     async def purchase_phone_numbers(
         self,
         info: Info,
@@ -147,7 +179,10 @@ class Mutation:
         )
         return PurchasePhoneNumbersPayload(results=list(results))
 
-    @field(description="Change the settings of several numbers, each on its own.")
+    @field(
+        description="Change the settings of several numbers, each on its own.",
+        directives=[_EACH, needs(Scope.NUMBERS_CONFIGURE)],
+    )
     async def configure_phone_numbers(
         self,
         info: Info,
@@ -159,7 +194,10 @@ class Mutation:
         )
         return ConfigurePhoneNumbersPayload(results=list(results))
 
-    @field(description="Move several numbers, each on its own.")
+    @field(
+        description="Move several numbers, each on its own.",
+        directives=[_EACH, needs(Scope.NUMBERS_TRANSFER)],
+    )
     async def transfer_phone_numbers(
         self,
         info: Info,
@@ -171,7 +209,10 @@ class Mutation:
         )
         return TransferPhoneNumbersPayload(results=list(results))
 
-    @field(description="Give several numbers back, each on its own. This cannot be undone.")
+    @field(
+        description="Give several numbers back, each on its own. This cannot be undone.",
+        directives=[_EACH, needs(Scope.NUMBERS_RELEASE)],
+    )
     async def release_phone_numbers(
         self,
         info: Info,

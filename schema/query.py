@@ -8,11 +8,12 @@ from strawberry.scalars import ID
 
 from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
 from schema.context import Info
+from schema.directives import ListSize, Scope, needs, paged
 from schema.enums import NumberType
 from schema.hints import HOUR, CacheControl
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
 from schema.scalars import E164, CountryCode
-from schema.types import Account, Country, Node, PhoneNumber
+from schema.types import Account, Country, Node, PhoneNumber, RateLimit
 
 First = Annotated[int, argument(description="How many, 1 to 1000.")]
 After = Annotated[str | None, argument(description="Continue behind this cursor.")]
@@ -25,7 +26,8 @@ AccountSid = Annotated[
 class Query:
     @field(
         description="One owned number, by `sid` or by `phoneNumber` (give exactly one of them);"
-        " null when the account has no such number."
+        " null when the account has no such number.",
+        directives=[needs(Scope.NUMBERS_READ)],
     )
     async def phone_number(
         self,
@@ -38,7 +40,10 @@ class Query:
             sid=sid, phone_number=phone_number, account_sid=account_sid, at=info.path
         )
 
-    @field(description="The numbers that an account owns.")
+    @field(
+        description="The numbers that an account owns.",
+        directives=[paged(), needs(Scope.NUMBERS_READ)],
+    )
     async def phone_numbers(
         self,
         info: Info,
@@ -53,7 +58,10 @@ class Query:
             filter, first=first, after=after, account_sid=account_sid, at=info.path
         )
 
-    @field(description="Numbers that can be bought now.")
+    @field(
+        description="Numbers that can be bought now.",
+        directives=[paged(), needs(Scope.NUMBERS_READ)],
+    )
     async def available_phone_numbers(
         self,
         info: Info,
@@ -81,14 +89,18 @@ class Query:
 
     @field(
         description="The countries in which the account can buy numbers.",
-        directives=[CacheControl(max_age=HOUR)],
+        directives=[
+            CacheControl(max_age=HOUR),
+            ListSize(assumed_size=60),
+            needs(Scope.NUMBERS_READ),
+        ],
     )
     async def countries(self, info: Info) -> list[Country]:
         return await info.context.countries(at=info.path)
 
     @field(
         description="One country; null when the account cannot buy numbers there.",
-        directives=[CacheControl(max_age=HOUR)],
+        directives=[CacheControl(max_age=HOUR), needs(Scope.NUMBERS_READ)],
     )
     async def country(
         self,
@@ -97,7 +109,10 @@ class Query:
     ) -> Country | None:
         return await info.context.country(code, at=info.path)
 
-    @field(description="An account; the caller's own without `sid`.")
+    @field(
+        description="An account; the caller's own without `sid`.",
+        directives=[needs(Scope.ACCOUNTS_READ)],
+    )
     async def account(
         self,
         info: Info,
@@ -105,7 +120,10 @@ class Query:
     ) -> Account | None:
         return await info.context.account(sid, at=info.path)
 
-    @field(description="Any object with an `id`, by that id.")
+    @field(
+        description="Any object with an `id`, by that id; an account needs `accounts:read`, too.",
+        directives=[needs(Scope.NUMBERS_READ)],
+    )
     async def node(
         self,
         info: Info,
@@ -113,10 +131,18 @@ class Query:
     ) -> Node | None:
         return (await info.context.nodes([id], at=info.path))[0]
 
-    @field(description="Several objects by their ids, in order; null for each that is not there.")
+    @field(
+        description="Several objects by their ids, in order; null for each that is not there."
+        " Accounts need `accounts:read`, too.",
+        directives=[ListSize(slicing_arguments=["ids"]), needs(Scope.NUMBERS_READ)],
+    )
     async def nodes(
         self,
         info: Info,
         ids: Annotated[list[ID], argument(description="The objects' ids, up to 1000.")],
     ) -> list[Node | None]:
         return await info.context.nodes(ids, at=info.path)
+
+    @field(description="What the gateway still lets the caller do, now that this was counted.")
+    async def rate_limit(self, info: Info, account_sid: AccountSid = None) -> RateLimit:
+        return await info.context.rate_limit(account_sid)

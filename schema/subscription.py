@@ -9,6 +9,7 @@ from strawberry import argument, field
 from strawberry.scalars import ID
 
 from schema.context import Info
+from schema.directives import Scope, needs
 from schema.enums import PhoneNumberEventKind
 from schema.scalars import E164
 from schema.types import PhoneNumber
@@ -30,7 +31,8 @@ class PhoneNumberEvent:
 @strawberry.type(description="What can be followed.")
 class Subscription:
     @strawberry.subscription(
-        description="Every change of the account's numbers, made through the gateway or elsewhere."
+        description="Every change of the account's numbers, made through the gateway or elsewhere.",
+        directives=[needs(Scope.NUMBERS_READ)],
     )
     async def phone_number_changed(
         self,

@@ -13,6 +13,7 @@ from strawberry import field
 from strawberry.scalars import ID
 
 from schema.context import Info
+from schema.directives import ListSize, Scope, needs, paged, part
 from schema.enums import (
     AccountStatus,
     AccountType,
@@ -54,7 +55,8 @@ def _views(typename: str) -> Any:  # noqa: ANN401 - the same for every type
 @strawberry.type(
     description=(
         "What a number can do with calls. Null fields are unknown to the family that answered."
-    )
+    ),
+    directives=[part()],
 )
 class VoiceCapabilities:
     enabled: bool | None = field(description="Calls can come in or go out. Known in both families.")
@@ -85,7 +87,8 @@ class VoiceCapabilities:
     description=(
         "What a number can do with text messages. Null fields are unknown to the family "
         "that answered."
-    )
+    ),
+    directives=[part()],
 )
 class SmsCapabilities:
     enabled: bool | None = field(
@@ -116,7 +119,8 @@ class SmsCapabilities:
     description=(
         "What a number can do with multimedia messages. Null fields are unknown to the "
         "family that answered."
-    )
+    ),
+    directives=[part()],
 )
 class MmsCapabilities:
     enabled: bool | None = field(
@@ -132,7 +136,10 @@ class MmsCapabilities:
     )
 
 
-@strawberry.type(description="What a number can do. A capability that it lacks is null as a whole.")
+@strawberry.type(
+    description="What a number can do. A capability that it lacks is null as a whole.",
+    directives=[part()],
+)
 class Capabilities:
     voice: VoiceCapabilities | None = field(description="Calls; null when the number has no voice.")
     sms: SmsCapabilities | None = field(description="Text messages; null when the number has none.")
@@ -142,7 +149,8 @@ class Capabilities:
 
 
 @strawberry.type(
-    description="What the law of the number's country asks for before somebody may own it."
+    description="What the law of the number's country asks for before somebody may own it.",
+    directives=[part()],
 )
 class Regulatory:
     address_requirements: AddressRequirements | None = field(
@@ -162,7 +170,8 @@ class Regulatory:
 @strawberry.type(
     description=(
         "Where a number belongs. Toll-free and many international numbers have a country only."
-    )
+    ),
+    directives=[part()],
 )
 class Geography:
     iso_country: CountryCode | None = field(description="The country.")
@@ -177,7 +186,10 @@ class Geography:
     postal_code: str | None = field(description="Postal (zip) code.")
 
 
-@strawberry.type(description="What happens with calls to the number.")
+@strawberry.type(
+    description="What happens with calls to the number.",
+    directives=[part()],
+)
 class VoiceConfiguration:
     url: str | None = field(description="Webhook called when a call comes in.")
     method: HttpMethod | None = field(description="How `url` is called.")
@@ -202,7 +214,10 @@ class VoiceConfiguration:
     )
 
 
-@strawberry.type(description="What happens with text messages to the number.")
+@strawberry.type(
+    description="What happens with text messages to the number.",
+    directives=[part()],
+)
 class SmsConfiguration:
     url: str | None = field(description="Webhook called when a message comes in.")
     method: HttpMethod | None = field(description="How `url` is called.")
@@ -216,7 +231,10 @@ class SmsConfiguration:
     )
 
 
-@strawberry.type(description="What happens with multimedia messages to the number.")
+@strawberry.type(
+    description="What happens with multimedia messages to the number.",
+    directives=[part()],
+)
 class MmsConfiguration:
     url: str | None = field(description="Webhook called when a message comes in.")
     method: HttpMethod | None = field(description="How `url` is called.")
@@ -230,7 +248,10 @@ class MmsConfiguration:
     )
 
 
-@strawberry.type(description="What the owner has set on a number.")
+@strawberry.type(
+    description="What the owner has set on a number.",
+    directives=[part()],
+)
 class Configuration:
     friendly_name: str | None = field(
         description="A text for people, up to 64 characters; by default the number, formatted."
@@ -276,11 +297,17 @@ class Account(Node):
     date_created: dt.datetime | None = field(description="When it was created.")
     is_type_of = _views("Account")
 
-    @field(description="Its subaccounts. Empty for a subaccount.")
+    @field(
+        description="Its subaccounts. Empty for a subaccount.",
+        directives=[ListSize(assumed_size=10), needs(Scope.ACCOUNTS_READ)],
+    )
     async def subaccounts(self, info: Info) -> list["Account"]:
         return await info.context.subaccounts(self, at=info.path)
 
-    @field(description="The numbers that it owns.")
+    @field(
+        description="The numbers that it owns.",
+        directives=[paged(), needs(Scope.NUMBERS_READ)],
+    )
     async def phone_numbers(
         self,
         info: Info,
@@ -310,7 +337,7 @@ class PhoneNumber(Node, NumberProfile):
     configuration: Configuration | None = field(description="What the owner has set on it.")
     is_type_of = _views("PhoneNumber")
 
-    @field(description="The account that owns it.")
+    @field(description="The account that owns it.", directives=[needs(Scope.ACCOUNTS_READ)])
     async def account(self, info: Info) -> Account | None:
         return await info.context.account(self.account_sid, at=info.path)
 
@@ -318,7 +345,8 @@ class PhoneNumber(Node, NumberProfile):
         description=(
             "Numbers that can be bought and have something in common with this one. Numbers of one"
             " list that share the place share the upstream call."
-        )
+        ),
+        directives=[paged(), needs(Scope.NUMBERS_READ)],
     )
     async def similar_available(
         self,
@@ -357,7 +385,10 @@ class Country:
     beta: bool | None = field(description="Every number there is new to the platform.")
     types: list[NumberType] = field(description="Kinds of numbers that can be searched there.")
 
-    @field(description="Numbers there that can be bought.", directives=[CacheControl(max_age=0)])
+    @field(
+        description="Numbers there that can be bought.",
+        directives=[CacheControl(max_age=0), paged(), needs(Scope.NUMBERS_READ)],
+    )
     async def available_phone_numbers(
         self,
         info: Info,
@@ -375,3 +406,21 @@ class Country:
             account_sid=None,
             at=info.path,
         )
+
+
+@strawberry.type(description="What is left of a limit that refills steadily.", directives=[part()])
+class Allowance:
+    limit: int = field(description="How many there can be in a window.")
+    window_seconds: int = field(description="Length of the window.")
+    remaining: int = field(description="How many there can be now.")
+    full_in_ms: int = field(description="Milliseconds until all are back, if none is used.")
+
+
+@strawberry.type(
+    description="What the gateway still lets the caller do with an account.", directives=[part()]
+)
+class RateLimit:
+    requests: Allowance | None = field(description="Requests; null when they are not limited.")
+    purchases: Allowance | None = field(
+        description="Purchases for the account; null when they are not limited."
+    )

@@ -9,7 +9,11 @@ import httpx
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from gateway.wire import protocol_class
 from tests.sandbox_process import RunningSandbox, SandboxAccount, running_app
+
+# What clients send with a GET to show that no page of another site made a browser send it.
+_NOT_A_PAGE = {"apollo-require-preflight": "true"}
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,13 @@ def running_gateway(
         "auth": "pass-through",
         "_env_file": None,
     } | settings
+    settled = Settings(**chosen)
     with (
-        running_app(create_app(Settings(**chosen))) as url,
-        httpx.Client(timeout=60.0, trust_env=False) as http,
+        running_app(
+            create_app(settled),
+            http=protocol_class(settled),
+            timeout_keep_alive=settled.keep_alive_timeout,
+        ) as url,
+        httpx.Client(timeout=60.0, trust_env=False, headers=_NOT_A_PAGE) as http,
     ):
         yield RunningGateway(url, sandbox, account or sandbox.accounts()["parent"], http)

@@ -177,7 +177,7 @@ def running_app(app: Any, **options: Any) -> Iterator[str]:
     # asyncio leaves Nagle's algorithm on for sockets it did not make: 40 ms per answer. Inherited.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
-        app, log_level="warning", lifespan="on", timeout_graceful_shutdown=2, **options
+        app, log_level="warning", timeout_graceful_shutdown=2, **{"lifespan": "on"} | options
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(

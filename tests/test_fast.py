@@ -28,6 +28,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from gateway.cursors import Cursor
 from gateway.execution import shown
 from gateway.fast import FastExecutor
+from gateway.limits import Limits, Meter
 from gateway.operations import Document, Documents
 from gateway.pages import FoundPage, Page
 from gateway.projection import is_attribute
@@ -226,6 +227,11 @@ class Stub:
         return VIEWS[Source.CORE]["Account"](raw, ACCOUNT)
 
 
+# Limits are not what is tested here.
+METER = Meter(
+    SCHEMA,
+    Limits(depth=100, aliases=10**6, directives=10**6, tokens=10**6, characters=10**7, cost=10**9),
+)
 ROOTS = {
     "phoneNumber": 'phoneNumber(sid: "PN")',
     "phoneNumbers": "phoneNumbers(first: 5)",
@@ -338,7 +344,7 @@ def loop() -> Iterator[None]:
 def test_both_ways_give_the_same_bytes(
     text: str, owned: list[View], found: list[View], yes: bool
 ) -> None:
-    document = Documents(SCHEMA, max_tokens=100_000).get(text)
+    document = Documents(SCHEMA, METER).get(text)
     # Two fields of one name may not have different arguments or types: no operation, then.
     if document.errors:
         event("not a valid operation")
@@ -362,7 +368,7 @@ def test_everything_plain_about_a_number_is_projected(source: Source, typename: 
         if is_attribute(field.resolve) and is_leaf_type(inner_type(field.type))
     )
     root = "phoneNumbers" if typename == "PhoneNumber" else ROOTS["availablePhoneNumbers"]
-    document = Documents(SCHEMA).get(f"{{ {root} {{ nodes {{ {fields} }} }} }}")
+    document = Documents(SCHEMA, METER).get(f"{{ {root} {{ nodes {{ {fields} }} }} }}")
     assert document.errors == ()
     number = view(typename, source, {"phone_number": "+14155550100", "sid": "PN"}, ACCOUNT)
     assert number is not None

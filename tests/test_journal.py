@@ -135,6 +135,11 @@ def test_what_is_returned_from_is_on_disk(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def locks(folder: Path) -> set[str]:
+    """Return the owners whose lock files are there."""
+    return {path.stem for path in folder.glob("*.lock")}
+
+
 def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
     async def main() -> None:
         living = FileJournal(tmp_path)
@@ -145,7 +150,7 @@ def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path
             os.utime(tmp_path / f"{name}.lock", (1, 1))
         other = FileJournal(tmp_path)
         await other.open("other", b"x", ttl=60)
-        left = {Path(name).stem for name in os.listdir(tmp_path) if name.endswith(".lock")}
+        left = locks(tmp_path)
         assert left == {living.owner, "young", other.owner}
         await other.aclose()
         await living.aclose()

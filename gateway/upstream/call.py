@@ -48,11 +48,18 @@ class Credential:
     Attributes:
         username: an account sid (`AC…`) or the sid of an API key (`SK…`).
         account: the account that it acts for when nothing else is said.
+        owner: the account whose credentials these are; by default what the user name says.
     """
 
     username: str
     secret: str = field(repr=False)
     account: str
+    owner: str = ""
+
+    @property
+    def home(self) -> str:
+        """The account that the upstream takes these credentials for, where no path names one."""
+        return self.owner or (self.username if self.username.startswith("AC") else self.account)
 
     @cached_property
     def authorization(self) -> str:

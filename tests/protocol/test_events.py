@@ -1,6 +1,8 @@
 """The events of an account: the log that processes share, topics, and consumers that are too slow."""
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -11,8 +13,10 @@ from gateway.errors import SlowConsumer
 from gateway.event_log import EventLog
 from gateway.events import Change, Events
 from gateway.exchange import Exchange
+from gateway.service import Service
 from gateway.store import MemoryStore, StoreUnavailable
 from gateway.upstream.call import Credential
+from gateway.websocket import WebSockets
 from schema.enums import PhoneNumberEventKind
 from tests.protocol.streams import bare_settings
 
@@ -207,5 +211,37 @@ def test_a_stream_whose_client_takes_nothing_is_cut_off() -> None:
             assert closed
         assert len(sent) == 4
         assert all(message.get("more_body", True) for message in sent)
+
+    run(scenario())
+
+
+def test_a_socket_whose_client_takes_nothing_is_closed() -> None:
+    async def scenario() -> None:
+        sent: list[dict[str, Any]] = []
+        query = {"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }"}}
+        messages = [{"type": "connection_init"}, query]
+        received: list[Any] = [{"type": "websocket.connect"}]
+        received += [{"type": "websocket.receive", "text": json.dumps(each)} for each in messages]
+
+        async def receive() -> Any:
+            if not received:
+                await asyncio.Event().wait()
+            return received.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if "next" in message.get("text", ""):
+                await asyncio.Event().wait()
+
+        authorization = f"Basic {base64.b64encode(f'{ACCOUNT}:secret'.encode()).decode()}"
+        scope = {
+            "type": "websocket",
+            "headers": [(b"authorization", authorization.encode())],
+            "subprotocols": ["graphql-transport-ws"],
+        }
+        async with Service(bare_settings(send_timeout=0.1)) as service:
+            await WebSockets(service).serve(scope, receive, send)
+        assert sent[-1]["type"] == "websocket.close"
+        assert sent[-1]["code"] == 4408
 
     run(scenario())

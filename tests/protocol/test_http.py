@@ -115,6 +115,12 @@ def test_get_answers_queries_but_refuses_mutations(gateway: RunningGateway) -> N
     assert not [each for each in gateway.sandbox.requests() if each["method"] == "POST"]
 
 
+def test_get_can_be_turned_off(sandbox: RunningSandbox) -> None:
+    with running_gateway(sandbox, get_requests=False) as gateway:
+        refused = get(gateway, query=COUNTRIES)
+        assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD"])
 def test_other_methods_are_refused(gateway: RunningGateway, method: str) -> None:
     answer = gateway.http.request(method, f"{gateway.url}/graphql", auth=gateway.account.auth)

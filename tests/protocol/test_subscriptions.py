@@ -289,3 +289,46 @@ def test_a_silent_stream_shows_signs_of_life(
         for _ in range(4):
             assert stream.frame().event == ""
         assert time.monotonic() - began < 3
+
+
+def test_a_subscriber_whom_the_upstream_no_longer_lets_in_is_cut_off(
+    watching: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    with events(watching, account=account) as stream:
+        refused = {"kind": "status", "status": 401, "account": account.sid, "count": None}
+        sandbox.set_faults([refused])
+        frame = stream.next()
+        assert frame.data["errors"][0]["extensions"]["code"] == "UPSTREAM_UNAUTHENTICATED"
+        assert stream.next().event == "complete"
+
+
+def test_a_poll_that_fails_is_made_up_for(
+    watching: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    with events(watching, account=account) as stream:
+        while lists(sandbox, account) < 1:
+            stream.frame()
+        sandbox.set_faults([{"kind": "malformed", "account": account.sid, "count": 4}])
+        sandbox.put_number(account.sid, "+14155550145")
+        assert stream.change()["phoneNumber"] == "+14155550145"
+
+
+def test_parent_and_child_may_follow_the_child_together(
+    watching: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    """Their credentials take turns, and the upstream shows each of them something else."""
+    parent = watching.account
+    child = sandbox.create_account(role="child", catalog=True, owner_account_sid=parent.sid)
+    number = sandbox.put_number(child.sid, "+14155550146")
+    watched = {"account": child.sid}
+    with (
+        events(watching, account=child) as one,
+        events(watching, account=parent, variables=watched) as two,
+    ):
+        while lists(sandbox, child) < 1 or lists(sandbox, parent) < 1:
+            one.frame()
+        for name in ("First", "Second"):
+            elsewhere(sandbox, child, "POST", number["sid"], FriendlyName=name)
+            changes = [stream.change() for stream in (one, two)]
+            assert {each["kind"] for each in changes} == {"CONFIGURED"}
+            assert {each["number"]["friendlyName"] for each in changes} == {name}

@@ -153,7 +153,10 @@ def test_whoever_does_not_say_who_they_are_is_not_let_in(
 ) -> None:
     with socket(gateway) as connected:
         connected.send("connection_init", payload=payload)
-        assert closing(connected) == (4403, "Forbidden")
+        with pytest.raises(ConnectionClosed) as caught:
+            connected.receive()
+        assert caught.value.rcvd is not None
+        assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (4403, "Forbidden")
 
 
 @pytest.mark.parametrize("subprotocol", ["graphql-ws", "something-else"])
@@ -234,6 +237,15 @@ def test_the_old_protocol_is_spoken_where_it_is_asked_for(
         connected.send("stop", id="3")
         connected.send("connection_terminate")
         assert closing(connected)[0] == 1000
+
+
+def test_the_old_protocol_says_why_somebody_is_not_let_in(strict: RunningGateway) -> None:
+    with socket(strict, subprotocol="graphql-ws") as connected:
+        connected.send("connection_init", payload={})
+        message = connected.receive()
+        assert message["type"] == "connection_error"
+        assert message["payload"]["extensions"]["code"] == "UNAUTHENTICATED"
+        assert closing(connected)[0] == 4403
 
 
 def test_both_protocols_offered_means_the_new_one(strict: RunningGateway) -> None:

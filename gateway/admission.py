@@ -1,0 +1,28 @@
+"""What must hold before an operation is executed, whatever transport it came by."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.auth import Caller
+from gateway.limits import Meter
+from gateway.operations import Document
+
+
+def admit(
+    meter: Meter,
+    caller: Caller,
+    document: Document,
+    operation_name: str | None,
+    variables: Mapping[str, Any],
+) -> None:
+    """Let an operation pass, or say why not. Documents with errors pass: they run nothing.
+
+    Raises:
+        LimitExceeded: with these variables it costs too much.
+        Forbidden: the caller lacks a scope that one of its fields needs.
+    """
+    operation = document.measure(operation_name)
+    if operation is None or document.errors:
+        return
+    meter.check_cost(operation.price(variables))
+    caller.check_scopes(operation.scopes)

@@ -1,0 +1,242 @@
+"""`number-gateway check`: which settings are unsafe, and what the upstream credentials can do."""
+
+import asyncio
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import orjson
+
+from gateway.auth import Caller, authenticator, own_credential
+from gateway.execution import Request
+from gateway.limits import Limits
+from gateway.service import Service
+from gateway.settings import Settings
+
+Severity = Literal["danger", "warning"]
+
+
+class Finding(NamedTuple):
+    """Something about the settings that an operator should know before going live.
+
+    Attributes:
+        severity: `danger` lets somebody in, or money or secrets out; `warning` may be meant so.
+        setting: name of the setting to change.
+        message: a sentence: what it means, and what to do.
+    """
+
+    severity: Severity
+    setting: str
+    message: str
+
+
+def findings(settings: Settings) -> list[Finding]:
+    """Return all that is unsafe about the settings, the worst first."""
+    rules = (_who, _tokens, _secrets, _browsers, _shown, _spending, _webhooks, _limits)
+    found = [finding for rule in rules for finding in rule(settings)]
+    return sorted(found, key=lambda each: each.severity)
+
+
+def _who(settings: Settings) -> Iterator[Finding]:
+    if settings.auth is None:
+        yield Finding("danger", "auth", "It is not said who may ask: the gateway will not start.")
+    if settings.auth == "open" and not _is_loopback(settings.host):
+        yield Finding(
+            "danger", "auth", "Open mode lets everybody who reaches this host act as the account."
+        )
+    if settings.auth == "open" and settings.production:
+        yield Finding("danger", "auth", "Open mode asks nobody who they are; use tokens.")
+    if not settings.production:
+        yield Finding(
+            "warning",
+            "production",
+            "Not in production mode: the schema, the explorer and explanations are for everybody.",
+        )
+
+
+def _tokens(settings: Settings) -> Iterator[Finding]:
+    if settings.auth != "tokens":
+        return
+    try:
+        authenticator(settings)
+    except ValueError as error:
+        yield Finding("danger", "auth", str(error))
+    keys = settings.token_keys or ""
+    if keys.startswith("http://") and not _is_loopback(urlsplit(keys).hostname or ""):
+        yield Finding(
+            "danger",
+            "token_keys",
+            "Keys come over plain HTTP: others can put theirs in.",
+        )
+    most = 60
+    if settings.token_leeway > most:
+        yield Finding(
+            "warning",
+            "token_leeway",
+            "Tokens stay good for long after they have expired.",
+        )
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    for name in ("catalog_url", "core_url"):
+        url = urlsplit(getattr(settings, name))
+        if url.scheme != "https" and not _is_loopback(url.hostname or ""):
+            yield Finding("danger", name, "Credentials would go to the upstream unencrypted.")
+    if settings.auth_token is not None and settings.api_key_sid is None:
+        yield Finding(
+            "warning",
+            "api_key_sid",
+            "The account's own auth token is in use; an API key can be revoked alone.",
+        )
+    env = Path(".env")
+    with suppress(OSError):
+        if env.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            yield Finding("warning", "auth_token", ".env can be read by other users: chmod 600.")
+
+
+def _browsers(settings: Settings) -> Iterator[Finding]:
+    if "*" in settings.cors_origins:
+        yield Finding("danger", "cors_origins", "Pages of every site may use the gateway.")
+    for origin in settings.cors_origins:
+        if origin.startswith("http://") and not _is_loopback(urlsplit(origin).hostname or ""):
+            yield Finding(
+                "warning", "cors_origins", f"{origin} is plain HTTP: others can speak in its name."
+            )
+    if not settings.csrf_prevention:
+        yield Finding(
+            "danger", "csrf_prevention", "Any web page can make visitors' browsers send requests."
+        )
+
+
+def _shown(settings: Settings) -> Iterator[Finding]:
+    if not settings.production:
+        return
+    for name in ("introspection", "explain"):
+        if getattr(settings, name):
+            yield Finding("warning", name, "It is on in production: clients see what it shows.")
+
+
+def _spending(settings: Settings) -> Iterator[Finding]:
+    for name, what in (("requests_per_minute", "requests"), ("purchases_per_day", "purchases")):
+        chosen = getattr(settings, name)
+        if chosen == 0 or (chosen is None and not settings.production):
+            yield Finding("warning", name, f"A caller may make any number of {what}.")
+
+
+def _webhooks(settings: Settings) -> Iterator[Finding]:
+    if settings.webhook_private and settings.production:
+        yield Finding("warning", "webhook_private", "Numbers can be pointed at private addresses.")
+    if not settings.webhook_hosts:
+        yield Finding(
+            "warning", "webhook_hosts", "Numbers can be pointed at any public host: list yours."
+        )
+
+
+def _limits(settings: Settings) -> Iterator[Finding]:
+    usual, slack = Limits(), 10
+    for name, chosen, most in (
+        ("cost_limit", settings.cost_limit, usual.cost * slack),
+        ("depth_limit", settings.depth_limit, usual.depth * 2),
+        ("token_limit", settings.token_limit, usual.tokens * slack),
+        ("alias_limit", settings.alias_limit or 0, usual.aliases * slack),
+        ("document_limit", settings.document_limit, usual.characters * slack),
+        ("body_limit", settings.body_limit, 256 * 1024 * slack),
+    ):
+        if chosen > most:
+            yield Finding(
+                "warning", name, f"{chosen} is so much that one request can keep a process busy."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+# The upstream -------------------------------------------------------------------------------------
+
+# What is tried, and what it shows. Each changes nothing.
+_TRIALS = (
+    ("read the account", "{ account { status type subaccounts { sid } } }"),
+    ("read its numbers", "{ phoneNumbers(first: 1) { nodes { source } } }"),
+    ("search numbers", "{ countries { code } }"),
+)
+
+
+class Ability(NamedTuple):
+    """Whether the credentials can do something; `detail` says how, or why not."""
+
+    name: str
+    able: bool
+    detail: str
+
+
+async def abilities(settings: Settings) -> list[Ability]:
+    """Ask the upstream, with the operator's credentials, what they can do.
+
+    Raises:
+        ValueError: the settings have no credentials.
+    """
+    credential = own_credential(settings)
+    if credential is None:
+        raise ValueError("There are no credentials to ask the upstream with.")
+    found: list[Ability] = []
+    async with Service(settings.model_copy(update={"auth": "pass-through"})) as service:
+        caller = Caller(credential, "check")
+        for name, query in _TRIALS:
+            request = Request(service.documents.get(query), None, {}, {})
+            found.append(_ability(name, await service.execute(request, caller, "check")))
+    return found
+
+
+def _ability(name: str, response: object) -> Ability:
+    answer = orjson.loads(response) if isinstance(response, bytes) else response
+    assert isinstance(answer, dict)  # noqa: S101 - a response is an object
+    if answer.get("errors"):
+        error = answer["errors"][0]
+        return Ability(
+            name, able=False, detail=f"{error['message']} ({error['extensions']['code']})"
+        )
+    [value] = answer["data"].values()
+    return Ability(name, able=value is not None, detail=_said(value))
+
+
+def _said(value: object) -> str:
+    match value:
+        case {"status": status, "type": kind, "subaccounts": subaccounts}:
+            return f"{status}, {kind}, {len(subaccounts)} subaccounts"
+        case {"nodes": [{"source": source}]}:
+            return f"by the {str(source).lower()} family"
+        case {"nodes": []}:
+            return "it owns none"
+        case [*countries]:
+            return f"in {len(countries)} countries"
+    return "there is no such account"
+
+
+# The command --------------------------------------------------------------------------------------
+
+
+def report(settings: Settings, write: Callable[[str], object]) -> int:
+    """Print what was found; return 1 when there is a danger, or the credentials do not work."""
+    found = findings(settings)
+    for severity, setting, message in found:
+        write(f"{severity:<8} {setting}: {message}\n")
+    if not found:
+        write("ok       nothing is unsafe about the settings\n")
+    failed = any(each.severity == "danger" for each in found)
+    if own_credential(settings) is None:
+        write("note     no credentials are set, so the upstream was not asked\n")
+        return int(failed)
+    for name, able, detail in asyncio.run(abilities(settings)):
+        write(f"{'ok' if able else 'failed':<8} {name}: {detail}\n")
+        failed = failed or not able
+    return int(failed)

@@ -1,0 +1,234 @@
+"""Limits below HTTP: how many connections, how many headers, and how slow a client may be.
+
+uvicorn waits for ever for headers, bodies and readers, keeps any number of headers, and answers
+malformed requests in plain text. This is its protocol class with these edges taken off; every
+refusal is JSON in the form of a GraphQL error, after which the connection is closed.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, ClassVar, NamedTuple
+
+import orjson
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from gateway.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+class WireLimits(NamedTuple):
+    """What one process bears. Times are in seconds, sizes in bytes."""
+
+    connections: int
+    headers: int
+    header_bytes: int
+    header_timeout: float
+    body_timeout: float
+    write_timeout: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> "WireLimits":
+        """Return the limits that the settings ask for."""
+        return cls(
+            connections=settings.connection_limit,
+            headers=settings.header_limit,
+            header_bytes=settings.header_bytes_limit,
+            header_timeout=settings.header_timeout,
+            body_timeout=settings.body_timeout,
+            write_timeout=settings.write_timeout,
+        )
+
+
+def protocol_class(settings: Settings) -> type["GuardedProtocol"]:
+    """Return the protocol class for `uvicorn.Config(http=…)`."""
+
+    class Protocol(GuardedProtocol):
+        limits = WireLimits.of(settings)
+
+    return Protocol
+
+
+class _Refused(Exception):
+    """Raised within the parser: the request's head is not acceptable."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection of a client, which may be slow, careless or hostile."""
+
+    limits: ClassVar[WireLimits]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(*args, **kwargs)
+        self._patience: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._receiving = False
+        self._refusal: _Refused | None = None
+
+    # Connections --------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, unless there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.")
+            return
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection's timers."""
+        self._cancel_patience()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    # Heads --------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came; the first bytes of a head start its time."""
+        if self.transport.is_closing():
+            return
+        if not self._receiving and self._patience is None:
+            self._expect_head()
+        super().data_received(data)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over: from here on its time is for the WebSocket to measure."""
+        self._cancel_patience()
+        super().handle_websocket_upgrade()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the request line as part of the head."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header, and keep it while there are not too many."""
+        self._count(len(name) + len(value))
+        if len(self.headers) >= self.limits.headers:
+            self._reject(f"There are more than {self.limits.headers} headers.")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Start the request, and the time that its body may take."""
+        self._cancel_patience()
+        self._head_bytes = 0
+        self._receiving = True
+        self._patience = self.loop.call_later(self.limits.body_timeout, self._body_is_late)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The whole request is here: nothing is waited for any more."""
+        self._cancel_patience()
+        self._receiving = False
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self.limits.header_bytes:
+            self._reject(f"The head is larger than {self.limits.header_bytes} bytes.")
+
+    def _reject(self, message: str) -> None:
+        """Stop the parser; what it raises from its callbacks it only passes on wrapped."""
+        self._refusal = _Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+        raise self._refusal
+
+    def _expect_head(self) -> None:
+        self._patience = self.loop.call_later(self.limits.header_timeout, self._head_is_late)
+
+    # Slowness -----------------------------------------------------------------------------------
+
+    def _head_is_late(self) -> None:
+        self._patience = None
+        if self._busy() is not None:
+            return  # A pipelined request begins while the one before it is being answered.
+        if not self._head_bytes:
+            self.transport.close()  # Nothing was asked, so there is nothing to answer.
+            return
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request's head took too long.")
+
+    def _body_is_late(self) -> None:
+        self._patience = None
+        cycle = self._latest()
+        if cycle is not None and cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request's body took too long.")
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write: see to it that it reads at all."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        super().resume_writing()
+
+    def _watch_reader(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        wait = self.limits.write_timeout
+        self._stalled = self.loop.call_later(wait, self._check_reader, left)
+
+    def _check_reader(self, left: int) -> None:
+        """Cut off a client that has read nothing since `left` bytes waited for it."""
+        if self.transport.get_write_buffer_size() < left:
+            self._watch_reader()
+            return
+        self._stalled = None
+        _log.warning("slow_reader_cut_off")
+        self.transport.abort()
+
+    def _latest(self) -> RequestResponseCycle | None:
+        return self.cycle  # uvicorn's annotation leaves out that there may be none yet
+
+    def _busy(self) -> RequestResponseCycle | None:
+        cycle = self._latest()
+        return cycle if cycle is not None and not cycle.response_complete else None
+
+    def _cancel_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    # Refusals -----------------------------------------------------------------------------------
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser cannot read."""
+        if self._refusal is not None:
+            self._refuse(self._refusal.status, self._refusal.message)
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Answer in JSON and close."""
+        self._cancel_patience()
+        if self.transport.is_closing():
+            return
+        cycle = self._busy()
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.close()
+                return
+        body = orjson.dumps(
+            {"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]}
+        )
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+            "content-type: application/json; charset=utf-8\r\n"
+            f"content-length: {len(body)}\r\n"
+            "x-content-type-options: nosniff\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()

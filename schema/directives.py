@@ -1,0 +1,76 @@
+"""What the schema says about its own fields besides their types: what they cost, how long their
+lists are, and which scopes they need.
+
+`@cost` and `@listSize` follow the GraphQL Cost Directives specification (no slicing argument is
+required here), `@requiresScopes` is Apollo's. The gateway's limits, its planner and its
+authorisation read them from the schema; nothing of this is written down a second time.
+"""
+
+import enum
+
+import strawberry
+from strawberry.schema_directive import Location
+
+
+class Scope(enum.StrEnum):
+    """What a token may allow its bearer."""
+
+    NUMBERS_READ = "numbers:read"
+    NUMBERS_CONFIGURE = "numbers:configure"
+    NUMBERS_PURCHASE = "numbers:purchase"
+    NUMBERS_TRANSFER = "numbers:transfer"
+    NUMBERS_RELEASE = "numbers:release"
+    ACCOUNTS_READ = "accounts:read"
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION, Location.OBJECT],
+    name="cost",
+    description="What one such field or object adds to an operation's cost; objects cost 1 unless"
+    " said otherwise, scalars nothing.",
+)
+class Cost:
+    weight: str = strawberry.directive_field(name="weight")
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="listSize",
+    description="How long a list can be: `assumedSize`, or what one of `slicingArguments` says (a"
+    " number, or the length of a list). With `sizedFields` it is not about the field"
+    " itself but about these lists below it.",
+)
+class ListSize:
+    assumed_size: int | None = strawberry.directive_field(
+        name="assumedSize", default=strawberry.UNSET
+    )
+    slicing_arguments: list[str] | None = strawberry.directive_field(
+        name="slicingArguments", default=strawberry.UNSET
+    )
+    sized_fields: list[str] | None = strawberry.directive_field(
+        name="sizedFields", default=strawberry.UNSET
+    )
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="requiresScopes",
+    description="Scopes that a token needs for this field: all of one of the inner lists.",
+)
+class RequiresScopes:
+    scopes: list[list[str]] = strawberry.directive_field(name="scopes")
+
+
+def needs(scope: Scope) -> RequiresScopes:
+    """Return the directive of a field that needs `scope`."""
+    return RequiresScopes(scopes=[[scope.value]])
+
+
+def part() -> Cost:
+    """Return the directive of an object that costs nothing beyond the one that it is a part of."""
+    return Cost(weight="0")
+
+
+def paged() -> ListSize:
+    """Return the directive of a connection: `first` says how many numbers it holds."""
+    return ListSize(slicing_arguments=["first"], sized_fields=["edges", "nodes"])

@@ -1,0 +1,142 @@
+"""`number-gateway check` names what is unsafe, and says what the credentials can do."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.check import Finding, findings, report
+from gateway.settings import Settings
+from tests.guard.tokens import AUDIENCE, ISSUER, SECRET
+from tests.sandbox_process import RunningSandbox
+from tests.test_running import started
+
+_SAFE: dict[str, Any] = {
+    "production": True,
+    "auth": "tokens",
+    "token_algorithm": "HS256",
+    "token_secret": SECRET,
+    "token_issuer": ISSUER,
+    "token_audience": AUDIENCE,
+    "account_sid": "AC" + "0" * 32,
+    "api_key_sid": "SK" + "0" * 32,
+    "auth_token": "a secret",
+    "webhook_hosts": ("hooks.example.com",),
+    "_env_file": None,
+}
+
+
+def _settings(**chosen: Any) -> Settings:
+    return Settings(**(_SAFE | chosen))
+
+
+def _of(settings: Settings, name: str) -> list[Finding]:
+    return [each for each in findings(settings) if each.setting == name]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without a .env of the developer's."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_safe_settings_are_found_safe() -> None:
+    assert findings(_settings()) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "severity", "name"),
+    [
+        ({"auth": None}, "danger", "auth"),
+        ({"auth": "open"}, "danger", "auth"),
+        ({"auth": "open", "production": False, "host": "0.0.0.0"}, "danger", "auth"),  # noqa: S104
+        ({"production": False}, "warning", "production"),
+        ({"token_secret": "short"}, "danger", "auth"),
+        (
+            {"token_algorithm": "RS256", "token_keys": "http://keys.example/jwks"},
+            "danger",
+            "token_keys",
+        ),
+        ({"token_leeway": 300}, "warning", "token_leeway"),
+        ({"core_url": "http://api.example.com"}, "danger", "core_url"),
+        ({"catalog_url": "http://10.0.0.1:8010"}, "danger", "catalog_url"),
+        ({"api_key_sid": None}, "warning", "api_key_sid"),
+        ({"cors_origins": ("*",)}, "danger", "cors_origins"),
+        ({"cors_origins": ("http://app.example",)}, "warning", "cors_origins"),
+        ({"csrf_prevention": False}, "danger", "csrf_prevention"),
+        ({"introspection": True}, "warning", "introspection"),
+        ({"explain": True}, "warning", "explain"),
+        ({"requests_per_minute": 0}, "warning", "requests_per_minute"),
+        ({"purchases_per_day": 0}, "warning", "purchases_per_day"),
+        ({"webhook_private": True}, "warning", "webhook_private"),
+        ({"webhook_hosts": ()}, "warning", "webhook_hosts"),
+        ({"cost_limit": 10**6}, "warning", "cost_limit"),
+        ({"depth_limit": 100}, "warning", "depth_limit"),
+        ({"token_limit": 10**6}, "warning", "token_limit"),
+        ({"alias_limit": 10**4}, "warning", "alias_limit"),
+        ({"document_limit": 10**7}, "warning", "document_limit"),
+        ({"body_limit": 10**9}, "warning", "body_limit"),
+    ],
+)
+def test_each_unsafe_setting_is_named(chosen: dict[str, Any], severity: str, name: str) -> None:
+    assert [each.severity for each in _of(_settings(**chosen), name)][:1] == [severity]
+    assert _of(_settings(), name) == []
+
+
+def test_what_is_on_this_machine_needs_no_encryption() -> None:
+    here = {"core_url": "http://127.0.0.1:8010", "catalog_url": "http://localhost:8010"}
+    assert findings(_settings(**here)) == []
+
+
+def test_an_env_file_that_others_can_read_is_named(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.touch(mode=0o600)
+    assert _of(_settings(), "auth_token") == []
+    env.chmod(0o644)
+    assert [each.severity for each in _of(_settings(), "auth_token")] == ["warning"]
+
+
+def _report(sandbox: RunningSandbox, **chosen: Any) -> tuple[int, str]:
+    lines: list[str] = []
+    urls = {"core_url": sandbox.url, "catalog_url": sandbox.url}
+    status = report(_settings(**urls, **chosen), lines.append)
+    return status, "".join(lines)
+
+
+def test_the_upstream_is_asked_what_the_credentials_can_do(sandbox: RunningSandbox) -> None:
+    parent = sandbox.accounts()["parent"]
+    assert parent.api_key is not None
+    key = {"api_key_sid": parent.api_key["sid"], "auth_token": parent.api_key["secret"]}
+    status, said = _report(sandbox, account_sid=parent.sid, **key)
+    assert status == 0, said
+    assert "ok       nothing is unsafe" in said
+    assert "read the account: ACTIVE, FULL, 2 subaccounts" in said
+    assert "read its numbers: by the catalog family" in said
+    assert "search numbers: in " in said
+    assert {each["method"] for each in sandbox.requests()} == {"GET"}
+    assert parent.api_key["secret"] not in said
+
+
+def test_credentials_that_do_not_work_are_a_failure(sandbox: RunningSandbox) -> None:
+    parent = sandbox.accounts()["parent"]
+    status, said = _report(sandbox, account_sid=parent.sid, api_key_sid=None, auth_token="wrong")
+    assert status == 1
+    assert "failed   read the account" in said
+    assert "UPSTREAM_UNAUTHENTICATED" in said
+    assert "wrong" not in said
+
+
+def test_an_account_without_the_catalog_uses_the_core_family(sandbox: RunningSandbox) -> None:
+    account = sandbox.accounts()["core-only"]
+    own = {"account_sid": account.sid, "auth_token": account.auth_token, "api_key_sid": None}
+    assert "read its numbers: by the core family" in _report(sandbox, **own)[1]
+
+
+def test_the_command_prints_one_line_each_and_fails_for_a_danger(tmp_path: Path) -> None:
+    with started("check", "--auth", "open", "--production", folder=tmp_path) as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert "danger   auth: Open mode" in out
+    assert "note     no credentials are set" in out
+    assert isinstance(process, subprocess.Popen)

@@ -1,0 +1,59 @@
+"""Dependencies: pinned with hashes, and none with a known vulnerability."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent.parent
+LOCK = ROOT / "requirements.lock"
+_PIN = re.compile(r"^([a-z0-9-]+)==(\S+?)(?: ; .*)? \\$", re.MULTILINE)
+
+
+def _pins() -> dict[str, str]:
+    return dict(_PIN.findall(LOCK.read_text(encoding="utf-8")))
+
+
+def _wanted() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [Requirement(each) for each in project["dependencies"]]
+
+
+@pytest.mark.parametrize("wanted", _wanted(), ids=lambda wanted: wanted.name)
+def test_each_dependency_is_pinned_within_its_bounds(wanted: Requirement) -> None:
+    assert wanted.specifier.contains(_pins()[canonicalize_name(wanted.name)])
+
+
+def test_every_pin_has_hashes_and_no_place_to_fetch_it_from() -> None:
+    text = LOCK.read_text(encoding="utf-8")
+    blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
+    pinned = [block for block in blocks if "==" in block]
+    assert len(pinned) == len(_pins()) > len(_wanted())
+    for block in pinned:
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block[:80]
+    assert not re.search(r"https?:|file:|--index|--find|--trusted|/[a-z]", text)
+
+
+def test_no_dependency_has_a_known_vulnerability() -> None:
+    if find_spec("pip_audit") is None:
+        pytest.skip("pip-audit is not installed: pip install --group lock")
+    audit = subprocess.run(  # noqa: S603 - our own interpreter
+        [
+            *(sys.executable, "-m", "pip_audit", "--requirement", str(LOCK)),
+            *("--require-hashes", "--disable-pip", "--progress-spinner", "off"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    known = "known vulnerabilit" in audit.stdout + audit.stderr
+    if audit.returncode and not known:
+        pytest.skip("pip-audit cannot reach the database of vulnerabilities from here")
+    assert audit.returncode == 0, audit.stdout + audit.stderr

@@ -1,0 +1,382 @@
+"""Who is asking: JSON Web Tokens, their accounts and their scopes."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.auth import authenticator
+from gateway.settings import Settings
+from schema.connection import NodeId, encode_id
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.guard.tokens import (
+    AUDIENCE,
+    EC_KEY,
+    ISSUER,
+    RSA_KEY,
+    SCOPES,
+    SECRET,
+    ask,
+    code,
+    hand_made,
+    key_set,
+    token,
+)
+from tests.sandbox_process import RunningSandbox, SandboxAccount
+
+_READ = "{ phoneNumbers(first: 1) { nodes { sid accountSid } } }"
+_MODE: dict[str, Any] = {
+    "auth": "tokens",
+    "token_algorithm": "HS256",
+    "token_secret": SECRET,
+    "token_issuer": ISSUER,
+    "token_audience": AUDIENCE,
+    "token_leeway": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def parent(shared_sandbox: RunningSandbox) -> SandboxAccount:
+    return shared_sandbox.accounts()["parent"]
+
+
+@pytest.fixture(scope="module")
+def guarded(shared_sandbox: RunningSandbox, parent: SandboxAccount) -> Iterator[RunningGateway]:
+    """A gateway in tokens mode that acts through the parent account."""
+    own: dict[str, Any] = {"account_sid": parent.sid, "auth_token": parent.auth_token}
+    with running_gateway(shared_sandbox, **_MODE, **own) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def other(shared_sandbox: RunningSandbox) -> SandboxAccount:
+    return shared_sandbox.subaccounts()[0]
+
+
+# Whether a token is good --------------------------------------------------------------------------
+
+
+def test_a_good_token_is_let_in(guarded: RunningGateway, parent: SandboxAccount) -> None:
+    answer = ask(guarded, token(parent.sid), _READ)
+    assert answer.json()["data"]["phoneNumbers"]["nodes"][0]["accountSid"] == parent.sid
+
+
+def _unsigned(claims: str) -> str:
+    head = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
+    return f"{head}.{claims}."
+
+
+_CLAIMS = {
+    "iss": ISSUER,
+    "aud": AUDIENCE,
+    "sub": "somebody",
+    "exp": int(time.time()) + 600,
+    "accounts": ["AC" + "0" * 32],
+    "scope": SCOPES,
+}
+_BAD = {
+    "T-01-none": None,
+    "T-03-garbage": "garbage",
+    "T-04-dots": "...",
+    "T-05-too-long": "a" * 20_000,
+    "T-06-other-secret": token("AC" + "0" * 32, key="another-secret-that-is-long-enough-too"),
+    "T-07-expired": token("AC" + "0" * 32, exp=int(time.time()) - 10),
+    "T-08-not-yet": token("AC" + "0" * 32, nbf=int(time.time()) + 600),
+    "T-09-other-issuer": token("AC" + "0" * 32, iss="https://evil.example"),
+    "T-10-other-audience": token("AC" + "0" * 32, aud="another"),
+    "T-11-no-expiry": token("AC" + "0" * 32, exp=None),
+    "T-12-no-subject": token("AC" + "0" * 32, sub=None),
+    "T-13-no-audience": token("AC" + "0" * 32, aud=None),
+    "T-14-no-issuer": token("AC" + "0" * 32, iss=None),
+    "T-15-other-algorithm": token("AC" + "0" * 32, algorithm="HS512", key=SECRET * 2),
+    "T-16-unsigned": _unsigned(token("AC" + "0" * 32).split(".")[1]),
+    "T-17-signature-cut": token("AC" + "0" * 32)[:-4],
+    "T-18-payload-changed": ".".join(
+        [token("a").split(".")[0], token("AC" + "1" * 32).split(".")[1], token("a").split(".")[2]]
+    ),
+    "T-19-rsa-signed": token("AC" + "0" * 32, key=RSA_KEY, algorithm="RS256"),
+    "T-20-expiry-text": hand_made(_CLAIMS | {"exp": "never"}, SECRET),
+    "T-21-expiry-list": hand_made(_CLAIMS | {"exp": [9_999_999_999]}, SECRET),
+    "T-22-expiry-infinite": hand_made(_CLAIMS | {"exp": float("inf")}, SECRET),
+    "T-23-claims-list": hand_made([_CLAIMS], SECRET),  # type: ignore[arg-type]
+    "T-24-audience-number": hand_made(_CLAIMS | {"aud": 7}, SECRET),
+    "T-25-subject-number": hand_made(_CLAIMS | {"sub": 7}, SECRET),
+    "T-26-critical-header": hand_made(_CLAIMS, SECRET, crit="x"),
+}
+
+
+@pytest.mark.parametrize("probe", _BAD)
+def test_a_bad_token_is_refused(guarded: RunningGateway, probe: str) -> None:
+    bearer = _BAD[probe]
+    answer = ask(guarded, bearer, "{ __typename }")
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert code(answer) == "UNAUTHENTICATED"
+    assert not bearer or bearer not in answer.text
+
+
+def test_upstream_credentials_are_not_taken_for_a_token(
+    guarded: RunningGateway, parent: SandboxAccount
+) -> None:
+    assert guarded.post({"query": "{ __typename }"}, account=parent).status_code == 401
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_keys_come_from_a_file_that_may_change(
+    shared_sandbox: RunningSandbox, parent: SandboxAccount, tmp_path: Path, algorithm: str
+) -> None:
+    key = RSA_KEY if algorithm == "RS256" else EC_KEY
+    file = tmp_path / "keys.json"
+    file.write_text(key_set(one=key), encoding="utf-8")
+    mode = _MODE | {"token_algorithm": algorithm, "token_keys": str(file)}
+    own: dict[str, Any] = {"account_sid": parent.sid, "auth_token": parent.auth_token}
+    with running_gateway(shared_sandbox, **mode, **own) as gateway:
+
+        def status(kid: str | None) -> int:
+            head = {"kid": kid} if kid else {}
+            bearer = token(parent.sid, key=key, algorithm=algorithm, headers=head)
+            return ask(gateway, bearer, _READ).status_code
+
+        assert status("one") == 200
+        assert status(None) == 200
+        assert status("two") == 401
+        file.write_text(key_set(two=key) + " ", encoding="utf-8")
+        assert status("two") == 200
+        assert status("one") == 401
+        file.write_text("no longer a key set, but a new time of change", encoding="utf-8")
+        assert status("two") == 200
+        # The classic confusion: the public key as the secret of a symmetric signature.
+        forged = hand_made(_CLAIMS, key_set(two=key), kid="two")
+        assert ask(gateway, forged, _READ).status_code == 401
+
+
+def test_keys_come_from_a_url_and_are_fetched_seldom(
+    shared_sandbox: RunningSandbox, parent: SandboxAccount
+) -> None:
+    fetched: list[str] = []
+
+    class Keys(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            fetched.append(self.path)
+            body = key_set(one=RSA_KEY).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Keys) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/keys"
+        mode = _MODE | {"token_algorithm": "RS256", "token_keys": url}
+        own: dict[str, Any] = {"account_sid": parent.sid, "auth_token": parent.auth_token}
+        with running_gateway(shared_sandbox, **mode, **own) as gateway:
+            for kid, status in (("one", 200), ("one", 200), ("two", 401), ("three", 401)):
+                bearer = token(parent.sid, key=RSA_KEY, algorithm="RS256", headers={"kid": kid})
+                assert ask(gateway, bearer, _READ).status_code == status
+        server.shutdown()
+    assert fetched == ["/keys"]
+
+
+def test_without_keys_nobody_is_let_in(
+    shared_sandbox: RunningSandbox, parent: SandboxAccount
+) -> None:
+    mode = _MODE | {"token_algorithm": "RS256", "token_keys": "http://127.0.0.1:9/keys"}
+    own: dict[str, Any] = {"account_sid": parent.sid, "auth_token": parent.auth_token}
+    with running_gateway(shared_sandbox, **mode, **own) as gateway:
+        bearer = token(parent.sid, key=RSA_KEY, algorithm="RS256", headers={"kid": "one"})
+        answer = ask(gateway, bearer, _READ)
+    assert code(answer) == "AUTHENTICATION_UNAVAILABLE"
+    assert "data" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"token_secret": "short"},
+        {"token_secret": None},
+        {"token_issuer": None},
+        {"token_audience": None},
+        {"token_algorithm": "RS256"},
+        {"token_algorithm": "RS256", "token_keys": "/nowhere/keys.json"},
+        {"account_sid": None},
+    ],
+    ids=lambda wrong: "-".join(f"{name}={value}" for name, value in wrong.items()),
+)
+def test_settings_that_do_not_go_together_are_refused_at_the_start(
+    wrong: dict[str, Any],
+) -> None:
+    own: dict[str, Any] = {
+        "account_sid": "AC" + "0" * 32,
+        "auth_token": "secret",
+        "_env_file": None,
+    }
+    with pytest.raises(ValueError, match=r"token_|account_sid"):
+        authenticator(Settings(**(own | _MODE | wrong)))
+
+
+# Accounts -----------------------------------------------------------------------------------------
+
+
+def test_a_token_without_accounts_can_do_nothing(guarded: RunningGateway) -> None:
+    for bearer in (token(), token("PN" + "0" * 32), token(accounts=7), token(accounts=None)):
+        assert code(ask(guarded, bearer, _READ)) == "FORBIDDEN"
+
+
+def _everywhere(account: str, sid: str) -> dict[str, str]:
+    """Return operations that name an account, each in another place."""
+    number, of_account = (
+        encode_id(NodeId("PhoneNumber", account, sid)),
+        encode_id(NodeId("Account", account, account)),
+    )
+    own = f'accountSid: "{account}"'
+    return {
+        "A-01-phone-number": f'{{ phoneNumber(sid: "{sid}", {own}) {{ sid }} }}',
+        "A-02-phone-numbers": f"{{ phoneNumbers({own}) {{ nodes {{ sid }} }} }}",
+        "A-03-available": f'{{ availablePhoneNumbers(country: "US", {own}) {{ nodes {{ beta }} }} }}',
+        "A-04-account": f'{{ account(sid: "{account}") {{ sid }} }}',
+        "A-05-node-of-number": f'{{ node(id: "{number}") {{ id }} }}',
+        "A-06-node-of-account": f'{{ node(id: "{of_account}") {{ id }} }}',
+        "A-07-rate-limit": f"{{ rateLimit({own}) {{ requests {{ limit }} }} }}",
+        "A-08-purchase": "mutation { purchasePhoneNumber(input: {"
+        f' phoneNumber: "+15005550006", {own} }}) {{ userErrors {{ code }} }} }}',
+        "A-09-configure": f'mutation {{ configurePhoneNumber(input: {{ sid: "{sid}", {own},'
+        ' configuration: { friendlyName: "x" } }) { userErrors { code } } }',
+        "A-10-release": f'mutation {{ releasePhoneNumber(input: {{ sid: "{sid}", {own},'
+        ' confirmPhoneNumber: "+15005550006" }) { userErrors { code } } }',
+        "A-11-transfer-from": f'mutation {{ transferPhoneNumber(input: {{ sid: "{sid}", {own},'
+        f' toAccountSid: "{account}" }}) {{ userErrors {{ code }} }} }}',
+        "A-12-transfer-to": f'mutation {{ transferPhoneNumber(input: {{ sid: "{sid}",'
+        f' toAccountSid: "{account}" }}) {{ userErrors {{ code }} }} }}',
+    }
+
+
+_PLACES = list(_everywhere("", ""))
+
+
+@pytest.mark.parametrize("place", _PLACES)
+def test_an_account_of_somebody_else_is_refused_wherever_it_is_named(
+    guarded: RunningGateway,
+    sandbox: RunningSandbox,
+    parent: SandboxAccount,
+    other: SandboxAccount,
+    place: str,
+) -> None:
+    sid = sandbox.numbers(other.sid)[0]["sid"]
+    sandbox.forget_requests()
+    answer = ask(guarded, token(parent.sid), _everywhere(other.sid, sid)[place])
+    assert code(answer) == "FORBIDDEN"
+    assert not (answer.json().get("data") or {}).get("rateLimit")
+    assert sandbox.requests() == []
+
+
+def test_a_cursor_of_another_account_is_refused(
+    guarded: RunningGateway, parent: SandboxAccount, other: SandboxAccount
+) -> None:
+    page = "query q($a: ID!, $c: String) { phoneNumbers(first: 1, accountSid: $a, after: $c) {"
+    page += " pageInfo { endCursor } } }"
+    both = token(parent.sid, other.sid)
+    answer = ask(guarded, both, page, {"a": other.sid}).json()
+    cursor = answer["data"]["phoneNumbers"]["pageInfo"]["endCursor"]
+    answer2 = ask(guarded, token(parent.sid), page, {"a": parent.sid, "c": cursor})
+    assert code(answer2) == "BAD_USER_INPUT"
+
+
+def test_a_bearer_sees_the_accounts_of_the_token_and_acts_for_the_first(
+    guarded: RunningGateway, parent: SandboxAccount, other: SandboxAccount
+) -> None:
+    query = "{ account { sid subaccounts { sid } } phoneNumbers { nodes { accountSid } } }"
+    answer = ask(guarded, token(parent.sid, other.sid), query).json()["data"]
+    assert answer["account"] == {"sid": parent.sid, "subaccounts": [{"sid": other.sid}]}
+    answer = ask(guarded, token(other.sid, parent.sid), query).json()["data"]
+    assert answer["account"]["sid"] == other.sid
+    owners = {each["accountSid"] for each in answer["phoneNumbers"]["nodes"]}
+    assert owners == {other.sid}
+
+
+def test_the_header_chooses_among_the_tokens_accounts(
+    guarded: RunningGateway, parent: SandboxAccount, other: SandboxAccount
+) -> None:
+    query = "{ account { sid } }"
+    both = token(parent.sid, other.sid)
+    chosen = ask(guarded, both, query, x_account_sid=other.sid).json()["data"]
+    assert chosen == {"account": {"sid": other.sid}}
+    refused = ask(guarded, token(parent.sid), query, x_account_sid=other.sid)
+    assert code(refused) == "FORBIDDEN"
+
+
+# Scopes -------------------------------------------------------------------------------------------
+
+_NEEDS = {
+    "numbers:read": "{ phoneNumbers { nodes { sid } } }",
+    "accounts:read": "{ account { sid } }",
+    "numbers:purchase": "mutation { purchasePhoneNumber("
+    'input: { phoneNumber: "NUMBER", dryRun: true }) { userErrors { code } } }',
+    "numbers:configure": 'mutation { configurePhoneNumber(input: { sid: "SID", dryRun: true,'
+    ' configuration: { friendlyName: "x" } }) { userErrors { code } } }',
+    "numbers:transfer": 'mutation { transferPhoneNumber(input: { sid: "SID", dryRun: true,'
+    ' toAccountSid: "ACCOUNT" }) { userErrors { code } } }',
+    "numbers:release": 'mutation { releasePhoneNumber(input: { sid: "SID", dryRun: true,'
+    ' confirmPhoneNumber: "NUMBER" }) { userErrors { code } } }',
+}
+
+
+@pytest.mark.parametrize("scope", _NEEDS)
+def test_each_scope_opens_its_own_door_and_no_other(
+    guarded: RunningGateway, parent: SandboxAccount, scope: str
+) -> None:
+    query = _NEEDS[scope].replace("ACCOUNT", parent.sid)
+    query = query.replace("SID", "PN" + "0" * 32).replace("NUMBER", "+15005550006")
+    assert code(ask(guarded, token(parent.sid, scope=scope), query)) == ""
+    others = [each for each in SCOPES.split() if each != scope]
+    answer = ask(guarded, token(parent.sid, scope=others), query)
+    assert code(answer) == "FORBIDDEN"
+    assert answer.json()["errors"][0]["extensions"]["requiredScopes"] == [scope]
+    assert "data" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ phoneNumbers(first: 1) { nodes { account { sid } } } }",
+        "{ ...f } fragment f on Query { account { sid } }",
+        "{ __typename ... @include(if: true) { account { sid } } }",
+    ],
+    ids=["nested", "fragment", "inline"],
+)
+def test_scopes_are_needed_at_any_depth(
+    guarded: RunningGateway, parent: SandboxAccount, query: str
+) -> None:
+    answer = ask(guarded, token(parent.sid, scope="numbers:read"), query)
+    assert answer.json()["errors"][0]["extensions"]["requiredScopes"] == ["accounts:read"]
+
+
+def test_an_account_is_not_read_through_its_node_without_the_scope(
+    guarded: RunningGateway, parent: SandboxAccount
+) -> None:
+    opaque = encode_id(NodeId("Account", parent.sid, parent.sid))
+    query = f'{{ node(id: "{opaque}") {{ id }} }}'
+    assert code(ask(guarded, token(parent.sid, scope="numbers:read"), query)) == "FORBIDDEN"
+    assert code(ask(guarded, token(parent.sid), query)) == ""
+
+
+@pytest.mark.parametrize("scope", [None, "", [], "numbers:*", "NUMBERS:READ", 7, {"a": 1}])
+def test_scopes_that_are_none_of_ours_open_nothing(
+    guarded: RunningGateway, parent: SandboxAccount, scope: object
+) -> None:
+    assert code(ask(guarded, token(parent.sid, scope=scope), _READ)) == "FORBIDDEN"
+
+
+def test_the_schema_shows_the_scope_of_every_root_field() -> None:
+    sdl = Path("schema/schema.graphql").read_text(encoding="utf-8")
+    assert json.dumps([["numbers:purchase"]]) in sdl.replace("scopes: ", "")
+    for scope in SCOPES.split():
+        assert f'@requiresScopes(scopes: [["{scope}"]])' in sdl

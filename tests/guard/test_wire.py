@@ -1,0 +1,413 @@
+"""Hostile bytes: each is answered with JSON, or with nothing; none with a 500 or plain text."""
+
+import base64
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from gateway.settings import Settings
+from gateway.wire import protocol_class
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.guard.raw import Reply, connected, head, read_reply, send
+from tests.sandbox_process import RunningSandbox, running_app
+
+_JSON = "content-type: application/json"
+
+
+def _basic(gateway: RunningGateway) -> str:
+    pair = ":".join(gateway.account.auth).encode()
+    return "authorization: Basic " + base64.b64encode(pair).decode()
+
+
+@pytest.fixture(scope="module")
+def strict(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+    """A gateway with little patience."""
+    with running_gateway(
+        shared_sandbox,
+        header_timeout=0.4,
+        body_timeout=0.6,
+        write_timeout=0.5,
+        keep_alive_timeout=1,
+        connection_limit=20,
+        header_limit=30,
+        header_bytes_limit=4096,
+    ) as gateway:
+        yield gateway
+
+
+def _posted(gateway: RunningGateway, body: bytes, *headers: str) -> Reply:
+    sent = head(_JSON, _basic(gateway), f"content-length: {len(body)}", *headers) + body
+    reply = send(gateway.url, sent)
+    assert reply is not None
+    return reply
+
+
+# Bodies -------------------------------------------------------------------------------------------
+
+BODIES = {
+    "W-B01-null": b"null",
+    "W-B02-number": b"1",
+    "W-B03-string": b'"x"',
+    "W-B04-true": b"true",
+    "W-B05-list": b"[1, 2]",
+    "W-B06-empty": b"",
+    "W-B07-truncated": b'{"query": "{ __typ',
+    "W-B08-not-json": b"query=%7B__typename%7D",
+    "W-B09-invalid-utf8": b'{"query": "{ __typename }\xff\xfe"}',
+    "W-B10-utf16": '{"query": "{ __typename }"}'.encode("utf-16"),
+    "W-B11-lone-surrogate": b'{"query": "{ __typename }", "operationName": "\\ud800"}',
+    "W-B12-null-byte": b'\x00{"query": "{ __typename }"}',
+    "W-B13-deep-lists": b'{"query": "{ __typename }", "variables": {"a": '
+    + b"[" * 100_000
+    + b"]" * 100_000
+    + b"}}",
+    "W-B14-deep-objects": b'{"query": "{ __typename }", "variables": '
+    + b'{"a":' * 800
+    + b"1"
+    + b"}" * 800
+    + b"}",
+    "W-B15-deep-40": b'{"query": "{ __typename }", "extensions": {"a": '
+    + b"[" * 40
+    + b"]" * 40
+    + b"}}",
+    "W-B16-integer-20000": b'{"query": "{ __typename }", "variables": {"a": '
+    + b"9" * 20_000
+    + b"}}",
+    "W-B17-float-infinite": b'{"query": "{ __typename }", "variables": {"a": 1e999999}}',
+    "W-B18-nan": b'{"query": "{ __typename }", "variables": {"a": NaN}}',
+    "W-B19-gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03" + b"\x00" * 50,
+    "W-B20-query-number": b'{"query": 7}',
+    "W-B21-query-object": b'{"query": {"a": 1}}',
+    "W-B22-variables-list": b'{"query": "{ __typename }", "variables": [1]}',
+    "W-B23-extensions-text": b'{"query": "{ __typename }", "extensions": "x"}',
+    "W-B24-name-number": b'{"query": "{ __typename }", "operationName": 7}',
+    "W-B25-two-objects": b'{"query": "{ __typename }"}{"query": "{ __typename }"}',
+    "W-B26-too-large": b'{"query": "{ __typename }", "x": "' + b"a" * 300_000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("probe", BODIES)
+def test_a_body_that_is_no_request_is_refused_in_json(gateway: RunningGateway, probe: str) -> None:
+    reply = _posted(gateway, BODIES[probe])
+    assert reply.status == (413 if "too-large" in probe else 400)
+    assert reply.error()["extensions"]["code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "12345678901234567890123",
+        "-9223372036854775809",
+        "9007199254740993.5",
+        '"' + "9" * 5000 + '"',
+    ],
+    ids=["W-I01-beyond-64-bits", "W-I02-below-64-bits", "W-I03-fraction", "W-I04-long-text"],
+)
+def test_an_integer_that_does_not_fit_is_an_error_of_the_request(
+    gateway: RunningGateway, value: str
+) -> None:
+    body = (
+        b'{"query": "query q($n: Int!) { phoneNumbers(first: $n) { nodes { sid } } }",'
+        b' "variables": {"n": ' + value.encode() + b"}}"
+    )
+    reply = _posted(gateway, body)
+    assert reply.status == 200
+    assert "$n" in reply.error()["message"]
+
+
+@pytest.mark.parametrize("digits", [400, 5000, 50_000])
+def test_a_long_integer_in_the_document_is_an_error_of_the_request(
+    gateway: RunningGateway, digits: int
+) -> None:
+    query = "{ phoneNumbers(first: " + "9" * digits + ") { nodes { sid } } }"
+    error = gateway.error(query)
+    assert "set_int_max_str_digits" not in error["message"]
+    assert len(error["message"]) < 500
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["W-S01-declared", "W-S02-chunked"])
+def test_a_body_beyond_the_limit_is_refused_before_all_of_it_was_sent(
+    gateway: RunningGateway, *, chunked: bool
+) -> None:
+    length = "transfer-encoding: chunked" if chunked else "content-length: 104857600"
+    piece = b"a" * 65_536
+    framed = b"10000\r\n" + piece + b"\r\n" if chunked else piece
+    with connected(gateway.url) as connection:
+        connection.sendall(head(_JSON, _basic(gateway), length))
+        sent = 0
+        while sent < 100 * 2**20:
+            if select.select([connection], [], [], 0)[0]:
+                break
+            connection.sendall(framed)
+            sent += len(piece)
+        reply = read_reply(connection)
+    assert reply is not None
+    assert reply.status == 413
+    assert sent < 10 * 2**20
+
+
+# Heads --------------------------------------------------------------------------------------------
+
+HEADS = {
+    "W-H01-not-http": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 50, 400),
+    "W-H02-no-request": (b"no request\r\n\r\n", 400),
+    "W-H03-bad-method": (b"GETT! /graphql HTTP/1.1\r\nhost: a\r\n\r\n", 400),
+    "W-H04-space-in-name": (b"GET / HTTP/1.1\r\nhost : a\r\n\r\n", 400),
+    "W-H05-null-in-value": (b"GET / HTTP/1.1\r\nhost: a\x00b\r\n\r\n", 400),
+    "W-H06-two-lengths": (
+        head(_JSON, "content-length: 5", "content-length: 6") + b"12345",
+        400,
+    ),
+    "W-H07-length-and-chunks": (
+        head(_JSON, "content-length: 5", "transfer-encoding: chunked") + b"0\r\n\r\n",
+        400,
+    ),
+    "W-H08-length-negative": (head(_JSON, "content-length: -5"), 400),
+    "W-H09-length-huge": (head(_JSON, "content-length: " + "9" * 30), 400),
+    "W-H10-chunk-size-bad": (head(_JSON, "transfer-encoding: chunked") + b"zz\r\n", 400),
+    "W-H11-many-headers": (head(*(f"x-{i}: 1" for i in range(40)), method="GET"), 431),
+    "W-H12-large-header": (head("x-a: " + "a" * 5000, method="GET"), 431),
+    "W-H13-long-url": (head(method="GET", path="/graphql?query=" + "a" * 5000), 431),
+    "W-H14-many-cookies": (head("cookie: " + "a=1; " * 1500, method="GET"), 431),
+    "W-H15-unknown-method": (head(method="DELETE"), 405),
+}
+
+
+@pytest.mark.parametrize("probe", HEADS)
+def test_a_head_that_cannot_be_accepted_is_refused_in_json(
+    strict: RunningGateway, probe: str
+) -> None:
+    sent, status = HEADS[probe]
+    reply = send(strict.url, sent)
+    assert reply is not None
+    assert reply.status == status
+    assert reply.error()["extensions"]["code"] == "BAD_REQUEST"
+
+
+def test_a_head_that_never_ends_is_not_kept(strict: RunningGateway) -> None:
+    """It is refused at the limit, however it is cut into pieces."""
+    pieces = [b"GET / HTTP/1.1\r\n", *(b"x-y: " + b"a" * 100 + b"\r\n" for _ in range(100))]
+    reply = send(strict.url, *pieces)
+    assert reply is None or reply.status == 431
+
+
+# Slowness -----------------------------------------------------------------------------------------
+
+
+def test_a_slow_head_is_refused(strict: RunningGateway) -> None:
+    pieces = [bytes([byte]) for byte in head("x: " + "y" * 40, method="GET")]
+    began = time.monotonic()
+    reply = send(strict.url, *pieces, pause=0.03)
+    assert reply is not None
+    assert reply.status == 408
+    assert time.monotonic() - began < 3
+    assert "head" in reply.error()["message"]
+
+
+def test_a_slow_body_is_refused(strict: RunningGateway) -> None:
+    reply = send(
+        strict.url,
+        head(_JSON, _basic(strict), "content-length: 1000"),
+        *[b" "] * 60,
+        pause=0.03,
+    )
+    assert reply is not None
+    assert reply.status == 408
+    assert "body" in reply.error()["message"]
+
+
+def test_a_body_that_goes_on_after_its_refusal_is_cut_off(strict: RunningGateway) -> None:
+    with connected(strict.url) as connection:
+        connection.sendall(head(_JSON, _basic(strict), "content-length: 104857600"))
+        connection.sendall(b"a" * 300_000)
+        reply = read_reply(connection)
+        assert reply is not None
+        assert reply.status == 413
+        assert _sent_until_cut_off(connection, b"a", 100) < 60
+
+
+def _sent_until_cut_off(connection: socket.socket, piece: bytes, most: int) -> int:
+    for sent in range(most):
+        try:
+            connection.sendall(piece)
+        except (BrokenPipeError, ConnectionResetError):
+            return sent
+        time.sleep(0.03)
+    return most
+
+
+def test_silence_is_hung_up_on(strict: RunningGateway) -> None:
+    with connected(strict.url, seconds=3) as connection:
+        assert connection.recv(1) == b""
+    kept = head(method="GET", path="/healthz")
+    with connected(strict.url, seconds=5) as connection:
+        connection.sendall(kept)
+        first = read_reply(connection)
+        assert first is not None
+        assert first.status == 200
+        assert connection.recv(1) == b""
+
+
+_PIECES = 256
+
+
+async def _large(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    """An application whose answers have 64 MB: no socket buffer holds that."""
+    if scope["type"] != "http":
+        raise RuntimeError(scope["type"])
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for index in range(_PIECES):
+        body = b"a" * 2**18
+        await send({"type": "http.response.body", "body": body, "more_body": index + 1 < _PIECES})
+
+
+def _read_slowly(url: str, *, rest: float) -> int:
+    """Rest after the first bytes of a large answer; return how many bytes came in all."""
+    received = 0
+    with connected(url) as connection:
+        connection.sendall(head(method="GET"))
+        try:
+            while chunk := connection.recv(2**20):
+                received += len(chunk)
+                time.sleep(rest)
+                rest = min(rest, 0.005)
+                if chunk.endswith(b"0\r\n\r\n"):
+                    break
+        except ConnectionResetError:
+            pass
+    return received
+
+
+def test_a_client_that_stops_reading_is_cut_off_and_a_slow_one_is_not() -> None:
+    """Answers would wait in the gateway's memory for as long as the client likes."""
+    settings = Settings(write_timeout=0.5, _env_file=None)  # type: ignore[call-arg]
+    http = protocol_class(settings)
+    whole = _PIECES * 2**18
+    with running_app(_large, http=http, lifespan="off") as url:
+        assert _read_slowly(url, rest=0.01) >= whole
+        assert _read_slowly(url, rest=2.0) < whole
+
+
+# Connections --------------------------------------------------------------------------------------
+
+
+def test_connections_beyond_the_cap_are_refused_and_others_are_served(
+    strict: RunningGateway,
+) -> None:
+    request = head(method="GET", path="/healthz")
+    statuses: list[int] = []
+    with ExitStack() as stack:
+        held = [stack.enter_context(connected(strict.url)) for _ in range(30)]
+        for connection in held:
+            try:
+                connection.sendall(request)
+                reply = read_reply(connection)
+            except (BrokenPipeError, ConnectionResetError):
+                reply = None
+            statuses.append(reply.status if reply else 0)
+            if reply and reply.status != 200:
+                assert reply.error()["extensions"]["code"] == "BAD_REQUEST"
+    assert statuses.count(200) <= 20
+    assert statuses[0] == 200
+    assert set(statuses[20:]) <= {503, 0}
+    time.sleep(0.2)
+    assert strict.http.get(f"{strict.url}/healthz").status_code == 200
+
+
+# Memory -------------------------------------------------------------------------------------------
+
+_CLIENTS = 50
+_EACH = 100 * 2**20
+_ALLOWED = 50 * 2**20
+
+
+@pytest.fixture
+def process(shared_sandbox: RunningSandbox) -> Iterator[tuple[int, str]]:
+    """A gateway in a process of its own: its id and its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if "TWILIO" not in name}
+    command = [
+        *(sys.executable, "-m", "gateway", "serve", "--port", str(port)),
+        *("--auth", "pass-through", "--catalog-url", shared_sandbox.url),
+        *("--core-url", shared_sandbox.url),
+    ]
+    running = subprocess.Popen(  # noqa: S603 - our own module
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield running.pid, f"http://127.0.0.1:{port}"
+    finally:
+        running.send_signal(signal.SIGTERM)
+        running.wait(20)
+
+
+def _resident(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _flood(url: str, *, chunked: bool, stubborn: bool) -> int | None:
+    """Send 100 MB; a stubborn client does not stop when it is refused."""
+    length = "transfer-encoding: chunked" if chunked else f"content-length: {_EACH}"
+    piece = b"a" * 2**18
+    framed = b"40000\r\n" + piece + b"\r\n" if chunked else piece
+    with connected(url, seconds=60) as connection:
+        try:
+            connection.sendall(head(_JSON, length))
+            for _ in range(_EACH // len(piece)):
+                if not stubborn and select.select([connection], [], [], 0)[0]:
+                    break
+                connection.sendall(framed)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        reply = read_reply(connection)
+        return reply.status if reply else None
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads memory from /proc")
+def test_fifty_clients_with_100_mb_each_do_not_fill_the_memory(
+    process: tuple[int, str],
+) -> None:
+    pid, url = process
+    idle = peak = _resident(pid)
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.02):
+            peak = max(peak, _resident(pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(_CLIENTS) as pool:
+        # A few do not stop when they are refused; all of them would keep two cores busy for long.
+        floods = [
+            pool.submit(_flood, url, chunked=index % 2 == 0, stubborn=index < 4)
+            for index in range(_CLIENTS)
+        ]
+        statuses = [each.result() for each in floods]
+    done.set()
+    watcher.join()
+    assert set(statuses) <= {413, None}
+    assert statuses.count(413) >= _CLIENTS - 4
+    assert peak - idle < _ALLOWED
