@@ -34,6 +34,12 @@ class Caller:
     scopes: frozenset[str] | None = None
     expires: float | None = None
 
+    @property
+    def name(self) -> str:
+        """Return who it is, for people: who brings credentials is known by their user name."""
+        own = self.principal == self.credential.fingerprint
+        return self.credential.username if own else self.principal
+
     def check_time(self) -> None:
         """Refuse a caller whose time is over.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-from gateway.commands import CommandError, export, query, schema, settings
+from gateway.commands import CommandError, check, export, query, schema, settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,18 +64,7 @@ def parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--exit-with-stdin", action="store_true", help=argparse.SUPPRESS)
     sandbox.set_defaults(run=_sandbox)
 
-    check = commands.add_parser(
-        "check",
-        help="say what is unsafe about the settings",
-        description="Read the settings as `serve` would, name each that is unsafe, and ask the"
-        " upstream what the credentials can do. Exits with 1 when something must be put right.",
-    )
-    check.add_argument("--config", type=Path, metavar="FILE", help="as in serve")
-    check.add_argument("--production", action="store_const", const=True, help="as in serve")
-    check.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="as in serve")
-    check.set_defaults(run=_check)
-
-    for command in (query, export, schema, settings):
+    for command in (query, export, check, schema, settings):
         command.add(commands)
     return parser
 
@@ -128,11 +117,3 @@ def _sandbox(options: argparse.Namespace) -> int:
         {name: value for name, value in chosen.items() if value is not None},
         exit_with_stdin=options.exit_with_stdin,
     )
-
-
-def _check(options: argparse.Namespace) -> int:
-    from gateway import check, configuration  # noqa: PLC0415 - imports only what it needs
-
-    given = {name: getattr(options, name) for name in ("production", "auth", "config")}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return check.report(configuration.load(chosen), sys.stdout.write)

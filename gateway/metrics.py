@@ -69,7 +69,9 @@ class Metrics:
         )
         self._saved = Counter(
             "gateway_upstream_saved_calls",
-            "Reads answered without an upstream call of their own.",
+            "Reads answered without an upstream call of their own: shared with an equal one"
+            " (coalesced), known from a list (primed), or kept (cached).",
+            ("how",),
             registry=registry,
         )
         build = Gauge(
@@ -133,7 +135,8 @@ class Metrics:
         children[0].inc()
         children[1].observe(activity.seconds)
         if activity.reads is not None and activity.reads.spared:
-            self._saved.inc(activity.reads.spared)
+            for how, count in activity.reads.spared_by.items():
+                self._saved.labels(how).inc(count)
 
     def attempt(self, call: Call, activity: Activity | None) -> Attempt:
         """See `Watcher`."""

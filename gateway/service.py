@@ -108,6 +108,9 @@ class Service:
     def context(self, caller: Caller, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
         reader = self._reader(caller.credential, detailed=detailed)
+        activity = telemetry.current()
+        if activity is not None:
+            activity.principal, activity.reads = caller.name, reader.trace
         numbers = self._numbers(reader)
         mutations = Mutations(reader, numbers, self._writing, caller.principal)
         return RequestContext(
@@ -123,9 +126,6 @@ class Service:
     ) -> Reader:
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
-        activity = telemetry.current()
-        if activity is not None:
-            activity.principal, activity.reads = credential.username, trace
         return Reader(self.client, self._flights, cache or self._cache, credential, deadline, trace)
 
     def _numbers(self, reader: Reader) -> OwnedNumbers:

@@ -30,6 +30,7 @@ class Reads(Protocol):
 
     sent: int
     spared: int
+    spared_by: dict[str, int]
 
 
 @dataclass(slots=True)

@@ -35,12 +35,14 @@ class Trace:
     Attributes:
         sent: calls that went out, attempts counted one by one.
         spared: reads that were answered without a call of their own.
+        spared_by: how many of them by each outcome.
     """
 
     def __init__(self, *, detailed: bool) -> None:
         self.detailed = detailed
         self.sent = 0
         self.spared = 0
+        self.spared_by: dict[str, int] = {}
         self._began = time.monotonic()
         self._entries: list[_Entry] = []
         self._shared: dict[tuple[Call, Outcome], _Entry] = {}
@@ -57,6 +59,7 @@ class Trace:
     def note_spared(self, call: Call, outcome: Outcome, asked: Iterable[Path]) -> None:
         """Note that `call` was not needed, and why; equal ones are one entry with a count."""
         self.spared += 1
+        self.spared_by[outcome] = self.spared_by.get(outcome, 0) + 1
         if not self.detailed:
             return
         entry = self._shared.get((call, outcome))

@@ -36,6 +36,8 @@ _FAULT_SECONDS: Final = 4.0
 _MOST_GROWTH: Final = 0.05
 _UNKNOWN: Final = {"OUTCOME_UNKNOWN", "IN_PROGRESS"}
 _TRIES: Final = 8
+# Longer than a breaker stays open.
+_SETTLING: Final = 40.0
 
 _LIST: Final = """query Numbers($first: Int!) { phoneNumbers(first: $first) { nodes {
   sid phoneNumber friendlyName type capabilities { voice { enabled } sms { enabled } }
@@ -58,20 +60,23 @@ _RELEASE: Final = """mutation Release($sid: ID!, $number: E164!) {
     releasedSid userErrors { code } } }"""
 _REGIONS: Final = ("CA", "NY", "TX", "WA", "FL", "IL", "MA", "CO")
 
-# One set after the other is in force for some seconds; a number of each, then all is well again.
-_FAULTS: Final[tuple[list[dict[str, Any]], ...]] = (
-    [],
-    [{"kind": "429", "count": 40}],
-    [{"kind": "status", "status": 503, "count": 25, "method": "GET"}],
-    [{"kind": "latency", "latency_ms": 700, "count": 60}],
-    [],
-    [{"kind": "reset", "count": 15}, {"kind": "truncate", "count": 10, "method": "GET"}],
-    [{"kind": "lost-answer", "method": "POST", "count": 3}],
-    [{"kind": "malformed", "count": 10, "method": "GET"}, {"kind": "html", "count": 10}],
-    [],
-    [{"kind": "status", "status": 500, "method": "POST", "commit": True, "count": 3}],
-    [{"kind": "null-items", "count": 10}, {"kind": "wrong-shape", "count": 10, "method": "GET"}],
+# What happens to single calls, here and there; those of writes leave it open what became of them.
+_MISHAPS: Final[tuple[dict[str, Any], ...]] = (
+    {"kind": "429"},
+    {"kind": "status", "status": 503},
+    {"kind": "status", "status": 500, "method": "POST", "commit": True},
+    {"kind": "lost-answer", "method": "POST"},
+    {"kind": "latency", "latency_ms": 700},
+    {"kind": "reset"},
+    {"kind": "truncate", "method": "GET"},
+    {"kind": "malformed", "method": "GET"},
+    {"kind": "html"},
+    {"kind": "null-items", "method": "GET"},
+    {"kind": "wrong-shape", "method": "GET"},
 )
+# And now and then everything fails for a while, so that breakers open.
+_OUTAGE: Final[dict[str, Any]] = {"kind": "status", "status": 503, "count": 30}
+_OUTAGE_EVERY: Final = 15
 
 
 @dataclass
@@ -135,8 +140,10 @@ class Soak:
 
     async def settle(self) -> None:
         """Ask again, with their keys, for the purchases whose outcome is not known."""
-        for number in list(self.tally.unknown):
-            await self._settle(number)
+        patience = _in(_SETTLING)
+        while self.tally.unknown and time.monotonic() < patience:
+            for number in list(self.tally.unknown):
+                await self._settle(number)
 
     async def _settle(self, number: str) -> None:
         variables = {"number": number, "key": self.tally.unknown[number]}
@@ -205,9 +212,15 @@ def _memory(pid: int) -> float:
 
 
 async def _faults(http: aiohttp.ClientSession, sandbox: str, until: float) -> None:
-    for faults in itertools.cycle(_FAULTS):
+    for turn in itertools.count(1):
         if time.monotonic() > until:
             break
+        faults = [
+            {**each, "skip": random.randrange(200 if each.get("method") != "POST" else 20)}  # noqa: S311
+            for each in _MISHAPS
+        ]
+        if turn % _OUTAGE_EVERY == 0:
+            faults.append(_OUTAGE)
         async with http.put(f"{sandbox}/_sandbox/faults", json={"faults": faults}) as answer:
             answer.raise_for_status()
         await asyncio.sleep(_FAULT_SECONDS)

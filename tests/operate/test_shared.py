@@ -222,3 +222,22 @@ def test_subscriptions_recover_after_the_store_was_killed_and_lose_no_event_it_k
             server.start()
             one.query(RENAME, {"sid": second, "name": "After"})
             assert arrived.get(timeout=25)["data"]["phoneNumberChanged"]["sid"] == second
+
+
+def test_limits_hold_for_both_together(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    with pair(sandbox, tmp_path, requests_per_minute=30) as (_, one, two):
+        began = time.monotonic()
+        passed = sum(
+            gateway.post({"query": "{ __typename }"}).status_code == 200
+            for gateway in (one, two) * 25
+        )
+        earned = (time.monotonic() - began) * 30 / 60
+        assert 30 <= passed <= 30 + earned + 1
+
+
+def test_purchases_are_counted_for_both_together(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    numbers = [sandbox.put_number()["phone_number"] for _ in range(4)]
+    with pair(sandbox, tmp_path, purchases_per_day=2) as (_, one, two):
+        for gateway, number in zip((one, two) * 2, numbers, strict=True):
+            gateway.execute(BUY, {"number": number, "key": number})
+        assert [bought(sandbox, one.account, number) for number in numbers] == [1, 1, 0, 0]

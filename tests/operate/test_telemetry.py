@@ -59,7 +59,9 @@ def test_requests_are_counted_by_operation_and_outcome(sandbox: RunningSandbox) 
 def test_upstream_calls_are_counted_by_route_and_status_and_saved_ones_too(
     sandbox: RunningSandbox,
 ) -> None:
-    with running_gateway(sandbox, metrics=True) as gateway:
+    with running_gateway(sandbox, metrics=True, cache_countries=60) as gateway:
+        for _ in range(3):
+            gateway.query("{ countries { code } }")
         (number,) = gateway.query(PAGE, {"n": 1})["phoneNumbers"]["nodes"]
         gateway.query(BOTH, number)
         sandbox.set_faults([{"kind": "status", "status": 503, "count": 1}])
@@ -77,7 +79,8 @@ def test_upstream_calls_are_counted_by_route_and_status_and_saved_ones_too(
     assert sum(value for key, value in calls.items() if 'status="503"' in key) == 1
     assert all(re.search(r'route="/[^"]*"', key) for key in calls)
     assert not any(re.search(r"(AC|PN)[0-9a-f]{32}", key) for key in counted)
-    assert counted["gateway_upstream_saved_calls_total"] == 2
+    assert counted['gateway_upstream_saved_calls_total{how="coalesced"}'] == 2
+    assert counted['gateway_upstream_saved_calls_total{how="cached"}'] == 2
 
 
 def test_breakers_and_limiters_are_shown_as_they_are(sandbox: RunningSandbox) -> None:
@@ -284,3 +287,21 @@ def recording(sandbox: RunningSandbox) -> Iterator[tuple[str, list[Headers]]]:
 
     with running_app(Starlette(routes=[Route("/{path:path}", forward)])) as url:
         yield url, seen
+
+
+def test_subscriptions_in_force_are_counted(sandbox: RunningSandbox) -> None:
+    follow = {"query": "subscription S { phoneNumberChanged { kind } }"}
+    with running_gateway(sandbox, metrics=True, keep_alive=0.5) as gateway:
+        assert metrics(gateway)["gateway_subscriptions"] == 0
+        with gateway.http.stream(
+            "POST",
+            f"{gateway.url}/graphql",
+            json=follow,
+            auth=gateway.account.auth,
+            headers={"accept": "text/event-stream"},
+        ) as answer:
+            signs_of_life = answer.iter_raw()
+            assert next(signs_of_life)
+            assert next(signs_of_life)
+            text = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
+            assert "\ngateway_subscriptions 1.0\n" in text

@@ -1,0 +1,29 @@
+"""`number-gateway check`: what is unsafe about the settings."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gateway.commands import Commands
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "check",
+        help="say what is unsafe about the settings",
+        description="Read the settings as `serve` would, name each that is unsafe, and ask the"
+        " upstream what the credentials can do. Exits with 1 when something must be put right.",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings")
+    parser.add_argument("--production", action="store_const", const=True, help="as in serve")
+    parser.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="as in serve")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from gateway import check, configuration  # noqa: PLC0415 - a command imports what it needs
+
+    given = {name: getattr(options, name) for name in ("config", "production", "auth")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return check.report(configuration.load(chosen), sys.stdout.write)
