@@ -152,7 +152,9 @@ class Service:
         if mode == "plan" or settings.most_calls is not None:
             plan = self._plan(request, caller)
             if mode == "plan" and not request.document.errors:
-                return {"data": None, "extensions": {"plan": plan.report()}}
+                operation = request.document.measure(request.operation_name)
+                cost = operation.price(request.variables) if operation else 0
+                return {"data": None, "extensions": {"plan": {"cost": cost, **plan.report()}}}
         context = self.context(caller, detailed=mode == "trace")
         try:
             response = await execution.run(self.schema, request, context, request_id)

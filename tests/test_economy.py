@@ -321,6 +321,8 @@ def test_a_plan_says_why(gateway: RunningGateway) -> None:
     )
     assert plan["calls"] == {"min": 1, "max": 21}
     assert plan["naive"] == {"min": 1, "max": 21}
+    # 20 numbers, for each a connection, and up to 50 numbers in it.
+    assert 1000 <= plan["cost"] <= 1100
     listed, searched = plan["steps"]
     assert (listed["field"], listed["strategy"]) == ("phoneNumbers", "page")
     assert searched["field"] == "phoneNumbers.nodes.similarAvailable"
