@@ -241,7 +241,7 @@ class _Walk:
     def write(self, path: str, call: str, items: int, *, reads: int = 0) -> None:
         """Add a write, and the look-ups that come before it."""
         every = Times(items * (1 + reads), items * (1 + reads))
-        reason = "a write is sent once" + (", after a look-up to confirm" if reads else "")
+        reason = "a write is sent once" + (", after the number is looked up" if reads else "")
         step = Step(path, call, "write", every.least, every.most, every, reason)
         self._plan.steps.append(step)
 
@@ -382,7 +382,7 @@ def _mutation(call: str, *, reads: int = 0) -> Rule:
     return rule
 
 
-_PURCHASE = _mutation("POST a purchase")
+_PURCHASE = _mutation("POST a purchase", reads=1)
 _CHANGE = _mutation("POST a change")
 _RELEASE = _mutation("DELETE the number", reads=1)
 _RULES: Mapping[str, Rule] = {

@@ -283,10 +283,12 @@ def test_two_accounts_interleaved_never_see_each_others_data(sandbox: RunningSan
 # Cost is visible ----------------------------------------------------------------------------------
 
 
-def plan_of(gateway: RunningGateway, query: str, **variables: Any) -> dict[str, Any]:
+def plan_of(
+    gateway: RunningGateway, query: str, account: SandboxAccount | None = None
+) -> dict[str, Any]:
     """Return the plan of an operation, and see that nothing was asked of the upstream."""
     gateway.sandbox.forget_requests()
-    answer = gateway.execute(query, variables, headers={"X-Gateway-Explain": "plan"})
+    answer = gateway.execute(query, headers={"X-Gateway-Explain": "plan"}, account=account)
     assert answer["data"] is None
     assert gateway.sandbox.requests() == []
     plan: dict[str, Any] = answer["extensions"]["plan"]
@@ -341,13 +343,23 @@ def test_the_choice_between_get_and_list_is_explained(sandbox: RunningSandbox) -
     assert "250 numbers owned" in plan["steps"][0]["reason"]
 
 
-def test_mutations_are_planned_and_not_done(gateway: RunningGateway) -> None:
-    plan = plan_of(
-        gateway,
-        'mutation { purchasePhoneNumber(input: {phoneNumber: "+14155550100"}) { reconciled } }',
-    )
-    assert plan["calls"] == {"min": 1, "max": 1}
+@pytest.mark.parametrize("verb", ["purchase", *CHANGES])
+def test_a_mutation_is_planned_without_being_done(gateway: RunningGateway, verb: str) -> None:
+    parent = gateway.sandbox.create_account(catalog=True, owned=2)
+    child = gateway.sandbox.create_account(catalog=True, owner_account_sid=parent.sid)
+    number = gateway.sandbox.numbers(parent.sid)[0]
+    gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=parent)
+    if verb == "purchase":
+        wanted = gateway.sandbox.inventory("US", "local", ("phone_number",))[0]["phone_number"]
+        text = f'purchasePhoneNumber(input: {{phoneNumber: "{wanted}"}}) {{ reconciled }}'
+    else:
+        argument = {"transfer": child.sid, "release": number["phone_number"]}.get(verb)
+        text = CHANGES[verb] % ((number["sid"], argument) if argument else number["sid"])
+    plan = plan_of(gateway, f"mutation {{ {text} }}", account=parent)
     assert plan["steps"][0]["strategy"] == "write"
+    gateway.query(f"mutation {{ {text} }}", account=parent)
+    asked = len(gateway.sandbox.requests())
+    assert plan["calls"] == {"min": asked, "max": asked}
 
 
 @pytest.mark.parametrize("way", ["header", "extension"])
