@@ -58,6 +58,7 @@ _DIGITS = re.compile(r"Exceeds the limit \(\d+ digits\).*", re.DOTALL)
 # Messages repeat values that are refused, such as URLs with a password in them.
 _USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
 _SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
+_ABORTED = "Validation aborted."  # graphql-core's words when `_Merging` has spent its budget
 _TOO_MANY_TOKENS = "Syntax Error: Document contains more than"
 
 
@@ -175,6 +176,9 @@ class Documents:
             # One rule suggests the client's own words, with a hint of what they are.
             for each in found:
                 each.message = _SUGGESTION.sub("", each.message)
+        if any(each.message == _ABORTED for each in found):
+            message = "Too many fields of one name stand at one place to compare them all."
+            return _refused(text, LimitExceeded(message, limit="merging"))
         errors = tuple(coded(_naming(each, ast), "GRAPHQL_VALIDATION_FAILED") for each in found)
         return Document(
             text,

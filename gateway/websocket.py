@@ -17,12 +17,14 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 import structlog
+from graphql import OperationType
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import protocol, subscriptions
 from gateway.auth import Caller
 from gateway.errors import GatewayError, refusal
 from gateway.exchange import headers_of
+from gateway.execution import Request
 from gateway.protocol import BadRequest
 from gateway.service import Service
 
@@ -244,7 +246,15 @@ class _Connection:
         except BadRequest as error:
             await self._refuse(name, [{"message": error.message}])
             return
-        feed = subscriptions.feed(self._service, request, self._caller, self._request_id, None)
+        if request.kind is OperationType.SUBSCRIPTION:
+            await self._follow(name, request, self._caller)
+            return
+        # The end waits until all of the answer is sent: clients repeat what was not completed.
+        with self._service.draining:
+            await self._follow(name, request, self._caller)
+
+    async def _follow(self, name: str, request: Request, caller: Caller) -> None:
+        feed = subscriptions.feed(self._service, request, caller, self._request_id, None)
         async with aclosing(feed):
             async for emission in feed:
                 if emission.refused:

@@ -454,3 +454,70 @@ def test_a_pattern_of_the_clients_own_is_not_split(gateway: RunningGateway) -> N
     assert len(data["availablePhoneNumbers"]["nodes"]) == 30
     assert data["availablePhoneNumbers"]["exhaustive"] is False
     assert len(gateway.sandbox.requests()) == 1
+
+
+# Concurrency --------------------------------------------------------------------------------------
+
+
+def most_at_once(sandbox: RunningSandbox) -> int:
+    """Return how many requests the sandbox had in progress together, at most."""
+    moments = [
+        moment
+        for request in sandbox.requests()
+        for moment in (
+            (request["started"], 1),
+            (request["started"] + request["duration_ms"] / 1000, -1),
+        )
+    ]
+    most = now = 0
+    for _, change in sorted(moments):
+        now += change
+        most = max(most, now)
+    return most
+
+
+def fan_out(codes: int) -> dict[str, Any]:
+    """Return a request that needs so many searches."""
+    return {
+        "query": """query ($codes: [Int!]) { availablePhoneNumbers(
+          country: "US", first: 1, filter: {areaCode: $codes}) { branchErrors { code } } }""",
+        "variables": {"codes": list(range(201, 201 + codes))},
+    }
+
+
+def test_calls_of_one_account_are_bounded(sandbox: RunningSandbox) -> None:
+    sandbox.set_faults([{"kind": "latency", "latency_ms": 60, "path": "*"}])
+    with running_gateway(sandbox, concurrency=4, concurrency_most=4) as gateway:
+        [answer] = burst(gateway, [fan_out(24)], [gateway.account])
+    assert answer["data"]["availablePhoneNumbers"]["branchErrors"] == []
+    assert len(sandbox.requests()) == 24
+    assert most_at_once(sandbox) <= 4
+
+
+def test_a_request_with_one_call_does_not_wait_for_one_with_many(sandbox: RunningSandbox) -> None:
+    sandbox.set_faults([{"kind": "latency", "latency_ms": 100, "path": "*"}])
+    with running_gateway(sandbox, concurrency=2, concurrency_most=2) as gateway:
+        bodies = [fan_out(30), {"query": '{ country(code: "US") { code } }'}]
+        answers = burst(gateway, bodies, [gateway.account] * 2)
+    assert all("errors" not in answer for answer in answers)
+    paths_in_order = [path.rpartition("/")[2] for path in paths(sandbox)]
+    assert paths_in_order.index("US.json") < 8
+
+
+def test_an_upstream_that_has_enough_is_asked_less(sandbox: RunningSandbox) -> None:
+    account = sandbox.create_account(catalog=True)
+    with running_gateway(sandbox, account=account, concurrency=40, concurrency_most=40) as gateway:
+        sandbox.set_faults(
+            [
+                {"kind": "429", "path": "*", "count": 6, "retry_after": 0.05},
+                {"kind": "latency", "latency_ms": 40, "path": "*"},
+            ]
+        )
+        burst(gateway, [fan_out(30)], [account])
+        seen = [request["status"] for request in sandbox.requests()]
+        assert seen.count(429) == 6
+        sandbox.forget_requests()
+        [answer] = burst(gateway, [fan_out(30)], [account])
+    assert answer["data"]["availablePhoneNumbers"]["branchErrors"] == []
+    # Six refusals, a third less each: 40 → 3 or 4 at once, rising by one for each full round.
+    assert most_at_once(sandbox) < 20

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gateway.settings import Settings
 
-_HERE: Final = "http://127.0.0.1"
+_HERE: Final = "http://localhost"
 _PATIENCE: Final = 60.0
 _UNAUTHORIZED: Final = 401
 

@@ -173,7 +173,8 @@ def test_a_websocket_is_closed_after_its_purchase_and_takes_no_new_one(
         gateway.stop()
         time.sleep(0.3)
         socket_.subscribe("2", document("purchase"), input={"phoneNumber": "+12125550101"})
-        refused, answered = socket_.receive(), socket_.receive()
+        refused, answered, completed = (socket_.receive() for _ in "123")
+        assert completed == {"type": "complete", "id": "1"}
         ended = exit_of(gateway, 4)
     payload = answered["payload"]["data"]["purchasePhoneNumber"]
     code = refused["payload"][0]["extensions"]["code"]

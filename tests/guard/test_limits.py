@@ -178,6 +178,12 @@ def test_tools_can_read_the_whole_schema_but_not_many_times_over() -> None:
     assert _refusal(_read(WORST["introspection-blowup"]))[0] == "introspection"
 
 
+def test_fields_of_one_name_may_repeat_but_not_without_end() -> None:
+    """Clients that compose fragments repeat fields; comparing all pairs of them has a budget."""
+    assert not _read("{ account { " + "sid " * 200 + "} }").errors
+    assert _refusal(_read("{ account { " + "sid " * 900 + "} }"))[0] == "merging"
+
+
 def test_each_document_is_measured_once_and_good_ones_are_kept() -> None:
     documents = Documents(_SCHEMA, Meter(_SCHEMA, Limits()), most_tokens=100)
     good, bad = "{ account { sid } }", "{ account { sidd } }"

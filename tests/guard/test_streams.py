@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.gateway_process import RunningGateway, running_gateway
@@ -54,8 +54,10 @@ def test_a_token_is_shown_when_the_connection_begins(
         assert _introduce(connected, token(account.sid))["type"] == "connection_ack"
         connected.subscribe("1", _READ)
         assert connected.receive()["payload"]["data"]["phoneNumbers"]["nodes"]
-    with socket(guarded) as connected:
-        assert _introduce(connected, token(account.sid, key="x" * 40))["type"] == "connection_error"
+    with socket(guarded) as connected, pytest.raises(ConnectionClosed) as caught:
+        _introduce(connected, token(account.sid, key="x" * 40))
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 4403
 
 
 def test_scopes_and_accounts_hold_on_a_socket_too(

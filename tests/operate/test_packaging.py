@@ -42,7 +42,7 @@ def test_the_wheel_carries_both_packages_their_data_and_the_licence(wheel: Path)
     assert {f"gateway/sandbox/data/{each}.csv" for each in ("countries", "rate_centers")} <= names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "gateway/explorer/web/")) for name in names)
-    if (ROOT / "gateway/explorer/static/.built").exists():
+    if (ROOT / "gateway/explorer/static/index.html").exists():
         assert any(name.startswith("gateway/explorer/static/") for name in names)
 
 
@@ -78,7 +78,7 @@ def test_in_an_empty_environment_everything_runs(installed: Path, tmp_path: Path
             assert len(found) == 1
             assert client.get("/readyz").json()["ready"] is True
             assert "gateway_operations_total" in client.get("/metrics").text
-            built = (ROOT / "gateway/explorer/static/.built").exists()
+            built = (ROOT / "gateway/explorer/static/index.html").exists()
             assert client.get("/").status_code == (200 if built else 503)
         assert found[0]["sid"] in run("query", "--url", f"{url}/graphql", _file(tmp_path))
     finally:
