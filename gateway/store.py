@@ -9,6 +9,9 @@ from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+# Looking for what expired takes a few milliseconds when the store is full.
+_SWEEP_SECONDS = 10.0
+
 
 class StoreUnavailable(Exception):
     """The store cannot be reached; what must not be lost must be refused."""
@@ -52,6 +55,7 @@ class MemoryStore:
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0
+        self._next_sweep = 0.0
         self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._followers: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
@@ -69,8 +73,13 @@ class MemoryStore:
 
     async def set(self, key: str, value: bytes, *, ttl: float) -> None:
         """See `Store`."""
+        now = time.monotonic()
+        if now > self._next_sweep:
+            self._next_sweep = now + _SWEEP_SECONDS
+            for expired in [name for name, (_, end) in self._values.items() if end < now]:
+                self._drop(expired)
         self._drop(key)
-        self._values[key] = (value, time.monotonic() + ttl)
+        self._values[key] = (value, now + ttl)
         self._bytes += len(value)
         while len(self._values) > self._most or self._bytes > self._most_bytes:
             self._drop(next(iter(self._values)))

@@ -274,6 +274,8 @@ def measure(workers: int, seconds: float, pause: float) -> tuple[dict[str, str],
             "GATEWAY_CATALOG_URL": sandbox,
             "GATEWAY_CORE_URL": sandbox,
             "GATEWAY_METRICS": "true",
+            # What is kept for a while is at its full size before memory is first looked at.
+            "GATEWAY_EVENT_MEMORY": "20",
         }
         with nullcontext() if workers == 1 else valkey_server(folder / "valkey") as store:
             if store is not None:

@@ -312,3 +312,37 @@ def test_the_password_of_the_server_is_used_and_shown_nowhere(tmp_path: Path) ->
 
 def test_without_a_url_the_store_is_in_the_process() -> None:
     assert isinstance(make_store(Settings(_env_file=None)), MemoryStore)  # type: ignore[call-arg] # see pydantic-settings
+
+
+def test_in_memory_values_are_bounded_by_count_and_by_size() -> None:
+    async def main() -> None:
+        store = MemoryStore(most=3, most_bytes=100)
+        for name in "abcd":
+            await store.set(name, b"x" * 10, ttl=60)
+        assert [await store.get(name) for name in "abcd"] == [None, *[b"x" * 10] * 3]
+        await store.get("b")
+        await store.set("e", b"x" * 80, ttl=60)
+        assert await store.get("c") is None, "the longest unused goes first"
+        assert await store.get("b") is not None
+        assert await store.get("e") is not None
+        await store.set("f", b"x" * 1000, ttl=60)
+        assert await store.get("f") is None
+
+    asyncio.run(main())
+
+
+def test_in_memory_expired_values_are_dropped_without_being_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        now = 1000.0
+        monkeypatch.setattr("gateway.store.time.monotonic", lambda: now)
+        store = MemoryStore(most_bytes=1000)
+        await store.set("kept", b"x" * 50, ttl=100)
+        for n in range(9):
+            await store.set(f"old{n}", b"x" * 100, ttl=5)
+        now += 20
+        await store.set("large", b"x" * 950, ttl=100)
+        assert await store.get("kept") is not None, "the old ones made room"
+
+    asyncio.run(main())
