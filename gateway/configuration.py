@@ -89,14 +89,15 @@ def _row(name: str, field: FieldInfo) -> str:
         f"`{name}`",
         ", ".join(f"`{each}`" for each in variables(name)),
         _type_name(field.annotation),
-        "" if field.get_default(call_default_factory=True) is None else _default(field),
+        _default(field),
         field.description or "",
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _default(field: FieldInfo) -> str:
-    return f"`{_shown(field.get_default(call_default_factory=True))}`"
+    value = field.get_default(call_default_factory=True)
+    return "" if value is None or value == () else f"`{_shown(value)}`"
 
 
 def _type_name(annotation: Any) -> str:  # noqa: ANN401 - any type
@@ -116,7 +117,7 @@ def _type_name(annotation: Any) -> str:  # noqa: ANN401 - any type
 
 
 def _shown(value: object) -> str:
-    if value is None:
+    if value is None or value == ():
         return "-"
     if isinstance(value, bool):
         return str(value).lower()
