@@ -51,6 +51,8 @@ def test_a_purchase_in_flight_is_finished_and_new_work_refused(
         refused = httpx.post(
             f"{gateway.asked.url}/graphql", json={"query": OWN}, auth=account.auth, trust_env=False
         )
+        ready = httpx.get(f"{gateway.asked.url}/readyz", trust_env=False)
+        assert (ready.status_code, ready.json()["checks"]["process"]) == (503, "draining")
         payload = run.result()
         ended = exit_of(gateway, 4)
     later = "with Retry-After" if refused.headers.get("retry-after") else "without Retry-After"
