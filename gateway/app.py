@@ -60,11 +60,12 @@ def _spare_the_collector() -> None:
     """Keep the garbage collector from walking what lives as long as the process.
 
     Answers are thousands of small dictionaries without cycles: with Python's own thresholds it
-    would walk the schema and all kept documents again and again while they are made.
+    would walk the schema and all kept documents again and again while they are made. Thresholds
+    stay low all the same: with 50,000 a wide load is 10 % faster and takes 200 MiB more.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(2_000, 10, 10)
 
 
 def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) -> list[BaseRoute]:
