@@ -56,6 +56,7 @@ def recorded(folder: Path, sandbox: RunningSandbox, **settings: str) -> Iterator
     port = free_port()
     variables = {f"GATEWAY_{name.upper()}": value for name, value in settings.items()}
     variables |= {"GATEWAY_LOG_LEVEL": "debug", "GATEWAY_LOG_REQUESTS": "all"}
+    variables["GATEWAY_METRICS"] = "true"
     with (
         (folder / "stdout").open("wb") as out,
         (folder / "stderr").open("wb") as err,
