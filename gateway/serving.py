@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import threading
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import httpx
 import structlog
@@ -35,6 +37,7 @@ _WORKERS_STOP = 3.0
 
 def serve(given: Mapping[str, Any]) -> int:
     """Serve the gateway until it is told to stop; return the exit code."""
+    _leave_in_order()
     settings = load(given)
     _require_somebody_to_be(settings)
     return _serve_gateway(settings)
@@ -42,6 +45,7 @@ def serve(given: Mapping[str, Any]) -> int:
 
 def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
     """Serve the gateway with a sandbox, in a process of its own, as its upstream."""
+    _leave_in_order()
     process, url = _start_sandbox(sandbox)
     try:
         accounts = _accounts(process, url)
@@ -62,6 +66,7 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
 
 def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool) -> int:
     """Serve the sandbox alone; with `exit_with_stdin`, until whoever started it is gone."""
+    _leave_in_order()
     from gateway.sandbox import (  # noqa: PLC0415 - the gateway alone never loads the sandbox
         SandboxError,
         SandboxSettings,
@@ -82,6 +87,18 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
     sys.stdout.flush()
     # Its connections are the gateway's and its tests': they are cut, not waited for.
     return _run(app, listening, Draining(_SANDBOX_STOP / 2), watch_stdin=exit_with_stdin)
+
+
+def _leave_in_order() -> None:
+    """Let SIGTERM unwind the stack, so that what was started is stopped, before and after serving.
+
+    While it serves, the server has a handler of its own, which drains first.
+    """
+
+    def leave(_: int, __: FrameType | None) -> NoReturn:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def _require_somebody_to_be(settings: Settings) -> None:

@@ -5,9 +5,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -183,8 +183,9 @@ def test_a_websocket_is_closed_after_its_purchase_and_takes_no_new_one(
     seen(f"{told(payload)}; then {code}; {in_ledger(sandbox, number, 'purchase')}; {ended}")
 
 
-@pytest.mark.fault("SIGTERM to a gateway that started its sandbox", expected="both gone within 5 s")
-def test_its_own_sandbox_goes_with_it(tmp_path: Path, seen: Tell) -> None:
+@contextmanager
+def with_its_own_sandbox(data: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """Start a gateway and its sandbox; yield the process and both URLs as soon as it tells them."""
     command = [
         *(sys.executable, "-m", "gateway", "serve", "--port", "0"),
         *("--sandbox", "--sandbox-port", "0", "--numbers", "100"),
@@ -193,16 +194,38 @@ def test_its_own_sandbox_goes_with_it(tmp_path: Path, seen: Tell) -> None:
         command,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "GATEWAY_DATA_DIR": str(tmp_path)},
+        env={**os.environ, "GATEWAY_DATA_DIR": str(data)},
     ) as process:
         assert process.stdout is not None
         lines: list[str] = []
         while not lines or not lines[-1].startswith("Sandbox"):
             lines.append(process.stdout.readline())
-        url = lines[-1].split()[1]
-        assert httpx.get(f"{url}/_sandbox/accounts", trust_env=False).status_code == 200
+        yield process, lines[0].split()[1], lines[-1].split()[1]
+
+
+def gone(process: subprocess.Popen[str], url: str, limit: float) -> str:
+    """Return how both ended, `limit` seconds after the gateway was told to."""
+    code = process.wait(limit)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/_sandbox/accounts", trust_env=False)
+    return f"exit {code}, both gone within {limit:g} s"
+
+
+@pytest.mark.fault(
+    "SIGTERM to a gateway that started its sandbox", expected="exit 0, both gone within 5 s"
+)
+def test_its_own_sandbox_goes_with_it(tmp_path: Path, seen: Tell) -> None:
+    with with_its_own_sandbox(tmp_path) as (process, graphql, url):
+        assert httpx.post(graphql, json={"query": OWN}, trust_env=False).status_code == 200
         process.terminate()
-        process.wait(5)
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(f"{url}/_sandbox/accounts", trust_env=False)
-    seen("both gone within 5 s")
+        seen(gone(process, url, 5))
+
+
+@pytest.mark.fault(
+    "SIGTERM to a gateway that started its sandbox, before it serves",
+    expected="exit 0, both gone within 5 s",
+)
+def test_its_own_sandbox_goes_with_it_from_the_first_moment(tmp_path: Path, seen: Tell) -> None:
+    with with_its_own_sandbox(tmp_path) as (process, _, url):
+        process.terminate()
+        seen(gone(process, url, 5))
