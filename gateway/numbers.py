@@ -24,6 +24,8 @@ from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Fa
 
 # Pages of one list that a single field may read: 1000 numbers in pages of 50, and some slack.
 _MOST_PAGES = 64
+# Core matches numbers in part: the one looked for stands among those that contain it.
+_LOOK_UP_SIZE = 50
 
 
 class Key(NamedTuple):
@@ -191,23 +193,28 @@ class OwnedNumbers:
     ) -> Slice:
         """Follow upstream pages, of whatever size, until `first` numbers are together."""
         query, skip = (start.query, start.place + 1) if start else ("", 0)
+        exact = wanted.get("phoneNumber") if family is CORE else None
+        # A place in the first page is found again only in a page that reaches beyond it.
+        size = _LOOK_UP_SIZE if exact else skip + first
         numbers: list[View] = []
         places: list[cursors.Cursor] = []
         seen: set[str] = set()
         total = 0
         for _ in range(_MOST_PAGES):
-            page = await self._page(family, account, wanted, query, first, at)
+            page = await self._page(family, account, wanted, query, size, at)
             total += len(page.items)
             # A number may move from page to page while they are read, but not within one page.
             seen.update(number.sid for number in numbers if page.next_query or seen or query)
             for place, item in enumerate(page.items[skip:], skip):
-                number = _number(family, account, item)
+                number = _number(family, account, item, exact)
                 if number is None or (seen and number.sid in seen):
                     continue
                 if len(numbers) == first:
                     return self._listed(Slice(numbers, places, more=True))
                 numbers.append(number)
                 places.append(cursors.Cursor(name, query, place))
+                if exact is not None:  # An account has a number once.
+                    return self._listed(Slice(numbers, places, more=False))
             if not wanted and start is None:
                 self._sizes.learn(account, total, exact=page.next_query is None)
             if page.next_query is None:
@@ -217,6 +224,10 @@ class OwnedNumbers:
                 places[-1] = cursors.Cursor(name, page.next_query, -1)
                 break
             query, skip = page.next_query, 0
+        if not numbers:
+            raise UpstreamMalformed(
+                f"{_MOST_PAGES} pages of the upstream's list hold no number to show."
+            )
         return self._listed(Slice(numbers, places, more=True))
 
     def _listed(self, listed: Slice) -> Slice:
@@ -348,11 +359,22 @@ class OwnedNumbers:
         return [place for key in keys for place in self._asked[key]]
 
 
-def _number(family: Family, account: str, item: object) -> View | None:
-    """Return the view of a list's item; None for what is no number with a sid."""
+def _number(family: Family, account: str, item: object, exact: str | None = None) -> View | None:
+    """Return the view of a list's item; None for what is no number with a sid.
+
+    With `exact`, None too for a number that is listed for containing that one.
+
+    Raises:
+        UpstreamMalformed: it does not even contain it.
+    """
     if not isinstance(item, dict) or not (item.get("sid") or item.get("url")):
         return None
-    return view("PhoneNumber", family.source, item, account) if item.get("phone_number") else None
+    number = view("PhoneNumber", family.source, item, account) if item.get("phone_number") else None
+    if number is None or exact is None or number.phone_number == exact:
+        return number
+    if exact.removeprefix("+") not in (number.phone_number or ""):
+        raise UpstreamMalformed("The upstream shows another number than the one asked for.")
+    return None
 
 
 def _of(after: str, name: str) -> bool:

@@ -447,6 +447,36 @@ def test_owned_numbers_are_filtered_by_the_number_itself(gateway: RunningGateway
     assert data["phoneNumbers"]["nodes"] == [{"phoneNumber": number}]
 
 
+@pytest.mark.parametrize("family", ["CATALOG", "CORE"])
+def test_a_number_that_others_begin_with_is_still_that_number(
+    gateway: RunningGateway, family: str
+) -> None:
+    account = gateway.sandbox.create_account(catalog=family == "CATALOG")
+    longer = [f"+49301234567{digit:03}" for digit in range(60)]
+    numbers = ["+49301234567", "+4930123456", *longer, "+493012345"]
+    for number in (*longer, *numbers):
+        gateway.sandbox.put_number(account.sid, number)
+    gateway.sandbox.forget_requests()
+    for number in numbers[-3:]:
+        data = gateway.query(
+            """query ($n: E164) { one: phoneNumber(phoneNumber: $n) { phoneNumber }
+                 all: phoneNumbers(filter: {phoneNumber: $n}, first: 5)
+                   { nodes { phoneNumber } pageInfo { hasNextPage } } }""",
+            {"n": number},
+            account=account,
+        )
+        assert data == {
+            "one": {"phoneNumber": number},
+            "all": {"nodes": [{"phoneNumber": number}], "pageInfo": {"hasNextPage": False}},
+        }
+    data = gateway.query(
+        "query ($n: E164) { phoneNumber(phoneNumber: $n) { phoneNumber } }",
+        {"n": "+493012"},
+        account=account,
+    )
+    assert data == {"phoneNumber": None}
+
+
 @pytest.mark.parametrize(
     ("written", "sent"),
     [

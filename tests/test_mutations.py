@@ -68,6 +68,22 @@ def test_a_number_is_bought(gateway: RunningGateway, owner: tuple[str, SandboxAc
     assert entry["sid"] == payload["phoneNumber"]["sid"]
 
 
+def test_a_number_is_bought_beside_one_that_begins_with_it(
+    gateway: RunningGateway, owner: tuple[str, SandboxAccount]
+) -> None:
+    _, account = owner
+    shorter, longer = "+4930123456", "+49301234567"
+    gateway.sandbox.put_number(account.sid, longer)
+    gateway.sandbox.put_number(None, shorter)
+    payload = run(gateway, PURCHASE, account, phoneNumber=shorter)
+    assert payload["userErrors"] == []
+    assert payload["phoneNumber"]["phoneNumber"] == shorter
+    for number in (shorter, longer):
+        payload = run(gateway, PURCHASE, account, phoneNumber=number)
+        assert [error["code"] for error in payload["userErrors"]] == ["ALREADY_OWNED"]
+        assert payload["phoneNumber"]["phoneNumber"] == number
+
+
 CONFIGURATION = {
     "friendlyName": "Front desk",
     "statusCallbackUrl": "https://example.com/status?a=1&b=2",

@@ -3,8 +3,13 @@
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
-from tests.gateway_process import RunningGateway
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.sandbox_process import RunningSandbox, running_app
 
 LIST = """query ($first: Int!, $after: String) {
   phoneNumbers(first: $first, after: $after) {
@@ -60,12 +65,39 @@ def test_a_cursor_in_the_middle_of_a_page_continues_right_behind_it(
     assert data["nodes"] == everything[place + 1 : place + 13]
 
 
+@pytest.mark.parametrize("first", [1, 4])
+def test_a_cursor_holds_for_pages_of_another_size(gateway: RunningGateway, first: int) -> None:
+    edges = gateway.query(LIST, {"first": 40})["phoneNumbers"]["edges"]
+    data = gateway.query(LIST, {"first": first, "after": edges[20]["cursor"]})["phoneNumbers"]
+    assert data["nodes"] == [edge["node"] for edge in edges[21 : 21 + first]]
+
+
 def test_null_items_among_the_numbers_are_passed_over(gateway: RunningGateway) -> None:
     account = gateway.sandbox.create_account(catalog=True, owned=5)
     gateway.sandbox.set_faults([{"kind": "null-items", "path": "/Numbers/ActiveNumbers"}])
     data = gateway.query(LIST, {"first": 5}, account=account)["phoneNumbers"]
     everything = gateway.sandbox.numbers(account.sid)
     assert [node["sid"] for node in data["nodes"]] == [number["sid"] for number in everything]
+
+
+async def nothing_but_nulls(request: Request) -> Response:
+    """Answer with a page that has no number, and lead to the next one."""
+    page = int(request.query_params.get("Page", 0))
+    meta = {"key": "items", "next_page_url": f"https://example.com/?Page={page + 1}"}
+    return JSONResponse({"items": [None], "meta": meta})
+
+
+def test_a_list_that_never_shows_a_number_is_an_error_and_no_empty_page(
+    sandbox: RunningSandbox,
+) -> None:
+    upstream = Starlette(routes=[Route("/{path:path}", nothing_but_nulls)])
+    with (
+        running_app(upstream) as url,
+        running_gateway(sandbox, catalog_url=url) as gateway,
+    ):
+        error = gateway.error(LIST, {"first": 5})
+    assert error["extensions"]["code"] == "UPSTREAM_MALFORMED"
+    assert "no number" in error["message"]
 
 
 SEARCH = """query ($first: Int!, $after: String) {
