@@ -8,7 +8,6 @@ from gateway.sandbox.core_account import acting_account, list_paging
 from gateway.sandbox.core_json import incoming_number, typed_number
 from gateway.sandbox.documents import Account, Number, OwnedNumber
 from gateway.sandbox.errors import ApiError, not_found
-from gateway.sandbox.facts import GEO_SEARCH_COUNTRIES
 from gateway.sandbox.formats import core_list_response, core_response
 from gateway.sandbox.paging import page_number, page_size
 from gateway.sandbox.search import Criteria
@@ -16,7 +15,6 @@ from gateway.sandbox.world import World
 
 TYPE_OF_SEGMENT = {"Local": "local", "TollFree": "tollfree", "Mobile": "mobile"}
 _NUMBER = "IncomingPhoneNumber"
-_AREA_CODE_LENGTH = 3
 _NEXT, _PREVIOUS = "PA", "PB"
 
 
@@ -101,24 +99,23 @@ class CoreOwned:
         world = self._world
         owner = acting_account(world, call, account, test_allowed=True)
         number, area_code = call.sent("PhoneNumber"), call.sent("AreaCode")
-        if segment is not None and area_code:
+        kind = None if segment is None else TYPE_OF_SEGMENT[segment]
+        if kind is not None and area_code:
             raise ApiError(21457)
         if owner.role == "test":
-            owned = magic.pretend_to_buy(world, owner, call)
+            owned = magic.pretend_to_buy(world, owner, call, kind)
         elif number:
-            owned = self._buy_number(owner, call, number, segment)
+            owned = self._buy_number(owner, call, number, kind)
         elif area_code:
             trade.refuse_trial(world, owner, catalog=False)
-            found = self._in_area(area_code)
+            found = trade.find_in_area(world, area_code)
             owned = trade.buy(world, owner, found, call, catalog=False)
         else:
             raise ApiError(20001, "Missing required parameter PhoneNumber in the post body")
         write = incoming_number if segment is None else typed_number
         return core_response(call, _NUMBER, write(owned, world.switches), 201)
 
-    def _buy_number(
-        self, owner: Account, call: Call, text: str, segment: str | None
-    ) -> OwnedNumber:
+    def _buy_number(self, owner: Account, call: Call, text: str, kind: str | None) -> OwnedNumber:
         """Buys one number. One that the account has is updated instead, so repeating is
         harmless.
         """
@@ -133,21 +130,10 @@ class CoreOwned:
             trade.refuse_trial(world, owner, catalog=False)
         if found is None:
             raise ApiError(21422, f"{phone_number} is not available")
-        if segment is not None and found.profile.type != TYPE_OF_SEGMENT[segment]:
-            raise ApiError(21458)
+        trade.require_type(found, kind)
         if owned and mine:
             return trade.update(world, owned, call, catalog=False)
         return trade.buy(world, owner, found, call, catalog=False)
-
-    def _in_area(self, area_code: str) -> Number:
-        valid = area_code.isascii() and area_code.isdigit() and len(area_code) == _AREA_CODE_LENGTH
-        if not valid:
-            raise ApiError(21451, f"{area_code} is not a valid area code")
-        kinds = [(country, "local") for country in sorted(GEO_SEARCH_COUNTRIES)]
-        found = self._world.store.first_available(f"+1{area_code}", kinds)
-        if found is None:
-            raise ApiError(21452)
-        return found
 
     def fetch(self, call: Call, account: str, sid: str) -> Response:
         """One number."""

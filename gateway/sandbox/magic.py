@@ -14,17 +14,21 @@ _NOT_AVAILABLE, _NOT_VALID, _SUCCESS = "+15005550000", "+15005550001", "+1500555
 _EMPTY_AREA, _FULL_AREA = "533", "500"
 
 
-def pretend_to_buy(world: World, account: Account, call: Call) -> OwnedNumber:
-    """The number as if bought, with the form's settings echoed.
+def pretend_to_buy(world: World, account: Account, call: Call, kind: str | None) -> OwnedNumber:
+    """The number as if bought, with the form's settings echoed; `kind` is the type it must have.
 
     Raises:
         ApiError: As the magic values demand, else as a real purchase would.
     """
     number = _number(world, call)
+    # The magic number succeeds everywhere: nobody says what type it is of.
+    if number.phone_number != _SUCCESS:
+        trade.require_type(number, kind)
     settings = default_configuration(number.phone_number)
     configuration.write(
         settings, call, world.switches, catalog=False, phone_number=number.phone_number
     )
+    trade.require_documents(number, settings.get("core", {}))
     now = time.time()
     digest = hashlib.md5(number.phone_number.encode(), usedforsecurity=False).hexdigest()
     return OwnedNumber(
@@ -38,8 +42,10 @@ def _number(world: World, call: Call) -> Number:
     if not text and not area_code:
         raise ApiError(20001, "Missing required parameter PhoneNumber in the post body")
     if not text:
+        if area_code == _EMPTY_AREA:
+            raise ApiError(21452)
         if area_code != _FULL_AREA:
-            raise ApiError(21452 if area_code == _EMPTY_AREA else 21451)
+            return trade.find_in_area(world, area_code or "")
         text = _SUCCESS
     phone_number = trade.read_number(text, space_as_plus=world.switches.space_as_plus)
     if phone_number == _NOT_VALID:

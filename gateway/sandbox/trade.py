@@ -9,11 +9,13 @@ from gateway.sandbox import configuration
 from gateway.sandbox.call import Call
 from gateway.sandbox.documents import Account, Number, OwnedNumber, default_configuration
 from gateway.sandbox.errors import ApiError
+from gateway.sandbox.facts import GEO_SEARCH_COUNTRIES
 from gateway.sandbox.world import World
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # Nobody's documents are kept here, so any sid of the right form will do, except one of zeros.
 _UNSUITABLE = re.compile(r"[A-Z]{2}0{32}")
+_AREA_CODE = re.compile(r"[0-9]{3}")
 _ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}")
 
 
@@ -30,6 +32,21 @@ def read_number(text: str, *, space_as_plus: bool) -> str:
     return number
 
 
+def find_in_area(world: World, area_code: str) -> Number:
+    """The local number that a purchase by `AreaCode` gets.
+
+    Raises:
+        ApiError: 21451 when it is not an area code, 21452 when there is none.
+    """
+    if not _AREA_CODE.fullmatch(area_code):
+        raise ApiError(21451, f"{area_code} is not a valid area code")
+    kinds = [(country, "local") for country in sorted(GEO_SEARCH_COUNTRIES)]
+    found = world.store.first_available(f"+1{area_code}", kinds)
+    if found is None:
+        raise ApiError(21452)
+    return found
+
+
 def buy(
     world: World, account: Account, number: Number, call: Call, *, catalog: bool
 ) -> OwnedNumber:
@@ -42,7 +59,7 @@ def buy(
     configuration.write(
         settings, call, world.switches, catalog=catalog, phone_number=number.phone_number
     )
-    _require_documents(number, settings.get("core", {}))
+    require_documents(number, settings.get("core", {}))
     store = world.store
     with store.transaction():
         sid = world.population.number_sid(number.phone_number)
@@ -73,8 +90,22 @@ def buy(
     return bought
 
 
-def _require_documents(number: Number, given: dict[str, str | None]) -> None:
-    """Refuses a purchase without its documents, in the order seen: address, bundle, identity."""
+def require_type(number: Number, kind: str | None) -> None:
+    """Refuses a number that is not of the type asked for; None asks for none.
+
+    Raises:
+        ApiError: 21458.
+    """
+    if kind is not None and number.profile.type != kind:
+        raise ApiError(21458)
+
+
+def require_documents(number: Number, given: dict[str, str | None]) -> None:
+    """Refuses a purchase without its documents, in the order seen: address, bundle, identity.
+
+    Raises:
+        ApiError: 21631, 21615, 21649, 21650, or 21651 for a document that will not do.
+    """
     requires = number.profile.requires
     country = number.place.geography.get("iso_country")
     kind = (number.profile.type or "").replace("tollfree", "toll-free").upper()

@@ -178,6 +178,8 @@ MAGIC: list[tuple[dict[str, str], int, Any]] = [
     ({"PhoneNumber": "+15005550006", "VoiceUrl": "nonsense"}, 400, 21402),
     ({"PhoneNumber": "+15005550006"}, 201, "+15005550006"),
     ({"AreaCode": "500"}, 201, "+15005550006"),
+    ({"AreaCode": "5"}, 400, 21451),
+    ({"AreaCode": "999"}, 400, 21452),
 ]
 
 
@@ -199,6 +201,53 @@ def test_test_credentials_answer_the_magic_numbers_and_store_nothing(
         assert refusal(response) == (status, expected)
     assert sandbox.ledger() == before
     assert sandbox.numbers(account.sid) == []
+
+
+@pytest.mark.parametrize(
+    ("segment", "path", "form", "expected"),
+    [
+        ("", "GB/Mobile", {}, (400, 21649)),
+        ("", "GB/Mobile", {"BundleSid": "BU" + "0" * 32}, (400, 21651)),
+        ("", "GB/Mobile", {"BundleSid": "BU" + "1" * 32}, 201),
+        ("", "GB/Local", {}, (400, 21631)),
+        ("", "IE/Local", {}, (400, 21615)),
+        ("", "ZA/Local", {}, (400, 21650)),
+        ("", "US/Local", {"VoiceUrl": "nonsense"}, (400, 21402)),
+        ("/TollFree", "US/Local", {}, (400, 21458)),
+        ("/Local", "US/TollFree", {}, (400, 21458)),
+        ("/Mobile", "GB/Mobile", {}, (400, 21649)),
+        ("/Local", "US/Local", {}, 201),
+        ("/Local", "US/Local", {"AreaCode": "500"}, (400, 21457)),
+    ],
+)
+def test_test_credentials_are_refused_what_others_are(
+    sandbox: RunningSandbox,
+    api: Api,
+    segment: str,
+    path: str,
+    form: dict[str, str],
+    expected: int | tuple[int, int],
+) -> None:
+    number, test = api.available(path), sandbox.accounts()["test"]
+    form = {"PhoneNumber": number, **form}
+
+    def attempt(owner: SandboxAccount) -> int | tuple[int, int]:
+        uri = f"/2010-04-01/Accounts/{owner.sid}/IncomingPhoneNumbers{segment}.json"
+        response = sandbox.client.post(uri, data=form, auth=owner.auth)
+        return 201 if response.status_code == 201 else refusal(response)
+
+    # The live account last: it takes the number.
+    assert (attempt(test), attempt(api.account)) == (expected, expected)
+
+
+@pytest.mark.parametrize("segment", ["Local", "TollFree", "Mobile"])
+def test_the_magic_number_can_be_bought_as_any_type(sandbox: RunningSandbox, segment: str) -> None:
+    account = sandbox.accounts()["test"]
+    uri = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers/{segment}.json"
+
+    response = sandbox.client.post(uri, data={"PhoneNumber": "+15005550006"}, auth=account.auth)
+
+    assert response.status_code == 201
 
 
 def test_test_credentials_echo_settings(sandbox: RunningSandbox) -> None:
