@@ -415,7 +415,8 @@ class RequestContext:
         result = await self._search.run(account, country, types, wanted, skip + first, at)
         shown = result.numbers[skip : skip + first]
         places = range(skip, skip + len(shown))
-        more = result.more or len(result.numbers) > skip + first
+        # Without a full page there is no place to go on from: `exhaustive` tells the rest.
+        more = len(result.numbers) > skip + first or (result.more and len(shown) == first)
         page = FoundPage(
             shown, [cursors.Cursor(name, "", place) for place in places], more=more, after=after
         )

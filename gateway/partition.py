@@ -41,6 +41,12 @@ def prefix_of(country: str, wanted: Mapping[str, Any]) -> str | None:
     return f"+{code}{wanted.get('areaCode', '')}" if code else None
 
 
+def can_split(country: str, wanted: Mapping[str, Any], allowance: int) -> bool:
+    """Whether a search that was cut off can be asked in parts, with so many calls."""
+    root = prefix_of(country, wanted)
+    return root is not None and allowance >= len(_next_digits(root))
+
+
 async def complete(
     first: Sequence[View],
     ask: Ask,
@@ -66,7 +72,7 @@ async def complete(
     complete_so_far = root is not None
     while queue and len(found) < most:
         prefix = queue.popleft()
-        digits = "23456789" if prefix == "+1" else "0123456789"
+        digits = _next_digits(prefix)
         if allowance < len(digits) or len(prefix) >= _LONGEST_PREFIX:
             complete_so_far = False
             break
@@ -83,3 +89,8 @@ async def complete(
             if part.cut_off:
                 queue.append(each)
     return list(found.values()), complete_so_far and not queue
+
+
+def _next_digits(prefix: str) -> str:
+    # No area code of North America begins with 0 or 1.
+    return "23456789" if prefix == "+1" else "0123456789"

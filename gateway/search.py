@@ -11,7 +11,7 @@ from graphql.pyutils import Path
 from gateway import filters, validation
 from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters
 from gateway.numbers import OwnedNumbers
-from gateway.partition import Part, complete
+from gateway.partition import Part, can_split, complete
 from gateway.reader import Reader
 from gateway.records import View
 from gateway.upstream.call import Call
@@ -44,7 +44,7 @@ class Result(NamedTuple):
 
     Attributes:
         numbers: merged, each number once, one of each branch in turn.
-        more: the upstream has more, or cut its answer off so that it may have more.
+        more: more are there, or may be, and can be had by asking for more.
         exhaustive: no matching number is left out, as far as the upstream lets us know.
         failures: branches whose search failed.
         calls: the upstream calls that were made for it.
@@ -58,7 +58,7 @@ class Result(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one branch found."""
+    """What one branch found; see `Result`."""
 
     numbers: list[View]
     more: bool
@@ -152,18 +152,21 @@ class Search:
             return await self._catalog(account, country, branch, most, at)
 
         calls: list[Call] = []
+        # There are no pages: one more than needed tells whether there are more.
+        size = min(most + 1, MAX_PAGE_SIZE)
 
         async def ask(wanted: Mapping[str, Any]) -> Part:
-            # There are no pages: one more than needed tells whether there are more.
-            size = min(most + 1, MAX_PAGE_SIZE)
             path = filters.CORE_SEARCH_PATHS[branch.type.name]
             call = CORE.search_call(account, country, path, wanted, size)
             calls.append(call)
             return await self._core(call, branch.type, size, at)
 
         part = await ask(branch.wanted)
-        if not part.cut_off or len(part.numbers) >= most:
-            return Found(part.numbers, more=part.cut_off, exhaustive=not part.cut_off, calls=calls)
+        if not part.cut_off:
+            return Found(part.numbers, more=False, exhaustive=True, calls=calls)
+        if len(part.numbers) >= most:
+            more = len(part.numbers) > most or can_split(country, branch.wanted, self._allowance)
+            return Found(part.numbers, more, exhaustive=False, calls=calls)
         numbers, everything = await complete(
             part.numbers,
             ask,
@@ -172,7 +175,8 @@ class Search:
             most=most,
             allowance=self._allowance,
         )
-        return Found(numbers, more=not everything, exhaustive=everything, calls=calls)
+        more = not everything and len(numbers) >= most
+        return Found(numbers, more, exhaustive=everything, calls=calls)
 
     async def _core(self, call: Call, kind: NumberType, size: int, at: Path) -> Part:
         items = CORE.read_search(await self._reader.read(call, (at,)))
@@ -196,13 +200,17 @@ class Search:
         while True:
             calls.append(call)
             page: Page = CATALOG.read_page(await self._reader.read(call, (at,)))
-            for item in page.items:
-                number = view("AvailablePhoneNumber", Source.CATALOG, item)
-                if number is not None and number.phone_number:
-                    numbers.append(number)
-            if page.next_query is None or len(numbers) >= most or not page.items:
-                more = page.next_query is not None
-                return Found(numbers, more, exhaustive=not more, calls=calls)
+            shown = [
+                number
+                for item in page.items
+                if (number := view("AvailablePhoneNumber", Source.CATALOG, item))
+                and number.phone_number
+            ]
+            numbers += shown
+            if page.next_query is None or len(numbers) >= most or not shown:
+                exhaustive = page.next_query is None
+                more = not exhaustive and len(numbers) >= most
+                return Found(numbers, more, exhaustive, calls)
             call = CATALOG.search_page_call(account, page.next_query)
 
 

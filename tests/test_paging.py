@@ -120,6 +120,53 @@ def test_a_search_can_be_paged_too(gateway: RunningGateway) -> None:
     assert {number["phoneNumber"][2:5] for number in whole} == {"631", "808"}
 
 
+FOUND = """query ($first: Int!, $after: String, $filter: AvailablePhoneNumberFilter) {
+  availablePhoneNumbers(country: "US", filter: $filter, first: $first, after: $after) {
+    nodes { phoneNumber } pageInfo { hasNextPage endCursor } exhaustive } }"""
+
+
+def walk_search(gateway: RunningGateway, first: int, filter_: dict[str, Any]) -> list[list[str]]:
+    """Read a search to its end and return its pages."""
+    pages: list[list[str]] = []
+    after = None
+    while True:
+        variables = {"first": first, "after": after, "filter": filter_}
+        data = gateway.query(FOUND, variables)["availablePhoneNumbers"]
+        pages.append([node["phoneNumber"] for node in data["nodes"]])
+        if not data["pageInfo"]["hasNextPage"]:
+            assert data["exhaustive"] is False
+            return pages
+        after = data["pageInfo"]["endCursor"]
+        assert after is not None
+
+
+@pytest.mark.parametrize(
+    ("cap", "first", "filter_", "sizes"),
+    [
+        (None, 500, {"contains": "55"}, [500, 500]),
+        (None, 300, {"contains": "55"}, [300, 300, 300, 100]),
+        (30, 20, {"contains": "55"}, [20, 10]),
+        (30, 30, {"contains": "55"}, [30]),
+    ],
+    ids=["1000 in two", "1000 in four", "30 in two", "30 in one"],
+)
+def test_paging_a_search_ends_where_no_more_can_be_had(
+    gateway: RunningGateway, cap: int | None, first: int, filter_: dict[str, Any], sizes: list[int]
+) -> None:
+    gateway.sandbox.set_switches(search_cap=cap)
+    pages = walk_search(gateway, first, filter_)
+    assert [len(page) for page in pages] == sizes
+    assert len({number for page in pages for number in page}) == sum(sizes)
+
+
+def test_paging_a_search_goes_beyond_what_one_call_gives(gateway: RunningGateway) -> None:
+    gateway.sandbox.set_switches(search_cap=30)
+    pages = walk_search(gateway, 100, {})
+    assert [len(page) for page in pages[:-1]] == [100] * (len(pages) - 1)
+    numbers = [number for page in pages for number in page]
+    assert len(numbers) == len(set(numbers)) > 500
+
+
 def test_a_search_that_found_everything_says_so(gateway: RunningGateway) -> None:
     query = """{ availablePhoneNumbers(country: "US", filter: {contains: "510555****"}, first: 900)
       { nodes { phoneNumber } pageInfo { hasNextPage } exhaustive } }"""
