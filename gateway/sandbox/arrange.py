@@ -24,6 +24,7 @@ _ACCOUNT_FIELDS: dict[str, tuple[type, ...]] = {
     "owned": (int,),
 }
 _CHOICES = {"type": {"Full", "Trial"}, "status": {"active", "suspended", "closed"}}
+_ORIGINS = ("twilio", "hosted")
 _PLACE_KEYS = frozenset({"geography", "core_locality", "area_code"})
 _RESOURCE_KEYS = frozenset(
     {
@@ -37,6 +38,7 @@ _RESOURCE_KEYS = frozenset(
         "regulatory",
         "requires",
         "configuration",
+        "origin",
         "address_requirements",
         "prices",
     }
@@ -79,7 +81,8 @@ def put_number(world: World, document: Json) -> Json:
     lists dotted paths to remove altogether.
 
     Returns:
-        The number's attributes, with `sid`, `account_sid` and `configuration` when it is owned.
+        The number's attributes, with `sid`, `account_sid`, `origin` and `configuration` when it
+        is owned.
 
     Raises:
         RequestError: A field is unknown or its value is not usable.
@@ -96,9 +99,11 @@ def put_number(world: World, document: Json) -> Json:
         attributes["configuration"] = (
             copy.deepcopy(owned.configuration) if owned else default_configuration(phone_number)
         )
+        attributes["origin"] = owned.origin if owned else _ORIGINS[0]
         _merge(attributes, resource)
         for path in absent:
             _remove(attributes, path)
+        origin = attributes.pop("origin", _ORIGINS[0])
         present = present or "configuration" in resource
         present = present and "configuration" in attributes
         configuration = attributes.pop("configuration", None)
@@ -110,7 +115,8 @@ def put_number(world: World, document: Json) -> Json:
             return number.attributes()
         sid = _own(world, number, owned, account_sid)
         store.save_configuration(sid, configuration, present=present)
-    result: Json = {"sid": sid, "account_sid": account_sid, **number.attributes()}
+        store.save_origin(sid, origin)
+    result = {"sid": sid, "account_sid": account_sid, "origin": origin, **number.attributes()}
     return {**result, "configuration": configuration} if present else result
 
 
@@ -133,6 +139,9 @@ def _read(world: World, document: Json) -> tuple[str | None, str | None, Json, l
         raise RequestError(message)
     if not isinstance(resource, dict) or set(resource) - _RESOURCE_KEYS:
         message = f"resource must be an object of {', '.join(sorted(_RESOURCE_KEYS))}"
+        raise RequestError(message)
+    if resource.get("origin", _ORIGINS[0]) not in _ORIGINS:
+        message = f"origin does not take {resource['origin']!r}"
         raise RequestError(message)
     if not isinstance(absent, list) or not all(isinstance(path, str) for path in absent):
         message = "absent must be a list of dotted paths"

@@ -78,6 +78,7 @@ class Control:
             {
                 "sid": owned.sid,
                 "account_sid": owned.account_sid,
+                "origin": owned.origin,
                 **owned.number.attributes(),
                 **({"configuration": owned.configuration} if owned.has_configuration else {}),
             }

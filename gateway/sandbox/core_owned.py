@@ -8,6 +8,7 @@ from gateway.sandbox.core_account import acting_account, list_paging
 from gateway.sandbox.core_json import incoming_number, typed_number
 from gateway.sandbox.documents import Account, Number, OwnedNumber
 from gateway.sandbox.errors import ApiError, not_found
+from gateway.sandbox.facts import number_named
 from gateway.sandbox.formats import core_list_response, core_response
 from gateway.sandbox.paging import page_number, page_size
 from gateway.sandbox.search import Criteria
@@ -78,8 +79,10 @@ class CoreOwned:
         if call.flag("Beta") is False:
             criteria.profiles(lambda profile: not profile.beta)
         if name := call.get("FriendlyName"):
-            criteria.conditions.append("configuration ->> '$.friendly_name' = ?")
-            criteria.values.append(name)
+            # A number without a name of its own is shown with its default, and found by it.
+            stored = "coalesce(configuration ->> '$.friendly_name', '')"
+            criteria.conditions.append(f"({stored} = ? OR ({stored} = '' AND phone_number = ?))")
+            criteria.values += [name, number_named(name)]
         if origin := call.get("Origin"):
             criteria.conditions.append("origin = ?")
             criteria.values.append(origin)

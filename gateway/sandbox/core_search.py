@@ -71,7 +71,10 @@ def _country(country: facts.Country, account_sid: str) -> Json:
 
 def _available(number: Number, switches: Switches) -> Json:
     """A number as a search writes it: geography as text, four capabilities."""
-    geography = number.place.geography
+    # Only the United States and Canada have geography here, although the catalog knows more.
+    iso_country = number.place.geography.get("iso_country")
+    known = iso_country in facts.GEO_SEARCH_COUNTRIES
+    geography = number.place.geography if known else {}
     capabilities = number.profile.core_capabilities
     if switches.capability_key_case == "upper":
         capabilities = {
@@ -82,13 +85,13 @@ def _available(number: Number, switches: Switches) -> Json:
         "friendly_name": facts.friendly_name(number.phone_number),
         "phone_number": number.phone_number,
         "lata": _text(geography.get("lata")),
-        "locality": number.place.locality,
+        "locality": number.place.locality if known else None,
         "rate_center": geography.get("rate_center"),
         "latitude": _degrees(geography.get("latitude")),
         "longitude": _degrees(geography.get("longitude")),
         "region": geography.get("region"),
         "postal_code": geography.get("postal_code"),
-        "iso_country": geography.get("iso_country"),
+        "iso_country": iso_country,
         "address_requirements": number.profile.address_requirements,
         "beta": number.profile.beta,
         "capabilities": capabilities,

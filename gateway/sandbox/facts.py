@@ -160,3 +160,9 @@ def friendly_name(phone_number: str) -> str:
     if phone_number.startswith("+1") and len(phone_number) == 12:  # noqa: PLR2004 - +1 and ten digits
         return f"({phone_number[2:5]}) {phone_number[5:8]}-{phone_number[8:]}"
     return phone_number
+
+
+def number_named(name: str) -> str:
+    """The only number that `friendly_name` can give this name."""
+    number = "+1" + "".join(character for character in name if character.isdigit())
+    return number if friendly_name(number) == name else name

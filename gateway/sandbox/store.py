@@ -309,6 +309,10 @@ class Store(Books):
             "UPDATE owned SET place = ?, profile = ? WHERE sid = ?", (place.id, profile.id, sid)
         )
 
+    def save_origin(self, sid: str, origin: str) -> None:
+        """Replaces where an owned number came from: `twilio` or `hosted`."""
+        self._sql.execute("UPDATE owned SET origin = ? WHERE sid = ?", (origin, sid))
+
     def move_owned(self, sid: str, account_sid: str) -> None:
         """Gives an owned number to another account."""
         self._sql.execute(

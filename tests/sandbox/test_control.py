@@ -95,6 +95,7 @@ def test_a_senseless_account_is_refused(
         ({"phone_number": "five"}, "phone_number does not take 'five'"),
         ({"resource": []}, "resource must be an object"),
         ({"resource": {"colour": "red"}}, "resource must be an object of"),
+        ({"resource": {"origin": "mars"}}, "origin does not take 'mars'"),
         ({"absent": "type"}, "absent must be a list"),
         ({"sid": "PN1"}, "unknown field 'sid'"),
     ],

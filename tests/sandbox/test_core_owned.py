@@ -184,6 +184,59 @@ def test_lists_filter_by_name_number_beta_and_origin(owner: Api) -> None:
     assert found(Origin="hosted") == []
 
 
+def test_a_hosted_number_is_found_by_its_origin(sandbox: RunningSandbox, api: Api) -> None:
+    uri = f"{api.base}/IncomingPhoneNumbers.json"
+    hosted = sandbox.put_number(api.account.sid, resource={"origin": "hosted"})
+
+    [found] = numbers(api.get(uri, {"Origin": "hosted"}))
+
+    assert (found["sid"], found["origin"]) == (hosted["sid"], "hosted")
+    assert hosted["sid"] not in [n["sid"] for n in numbers(api.get(uri, {"Origin": "twilio"}))]
+    # A later change of something else leaves it hosted.
+    changed = sandbox.put_number(api.account.sid, hosted["phone_number"], {"beta": True})
+    assert changed["origin"] == "hosted"
+    assert numbers(api.get(uri, {"Origin": "hosted", "Beta": "false"})) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "configuration", "absent", "name"),
+    [
+        ("+15105551234", {"friendly_name": None}, [], "(510) 555-1234"),
+        ("+15105551235", {"friendly_name": ""}, [], "(510) 555-1235"),
+        ("+15105551236", {}, ["configuration.friendly_name"], "(510) 555-1236"),
+        ("+15105551237", None, [], "(510) 555-1237"),
+        ("+15105551238", {}, ["configuration"], "(510) 555-1238"),
+        ("+4759440374", {"friendly_name": None}, [], "+4759440374"),
+        ("894546", {"friendly_name": None}, [], "894546"),
+    ],
+)
+def test_a_number_without_a_name_is_found_by_the_one_it_is_shown_with(
+    sandbox: RunningSandbox,
+    api: Api,
+    number: str,
+    configuration: dict[str, None] | None,
+    absent: list[str],
+    name: str,
+) -> None:
+    resource = {"configuration": configuration}
+    sandbox.put_number(api.account.sid, number, resource, absent)
+
+    found = numbers(api.get(f"{api.base}/IncomingPhoneNumbers.json", {"FriendlyName": name}))
+
+    assert [(each["phone_number"], each["friendly_name"]) for each in found] == [(number, name)]
+
+
+def test_a_number_with_a_name_of_its_own_is_not_found_by_its_default(
+    sandbox: RunningSandbox, api: Api
+) -> None:
+    resource = {"configuration": {"friendly_name": "Front desk"}}
+    sandbox.put_number(api.account.sid, "+15105551239", resource)
+    uri = f"{api.base}/IncomingPhoneNumbers.json"
+
+    assert numbers(api.get(uri, {"FriendlyName": "(510) 555-1239"})) == []
+    assert len(numbers(api.get(uri, {"FriendlyName": "Front desk"}))) == 1
+
+
 @pytest.mark.parametrize(
     ("segment", "token"), [("Local", "local"), ("TollFree", "toll_free"), ("Mobile", "mobile")]
 )

@@ -232,7 +232,9 @@ def test_it_walks_pages_both_ways(client: Any) -> None:
     assert second.next_page() is None
 
 
-def test_it_filters_its_numbers(client: Any) -> None:
+def test_it_filters_its_numbers(
+    sandbox: RunningSandbox, account: SandboxAccount, client: Any
+) -> None:
     number = client.incoming_phone_numbers.list()[1]
 
     def listed(**filters: Any) -> list[str]:
@@ -240,7 +242,12 @@ def test_it_filters_its_numbers(client: Any) -> None:
 
     assert listed(phone_number=number.phone_number) == [number.sid]
     assert listed(friendly_name=number.friendly_name) == [number.sid]
-    assert listed(origin="hosted", beta=False) == []
+    hosted, beta = (
+        sandbox.put_number(account.sid, resource={"origin": "hosted", "beta": beta})["sid"]
+        for beta in (False, True)
+    )
+    assert listed(origin="hosted") == [hosted, beta]
+    assert listed(origin="hosted", beta=False) == [hosted]
 
 
 def test_it_transfers_to_a_subaccount_and_back(
