@@ -83,22 +83,31 @@ def _with_paths(payload: Payload, pending: dict[str, Payload]) -> Payload:
 
     Attributes of the form: `{incremental: [{path, label, data | items, errors}], hasNext}`.
     """
-    for entry in payload.pop("pending", ()):
-        # How many items of a stream have gone out: the next one's index.
-        sent = _length(payload.get("data"), entry["path"])
-        pending[entry["id"]] = {**entry, "sent": sent}
-    increments = [_one(each, pending) for each in payload.pop("incremental", ())]
-    failed = [
-        {"path": pending[each["id"]]["path"], "data": None, "errors": each["errors"]}
+    new = [{**entry, "sent": None} for entry in payload.pop("pending", ())]
+    pending.update({entry["id"]: entry for entry in new})
+    if "data" in payload:
+        _count(new, [], payload["data"])
+    increments = []
+    for increment in payload.pop("incremental", ()):
+        each = _one(increment, pending)
+        increments.append(each)
+        if "data" in each:
+            _count(new, each["path"], each["data"])
+        else:
+            *path, start = each["path"]
+            for index, item in enumerate(each["items"], start):
+                _count(new, [*path, index], item)
+    increments += [
+        _failed(pending[each["id"]], each["errors"])
         for each in payload.pop("completed", ())
         if each.get("errors")
     ]
-    if increments or failed:
-        payload["incremental"] = increments + failed
+    if increments:
+        payload["incremental"] = increments
     return payload
 
 
-def _one(increment: Payload, pending: dict[str, Payload]) -> Payload:
+def _one(increment: Payload, pending: Mapping[str, Payload]) -> Payload:
     entry = pending[increment["id"]]
     named: Payload = {"label": entry["label"]} if "label" in entry else {}
     if increment.get("errors"):
@@ -111,10 +120,31 @@ def _one(increment: Payload, pending: dict[str, Payload]) -> Payload:
     return {**named, "path": [*path, start], "items": increment["items"]}
 
 
-def _length(data: Any, path: Sequence[str | int]) -> int:  # noqa: ANN401 - JSON
-    """Return the length of the list at a path; 0 when there is none."""
+def _failed(entry: Payload, errors: Sequence[Any]) -> Payload:
+    """Return the increment that says why no more comes of a pending entry."""
+    named: Payload = {"label": entry["label"]} if "label" in entry else {}
+    named["errors"] = errors
+    if entry["sent"] is None:
+        return {**named, "path": entry["path"], "data": None}
+    return {**named, "path": [*entry["path"], entry["sent"]], "items": None}
+
+
+def _count(entries: Sequence[Payload], path: Sequence[str | int], data: object) -> None:
+    """Note how many items of lists to be streamed came with the data at a path.
+
+    That is the index of the next item; None stays for what is deferred.
+    """
+    for entry in entries:
+        if entry["sent"] is None and entry["path"][: len(path)] == path:
+            found = _at(data, entry["path"][len(path) :])
+            if isinstance(found, list):
+                entry["sent"] = len(found)
+
+
+def _at(data: Any, path: Sequence[str | int]) -> Any:  # noqa: ANN401 - JSON
     for step in path:
-        if data is None:
-            return 0
-        data = data[step]
-    return len(data) if isinstance(data, list) else 0
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data

@@ -23,7 +23,7 @@ MULTIPART = "multipart/mixed"
 CONTENT_TYPES = {media: f"{media}; charset=utf-8" for media in (JSON, GRAPHQL)}
 
 # How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
-# them (a path in every increment).
+# them (a path in every increment). Clients that name neither, such as urql, read the paths.
 IncrementalFormat: TypeAlias = Literal["pending", "paths"]
 
 _ANY = frozenset({"*/*", "application/*"})
@@ -69,7 +69,7 @@ class Accepted(NamedTuple):
     single: bool = True
     events: bool = False
     parts: bool = False
-    incremental: IncrementalFormat = "pending"
+    incremental: IncrementalFormat = "paths"
     subscriptions: bool = False
 
     def delivery(self, kind: OperationType | None, *, incremental: bool) -> Delivery:
@@ -110,7 +110,7 @@ def accepted(accept: str) -> Accepted:
         return Accepted()
     best: tuple[float, str] | None = None
     events = parts = subscriptions = False
-    incremental: IncrementalFormat = "pending"
+    incremental: IncrementalFormat = "paths"
     for part in accept.split(","):
         media, parameters = _media(part)
         quality = _quality(parameters)
@@ -121,8 +121,8 @@ def accepted(accept: str) -> Accepted:
         elif media == MULTIPART:
             parts = True
             subscriptions = subscriptions or "subscriptionspec" in parameters
-            if "deferspec" in parameters:
-                incremental = "paths"
+            if "incrementalspec" in parameters:
+                incremental = "pending"
         elif media in _ANY or media in {JSON, GRAPHQL}:
             offered = JSON if media in _ANY else media
             if best is None or quality > best[0]:

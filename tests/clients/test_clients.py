@@ -14,6 +14,9 @@ from tests.protocol.streams import buy, credentials
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
 OWNED = 4
+# Of @defer: was it partial at first, and what came in the end. Of @stream: how many items at first
+# and in the end. Of the cache: the name that a mutation gave.
+EXTRAS = {"partial": [True], "similar": 2, "streamed": [1, 3], "names": ["Front desk"]}
 
 
 @pytest.fixture
@@ -57,23 +60,23 @@ def job(
 
 @pytest.mark.usefixtures("app")
 def test_apollo_client(gateway: RunningGateway, account: SandboxAccount) -> None:
-    """With its persisted queries by GET, merged pages, @defer, and a socket for events."""
+    """With its persisted queries by GET, merged pages, @defer, @stream, and a socket for events."""
     report = job(gateway, account, "apollo")
-    assert report["extras"] == {"partial": [True], "similar": 2, "names": ["Front desk"]}
+    assert report["extras"] == EXTRAS
 
 
 @pytest.mark.usefixtures("app")
 def test_apollo_client_over_http_alone(gateway: RunningGateway, account: SandboxAccount) -> None:
     """With its older form of increments, and subscriptions as multipart."""
     report = node_json("build/out/jobs/apollo-http.js", environment=named(gateway, account))
-    assert report["states"] == ["streaming", "complete"]
+    assert report == {"states": ["streaming", "complete"], "streamed": [1, 3]}
 
 
 @pytest.mark.usefixtures("app")
 def test_urql(gateway: RunningGateway, account: SandboxAccount) -> None:
-    """With its normalized cache, @defer, and server-sent events."""
+    """With its normalized cache, @defer, @stream, and server-sent events."""
     report = job(gateway, account, "urql")
-    assert report["extras"] == {"partial": [True], "similar": 2, "names": ["Front desk"]}
+    assert report["extras"] == EXTRAS
 
 
 @pytest.mark.usefixtures("app")

@@ -35,8 +35,8 @@ SUBSCRIPTION = "subscription { phoneNumberChanged { id } }"
         ("text/event-stream", Accepted(JSON, single=False, events=True)),
         ("text/event-stream, application/json", Accepted(JSON, events=True)),
         ("multipart/mixed, application/json", Accepted(JSON, parts=True)),
-        ("multipart/mixed;deferSpec=20220824, */*", Accepted(parts=True, incremental="paths")),
-        ("multipart/mixed;incrementalSpec=v0.2, */*", Accepted(parts=True)),
+        ("multipart/mixed;deferSpec=20220824, */*", Accepted(parts=True)),
+        ("multipart/mixed;incrementalSpec=v0.2, */*", Accepted(parts=True, incremental="pending")),
         (
             "multipart/mixed;boundary=graphql;subscriptionSpec=1.0, application/json",
             Accepted(JSON, parts=True, subscriptions=True),

@@ -1,9 +1,9 @@
 // Apollo Client over HTTP alone: its older form of increments, and subscriptions as multipart.
 import assert from "node:assert/strict";
-import { ApolloClient, HttpLink, InMemoryCache } from "@apollo/client";
+import { ApolloClient, HttpLink, InMemoryCache, NetworkStatus } from "@apollo/client";
 import { Defer20220824Handler } from "@apollo/client/incremental";
 import { BUY, CHANGES, NUMBERS, SEARCH } from "../build/app/src/operations.js";
-import { DETAILS } from "../build/app/src/details.js";
+import { DETAILS, SIMILAR } from "../build/app/src/details.js";
 import { environment, present } from "./job.js";
 
 const { url, authorization } = environment();
@@ -13,8 +13,9 @@ const client = new ApolloClient({
   cache: new InMemoryCache(),
 });
 
-const { data } = await client.query({ query: NUMBERS, variables: { first: 1 } });
+const { data } = await client.query({ query: NUMBERS, variables: { first: 3 } });
 const { sid } = present(data?.phoneNumbers.edges[0]).node;
+const ids = present(data).phoneNumbers.edges.map((edge) => edge.node.id);
 const states: string[] = [];
 await new Promise<void>((resolve, reject) => {
   client.watchQuery({ query: DETAILS, variables: { sid } }).subscribe({
@@ -22,6 +23,20 @@ await new Promise<void>((resolve, reject) => {
       if (error) reject(error);
       if (dataState !== "empty") states.push(dataState);
       if (dataState === "complete") resolve();
+    },
+    error: reject,
+  });
+});
+
+const streamed: number[] = [];
+await new Promise<void>((resolve, reject) => {
+  client.watchQuery({ query: SIMILAR, variables: { ids } }).subscribe({
+    next: ({ data, dataState, networkStatus, error }) => {
+      if (error) reject(error);
+      // What came of a stream counts as complete; the network's status tells of its end.
+      if (dataState !== "complete") return;
+      streamed.push(data.nodes?.filter((node) => node && "similarAvailable" in node).length ?? 0);
+      if (networkStatus === NetworkStatus.ready) resolve();
     },
     error: reject,
   });
@@ -39,5 +54,5 @@ const { phoneNumber } = present(found.data?.availablePhoneNumbers.nodes[0]);
 const bought = await client.mutate({ mutation: BUY, variables: { input: { phoneNumber } } });
 const number = present(bought.data?.purchasePhoneNumber.phoneNumber);
 assert.equal(await change, number.sid);
-await new Promise((resolve) => process.stdout.write(JSON.stringify({ states }), resolve));
+await new Promise((resolve) => process.stdout.write(JSON.stringify({ states, streamed: [streamed[0], streamed.at(-1)] }), resolve));
 process.exit(0);

@@ -1,7 +1,7 @@
-import type { ApolloClient } from "@apollo/client";
+import { type ApolloClient, NetworkStatus } from "@apollo/client";
 import { createApolloClient } from "../build/app/src/apollo.js";
 import { BUY, CHANGES, CONFIGURE, NUMBERS, RELEASE, SEARCH } from "../build/app/src/operations.js";
-import { DETAILS } from "../build/app/src/details.js";
+import { DETAILS, SIMILAR } from "../build/app/src/details.js";
 import { environment, nothingRefused, present, run } from "./job.js";
 
 const { url, authorization } = environment();
@@ -60,9 +60,24 @@ await run({
         error: reject,
       });
     });
+    const listed = await client.query({ query: NUMBERS, variables: { first: 3 }, fetchPolicy: "no-cache" });
+    const ids = present(listed.data).phoneNumbers.edges.map((edge) => edge.node.id);
+    const streamed: number[] = [];
+    await new Promise<void>((resolve, reject) => {
+      client.watchQuery({ query: SIMILAR, variables: { ids } }).subscribe({
+        next: ({ data, dataState, networkStatus, error }) => {
+          if (error) reject(error);
+          // What came of a stream counts as complete; the network's status tells of its end.
+          if (dataState !== "complete") return;
+          streamed.push(data.nodes?.filter((node) => node && "similarAvailable" in node).length ?? 0);
+          if (networkStatus === NetworkStatus.ready) resolve();
+        },
+        error: reject,
+      });
+    });
     // The mutation's answer must have updated the number wherever the cache has it.
     const cached = client.readQuery({ query: NUMBERS, variables: { first: 2, after: null } });
     const names = cached?.phoneNumbers.edges.filter((edge) => edge.node.sid === sid).map((edge) => edge.node.friendlyName);
-    return { partial, similar, names };
+    return { partial, similar, streamed: [streamed[0], streamed.at(-1)], names };
   },
 });

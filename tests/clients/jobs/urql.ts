@@ -1,7 +1,7 @@
 import type { AnyVariables, OperationResult } from "@urql/core";
 import { createUrqlClient } from "../build/app/src/urql.js";
 import { BUY, CHANGES, CONFIGURE, NUMBERS, RELEASE, SEARCH } from "../build/app/src/operations.js";
-import { DETAILS } from "../build/app/src/details.js";
+import { DETAILS, SIMILAR } from "../build/app/src/details.js";
 import { environment, nothingRefused, present, run } from "./job.js";
 
 const { url, authorization } = environment();
@@ -54,10 +54,20 @@ await run({
         else resolve(present(number.similarAvailable).nodes.length);
       });
     });
+    const { edges } = data(await client.query(NUMBERS, { first: 3 }, { requestPolicy: "network-only" }).toPromise()).phoneNumbers;
+    const ids = edges.map((edge) => edge.node.id).slice(0, 3);
+    const streamed: number[] = [];
+    await new Promise<void>((resolve) => {
+      client.query(SIMILAR, { ids }).subscribe((result) => {
+        const { nodes } = data(result);
+        streamed.push(nodes.filter((node) => node && "similarAvailable" in node).length);
+        if (!result.hasNext) resolve();
+      });
+    });
     const cached = client.readQuery(NUMBERS, { first: 2, after: null });
     const names = cached?.data?.phoneNumbers.edges
       .filter((edge) => edge.node.sid === sid)
       .map((edge) => edge.node.friendlyName);
-    return { partial, similar, names };
+    return { partial, similar, streamed: [streamed[0], streamed.at(-1)], names };
   },
 });
