@@ -75,7 +75,8 @@ def merged_by_paths(payloads: list[Any]) -> Any:
     first, *updates = payloads
     for update in updates:
         for each in update.get("incremental", ()):
-            *path, last = ["data", *each["path"]]
+            path: list[Any] = ["data", *each["path"]]
+            last = path.pop()
             target = first
             for step in path:
                 target = target[step]
@@ -152,8 +153,10 @@ def test_an_error_in_a_late_part_is_told_with_that_part(
 
 @pytest.mark.parametrize(
     ("query", "nothing"),
-    [(DEFER, {"path": ["phoneNumbers", "nodes", 0], "label": "similar", "data": None})]
-    + [(STREAM, {"path": ["phoneNumbers", "nodes", 1], "label": "rest", "items": None})],
+    [
+        (DEFER, {"path": ["phoneNumbers", "nodes", 0], "label": "similar", "data": None}),
+        (STREAM, {"path": ["phoneNumbers", "nodes", 1], "label": "rest", "items": None}),
+    ],
 )
 def test_what_failed_is_told_as_what_it_would_have_been(
     gateway: RunningGateway, sandbox: RunningSandbox, query: str, nothing: dict[str, Any]
