@@ -42,7 +42,7 @@ class Catalog:
         attributes.filter_available(criteria, call, world.switches)
         if country is not None:
             attributes.equal(criteria, "Geography.IsoCountry", [country])
-        size, page = page_size(call, world.switches), page_number(call)
+        size, page = self._page(call)
         found = criteria.page(list(world.store.pools.values()), limit=size + 1, offset=page * size)
         items = [available_number(number) for number in found[:size]]
         return json_response(
@@ -55,7 +55,7 @@ class Catalog:
         world = self._world
         criteria = Criteria(world.store)
         attributes.filter_owned(criteria, call, world.switches)
-        size, page = page_size(call, world.switches), page_number(call)
+        size, page = self._page(call)
         found: list[OwnedNumber] = []
         if not criteria.nothing:
             conditions, values = criteria.where()
@@ -137,13 +137,26 @@ class Catalog:
         url = f"{call.base_url}/Numbers/ActiveNumbers/{owned.sid}"
         return active_number(owned, url, plural=plural)
 
+    def _page(self, call: Call) -> tuple[int, int]:
+        """Size and number of the page asked for.
+
+        Raises:
+            ApiError: One of them is malformed, or the page token is another page's.
+        """
+        switches = self._world.switches
+        size, page = page_size(call, switches), page_number(call)
+        token = call.get("PageToken")
+        if switches.catalog_page_token and token and token != _token(page):
+            raise ApiError(21481, f"{token} is not a valid PageToken")
+        return size, page
+
     def _meta(self, call: Call, size: int, page: int, more: bool) -> Json:  # noqa: FBT001
         filters = [pair for pair in call.query if pair[0] not in {"Page", "PageSize", "PageToken"}]
 
         def url(number: int) -> str:
             paging = [("PageSize", str(size)), ("Page", str(number))]
             if number > page and self._world.switches.catalog_page_token:
-                paging.append(("PageToken", f"PT{number}"))
+                paging.append(("PageToken", _token(number)))
             return f"{call.base_url}{call.path}?{urlencode([*filters, *paging])}"
 
         return {
@@ -155,3 +168,7 @@ class Catalog:
             "next_page_url": url(page + 1) if more else None,
             "key": "items",
         }
+
+
+def _token(page: int) -> str:
+    return f"PT{page}"

@@ -28,8 +28,5 @@ class SandboxSettings:
     switches: Switches = field(default_factory=Switches)
     """Behaviours that are not documented."""
 
-    concurrency_limit: int = 100
-    """Requests of one account in progress at once; one more is answered 429."""
-
     journal_size: int = 20_000
     """Requests that `/_sandbox/requests` remembers."""

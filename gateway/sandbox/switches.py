@@ -3,6 +3,19 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
+_REFUSAL = (400, 599)
+RANGES: dict[str, tuple[int, int]] = {
+    "create_status": (200, 299),
+    "search_cap": (1, 1000),
+    "search_default_page_size": (1, 1000),
+    "search_error_status": _REFUSAL,
+    "missing_sid_status": _REFUSAL,
+    "unsupported_method_status": _REFUSAL,
+    "unverified_error_status": _REFUSAL,
+    "concurrency_limit": (1, 1_000_000),
+}
+"""Least and greatest value of the switches that are numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Switches:
@@ -37,7 +50,7 @@ class Switches:
     search_error_status: int = 400
     """HTTP status of a search with a malformed or out-of-range parameter."""
 
-    bad_pattern_code: int = 21421
+    bad_pattern_code: Literal[20001, 20422, 21421] = 21421
     """Error code of a search whose `Contains` is not a valid pattern."""
 
     in_rate_center_requires_lata: bool = True
@@ -99,11 +112,15 @@ class Switches:
     readonly_configuration: Literal["write", "ignore"] = "write"
     """Catalog writes of settings that it documents as readable only (TrunkSid, ReceiveMode …)."""
 
+    concurrency_limit: int = 100
+    """Requests of one account in progress at once; one more is answered 429."""
+
     def updated(self, changes: dict[str, Any]) -> "Switches":
         """These switches with some of them changed.
 
         Raises:
-            ValueError: A name is unknown or a value has the wrong type, said in its message.
+            ValueError: A name is unknown, or a value has the wrong type or is out of range; the
+                message says which.
         """
         hints = get_type_hints(Switches)
         known = {field.name for field in fields(self)}
@@ -114,6 +131,11 @@ class Switches:
             if not _accepts(hints[name], value):
                 message = f"switch {name!r} does not take {value!r}"
                 raise ValueError(message)
+            if name in RANGES and value is not None:
+                least, most = RANGES[name]
+                if not least <= value <= most:
+                    message = f"switch {name!r} must be between {least} and {most}"
+                    raise ValueError(message)
         return replace(self, **changes)
 
 

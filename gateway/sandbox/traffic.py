@@ -64,7 +64,7 @@ class Traffic:
         try:
             if len(body) > _LARGEST_BODY:
                 answer = await self._refuse(call, ApiError(20413))
-            elif concurrent > self.world.settings.concurrency_limit:
+            elif concurrent > self.world.switches.concurrency_limit:
                 answer = await self._refuse(call, ApiError(20429))
             else:
                 fault = self.faults.take(call.method, call.path, sid)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.sandbox import SandboxSettings
+from gateway.sandbox import SandboxSettings, Switches
 from tests.sandbox.api import Api, refusal
 from tests.sandbox_process import RunningSandbox, SandboxAccount, running_sandbox
 
@@ -313,7 +313,7 @@ def test_answers_carry_the_recorded_headers(api: Api) -> None:
 
 
 def test_more_concurrent_requests_than_the_limit_are_refused_unprocessed() -> None:
-    settings = SandboxSettings(numbers=500, concurrency_limit=2)
+    settings = SandboxSettings(numbers=500, switches=Switches(concurrency_limit=2))
     with running_sandbox(settings) as sandbox:
         account, other = sandbox.create_account(), sandbox.create_account()
         sandbox.set_faults([{"kind": "latency", "latency_ms": 700, "path": "*/Accounts.json"}] * 2)

@@ -190,6 +190,17 @@ def test_switches_are_shown_changed_and_restored(sandbox: RunningSandbox) -> Non
         {"create_status": True},
         {"capability_key_case": "mixed"},
         {"inactive_account_code": 1},
+        {"bad_pattern_code": 1},
+        {"search_cap": -5},
+        {"search_cap": 1001},
+        {"search_default_page_size": 0},
+        {"create_status": 99},
+        {"create_status": 404},
+        {"missing_sid_status": 200},
+        {"search_error_status": 600},
+        {"unsupported_method_status": 0},
+        {"unverified_error_status": -400},
+        {"concurrency_limit": 0},
     ],
 )
 def test_a_senseless_switch_is_refused(sandbox: RunningSandbox, switches: dict[str, Any]) -> None:

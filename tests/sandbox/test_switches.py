@@ -1,0 +1,114 @@
+"""What no documentation settles: each switch off and on, as a client meets it."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args, get_type_hints
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from gateway.sandbox.switches import RANGES, Switches
+from tests.sandbox.api import Api, acting_as, refusal
+from tests.sandbox_process import RunningSandbox
+
+TRUNK = "TK" + "a" * 32
+
+
+def type_of_a_toll_free_number(sandbox: RunningSandbox, api: Api) -> object:
+    number = sandbox.put_number(api.account.sid, resource={"type": "tollfree"})
+    return next(owned["type"] for owned in api.owned() if owned["sid"] == number["sid"])
+
+
+def purchase_with_an_unescaped_plus(_: RunningSandbox, api: Api) -> object:
+    number = api.available().replace("+", " ")
+    response = api.post(f"{api.base}/IncomingPhoneNumbers.json", {"PhoneNumber": number})
+    return 201 if response.status_code == 201 else refusal(response)
+
+
+def search_with_an_unescaped_plus(_: RunningSandbox, api: Api) -> object:
+    response = api.get(f"{api.base}/AvailablePhoneNumbers/US/Local.json", {"Contains": " 1510"})
+    return 200 if response.status_code == 200 else refusal(response)
+
+
+def token_of_the_next_page(_: RunningSandbox, api: Api) -> object:
+    meta = api.get("/Numbers/ActiveNumbers", {"PageSize": 1}).json()["meta"]
+    assert api.get(meta["next_page_url"]).json()["meta"]["page"] == 1
+    return parse_qs(urlsplit(meta["next_page_url"]).query).get("PageToken")
+
+
+def page_with_the_token_of_another(_: RunningSandbox, api: Api) -> object:
+    response = api.get("/Numbers/ActiveNumbers", {"PageSize": 1, "Page": 1, "PageToken": "PT2"})
+    return 200 if response.status_code == 200 else refusal(response)
+
+
+def method_that_is_not_supported(_: RunningSandbox, api: Api) -> object:
+    return refusal(api.client.put("/Numbers/ActiveNumbers"))
+
+
+def name_after_an_empty_one(_: RunningSandbox, api: Api) -> object:
+    number = api.owned()[0]
+    api.post(number["uri"], {"FriendlyName": "Front desk"})
+    name = api.post(number["uri"], {"FriendlyName": ""}).json()["friendly_name"]
+    return "default" if name == number["friendly_name"] else name
+
+
+def trunk_written_in_the_catalog(_: RunningSandbox, api: Api) -> object:
+    path = f"/Numbers/ActiveNumbers/{api.owned()[0]['sid']}"
+    body = api.post(path, {"Configurations.Voice.TrunkSid": TRUNK}).json()
+    return body["configuration"]["voice"]["trunk_sid"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "ask", "before", "after"),
+    [
+        ("core_toll_free_token", "tollfree", type_of_a_toll_free_number, "toll_free", "tollfree"),
+        ("space_as_plus", False, purchase_with_an_unescaped_plus, 201, (400, 21421)),
+        ("space_as_plus", False, search_with_an_unescaped_plus, 200, (400, 21421)),
+        ("catalog_page_token", True, token_of_the_next_page, None, ["PT1"]),
+        ("catalog_page_token", True, page_with_the_token_of_another, 200, (400, 21481)),
+        (
+            "unsupported_method_status",
+            501,
+            method_that_is_not_supported,
+            (405, 20004),
+            (501, 20004),
+        ),
+        ("empty_clears", False, name_after_an_empty_one, "default", "Front desk"),
+        ("readonly_configuration", "ignore", trunk_written_in_the_catalog, TRUNK, None),
+    ],
+)
+def test_a_switch_changes_what_a_client_meets(
+    sandbox: RunningSandbox,
+    api: Api,
+    name: str,
+    value: object,
+    ask: Callable[[RunningSandbox, Api], object],
+    before: object,
+    after: object,
+) -> None:
+    assert ask(sandbox, api) == before
+
+    sandbox.set_switches(**{name: value})
+
+    # Another account, so that nothing the first one did is seen again.
+    with acting_as(sandbox, sandbox.create_account(owned=3)) as other:
+        assert ask(sandbox, other) == after
+
+
+def test_every_switch_is_tried_by_some_test() -> None:
+    texts = [path.read_text() for path in Path(__file__).parent.glob("test_*.py")]
+
+    for switch in fields(Switches):
+        tried = (f"{switch.name}=", f'"{switch.name}": ', f'("{switch.name}", ')
+        assert any(form in text for text in texts for form in tried), switch.name
+
+
+def test_every_number_has_its_range() -> None:
+    hints = get_type_hints(Switches)
+
+    numbers = {name for name, hint in hints.items() if int in (hint, *get_args(hint))}
+    assert set(RANGES) == numbers
+    for name, (least, most) in RANGES.items():
+        for value in (least, most):
+            assert getattr(Switches().updated({name: value}), name) == value
