@@ -9,7 +9,8 @@ import enum
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any, TypeAlias, get_args, get_type_hints
 
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
@@ -201,7 +202,8 @@ CORE_WRITE: Table = {
 def given(source: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (path, value) for every field of an input that was given, null included.
 
-    Nested inputs are walked; a point (`LatLongInput`) is one value. Paths are in camelCase.
+    Nested inputs are walked, and null for one is null for each of its fields; a point
+    (`LatLongInput`) is one value. Paths are in camelCase.
     """
     if source is None or not is_dataclass(source):
         return
@@ -210,10 +212,34 @@ def given(source: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
         if value is UNSET:
             continue
         path = prefix + to_camel_case(each.name)
-        if is_dataclass(value) and not isinstance(value, LatLongInput):
+        nested = _nested(type(source)).get(each.name) if value is None else None
+        if nested is not None:
+            yield from dict.fromkeys(_paths(nested, f"{path}.")).items()
+        elif is_dataclass(value) and not isinstance(value, LatLongInput):
             yield from given(value, f"{path}.")
         else:
             yield path, value
+
+
+@cache
+def _nested(kind: type) -> Mapping[str, type]:
+    """Return the fields of an input that take another input."""
+    return {
+        name: each
+        for name, hint in get_type_hints(kind).items()
+        for each in get_args(hint)
+        if is_dataclass(each) and isinstance(each, type) and each is not LatLongInput
+    }
+
+
+def _paths(kind: type, prefix: str) -> Iterator[str]:
+    for each in fields(kind):
+        path = prefix + to_camel_case(each.name)
+        nested = _nested(kind).get(each.name)
+        if nested is not None:
+            yield from _paths(nested, f"{path}.")
+        else:
+            yield path
 
 
 def wanted(source: object) -> dict[str, Any]:
@@ -239,7 +265,14 @@ def parameters(filters: Mapping[str, Any], table: Table) -> Pairs:
 
 
 def form(settings: Mapping[str, Any], table: Table) -> Pairs:
-    """Write `settings` as form parameters; null clears, which the upstream spells as empty."""
+    """Write `settings` as form parameters; null clears, which the upstream spells as empty.
+
+    Raises:
+        ValueError: the table has no parameter for one of them.
+    """
+    if lacking := unsupported(settings, table):
+        message = f"no parameter carries {', '.join(lacking)}"
+        raise ValueError(message)
     return [
         (param.name, "" if settings[path] is None else param.write(settings[path]))
         for path, param in table.items()

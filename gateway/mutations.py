@@ -38,7 +38,7 @@ from gateway.records import View
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CORE, Family, view
 from gateway.validation import check_friendly_name
-from schema.enums import UserErrorCode
+from schema.enums import EmergencyStatus, HttpMethod, ReceiveMode, UserErrorCode
 from schema.inputs import (
     ConfigurePhoneNumberInput,
     PurchasePhoneNumberInput,
@@ -53,6 +53,15 @@ Input: TypeAlias = (
     | ReleasePhoneNumberInput
 )
 _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
+# What a setting that was cleared shows, where that is not null.
+_AFTER_CLEARING: Mapping[str, object] = {
+    "statusCallbackMethod": HttpMethod.POST,
+    "method": HttpMethod.POST,
+    "fallbackMethod": HttpMethod.POST,
+    "emergencyStatus": EmergencyStatus.INACTIVE,
+    "receiveMode": ReceiveMode.VOICE,
+    "callerIdLookup": False,
+}
 # Of the time left, what is kept back for looking the number up if the answer gets lost.
 _KEPT_BACK, _LEAST_TIME = 0.25, 0.2
 
@@ -373,8 +382,10 @@ def _has(number: View, settings: Mapping[str, Any]) -> bool:
     """Whether a number shows all the settings that were to be made."""
     for path, value in settings.items():
         seen: Any = number.regulatory if path.startswith("regulatory.") else number.configuration
-        for step in path.removeprefix("regulatory.").split("."):
+        *_, last = steps = path.removeprefix("regulatory.").split(".")
+        for step in steps:
             seen = getattr(seen, filters.to_field(step), None)
-        if seen != value:
+        cleared = value is None and seen == _AFTER_CLEARING.get(last)
+        if seen != value and not cleared:
             return False
     return True

@@ -6,7 +6,7 @@ import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType
 
 from gateway import records
-from gateway.filters import CATALOG_SEARCH, CORE_SEARCH, to_field
+from gateway.filters import CATALOG_SEARCH, CATALOG_WRITE, CORE_SEARCH, form, to_field
 from schema import build_schema
 from tools.mapping import TYPES, page
 
@@ -36,3 +36,8 @@ def test_every_search_filter_is_known_to_some_family() -> None:
     nested = {"capabilities", "geography"}
     flat = {path for path in (*CORE_SEARCH, *CATALOG_SEARCH) if "." not in path}
     assert set(kind.fields) - nested == flat
+
+
+def test_a_setting_without_a_parameter_is_never_left_out_in_silence() -> None:
+    with pytest.raises(ValueError, match=r"voice\.trunkSid"):
+        form({"friendlyName": "Desk", "voice.trunkSid": None}, CATALOG_WRITE)

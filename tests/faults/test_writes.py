@@ -302,6 +302,19 @@ def mutate_number(gateway: RunningGateway, case: Case) -> str:
 
 
 @FAMILY
+def test_a_cleared_setting_is_recognised_by_what_it_shows_then(
+    quick: RunningGateway, family: str
+) -> None:
+    case = case_of(quick, "configure", family)
+    sid = case.given["sid"]
+    before = {"voice": {"url": "https://example.com", "method": "GET"}}
+    mutate(quick, "configure", case.account, sid=sid, configuration=before)
+    inject(quick.sandbox, case.account, {"kind": "lost-answer"})
+    payload = mutate(quick, "configure", case.account, sid=sid, configuration={"voice": None})
+    assert told(payload) == "done, reconciled"
+
+
+@FAMILY
 @pytest.mark.fault(
     "a purchase: the look-up before it shows another number",
     expected="UPSTREAM_MALFORMED; 0 writes, 0 in the ledger",
