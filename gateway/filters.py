@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeAlias, get_args, get_type_hints
+from typing import Any, TypeAlias, cast, get_args, get_type_hints
 
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
@@ -207,12 +207,13 @@ def given(source: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """
     if source is None or not is_dataclass(source):
         return
+    kind = cast("type", type(source))
     for each in fields(source):
         value = getattr(source, each.name)
         if value is UNSET:
             continue
         path = prefix + to_camel_case(each.name)
-        nested = _nested(type(source)).get(each.name) if value is None else None
+        nested = _nested(kind).get(each.name) if value is None else None
         if nested is not None:
             yield from dict.fromkeys(_paths(nested, f"{path}.")).items()
         elif is_dataclass(value) and not isinstance(value, LatLongInput):
