@@ -169,11 +169,13 @@ class Open:
 
 def own_credential(settings: Settings) -> Credential | None:
     """Return the operator's own credentials; None when the settings have none."""
-    if not settings.account_sid or settings.auth_token is None:
+    username, secret = settings.account_sid, settings.auth_token
+    if settings.api_key_sid:
+        username, secret = settings.api_key_sid, settings.api_key_secret or secret
+    if not settings.account_sid or not username or secret is None:
         return None
-    username = settings.api_key_sid or settings.account_sid
-    secret = settings.auth_token.get_secret_value()
-    return Credential(username, secret, settings.account_sid, settings.account_sid)
+    plain = secret.get_secret_value()
+    return Credential(username, plain, settings.account_sid, settings.account_sid)
 
 
 def authenticator(settings: Settings) -> Authenticator:

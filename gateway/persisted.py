@@ -20,7 +20,7 @@ from gateway.operations import Document, Documents
 from gateway.protocol import BadRequest, Params
 from gateway.settings import Settings
 from gateway.store import Store, StoreUnavailable
-from gateway.trusted import Manifest
+from gateway.trusted import manifest_for
 
 _log = structlog.get_logger(__name__)
 _MOST = 1000
@@ -37,13 +37,9 @@ class Persisted:
         """Read the manifest of trusted documents, if the settings name one.
 
         Raises:
-            ValueError: only trusted documents are wanted, but no manifest is named; or a bad one.
-            OSError: it cannot be read.
+            ValueError: it cannot be used; or it is missing, and only its documents are wanted.
         """
-        if settings.trusted_documents_only and settings.trusted_documents is None:
-            raise ValueError("trusted_documents_only needs trusted_documents, a manifest.")
-        path = settings.trusted_documents
-        self._manifest = Manifest(path) if path is not None else None
+        self._manifest = manifest_for(settings)
         self._only = settings.trusted_documents_only
         self._register = settings.persisted_queries and not self._only
         self._ttl = settings.persisted_queries_ttl

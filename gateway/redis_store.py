@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from gateway.commands import CommandError
 from gateway.settings import Settings
 from gateway.store import MemoryStore, Store, StoreUnavailable
 
@@ -75,6 +76,8 @@ class RedisStore:
             retry=Retry(NoBackoff(), 1),
             protocol=2,
         )
+        # Options in the URL that no connection has are found out only by making one.
+        pool.connection_class(**pool.connection_kwargs)
         self._client: Redis = Redis.from_pool(pool)
         self._script = self._client.register_script(_TAKE)
         self._feed = _Feed(_as_redis(url), prefix + "idle", timeout)
@@ -236,11 +239,19 @@ def _milliseconds(seconds: float) -> int:
 
 
 def make_store(settings: Settings) -> Store:
-    """Return the store that the settings ask for: shared, or in the process."""
+    """Return the store that the settings ask for: shared, or in the process.
+
+    Raises:
+        CommandError: the URL has options that cannot be understood.
+    """
     if settings.store_url is None:
         return MemoryStore()
-    return RedisStore(
-        settings.store_url.get_secret_value(),
-        prefix=settings.store_prefix,
-        timeout=settings.store_timeout,
-    )
+    try:
+        return RedisStore(
+            settings.store_url.get_secret_value(),
+            prefix=settings.store_prefix,
+            timeout=settings.store_timeout,
+        )
+    except (TypeError, ValueError):
+        # What went wrong may repeat a part of the URL, which may be a part of the password.
+        raise CommandError("store_url: the server's name or the options cannot be used") from None

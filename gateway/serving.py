@@ -26,6 +26,7 @@ from gateway.draining import Draining
 from gateway.logs import configure
 from gateway.server import Server
 from gateway.settings import Settings
+from gateway.trusted import manifest_for
 from gateway.wire import protocol_class
 
 _log = structlog.get_logger(__name__)
@@ -39,7 +40,6 @@ def serve(given: Mapping[str, Any]) -> int:
     """Serve the gateway until it is told to stop; return the exit code."""
     _leave_in_order()
     settings = load(given)
-    _require_somebody_to_be(settings)
     return _serve_gateway(settings)
 
 
@@ -57,6 +57,8 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
             "auth": "open",
             "account_sid": parent["sid"],
             "auth_token": parent["auth_token"],
+            # An API key of the real account's is unknown to the sandbox.
+            "api_key_sid": None,
         }
         settings = load(own | dict(given))
         return _serve_gateway(settings, accounts)
@@ -108,8 +110,9 @@ def _require_somebody_to_be(settings: Settings) -> None:
     credential = own_credential(settings)
     if settings.auth is None and credential is None:
         raise CommandError(
-            "no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN and choose --auth open,"
-            " or choose --auth pass-through to let clients bring theirs, or use --sandbox"
+            "no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and"
+            " TWILIO_API_SECRET) and choose --auth open, or choose --auth pass-through to let"
+            " clients bring theirs, or use --sandbox"
         )
     if settings.auth is None:
         raise CommandError(
@@ -127,10 +130,22 @@ def _require_somebody_to_be(settings: Settings) -> None:
             raise CommandError(str(error)) from None
         return
     if settings.host not in {"127.0.0.1", "::1", "localhost"}:
-        raise CommandError("--auth open is for this machine only: use --host 127.0.0.1")
+        raise CommandError(
+            "--auth open is for this machine only: use --host 127.0.0.1, or --auth pass-through"
+        )
+
+
+def _require_documents(settings: Settings) -> None:
+    """Refuse to start without the documents that clients are to use."""
+    try:
+        manifest_for(settings)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = None) -> int:
+    _require_somebody_to_be(settings)
+    _require_documents(settings)
     from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
 
     configure(settings.log_level, settings.log_format)
@@ -167,7 +182,11 @@ def _work(
     from gateway.app import create_app  # noqa: PLC0415 - the supervisor needs none of it
 
     configure(settings.log_level, settings.log_format)
-    app = create_app(settings, sandbox_accounts=accounts)
+    try:
+        app = create_app(settings, sandbox_accounts=accounts)
+    except CommandError as error:
+        sys.stderr.write(f"number-gateway: {error}\n")
+        return 1
     return _run(app, listening, app.state.draining, settings=settings)
 
 

@@ -5,17 +5,20 @@ credentials also answer to the names that Twilio's own tools use. Unknown names 
 file, and in variables that begin with `GATEWAY_`: a misspelt setting must not be a silent one.
 """
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -25,6 +28,50 @@ PREFIX: Final = "GATEWAY_"
 USUAL_FILE: Final = Path("number-gateway.toml")
 CATALOG_URL = "https://preview.twilio.com"
 CORE_URL = "https://api.twilio.com"
+_STORE_SCHEMES: Final = frozenset({"redis", "rediss", "valkey", "valkeys", "unix"})
+
+
+# What these say may end up in a log, so none of them repeats a value.
+def _listed(value: object) -> object:
+    """Return a list that came as text: items with commas between, or JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("it begins as a JSON list, and is none") from None
+    return [each.strip() for each in value.split(",") if each.strip()]
+
+
+def _http_url(value: str) -> str:
+    if not _names_a_server(value, {"http", "https"}):
+        raise ValueError("it must be a URL that begins with http:// or https:// and names a host")
+    return value
+
+
+def _store_url(value: SecretStr) -> SecretStr:
+    if not _names_a_server(value.get_secret_value(), _STORE_SCHEMES):
+        raise ValueError(
+            "it must be a URL such as redis://host:6379; in a password, characters like / @ : #"
+            " are written with percent signs (%2F)"
+        )
+    return value
+
+
+def _names_a_server(url: str, schemes: Iterable[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        # A port that is none is noticed only when it is asked for.
+        place = parts.path if parts.scheme == "unix" else parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(place)
+
+
+_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+_HttpUrl = Annotated[str, AfterValidator(_http_url)]
+_StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
 
 
 class Settings(BaseSettings):
@@ -47,8 +94,8 @@ class Settings(BaseSettings):
         description=f"TOML file with settings; without it `{USUAL_FILE}` in the working directory"
         " is read, if there is one.",
     )
-    catalog_url: str = Field(CATALOG_URL, description="Base URL of the catalog family.")
-    core_url: str = Field(CORE_URL, description="Base URL of the core family (2010-04-01).")
+    catalog_url: _HttpUrl = Field(CATALOG_URL, description="Base URL of the catalog family.")
+    core_url: _HttpUrl = Field(CORE_URL, description="Base URL of the core family (2010-04-01).")
     account_sid: str | None = Field(
         None,
         description="Account the gateway acts for when the client brings no credentials.",
@@ -56,7 +103,7 @@ class Settings(BaseSettings):
     )
     auth_token: SecretStr | None = Field(
         None,
-        description="Auth token of that account, or the secret of the API key.",
+        description="Auth token of that account.",
         validation_alias=AliasChoices("GATEWAY_AUTH_TOKEN", "TWILIO_AUTH_TOKEN"),
     )
     api_key_sid: str | None = Field(
@@ -64,7 +111,12 @@ class Settings(BaseSettings):
         description="API key (SK…) to use in place of the account's own name.",
         validation_alias=AliasChoices("GATEWAY_API_KEY_SID", "TWILIO_API_KEY"),
     )
-    sandbox_url: str | None = Field(
+    api_key_secret: SecretStr | None = Field(
+        None,
+        description="Secret of that API key; without it `auth_token` is taken for it.",
+        validation_alias=AliasChoices("GATEWAY_API_KEY_SECRET", "TWILIO_API_SECRET"),
+    )
+    sandbox_url: _HttpUrl | None = Field(
         None, description="Base URL of a sandbox, when that is the upstream."
     )
     auth: Literal["pass-through", "tokens", "open"] | None = Field(
@@ -180,10 +232,10 @@ class Settings(BaseSettings):
         True,  # noqa: FBT003
         description="GETs that any web page could make a browser send are refused.",
     )
-    cors_origins: tuple[str, ...] = Field(
+    cors_origins: _List = Field(
         (), description="Origins whose pages may use the gateway, for example https://app.example."
     )
-    webhook_hosts: tuple[str, ...] = Field(
+    webhook_hosts: _List = Field(
         (),
         description="Hosts that webhook URLs may name, `*.example.com` for all below one; any host"
         " when empty.",
@@ -285,7 +337,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")
 
-    store_url: SecretStr | None = Field(
+    store_url: _StoreUrl | None = Field(
         None,
         description="Redis or Valkey that several processes share: `redis://`, `rediss://`,"
         " `valkey://`, `valkeys://` or `unix://`; without one, state is kept in the process.",

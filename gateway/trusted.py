@@ -14,6 +14,8 @@ from pathlib import Path
 import orjson
 import structlog
 
+from gateway.settings import Settings
+
 _log = structlog.get_logger(__name__)
 _LOOK_EVERY = 1.0
 
@@ -67,6 +69,25 @@ class Manifest:
             return
         self._stamp = stamp
         _log.info("manifest_read", path=str(self._path), documents=len(self._documents))
+
+
+def manifest_for(settings: Settings) -> Manifest | None:
+    """Return the manifest that the settings name; None when they name none.
+
+    Raises:
+        ValueError: it cannot be used, or only its documents are wanted and none is named.
+    """
+    path = settings.trusted_documents
+    if path is None:
+        if settings.trusted_documents_only:
+            raise ValueError("trusted_documents_only needs trusted_documents, a manifest")
+        return None
+    try:
+        return Manifest(path)
+    except OSError as error:
+        raise ValueError(f"trusted_documents: {path} cannot be read: {error.strerror}") from None
+    except BadManifest as error:
+        raise BadManifest(f"trusted_documents: {path} is no manifest: {error}") from None
 
 
 def read_manifest(content: bytes) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway import configuration
+from gateway.auth import own_credential
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,22 @@ def test_secrets_are_printed_nowhere(tmp_path: Path) -> None:
         ("number-gateway.toml", "port = ", {}, "cannot be read"),
         (".env", "", {"GATEWAY_CONFIG": "nowhere.toml"}, "no settings file 'nowhere.toml'"),
         (".env", "", {"GATEWAY_PORT": "70000"}, "port: Input should be less than or equal"),
+        ("number-gateway.toml", "GATEWAY_PORT = 1", {}, "its name there is port"),
+        (".env", "GATEWAY_WEBHOOK_HOSTS=['sekrit']", {}, "webhook_hosts: it begins as a JSON list"),
+        (".env", "GATEWAY_CORE_URL=sekrit", {}, "core_url: it must be a URL that begins with http"),
+        (".env", "GATEWAY_CATALOG_URL=ftp://sekrit", {}, "catalog_url: it must be a URL"),
+        (".env", "GATEWAY_SANDBOX_URL=http://[::sekrit", {}, "sandbox_url: it must be a URL"),
+        *(
+            (".env", "", {"GATEWAY_STORE_URL": url}, "store_url: it must be a URL such as redis://")
+            for url in (
+                "redis://:sekrit/pass@127.0.0.1:6379",
+                "redis://:sekrit#pass@127.0.0.1:6379",
+                "http://sekrit",
+                "127.0.0.1:6379",
+                "redis://:sekrit@",
+                "unix://",
+            )
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_is_not(
@@ -103,6 +120,83 @@ def test_a_wrong_setting_is_named_and_its_value_is_not(
     assert message in done.stderr
     assert "sekrit" not in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("file", [".env", "number-gateway.toml"])
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).write_bytes(b"GATEWAY_HOST = '\xff\xfe'")
+    done = run(tmp_path, "settings", code=1)
+    assert ".env or the TOML file is not UTF-8" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["a.example, *.b.example", '["a.example", "*.b.example"]'])
+def test_a_list_is_written_with_commas_or_as_json(tmp_path: Path, text: str) -> None:
+    expected = "a.example, *.b.example"
+    told = in_force(tmp_path, GATEWAY_WEBHOOK_HOSTS=text)
+    assert told["webhook_hosts"] == (expected, "environment GATEWAY_WEBHOOK_HOSTS")
+    (tmp_path / ".env").write_text(f"GATEWAY_WEBHOOK_HOSTS='{text}'\n")
+    assert in_force(tmp_path)["webhook_hosts"] == (expected, ".env GATEWAY_WEBHOOK_HOSTS")
+    (tmp_path / ".env").unlink()
+    (tmp_path / "number-gateway.toml").write_text('webhook_hosts = ["a.example", "*.b.example"]\n')
+    assert in_force(tmp_path)["webhook_hosts"] == (expected, "number-gateway.toml")
+
+
+def test_a_name_of_another_tool_may_stand_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "number-gateway.toml").write_text('TWILIO_ACCOUNT_SID = "ACtoml"\n')
+    assert in_force(tmp_path)["account_sid"] == ("ACtoml", "number-gateway.toml")
+
+
+def test_the_password_in_a_url_is_not_printed(tmp_path: Path) -> None:
+    told = in_force(
+        tmp_path,
+        GATEWAY_TOKEN_KEYS="https://me:sekrit/part@keys.example/jwks",
+        GATEWAY_CATALOG_URL="https://me:sekrit@api.example",
+    )
+    assert told["token_keys"][0] == "https://*****@keys.example/jwks"
+    assert told["catalog_url"][0] == "https://*****@api.example"
+
+
+def test_an_api_key_goes_by_the_names_of_other_tools_with_its_own_secret(tmp_path: Path) -> None:
+    sid, key = "AC" + "0" * 32, "SK" + "0" * 32
+    given = {"account_sid": sid, "auth_token": "token", "api_key_sid": key, "_env_file": None}
+    both = own_credential(Settings(**given, api_key_secret="secret"))  # type: ignore[arg-type]
+    assert both is not None
+    assert (both.username, both.secret, both.account) == (key, "secret", sid)
+    without = own_credential(Settings(**given))  # type: ignore[arg-type]
+    assert without is not None
+    assert (without.username, without.secret) == (key, "token")
+    told = in_force(tmp_path, TWILIO_API_KEY=key, TWILIO_API_SECRET="sekrit")
+    assert told["api_key_sid"] == (key, "environment TWILIO_API_KEY")
+    assert told["api_key_secret"] == ("**********", "environment TWILIO_API_SECRET")
+
+
+SOMEBODY = {"GATEWAY_AUTH": "pass-through", "GATEWAY_PORT": "0"}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"GATEWAY_TRUSTED_DOCUMENTS_ONLY": "1"}, "trusted_documents_only needs"),
+        ({"GATEWAY_TRUSTED_DOCUMENTS": "no.json"}, "no.json cannot be read: No such file"),
+        ({"GATEWAY_TRUSTED_DOCUMENTS": ".env"}, ".env is no manifest: it is not JSON"),
+        ({"GATEWAY_STORE_URL": "redis://:sekrit@h?db=sekrit"}, "store_url: the server's name or"),
+        ({"GATEWAY_STORE_URL": "redis://:sekrit@h?sekrit=1"}, "store_url: the server's name or"),
+    ],
+)
+def test_what_prevents_a_start_is_said_without_a_traceback(
+    tmp_path: Path, variables: dict[str, str], message: str, workers: str
+) -> None:
+    (tmp_path / ".env").write_text("OTHER=1\n")
+    done = run(
+        tmp_path, "serve", variables=SOMEBODY | variables | {"GATEWAY_WORKERS": workers}, code=1
+    )
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "sekrit" not in done.stderr
+    if workers == "1":
+        assert done.stderr.count("\n") == 1
 
 
 def test_serving_refuses_what_printing_refuses(tmp_path: Path) -> None:
