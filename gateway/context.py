@@ -101,6 +101,7 @@ class RequestContext:
         self._accounts = Accounts(reader)
         self._mutations = mutations
         self._written = False
+        self._bad_items: BadUserInput | None = None
 
     # Queries ------------------------------------------------------------------------------------
 
@@ -197,6 +198,16 @@ class RequestContext:
         return RateLimit(requests=_allowance(requests), purchases=_allowance(purchases))
 
     # Mutations ----------------------------------------------------------------------------------
+
+    def check_items(self, count: int) -> None:
+        """See `schema.context.Port`."""
+        self._bad_items = None
+        try:
+            validation.check_items(count)
+        except BadUserInput as error:
+            if not self._written:
+                raise
+            self._bad_items = error  # An error would hide what was done: each item is refused.
 
     async def purchase(
         self, wanted: PurchasePhoneNumberInput, *, at: Path, among: bool = False
@@ -340,17 +351,14 @@ class RequestContext:
         A system error takes the whole answer with it, so it is raised only while there is nothing
         to be lost: not `among` others, and not after another write of the same operation.
         """
+        if among and self._bad_items is not None:
+            return Outcome(refusal=_not_done(self._bad_items))
         try:
             outcome = await write()
         except GatewayError as error:
             if not among and not self._written:
                 raise
-            field: tuple[str, ...] = ()
-            code = UserErrorCode.NOT_DONE
-            if isinstance(error, BadUserInput):
-                field = tuple(error.argument.removeprefix("input.").split("."))
-                code = UserErrorCode.INVALID_INPUT
-            return Outcome(refusal=Refusal(field, error.message, code))
+            return Outcome(refusal=_not_done(error))
         except Exception as error:
             if not among and not self._written:
                 raise
@@ -435,6 +443,15 @@ def _allowance(left: spending.Allowance | None) -> Allowance | None:
         remaining=left.remaining,
         full_in_ms=math.ceil(left.full_in * 1000),
     )
+
+
+def _not_done(error: GatewayError) -> Refusal:
+    field: tuple[str, ...] = ()
+    code = UserErrorCode.NOT_DONE
+    if isinstance(error, BadUserInput):
+        field = tuple(error.argument.removeprefix("input.").split("."))
+        code = UserErrorCode.INVALID_INPUT
+    return Refusal(field, error.message, code)
 
 
 def _branch_error(failure: Failure) -> BranchError:

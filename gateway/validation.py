@@ -11,6 +11,7 @@ from gateway.errors import BadUserInput
 from gateway.filters import CORE_SEARCH
 
 MOST_FIRST = 1000
+MOST_ITEMS = 100
 FRIENDLY_NAME_LENGTH = 64
 NORTH_AMERICA = frozenset({"US", "CA"})
 _PATTERN = re.compile(r"[0-9A-Za-z*%+$]{2,16}", re.ASCII)
@@ -31,6 +32,12 @@ def check_first(first: int) -> None:
     """Refuse a page size outside 1 to 1000."""
     if not 1 <= first <= MOST_FIRST:
         raise BadUserInput("first", f"{first} is not between 1 and {MOST_FIRST}.")
+
+
+def check_items(count: int) -> None:
+    """Refuse a plural mutation of none or of more than 100 items."""
+    if not 1 <= count <= MOST_ITEMS:
+        raise BadUserInput("input.items", f"{count} items are not between 1 and {MOST_ITEMS}.")
 
 
 def check_sid(argument: str, sid: str, prefix: str) -> None:

@@ -96,6 +96,9 @@ class Port(Protocol):
     async def rate_limit(self, account_sid: str | None) -> "RateLimit":
         """Return what is left of the caller's limits, those of purchases for an account."""
 
+    def check_items(self, count: int) -> None:
+        """Refuse a plural mutation of no items or too many, before anything is done."""
+
     async def purchase(
         self, wanted: "PurchasePhoneNumberInput", *, at: Path, among: bool = False
     ) -> "PurchasePhoneNumberPayload":

@@ -419,19 +419,19 @@ class ReleasePhoneNumberInput:
 
 @strawberry.input(description="Several of them, each done on its own.")
 class PurchasePhoneNumbersInput:
-    items: list[PurchasePhoneNumberInput] = field(description="One entry per number, up to 100.")
+    items: list[PurchasePhoneNumberInput] = field(description="One entry per number, 1 to 100.")
 
 
 @strawberry.input(description="Several of them, each done on its own.")
 class ConfigurePhoneNumbersInput:
-    items: list[ConfigurePhoneNumberInput] = field(description="One entry per number, up to 100.")
+    items: list[ConfigurePhoneNumberInput] = field(description="One entry per number, 1 to 100.")
 
 
 @strawberry.input(description="Several of them, each done on its own.")
 class TransferPhoneNumbersInput:
-    items: list[TransferPhoneNumberInput] = field(description="One entry per number, up to 100.")
+    items: list[TransferPhoneNumberInput] = field(description="One entry per number, 1 to 100.")
 
 
 @strawberry.input(description="Several of them, each done on its own.")
 class ReleasePhoneNumbersInput:
-    items: list[ReleasePhoneNumberInput] = field(description="One entry per number, up to 100.")
+    items: list[ReleasePhoneNumberInput] = field(description="One entry per number, 1 to 100.")

@@ -174,6 +174,7 @@ class Mutation:
         input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumbersPayload:
         context, at = info.context, info.path
+        context.check_items(len(input.items))
         results = await asyncio.gather(
             *(context.purchase(item, at=at, among=True) for item in input.items)
         )
@@ -189,6 +190,7 @@ class Mutation:
         input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumbersPayload:
         context, at = info.context, info.path
+        context.check_items(len(input.items))
         results = await asyncio.gather(
             *(context.configure(item, at=at, among=True) for item in input.items)
         )
@@ -204,6 +206,7 @@ class Mutation:
         input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumbersPayload:
         context, at = info.context, info.path
+        context.check_items(len(input.items))
         results = await asyncio.gather(
             *(context.transfer(item, at=at, among=True) for item in input.items)
         )
@@ -219,6 +222,7 @@ class Mutation:
         input: Annotated[ReleasePhoneNumbersInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumbersPayload:
         context, at = info.context, info.path
+        context.check_items(len(input.items))
         results = await asyncio.gather(
             *(context.release(item, at=at, among=True) for item in input.items)
         )

@@ -181,6 +181,50 @@ def test_a_bad_setting_is_a_user_error_and_changes_nothing(
     assert gateway.sandbox.requests() == []
 
 
+@pytest.mark.parametrize("count", [0, 101])
+@pytest.mark.parametrize(
+    ("verb", "item"),
+    [
+        ("purchase", {"phoneNumber": "+14155550100"}),
+        ("configure", {"sid": SID, "configuration": {"friendlyName": "x"}}),
+        ("transfer", {"sid": SID, "toAccountSid": "AC" + "0" * 32}),
+        ("release", {"sid": SID, "confirmPhoneNumber": "+14155550100"}),
+    ],
+)
+def test_a_plural_of_none_or_too_many_is_refused_before_anything_is_done(
+    gateway: RunningGateway, verb: str, item: dict[str, Any], count: int
+) -> None:
+    error = gateway.error(
+        f"""mutation ($input: {verb.title()}PhoneNumbersInput!) {{
+          {verb}PhoneNumbers(input: $input) {{ results {{ reconciled }} }} }}""",
+        {"input": {"items": [item] * count}},
+    )
+    assert error["extensions"]["argument"] == "input.items"
+    assert error["message"] == f"input.items: {count} items are not between 1 and 100."
+    assert gateway.sandbox.requests() == []
+
+
+def test_too_many_items_do_not_hide_what_was_done_before_them(gateway: RunningGateway) -> None:
+    account = gateway.sandbox.create_account(catalog=True, owned=1)
+    sid = gateway.sandbox.numbers(account.sid)[0]["sid"]
+    item = {"sid": sid, "configuration": {"friendlyName": "many"}}
+    data = gateway.query(
+        """mutation ($one: ConfigurePhoneNumberInput!, $many: ConfigurePhoneNumbersInput!) {
+          configurePhoneNumber(input: $one) { phoneNumber { friendlyName } }
+          configurePhoneNumbers(input: $many) { results { userErrors { field code } } } }""",
+        {
+            "one": {"sid": sid, "configuration": {"friendlyName": "one"}},
+            "many": {"items": [item] * 101},
+        },
+        account=account,
+    )
+    assert data["configurePhoneNumber"]["phoneNumber"] == {"friendlyName": "one"}
+    refused = {"userErrors": [{"field": ["items"], "code": "INVALID_INPUT"}]}
+    assert data["configurePhoneNumbers"]["results"] == [refused] * 101
+    [number] = gateway.sandbox.numbers(account.sid)
+    assert number["configuration"]["friendly_name"] == "one"
+
+
 @pytest.mark.parametrize(
     "url",
     [
