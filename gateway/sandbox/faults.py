@@ -24,7 +24,7 @@ KINDS: dict[str, str] = {
     "null-items": "the real answer with nulls among the elements of its lists",
 }
 _DEFAULT_STATUS = {"status": 503, "html": 502, "redirect": 302, "429": 429}
-_FIELDS: dict[str, tuple[type, ...]] = {
+FIELDS: dict[str, tuple[type, ...]] = {
     "kind": (str,),
     "method": (str,),
     "path": (str,),
@@ -52,7 +52,9 @@ class Fault:
     """One fault and how often it has happened."""
 
     kind: str
+    """What goes wrong."""
     method: str | None = None
+    """Method of the requests it is for; any when absent."""
     path: str | None = None
     """A glob over the whole path, or a regular expression (searched for) when it begins with
     `^`.
@@ -62,19 +64,25 @@ class Fault:
     skip: int = 0
     """Matching requests to leave alone first."""
     count: int | None = 1
-    """Times it happens; None for ever."""
+    """Times it happens; null for ever."""
     latency_ms: float = 0
     """Waiting time: before processing, or after it with `commit`."""
     status: int = 200
+    """HTTP status of a made-up answer; when absent 503 for `status`, 429 for `429`, 502 for `html`,
+    302 for `redirect`, else 200.
+    """
     retry_after: float | str | None = None
-    """Value of a `Retry-After` header, in seconds."""
+    """Value of a `Retry-After` header: seconds, or a date."""
     commit: bool = False
     """Process the request before going wrong."""
     body: Any = None
     """Body to send instead of the kind's own: JSON, or text sent as it is."""
     location: str | None = None
+    """Where a redirection points."""
     bytes: int = 32 * 1024 * 1024
     """Size of a huge body."""
+
+    # Not settable: how often it has happened, and how it was set.
     matched: int = 0
     fired: int = 0
     specification: dict[str, Any] = field(default_factory=dict)
@@ -152,9 +160,9 @@ def _read(specification: object, index: int) -> Fault:
         message = f"{where} must be an object"
         raise FaultError(message)
     for name, value in specification.items():
-        accepted = _FIELDS.get(name)
+        accepted = FIELDS.get(name)
         if accepted is None:
-            message = f"{where}: unknown field {name!r}; known: {', '.join(_FIELDS)}"
+            message = f"{where}: unknown field {name!r}; known: {', '.join(FIELDS)}"
             raise FaultError(message)
         if object not in accepted and type(value) not in accepted:
             message = f"{where}.{name} does not take {value!r}"
