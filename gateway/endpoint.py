@@ -37,6 +37,7 @@ from gateway.service import Service
 from gateway.websocket import WebSockets
 
 _log = structlog.get_logger(__name__)
+_EXPLAIN = "x-gateway-explain"
 
 
 class Endpoint:
@@ -90,9 +91,9 @@ class Endpoint:
         if isinstance(params, list):
             await self._answer(exchange, 200, await self._batch(exchange, params, caller))
             return
-        request = await self._service.request(params, caller)
+        request = await self._service.request(params, caller, _wishes(exchange))
         _check_method(exchange, request)
-        match exchange.accepted.delivery(request.kind, incremental=request.document.incremental):
+        match _delivery(exchange, request):
             case Delivery.SINGLE:
                 await self._single(exchange, params, request, caller)
             case Delivery.EVENTS:
@@ -118,8 +119,7 @@ class Endpoint:
     async def _run(
         self, exchange: Exchange, request: execution.Request, caller: Caller
     ) -> dict[str, Any] | bytes:
-        wish = exchange.headers.get("x-gateway-explain", "")
-        running = self._service.execute(request, caller, exchange.request_id, wish=wish)
+        running = self._service.execute(request, caller, exchange.request_id)
         with self._service.draining:
             if request.kind is OperationType.QUERY:
                 return await self._hangups.unless_gone(running, exchange.receive)
@@ -144,9 +144,8 @@ class Endpoint:
         response = await self._run(exchange, request, caller)
         status = protocol.status_of(response, exchange.accepted.media_type)
         body = response if isinstance(response, bytes) else orjson.dumps(response)
-        explained = "x-gateway-explain" in exchange.headers or "explain" in request.extensions
         is_query = request.kind is OperationType.QUERY
-        if is_query and not explained and not caching.has_errors(body):
+        if is_query and not request.explanation and not caching.has_errors(body):
             persisted = exchange.method == "GET" and not params.query
             age = request.document.max_age
             exchange.extra |= caching.headers(body, age, persisted=persisted)
@@ -159,7 +158,7 @@ class Endpoint:
 
         async def one(params: Params) -> dict[str, Any] | bytes:
             try:
-                request = await self._service.request(params, caller)
+                request = await self._service.request(params, caller, _wishes(exchange))
                 if request.kind is OperationType.SUBSCRIPTION:
                     return _failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
                 return await self._run(exchange, request, caller)
@@ -208,6 +207,22 @@ class Endpoint:
             keep_alive=self._settings.keep_alive,
             send_timeout=self._settings.send_timeout,
         )
+
+
+def _wishes(exchange: Exchange) -> list[str]:
+    """Return what the client wants explained: each header, lest one hide another."""
+    if _EXPLAIN not in exchange.headers:
+        return []
+    name = _EXPLAIN.encode()
+    return [value.decode("latin-1") for each, value in exchange.scope["headers"] if each == name]
+
+
+def _delivery(exchange: Exchange, request: execution.Request) -> Delivery:
+    accepted = exchange.accepted
+    if request.explanation == "plan":
+        # A single result, also of what would else be a stream.
+        return Delivery.EVENTS if accepted.events and not accepted.single else Delivery.SINGLE
+    return accepted.delivery(request.kind, incremental=request.document.incremental)
 
 
 def _check_method(exchange: Exchange, request: execution.Request) -> None:

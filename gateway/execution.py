@@ -12,18 +12,25 @@ from gateway.context import RequestContext
 from gateway.errors import GatewayError
 from gateway.fast import FastExecutor
 from gateway.operations import Document, coded
+from gateway.protocol import Explanation
 
 _log = structlog.get_logger(__name__)
 _MASKED = "Something went wrong in the gateway; its log has more under this request id."
 
 
 class Request(NamedTuple):
-    """A GraphQL request, whatever transport it came by."""
+    """A GraphQL request, whatever transport it came by.
+
+    Attributes:
+        explanation: what the client wants told about its upstream calls: `plan` is to be told them
+            without making them, `trace` to be told them with the answer; "" for nothing.
+    """
 
     document: Document
     operation_name: str | None
     variables: dict[str, Any]
     extensions: dict[str, Any]
+    explanation: Explanation = ""
 
     @property
     def kind(self) -> OperationType | None:

@@ -372,6 +372,15 @@ def _country(walk: _Walk, place: Place, path: str, arguments: Arguments) -> Plac
     return Place(path, Times(0, 1), identity)
 
 
+def _changes(walk: _Walk, place: Place, path: str, arguments: Arguments) -> Place:
+    account = walk.own(arguments)
+    reason = "one page, to see that they may be followed; nothing for the events themselves"
+    walk.read(
+        place, path, ("changes", account), "GET a page of owned numbers", "page", reason=reason
+    )
+    return Place(path, Times(0, 1), (*place.identity, path))
+
+
 def _mutation(call: str, *, reads: int = 0) -> Rule:
     def rule(walk: _Walk, place: Place, path: str, arguments: Arguments) -> Place:
         wanted = arguments["input"]
@@ -397,6 +406,7 @@ _RULES: Mapping[str, Rule] = {
     "Account.phoneNumbers": _phone_numbers,
     "Account.subaccounts": _subaccounts,
     "PhoneNumber.account": _account_of,
+    "Subscription.phoneNumberChanged": _changes,
     "PhoneNumber.similarAvailable": _similar,
     "Country.availablePhoneNumbers": _available,
     "Mutation.purchasePhoneNumber": _PURCHASE,

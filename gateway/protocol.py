@@ -6,7 +6,7 @@ Source: the specification "GraphQL over HTTP" of the GraphQL foundation.
 import enum
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
@@ -25,6 +25,7 @@ CONTENT_TYPES = {media: f"{media}; charset=utf-8" for media in (JSON, GRAPHQL)}
 # How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
 # them (a path in every increment). Clients that name neither, such as urql, read the paths.
 IncrementalFormat: TypeAlias = Literal["pending", "paths"]
+Explanation: TypeAlias = Literal["", "plan", "trace"]
 
 _ANY = frozenset({"*/*", "application/*"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{8,128}", re.ASCII)
@@ -131,6 +132,32 @@ def accepted(accept: str) -> Accepted:
         raise BadRequest(406, f"The answer can be {GRAPHQL}, {JSON}, {EVENTS} or {MULTIPART}.")
     media_type = best[1] if best else JSON
     return Accepted(media_type, best is not None, events, parts, incremental, subscriptions)
+
+
+def explanation(wishes: Iterable[object]) -> Explanation:
+    """Return what is to be explained; a plan, if it is among the wishes, so that nothing is run.
+
+    Args:
+        wishes: what the header `X-Gateway-Explain`, if need be repeated, and the extension
+            `explain` say; None where there is none.
+
+    Raises:
+        BadRequest: one is neither `plan` nor `trace`. It must not be run as if it were nothing:
+            whoever mistypes `plan` does not want to buy.
+    """
+    found: Explanation = ""
+    for wish in wishes:
+        match wish.strip().lower() if isinstance(wish, str) else wish:
+            case "plan":
+                found = "plan"
+            case "trace":
+                found = found or "trace"
+            case None | "":
+                pass
+            case _:
+                named = str(wish)[:40]
+                raise BadRequest(400, f"`plan` and `trace` can be explained, not {named!r}.")
+    return found
 
 
 def request_id(proposed: str) -> str:

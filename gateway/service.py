@@ -1,19 +1,19 @@
 """What lives as long as the process, and the making of what lives as long as a request."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
 from graphql.pyutils import Path
 
-from gateway import cursors, execution, explain, planner, telemetry
+from gateway import cursors, execution, explain, planner, protocol, telemetry
 from gateway.admission import admit
 from gateway.auth import Caller, authenticator
 from gateway.cache import ResponseCache
 from gateway.context import RequestContext
 from gateway.draining import Draining
-from gateway.errors import ShuttingDown, TooManyCalls
+from gateway.errors import Forbidden, ShuttingDown, TooManyCalls
 from gateway.events import Events
 from gateway.execution import Request
 from gateway.explain import Plan
@@ -64,6 +64,7 @@ class Service:
         self._writing = Writing(
             Keys(self._journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
         )
+        self._explains = not settings.production if settings.explain is None else settings.explain
         self.persisted = Persisted(settings, self.store, self.documents)
         self.events = Events(settings, self.store)
         if settings.poll_interval:
@@ -85,25 +86,37 @@ class Service:
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
 
-    async def request(self, params: Params, caller: Caller) -> Request:
+    async def request(self, params: Params, caller: Caller, wishes: Iterable[str] = ()) -> Request:
         """Return what a client wants to run, and may run, whatever way it came.
+
+        Args:
+            params: what it sent.
+            caller: who it is.
+            wishes: what it wants explained, as its headers say; its extensions may say so, too.
 
         Raises:
             RateLimited: the caller asks too often.
             Unauthenticated: its token has expired since it was let in.
             LimitExceeded: it would yield more objects than the operator allows.
-            Forbidden: the caller lacks a scope that it needs.
+            Forbidden: the caller lacks a scope that it needs, or wants a plan where none are made.
             ShuttingDown: no new work is taken.
             GatewayError: its document is not known here, or not allowed.
-            BadRequest: it contradicts itself.
+            BadRequest: it contradicts itself, or wants something unknown explained.
         """
         if self.draining:
             raise ShuttingDown("This process is shutting down: ask again.")
         caller.check_time()
+        explanation = protocol.explanation((*wishes, params.extensions.get("explain")))
+        if not self._explains:
+            if explanation == "plan":
+                raise Forbidden("Plans are switched off here (setting `explain`); nothing was run.")
+            explanation = ""
         await self.spending.request(caller)
         document = await self.persisted.document(params)
         admit(self.meter, caller, document, params.operation_name, params.variables)
-        return Request(document, params.operation_name, params.variables, params.extensions)
+        return Request(
+            document, params.operation_name, params.variables, params.extensions, explanation
+        )
 
     def context(self, caller: Caller, *, detailed: bool = False) -> RequestContext:
         """Return a new request's port; `detailed` makes its trace remember each call."""
@@ -132,36 +145,28 @@ class Service:
         return OwnedNumbers(reader, self._access, self._sizes)
 
     async def execute(
-        self, request: Request, caller: Caller, request_id: str, *, wish: str = ""
+        self, request: Request, caller: Caller, request_id: str
     ) -> dict[str, Any] | bytes:
         """Run an operation, or explain it.
-
-        Args:
-            request: what to run.
-            caller: who asks.
-            request_id: for the log.
-            wish: `plan` to be told the upstream calls without making them, `trace` to be told
-                them with the answer; as the client asked for it by header or extension.
 
         Raises:
             TooManyCalls: it would cost more calls than the operator allows; none was made.
         """
-        settings = self.settings
-        allowed = not settings.production if settings.explain is None else settings.explain
-        mode = (wish or request.extensions.get("explain")) if allowed else ""
-        if mode == "plan" or settings.most_calls is not None:
+        planning = request.explanation == "plan"
+        if planning or self.settings.most_calls is not None:
             plan = self._plan(request, caller)
-            if mode == "plan" and not request.document.errors:
+            if planning and not request.document.errors:
                 operation = request.document.measure(request.operation_name)
                 cost = operation.price(request.variables) if operation else 0
                 return {"data": None, "extensions": {"plan": {"cost": cost, **plan.report()}}}
-        context = self.context(caller, detailed=mode == "trace")
+        tracing = request.explanation == "trace"
+        context = self.context(caller, detailed=tracing)
         try:
             response = await execution.run(self.schema, request, context, request_id)
         finally:
             context.reader.cancel()
         telemetry.note(request.document, request.operation_name, response)
-        if mode == "trace" and isinstance(response, dict):
+        if tracing and isinstance(response, dict):
             response["extensions"] = {"upstream": context.reader.trace.report()}
         return response
 

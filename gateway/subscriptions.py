@@ -63,7 +63,7 @@ async def feed(
     A subscription goes on behind `last_event_id`, which may also come as `lastEventId` in the
     request's extensions.
     """
-    if request.kind is not OperationType.SUBSCRIPTION:
+    if request.kind is not OperationType.SUBSCRIPTION or request.explanation == "plan":
         try:
             yield Emission(await service.execute(request, caller, request_id))
         except GatewayError as error:

@@ -29,6 +29,7 @@ from gateway.protocol import BadRequest
 from gateway.service import Service
 
 _log = structlog.get_logger(__name__)
+_EXPLAIN = "x-gateway-explain"
 
 
 class Dialect(NamedTuple):
@@ -106,6 +107,7 @@ class _Connection:
         self._send = send
         self._request_id = protocol.request_id(headers.get("x-request-id", ""))
         self._caller: Caller | None = None
+        self._wishes: list[str] = []
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -183,6 +185,7 @@ class _Connection:
     async def _authenticate(self, payload: Mapping[str, Any]) -> Caller:
         """Let the client in: browsers cannot set headers, so `connection_init` may carry them."""
         sent = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
+        self._wishes = [each[_EXPLAIN] for each in (self._headers, sent) if _EXPLAIN in each]
         return await self._service.authenticate({**self._headers, **sent})
 
     async def _handle(self, message: Mapping[str, Any]) -> None:
@@ -239,7 +242,7 @@ class _Connection:
     async def _run(self, name: str, params: protocol.Params) -> None:
         assert self._caller is not None  # noqa: S101 - nothing runs before connection_init
         try:
-            request = await self._service.request(params, self._caller)
+            request = await self._service.request(params, self._caller, self._wishes)
         except GatewayError as error:
             await self._refuse(name, refusal(error)["errors"])
             return

@@ -1,0 +1,155 @@
+"""What is asked to be explained: a plan runs nothing, whatever way it is asked for and delivered."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.protocol.streams import credentials, socket
+from tests.sandbox_process import RunningSandbox, SandboxAccount
+
+PURCHASE = """mutation ($number: E164!) { purchasePhoneNumber(input: {phoneNumber: $number}) {
+  userErrors { code } ... @defer { phoneNumber { sid } } } }"""
+PLAN = {"X-Gateway-Explain": "plan"}
+DELIVERIES = {
+    "json": "application/json",
+    "events": "text/event-stream",
+    "events or json": "text/event-stream, application/json",
+    "parts": "multipart/mixed",
+    "parts or json": "multipart/mixed;incrementalSpec=v0.2, application/json",
+    "parts of 2022": "multipart/mixed;deferSpec=20220824, application/json",
+}
+
+
+@pytest.fixture
+def buyer(sandbox: RunningSandbox) -> SandboxAccount:
+    """An account without numbers."""
+    return sandbox.create_account(catalog=True)
+
+
+def body(sandbox: RunningSandbox, **extensions: Any) -> dict[str, Any]:
+    """Return a request that would buy a number."""
+    number = sandbox.put_number()["phone_number"]
+    sandbox.forget_requests()
+    return {"query": PURCHASE, "variables": {"number": number}, "extensions": extensions}
+
+
+def check_plan(response: dict[str, Any], sandbox: RunningSandbox) -> None:
+    """See that a response is a plan to buy, and that nothing was asked of the upstream."""
+    assert response["data"] is None
+    assert response["extensions"]["plan"]["calls"]["max"] >= 2
+    assert sandbox.requests() == []
+
+
+@pytest.mark.parametrize("way", ["header", "extension"])
+@pytest.mark.parametrize("delivery", DELIVERIES)
+def test_a_plan_is_one_result_however_it_is_delivered(
+    gateway: RunningGateway, buyer: SandboxAccount, delivery: str, way: str
+) -> None:
+    wanted = body(gateway.sandbox, **({"explain": "plan"} if way == "extension" else {}))
+    headers = {"accept": DELIVERIES[delivery]} | (PLAN if way == "header" else {})
+    answer = gateway.post(wanted, account=buyer, headers=headers)
+    assert answer.status_code == 200
+    if delivery == "events":
+        result, end = answer.text.strip().split("\n\n")
+        assert end.startswith("event: complete")
+        check_plan(json.loads(result.removeprefix("event: next\ndata: ")), gateway.sandbox)
+    else:
+        assert answer.headers["content-type"] == "application/json; charset=utf-8"
+        check_plan(answer.json(), gateway.sandbox)
+
+
+@pytest.mark.parametrize("way", ["handshake", "connection_init", "extension"])
+def test_a_plan_is_one_result_over_a_websocket(
+    gateway: RunningGateway, buyer: SandboxAccount, way: str
+) -> None:
+    wanted = body(gateway.sandbox, **({"explain": "plan"} if way == "extension" else {}))
+    options: dict[str, Any] = {"additional_headers": PLAN} if way == "handshake" else {}
+    with socket(gateway, **options) as client:
+        client.send(
+            "connection_init",
+            payload=credentials(buyer) | (PLAN if way == "connection_init" else {}),
+        )
+        assert client.receive() == {"type": "connection_ack"}
+        client.send("subscribe", id="1", payload=wanted)
+        answer = client.receive()
+        assert answer["type"] == "next"
+        check_plan(answer["payload"], gateway.sandbox)
+        assert client.receive() == {"type": "complete", "id": "1"}
+
+
+@pytest.mark.parametrize(
+    ("header", "extension"),
+    [("Plan", None), ("PLAN", None), ("plan", "trace"), ("trace", "plan")],
+)
+def test_a_plan_goes_before_a_trace_and_may_be_spelt_in_capitals(
+    gateway: RunningGateway, buyer: SandboxAccount, header: str, extension: str | None
+) -> None:
+    wanted = body(gateway.sandbox, explain=extension)
+    answer = gateway.post(wanted, account=buyer, headers={"X-Gateway-Explain": header})
+    check_plan(answer.json(), gateway.sandbox)
+
+
+def test_of_two_headers_neither_hides_the_plan(
+    gateway: RunningGateway, buyer: SandboxAccount
+) -> None:
+    answer = gateway.http.post(
+        f"{gateway.url}/graphql",
+        json=body(gateway.sandbox),
+        auth=buyer.auth,
+        headers=[("X-Gateway-Explain", "plan"), ("X-Gateway-Explain", "trace")],
+    )
+    check_plan(answer.json(), gateway.sandbox)
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES)
+@pytest.mark.parametrize(
+    ("header", "extension"),
+    [("plna", None), ("plan, trace", None), ("", ["plan"]), ("", {"plan": True}), ("", True)],
+)
+def test_what_cannot_be_explained_is_not_run(
+    gateway: RunningGateway, buyer: SandboxAccount, header: str, extension: object, delivery: str
+) -> None:
+    answer = gateway.post(
+        body(gateway.sandbox, explain=extension),
+        account=buyer,
+        headers={"X-Gateway-Explain": header, "accept": DELIVERIES[delivery]},
+    )
+    assert answer.status_code == 400
+    [error] = answer.json()["errors"]
+    assert error["message"].startswith("`plan` and `trace` can be explained, not ")
+    assert error["extensions"] == {"code": "BAD_REQUEST"}
+    assert gateway.sandbox.requests() == []
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES)
+@pytest.mark.parametrize("settings", [{"production": True}, {"explain": False}])
+def test_where_nothing_is_explained_a_plan_is_refused_and_not_run(
+    sandbox: RunningSandbox, buyer: SandboxAccount, settings: dict[str, bool], delivery: str
+) -> None:
+    with running_gateway(sandbox, account=buyer, **settings) as gateway:
+        headers = PLAN | {"accept": DELIVERIES[delivery]}
+        answer = gateway.post(body(sandbox), headers=headers)
+    [error] = answer.json()["errors"]
+    assert error["extensions"] == {"code": "FORBIDDEN"}
+    assert "data" not in answer.json()
+    assert sandbox.requests() == []
+
+
+def test_each_operation_of_a_list_is_planned(sandbox: RunningSandbox) -> None:
+    buyer = sandbox.create_account(catalog=True)
+    with running_gateway(sandbox, account=buyer, batch_limit=3) as gateway:
+        wanted = [body(sandbox), body(sandbox, explain="trace"), body(sandbox, explain="nothing")]
+        one, two, three = gateway.post(wanted, headers=PLAN).json()
+    check_plan(one, sandbox)
+    check_plan(two, sandbox)
+    assert three["errors"][0]["extensions"] == {"code": "BAD_REQUEST"}
+
+
+def test_a_subscription_is_planned_as_a_single_result(gateway: RunningGateway) -> None:
+    query = "subscription { phoneNumberChanged { sid } }"
+    for accept in ("application/json", "text/event-stream, application/json"):
+        answer = gateway.post({"query": query}, headers=PLAN | {"accept": accept}).json()
+        assert answer["extensions"]["plan"]["calls"]["max"] >= 1
+    assert gateway.sandbox.requests() == []
