@@ -11,6 +11,7 @@ their own way from the start (`websocket.py`).
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from typing import Any
 
 import orjson
@@ -173,40 +174,51 @@ class Endpoint:
         )
 
     async def _events(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:
-        last_event = exchange.headers.get("last-event-id") or None
-        feed = subscriptions.feed(self._service, request, caller, exchange.request_id, last_event)
-        await self._stream(exchange, sse.frames(feed), sse.CONTENT_TYPE, sse.SIGN_OF_LIFE)
+        frames = sse.frames(self._feed(exchange, request, caller))
+        await self._stream(exchange, request, frames, sse.CONTENT_TYPE, sse.SIGN_OF_LIFE)
 
     async def _parts(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:
-        service, request_id = self._service, exchange.request_id
+        service = self._service
         if request.kind is OperationType.SUBSCRIPTION:
-            feed = subscriptions.feed(service, request, caller, request_id, None)
-            parts = multipart.frames(multipart.payloads(feed))
+            payloads = multipart.payloads(self._feed(exchange, request, caller))
             content_type, beat = multipart.SUBSCRIPTION_TYPE, multipart.HEARTBEAT
         else:
-            form = exchange.accepted.incremental
+            form, request_id = exchange.accepted.incremental, exchange.request_id
             service.check_calls(request, caller)
             context = service.context(caller)
             telemetry.note(request.document, request.operation_name, {})
-            results = incremental.run(service.schema, request, context, request_id, form)
-            parts = multipart.frames(results)
+            payloads = incremental.run(service.schema, request, context, request_id, form)
             content_type, beat = multipart.INCREMENTAL_TYPES[form], multipart.SIGN_OF_LIFE
-        await self._stream(exchange, parts, content_type, beat)
+        parts = multipart.frames(payloads)
+        await self._stream(exchange, request, parts, content_type, beat, early=False)
+
+    def _feed(
+        self, exchange: Exchange, request: execution.Request, caller: Caller
+    ) -> subscriptions.Feed:
+        last_event = exchange.headers.get("last-event-id") or None
+        return subscriptions.feed(self._service, request, caller, exchange.request_id, last_event)
 
     async def _stream(
         self,
         exchange: Exchange,
+        request: execution.Request,
         chunks: AsyncIterator[bytes],
         content_type: str,
         sign_of_life: bytes,
+        *,
+        early: bool = True,
     ) -> None:
-        await exchange.stream(
-            chunks,
-            content_type,
-            sign_of_life=sign_of_life,
-            keep_alive=self._settings.keep_alive,
-            send_timeout=self._settings.send_timeout,
-        )
+        endless = request.kind is OperationType.SUBSCRIPTION
+        # The end waits until all of an answer is sent: clients repeat what was not completed.
+        with nullcontext() if endless else self._service.draining:
+            await exchange.stream(
+                chunks,
+                content_type,
+                sign_of_life=sign_of_life,
+                early=early,
+                keep_alive=self._settings.keep_alive,
+                send_timeout=self._settings.send_timeout,
+            )
 
 
 def _wishes(exchange: Exchange) -> list[str]:

@@ -104,6 +104,7 @@ class Exchange:
         content_type: str,
         *,
         sign_of_life: bytes,
+        early: bool = True,
         keep_alive: float,
         send_timeout: float,
     ) -> None:
@@ -114,6 +115,7 @@ class Exchange:
             content_type: the answer's media type with its parameters.
             sign_of_life: is sent after `keep_alive` seconds of silence, so that proxies do not
                 take the connection for dead.
+            early: it may come before the first piece, too.
             keep_alive: see there.
             send_timeout: a client that does not take a piece within it is cut off.
         """
@@ -142,8 +144,10 @@ class Exchange:
                     following_chunk = following.result()
                     if following_chunk is None:
                         break
-                    chunk = following_chunk
+                    chunk, early = following_chunk, True
                     following = asyncio.ensure_future(_next(chunks))
+                elif not early:
+                    continue
                 async with asyncio.timeout(send_timeout):
                     await self._send(_piece(chunk, more=True))
             await self._send(_piece(b"", more=False))

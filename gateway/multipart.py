@@ -22,23 +22,29 @@ _HEAD: Final = b"\r\ncontent-type: application/json; charset=utf-8\r\n\r\n"
 _BOUNDARY: Final = b"\r\n---"
 
 HEARTBEAT: Final = _HEAD + b"{}" + _BOUNDARY
-"""A sign of life between the events of a subscription."""
+"""A sign of life between the events of a subscription: clients skip it."""
 SIGN_OF_LIFE: Final = _HEAD + b'{"hasNext":true}' + _BOUNDARY
-"""A sign of life between increments."""
+"""A sign of life between increments. Clients take the first part for the initial result, so it can
+only come behind that."""
 
 
 async def frames(parts: AsyncGenerator[Mapping[str, Any], None]) -> AsyncIterator[bytes]:
     """Yield JSON objects as parts, and the end."""
-    yield b"---"
+    opening = b"---"
     async with aclosing(parts):
         async for part in parts:
-            yield _HEAD + orjson.dumps(part) + _BOUNDARY
+            yield opening + _HEAD + orjson.dumps(part) + _BOUNDARY
+            opening = b""
     yield b"--\r\n"
 
 
 async def payloads(feed: Feed) -> AsyncGenerator[Mapping[str, Any], None]:
-    """Yield a subscription's responses in the envelope that Apollo's protocol puts around them."""
+    """Yield a subscription's responses in the envelope that Apollo's protocol puts around them.
+
+    Empty parts, which clients skip, come at once and when the subscription is in force.
+    """
+    yield {}
     async with aclosing(feed):
         async for emission in feed:
-            if emission.response is not None:
-                yield {"payload": orjson.Fragment(emission.json)}
+            told = emission.response is not None
+            yield {"payload": orjson.Fragment(emission.json)} if told else {}

@@ -9,6 +9,8 @@ from gateway.subscriptions import Emission, Feed
 CONTENT_TYPE: Final = "text/event-stream; charset=utf-8"
 # A comment: clients skip it.
 SIGN_OF_LIFE: Final = b":\n\n"
+# Another, so that programs can tell from when on they miss nothing.
+_FOLLOWING: Final = b": following\n\n"
 _COMPLETE: Final = b"event: complete\ndata:\n\n"
 
 
@@ -26,6 +28,6 @@ async def frames(feed: Feed) -> AsyncIterator[bytes]:
 
 def _frame(emission: Emission) -> bytes:
     if emission.response is None:
-        return SIGN_OF_LIFE
+        return _FOLLOWING
     name = f"id: {emission.id}\n".encode() if emission.id is not None else b""
     return b"event: next\n%sdata: %s\n\n" % (name, emission.json)

@@ -61,7 +61,7 @@ async def feed(
     """Yield the responses to an operation of any kind; errors are responses, too.
 
     A subscription goes on behind `last_event_id`, which may also come as `lastEventId` in the
-    request's extensions.
+    request's extensions. Those are the same at every return, so the argument counts more.
     """
     if request.kind is not OperationType.SUBSCRIPTION or request.explanation == "plan":
         try:
@@ -71,7 +71,7 @@ async def feed(
         return
     context = service.context(caller)
     telemetry.note(request.document, request.operation_name, {})
-    last = request.extensions.get("lastEventId", last_event_id)
+    last = request.extensions.get("lastEventId") if last_event_id is None else last_event_id
     context.last_event_id = None if last is None else str(last)
     executor = _executor(service, request, context)
     if isinstance(executor, ExecutionResult):
@@ -146,8 +146,10 @@ def _executor(
 async def _first(task: asyncio.Future[Any], other: Coroutine[Any, Any, object]) -> None:
     """Return when one of two is done. The first is left alone, the second is not needed then."""
     second = asyncio.ensure_future(other)
-    await asyncio.wait({task, second}, return_when=asyncio.FIRST_COMPLETED)
-    second.cancel()
+    try:
+        await asyncio.wait({task, second}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        second.cancel()
 
 
 def _located(error: Exception, request: execution.Request) -> GraphQLError:

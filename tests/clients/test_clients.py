@@ -129,7 +129,7 @@ def test_the_shell_snippet_follows_an_account(
         ["/bin/sh", str(APP / "follow.sh")], env=environment, stdout=subprocess.PIPE, text=True
     ) as follower:
         assert follower.stdout is not None
-        assert follower.stdout.readline() == ":\n"
+        assert follower.stdout.readline() == ": following\n"
         number = buy(gateway, account)
         lines = [follower.stdout.readline() for _ in range(4)]
         follower.terminate()

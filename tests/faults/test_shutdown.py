@@ -62,6 +62,29 @@ def test_a_purchase_in_flight_is_finished_and_new_work_refused(
     )
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "multipart/mixed"])
+@pytest.mark.fault(
+    "SIGTERM in the middle of an answer: in one piece, as server-sent events, as parts",
+    expected="all of it comes; exit 0 within 4 s",
+)
+def test_an_answer_is_sent_to_its_end(
+    sandbox: RunningSandbox, data: Path, accept: str, seen: Tell
+) -> None:
+    similar = "similarAvailable(within: LATA, first: 1) { nodes { phoneNumber } }"
+    query = f"{{ phoneNumbers(first: 1) {{ nodes {{ sid ... @defer {{ {similar} }} }} }} }}"
+    sandbox.set_faults([{"kind": "latency", "latency_ms": 1500, "path": "*Available*"}])
+    with gateway_process(sandbox, data) as gateway, ThreadPoolExecutor(1) as pool:
+        headers = {"accept": accept}
+        run = pool.submit(gateway.asked.post, {"query": query}, headers=headers)
+        until(lambda: any("Available" in each["path"] for each in sandbox.requests()))
+        gateway.stop()
+        answer = run.result()
+        ended = exit_of(gateway, 4)
+    assert answer.headers["content-type"].startswith(accept)
+    assert "errors" not in answer.text
+    seen(f"{'all' if 'similarAvailable' in answer.text else 'part'} of it comes; {ended}")
+
+
 @pytest.mark.fault("SIGTERM while nothing is to do", expected="exit 0 within 2 s")
 def test_an_idle_gateway_leaves_at_once(sandbox: RunningSandbox, data: Path, seen: Tell) -> None:
     with gateway_process(sandbox, data) as gateway:

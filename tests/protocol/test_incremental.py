@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway_process import RunningGateway
+from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox
 
 DEFER = """query ($late: Boolean = true) {
@@ -117,6 +117,16 @@ def test_the_quick_part_leaves_before_the_slow_one_is_asked_for(
         asked = [each["status"] for each in sandbox.requests() if "Available" in each["path"]]
         assert not any(asked)
         assert any("similarAvailable" in line for line in lines)
+
+
+@pytest.mark.parametrize("form", [CURRENT, OLD])
+def test_signs_of_life_come_behind_the_first_part(sandbox: RunningSandbox, form: str) -> None:
+    """Clients take the first part for the initial result, whatever is in it."""
+    with running_gateway(sandbox, keep_alive=0.1) as gateway:
+        sandbox.set_faults([{"kind": "latency", "latency_ms": 500, "count": 2}])
+        first, *updates = parts(gateway, DEFER, form)
+    assert first["data"]["phoneNumbers"]["nodes"][0]["sid"]
+    assert {"hasNext": True} in updates
 
 
 def test_labels_come_back(gateway: RunningGateway) -> None:
