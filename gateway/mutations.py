@@ -37,7 +37,7 @@ from gateway.reconcile import Look, reconcile, unknown
 from gateway.records import View
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CORE, Family, view
-from gateway.validation import check_friendly_name
+from gateway.validation import check_settings
 from schema.enums import EmergencyStatus, HttpMethod, ReceiveMode, UserErrorCode
 from schema.inputs import (
     ConfigurePhoneNumberInput,
@@ -365,10 +365,11 @@ def _mismatch(number: View, confirmed: str) -> Outcome:
 
 
 def _bad_settings(settings: Mapping[str, Any]) -> Refusal | None:
-    problem = check_friendly_name(settings.get("friendlyName"))
-    if problem is None:
+    wrong = check_settings(settings)
+    if wrong is None:
         return None
-    return Refusal(("configuration", "friendlyName"), problem, UserErrorCode.INVALID_INPUT)
+    path, problem = wrong
+    return Refusal(("configuration", *path.split(".")), problem, UserErrorCode.INVALID_INPUT)
 
 
 def _nothing(settings: Mapping[str, Any]) -> Refusal | None:

@@ -14,18 +14,42 @@ MOST_FIRST = 1000
 MOST_ITEMS = 100
 FRIENDLY_NAME_LENGTH = 64
 NORTH_AMERICA = frozenset({"US", "CA"})
-_PATTERN = re.compile(r"[0-9A-Za-z*%+$]{2,16}", re.ASCII)
+_PATTERN = re.compile(r"(?=.{2,16}\Z)\+?[0-9A-Za-z*%]+\$?", re.ASCII)
 _ORDINARY = re.compile(r"[0-9A-Za-z]", re.ASCII)
 _OWNED_PATTERN = re.compile(r"\+?[0-9*]{1,16}", re.ASCII)
-_SIDS = {
-    "AC": re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII),
-    "PN": re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII),
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}", re.ASCII)
+_SETTING_SIDS = {
+    "voice.applicationSid": "AP",
+    "voice.trunkSid": "TK",
+    "voice.emergencyAddressSid": "AD",
+    "sms.applicationSid": "AP",
+    "regulatory.addressSid": "AD",
+    "regulatory.identitySid": "RI",
+    "regulatory.bundleSid": "BU",
 }
 _TEMPLATES = ("inRegion", "inPostalCode", "inLata", "inRateCenter", "inLocality")
+_PLACES = tuple(
+    f"geography.{each}" for each in ("lata", "rateCenter", "region", "locality", "postalCode")
+)
+_TEXT_LENGTH = 64
+# What a text must look like, and how to say so. A phone number may stand for its own place.
+_LATA = (re.compile(r"[0-9]{1,5}", re.ASCII), "write a LATA's digits")
+_SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "inRegion": (re.compile("[A-Za-z]{2}", re.ASCII), "write two letters, or a phone number"),
+    "inLata": (_LATA[0], f"{_LATA[1]}, or a phone number"),
+    "inPostalCode": (
+        re.compile(r"[0-9A-Za-z][0-9A-Za-z -]{0,15}", re.ASCII),
+        "write letters and digits, or a phone number",
+    ),
+    "geography.lata": _LATA,
+}
+_TEMPLATE = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _PRICES = (
     ("minBaseSetupPrice", "maxBaseSetupPrice"),
     ("minBaseRecurringPrice", "maxBaseRecurringPrice"),
 )
+_HIGHEST_PRICE = 1_000_000
 
 
 def check_first(first: int) -> None:
@@ -42,10 +66,16 @@ def check_items(count: int) -> None:
 
 def check_sid(argument: str, sid: str, prefix: str) -> None:
     """Refuse what is not a sid: `prefix` (`AC`, `PN`) and 32 hexadecimal digits."""
-    if not _SIDS[prefix].fullmatch(sid):
-        raise BadUserInput(
-            argument, f"{sid[:40]!r} is not a sid: {prefix} and 32 hexadecimal digits."
-        )
+    if not _is_sid(sid, prefix):
+        raise BadUserInput(argument, _no_sid(sid, prefix))
+
+
+def _is_sid(text: str, prefix: str) -> bool:
+    return text.startswith(prefix) and _SID.fullmatch(text) is not None
+
+
+def _no_sid(text: str, prefix: str) -> str:
+    return f"{text[:40]!r} is not a sid: {prefix} and 32 hexadecimal digits."
 
 
 def check_owned_filter(wanted: Mapping[str, Any]) -> None:
@@ -56,7 +86,8 @@ def check_owned_filter(wanted: Mapping[str, Any]) -> None:
         )
     if "contains" in wanted and "phoneNumber" in wanted:
         raise BadUserInput("filter.contains", "`phoneNumber` is given too; give one of them.")
-    _check_texts(wanted, ("friendlyName",))
+    _check_name(wanted)
+    _check_texts(wanted, _PLACES)
     _check_coordinates(wanted)
 
 
@@ -65,24 +96,38 @@ def check_search(country: str, wanted: Mapping[str, Any]) -> None:
     _check_area(country, wanted)
     _check_pattern(wanted)
     _check_nearness(wanted)
-    _check_texts(wanted, _TEMPLATES)
+    _check_texts(wanted, (*_TEMPLATES, *_PLACES))
     _check_coordinates(wanted)
+    _check_prices(wanted)
     if "inRateCenter" in wanted and "inLata" not in wanted:
         raise BadUserInput("filter.inRateCenter", "it needs `inLata` too.")
     named = wanted.get("geography.isoCountry")
     if named is not None and named != country:
         raise BadUserInput("filter.geography.isoCountry", f"`country` says {country}.")
-    for low, high in _PRICES:
-        if wanted.get(low, 0) < 0:
-            raise BadUserInput(f"filter.{low}", "a price is not below 0.")
-        if wanted.get(low, 0) > wanted.get(high, float("inf")):
-            raise BadUserInput(f"filter.{high}", f"it is below `{low}`.")
+    if wanted.get("savedSearches") == []:
+        raise BadUserInput("filter.savedSearches", "the list is empty; leave it out for none.")
 
 
 def check_friendly_name(name: str | None) -> str | None:
     """Return what is wrong with a friendly name; None when nothing is."""
-    if name is not None and len(name) > FRIENDLY_NAME_LENGTH:
+    if name is None:
+        return None
+    if len(name) > FRIENDLY_NAME_LENGTH:
         return f"{len(name)} characters are too many: at most {FRIENDLY_NAME_LENGTH}."
+    if _CONTROL.search(name):
+        return "Control characters cannot be part of it."
+    return None
+
+
+def check_settings(settings: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the first setting that is wrong, and what is wrong; None when none is."""
+    problem = check_friendly_name(settings.get("friendlyName"))
+    if problem is not None:
+        return "friendlyName", problem
+    for path, prefix in _SETTING_SIDS.items():
+        sid = settings.get(path)
+        if sid is not None and not _is_sid(sid, prefix):
+            return path, _no_sid(sid, prefix)
     return None
 
 
@@ -108,7 +153,7 @@ def _check_pattern(wanted: Mapping[str, Any]) -> None:
     if not _PATTERN.fullmatch(pattern):
         raise BadUserInput(
             "filter.contains",
-            "write 2 to 16 characters: digits, letters, `*`, `%`, `+` and `$`.",
+            "write 2 to 16 characters: digits, letters, `*`, `%`; `+` only leads, `$` only ends.",
         )
     if len(_ORDINARY.findall(pattern)) < 2:  # noqa: PLR2004 - the documented minimum
         raise BadUserInput("filter.contains", "it needs at least two digits or letters.")
@@ -147,8 +192,39 @@ def _check_degrees(argument: str, degrees: float, most: int) -> None:
         raise BadUserInput(argument, f"{degrees} is not between -{most} and {most} degrees.")
 
 
+def _check_prices(wanted: Mapping[str, Any]) -> None:
+    for low, high in _PRICES:
+        for path in (low, high):
+            price = wanted.get(path, 0)
+            if price < 0:
+                raise BadUserInput(f"filter.{path}", "a price is not below 0.")
+            if price > _HIGHEST_PRICE:
+                raise BadUserInput(f"filter.{path}", f"a price is not above {_HIGHEST_PRICE}.")
+        if wanted.get(low, 0) > wanted.get(high, _HIGHEST_PRICE):
+            raise BadUserInput(f"filter.{high}", f"it is below `{low}`.")
+
+
+def _check_name(wanted: Mapping[str, Any]) -> None:
+    name = wanted.get("friendlyName")
+    if name is None:
+        return
+    problem = check_friendly_name(name) if name.strip() else "it is empty."
+    if problem is not None:
+        raise BadUserInput("filter.friendlyName", problem)
+
+
 def _check_texts(wanted: Mapping[str, Any], paths: Iterable[str]) -> None:
-    most = 64
+    """Refuse texts that no place has: the upstream takes an empty one for no filter at all."""
     for path in paths:
-        if path in wanted and not 1 <= len(wanted[path].strip()) <= most:
-            raise BadUserInput(f"filter.{path}", f"write 1 to {most} characters.")
+        text = wanted.get(path)
+        if text is None:
+            continue
+        if not 1 <= len(text) <= _TEXT_LENGTH or text != text.strip() or not text.isprintable():
+            raise BadUserInput(
+                f"filter.{path}",
+                f"write 1 to {_TEXT_LENGTH} printable characters, no spaces around them.",
+            )
+        shape, hint = _SHAPES.get(path, (None, ""))
+        template = path in _TEMPLATES and _TEMPLATE.fullmatch(text)
+        if shape is not None and not template and not shape.fullmatch(text):
+            raise BadUserInput(f"filter.{path}", f"{hint}.")

@@ -14,6 +14,11 @@ def search(filter_: str, country: str = '"US"') -> str:
     return "{ " + SEARCH.format(country=country, filter=filter_) + " }"
 
 
+def owned(filter_: str) -> str:
+    """Return a list of owned numbers with this filter."""
+    return f"{{ phoneNumbers(filter: {{ {filter_} }}) {{ nodes {{ sid }} }} }}"
+
+
 LONG = "x" * 65
 SID = "PN" + "0" * 32
 CASES = [
@@ -37,6 +42,16 @@ CASES = [
     ("contains with a non-ASCII digit", search('contains: "55٣"'), "filter.contains", "digits"),
     ("contains too short", search('contains: "5"'), "filter.contains", "2 to 16"),
     ("contains too long", search(f'contains: "{"5" * 17}"'), "filter.contains", "2 to 16"),
+    ("contains with a plus inside", search('contains: "5+5"'), "filter.contains", "only leads"),
+    ("contains with a dollar inside", search('contains: "5$5"'), "filter.contains", "only ends"),
+    ("contains with a leading dollar", search('contains: "$55"'), "filter.contains", "only ends"),
+    ("contains of anchors only", search('contains: "+$"'), "filter.contains", "2 to 16"),
+    (
+        "contains too long with anchors",
+        search(f'contains: "+{"5" * 15}$"'),
+        "filter.contains",
+        "2 to 16",
+    ),
     ("contains of stars only", search('contains: "***"'), "filter.contains", "at least two"),
     ("distance of 0", search('nearNumber: "+14155550100", distance: 0'), "filter.distance", "500"),
     (
@@ -62,6 +77,37 @@ CASES = [
     ("area code of two digits", search("areaCode: 51"), "filter.areaCode", "area code"),
     ("no area code at all", search("areaCode: []"), "filter.areaCode", "empty"),
     ("empty region", search('inRegion: ""'), "filter.inRegion", "characters"),
+    ("region in words", search('inRegion: "Arkansas"'), "filter.inRegion", "two letters"),
+    ("region with spaces around it", search('inRegion: " AR "'), "filter.inRegion", "no spaces"),
+    ("LATA in letters", search('inLata: "abc"'), "filter.inLata", "digits"),
+    (
+        "postal code with control characters",
+        search('inPostalCode: "\\u0000\\n;"'),
+        "filter.inPostalCode",
+        "printable",
+    ),
+    ("postal code of signs", search('inPostalCode: "9410;"'), "filter.inPostalCode", "letters"),
+    ("a number that is none", search('inLata: "+"'), "filter.inLata", "phone number"),
+    *(
+        (f"{kind} {name} ({where})", wrap(f'geography: {{{name}: "{value}"}}'), named, "64")
+        for name in ("region", "locality", "rateCenter", "postalCode", "lata")
+        for kind, value in (("empty", ""), ("blank", "  "), ("endless", "x" * 5000))
+        for where, wrap in (("search", search), ("owned", owned))
+        for named in (f"filter.geography.{name}",)
+    ),
+    ("no saved searches", search("savedSearches: []"), "filter.savedSearches", "empty"),
+    (
+        "infinite price",
+        search("minBaseSetupPrice: 1e400"),
+        "filter.minBaseSetupPrice",
+        "above 1000000",
+    ),
+    (
+        "highest price below 0",
+        search("maxBaseSetupPrice: -1"),
+        "filter.maxBaseSetupPrice",
+        "below 0",
+    ),
     ("price below 0", search("minBaseSetupPrice: -1"), "filter.minBaseSetupPrice", "below 0"),
     (
         "prices the wrong way round",
@@ -157,13 +203,29 @@ def test_bad_input_is_refused_by_name_before_anything_is_asked(
     assert asked == (["/Numbers/ActiveNumbers"] if "similarAvailable" in query else [])
 
 
+SIDS = [
+    ("voice", "applicationSid", "AP"),
+    ("voice", "trunkSid", "TK"),
+    ("voice", "emergencyAddressSid", "AD"),
+    ("sms", "applicationSid", "AP"),
+    ("regulatory", "addressSid", "AD"),
+    ("regulatory", "identitySid", "RI"),
+    ("regulatory", "bundleSid", "BU"),
+]
+
+
 @pytest.mark.parametrize(
     ("configuration", "field", "hint"),
     [
         ({"friendlyName": LONG}, ["configuration", "friendlyName"], "64"),
+        ({"friendlyName": "a\x00b"}, ["configuration", "friendlyName"], "Control"),
         ({}, ["configuration"], "Nothing to change"),
+        *(
+            ({section: {name: sid}}, ["configuration", section, name], prefix)
+            for section, name, prefix in SIDS
+            for sid in ("foo", prefix + "0" * 31, ("PN" if prefix == "AP" else "AP") + "0" * 32)
+        ),
     ],
-    ids=["friendly name over 64 characters", "nothing to change"],
 )
 def test_a_bad_setting_is_a_user_error_and_changes_nothing(
     gateway: RunningGateway, configuration: dict[str, Any], field: list[str], hint: str
