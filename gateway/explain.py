@@ -392,7 +392,8 @@ def _mutation(call: str, *, reads: int = 0) -> Rule:
 
 
 _PURCHASE = _mutation("POST a purchase", reads=1)
-_CHANGE = _mutation("POST a change")
+_CHANGE = _mutation("POST a change", reads=1)
+_TRANSFER = _mutation("POST a change")
 _RELEASE = _mutation("DELETE the number", reads=1)
 _RULES: Mapping[str, Rule] = {
     "Query.phoneNumber": _phone_number,
@@ -413,8 +414,8 @@ _RULES: Mapping[str, Rule] = {
     "Mutation.purchasePhoneNumbers": _PURCHASE,
     "Mutation.configurePhoneNumber": _CHANGE,
     "Mutation.configurePhoneNumbers": _CHANGE,
-    "Mutation.transferPhoneNumber": _CHANGE,
-    "Mutation.transferPhoneNumbers": _CHANGE,
+    "Mutation.transferPhoneNumber": _TRANSFER,
+    "Mutation.transferPhoneNumbers": _TRANSFER,
     "Mutation.releasePhoneNumber": _RELEASE,
     "Mutation.releasePhoneNumbers": _RELEASE,
 }

@@ -24,7 +24,7 @@ import structlog
 from gateway.errors import BadUserInput, GatewayError, KeyInUse, KeysUnavailable
 from gateway.journal import Journal
 from gateway.outcome import Outcome, Refusal, from_json
-from gateway.reconcile import Look, not_done, unknown
+from gateway.reconcile import Look, Unproven, not_done, unknown
 from gateway.store import StoreUnavailable
 from schema.enums import UserErrorCode
 
@@ -166,6 +166,8 @@ class Keys:
             seen = await look()
         except GatewayError as error:
             return self._still_unknown(entry, f"looking the number up failed ({error.message})")
+        except Unproven as shown:
+            return self._still_unknown(entry, str(shown))
         if seen is not None:
             outcome = seen._replace(reconciled=True)
         elif time.time() < entry.sent + _SETTLED_AFTER:
@@ -203,7 +205,11 @@ class Keys:
 def _after(entry: _Entry, outcome: Outcome) -> _Entry:
     if outcome.unknown:
         return replace(entry, state="unknown", sent=entry.sent or time.time())
-    return replace(entry, state="done", outcome=outcome.to_json().decode())
+    try:
+        return replace(entry, state="done", outcome=outcome.to_json().decode())
+    except TypeError:
+        # JSON nested too deep to be written again: the next use of the key looks the number up.
+        return replace(entry, state="unknown", sent=entry.sent or time.time())
 
 
 def _conflict() -> Outcome:

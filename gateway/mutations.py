@@ -1,9 +1,9 @@
 """Writes: buy, configure, transfer, release. Each is sent at most once, and its outcome is true.
 
     answered 2xx                               done
-    answered 4xx                               refused: nothing was done
+    answered 4xx with the upstream's own code  refused: nothing was done
     certainly not processed                    a system error: nothing was done
-    the answer is lost                         see `gateway/reconcile.py`
+    anything else: the answer is lost          see `gateway/reconcile.py`
 
 A write runs to its end whatever becomes of the client that asked for it.
 """
@@ -16,10 +16,12 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
+import structlog
 from graphql.pyutils import Path
 from strawberry import UNSET
 
 from gateway import filters
+from gateway.comparison import differing
 from gateway.draining import Abandoned, Draining
 from gateway.errors import (
     DeadlineExceeded,
@@ -33,12 +35,12 @@ from gateway.idempotency import Keys, Sending, key_of
 from gateway.numbers import Key, OwnedNumbers
 from gateway.outcome import Outcome, Refusal, not_owned, refused
 from gateway.reader import Reader
-from gateway.reconcile import Look, reconcile, unknown
+from gateway.reconcile import Look, Unproven, reconcile, unknown
 from gateway.records import View
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CORE, Family, view
 from gateway.validation import check_settings
-from schema.enums import EmergencyStatus, HttpMethod, ReceiveMode, UserErrorCode
+from schema.enums import UserErrorCode
 from schema.inputs import (
     ConfigurePhoneNumberInput,
     PurchasePhoneNumberInput,
@@ -52,18 +54,13 @@ Input: TypeAlias = (
     | TransferPhoneNumberInput
     | ReleasePhoneNumberInput
 )
+_log = structlog.get_logger(__name__)
 _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
-# What a setting that was cleared shows, where that is not null.
-_AFTER_CLEARING: Mapping[str, object] = {
-    "statusCallbackMethod": HttpMethod.POST,
-    "method": HttpMethod.POST,
-    "fallbackMethod": HttpMethod.POST,
-    "emergencyStatus": EmergencyStatus.INACTIVE,
-    "receiveMode": ReceiveMode.VOICE,
-    "callerIdLookup": False,
-}
 # Of the time left, what is kept back for looking the number up if the answer gets lost.
 _KEPT_BACK, _LEAST_TIME = 0.25, 0.2
+_REFUSED = (UpstreamRefused, UpstreamNotFound, UpstreamDenied)
+# The upstream's code for what test credentials may not do.
+_TEST_CREDENTIALS = 20008
 
 
 class Writing(NamedTuple):
@@ -88,11 +85,13 @@ class _Prepared(NamedTuple):
         at: the field that wants it.
         read: makes the outcome's number out of the answer; it raises UpstreamMalformed when that
             is not the answer to this request.
+        buys: whether it is a purchase.
     """
 
     call: Call
     at: Path
     read: Callable[[Answer], View | None]
+    buys: bool = False
 
 
 Tell: TypeAlias = Callable[[Outcome], Awaitable[None]]
@@ -139,7 +138,8 @@ class Mutations:
             family = await self._family(account, settings, at)
             form = filters.form(settings, family.settings)
             call = family.purchase_call(account, wanted.phone_number, form)
-            return _Prepared(call, at, _reading(family, account, number=wanted.phone_number))
+            read = _reading(family, account, number=wanted.phone_number)
+            return _Prepared(call, at, read, buys=True)
 
         async def look() -> Outcome | None:
             number = await self._find(key, at)
@@ -157,14 +157,31 @@ class Mutations:
         if refusal:
             return Outcome(refusal=refusal)
 
-        async def prepare() -> _Prepared:
+        before: View | None = None
+
+        async def show(family: Family) -> View | None:
+            # In the family that the write goes to: the other one may not show what was set.
+            return await self._numbers.afresh().shown(family, Key(account, "sid", wanted.sid), at)
+
+        async def prepare() -> Outcome | _Prepared:
+            nonlocal before
             family = await self._family(account, settings, at)
+            before = await show(family)
+            if before is None:
+                return not_owned()
             call = family.update_call(account, wanted.sid, filters.form(settings, family.settings))
             return _Prepared(call, at, _reading(family, account, sid=wanted.sid))
 
         async def look() -> Outcome | None:
-            number = await self._find(Key(account, "sid", wanted.sid), at)
-            return Outcome(number) if number is not None and _has(number, settings) else None
+            number = await show(await self._family(account, settings, at))
+            if number is None:
+                raise Unproven("the account does not show the number any more")
+            different = differing(number, settings)
+            if not different:
+                return Outcome(number)
+            if before is not None and number.raw == before.raw:
+                return None
+            raise Unproven(f"the number shows other values for {', '.join(different)}")
 
         return await self._run(wanted, account, prepare, look, tell)
 
@@ -178,10 +195,12 @@ class Mutations:
             code = UserErrorCode.TRANSFER_REFUSED
             return Outcome(refusal=Refusal(("toAccountSid",), message, code))
 
-        async def prepare() -> _Prepared:
+        async def prepare() -> Outcome | _Prepared:
+            if wanted.dry_run and await self._find(Key(account, "sid", wanted.sid), at) is None:
+                return not_owned()
             family = await self._numbers.afresh().family(account, at)
             call = family.update_call(account, wanted.sid, [("AccountSid", target)])
-            return _Prepared(call, at, _reading(family, target, sid=wanted.sid))
+            return _Prepared(call, at, _reading(family, target, sid=wanted.sid, owner=target))
 
         async def look() -> Outcome | None:
             there = await self._find(Key(target, "sid", wanted.sid), at)
@@ -191,7 +210,7 @@ class Mutations:
                 return Outcome(there)
             here = await self._find(Key(account, "sid", wanted.sid), at)
             if here is None:
-                raise UpstreamMalformed("The number shows in neither of the two accounts.")
+                raise Unproven("the number shows in neither of the two accounts")
             return None
 
         return await self._run(wanted, account, prepare, look, tell)
@@ -277,14 +296,19 @@ class Mutations:
                 prepared.call, (prepared.at,), deadline=deadline
             )
             return Outcome(prepared.read(answer))
-        except (UpstreamRefused, UpstreamNotFound) as error:
-            return refused(error)
-        except UpstreamDenied:
-            raise
         except UpstreamError as error:
             if not error.processed:
                 raise
-            return await reconcile(prepared.call, error, look, self._reader.deadline)
+            # Without a code of the upstream's own it is a proxy's, and the write may be done.
+            if not isinstance(error, _REFUSED) or error.upstream_code is None:
+                return await reconcile(prepared.call, error, look, self._reader.deadline)
+            if isinstance(error, UpstreamDenied):
+                raise
+            return refused(error, buys=prepared.buys)
+        except Exception as error:  # noqa: BLE001 - it was sent: what is said must be true
+            _log.exception("write_answer_unread", kind=type(error).__name__)
+            lost = UpstreamMalformed("The upstream's answer could not be read.")
+            return await reconcile(prepared.call, lost, look, self._reader.deadline)
         finally:
             self._reader.forget()
             self._numbers.forget()
@@ -295,12 +319,12 @@ class Mutations:
         return family if not filters.unsupported(settings, family.settings) else CORE
 
     async def _owned(self, key: Key, at: Path) -> View | None:
-        """Return the number if the account has it; None too for credentials that cannot read."""
+        """Return the number if the account has it; None too for test credentials."""
         try:
             return await self._find(key, at)
         except UpstreamDenied as error:
-            # Test credentials may buy, for nothing, and do nothing else: 403, not 401.
-            if error.status == 403:  # noqa: PLR2004
+            # They may buy, for nothing, and do nothing else.
+            if error.upstream_code == _TEST_CREDENTIALS:
                 return None
             raise
 
@@ -333,9 +357,14 @@ def _plain(wanted: Input) -> dict[str, Any]:
 
 
 def _reading(
-    family: Family, home: str, *, sid: str | None = None, number: str | None = None
+    family: Family,
+    home: str,
+    *,
+    sid: str | None = None,
+    number: str | None = None,
+    owner: str | None = None,
 ) -> Callable[[Answer], View]:
-    """Return the reader of an answer that must be about the number with `sid`, or `number`."""
+    """Return the reader of an answer that must show this `sid`, this `number` or this `owner`."""
 
     def read(answer: Answer) -> View:
         shown = view("PhoneNumber", family.source, family.read_one(answer), home)
@@ -344,9 +373,10 @@ def _reading(
             and _NUMBER_SID.fullmatch(shown.sid)
             and shown.sid == (sid or shown.sid)
             and shown.phone_number == (number or shown.phone_number)
+            and shown.account_sid == (owner or shown.account_sid)
         )
         if shown is None or not right:
-            message = "The upstream's answer is about another number than the one asked for."
+            message = "The upstream's answer does not show what was asked for."
             raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
         return shown
 
@@ -377,16 +407,3 @@ def _nothing(settings: Mapping[str, Any]) -> Refusal | None:
         return None
     message = "Nothing to change: give at least one setting."
     return Refusal(("configuration",), message, UserErrorCode.INVALID_INPUT)
-
-
-def _has(number: View, settings: Mapping[str, Any]) -> bool:
-    """Whether a number shows all the settings that were to be made."""
-    for path, value in settings.items():
-        seen: Any = number.regulatory if path.startswith("regulatory.") else number.configuration
-        *_, last = steps = path.removeprefix("regulatory.").split(".")
-        for step in steps:
-            seen = getattr(seen, filters.to_field(step), None)
-        cleared = value is None and seen == _AFTER_CLEARING.get(last)
-        if seen != value and not cleared:
-            return False
-    return True

@@ -26,6 +26,8 @@ from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Fa
 _MOST_PAGES = 64
 # Core matches numbers in part: the one looked for stands among those that contain it.
 _LOOK_UP_SIZE = 50
+# The upstream's code in a 404 of its own.
+_NO_SUCH_RESOURCE = 20404
 
 
 class Key(NamedTuple):
@@ -73,6 +75,14 @@ class OwnedNumbers:
             return number
         self._asked[key].append(at)
         return await self._loader.load(key)
+
+    async def shown(self, family: Family, key: Key, at: Path) -> View | None:
+        """Return the number with a sid as `family` shows it; None when the account has none."""
+        try:
+            return await self._get(family, key, (at,))
+        except UpstreamNotFound as error:
+            _believe(error)
+            return None
 
     async def page(
         self,
@@ -331,12 +341,14 @@ class OwnedNumbers:
             family = CATALOG
         try:
             return await self._get(family, key, at)
-        except UpstreamNotFound:
+        except UpstreamNotFound as error:
             if family is CORE or await self.family(key.account, at[0]) is CATALOG:
+                _believe(error)
                 return None
         try:
             return await self._get(CORE, key, at)
-        except UpstreamNotFound:
+        except UpstreamNotFound as error:
+            _believe(error)
             return None
 
     async def _get(self, family: Family, key: Key, at: Sequence[Path]) -> View | None:
@@ -375,6 +387,13 @@ def _number(family: Family, account: str, item: object, exact: str | None = None
     if exact.removeprefix("+") not in (number.phone_number or ""):
         raise UpstreamMalformed("The upstream shows another number than the one asked for.")
     return None
+
+
+def _believe(error: UpstreamNotFound) -> None:
+    """Raise unless the upstream itself says that there is no such number: a proxy may be wrong."""
+    if error.upstream_code != _NO_SUCH_RESOURCE:
+        message = "Something other than the upstream answered that there is no such number."
+        raise UpstreamMalformed(message, status=error.status) from None
 
 
 def _of(after: str, name: str) -> bool:

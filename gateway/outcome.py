@@ -68,8 +68,12 @@ def from_json(kept: bytes) -> Outcome:
     return Outcome(number, refusal, document["reconciled"], replayed=True)
 
 
-def refused(error: UpstreamError) -> Outcome:
+def refused(error: UpstreamError, *, buys: bool = False) -> Outcome:
     """Return the outcome of a write that the upstream refused, from the table of codes."""
+    if isinstance(error, UpstreamNotFound) and buys:
+        message = "The upstream sells nothing to this account here; nothing was bought."
+        code = UserErrorCode.NOT_FOUND
+        return Outcome(refusal=Refusal((), message, code, error.upstream_code))
     if isinstance(error, UpstreamNotFound):
         return not_owned(error.upstream_code)
     code, field = REFUSALS.get(error.upstream_code or 0, (UserErrorCode.REFUSED, ()))

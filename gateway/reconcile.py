@@ -1,12 +1,14 @@
 """What is true after the answer to a write was lost: found out by looking, never by repeating.
 
-    a look-up shows the change                               done, `reconciled`
-    no change, and the upstream itself answered with an error NOT_DONE
-    no change, and nobody who knows has answered             OUTCOME_UNKNOWN: it may be on its way
+    a look-up shows the change                                 done, `reconciled`
+    no change at any look, and the upstream itself answered
+    with an error                                              NOT_DONE
+    no change, and nobody who knows has answered               OUTCOME_UNKNOWN: it may be on its way
+    something else than before, and not what was wanted        OUTCOME_UNKNOWN
 
 The upstream may need a moment to show what it has done, or may still be doing it, so it is asked
-more than once while the request's time lasts. A refused connection, a 429 and a 4xx never come
-here: then nothing was done.
+more than once while the request's time lasts. A refused connection, a 429 and a refusal with the
+upstream's own code never come here: then nothing was done.
 """
 
 import asyncio
@@ -15,20 +17,29 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+import structlog
+
 from gateway.errors import GatewayError, UpstreamError
 from gateway.outcome import Outcome, Refusal
 from gateway.upstream.call import Call
 from schema.enums import UserErrorCode
 
+_log = structlog.get_logger(__name__)
+
 Look: TypeAlias = Callable[[], Awaitable[Outcome | None]]
 """Reads afresh and returns the outcome that the write would have had; None without a trace of it.
 
-It may raise `GatewayError` when the upstream cannot be read.
+It may raise `Unproven` when what it sees is neither, and `GatewayError` when the upstream cannot
+be read.
 """
 
-_PAUSES = (0.0, 0.5, 1.5)
+_PAUSES = (0.0, 0.4, 1.0)
 # Answers of proxies: what is behind them may still be at work.
 _OF_PROXIES = frozenset({502, 504})
+
+
+class Unproven(Exception):
+    """A look-up shows neither that it was done nor that it was not; the text says what it shows."""
 
 
 async def reconcile(call: Call, error: UpstreamError, look: Look, deadline: float) -> Outcome:
@@ -42,30 +53,33 @@ async def reconcile(call: Call, error: UpstreamError, look: Look, deadline: floa
     """
     settled = error.upstream_code is not None and error.status not in _OF_PROXIES
     lost = time.time()
-    looks = 0
-    failure: GatewayError | None = None
+    found = "there was no time left to look the number up"
+    without_trace = 0
+    wait = 0.0
     for pause in _PAUSES:
-        wait = max(pause, _asked_to_wait(failure))
+        wait = max(pause, wait)
         if time.monotonic() + wait >= deadline:
             break
         await asyncio.sleep(wait)
+        wait = 0.0
         try:
             seen = await look()
-        except GatewayError as problem:
-            failure = problem
-            continue
-        if seen is not None:
-            return seen._replace(reconciled=True)
-        looks += 1
-        if settled:
-            return not_done(f"{error.message} Looking the number up shows that nothing was done.")
-    if looks:
-        found = f"looking the number up ({looks} times) has not shown it done so far"
-    elif failure is not None:
-        found = f"looking the number up failed too ({failure.message})"
+        except Unproven as shown:
+            settled = False
+            found = str(shown)
+        except Exception as problem:  # noqa: BLE001 - it was sent: all that is said must be true
+            found = f"looking the number up failed too ({_told(problem)})"
+            wait = (isinstance(problem, UpstreamError) and problem.retry_after) or 0.0
+        else:
+            if seen is not None:
+                return seen._replace(reconciled=True)
+            without_trace += 1
+            found = f"looking the number up ({without_trace} times) has not shown it done so far"
     else:
-        found = "there was no time left to look the number up"
-    return unknown(f"{call.method} {call.path}", lost, error.message, found, error.upstream_code)
+        if settled and without_trace == len(_PAUSES):
+            return not_done(f"{error.message} Looking the number up shows that nothing was done.")
+    what = f"{call.method} {call.path}"
+    return unknown(what, lost, error.message, found, error.upstream_code)
 
 
 def unknown(
@@ -93,9 +107,12 @@ def not_done(message: str, upstream_code: int | None = None) -> Outcome:
     return Outcome(refusal=Refusal((), message, UserErrorCode.NOT_DONE, upstream_code))
 
 
-def _asked_to_wait(failure: GatewayError | None) -> float:
-    wait = failure.retry_after if isinstance(failure, UpstreamError) else None
-    return wait or 0.0
+def _told(problem: Exception) -> str:
+    """Return what may be said of an error."""
+    if isinstance(problem, GatewayError):
+        return problem.message
+    _log.error("look_up_failed", exc_info=problem, kind=type(problem).__name__)
+    return "it could not be read"
 
 
 def _clock(at: float) -> str:

@@ -8,6 +8,7 @@ became of it.
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -39,7 +40,11 @@ from schema.enums import Source
 
 _USER_AGENT = f"number-gateway/{__version__}"
 _NEAR_LIMIT = 0.8
+_COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MESSAGE_LENGTH = 300
+# The upstream's error dictionary begins here, and its codes must fit GraphQL's Int. What is not
+# among them is not the upstream's answer, but that of something between.
+_OWN_CODES = range(10_000, 2**31)
 _PACKINGS = frozenset({"identity", "gzip"})
 # Accounts whose state is kept; of more than these, those at rest are forgotten.
 _MOST_ACCOUNTS = 10_000
@@ -262,7 +267,7 @@ class UpstreamClient:
     def _adapt(self, limiter: Limiter, answer: Answer) -> None:
         concurrent = answer.headers.get("twilio-concurrent-requests", "")
         near = (
-            concurrent.isdigit()
+            _COUNT.fullmatch(concurrent) is not None
             and int(concurrent) >= _NEAR_LIMIT * self._settings.concurrency_limit
         )
         limiter.slower() if near else limiter.faster()
@@ -401,7 +406,7 @@ def _complaint(body: bytes) -> tuple[int | None, str | None]:
         return None, None
     code, message = said.get("code"), said.get("message")
     return (
-        code if isinstance(code, int) and not isinstance(code, bool) else None,
+        code if isinstance(code, int) and code in _OWN_CODES else None,
         message[:_MESSAGE_LENGTH] if isinstance(message, str) and message else None,
     )
 

@@ -157,6 +157,20 @@ def test_a_server_that_is_no_number_api_is_a_typed_error(
     seen(error["extensions"]["code"])
 
 
+@pytest.mark.parametrize("count", ["\N{SUPERSCRIPT TWO}", "9" * 5000], ids=["digit", "long"])
+def test_a_count_of_requests_that_cannot_be_read_spoils_no_answer(
+    sandbox: RunningSandbox, count: str
+) -> None:
+    account = sandbox.accounts()["parent"]
+    body = json.dumps({"sid": account.sid, "friendly_name": "Main"}).encode()
+    header = f"Twilio-Concurrent-Requests: {count}"
+    with (
+        hostile([response(body, JSON, header)]) as upstream,
+        running_gateway(sandbox, core_url=upstream.url, **QUICK) as gateway,
+    ):
+        assert gateway.query(OWN)["account"]["sid"] == account.sid
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
 @pytest.mark.fault(
     "a redirect to another host", expected="UPSTREAM_MALFORMED; 1 call, none to the other host"

@@ -19,6 +19,7 @@ from tests.faults.asking import (
     told,
     writes,
 )
+from tests.faults.gateways import until
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
@@ -55,6 +56,33 @@ UNCOMMITTED: dict[str, tuple[dict[str, Any], str]] = {
     "error 500": ({"kind": "status", "status": 500}, "NOT_DONE"),
     "error 503": ({"kind": "status", "status": 503}, "NOT_DONE"),
 }
+
+
+# A proxy's answers: it says 4xx, and nobody knows what the upstream behind it has done.
+PROXY_STATUSES = [400, 401, 403, 404, 409, 413, 425, 499]
+# What is set, and what the number had before (in the sandbox's own words).
+SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a new url": ({"voice": {"url": "https://example.com/v"}}, {}),
+    "a name cleared": ({"friendlyName": None}, {"friendly_name": "X"}),
+    "a name emptied": ({"friendlyName": ""}, {"friendly_name": "X"}),
+    "a url cleared": ({"sms": {"url": None}}, {"sms": {"url": "https://example.com/s"}}),
+    "a method cleared": ({"statusCallbackMethod": None}, {"status_callback_method": "GET"}),
+    "a voice method cleared": ({"voice": {"method": None}}, {"voice": {"method": "GET"}}),
+    "fax": ({"voice": {"receiveMode": "FAX"}}, {}),
+    "a flag set": ({"voice": {"callerIdLookup": True}}, {}),
+    "a flag cleared": ({"voice": {"callerIdLookup": None}}, {"voice": {"caller_id_lookup": True}}),
+    "emergency calls cleared": (
+        {"voice": {"emergencyStatus": None}},
+        {"voice": {"emergency_status": "Active"}},
+    ),
+    "trunk and application": (
+        {"voice": {"trunkSid": "TK" + "1" * 32, "applicationSid": "AP" + "1" * 32}},
+        {},
+    ),
+    "an address": ({"regulatory": {"addressSid": "AD" + "1" * 32}}, {}),
+    "a bundle": ({"regulatory": {"bundleSid": "BU" + "1" * 32}}, {}),
+}
+NOTHING = {"items": [], "meta": {"key": "items"}, "incoming_phone_numbers": []}
 
 
 class Case(NamedTuple):
@@ -145,10 +173,227 @@ def test_a_write_whose_answer_is_lost_is_found_done(
     ],
 )
 def test_a_write_that_shows_no_trace_is_never_repeated_and_never_called_done(
-    hasty: RunningGateway, family: str, verb: str, fault: dict[str, Any], seen: Tell
+    request: pytest.FixtureRequest, family: str, verb: str, fault: dict[str, Any], seen: Tell
+) -> None:
+    # It takes all looks to say NOT_DONE.
+    enough = fault["kind"] == "status" and fault["status"] != 504
+    gateway: RunningGateway = request.getfixturevalue("quick" if enough else "hasty")
+    case = case_of(gateway, verb, family)
+    inject(gateway.sandbox, case.account, fault)
+    seen(outcome(gateway, case))
+
+
+@FAMILY
+@pytest.mark.parametrize(
+    "named",
+    [
+        pytest.param(
+            name,
+            marks=pytest.mark.fault(
+                f"configure: error 500 after it was done; {name}",
+                expected="done, reconciled; 1 write, 1 in the ledger",
+            ),
+            id=name.replace(" ", "-"),
+        )
+        for name in SETTINGS
+    ],
+)
+def test_any_setting_whose_answer_is_lost_is_found_done(
+    quick: RunningGateway, family: str, named: str, seen: Tell
+) -> None:
+    wanted, before = SETTINGS[named]
+    case = case_of(quick, "configure", family)
+    quick.sandbox.put_number(case.account.sid, case.number, {"configuration": before})
+    inject(quick.sandbox, case.account, {"kind": "status", "status": 500, "commit": True})
+    case = case._replace(given=case.given | {"configuration": wanted})
+    seen(outcome(quick, case))
+
+
+@FAMILY
+@pytest.mark.fault(
+    "configure: answer lost, nothing done, and somebody else sets the same setting",
+    expected="OUTCOME_UNKNOWN that names friendlyName; 1 write, 0 in the ledger",
+)
+def test_a_setting_that_shows_something_else_proves_nothing(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    sandbox = quick.sandbox
+    case = case_of(quick, "configure", family)
+    inject(sandbox, case.account, {"kind": "status", "status": 500, "latency_ms": 200})
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(mutate, quick, "configure", case.account, **case.given)
+        until(lambda: writes(sandbox))
+        other = {"configuration": {"friendly_name": "By somebody else"}}
+        sandbox.put_number(case.account.sid, case.number, other)
+        payload = run.result()
+    named = "friendlyName" if "friendlyName" in payload["userErrors"][0]["message"] else "nothing"
+    done = in_ledger(sandbox, case.number, "configure")
+    seen(f"{told(payload)} that names {named}; {done}")
+
+
+@FAMILY
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param(
+            status,
+            marks=pytest.mark.fault(
+                f"purchase: HTML with status {status} after it was done",
+                expected="done, reconciled; 1 write, 1 in the ledger",
+            ),
+        )
+        for status in PROXY_STATUSES
+    ],
+)
+def test_a_refusal_that_is_not_the_upstreams_own_proves_nothing(
+    quick: RunningGateway, family: str, status: int, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", family)
+    inject(quick.sandbox, case.account, {"kind": "html", "status": status, "commit": True})
+    seen(outcome(quick, case))
+
+
+@FAMILY
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.fault(
+    "a write: HTML with status 404, nothing done",
+    expected="OUTCOME_UNKNOWN; 1 write, 0 in the ledger",
+)
+def test_a_404_of_a_proxy_does_not_say_that_the_number_is_gone(
+    hasty: RunningGateway, family: str, verb: str, seen: Tell
 ) -> None:
     case = case_of(hasty, verb, family)
-    inject(hasty.sandbox, case.account, fault)
+    inject(hasty.sandbox, case.account, {"kind": "html", "status": 404})
+    seen(outcome(hasty, case))
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a release: connection reset, nothing done; every look-up meets a proxy's 404",
+    expected="OUTCOME_UNKNOWN; 1 write, 0 in the ledger",
+)
+def test_a_look_up_that_meets_a_proxys_404_does_not_show_a_release(
+    hasty: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(hasty, "release", family)
+    account = case.account.sid
+    page = {"kind": "html", "status": 404, "method": "GET", "skip": 1, "count": None}
+    hasty.sandbox.set_faults(
+        [{"kind": "reset", "method": "DELETE", "account": account}, page | {"account": account}]
+    )
+    seen(outcome(hasty, case))
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a purchase of a number that the upstream does not know: its own 404",
+    expected="NOT_FOUND on no field; 1 write, 0 in the ledger",
+)
+def test_a_purchase_that_is_not_found_blames_no_sid(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", family)
+    inject(quick.sandbox, case.account, {"kind": "status", "status": 404})
+    payload = mutate(quick, "purchase", case.account, **case.given)
+    [error] = payload["userErrors"]
+    assert "sid" not in error["message"]
+    blamed = ".".join(error["field"]) or "no field"
+    seen(f"{told(payload)} on {blamed}; {in_ledger(quick.sandbox, case.number, 'purchase')}")
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a purchase: error 500 after it was done, and the list shows it only at the third look",
+    expected="done, reconciled; 1 write, 1 in the ledger",
+)
+def test_an_upstream_that_shows_late_what_it_has_done_is_asked_again(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", family)
+    account = case.account.sid
+    error = {"kind": "status", "status": 500, "commit": True, "method": "POST"}
+    behind = {"kind": "wrong-shape", "body": NOTHING, "method": "GET", "skip": 1, "count": 2}
+    quick.sandbox.set_faults([error | {"account": account}, behind | {"account": account}])
+    seen(outcome(quick, case))
+
+
+@FAMILY
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            '{"sid": "PN%s", "phone_number": "%s", "x": ' + "[" * 400 + "]" * 400 + "}",
+            marks=pytest.mark.fault(
+                "a purchase with a key: nested too deep to be kept; the same again",
+                expected="done; then done, reconciled, replayed; 1 write, 1 in the ledger",
+            ),
+            id="nested",
+        ),
+        pytest.param(
+            '{"sid": "PN%s", "phone_number": "%s", "account_sid": {"x": []}}',
+            marks=pytest.mark.fault(
+                "a purchase with a key: an object where the account's sid should be; the same again",
+                expected="done; then done, replayed; 1 write, 1 in the ledger",
+            ),
+            id="odd",
+        ),
+    ],
+)
+def test_an_odd_answer_to_a_purchase_is_no_internal_error(
+    quick: RunningGateway, family: str, body: str, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", family)
+    text = body % ("1" * 32, case.number)
+    inject(quick.sandbox, case.account, {"kind": "wrong-shape", "commit": True, "body": text})
+    given = {**case.given, "idempotencyKey": "odd"}
+    first, then = (mutate(quick, "purchase", case.account, **given) for _ in "12")
+    done = in_ledger(quick.sandbox, case.number, "purchase")
+    seen(f"{told(first)}; then {told(then)}; {done}")
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a purchase: error 400 with a code that no dictionary has, after it was done",
+    expected="done, reconciled; 1 write, 1 in the ledger",
+)
+def test_a_code_that_cannot_be_the_upstreams_is_not_believed(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "purchase", family)
+    body = {"code": 99_999_999_999, "message": "?"}
+    fault = {"kind": "status", "status": 400, "commit": True, "body": body}
+    inject(quick.sandbox, case.account, fault)
+    seen(outcome(quick, case))
+
+
+@FAMILY
+@pytest.mark.parametrize(
+    "commit",
+    [
+        pytest.param(
+            True,
+            marks=pytest.mark.fault(
+                "transfer: done, and the answer shows the old account",
+                expected="done, reconciled; 1 write, 1 in the ledger",
+            ),
+            id="done",
+        ),
+        pytest.param(
+            False,
+            marks=pytest.mark.fault(
+                "transfer: not done, and a 2xx answer shows the old account",
+                expected="OUTCOME_UNKNOWN; 1 write, 0 in the ledger",
+            ),
+            id="not-done",
+        ),
+    ],
+)
+def test_a_transfer_is_done_when_the_new_account_shows(
+    hasty: RunningGateway, family: str, commit: bool, seen: Tell
+) -> None:
+    case = case_of(hasty, "transfer", family)
+    body = {"sid": case.given["sid"], "phone_number": case.number, "account_sid": case.account.sid}
+    inject(hasty.sandbox, case.account, {"kind": "wrong-shape", "commit": commit, "body": body})
     seen(outcome(hasty, case))
 
 
@@ -239,6 +484,25 @@ def test_purchases_of_one_number_at_once_buy_it_once_and_one_of_them_says_so(
         f"{words.count('done')} done, {words.count('ALREADY_OWNED')} ALREADY_OWNED;"
         f" {in_ledger(quick.sandbox, case.number, 'purchase')}"
     )
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a purchase of what the account has: the look-up before it meets a proxy's 403",
+    expected="UPSTREAM_UNAUTHENTICATED; 0 writes, settings as they were",
+)
+def test_a_proxys_403_does_not_say_that_the_number_is_not_owned(
+    quick: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(quick, "configure", family)
+    before = quick.sandbox.numbers(case.account.sid)
+    page = {"kind": "html", "status": 403, "method": "GET", "count": 2}
+    quick.sandbox.set_faults([page | {"account": case.account.sid}])
+    given = {"phoneNumber": case.number, "configuration": {"friendlyName": "Overwritten"}}
+    error = quick.error(document("purchase"), {"input": given}, account=case.account)
+    kept = "as they were" if quick.sandbox.numbers(case.account.sid) == before else "changed"
+    sent = len(writes(quick.sandbox))
+    seen(f"{error['extensions']['code']}; {sent} writes, settings {kept}")
 
 
 @pytest.mark.fault(
@@ -343,7 +607,7 @@ def test_a_lost_transfer_is_looked_up_in_both_accounts(
     assert told(payload) == ("done, reconciled" if done else "NOT_DONE")
     looked = [each["path"] for each in quick.sandbox.requests() if each["method"] == "GET"]
     accounts = [case.given["toAccountSid"], *([] if done else [case.account.sid])]
-    assert [path.split("/")[3] for path in looked] == accounts
+    assert [path.split("/")[3] for path in looked] == accounts * (1 if done else 3)
     if done:
         assert payload["phoneNumber"]["accountSid"] == case.given["toAccountSid"]
 
@@ -436,6 +700,19 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     assert told(wet) == "done"
     [sent] = writes(quick.sandbox)
     assert dry["wouldSend"] == {"method": sent["method"], "path": sent["path"]}
+
+
+@FAMILY
+@pytest.mark.parametrize("verb", ["configure", "transfer", "release"])
+def test_a_dry_run_finds_out_that_the_number_is_not_there(
+    quick: RunningGateway, family: str, verb: str
+) -> None:
+    case = case_of(quick, verb, family)
+    given = case.given | {"sid": "PN" + "0" * 32, "dryRun": True}
+    dry = mutate(quick, verb, case.account, **given)
+    assert told(dry) == "NOT_FOUND"
+    assert dry["wouldSend"] is None
+    assert writes(quick.sandbox) == []
 
 
 @FAMILY
