@@ -75,6 +75,7 @@ class Document:
         measured: what is known of its operations, by name ("" without one).
         discreet: errors do not suggest what the schema has instead.
         conditions: variables that decide what is selected (in @skip and @include).
+        tokens: how many it has.
         projections: what the fast executor has compiled for it.
     """
 
@@ -86,6 +87,7 @@ class Document:
     measured: Mapping[str, Operation] = field(default_factory=dict)
     discreet: bool = False
     conditions: tuple[str, ...] = ()
+    tokens: int = 0
     projections: Projections = field(default_factory=Projections)
 
     def measure(self, name: str | None) -> Operation | None:
@@ -119,6 +121,7 @@ class Documents:
         discreet: errors do not suggest what the schema has instead.
         most: documents to keep, at most.
         most_tokens: tokens of all kept documents, at most: one takes some 600 bytes.
+        most_characters: of all kept texts, at most: one takes up to 4 bytes, comments as well.
     """
 
     def __init__(
@@ -129,13 +132,16 @@ class Documents:
         discreet: bool = False,
         most: int = 1000,
         most_tokens: int = 50_000,
+        most_characters: int = 4 * 2**20,
     ) -> None:
         self._schema = schema
         self._meter = meter or Meter(schema, Limits())
         self._discreet = discreet
         self._most = most
         self._most_tokens = most_tokens
+        self._most_characters = most_characters
         self._tokens = 0
+        self._characters = 0
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
     def get(self, text: str) -> Document:
@@ -151,16 +157,26 @@ class Documents:
 
     def _keep(self, document: Document) -> None:
         self._kept[document.text] = document
-        self._tokens += _tokens(document)
-        while len(self._kept) > self._most or self._tokens > self._most_tokens:
+        self._tokens += document.tokens
+        self._characters += len(document.text)
+        while self._too_many():
             _, oldest = self._kept.popitem(last=False)
-            self._tokens -= _tokens(oldest)
+            self._tokens -= oldest.tokens
+            self._characters -= len(oldest.text)
+
+    def _too_many(self) -> bool:
+        return (
+            len(self._kept) > self._most
+            or self._tokens > self._most_tokens
+            or self._characters > self._most_characters
+        )
 
     def _prepare(self, text: str) -> Document:
         limits = self._meter.limits
         try:
             self._meter.check_length(text)
             ast = parse(Source(text, "GraphQL request"), max_tokens=limits.tokens)
+            tokens = _untie(ast)
             measured = self._meter.read(ast)
         except LimitExceeded as error:
             return _refused(text, error)
@@ -189,6 +205,7 @@ class Documents:
             measured=measured,
             discreet=self._discreet,
             conditions=_conditions(ast),
+            tokens=tokens,
         )
 
 
@@ -196,13 +213,18 @@ def _refused(text: str, error: LimitExceeded) -> Document:
     return Document(text, None, (GraphQLError(error.message, extensions=error.extensions),))
 
 
-def _tokens(document: Document) -> int:
-    """Count a document's tokens."""
+def _untie(ast: DocumentNode) -> int:
+    """Take the chain of tokens apart, and count them.
+
+    Nothing needs the chain after parsing. It holds comments and all that no node points to; and as
+    it leads both ways, what is dropped would stay until the collector comes around to it.
+    """
     count = 0
-    token = document.ast.loc.start_token if document.ast and document.ast.loc else None
+    token = ast.loc.start_token if ast.loc else None
     while token is not None:
         count += 1
-        token = token.next
+        following, token.prev, token.next = token.next, None, None
+        token = following
     return count
 
 

@@ -24,6 +24,7 @@ from gateway.trusted import manifest_for
 
 _log = structlog.get_logger(__name__)
 _MOST = 1000
+_MOST_CHARACTERS = 4 * 2**20
 _PREFIX = "sha256:"
 
 
@@ -47,6 +48,7 @@ class Persisted:
         self._store = store
         self._documents = documents
         self._recent: OrderedDict[str, str] = OrderedDict()
+        self._characters = 0
 
     async def document(self, params: Params) -> Document:
         """Return the document that a request means.
@@ -101,10 +103,11 @@ class Persisted:
         return document
 
     def _keep(self, digest: str, text: str) -> None:
+        self._characters += len(text) - len(self._recent.pop(digest, ""))
         self._recent[digest] = text
-        self._recent.move_to_end(digest)
-        if len(self._recent) > _MOST:
-            self._recent.popitem(last=False)
+        while len(self._recent) > _MOST or self._characters > _MOST_CHARACTERS:
+            _, oldest = self._recent.popitem(last=False)
+            self._characters -= len(oldest)
 
 
 def _id(params: Params) -> str | None:

@@ -1,6 +1,7 @@
 """Documents are measured before anything else is done with them."""
 
 import time
+import tracemalloc
 
 import pytest
 from graphql import GraphQLSchema, get_introspection_query
@@ -59,6 +60,35 @@ def test_the_worst_documents_are_read_or_refused_in_no_time(name: str) -> None:
 def test_generated_documents_are_read_or_refused_in_no_time(seed: int) -> None:
     slow = [text for text in mutations(seed, 60) if _seconds(text) >= _PROMISED * _SLACK]
     assert slow == []
+
+
+def test_what_documents_say_in_comments_does_not_fill_the_memory() -> None:
+    """A kept document costs its text as well as its tokens."""
+    documents = Documents(_SCHEMA)
+    tracemalloc.start()
+    try:
+        for index in range(150):
+            text = f"#{index}" + "\U0001f600" * 65_000 + "\n{ __typename }"
+            assert not documents.get(text).errors
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 24 * 2**20
+
+
+def test_recent_documents_are_kept_and_one_beyond_all_room_is_not() -> None:
+    documents = Documents(_SCHEMA, most_characters=100)
+    first, second = "{ __typename }", "{ a: __typename }"
+    kept = documents.get(first), documents.get(second)
+    assert (documents.get(first), documents.get(second)) == kept
+    documents.get(first)
+    third = documents.get("{ b: __typename }" + " " * 60)
+    assert documents.get(first) is kept[0]
+    assert documents.get(third.text) is third
+    assert documents.get(second) is not kept[1]
+    long = " " * 101 + first
+    assert documents.get(long) is not documents.get(long)
+    assert documents.get(long).errors == ()
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,16 @@ def test_a_document_over_the_limit_runs_but_is_not_kept() -> None:
         asyncio.run(persisted.document(Params("", None, {}, extension(large))))
 
 
+def test_texts_that_are_kept_beside_the_store_do_not_fill_the_memory() -> None:
+    settings, store = bare_settings(), MemoryStore()
+    persisted = Persisted(settings, store, Documents(build_schema()._schema))
+    texts = [f"#{index}" + "a" * 60_000 + "\n{ __typename }" for index in range(100)]
+    for text in (*texts, texts[-1]):
+        asyncio.run(persisted.document(Params(text, None, {}, extension(text))))
+    assert 60 < len(persisted._recent) < 70
+    assert not asyncio.run(persisted.document(Params("", None, {}, extension(texts[0])))).errors
+
+
 def test_registering_can_be_turned_off(sandbox: RunningSandbox) -> None:
     with running_gateway(sandbox, persisted_queries=False) as gateway:
         answer = gateway.post({"query": ACCOUNT, "extensions": extension(ACCOUNT)})
