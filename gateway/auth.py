@@ -1,7 +1,7 @@
 """Who is asking, and with whose credentials the upstream is asked."""
 
 import base64
-import binascii
+import hashlib
 import re
 import time
 from collections.abc import Iterable
@@ -26,6 +26,7 @@ class Caller:
         accounts: the accounts that it may name; None leaves that to the upstream.
         scopes: what it may do; None allows all that the upstream allows.
         expires: Unix time at which this ends, in seconds; None when it does not.
+        known_as: who it is, for people; by default the principal.
     """
 
     credential: Credential
@@ -33,12 +34,12 @@ class Caller:
     accounts: frozenset[str] | None = None
     scopes: frozenset[str] | None = None
     expires: float | None = None
+    known_as: str = ""
 
     @property
     def name(self) -> str:
-        """Return who it is, for people: who brings credentials is known by their user name."""
-        own = self.principal == self.credential.fingerprint
-        return self.credential.username if own else self.principal
+        """Who it is, for people."""
+        return self.known_as or self.principal
 
     def check_time(self) -> None:
         """Refuse a caller whose time is over.
@@ -124,8 +125,17 @@ class PassThrough:
     async def caller(self, authorization: str, account: str) -> Caller:
         """See `Authenticator`."""
         credential = _basic(authorization, account)
-        # The fingerprint, as anybody can send the name of another account.
-        return Caller(credential, credential.fingerprint)
+        return Caller(credential, _principal(credential), known_as=credential.username)
+
+
+def _principal(credential: Credential) -> str:
+    """Return a one-way name of who has these credentials.
+
+    It covers the secret, as anybody can send another's user name; and not the account to act for,
+    which a client chooses freely: a new one must not be a new caller.
+    """
+    material = f"{credential.username}\0{credential.secret}".encode()
+    return hashlib.sha256(material).hexdigest()[:32]
 
 
 def _basic(authorization: str, account: str) -> Credential:
@@ -138,7 +148,7 @@ def _basic(authorization: str, account: str) -> Credential:
         )
     try:
         decoded = base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise Unauthenticated("The Authorization header is not valid HTTP Basic.") from None
     username, colon, secret = decoded.partition(":")
     named = account if _ACCOUNT.fullmatch(account) else ""

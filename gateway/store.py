@@ -4,10 +4,11 @@
 """
 
 import asyncio
+import heapq
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 # Looking for what expired takes a few milliseconds when the store is full.
 _SWEEP_SECONDS = 10.0
@@ -48,8 +49,20 @@ class Store(Protocol):
         """Close its connections."""
 
 
+class _Bucket(NamedTuple):
+    """A token bucket: what was in it at a time, and when it will be full if nobody takes more."""
+
+    level: float
+    at: float
+    full_at: float
+
+
 class MemoryStore:
-    """A store in this process: bounded in entries and bytes, forgetting the longest unused."""
+    """A store in this process: bounded in entries and bytes.
+
+    Of values it forgets the longest unused. Of buckets it forgets those that are full again the
+    soonest, which say least: however many strangers come, who has spent a day's allowance has.
+    """
 
     def __init__(self, most: int = 50_000, most_bytes: int = 64 * 2**20) -> None:
         self._most = most
@@ -57,7 +70,7 @@ class MemoryStore:
         self._bytes = 0
         self._next_sweep = 0.0
         self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets: dict[str, _Bucket] = {}
         self._followers: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
 
     async def get(self, key: str) -> bytes | None:
@@ -99,12 +112,14 @@ class MemoryStore:
     async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
         """See `Store`."""
         now = time.monotonic()
-        level, at = self._buckets.pop(key, (capacity, now))
-        level = min(capacity, level + (now - at) * per_second)
+        kept = self._buckets.pop(key, None)
+        level = min(capacity, kept.level + (now - kept.at) * per_second) if kept else capacity
         wait = 0.0 if level >= amount else (amount - level) / per_second
-        self._buckets[key] = (level if wait else level - amount, now)
+        left = level if wait else level - amount
+        if left < capacity:  # A full one is as good as none.
+            self._buckets[key] = _Bucket(left, now, now + (capacity - left) / per_second)
         if len(self._buckets) > self._most:
-            self._buckets.popitem(last=False)
+            self._forget_buckets()
         return wait
 
     async def publish(self, channel: str, message: bytes) -> None:
@@ -127,6 +142,12 @@ class MemoryStore:
 
     async def aclose(self) -> None:
         """See `Store`."""
+
+    def _forget_buckets(self) -> None:
+        """Make room: a tenth at once, as looking through all of them takes a while."""
+        some = max(1, self._most // 10)
+        for key in heapq.nsmallest(some, self._buckets, key=lambda key: self._buckets[key].full_at):
+            del self._buckets[key]
 
     def _drop(self, key: str) -> None:
         value, _ = self._values.pop(key, (b"", 0.0))

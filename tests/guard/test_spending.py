@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,31 @@ def test_purchases_beyond_the_limit_are_refused_before_they_are_sent(
     assert stingy.query("{ phoneNumbers { nodes { sid } } }")["phoneNumbers"]["nodes"]
 
 
+def test_a_caller_who_acts_for_another_account_is_the_same_caller(
+    stingy: RunningGateway, for_sale: list[str]
+) -> None:
+    """A client chooses X-Account-Sid freely: it must not start a new day's allowance."""
+    buy = "mutation b($n: E164!, $a: ID!, $key: String) { purchasePhoneNumber(input: {"
+    buy += " phoneNumber: $n, accountSid: $a, idempotencyKey: $key })"
+    buy += " { replayed phoneNumber { sid } userErrors { code } } }"
+    own = stingy.account.sid
+
+    def bought(number: str, acting: int, key: str | None = None) -> dict[str, Any]:
+        headers = {"x-account-sid": f"AC{acting:032x}"}
+        variables = {"n": number, "a": own, "key": key}
+        answer: dict[str, Any] = stingy.execute(buy, variables, headers=headers)
+        return answer
+
+    first = bought(for_sale[0], 1, "key")["data"]["purchasePhoneNumber"]
+    again = bought(for_sale[0], 2, "key")["data"]["purchasePhoneNumber"]
+    assert again == first | {"replayed": True}
+    assert bought(for_sale[1], 3)["data"]["purchasePhoneNumber"]["phoneNumber"]
+    for index in range(2, 5):
+        [error] = bought(for_sale[index], index + 2)["errors"]
+        assert error["extensions"]["code"] == "RATE_LIMITED"
+    assert len(stingy.sandbox.numbers(own)) == 2
+
+
 def test_a_purchase_that_was_refused_is_given_back(
     stingy: RunningGateway, for_sale: list[str]
 ) -> None:
@@ -149,6 +175,30 @@ def test_without_the_store_requests_pass_and_purchases_do_not() -> None:
         with pytest.raises(RateLimited):
             await spending.purchase(caller, caller.credential.account)
         assert await spending.left(caller, caller.credential.account) == (None, None)
+
+    asyncio.run(run())
+
+
+def test_strangers_do_not_make_spent_purchases_forgotten() -> None:
+    settings = Settings(requests_per_minute=2, purchases_per_day=2, _env_file=None)  # type: ignore[call-arg]
+    spending = Spending(settings, MemoryStore(most=50))
+    caller = _caller()
+    account = caller.credential.account
+
+    async def run() -> None:
+        for _ in range(2):
+            await spending.request(caller)
+            await spending.purchase(caller, account)
+        for index in range(1000):
+            stranger = Caller(caller.credential, f"stranger {index}")
+            await spending.request(stranger)
+            await spending.left(stranger, account)
+            await spending.purchase(stranger, account)
+            await spending.give_back(stranger, account)
+        with pytest.raises(RateLimited):
+            await spending.purchase(caller, account)
+        with pytest.raises(RateLimited):
+            await spending.request(caller)
 
     asyncio.run(run())
 

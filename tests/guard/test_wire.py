@@ -158,6 +158,29 @@ def test_a_body_beyond_the_limit_is_refused_before_all_of_it_was_sent(
     assert sent < 10 * 2**20
 
 
+# Credentials --------------------------------------------------------------------------------------
+
+CREDENTIALS = {
+    "W-C01-not-ascii": b"Basic \xc3\xa9\xff",
+    "W-C02-not-base64": b"Basic ====",
+    "W-C03-not-utf8": b"Basic " + base64.b64encode(b"\xff\xfe:x"),
+    "W-C04-no-colon": b"Basic " + base64.b64encode(b"AC" + b"0" * 32),
+    "W-C05-nobody": b"Basic " + base64.b64encode(b"somebody:secret"),
+    "W-C06-other-scheme": b"Bearer \xff\xff",
+    "W-C07-nothing": b"Basic ",
+}
+
+
+@pytest.mark.parametrize("probe", CREDENTIALS)
+def test_credentials_that_cannot_be_read_are_refused(gateway: RunningGateway, probe: str) -> None:
+    body = b'{"query": "{ __typename }"}'
+    top = head(_JSON, f"content-length: {len(body)}").removesuffix(b"\r\n")
+    reply = send(gateway.url, top + b"authorization: " + CREDENTIALS[probe] + b"\r\n\r\n" + body)
+    assert reply is not None
+    assert reply.status == 401
+    assert reply.error()["extensions"]["code"] == "UNAUTHENTICATED"
+
+
 # Heads --------------------------------------------------------------------------------------------
 
 HEADS = {
