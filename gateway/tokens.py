@@ -212,11 +212,24 @@ class Tokens:
                 leeway=self._leeway,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
+            _check_readable(claims)
         except jwt.InvalidTokenError as error:
             raise Unauthenticated(_REASONS.get(type(error), _UNSOUND)) from None
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthenticated(_UNSOUND) from None
         return dict(claims)
+
+
+def _check_readable(claims: Mapping[str, Any]) -> None:
+    """Refuse claims that a good key signed and that still are no time and no name.
+
+    Raises:
+        ValueError: the subject is empty, or no text that can be written down.
+        OverflowError: the expiry is beyond all numbers.
+    """
+    float(claims["exp"])
+    if not str(claims["sub"]).encode():
+        raise ValueError("no subject")
 
 
 def _keys(settings: Settings) -> Keys:

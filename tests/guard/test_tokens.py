@@ -4,7 +4,7 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -72,48 +72,69 @@ def _unsigned(claims: str) -> str:
     return f"{head}.{claims}."
 
 
-_CLAIMS = {
-    "iss": ISSUER,
-    "aud": AUDIENCE,
-    "sub": "somebody",
-    "exp": int(time.time()) + 600,
-    "accounts": ["AC" + "0" * 32],
-    "scope": SCOPES,
-}
-_BAD = {
-    "T-01-none": None,
-    "T-03-garbage": "garbage",
-    "T-04-dots": "...",
-    "T-05-too-long": "a" * 20_000,
-    "T-06-other-secret": token("AC" + "0" * 32, key="another-secret-that-is-long-enough-too"),
-    "T-07-expired": token("AC" + "0" * 32, exp=int(time.time()) - 10),
-    "T-08-not-yet": token("AC" + "0" * 32, nbf=int(time.time()) + 600),
-    "T-09-other-issuer": token("AC" + "0" * 32, iss="https://evil.example"),
-    "T-10-other-audience": token("AC" + "0" * 32, aud="another"),
-    "T-11-no-expiry": token("AC" + "0" * 32, exp=None),
-    "T-12-no-subject": token("AC" + "0" * 32, sub=None),
-    "T-13-no-audience": token("AC" + "0" * 32, aud=None),
-    "T-14-no-issuer": token("AC" + "0" * 32, iss=None),
-    "T-15-other-algorithm": token("AC" + "0" * 32, algorithm="HS512", key=SECRET * 2),
-    "T-16-unsigned": _unsigned(token("AC" + "0" * 32).split(".")[1]),
-    "T-17-signature-cut": token("AC" + "0" * 32)[:-4],
-    "T-18-payload-changed": ".".join(
+def _claims(**other: object) -> dict[str, object]:
+    """Claims that are good now, but for `other`."""
+    return {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "somebody",
+        "exp": int(time.time()) + 600,
+        "accounts": ["AC" + "0" * 32],
+        "scope": SCOPES,
+    } | other
+
+
+def test_a_token_made_by_hand_is_as_good_as_one_of_a_library(guarded: RunningGateway) -> None:
+    """So what is refused below is refused for what is wrong with it."""
+    assert ask(guarded, hand_made(_claims(), SECRET), "{ __typename }").status_code == 200
+    far = hand_made(_claims(exp=10**300, sub="\u00e9 \U0001f600"), SECRET)
+    assert ask(guarded, far, "{ __typename }").status_code == 200
+
+
+# Made when they are sent, as they are good for some minutes only.
+_BAD: dict[str, Callable[[], str | None]] = {
+    "T-01-none": lambda: None,
+    "T-03-garbage": lambda: "garbage",
+    "T-04-dots": lambda: "...",
+    "T-05-too-long": lambda: "a" * 20_000,
+    "T-06-other-secret": lambda: token(
+        "AC" + "0" * 32, key="another-secret-that-is-long-enough-too"
+    ),
+    "T-07-expired": lambda: token("AC" + "0" * 32, exp=int(time.time()) - 10),
+    "T-08-not-yet": lambda: token("AC" + "0" * 32, nbf=int(time.time()) + 600),
+    "T-09-other-issuer": lambda: token("AC" + "0" * 32, iss="https://evil.example"),
+    "T-10-other-audience": lambda: token("AC" + "0" * 32, aud="another"),
+    "T-11-no-expiry": lambda: token("AC" + "0" * 32, exp=None),
+    "T-12-no-subject": lambda: token("AC" + "0" * 32, sub=None),
+    "T-13-no-audience": lambda: token("AC" + "0" * 32, aud=None),
+    "T-14-no-issuer": lambda: token("AC" + "0" * 32, iss=None),
+    "T-15-other-algorithm": lambda: token("AC" + "0" * 32, algorithm="HS512", key=SECRET * 2),
+    "T-16-unsigned": lambda: _unsigned(token("AC" + "0" * 32).split(".")[1]),
+    "T-17-signature-cut": lambda: token("AC" + "0" * 32)[:-4],
+    "T-18-payload-changed": lambda: ".".join(
         [token("a").split(".")[0], token("AC" + "1" * 32).split(".")[1], token("a").split(".")[2]]
     ),
-    "T-19-rsa-signed": token("AC" + "0" * 32, key=RSA_KEY, algorithm="RS256"),
-    "T-20-expiry-text": hand_made(_CLAIMS | {"exp": "never"}, SECRET),
-    "T-21-expiry-list": hand_made(_CLAIMS | {"exp": [9_999_999_999]}, SECRET),
-    "T-22-expiry-infinite": hand_made(_CLAIMS | {"exp": float("inf")}, SECRET),
-    "T-23-claims-list": hand_made([_CLAIMS], SECRET),  # type: ignore[arg-type]
-    "T-24-audience-number": hand_made(_CLAIMS | {"aud": 7}, SECRET),
-    "T-25-subject-number": hand_made(_CLAIMS | {"sub": 7}, SECRET),
-    "T-26-critical-header": hand_made(_CLAIMS, SECRET, crit="x"),
+    "T-19-rsa-signed": lambda: token("AC" + "0" * 32, key=RSA_KEY, algorithm="RS256"),
+    "T-20-expiry-text": lambda: hand_made(_claims(exp="never"), SECRET),
+    "T-21-expiry-list": lambda: hand_made(_claims(exp=[9_999_999_999]), SECRET),
+    "T-22-expiry-infinite": lambda: hand_made(_claims(exp=float("inf")), SECRET),
+    "T-23-claims-list": lambda: hand_made([_claims()], SECRET),  # type: ignore[arg-type]
+    "T-24-audience-number": lambda: hand_made(_claims(aud=7), SECRET),
+    "T-25-subject-number": lambda: hand_made(_claims(sub=7), SECRET),
+    "T-26-critical-header": lambda: hand_made(_claims(), SECRET, crit="x"),
+    "T-27-expiry-huge": lambda: hand_made(_claims(exp=10**400), SECRET),
+    "T-28-expiry-nan": lambda: hand_made(_claims(exp=float("nan")), SECRET),
+    "T-29-not-before-infinite": lambda: hand_made(_claims(nbf=float("inf")), SECRET),
+    "T-30-issued-huge": lambda: hand_made(_claims(iat=10**400), SECRET),
+    "T-31-subject-empty": lambda: hand_made(_claims(sub=""), SECRET),
+    "T-32-subject-lone-surrogate": lambda: hand_made(_claims(sub="\ud800"), SECRET),
+    "T-33-expiry-nothing": lambda: hand_made(_claims(exp=None), SECRET),
 }
 
 
 @pytest.mark.parametrize("probe", _BAD)
 def test_a_bad_token_is_refused(guarded: RunningGateway, probe: str) -> None:
-    bearer = _BAD[probe]
+    bearer = _BAD[probe]()
     answer = ask(guarded, bearer, "{ __typename }")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -152,7 +173,7 @@ def test_keys_come_from_a_file_that_may_change(
         file.write_text("no longer a key set, but a new time of change", encoding="utf-8")
         assert status("two") == 200
         # The classic confusion: the public key as the secret of a symmetric signature.
-        forged = hand_made(_CLAIMS, key_set(two=key), kid="two")
+        forged = hand_made(_claims(), key_set(two=key), kid="two")
         assert ask(gateway, forged, _READ).status_code == 401
 
 
