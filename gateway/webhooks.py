@@ -14,8 +14,12 @@ from urllib.parse import urlsplit
 
 from gateway.settings import Settings
 
-# Names that never leave a local network. Sources: RFC 6761, 6762, 8375, 9476; ICANN for .internal.
-_LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet", ".alt")
+# Names that never leave a local network. Sources: RFC 6761, 6762, 8375, 9476; ICANN for .internal,
+# and for .corp, .home and .mail, which it will never delegate as networks use them.
+_LOCAL_ENDINGS = (
+    *(".localhost", ".localdomain", ".local", ".internal", ".home.arpa", ".lan", ".intranet"),
+    *(".alt", ".corp", ".home", ".mail"),
+)
 
 
 class Webhooks(NamedTuple):
@@ -74,6 +78,12 @@ def _matches(host: str, pattern: str) -> bool:
 
 def _is_local(host: str) -> bool:
     address = _address(host)
+    if isinstance(address, ipaddress.IPv6Address) and (
+        # `fec0::/10`, and what no network has been given but translators to IPv4 listen to:
+        # `::a.b.c.d`, `::ffff:0:a.b.c.d`, `64:ff9b::a.b.c.d`.
+        address.is_site_local or address.is_reserved
+    ):
+        return True
     if address is not None:
         return not address.is_global or address.is_multicast
     return "." not in host or host.endswith(_LOCAL_ENDINGS)

@@ -15,6 +15,9 @@ CountryCode = NewType("CountryCode", str)
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _URL_LENGTH = 2048
+# A host as every reader of URLs reads it. Others mean different hosts to different readers:
+# `%31`, full-width digits, invisible characters, and `\\`, which browsers take for `/`.
+_HOST = re.compile(r"(?:[A-Z0-9._-]+|\[[0-9A-F:.]+\])(?::[0-9]*)?", re.ASCII | re.IGNORECASE)
 
 
 def parse_e164(value: object) -> E164:
@@ -79,6 +82,11 @@ def _url_problem(value: str) -> str:
         (parts.scheme not in {"http", "https"}, "it must start with http:// or https://"),
         (not host, "it names no host"),
         (userinfo, "it must not carry a user name or password"),
+        ("\\" in value, "it has a backslash"),
+        (
+            not _HOST.fullmatch(parts.netloc),
+            "its host must be ASCII letters, digits, dots and hyphens (else write its xn-- form)",
+        ),
     )
     return next((problem for broken, problem in rules if broken), "")
 

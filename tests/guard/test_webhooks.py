@@ -39,6 +39,15 @@ LOCAL = {
     "H-28-broadcast": "http://255.255.255.255/x",
     "H-29-documentation": "http://192.0.2.1/x",
     "H-30-home": "http://nas.home.arpa/x",
+    "H-31-site-local": "http://[fec0::1]/x",
+    "H-32-nat64": "http://[64:ff9b::a9fe:a9fe]/x",
+    "H-33-nat64-local": "http://[64:ff9b:1::a9fe:a9fe]/x",
+    "H-34-compatible": "http://[::127.0.0.1]/x",
+    "H-35-translated": "http://[::ffff:0:169.254.169.254]/x",
+    "H-36-unassigned": "http://[4000::1]/x",
+    "H-37-corp": "http://git.corp/x",
+    "H-38-home": "http://nas.home/x",
+    "H-39-localdomain": "http://db.localdomain/x",
 }
 PUBLIC = (
     "https://example.com/voice",
@@ -151,6 +160,22 @@ def test_outside_production_local_webhooks_are_for_trying_things_out(
         "https://[::1/x",
         "https://example.com:99999/x",
         "",
+        # Each is read as another host by one program than by the next.
+        "http://169.254.169.254\\.example.com/",
+        "http://example.com\\@169.254.169.254/",
+        "http://example.com/\\x",
+        "http://%31%36%39.254.169.254/",
+        "http://127%2e0.0.1/",
+        "http://169\u3002254\u3002169\u3002254/",
+        "http://169\uff61254\uff61169\uff61254/",
+        "http://\uff11\uff12\uff17.0.0.1/",
+        "http://exam\u00adple.com/",
+        "http://127.0.0.1\u200b/",
+        "http://b\u00fccher.example/",
+        "http://[fe80::1%25eth0]/",
+        "http://[v1.x]/",
+        "http://exam,ple.com/",
+        "http://*.example.com/",
     ],
 )
 def test_a_webhook_is_an_http_url_without_user_or_password(
@@ -160,3 +185,19 @@ def test_a_webhook_is_an_http_url_without_user_or_password(
     error = gateway.error(_CONFIGURE, variables)
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "secret" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/voice?x=%5C#top",
+        "HTTPS://Hooks_1.Example.com.:8443/b%C3%BCcher/\u4e2d",
+        "https://xn--bcher-kva.example",
+        "https://[2606:4700::1111]:8443/x",
+        "https://8.8.8.8",
+    ],
+)
+def test_a_webhook_may_be_any_other_http_url(gateway: RunningGateway, url: str) -> None:
+    variables = {"sid": "PN" + "0" * 32, "c": {"voice": {"url": url}}}
+    payload = gateway.query(_CONFIGURE, variables)["configurePhoneNumber"]
+    assert [each["code"] for each in payload["userErrors"]] == ["NOT_FOUND"]
