@@ -89,10 +89,8 @@ class Browsers:
         """Whether a WebSocket may be opened; programs other than browsers send no origin."""
         if not origin:
             return True
-        same = (
-            urlsplit(origin).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
-        )
-        return same or self._listed(origin)
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        return _authority(origin) == host or self._listed(origin)
 
     def _sharing(self, origin: str) -> tuple[tuple[bytes, bytes], ...]:
         """Return the headers that let a page of `origin` read the answer; none if it must not."""
@@ -110,6 +108,14 @@ def _is_simple(method: str, headers: Mapping[bytes, bytes]) -> bool:
         return False
     media = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
     return media in _FORMS and not any(headers.get(proof) for proof in _PROOFS)
+
+
+def _authority(origin: str) -> str | None:
+    """Return host and port of an origin; None when it cannot be read."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _host(headers: Mapping[bytes, bytes]) -> str:

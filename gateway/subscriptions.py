@@ -113,9 +113,12 @@ async def _before(
     """Return the next event.
 
     Raises:
-        Unauthenticated: the caller's token, good until `expires`, ran out before there was one.
+        Unauthenticated: the caller's token, good until `expires`, ran out before there was one,
+            or before one that waits could be told.
     """
-    left = None if expires is None else max(0.0, expires - time.time())
+    left = None if expires is None else expires - time.time()
+    if left is not None and left <= 0:
+        raise Unauthenticated("The token has expired.")
     done, _ = await asyncio.wait({following}, timeout=left)
     if not done:
         raise Unauthenticated("The token has expired.")

@@ -1,5 +1,6 @@
 """Streams: who may open them, for how long, and from where."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from gateway import subscriptions
+from gateway.errors import Unauthenticated
+from schema.subscription import PhoneNumberEvent
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET, token
 from tests.protocol.streams import CHANGES, Socket, socket
@@ -95,6 +99,20 @@ def test_a_subscription_ends_when_its_token_expires(
     assert 1 < time.monotonic() - began < 10
 
 
+def test_an_event_that_waits_is_not_told_after_the_token_has_expired() -> None:
+    """Or a subscription with always one more change would never end."""
+
+    async def run() -> None:
+        waiting: asyncio.Future[PhoneNumberEvent | None] = asyncio.Future()
+        waiting.set_result(None)
+        assert await subscriptions._before(None, waiting) is None
+        assert await subscriptions._before(time.time() + 60, waiting) is None
+        with pytest.raises(Unauthenticated):
+            await subscriptions._before(time.time() - 0.01, waiting)
+
+    asyncio.run(run())
+
+
 def test_an_event_stream_ends_when_its_token_expires(
     guarded: RunningGateway, account: SandboxAccount
 ) -> None:
@@ -138,6 +156,9 @@ def test_pages_of_listed_origins_and_of_its_own_may_open_a_socket(guarded: Runni
         "http://localhost:1",
         "https://app.example.evil.example",
         "http://127.0.0.1",
+        "http://[",
+        "http://[::1",
+        "http://a]b/",
     ],
 )
 def test_pages_of_other_origins_may_not(guarded: RunningGateway, origin: str) -> None:
