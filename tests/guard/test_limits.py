@@ -64,16 +64,23 @@ def test_generated_documents_are_read_or_refused_in_no_time(seed: int) -> None:
 
 def test_what_documents_say_in_comments_does_not_fill_the_memory() -> None:
     """A kept document costs its text as well as its tokens."""
-    documents = Documents(_SCHEMA)
+    documents = Documents(_SCHEMA, most_characters=2**18)
     tracemalloc.start()
     try:
-        for index in range(150):
+        for index in range(20):
             text = f"#{index}" + "\U0001f600" * 65_000 + "\n{ __typename }"
             assert not documents.get(text).errors
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most < 24 * 2**20
+    assert most < 6 * 2**20
+
+
+def test_long_documents_are_kept_in_small_numbers() -> None:
+    documents = Documents(_SCHEMA)
+    for index in range(80):
+        assert not documents.get(f"#{index}" + "a" * 65_000 + "\n{ __typename }").errors
+    assert 60 < len(documents._kept) < 70
 
 
 def test_recent_documents_are_kept_and_one_beyond_all_room_is_not() -> None:
