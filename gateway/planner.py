@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 
 from gateway.upstream.families import MAX_PAGE_SIZE
 
-# With an unknown account size, fewer keys than this are fetched one by one: a first list page may
-# turn out to hold none of them, and it is the heavier answer.
-PROBE_FROM = 10
+# With an unknown account size, fewer keys than this are fetched one by one, all at once: a first
+# list page may turn out to hold none of them, it is the heavier answer, and pages come in turn.
+PROBE_FROM = 21
 
 
 class Size(NamedTuple):
