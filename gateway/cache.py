@@ -108,12 +108,11 @@ class ResponseCache:
         Settings and transfers change owned numbers, a transfer those of two accounts; a purchase
         and a release also change what can be found by searches.
         """
-        accounts = {write.account, *(v for name, v in write.form or () if name == "AccountSid")}
         one = write.route.endswith(("{sid}", "{sid}.json"))
         kinds: tuple[Kind, ...] = ("owned",)
         if write.method == "DELETE" or not one:
             kinds = ("owned", "search")
-        for account in accounts:
+        for account in write.accounts:
             await self.forget(account, kinds)
 
     async def forget(self, account: str, kinds: tuple[Kind, ...]) -> None:

@@ -368,6 +368,7 @@ class RequestContext:
             )
             return Outcome(refusal=Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN))
         self._written = True
+        self._searches.clear()
         return outcome
 
     async def _node(self, opaque: str, at: Path) -> Node | None:

@@ -310,7 +310,8 @@ class Mutations:
             lost = UpstreamMalformed("The upstream's answer could not be read.")
             return await reconcile(prepared.call, lost, look, self._reader.deadline)
         finally:
-            self._reader.forget()
+            # Not before it is settled: it may be done only after its answer was given up.
+            await self._reader.changed(prepared.call)
             self._numbers.forget()
 
     async def _family(self, account: str, settings: Mapping[str, Any], at: Path) -> Family:

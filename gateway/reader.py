@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 from graphql.pyutils import Path
 
@@ -11,6 +12,8 @@ from gateway.errors import DeadlineExceeded, UpstreamTimeout
 from gateway.trace import Trace
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.client import Sent, UpstreamClient
+
+_Name: TypeAlias = tuple[str, Call, str | None]
 
 
 class _Flight:
@@ -24,36 +27,66 @@ class _Flight:
 
 
 class Flights:
-    """Calls on their way, process-wide: identical reads with one credential are one call."""
+    """Calls on their way, process-wide: identical reads with one credential are one call.
+
+    Reads that the response cache keeps under different names are not identical: something was
+    changed between them, if need be by another process.
+    """
 
     def __init__(self) -> None:
-        self._flights: dict[tuple[str, Call], _Flight] = {}
+        self._flights: dict[_Name, _Flight] = {}
 
-    def is_flying(self, credential: Credential, call: Call) -> bool:
+    def is_flying(self, credential: Credential, call: Call, kept: str | None = None) -> bool:
         """Whether somebody with the same credential waits for the same call."""
-        return (credential.fingerprint, call) in self._flights
+        return (credential.fingerprint, call, kept) in self._flights
 
     async def join(
-        self, credential: Credential, call: Call, send: Callable[[], Awaitable[Answer]]
+        self,
+        credential: Credential,
+        call: Call,
+        send: Callable[[], Awaitable[Answer]],
+        kept: str | None = None,
     ) -> Answer:
         """Return the answer to `call`; `send` is used by whoever comes first.
 
         A waiter that is cancelled leaves; the call itself is cancelled with its last waiter.
+
+        Args:
+            credential: as whom it asks.
+            call: what it asks.
+            send: makes the call.
+            kept: the name under which the answer will be kept, if it will be.
         """
-        key = (credential.fingerprint, call)
-        flight = self._flights.get(key)
+        name = (credential.fingerprint, call, kept)
+        flight = self._flights.get(name)
         if flight is None:
             flight = _Flight(asyncio.ensure_future(_await(send)))
-            self._flights[key] = flight
-            flight.task.add_done_callback(lambda _: self._flights.pop(key, None))
+            self._flights[name] = flight
+            flight.task.add_done_callback(lambda _: self._leave(name, flight))
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
-                self._flights.pop(key, None)
+                self._leave(name, flight)
                 flight.task.cancel()
+
+    def changed(self, write: Call) -> None:
+        """Let nobody join the reads that began before a write: their answers may be old.
+
+        Whoever waits for them already asked before the write was answered, and gets them.
+        """
+        accounts = write.accounts
+        self._flights = {
+            name: flight
+            for name, flight in self._flights.items()
+            if name[1].account not in accounts
+        }
+
+    def _leave(self, name: _Name, flight: _Flight) -> None:
+        if self._flights.get(name) is flight:
+            del self._flights[name]
 
 
 async def _await(send: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -108,7 +141,7 @@ class Reader:
         return await asyncio.shield(task)
 
     async def write(self, call: Call, asked: Sequence[Path], *, deadline: float) -> Answer:
-        """Send a call that changes something, and forget what was read before it.
+        """Send a call that changes something; once that is settled, say that it has `changed`.
 
         Args:
             call: what to change.
@@ -119,11 +152,14 @@ class Reader:
         Raises:
             UpstreamError: `processed` tells whether it may have happened all the same.
         """
-        try:
-            return await self._send(call, asked, deadline)
-        finally:
-            await self._cache.changed(call)
-            self.forget()
+        return await self._send(call, asked, deadline)
+
+    async def changed(self, write: Call) -> None:
+        """Let nothing that was read before a write, here or elsewhere, be taken for true."""
+        # In this order: an old answer must not be kept under the name that the cache then gives.
+        self._flights.changed(write)
+        await self._cache.changed(write)
+        self.forget()
 
     def alone(self) -> "Reader":
         """Return a reader for the same request that shares nothing with reads that began before.
@@ -132,7 +168,7 @@ class Reader:
         """
         return Reader(
             self._client,
-            Flights(),
+            self._flights,
             self._cache,
             self.credential,
             self.deadline,
@@ -151,36 +187,40 @@ class Reader:
 
     async def _fetch(self, call: Call, asked: Sequence[Path]) -> Answer:
         if not self._shares or not self._cache.keeps(call):
-            return await self._join(call, asked)
+            return await self._join(call, asked, None)
         key = await self._cache.key(self.credential, call)
         hit = await self._cache.find(key) if key else None
         if hit is not None and key:
             self.trace.note_spared(call, "cached", asked[:1])
             if hit.stale:
-                self._cache.refresh(key, call, self._again(call))
+                self._cache.refresh(key, call, self._again(call, key))
             return hit.answer
-        answer = await self._join(call, asked)
+        answer = await self._join(call, asked, key)
         if key:
             await self._cache.keep(key, call, answer)
         return answer
 
-    def _again(self, call: Call) -> Callable[[], Awaitable[Answer]]:
+    def _again(self, call: Call, kept: str) -> Callable[[], Awaitable[Answer]]:
         """Return what fetches a call anew for the cache, after this request is over."""
 
         async def send() -> Answer:
             patience = self._client.call_deadline
             return await self._flights.join(
-                self.credential, call, lambda: self._send(call, (), time.monotonic() + patience)
+                self.credential,
+                call,
+                lambda: self._send(call, (), time.monotonic() + patience),
+                kept,
             )
 
         return send
 
-    async def _join(self, call: Call, asked: Sequence[Path]) -> Answer:
-        coming = self._flights.join(
-            self.credential, call, lambda: self._send(call, asked, self.deadline)
+    async def _join(self, call: Call, asked: Sequence[Path], kept: str | None) -> Answer:
+        flights = self._flights if self._shares else Flights()
+        coming = flights.join(
+            self.credential, call, lambda: self._send(call, asked, self.deadline), kept
         )
         try:
-            if not self._flights.is_flying(self.credential, call):
+            if not flights.is_flying(self.credential, call, kept):
                 return await coming
             self.trace.note_spared(call, "coalesced", asked[:1])
             # Whoever sent it may have more time than this request has.

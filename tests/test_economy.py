@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -180,6 +182,79 @@ def test_calls_are_never_shared_between_credentials(gateway: RunningGateway) -> 
         nodes = answer["data"]["phoneNumbers"]["nodes"]
         assert {node["accountSid"] for node in nodes} == {expected}
     assert len(gateway.sandbox.requests()) == 2
+
+
+NAMES = "{ phoneNumbers(first: 5) { nodes { friendlyName } } }"
+RENAME = """mutation ($sid: ID!) {
+  configurePhoneNumber(input: {sid: $sid, configuration: {friendlyName: "New"}}) {
+    phoneNumber { account { phoneNumbers(first: 5) { nodes { friendlyName } } } } } }"""
+
+
+@pytest.mark.parametrize("cache_owned", [0, 60])
+def test_what_is_read_after_a_write_is_not_older_than_it(
+    sandbox: RunningSandbox, cache_owned: int
+) -> None:
+    account = sandbox.create_account(catalog=True, owned=1)
+    sid = sandbox.numbers(account.sid)[0]["sid"]
+    with (
+        running_gateway(sandbox, account=account, cache_owned=cache_owned) as gateway,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }")
+        # The upstream has read it before the write, and is slow to say so.
+        late = {"kind": "latency", "latency_ms": 2500, "commit": True, "count": 1}
+        sandbox.set_faults([late | {"method": "GET", "path": "/Numbers/ActiveNumbers"}])
+        early = pool.submit(gateway.query, NAMES)
+        while not sandbox.faults()[0]["fired"]:
+            time.sleep(0.02)
+        time.sleep(0.1)
+        changed = gateway.query(RENAME, {"sid": sid})["configurePhoneNumber"]["phoneNumber"]
+        after = gateway.query(NAMES)
+        assert not early.done()
+        old = early.result()
+        later = gateway.query(NAMES)
+    assert old["phoneNumbers"]["nodes"] != [{"friendlyName": "New"}]
+    for each in (changed["account"], after, later):
+        assert each["phoneNumbers"]["nodes"] == [{"friendlyName": "New"}]
+
+
+def test_what_is_read_after_a_write_whose_answer_was_lost_is_not_older_than_it(
+    sandbox: RunningSandbox,
+) -> None:
+    account = sandbox.create_account(catalog=True, owned=1)
+    sid = sandbox.numbers(account.sid)[0]["sid"]
+    with running_gateway(sandbox, account=account, cache_owned=60) as gateway:
+        gateway.query(NAMES)
+        sandbox.set_faults([{"kind": "lost-answer", "method": "POST", "path": "/Numbers/*"}])
+        answer = gateway.query(RENAME, {"sid": sid})["configurePhoneNumber"]["phoneNumber"]
+        assert answer["account"]["phoneNumbers"]["nodes"] == [{"friendlyName": "New"}]
+        assert gateway.query(NAMES)["phoneNumbers"]["nodes"] == [{"friendlyName": "New"}]
+
+
+def test_a_mutation_forgets_the_searches_of_its_own_operation(sandbox: RunningSandbox) -> None:
+    account = sandbox.create_account(catalog=True)
+    place = {"rate_center": "HUNTINGTON", "lata": 132, "region": "NY"}
+    sandbox.put_number(account.sid, "+12125550100", {"geography": place})
+    sid = sandbox.numbers(account.sid)[0]["sid"]
+    similar = "similarAvailable(within: RATE_CENTER, first: 20) { nodes { phoneNumber } }"
+    rename = f"""configurePhoneNumber(input: {{sid: "{sid}", configuration: {{friendlyName: "x"}}}}) {{
+      phoneNumber {{ {similar} }} }}"""
+    with running_gateway(sandbox, account=account) as gateway:
+        found = gateway.query(f'{{ phoneNumber(sid: "{sid}") {{ {similar} }} }}')
+        bought = found["phoneNumber"]["similarAvailable"]["nodes"][0]
+        data = gateway.query(
+            f"""mutation {{ one: {rename} two: {rename} three: purchasePhoneNumber(
+              input: {{phoneNumber: "{bought["phoneNumber"]}"}}) {{ userErrors {{ code }} }}
+              four: {rename} }}"""
+        )
+    nodes = {
+        name: payload["phoneNumber"]["similarAvailable"]["nodes"]
+        for name, payload in data.items()
+        if name != "three"
+    }
+    assert bought in nodes["one"]
+    assert bought in nodes["two"]
+    assert bought not in nodes["four"]
 
 
 # Cache --------------------------------------------------------------------------------------------

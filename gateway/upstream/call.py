@@ -40,6 +40,12 @@ class Call:
         """Whether it changes nothing, so that it may be repeated and shared."""
         return self.method == "GET"
 
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The accounts whose numbers it changes, if it does: a transfer those of two."""
+        moved = (value for name, value in self.form or () if name == "AccountSid")
+        return frozenset((self.account, *moved))
+
 
 @dataclass(frozen=True)
 class Credential:
