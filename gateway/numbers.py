@@ -226,7 +226,7 @@ class OwnedNumbers:
                 if exact is not None:  # An account has a number once.
                     return self._listed(Slice(numbers, places, more=False))
             if not wanted and start is None:
-                self._sizes.learn(account, total, exact=page.next_query is None)
+                self._sizes.learn(account, total, more=page.next_query is not None)
             if page.next_query is None:
                 return self._listed(Slice(numbers, places, more=False))
             if len(numbers) == first:
@@ -321,7 +321,7 @@ class OwnedNumbers:
                 names = _names(number)
                 found |= dict.fromkeys(left & names, number)
                 left -= names
-            self._sizes.learn(account, total, exact=page.next_query is None)
+            self._sizes.learn(account, total, more=page.next_query is not None)
             if page.next_query is None:
                 return found | dict.fromkeys(left)
             if not planner.go_on_listing(pages, len(left), self._sizes.of(account)):

@@ -48,7 +48,7 @@ def go_on_listing(pages_read: int, keys_left: int, size: Size | None) -> bool:
     """Whether the next list page is worth more than fetching the keys left one by one."""
     if size is not None and size.exact:
         pages_left = max(1, -(-size.at_least // MAX_PAGE_SIZE)) - pages_read
-        return pages_left < keys_left
+        return 0 < pages_left < keys_left
     return pages_read < keys_left
 
 
@@ -63,11 +63,13 @@ class Sizes:
         """Return what is known of an account."""
         return self._known.get(account)
 
-    def learn(self, account: str, at_least: int, *, exact: bool) -> None:
-        """Note that an account owns `at_least` numbers, or `exact`ly so many."""
+    def learn(self, account: str, listed: int, *, more: bool) -> None:
+        """Note that pages listed so many numbers of an account, and whether there are `more`."""
+        size = Size(listed + 1, exact=False) if more else Size(listed, exact=True)
         known = self._known.pop(account, None)
-        if not exact and known is not None and (known.exact or known.at_least > at_least):
-            at_least, exact = known
-        self._known[account] = Size(at_least, exact)
+        # What was exact once is so no more when the account turns out to own more.
+        if more and known is not None and known.at_least >= size.at_least:
+            size = known
+        self._known[account] = size
         if len(self._known) > self._most:
             del self._known[next(iter(self._known))]

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.planner import Size, Sizes, choose, go_on_listing
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
@@ -137,6 +138,38 @@ def test_a_wrong_guess_costs_at_most_twice_the_best(sandbox: RunningSandbox) -> 
     assert [each["sid"] for each in data.values()] == sids
     # One probe for the family, then pages until they cost as much as asking one by one.
     assert 24 < len(sandbox.requests()) <= 1 + 2 * 24
+
+
+def test_an_account_that_has_grown_is_not_listed_to_its_end() -> None:
+    sizes = Sizes()
+    sizes.learn("AC", 3, more=False)
+    assert choose(3, sizes.of("AC")).strategy == "list"
+    sizes.learn("AC", 1000, more=True)
+    assert sizes.of("AC") == Size(1001, exact=False)
+    assert choose(3, sizes.of("AC")).strategy == "get"
+    # Pages of a size that was not expected: what was to be the last is not.
+    assert go_on_listing(1, 3, Size(2000, exact=True))
+    assert not go_on_listing(2, 3, Size(2000, exact=True))
+    assert not go_on_listing(9, 3, Size(2000, exact=True))
+    # A part of a list says nothing new.
+    sizes.learn("AC", 4000, more=False)
+    sizes.learn("AC", 50, more=True)
+    assert sizes.of("AC") == Size(4000, exact=True)
+
+
+def test_growth_is_learnt_from_a_list_that_goes_on(sandbox: RunningSandbox) -> None:
+    account = sandbox.create_account(catalog=True, owned=1000)
+    listing = "{ phoneNumbers(first: 1000) { nodes { sid } } }"
+    with running_gateway(sandbox, account=account) as gateway:
+        gateway.query(listing)
+        for _ in range(3):
+            sandbox.put_number(account.sid)
+        sids = [number["sid"] for number in sandbox.numbers(account.sid)[-2:]]
+        assert "1000 numbers owned" in plan_of(gateway, lookups(sids))["steps"][0]["reason"]
+        gateway.query(listing)
+        plan = plan_of(gateway, lookups(sids))
+    assert plan["steps"][0]["strategy"] == "get"
+    assert "1001 or more numbers owned" in plan["steps"][0]["reason"]
 
 
 # Across requests ----------------------------------------------------------------------------------
