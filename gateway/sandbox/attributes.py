@@ -71,7 +71,7 @@ def filter_available(criteria: Criteria, call: Call, switches: Switches) -> None
     """
     _refuse_unknown(call, _AVAILABLE, switches)
     _filter(criteria, call, switches)
-    for name in call.all("SavedSearch"):
+    for name in filter(None, call.all("SavedSearch")):
         macro = saved_searches().get(name.lower())
         if macro is None:
             raise ApiError(

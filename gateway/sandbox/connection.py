@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 _CHUNK = 64 * 1024
+# Answers that end with their headers, and whose length is not stated.
+_WITHOUT_BODY = frozenset({204, 304})
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -120,5 +122,9 @@ async def _gone(receive: Receive) -> None:
 
 
 async def _start(send: Send, answer: Answer) -> None:
-    answer.header("content-length", str(len(answer.body)))
+    if answer.status in _WITHOUT_BODY:
+        answer.body = b""
+        answer.headers = [pair for pair in answer.headers if pair[0].lower() != b"content-length"]
+    else:
+        answer.header("content-length", str(len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})

@@ -66,6 +66,7 @@ class Database:
         try:
             self._sql = sqlite3.connect(
                 path or ":memory:",
+                timeout=0,
                 isolation_level=None,
                 check_same_thread=False,
             )
@@ -75,10 +76,14 @@ class Database:
                 self._sql.close()
                 raise
         except sqlite3.Error as error:
-            message = f"cannot use {path} as the sandbox's data file: {error}"
+            busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            why = "another sandbox is using it" if busy else error
+            message = f"cannot use {path} as the sandbox's data file: {why}"
             raise SandboxError(message) from error
 
     def _open(self, path: Path | None, fill: Callable[[], None]) -> None:
+        # Kept from the first access on: two sandboxes on one file would sell each number twice.
+        self._sql.execute("PRAGMA locking_mode = EXCLUSIVE")
         (application,) = self._sql.execute("PRAGMA application_id").fetchone()
         (tables,) = self._sql.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         (version,) = self._sql.execute("PRAGMA user_version").fetchone()

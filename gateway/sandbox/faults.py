@@ -172,9 +172,18 @@ def _read(specification: object, index: int) -> Fault:
         message = f"{where}.kind must be one of {', '.join(KINDS)}"
         raise FaultError(message)
     _check_ranges(specification, where)
+    _check_headers(specification, where)
     status = specification.get("status", _DEFAULT_STATUS.get(kind, 200))
     values = {key: value for key, value in specification.items() if key not in {"kind", "status"}}
     return Fault(kind=kind, status=status, specification=dict(specification), **values)
+
+
+def _check_headers(specification: dict[str, Any], where: str) -> None:
+    for name in ("retry_after", "location"):
+        value = specification.get(name)
+        if isinstance(value, str) and not re.fullmatch(r"[\x20-\x7e]*", value):
+            message = f"{where}.{name} must be printable ASCII, as it goes into a header"
+            raise FaultError(message)
 
 
 def _check_ranges(specification: dict[str, Any], where: str) -> None:

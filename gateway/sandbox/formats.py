@@ -2,6 +2,7 @@
 extension.
 """
 
+import re
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -13,8 +14,12 @@ from gateway.sandbox.documents import Json
 from gateway.sandbox.errors import ApiError
 from gateway.sandbox.switches import Switches
 
+_XML_ERROR = ("status", "message", "code", "more_info")
 _SINGULAR = {"countries": "Country"}
 _KEEP_UPPER = frozenset({"SMS", "MMS"})
+# What XML 1.0 cannot hold, even escaped.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REPLACEMENT = "\ufffd"
 
 
 def json_response(body: object, status: int = 200) -> Response:
@@ -51,7 +56,8 @@ def error_response(
     status = error.status(switches.unverified_error_status)
     body = error.body(status)
     if xml:
-        response = _xml_response(_element("RestException", body), status)
+        ordered = {key: body[key] for key in (*_XML_ERROR, *body) if key in body}
+        response = _xml_response(_element("RestException", ordered), status)
     else:
         response = json_response(body, status)
     if status == 401:  # noqa: PLR2004
@@ -76,12 +82,12 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value)
+    return _NOT_XML.sub(_REPLACEMENT, str(value))
 
 
 def _element(name: str, value: Any) -> str:  # noqa: ANN401 - any JSON value
     if isinstance(value, dict):
         inner = "".join(_element(_pascal(key), child) for key, child in value.items())
     else:
-        inner = escape(_text(value))
+        inner = escape(_text(value), {"\r": "&#13;"})
     return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"

@@ -135,10 +135,15 @@ def generate(seed: int, count: int) -> Inventory:
         inventory.pools.append(pool)
     ranges = facts.number_ranges()
     each = max(_FEWEST, int(count * _ELSEWHERE_SHARE) // len(ranges) + 1)
+    taken: dict[str, set[str]] = defaultdict(set)
     for row in ranges:
         pool = Pool(row.iso_country, row.type)
         place = inventory.place(country_document(row.iso_country))
-        pool.add(row.calling_code, _from_example(row, each, rng), place)
+        numbers = _from_example(row, each, rng)
+        # Some countries number two types alike.
+        known = taken[row.iso_country]
+        pool.add(row.calling_code, [number for number in numbers if number not in known], place)
+        known.update(numbers)
         inventory.pools.append(pool)
     inventory.finish(rng)
     return inventory

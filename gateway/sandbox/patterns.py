@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 _KEYPAD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 _SHORTEST, _LONGEST, _FEWEST_ORDINARY = 2, 16, 2
+# SQLite refuses to match a pattern of 50,000 characters; no number needs a fraction of these.
+_LONGEST_OF_ALL = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ def parse(text: str, *, strict: bool = True) -> Pattern:
 
     Args:
         text: As the client sent it.
-        strict: Require 2 to 16 characters of which two are ordinary, as the search does.
+        strict: Require 2 to 16 characters of which two are ordinary, as the search does;
+            otherwise any pattern of up to 100 characters will do.
 
     Raises:
         ValueError: Why the pattern is not valid.
@@ -39,8 +42,9 @@ def parse(text: str, *, strict: bool = True) -> Pattern:
     body = text[1:] if anchored else text
     ended = body.endswith("$")
     body = body.removesuffix("$")
-    if strict and not _SHORTEST <= len(text) <= _LONGEST:
-        message = f"a pattern has {_SHORTEST} to {_LONGEST} characters"
+    shortest, longest = (_SHORTEST, _LONGEST) if strict else (0, _LONGEST_OF_ALL)
+    if not shortest <= len(text) <= longest:
+        message = f"a pattern has {shortest} to {longest} characters"
         raise ValueError(message)
     ordinary = [character for character in body if character not in "*%"]
     if not all(character.isascii() and character.isalnum() for character in ordinary):

@@ -173,7 +173,7 @@ def _vary(full: Json, changes: dict[str, Any], iso_country: str, kind: str) -> J
         capabilities["mms"] = None
         if capabilities["voice"] is not None:
             capabilities["voice"]["e911"] = False
-    if kind in _WITHOUT_SMS or (iso_country, kind) == ("GB", "local"):
+    if kind in _WITHOUT_SMS or (iso_country == "GB" and kind != "mobile"):
         capabilities["sms"] = None
     if kind == "machine-to-machine":
         capabilities["voice"] = None

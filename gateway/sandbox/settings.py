@@ -6,6 +6,7 @@ from pathlib import Path
 from gateway.sandbox.switches import Switches
 
 DEFAULT_SEED = 2010
+MOST_NUMBERS = 1_000_000
 
 
 class SandboxError(Exception):
@@ -30,3 +31,8 @@ class SandboxSettings:
 
     journal_size: int = 20_000
     """Requests that `/_sandbox/requests` remembers."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.numbers <= MOST_NUMBERS:
+            message = f"numbers must be between 0 and {MOST_NUMBERS}, not {self.numbers}"
+            raise SandboxError(message)

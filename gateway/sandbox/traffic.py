@@ -31,7 +31,21 @@ from gateway.sandbox.world import World
 
 _LARGEST_BODY = 1024 * 1024
 _FORM = "application/x-www-form-urlencoded"
-_ALWAYS = {"X-Home-Region": "us1", "X-Powered-By": "AT-5000", "X-Shenanigans": "none"}
+_ALWAYS = {
+    "X-Home-Region": "us1",
+    "X-Powered-By": "AT-5000",
+    "X-Shenanigans": "none",
+    "Strict-Transport-Security": "max-age=31536000",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match,"
+        " If-Unmodified-Since, Idempotency-Key"
+    ),
+    "Access-Control-Expose-Headers": "ETag",
+}
+_CORE = "/2010-04-01"
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +84,7 @@ class Traffic:
                 fault = self.faults.take(call.method, call.path, sid)
                 answer = await self._process(fault, call, app, scope)
             if answer is not None:
-                _stamp(answer, concurrent, time.perf_counter() - started)
+                _stamp(answer, call, concurrent, time.perf_counter() - started)
             outcome = fault.kind if fault else "answered"
             self.journal.close(entry, answer.status if answer else None, outcome)
         finally:
@@ -96,7 +110,7 @@ class Traffic:
             query=_pairs(scope["query_string"].decode("latin-1")),
             form=form,
             credentials=authenticate(self.world.store, headers.get("authorization")),
-            xml=path.startswith("/2010-04-01") and not path.endswith(".json"),
+            xml=path.startswith(_CORE) and not path.endswith(".json"),
         )
 
     async def _refuse(self, call: Call, error: ApiError) -> Answer:
@@ -128,7 +142,7 @@ class Traffic:
 
 def _canonical(path: str) -> str:
     """The path that routes are written for: no extension; the catalog forgives a trailing slash."""
-    if not path.startswith("/2010-04-01"):
+    if not path.startswith(_CORE):
         path = path.rstrip("/")
     return path.removesuffix(".json")
 
@@ -155,10 +169,12 @@ async def _no_body() -> Any:  # noqa: ANN401 - an ASGI message
     raise ClientDisconnect
 
 
-def _stamp(answer: Answer, concurrent: int, seconds: float) -> None:
+def _stamp(answer: Answer, call: Call, concurrent: int, seconds: float) -> None:
     answer.header("Twilio-Request-Id", f"RQ{uuid.uuid4().hex}")
     answer.header("Twilio-Concurrent-Requests", str(concurrent))
     answer.header("Twilio-Request-Duration", f"{seconds:.3f}")
+    domain = "api" if call.path.startswith(_CORE) else "preview"
+    answer.header("X-API-Domain", f"{domain}.twilio.com")
     for name, value in _ALWAYS.items():
         answer.header(name, value)
 

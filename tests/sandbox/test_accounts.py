@@ -289,8 +289,9 @@ def test_refusals_of_paths_without_extension_are_xml(sandbox: RunningSandbox, ap
     assert missing.status_code == 404
     assert missing.headers["content-type"].startswith("application/xml")
     assert re.search(
-        r"<TwilioResponse><RestException><Code>20404</Code><Message>.*</Message>"
-        r"<MoreInfo>https://www.twilio.com/docs/errors/20404</MoreInfo><Status>404</Status>",
+        r"<TwilioResponse><RestException><Status>404</Status><Message>.*</Message>"
+        r"<Code>20404</Code><MoreInfo>https://www.twilio.com/docs/errors/20404</MoreInfo>"
+        r"</RestException></TwilioResponse>",
         missing.text,
     )
     assert anonymous.status_code == 401
@@ -310,6 +311,13 @@ def test_answers_carry_the_recorded_headers(api: Api) -> None:
     assert headers["twilio-concurrent-requests"] == "1"
     assert float(headers["twilio-request-duration"]) < 1
     assert headers["content-type"] == "application/json"
+    assert headers["x-home-region"] == "us1"
+    assert headers["x-api-domain"] == "preview.twilio.com"
+    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert headers["access-control-allow-origin"] == "*"
+    assert "Authorization" in headers["access-control-allow-headers"]
+    core = api.get(f"{api.base}.json")
+    assert core.headers["x-api-domain"] == "api.twilio.com"
 
 
 def test_more_concurrent_requests_than_the_limit_are_refused_unprocessed() -> None:

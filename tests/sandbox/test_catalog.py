@@ -262,6 +262,13 @@ def test_a_malformed_catalog_search_is_refused(parent: Api, params: dict[str, st
     assert refusal(parent.get("/Numbers/AvailableNumbers", params)) == (400, 20001)
 
 
+@pytest.mark.parametrize("name", ["SavedSearch", "Type", "MinBaseSetupPrice", "PhoneNumber"])
+def test_an_empty_filter_is_none(api: Api, name: str) -> None:
+    path = "/Numbers/AvailableNumbers"
+
+    assert api.get(path, {name: ""}).json()["items"] == api.get(path).json()["items"]
+
+
 def test_unknown_parameters_are_ignored_unless_the_switch_says_otherwise(
     sandbox: RunningSandbox, parent: Api
 ) -> None:

@@ -448,6 +448,7 @@ def test_a_released_number_is_gone_and_can_be_bought_by_others(
     response = api.client.delete(number["uri"])
 
     assert (response.status_code, response.content) == (204, b"")
+    assert "content-length" not in response.headers
     assert refusal(api.get(number["uri"])) == (404, 20404)
     assert refusal(api.client.delete(number["uri"])) == (404, 20404)
     other = sandbox.create_account()

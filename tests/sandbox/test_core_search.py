@@ -380,6 +380,14 @@ def test_each_of_the_seven_types_is_somewhere(parent: Api, segment: str) -> None
         assert parent.search(f"{code}/{segment}", PageSize=1)
 
 
+@pytest.mark.parametrize("segment", ["Local", "Mobile", "National", "TollFree", "Voip"])
+def test_of_the_british_numbers_only_mobile_ones_take_messages(parent: Api, segment: str) -> None:
+    numbers = parent.search(f"GB/{segment}", PageSize=1000)
+
+    assert any(n["capabilities"]["voice"] for n in numbers)
+    assert any(n["capabilities"]["SMS"] for n in numbers) is (segment == "Mobile")
+
+
 def test_there_are_the_forty_documented_countries(parent: Api) -> None:
     body = parent.get(f"{parent.base}/AvailablePhoneNumbers.json").json()
 

@@ -110,6 +110,17 @@ def test_an_error_status_has_an_error_body(
         assert response.json()["message"] == "Service is unavailable, please try again"
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body_has_none(sandbox: RunningSandbox, api: Api, status: int) -> None:
+    sandbox.set_faults([{"kind": "status", "status": status}])
+
+    response = api.get("/Numbers/ActiveNumbers")
+
+    assert (response.status_code, response.content) == (status, b"")
+    assert "content-length" not in response.headers
+    assert api.get("/Numbers/ActiveNumbers").status_code == 200
+
+
 def test_a_body_of_ones_own_replaces_the_faults(sandbox: RunningSandbox, api: Api) -> None:
     sandbox.set_faults(
         [
@@ -279,6 +290,9 @@ def test_a_fault_matches_by_account(sandbox: RunningSandbox, api: Api) -> None:
         ({"kind": "status", "status": 99}, "status must be between"),
         ({"kind": "latency", "latency_ms": -1}, "latency_ms must be between"),
         ({"kind": "reset", "path": "^("}, "not a regular expression"),
+        ({"kind": "429", "retry_after": "é☎"}, "retry_after must be printable ASCII"),
+        ({"kind": "429", "retry_after": "1\r\nX-Other: 2"}, "retry_after must be printable"),
+        ({"kind": "redirect", "location": "/a\r\nX-Other: 2"}, "location must be printable ASCII"),
         ("reset", "must be an object"),
     ],
 )

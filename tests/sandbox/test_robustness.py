@@ -1,6 +1,7 @@
 """No request, however odd, makes the sandbox fail or break its promises."""
 
 from urllib.parse import quote
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -108,6 +109,28 @@ def test_bytes_that_are_not_utf8_are_refused_as_values(api: Api) -> None:
     )
 
     assert refusal(response) == (400, 21421)
+
+
+@pytest.mark.parametrize("length", [101, 50_100])
+def test_a_pattern_longer_than_any_number_is_refused(api: Api, length: int) -> None:
+    uri = f"{api.base}/IncomingPhoneNumbers.json"
+
+    assert refusal(api.get(uri, {"PhoneNumber": "5" * length})) == (400, 21421)
+    assert api.get(uri, {"PhoneNumber": "5" * 100}).json()["incoming_phone_numbers"] == []
+
+
+def test_xml_is_well_formed_whatever_was_stored(api: Api) -> None:
+    name = '\x00\x07 ]]> <&"\r\n\ufffe☎'
+    uri = api.owned()[0]["uri"]
+    assert api.post(uri, {"FriendlyName": name}).json()["friendly_name"] == name
+
+    one = api.get(uri.removesuffix(".json"))
+    listed = api.get(f"{api.base}/IncomingPhoneNumbers")
+
+    for response in (one, listed):
+        document = ET.fromstring(response.content)  # noqa: S314 - from our own server
+        found = next(document.iter("FriendlyName"))
+        assert found.text == '\ufffd\ufffd ]]> <&"\r\n\ufffd☎'
 
 
 def test_a_head_request_is_answered_without_a_body(api: Api) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway.sandbox import SandboxError, SandboxSettings, create_sandbox
+from gateway.sandbox.inventory import generate
+from gateway.sandbox.settings import DEFAULT_SEED
 from tests.sandbox.api import Api, acting_as
 from tests.sandbox_process import RunningSandbox, running_sandbox
 
@@ -86,6 +88,53 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing" / "numbers.sqlite", Path("/proc/numbers.sqlite")):
         with pytest.raises(SandboxError, match="data file"):
             create_sandbox(SandboxSettings(data=path, numbers=SMALL))
+
+
+def test_a_file_that_another_sandbox_uses_is_refused_until_that_one_ends(tmp_path: Path) -> None:
+    settings = SandboxSettings(data=tmp_path / "numbers.sqlite", numbers=SMALL)
+    start = [
+        sys.executable,
+        "-m",
+        "gateway",
+        "sandbox",
+        "--port",
+        "0",
+        "--data",
+        str(settings.data),
+    ]
+
+    with as_parent(settings) as (_, api):
+        with pytest.raises(SandboxError, match=r"numbers\.sqlite.*: another sandbox is using it"):
+            create_sandbox(settings)
+        second = subprocess.run(  # noqa: S603 - our own program
+            start, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert api.available()
+
+    assert second.returncode == 1
+    assert second.stderr.count("\n") == 1
+    assert "another sandbox is using it" in second.stderr
+    with as_parent(settings) as (_, api):
+        assert api.available()
+
+
+@pytest.mark.parametrize("numbers", [-5, 1_000_001])
+def test_a_senseless_number_of_numbers_is_refused(numbers: int) -> None:
+    with pytest.raises(SandboxError, match=f"numbers must be between 0 and 1000000, not {numbers}"):
+        SandboxSettings(numbers=numbers)
+
+
+def test_no_number_is_generated_twice_however_many_are_asked_for() -> None:
+    pools = generate(DEFAULT_SEED, 500_000).pools
+
+    numbers = [number for pool in pools for number, _, _ in pool.numbers]
+    assert len(set(numbers)) == len(numbers) >= 500_000
+
+
+def test_a_sandbox_asked_for_no_numbers_has_a_few_of_everything() -> None:
+    with as_parent(SandboxSettings(numbers=0)) as (_, api):
+        assert api.search("US/Local")
+        assert api.search("GB/Mobile")
 
 
 def test_a_file_left_by_an_interrupted_start_is_filled_on_the_next(tmp_path: Path) -> None:
