@@ -14,9 +14,10 @@ looks what became of the write; it is never sent again.
 import asyncio
 import hashlib
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import orjson
 import structlog
@@ -27,6 +28,8 @@ from gateway.outcome import Outcome, Refusal, from_json
 from gateway.reconcile import Look, Unproven, not_done, unknown
 from gateway.store import StoreUnavailable
 from schema.enums import UserErrorCode
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -75,7 +78,10 @@ def _digest(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is kept of a key. Times are in seconds since the epoch: they outlive the process."""
+    """What is kept of a key. Times are in seconds since the epoch: they outlive the process.
+
+    `claim` is unlike any other, so that no two entries are equal.
+    """
 
     state: str
     digest: str
@@ -83,6 +89,7 @@ class _Entry:
     until: float
     sent: float = 0.0
     outcome: str = ""
+    claim: str = ""
 
     def encode(self) -> bytes:
         return orjson.dumps(self)
@@ -121,43 +128,50 @@ class Keys:
         wait = _FIRST_WAIT
         while True:
             until = time.time() + max(0.0, deadline - time.monotonic()) + _GRACE
-            mine = _Entry("claimed", key.digest, self._journal.owner, until)
-            found = await self._journal.open(key.name, mine.encode(), ttl=self._memory)
+            claim = uuid.uuid4().hex
+            mine = _Entry("claimed", key.digest, self._journal.owner, until, claim=claim)
+            opening = self._journal.open(key.name, mine.encode(), ttl=self._memory)
+            found = await _by(deadline, opening)
             if found is None:
-                return await self._act(key, mine, act)
+                return await self._act(key, mine, act, deadline)
             entry = _Entry(**orjson.loads(found))
             if entry.digest != key.digest:
                 return _conflict()
             if entry.state == "done":
                 return from_json(entry.outcome.encode())
-            if entry.state == "unknown" or await self._is_over(entry):
+            if entry.state == "unknown" or await _by(deadline, self._is_over(entry)):
                 if entry.state != "claimed":
                     return await self._settle(key, entry, look)
-                if await self._replace(key, entry, mine):
-                    return await self._act(key, mine, act)
+                if await _by(deadline, self._replace(key, entry, mine)):
+                    return await self._act(key, mine, act, deadline)
             if time.monotonic() + wait >= deadline:
                 raise KeyInUse("Another request with this idempotency key is still at work.")
             await asyncio.sleep(wait)
             wait = min(_LONGEST_WAIT, wait * 1.5)
 
-    async def _act(self, key: Key, mine: _Entry, act: Act) -> Outcome:
-        entry = mine
+    async def _act(self, key: Key, mine: _Entry, act: Act, deadline: float) -> Outcome:
+        entries = [mine]
+        may_leave = False
 
         async def sending() -> None:
-            nonlocal entry
-            sent = replace(entry, state="sent", sent=time.time())
-            if not await self._replace(key, entry, sent):
+            nonlocal may_leave
+            entries.append(replace(mine, state="sent", sent=time.time()))
+            if not await _by(deadline, self._replace(key, *entries)):
                 raise KeyInUse("Another request with this idempotency key took over.")
-            entry = sent
+            may_leave = True
 
         try:
             outcome = await act(sending)
         except BaseException as error:
             # After the write left, only an error of ours says that nothing was done.
-            known = isinstance(error, GatewayError) or not entry.sent
-            await self._keep(key, entry, None if known else replace(entry, state="unknown"))
+            if may_leave and not isinstance(error, GatewayError):
+                await self._keep(key, entries[-1], replace(entries[-1], state="unknown"))
+            else:
+                # That it was sent may have been noted although nobody said so.
+                for entry in reversed(entries):
+                    await self._keep(key, entry, None)
             raise
-        await self._keep(key, entry, _after(entry, outcome))
+        await self._keep(key, entries[-1], _after(entries[-1], outcome))
         return outcome
 
     async def _settle(self, key: Key, entry: _Entry, look: Look) -> Outcome:
@@ -195,11 +209,25 @@ class Keys:
         """Note what became of it. If that fails, the next use of the key finds out by looking."""
         try:
             if new is None:
-                await self._journal.forget(key.name, old.encode())
+                await _by(_soon(), self._journal.forget(key.name, old.encode()))
             else:
-                await self._replace(key, old, new)
+                await _by(_soon(), self._replace(key, old, new))
         except StoreUnavailable as error:
             _log.warning("outcome_not_kept", problem=str(error))
+
+
+async def _by(deadline: float, keeping: Awaitable[T]) -> T:
+    """Return what the journal says; after the deadline nobody waits for it any more."""
+    try:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            return await keeping
+    except TimeoutError:
+        raise StoreUnavailable("The record of idempotency keys did not answer in time.") from None
+
+
+def _soon() -> float:
+    """Return the deadline for what is noted after a write: its outcome does not wait for long."""
+    return time.monotonic() + _GRACE
 
 
 def _after(entry: _Entry, outcome: Outcome) -> _Entry:

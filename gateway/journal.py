@@ -2,11 +2,11 @@
 
 An entry must be on disk before the write that it is about leaves, and two processes must never
 both believe that they made it. So there are two operations that can each be won only once: to
-`open` a key, and to `replace` exactly the entry that one has read.
+`open` a key, and to `replace` exactly the entry that one has read. No two entries are equal:
+whoever finds an equal one knows that it is its own.
 """
 
 import asyncio
-import hashlib
 import os
 import sqlite3
 import time
@@ -32,7 +32,8 @@ CREATE INDEX IF NOT EXISTS expiry ON entries (expires);
 """
 _BUSY = 2.0
 _SWEEP_EVERY = 100
-_SHORT = 600.0
+# After the file was found locked, whoever opens a key is refused at once for this time.
+_REST = 1.0
 _MAKING = 60.0
 
 
@@ -75,6 +76,7 @@ class FileJournal:
         self._sql: sqlite3.Connection | None = None
         self._lock: int | None = None
         self._opened = 0
+        self._rests_until = 0.0
 
     async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
         """See `Journal`."""
@@ -107,6 +109,8 @@ class FileJournal:
                     self._sql = self._connect()
                 return use(self._sql)
             except (sqlite3.Error, OSError) as error:
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                    self._rests_until = time.monotonic() + _REST
                 raise StoreUnavailable(f"{self._folder}: {error}") from error
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -136,6 +140,8 @@ class FileJournal:
                 _is_unlocked(path)
 
     def _open(self, sql: sqlite3.Connection, key: str, entry: bytes, ttl: float) -> bytes | None:
+        if time.monotonic() < self._rests_until:
+            raise sqlite3.OperationalError("it was locked a moment ago")
         now = time.time()
         if self._opened % _SWEEP_EVERY == 0:
             sql.execute("DELETE FROM entries WHERE expires < ?", (now,))
@@ -175,20 +181,17 @@ class StoreJournal:
         while not await self._store.add(key, entry, ttl=ttl):
             kept = await self._store.get(key)
             if kept is not None:
-                return kept
+                # Its own is there when the answer to a first attempt got lost.
+                return kept if kept != entry else None
         return None
 
     async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
         """See `Journal`."""
-        if not await self._is_mine(key, old, ttl):
-            return False
-        await self._store.set(key, new, ttl=ttl)
-        return True
+        return await self._store.replace(key, old, new, ttl=ttl)
 
     async def forget(self, key: str, old: bytes) -> None:
         """See `Journal`."""
-        if await self._is_mine(key, old, _SHORT):
-            await self._store.delete(key)
+        await self._store.remove(key, old)
 
     async def is_gone(self, owner: str) -> bool:
         """See `Journal`."""
@@ -197,13 +200,6 @@ class StoreJournal:
 
     async def aclose(self) -> None:
         """See `Journal`: the store is closed by whoever opened it."""
-
-    async def _is_mine(self, key: str, old: bytes, ttl: float) -> bool:
-        """Whether `old` is still there, and we are the first to note that its time is over."""
-        if await self._store.get(key) != old:
-            return False
-        over = f"{key}:{hashlib.sha256(old).hexdigest()[:32]}"
-        return await self._store.add(over, b"over", ttl=ttl)
 
 
 def journal_for(store: Store, folder: Path) -> Journal:

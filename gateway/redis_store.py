@@ -52,6 +52,18 @@ redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / per_second * 1000) + 1000)
 return string.format('%.6f', wait)
 """
 
+_REPLACE: Final = """
+local kept = redis.call('GET', KEYS[1])
+if kept == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  return 1
+end
+return kept == ARGV[2] and 1 or 0
+"""
+_REMOVE: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
+
 
 class RedisStore:
     """A store over a Redis or Valkey server; see `Store` for what each method does.
@@ -79,7 +91,9 @@ class RedisStore:
         # Options in the URL that no connection has are found out only by making one.
         pool.connection_class(**pool.connection_kwargs)
         self._client: Redis = Redis.from_pool(pool)
-        self._script = self._client.register_script(_TAKE)
+        self._take = self._client.register_script(_TAKE)
+        self._replace = self._client.register_script(_REPLACE)
+        self._remove = self._client.register_script(_REMOVE)
         self._feed = _Feed(_as_redis(url), prefix + "idle", timeout)
 
     async def get(self, key: str) -> bytes | None:
@@ -95,6 +109,16 @@ class RedisStore:
         kept = self._client.set(self._prefix + key, value, px=_milliseconds(ttl), nx=True)
         return bool(await self._ask(kept))
 
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        """See `Store`."""
+        replaced = self._replace(keys=[self._prefix + key], args=[old, new, _milliseconds(ttl)])
+        return bool(await self._ask(cast("Awaitable[int]", replaced)))
+
+    async def remove(self, key: str, old: bytes) -> None:
+        """See `Store`."""
+        removed = self._remove(keys=[self._prefix + key], args=[old])
+        await self._ask(cast("Awaitable[None]", removed))
+
     async def delete(self, *keys: str) -> None:
         """See `Store`."""
         if keys:
@@ -102,7 +126,7 @@ class RedisStore:
 
     async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
         """See `Store`."""
-        taken = self._script(keys=[self._prefix + key], args=[capacity, per_second, amount])
+        taken = self._take(keys=[self._prefix + key], args=[capacity, per_second, amount])
         return float(await self._ask(cast("Awaitable[bytes]", taken)))
 
     async def publish(self, channel: str, message: bytes) -> None:

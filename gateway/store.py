@@ -30,6 +30,15 @@ class Store(Protocol):
     async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
         """Keep a value if there is none yet; tell whether it was kept."""
 
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        """Keep `new` if the value is `old`, in one step; tell whether it is `new` then.
+
+        To do it again changes nothing and tells the same: a reply may get lost.
+        """
+
+    async def remove(self, key: str, old: bytes) -> None:
+        """Forget a value if it is `old`, in one step."""
+
     async def delete(self, *keys: str) -> None:
         """Forget values."""
 
@@ -103,6 +112,18 @@ class MemoryStore:
             return False
         await self.set(key, value, ttl=ttl)
         return True
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        """See `Store`."""
+        kept = await self.get(key)
+        if kept == old:
+            await self.set(key, new, ttl=ttl)
+        return kept in {old, new}
+
+    async def remove(self, key: str, old: bytes) -> None:
+        """See `Store`."""
+        if await self.get(key) == old:
+            self._drop(key)
 
     async def delete(self, *keys: str) -> None:
         """See `Store`."""

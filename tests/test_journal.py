@@ -2,13 +2,17 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
+from gateway.errors import KeysUnavailable
+from gateway.idempotency import Keys, Sending, key_of
 from gateway.journal import FileJournal, Journal, StoreJournal
+from gateway.outcome import Outcome
 from gateway.store import MemoryStore, StoreUnavailable
 
 Pair: TypeAlias = tuple[Journal, Journal]
@@ -87,6 +91,59 @@ def test_an_entry_expires(kind: str, tmp_path: Path) -> None:
         assert await two.open("key", b"new", ttl=60) is None
 
     run(kind, tmp_path, use)
+
+
+class Trembling(MemoryStore):
+    """A store whose answers get lost: the client library asks again, or gives up."""
+
+    gives_up = False
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        await super().add(key, value, ttl=ttl)
+        return await super().add(key, value, ttl=ttl)
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        await super().replace(key, old, new, ttl=ttl)
+        if self.gives_up:
+            raise StoreUnavailable("no answer")
+        return await super().replace(key, old, new, ttl=ttl)
+
+
+def test_a_step_that_was_taken_twice_is_won_all_the_same() -> None:
+    async def main() -> None:
+        journal = StoreJournal(Trembling())
+        assert await journal.open("key", b"claimed", ttl=60) is None
+        assert await journal.replace("key", b"claimed", b"sent", ttl=60)
+        assert await journal.open("key", b"another", ttl=60) == b"sent"
+
+    asyncio.run(main())
+
+
+def test_a_key_is_free_again_when_it_is_unknown_whether_its_entry_was_kept() -> None:
+    async def main() -> None:
+        store = Trembling()
+        keys = Keys(StoreJournal(store), memory=60)
+        key = key_of("principal", "AC", "purchase", "key", {})
+
+        async def act(sending: Sending) -> Outcome:
+            await sending()
+            return Outcome()
+
+        async def look() -> Outcome | None:
+            return None
+
+        async def once() -> Outcome:
+            return await keys.once(key, act, look, time.monotonic() + 30)
+
+        store.gives_up = True
+        with pytest.raises(KeysUnavailable):
+            await once()
+        store.gives_up = False
+        first, again = await once(), await once()
+        assert (first.refusal, first.replayed) == (None, False)
+        assert again.replayed
+
+    asyncio.run(main())
 
 
 def test_a_process_that_closed_its_file_is_known_to_be_gone(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -358,6 +359,34 @@ def test_a_locked_file_refuses_keys(quick: RunningGateway, data: Path, seen: Tel
             file.execute("ROLLBACK")
         file.close()
     seen(f"{error['extensions']['code']}; {len(writes(quick.sandbox))} writes")
+
+
+@pytest.mark.fault(
+    "six purchases with keys at once while the record's file is locked by somebody else",
+    expected="6 times IDEMPOTENCY_UNAVAILABLE within 6 s; 0 writes",
+)
+def test_a_locked_file_is_waited_for_once_and_not_by_each(
+    sandbox: RunningSandbox, data: Path, seen: Tell
+) -> None:
+    account = sandbox.create_account(catalog=False)
+    with running_gateway(sandbox, data_dir=data) as gateway, ThreadPoolExecutor(6) as pool:
+
+        def buy(key: int) -> str:
+            given = {"phoneNumber": "+12125550177", "idempotencyKey": f"{key}"}
+            answer = gateway.execute(document("purchase"), {"input": given}, account=account)
+            return str(answer["errors"][0]["extensions"]["code"]) if "errors" in answer else "none"
+
+        assert buy(0) == "none"
+        sandbox.forget_requests()
+        with closing(sqlite3.connect(data / "idempotency.sqlite", isolation_level=None)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            started = time.monotonic()
+            codes = list(pool.map(buy, range(1, 7)))
+            took = time.monotonic() - started
+            file.execute("ROLLBACK")
+    within = "within" if took < 6 else f"{took:.1f} s, not within"
+    same = codes.count("IDEMPOTENCY_UNAVAILABLE")
+    seen(f"{same} times IDEMPOTENCY_UNAVAILABLE {within} 6 s; {len(writes(sandbox))} writes")
 
 
 def test_the_file_holds_neither_keys_nor_credentials_nor_inputs_and_is_private(

@@ -91,6 +91,41 @@ def test_a_value_can_be_added_again_after_it_expired_or_was_deleted(run: Run) ->
     run(body)
 
 
+def test_only_the_first_of_many_replaces_what_it_has_read(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.set("k", b"old", ttl=60)
+        replaced = await asyncio.gather(
+            *(store.replace("k", b"old", b"%d" % n, ttl=60) for n in range(20))
+        )
+        assert sum(replaced) == 1
+        assert await store.get("k") == b"%d" % replaced.index(True)
+        assert not await store.replace("never there", b"old", b"new", ttl=60)
+
+    run(body)
+
+
+def test_a_value_is_replaced_with_a_new_time_and_again_with_the_same_result(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.set("k", b"old", ttl=60)
+        assert await store.replace("k", b"old", b"new", ttl=0.2)
+        assert await store.replace("k", b"old", b"new", ttl=60)
+        await asyncio.sleep(0.3)
+        assert await store.get("k") is None
+
+    run(body)
+
+
+def test_only_what_was_read_is_removed(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.set("k", b"new", ttl=60)
+        await store.remove("k", b"old")
+        assert await store.get("k") == b"new"
+        await store.remove("k", b"new")
+        assert await store.get("k") is None
+
+    run(body)
+
+
 def test_a_bucket_gives_its_capacity_at_once_and_then_its_rate(run: Run) -> None:
     async def body(store: Store) -> None:
         async def take(amount: float = 1) -> float:
