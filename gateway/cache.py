@@ -2,14 +2,16 @@
 
 Keys are hashes of credential, account, the account's generation and the call. A mutation raises the
 generation of what it changes, in every account that it touches, so that nothing read before it is
-found again; what belongs to other accounts, or to other kinds, stays.
+found again; what belongs to other accounts, or to other kinds, stays. A generation that cannot be
+raised because the store is away is raised as soon as it is back; until then nothing is taken from
+the cache for that account here.
 """
 
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import structlog
 
@@ -23,6 +25,8 @@ Kind: TypeAlias = Literal["owned", "search", "countries", "accounts"]
 _log = structlog.get_logger(__name__)
 _GENERATION_TTL = 7 * 86_400.0
 _STAMP = 8
+# How often it is tried to raise the generations that could not be raised.
+_TRY_EVERY = 0.2
 
 
 class Hit(NamedTuple):
@@ -53,7 +57,8 @@ class ResponseCache:
             "countries": settings.cache_countries,
             "accounts": 0.0,
         }
-        self._refreshing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._outdated: set[tuple[str, Kind]] = set()
 
     def keeps(self, call: Call) -> bool:
         """Whether answers to this call are kept at all."""
@@ -62,6 +67,8 @@ class ResponseCache:
     async def key(self, credential: Credential, call: Call) -> str | None:
         """Return the name under which an answer is kept now; None when the store is away."""
         kind = kind_of(call)
+        if (call.account, kind) in self._outdated and not await self._raise(call.account, kind):
+            return None
         try:
             generation = await self._store.get(f"generation:{kind}:{call.account}") or b""
         except StoreUnavailable:
@@ -98,9 +105,7 @@ class ResponseCache:
             except UpstreamError as error:
                 _log.info("cache_refresh_failed", route=call.route, code=error.code)
 
-        task = asyncio.get_running_loop().create_task(fetch())
-        self._refreshing.add(task)
-        task.add_done_callback(self._refreshing.discard)
+        self._in_background(fetch())
 
     async def changed(self, write: Call) -> None:
         """Forget what a write changes, in all processes.
@@ -117,11 +122,40 @@ class ResponseCache:
 
     async def forget(self, account: str, kinds: tuple[Kind, ...]) -> None:
         """Forget what was read of an account, in all processes."""
-        generation = str(time.time_ns()).encode()
         for kind in kinds:
-            if self._fresh[kind]:
-                name = f"generation:{kind}:{account}"
-                try:
-                    await self._store.set(name, generation, ttl=_GENERATION_TTL)
-                except StoreUnavailable:
-                    _log.warning("cache_not_invalidated", account=account, kind=kind)
+            if self._fresh[kind] and not await self._raise(account, kind):
+                _log.warning("cache_not_invalidated", account=account, kind=kind)
+                if not self._outdated:
+                    self._in_background(self._catch_up())
+                self._outdated.add((account, kind))
+
+    async def aclose(self) -> None:
+        """End what is at work, and try once more to make the others forget what they must."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for account, kind in list(self._outdated):
+            await self._raise(account, kind)
+
+    async def _raise(self, account: str, kind: Kind) -> bool:
+        """Raise a generation; tell whether that was possible."""
+        name = f"generation:{kind}:{account}"
+        try:
+            await self._store.set(name, str(time.time_ns()).encode(), ttl=_GENERATION_TTL)
+        except StoreUnavailable:
+            return False
+        self._outdated.discard((account, kind))
+        return True
+
+    async def _catch_up(self) -> None:
+        """Raise the generations that could not be raised, as soon as that is possible."""
+        while self._outdated:
+            await asyncio.sleep(_TRY_EVERY)
+            for account, kind in list(self._outdated):
+                if not await self._raise(account, kind):
+                    break
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -17,6 +17,7 @@
     ├── PersistedQueryNotSupported   PERSISTED_QUERY_NOT_SUPPORTED
     ├── DocumentNotTrusted           DOCUMENT_NOT_TRUSTED
     ├── SlowConsumer                 SLOW_CONSUMER
+    ├── EventsUnavailable            EVENTS_UNAVAILABLE
     └── UpstreamError                UPSTREAM_ERROR
         ├── UpstreamRefused          UPSTREAM_REFUSED       (4xx: it understood, and said no)
         ├── UpstreamDenied           UPSTREAM_UNAUTHENTICATED (401, 403)
@@ -168,6 +169,18 @@ class SlowConsumer(GatewayError):
     """A subscriber did not take its events in time and was cut off."""
 
     code = "SLOW_CONSUMER"
+
+
+class EventsUnavailable(GatewayError):
+    """Events cannot be followed now: come back in `retry_after` seconds, with the last id."""
+
+    code = "EVENTS_UNAVAILABLE"
+
+    def __init__(self, *, retry_after: float) -> None:
+        super().__init__(
+            "Events cannot be followed now; subscribe again in a moment.",
+            retryAfterMs=math.ceil(retry_after * 1000),
+        )
 
 
 class UpstreamError(GatewayError):

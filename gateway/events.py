@@ -11,13 +11,14 @@ events but does not lose them.
 import asyncio
 import datetime as dt
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 import orjson
 import structlog
 
-from gateway.errors import BadUserInput, GatewayError, SlowConsumer
+from gateway.errors import BadUserInput, EventsUnavailable, GatewayError, SlowConsumer
 from gateway.event_log import EventLog
 from gateway.records import View
 from gateway.settings import Settings
@@ -34,6 +35,8 @@ _FIRST_LOOK = 0.2
 _LOOK_EVERY = 10.0
 _PAUSE_AFTER_FAILURE = 1.0
 _LONGEST_ID = 18
+# Seconds after which to come back when the log cannot be read.
+_SOME_TIME = 2.0
 
 
 class Change(NamedTuple):
@@ -125,9 +128,11 @@ class Events:
 
         Raises:
             BadUserInput: `last_event_id` is not the id of an event.
+            EventsUnavailable: the log cannot be read.
         """
         if last_event_id is None:
-            return await self.log.head(account)
+            with _retryable():
+                return await self.log.head(account)
         if not last_event_id.isdecimal() or len(last_event_id) > _LONGEST_ID:
             raise BadUserInput("lastEventId", "this is not the `id` of an event.")
         return int(last_event_id)
@@ -140,9 +145,10 @@ class Events:
         Raises:
             SlowConsumer: too many events waited.
             UpstreamDenied: the upstream does not accept the credential any more.
-            StoreUnavailable: the log cannot be read.
+            EventsUnavailable: the log cannot be read.
         """
-        head = await self.log.head(account)
+        with _retryable():
+            head = await self.log.head(account)
         topic = self._topics.setdefault(account, Topic(account, head))
         subscriber = Subscriber(credential, self._most)
         topic.subscribers.append(subscriber)
@@ -150,7 +156,9 @@ class Events:
             self._start(topic)
         try:
             position = min(after, head)
-            for number, event in await self.log.after(account, position):
+            with _retryable():
+                missed = await self.log.after(account, position)
+            for number, event in missed:
                 position = number
                 yield _decoded(account, number, event)
             while True:
@@ -221,6 +229,15 @@ async def _forever(poll: Callable[[Topic], Awaitable[None]], topic: Topic) -> No
         except Exception as error:  # noqa: BLE001 - a bad round must not end the others
             _log.exception("poll_failed", account=topic.account, kind=type(error).__name__)
             await asyncio.sleep(_LOOK_EVERY)
+
+
+@contextmanager
+def _retryable() -> Iterator[None]:
+    """Tell a subscriber that has just come to come again when the store is away."""
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise EventsUnavailable(retry_after=_SOME_TIME) from error
 
 
 def sids_in(events: Iterable[tuple[int, bytes]]) -> set[str]:

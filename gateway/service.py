@@ -216,6 +216,7 @@ class Service:
         await self.draining.aclose()
         await self.events.aclose()
         await self.client.aclose()
+        await self._cache.aclose()
         await self._journal.aclose()
         await self.store.aclose()
         await self.observation.aclose()

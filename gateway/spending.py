@@ -50,6 +50,7 @@ class Spending:
         self._purchases = _limit(
             settings.purchases_per_day, _PURCHASES_IN_PRODUCTION if production else 0
         )
+        self._counts = True
 
     async def request(self, caller: Caller) -> None:
         """Count a request.
@@ -63,8 +64,14 @@ class Spending:
         try:
             wait = await self._take(key, self._requests, _MINUTE, 1)
         except StoreUnavailable:
-            _log.warning("requests_not_counted")
+            # One line for the whole time that the store is away.
+            if self._counts:
+                _log.warning("requests_not_counted")
+            self._counts = False
             return
+        if not self._counts:
+            _log.info("requests_counted_again")
+            self._counts = True
         if wait:
             message = f"More than {self._requests} requests in a minute; wait a little."
             raise RateLimited(message, retry_after=wait)

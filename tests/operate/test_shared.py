@@ -15,7 +15,9 @@ import httpx
 import pytest
 
 from tests.gateway_process import RunningGateway, running_gateway
+from tests.operate.gateway_command import before, served
 from tests.operate.valkey_process import ValkeyServer, valkey_server
+from tests.protocol.streams import events
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
 BUY = """mutation Buy($number: E164!, $key: String!) {
@@ -35,7 +37,8 @@ def pair(
     for name in ("valkey", "one", "two"):
         (folder / name).mkdir()
     with valkey_server(folder / "valkey") as server:
-        chosen = {"account": account, "store_url": server.url, **settings}
+        # A busy machine is not an outage; one that is killed is noticed at once all the same.
+        chosen = {"account": account, "store_url": server.url, "store_timeout": 3.0, **settings}
         with (
             running_gateway(sandbox, data_dir=folder / "one", **chosen) as one,
             running_gateway(sandbox, data_dir=folder / "two", **chosen) as two,
@@ -122,6 +125,29 @@ def test_a_change_by_one_is_not_hidden_by_the_cache_of_the_other(
         assert two.query(read, first)["phoneNumber"]["friendlyName"] == "Changed"
 
 
+def test_a_change_made_without_the_store_is_not_hidden_by_what_was_kept_before(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    read = "query Read($sid: ID!) { phoneNumber(sid: $sid) { friendlyName } }"
+    with pair(sandbox, tmp_path, cache_owned=600) as (server, one, two):
+        sid, *_ = sids(one)
+        for gateway in (one, two):
+            gateway.query(read, {"sid": sid})
+        server.kill()
+        one.query(RENAME, {"sid": sid, "name": "While it was away"})
+        server.start()
+        changed = {"phoneNumber": {"friendlyName": "While it was away"}}
+        assert one.query(read, {"sid": sid}) == changed
+        # The other process kept the old answer; it hears of the change in a moment.
+        deadline = time.monotonic() + 10
+        while two.query(read, {"sid": sid}) != changed:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        sandbox.forget_requests()
+        assert one.query(read, {"sid": sid}) == two.query(read, {"sid": sid}) == changed
+        assert sandbox.requests() == [], "the cache is in use again"
+
+
 def test_a_store_that_comes_and_goes_loses_no_request(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
@@ -163,7 +189,7 @@ RENAME = """mutation Rename($sid: ID!, $name: String!) {
 def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]:
     """Follow the account's numbers by server-sent events; what arrives is in the queue."""
     arrived: queue.Queue[dict[str, Any]] = queue.Queue()
-    stop = threading.Event()
+    stop, in_force = threading.Event(), threading.Event()
 
     def follow() -> None:
         with (
@@ -175,6 +201,7 @@ def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]
                 headers={"accept": "text/event-stream"},
             ) as answer,
         ):
+            in_force.set()
             for line in answer.iter_lines():
                 if stop.is_set():
                     return
@@ -183,8 +210,7 @@ def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
-    # The subscription is in force a moment after the request was sent.
-    time.sleep(1.0)
+    assert in_force.wait(30)
     try:
         yield arrived
     finally:
@@ -222,6 +248,46 @@ def test_subscriptions_recover_after_the_store_was_killed_and_lose_no_event_it_k
             server.start()
             one.query(RENAME, {"sid": second, "name": "After"})
             assert arrived.get(timeout=25)["data"]["phoneNumberChanged"]["sid"] == second
+
+
+def test_who_subscribes_without_the_store_is_told_when_to_come_again(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with pair(sandbox, tmp_path, poll_interval=0) as (server, one, _):
+        server.kill()
+        with events(one, account=one.account) as stream:
+            [error] = stream.next().data["errors"]
+        assert error["extensions"]["code"] == "EVENTS_UNAVAILABLE"
+        assert error["extensions"]["retryAfterMs"] == 2000
+        server.start()
+        with events(one, account=one.account) as stream:
+            one.query(RENAME, {"sid": sids(one)[0], "name": "After"})
+            assert stream.change()["kind"] == "CONFIGURED"
+
+
+def test_an_outage_of_the_store_is_one_line_in_the_log(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with valkey_server(tmp_path) as server:
+        limits = {"GATEWAY_REQUESTS_PER_MINUTE": "1000", "GATEWAY_STORE_URL": server.url}
+        with served(folder=tmp_path, **before(sandbox), **limits) as (url, _):
+
+            def ask() -> int:
+                auth = sandbox.accounts()["parent"].auth
+                body = {"query": "{ __typename }"}
+                answer = httpx.post(f"{url}/graphql", json=body, auth=auth, trust_env=False)
+                return answer.status_code
+
+            assert ask() == 200
+            server.kill()
+            assert [ask() for _ in range(5)] == [200] * 5
+            server.start()
+            assert ask() == 200
+            server.kill()
+            assert ask() == 200
+    log = (tmp_path / "log").read_text()
+    assert log.count("requests_not_counted") == 2
+    assert log.count("requests_counted_again") == 1
 
 
 def test_limits_hold_for_both_together(sandbox: RunningSandbox, tmp_path: Path) -> None:
