@@ -1,6 +1,7 @@
 """The command line: `serve` and `sandbox` here, the other commands in modules of their own."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +15,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 1 failed, 2 asked wrongly."""
     options = parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
     except CommandError as error:
         sys.stderr.write(f"number-gateway: {error}\n")
         return error.code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; what is left of it must not fail at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _sandbox_options(parser: argparse.ArgumentParser, port: str) -> None:
     parser.add_argument(
-        port, dest="sandbox_port", type=_port, default=8010, help="its port (default 8010)"
+        port, dest="sandbox_port", type=_port, metavar="PORT", help="its port (default 8010)"
     )
     parser.add_argument("--data", type=Path, metavar="FILE", help="keep its state in this file")
     parser.add_argument("--seed", type=int, help="seed of everything it generates")
@@ -79,11 +86,10 @@ def _sandbox_options(parser: argparse.ArgumentParser, port: str) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
     most = 65_535
-    if not 0 <= port <= most:
+    if not text.isdecimal() or int(text) > most:
         raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to {most}")
-    return port
+    return int(text)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -95,12 +101,15 @@ def _serve(options: argparse.Namespace) -> int:
     }
     if options.sandbox:
         return serving.serve_with_sandbox(given, _sandbox_arguments(options))
+    for name in ("sandbox_port", "data", "seed", "numbers"):
+        if getattr(options, name) is not None:
+            raise CommandError(f"--{name.replace('_', '-')} is for --sandbox", code=2)
     return serving.serve(given)
 
 
 def _sandbox_arguments(options: argparse.Namespace) -> list[str]:
     """Return the sandbox's options as arguments for a process of its own."""
-    arguments = ["--port", str(options.sandbox_port)]
+    arguments = ["--port", str(_sandbox_port(options))]
     for name in ("data", "seed", "numbers"):
         value = getattr(options, name)
         if value is not None:
@@ -108,12 +117,16 @@ def _sandbox_arguments(options: argparse.Namespace) -> list[str]:
     return arguments
 
 
+def _sandbox_port(options: argparse.Namespace) -> int:
+    return 8010 if options.sandbox_port is None else options.sandbox_port
+
+
 def _sandbox(options: argparse.Namespace) -> int:
     from gateway import serving  # noqa: PLC0415 - a command imports only what it needs
 
     chosen = {name: getattr(options, name) for name in ("data", "seed", "numbers")}
     return serving.serve_sandbox(
-        options.sandbox_port,
+        _sandbox_port(options),
         {name: value for name, value in chosen.items() if value is not None},
         exit_with_stdin=options.exit_with_stdin,
     )

@@ -1,6 +1,7 @@
 """How commands reach a gateway: one that runs somewhere, or one in this very process."""
 
 import argparse
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,27 @@ if TYPE_CHECKING:
 _HERE: Final = "http://localhost"
 _PATIENCE: Final = 60.0
 _UNAUTHORIZED: Final = 401
+# Whoever runs a command is no client: what protects the gateway from clients is not for them.
+_ANY_NUMBER: Final = 2**31
+_NO_LIMITS: Final[Mapping[str, Any]] = {
+    "trusted_documents": None,
+    "trusted_documents_only": False,
+    "requests_per_minute": 0,
+    "most_calls": None,
+    **dict.fromkeys(
+        (
+            "body_limit",
+            "document_limit",
+            "token_limit",
+            "depth_limit",
+            "alias_limit",
+            "directive_limit",
+            "root_field_limit",
+            "cost_limit",
+        ),
+        _ANY_NUMBER,
+    ),
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +71,7 @@ class Gateway:
         """Run an operation and return the response object: `data`, `errors`.
 
         Raises:
-            CommandError: it could not be reached, or did not answer in GraphQL.
+            CommandError: it cannot be sent, it could not be reached, or did not answer in GraphQL.
         """
         import httpx  # noqa: PLC0415 - only commands that ask need it
 
@@ -57,7 +79,15 @@ class Gateway:
         if operation is not None:
             body["operationName"] = operation
         try:
-            answer = await self._http.post(self._url, json=body)
+            content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+        except ValueError as error:
+            raise CommandError(f"the operation cannot be sent: {error}", code=2) from None
+        try:
+            answer = await self._http.post(
+                self._url, content=content, headers={"content-type": "application/json"}
+            )
+        except httpx.InvalidURL as error:
+            raise CommandError(f"--url {self._url} cannot be used: {error}", code=2) from None
         except httpx.HTTPError as error:
             raise CommandError(f"{self._url} cannot be reached: {error}") from None
         try:
@@ -107,7 +137,7 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
             " runs with --url"
         )
     configure("error", settings.log_format)
-    app = create_app(settings.model_copy(update={"log_requests": "none"}))
+    app = create_app(settings.model_copy(update={"log_requests": "none", **_NO_LIMITS}))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -128,5 +158,7 @@ def _own_credentials(settings: "Settings") -> dict[str, str]:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise CommandError(f"--header {name!r} is not of the form 'NAME: VALUE'")
+        raise CommandError(f"--header {name!r} is not of the form 'NAME: VALUE'", code=2)
+    if not text.isascii():
+        raise CommandError(f"--header {name!r} has characters that no header can have", code=2)
     return name.strip(), value.strip()

@@ -2,6 +2,7 @@
 
 Pages are appended to `FILE.part`; after each, `FILE.part.state` tells the cursor and how long the
 file was. An export that was broken off goes on from there, so that no number is missing or twice.
+The part is locked as long as an export works on it.
 """
 
 import argparse
@@ -17,6 +18,12 @@ from typing import IO, Any, Final, NamedTuple
 
 from gateway.commands import CommandError, Commands, asking, tables
 from gateway.commands.progress import Progress
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no such locks
+    fcntl = None
 
 _PAGE: Final = 1000
 # Fields of a number that would cost further calls, or are no use in a file.
@@ -66,16 +73,17 @@ class _Part:
         self._out = out
         self._path = out.with_name(f"{out.name}.part")
         self._state_path = out.with_name(f"{out.name}.part.state")
-        kept = None if restart else self._kept()
-        if kept is not None and kept.identity != identity:
-            raise CommandError(
-                f"{self._path} is a part of another export: give --restart to begin anew"
-            )
-        self.state = kept or _State(identity)
-        self._file: IO[bytes] = self._path.open("r+b" if kept else "wb")
-        # What was written after the last page that is known to be whole is written again.
-        self._file.truncate(self.state.size)
-        self._file.seek(self.state.size)
+        # Neither emptied nor believed before it is ours.
+        self._file: IO[bytes] = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        try:
+            self._lock()
+            self.state = (None if restart else self._kept(identity)) or _State(identity)
+            # What was written after the last page that is known to be whole is written again.
+            self._file.truncate(self.state.size)
+            self._file.seek(self.state.size)
+        except BaseException:
+            self._file.close()
+            raise
 
     def add(self, text: str, cursor: str | None, numbers: int) -> None:
         """Append a page, and only then note that it is there."""
@@ -90,15 +98,26 @@ class _Part:
 
     def finish(self) -> None:
         """Give the file its name."""
-        self._file.close()
-        self._path.replace(self._out)
         self._state_path.unlink(missing_ok=True)
+        self._path.replace(self._out)
 
     def close(self) -> None:
-        """Leave it as it is, to go on another time."""
+        """Let go of it: finished, or as it is, to go on another time."""
         self._file.close()
 
-    def _kept(self) -> _State | None:
+    def _lock(self) -> None:
+        """Keep others away until the file is closed."""
+        try:
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who had it may have given it its name since it was opened.
+            is_ours = os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except (BlockingIOError, FileNotFoundError):
+            is_ours = False
+        if not is_ours:
+            raise CommandError(f"another export works on {self._path}")
+
+    def _kept(self, identity: list[str | None]) -> _State | None:
         try:
             kept = _State(**json.loads(self._state_path.read_text()))
         except FileNotFoundError:
@@ -107,22 +126,33 @@ class _Part:
             raise CommandError(
                 f"{self._state_path} cannot be read: give --restart to begin anew"
             ) from None
-        return kept if self._path.exists() else None
+        if kept.identity != identity:
+            raise CommandError(
+                f"{self._path} is a part of another export: give --restart to begin anew"
+            )
+        if os.fstat(self._file.fileno()).st_size < kept.size:
+            raise CommandError(
+                f"{self._path} is shorter than {self._state_path} says: give --restart to begin"
+                " anew"
+            )
+        return kept
 
 
 def _run(options: argparse.Namespace) -> int:
     form = options.format or options.out.suffix.removeprefix(".")
     if form not in {"csv", "jsonl"}:
         raise CommandError(f"{options.out} says neither csv nor jsonl: give --format")
+    if options.out.is_dir():
+        raise CommandError(f"{options.out} is a folder")
     fields = _fields()
     identity = [form, options.account, options.url, fields]
     try:
         part = _Part(options.out, identity, restart=options.restart)
         try:
             asyncio.run(_export(options, form, fields, part))
+            part.finish()
         finally:
             part.close()
-        part.finish()
     except OSError as error:
         raise CommandError(f"{options.out} cannot be written: {error}") from None
     sys.stderr.write(f"{part.state.numbers} numbers in {options.out}\n")

@@ -85,13 +85,15 @@ def _run(options: argparse.Namespace) -> int:
 async def _ask(options: argparse.Namespace, text: str, variables: dict[str, Any]) -> dict[str, Any]:
     async with asking.gateway(options) as gateway:
         response = await gateway.execute(text, variables, options.operation)
-        if not options.all_pages:
+        whole = _connection(response.get("data"))
+        if not options.all_pages or (whole is None and response.get("errors")):
             return response
         if "$after" not in text:
-            raise CommandError("--all-pages needs an operation with a variable $after")
-        whole = _connection(response.get("data"))
+            raise CommandError("--all-pages needs an operation with a variable $after", code=2)
         if whole is None:
-            raise CommandError("--all-pages needs pageInfo { hasNextPage endCursor } in the answer")
+            raise CommandError(
+                "--all-pages needs pageInfo { hasNextPage endCursor } in the answer", code=2
+            )
         progress = Progress()
         try:
             page = whole
@@ -104,6 +106,11 @@ async def _ask(options: argparse.Namespace, text: str, variables: dict[str, Any]
                 found = _connection(following.get("data"))
                 if found is None:
                     break
+                if found["pageInfo"]["endCursor"] == after["after"]:
+                    raise CommandError(
+                        "--all-pages follows the first connection, and that does not use $after",
+                        code=2,
+                    )
                 page = found
                 for name in ("nodes", "edges"):
                     whole.get(name, []).extend(page.get(name, []))
@@ -150,9 +157,11 @@ def _variables(file: Path | None, given: list[str]) -> dict[str, Any]:
         if not equals:
             raise CommandError(f"--var {each!r} is not of the form NAME=VALUE", code=2)
         try:
-            variables[name] = json.loads(text)
+            # Python would read NaN and 1e999, too, which JSON cannot say.
+            json.dumps(value := json.loads(text), allow_nan=False)
         except ValueError:
-            variables[name] = text
+            value = text
+        variables[name] = value
     return variables
 
 

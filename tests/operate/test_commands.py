@@ -1,6 +1,7 @@
 """The commands `schema`, `query` and `export`, run as an operator runs them."""
 
 import csv
+import fcntl
 import json
 import os
 import pty
@@ -21,6 +22,13 @@ LIST = """query List($first: Int!, $after: String) {
     nodes { sid phoneNumber configuration { voice { url } } }
     pageInfo { hasNextPage endCursor }
   }
+}"""
+
+
+# The first connection is not the one that moves on.
+OTHER = """query Other($after: String) {
+  first: phoneNumbers(first: 1) { nodes { sid } pageInfo { hasNextPage endCursor } }
+  other: phoneNumbers(first: 1, after: $after) { nodes { sid } }
 }"""
 
 
@@ -148,6 +156,80 @@ def test_all_pages_are_one_answer(sandbox: RunningSandbox, tmp_path: Path) -> No
     assert found["pageInfo"]["hasNextPage"] is False
 
 
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        ("{ account { sid } }", "needs an operation with a variable $after"),
+        ("query ($after: String) { phoneNumbers(after: $after) { nodes { sid } } }", "pageInfo"),
+        (OTHER, "does not use $after"),
+    ],
+)
+def test_what_has_no_further_pages_is_not_followed(
+    sandbox: RunningSandbox, tmp_path: Path, query: str, message: str
+) -> None:
+    done = run(
+        tmp_path,
+        "query",
+        "--all-pages",
+        stdin=query,
+        variables=as_owner(sandbox),
+        code=2,
+    )
+    assert message in done.stderr
+
+
+def test_a_variable_that_json_cannot_say_is_text(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    for value in ("NaN", "1e999"):
+        done = run(
+            tmp_path,
+            "query",
+            "--var",
+            f"first={value}",
+            stdin=LIST,
+            variables=as_owner(sandbox),
+            code=2,
+        )
+        assert f"'{value}'" in done.stderr
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_fault(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "settings"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        assert process.stderr.read() == ""
+    assert process.wait(30) == 141
+
+
+def test_what_limits_clients_does_not_limit_whoever_runs_a_command(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    account = sandbox.create_account(owned=3)
+    (tmp_path / "manifest.json").write_text("{}")
+    strict = {
+        "GATEWAY_COST_LIMIT": "1",
+        "GATEWAY_DEPTH_LIMIT": "1",
+        "GATEWAY_TOKEN_LIMIT": "10",
+        "GATEWAY_MOST_CALLS": "1",
+        "GATEWAY_TRUSTED_DOCUMENTS": "manifest.json",
+        "GATEWAY_TRUSTED_DOCUMENTS_ONLY": "true",
+    }
+    who = as_owner(sandbox, account) | strict
+    run(tmp_path, "export", "numbers.jsonl", variables=who)
+    assert len((tmp_path / "numbers.jsonl").read_text().splitlines()) == 3
+    done = run(tmp_path, "query", "--var", "first=3", stdin=LIST, variables=who)
+    assert len(json.loads(done.stdout)["phoneNumbers"]["nodes"]) == 3
+
+
 def test_a_table_has_a_row_for_each_number(sandbox: RunningSandbox, tmp_path: Path) -> None:
     done = run(
         tmp_path,
@@ -204,7 +286,23 @@ def test_a_failing_upstream_is_exit_code_1_and_a_refusal_is_3(
         (("query", "nowhere.graphql"), 2, "nowhere.graphql cannot be read"),
         (("query", "--var", "x"), 2, "not of the form NAME=VALUE"),
         (("query", "--url", "http://127.0.0.1:9/graphql"), 1, "cannot be reached"),
-        (("query", "--url", "http://127.0.0.1:9", "--header", "x"), 1, "not of the form"),
+        (("query", "--url", "http://127.0.0.1:9", "--header", "x"), 2, "not of the form"),
+        (
+            ("query", "--url", "http://127.0.0.1:9", "--header", "X: é"),
+            2,
+            "that no header can have",
+        ),
+        (("query", "--url", "http://[::1"), 2, "--url http://[::1 cannot be used"),
+        (("query", "--url", "http://127.0.0.1:9", "--var", "a=\udcff"), 2, "cannot be sent"),
+        (("serve", "--numbers", "5"), 2, "--numbers is for --sandbox"),
+        (("serve", "--sandbox-port", "5"), 2, "--sandbox-port is for --sandbox"),
+        (
+            ("serve", "--sandbox", "--host", "0.0.0.0", "--sandbox-port", "0"),
+            1,
+            "this machine only",
+        ),
+        (("export", "."), 1, "says neither csv nor jsonl"),
+        (("export", "folder.csv"), 1, "folder.csv is a folder"),
         (("query",), 1, "no credentials"),
         (("export", "numbers.txt"), 1, "says neither csv nor jsonl"),
     ],
@@ -212,6 +310,7 @@ def test_a_failing_upstream_is_exit_code_1_and_a_refusal_is_3(
 def test_what_cannot_be_done_is_said_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
+    (tmp_path / "folder.csv").mkdir()
     done = run(tmp_path, *arguments, stdin="{ account { sid } }", code=code)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -289,6 +388,38 @@ def test_a_part_of_something_else_is_not_continued(sandbox: RunningSandbox, tmp_
     assert "--restart" in run(tmp_path, *other, variables=who, code=1).stderr
     run(tmp_path, *other, "--restart", variables=who)
     assert len((tmp_path / "n.csv").read_text().splitlines()) == 1_201
+
+
+def test_a_part_that_lost_its_end_is_not_continued(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    account = sandbox.create_account(owned=1_200)
+    who = as_owner(sandbox, account) | {"GATEWAY_ATTEMPTS": "1"}
+    sandbox.set_faults([{"kind": "status", "status": 500, "skip": 1, "account": account.sid}])
+    run(tmp_path, "export", "n.csv", variables=who, code=1)
+    sandbox.clear_faults()
+    with (tmp_path / "n.csv.part").open("r+b") as file:
+        file.truncate(100)
+    done = run(tmp_path, "export", "n.csv", variables=who, code=1)
+    assert "n.csv.part is shorter than" in done.stderr
+    assert "--restart" in done.stderr
+    run(tmp_path, "export", "n.csv", "--restart", variables=who)
+    assert len((tmp_path / "n.csv").read_text().splitlines()) == 1_201
+
+
+def test_two_exports_do_not_write_one_file(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    account = sandbox.create_account(owned=5)
+    part = (tmp_path / "n.csv.part").open("w")
+    with part:
+        fcntl.flock(part, fcntl.LOCK_EX)
+        part.write("of the first")
+        part.flush()
+        for more in ((), ("--restart",)):
+            done = run(
+                tmp_path, "export", "n.csv", *more, variables=as_owner(sandbox, account), code=1
+            )
+            assert "another export works on n.csv.part" in done.stderr
+        assert (tmp_path / "n.csv.part").read_text() == "of the first"
+    run(tmp_path, "export", "n.csv", variables=as_owner(sandbox, account))
+    assert len((tmp_path / "n.csv").read_text().splitlines()) == 6
 
 
 def test_on_a_terminal_progress_is_shown(sandbox: RunningSandbox, tmp_path: Path) -> None:
