@@ -297,7 +297,7 @@ def test_a_failing_upstream_is_exit_code_1_and_a_refusal_is_3(
         (("serve", "--numbers", "5"), 2, "--numbers is for --sandbox"),
         (("serve", "--sandbox-port", "5"), 2, "--sandbox-port is for --sandbox"),
         (
-            ("serve", "--sandbox", "--host", "0.0.0.0", "--sandbox-port", "0"),
+            ("serve", "--sandbox", "--host", "192.0.2.1", "--sandbox-port", "0"),
             1,
             "this machine only",
         ),
