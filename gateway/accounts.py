@@ -4,8 +4,8 @@ from graphql.pyutils import Path
 
 from gateway.errors import UpstreamMalformed, UpstreamNotFound
 from gateway.reader import Reader
-from gateway.records import View
-from gateway.upstream.families import CORE, view
+from gateway.records import View, view
+from gateway.upstream.families import CORE
 from schema.enums import Source
 
 _MOST_PAGES = 50

@@ -76,8 +76,8 @@ class ResponseCache:
         material = repr((credential.fingerprint, generation, call.family, call.path, call.query))
         return f"answer:{hashlib.sha256(material.encode()).hexdigest()}"
 
-    async def find(self, key: str) -> Hit | None:
-        """Return a kept answer."""
+    async def find(self, key: str, call: Call) -> Hit | None:
+        """Return a kept answer to `call`."""
         try:
             kept = await self._store.get(key)
         except StoreUnavailable:
@@ -85,7 +85,7 @@ class ResponseCache:
         if kept is None:
             return None
         fresh_until = int.from_bytes(kept[:_STAMP], "big") / 1000
-        return Hit(Answer(200, {}, kept[_STAMP:]), stale=time.time() > fresh_until)
+        return Hit(Answer(200, {}, kept[_STAMP:], call.shape), stale=time.time() > fresh_until)
 
     async def keep(self, key: str, call: Call, answer: Answer) -> None:
         """Keep an answer for as long as its kind is kept, and then for the stale period."""

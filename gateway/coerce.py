@@ -28,7 +28,7 @@ def _warn(reader: str, value: str) -> None:
 
 
 def text(value: object) -> str | None:
-    """Read a string; `""` is null, a number is written out (`132` and `"132"` are one LATA)."""
+    """Read a string; `""` is null, a number is written out."""
     if isinstance(value, str):
         return value or None
     if value is None:
@@ -37,6 +37,11 @@ def text(value: object) -> str | None:
         return str(value)
     _warn("text", repr(value))
     return None
+
+
+def numeral(value: object) -> str | None:
+    """Read a name made of digits, which may come as a number: `132` and `"132"` are one LATA."""
+    return text(value)
 
 
 def number(value: object) -> float | None:

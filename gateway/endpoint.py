@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from typing import Any
 
+import msgspec
 import orjson
 import structlog
 from graphql import OperationType
@@ -144,7 +145,7 @@ class Endpoint:
     ) -> None:
         response = await self._run(exchange, request, caller)
         status = protocol.status_of(response, exchange.accepted.media_type)
-        body = response if isinstance(response, bytes) else orjson.dumps(response)
+        body = response if isinstance(response, bytes) else protocol.encode(response)
         is_query = request.kind is OperationType.QUERY
         if is_query and not request.explanation and not caching.has_errors(body):
             persisted = exchange.method == "GET" and not params.query
@@ -169,8 +170,8 @@ class Endpoint:
                 return _failure(error.message, "BAD_REQUEST")
 
         answers = await asyncio.gather(*map(one, batch))
-        return orjson.dumps(
-            [orjson.Fragment(each) if isinstance(each, bytes) else each for each in answers]
+        return protocol.encode(
+            [msgspec.Raw(each) if isinstance(each, bytes) else each for each in answers]
         )
 
     async def _events(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:

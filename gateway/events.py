@@ -20,11 +20,10 @@ import structlog
 
 from gateway.errors import BadUserInput, EventsUnavailable, GatewayError, SlowConsumer
 from gateway.event_log import EventLog
-from gateway.records import View
+from gateway.records import View, view
 from gateway.settings import Settings
 from gateway.store import Store, StoreUnavailable
 from gateway.upstream.call import Credential
-from gateway.upstream.families import view
 from schema.enums import PhoneNumberEventKind, Source
 from schema.subscription import PhoneNumberEvent
 from schema.types import PhoneNumber
@@ -257,7 +256,7 @@ def _encoded(change: Change) -> bytes:
         "sid": change.sid,
         "phoneNumber": change.phone_number,
         "source": number and number.source.name,
-        "number": number and number.raw,
+        "number": number and number.to_json(),
     }
     return orjson.dumps(content)
 

@@ -49,7 +49,7 @@ async def run(
     if document.errors or document.whole is None:
         return {"errors": [error.formatted for error in document.errors]}
     executor: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
-    if context.fast:
+    if context.fast and request.kind is OperationType.QUERY:
         executor = {
             "executor_class": FastExecutor,
             "projections": document.projections,

@@ -124,8 +124,8 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
         self, parent: GraphQLObjectType, kind: type, groups: dict[str, Details]
     ) -> tuple[Project | None, tuple[str, ...]]:
         """Return the projection of the plain fields, with nulls in place of the others."""
-        first = next(iter(groups.values()))
-        key = (parent.name, kind, self._case, len(groups), id(first[0].node))
+        nodes = (id(each.node) for group in groups.values() for each in group)
+        key = (parent.name, kind, self._case, *groups, *nodes)
         splits = self._projections.splits
         if key not in splits:
             fields = {name: plain(self, parent, group) for name, group in groups.items()}

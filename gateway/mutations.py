@@ -36,9 +36,9 @@ from gateway.numbers import Key, OwnedNumbers
 from gateway.outcome import Outcome, Refusal, not_owned, refused
 from gateway.reader import Reader
 from gateway.reconcile import Look, Unproven, reconcile, unknown
-from gateway.records import View
+from gateway.records import View, view
 from gateway.upstream.call import Answer, Call
-from gateway.upstream.families import CORE, Family, view
+from gateway.upstream.families import CORE, Family
 from gateway.validation import check_settings
 from schema.enums import UserErrorCode
 from schema.inputs import (

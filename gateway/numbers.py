@@ -18,9 +18,9 @@ from gateway.errors import (
     UpstreamNotFound,
 )
 from gateway.reader import Reader
-from gateway.records import View
+from gateway.records import View, view
 from gateway.upstream.access import CatalogAccess
-from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, Page, view
+from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, Page
 
 # Pages of one list that a single field may read: 1000 numbers in pages of 50, and some slack.
 _MOST_PAGES = 64
@@ -379,10 +379,10 @@ def _number(family: Family, account: str, item: object, exact: str | None = None
     Raises:
         UpstreamMalformed: it does not even contain it.
     """
-    if not isinstance(item, dict) or not (item.get("sid") or item.get("url")):
+    number = view("PhoneNumber", family.source, item, account)
+    if number is None or not number.raw.phone_number or not (number.raw.sid or number.raw.url):
         return None
-    number = view("PhoneNumber", family.source, item, account) if item.get("phone_number") else None
-    if number is None or exact is None or number.phone_number == exact:
+    if exact is None or number.phone_number == exact:
         return number
     if exact.removeprefix("+") not in (number.phone_number or ""):
         raise UpstreamMalformed("The upstream shows another number than the one asked for.")

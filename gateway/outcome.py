@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from gateway.errors import REFUSALS, UpstreamError, UpstreamNotFound
-from gateway.records import View
+from gateway.records import View, view
 from gateway.upstream.call import Call
-from gateway.upstream.families import view
 from schema.enums import Source, UserErrorCode
 
 
@@ -48,7 +47,7 @@ class Outcome(NamedTuple):
         number, refusal = self.number, self.refusal
         return orjson.dumps(
             {
-                "number": number and [number.source.name, number.raw, number.home],
+                "number": number and [number.source.name, number.to_json(), number.home],
                 "refusal": refusal and [*refusal[:2], refusal.code.name, refusal.upstream_code],
                 "reconciled": self.reconciled,
             }

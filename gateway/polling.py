@@ -150,7 +150,7 @@ def _change(sid: str, known: Mapping[str, Seen], numbers: Mapping[str, View]) ->
 
 
 def _seen(number: View) -> Seen:
-    lasting = {key: value for key, value in number.raw.items() if key not in _VOLATILE}
+    lasting = {key: value for key, value in number.to_json().items() if key not in _VOLATILE}
     content = orjson.dumps(lasting, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.blake2b(content, digest_size=12).hexdigest()
     return Seen(digest, number.source.name, number.phone_number)

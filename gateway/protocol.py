@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
+import msgspec
 import orjson
 from graphql import OperationType
 
@@ -28,6 +29,7 @@ IncrementalFormat: TypeAlias = Literal["pending", "paths"]
 Explanation: TypeAlias = Literal["", "plan", "trace"]
 
 _ANY = frozenset({"*/*", "application/*"})
+_encoder = msgspec.json.Encoder()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{8,128}", re.ASCII)
 
 
@@ -96,6 +98,11 @@ class BadRequest(Exception):
         self.status = status
         self.message = message
         self.headers = dict(headers or {})
+
+
+def encode(response: object) -> bytes:
+    """Return a response, or a list of them, as JSON; projections are among what it may hold."""
+    return _encoder.encode(response)
 
 
 @lru_cache(maxsize=256)

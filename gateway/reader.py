@@ -189,7 +189,7 @@ class Reader:
         if not self._shares or not self._cache.keeps(call):
             return await self._join(call, asked, None)
         key = await self._cache.key(self.credential, call)
-        hit = await self._cache.find(key) if key else None
+        hit = await self._cache.find(key, call) if key else None
         if hit is not None and key:
             self.trace.note_spared(call, "cached", asked[:1])
             if hit.stale:

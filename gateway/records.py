@@ -1,9 +1,14 @@
 """PURE: where each schema field is found in upstream JSON, one table per family.
 
 A table maps GraphQL types to their fields (in Python spelling), each to its place and reader. From
-the tables come the views that resolvers read, the compiled projections of the fast executor and the
-page of the documentation that says where a field comes from. A field that a table leaves out is
-null in that family. To add a field is to add a line.
+the tables come the records that upstream JSON is decoded to, the views that resolvers read, the
+compiled projections of the fast executor and the page of the documentation that says where a field
+comes from. A field that a table leaves out is null in that family. To add a field is to add a line.
+
+Each type has two records with the same attributes, named by the upstream's keys. A strict one
+takes values of the types that the upstream documents, checked while they are decoded, and can be
+projected without looking at them again. A loose one takes whatever comes, for readers to make sense
+of: it is used where the strict one does not fit.
 
 Facts: the shapes of the catalog (`/Numbers/…`) and of the 2010-04-01 API, which spell the same
 things differently: `configuration` or `configurations`, `""` or null, `132` or `"132"`.
@@ -12,7 +17,12 @@ things differently: `configuration` or `configurations`, `""` or null, `132` or 
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from dataclasses import field as dataclass_field
+from operator import attrgetter
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, cast
+
+import msgspec
 
 from gateway import coerce
 from schema.connection import NodeId, encode_id
@@ -33,6 +43,47 @@ from schema.enums import (
 )
 
 Json: TypeAlias = dict[str, Any]
+
+
+class Record(msgspec.Struct, gc=False, omit_defaults=True):
+    """An upstream JSON object: an attribute for each key that a table names, None when absent."""
+
+    strict: ClassVar[bool]
+
+    if TYPE_CHECKING:
+        # The attributes are made from the tables, so a type checker cannot know them.
+        def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401
+        def __setattr__(self, name: str, value: object) -> None: ...
+
+    def __repr__(self) -> str:
+        """Show the kind alone: raw data may hold what a log must not."""
+        return f"<{type(self).__name__}>"
+
+
+class Flags(msgspec.Struct, gc=False, omit_defaults=True):
+    """What a core number can do; keys come as `SMS` or `sms`, depending on the resource."""
+
+    voice: bool | None = None
+    sms: bool | None = None
+    mms: bool | None = None
+    fax: bool | None = None
+    VOICE: bool | None = None
+    SMS: bool | None = None
+    MMS: bool | None = None
+    FAX: bool | None = None
+
+
+# The types that strict records have: what the upstream documents, by the reader that makes sense of
+# anything else. The 2010-04-01 API writes coordinates as strings.
+_Int32: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
+_STRICT: Mapping[coerce.Reader, Any] = {
+    coerce.boolean: bool | None,
+    coerce.integer: _Int32 | None,
+    coerce.number: float | str | None,
+    coerce.numeral: str | int | None,
+    coerce.texts: list[str | None] | None,
+}
+_TEXT = str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +110,19 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A value worked out from the view itself; `of` says from what, for the documentation."""
+    """A value worked out from the view itself.
+
+    Attributes:
+        compute: does it.
+        of: says from what, for the documentation.
+        reads: the upstream keys that it looks at, and their types in a strict record.
+        usual: where the value stands as it is, almost always: a path of keys, with alternatives.
+    """
 
     compute: Callable[["View"], object]
     of: str
+    reads: Mapping[str, Any] = dataclass_field(default_factory=dict)
+    usual: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +146,7 @@ class View:
     """One upstream JSON object, read as one GraphQL type.
 
     Attributes:
-        raw: the JSON object, unchanged.
+        raw: the object as it was decoded.
         home: sid of the account it was read from; "" where that has no meaning.
     """
 
@@ -94,7 +154,7 @@ class View:
     typename: ClassVar[str]
     source: ClassVar[Source]
 
-    def __init__(self, raw: Json, home: str = "") -> None:
+    def __init__(self, raw: Record, home: str = "") -> None:
         self.raw = raw
         self.home = home
 
@@ -106,22 +166,30 @@ class View:
         """Show the kind alone: raw data may hold what a log must not."""
         return f"<{self.source.name.lower()} {self.typename}>"
 
+    def to_json(self) -> Json:
+        """Return the object as JSON, for keeping; what is null is left out."""
+        kept: Json = msgspec.to_builtins(self.raw)
+        return kept
 
-def first_of(raw: Json, keys: tuple[str, ...]) -> object:
+
+def first_of(raw: Record, keys: tuple[str, ...]) -> object:
     """Return the value under the first of `keys` that is there and not null."""
     for key in keys:
-        value = raw.get(key)
+        value = getattr(raw, key)
         if value is not None:
             return value
     return None
 
 
-def capability(raw: Json, name: str) -> object:
-    """Return a core capability flag: keys come as `SMS` or `sms`, depending on the resource."""
-    flags = raw.get("capabilities")
-    if not isinstance(flags, dict):
-        return None
-    return flags.get(name, flags.get(name.upper()))
+def capability(raw: Record, name: str) -> object:
+    """Return a core capability flag."""
+    flags = raw.capabilities
+    if isinstance(flags, Flags):
+        value = getattr(flags, name)
+        return value if value is not None else getattr(flags, name.upper())
+    if isinstance(flags, dict):
+        return flags.get(name, flags.get(name.upper()))
+    return None
 
 
 # Readers ------------------------------------------------------------------------------------------
@@ -143,25 +211,30 @@ def at(*keys: str, read: coerce.Reader = coerce.text) -> Leaf:
     return Leaf(keys, read)
 
 
+_FLAGS: dict[str, Any] = {"capabilities": Flags | None}
+
+
 def _flag(name: str) -> Derived:
-    return Derived(lambda view: coerce.boolean(capability(view.raw, name)), f"capabilities.{name}")
+    return Derived(
+        lambda view: coerce.boolean(capability(view.raw, name)), f"capabilities.{name}", _FLAGS
+    )
 
 
 def _sid(view: View) -> str:
     """Return the sid, which lists of the catalog may give only as the end of `url`."""
-    sid = view.raw.get("sid")
+    sid = view.raw.sid
     if isinstance(sid, str) and sid:
         return sid
-    url = view.raw.get("url")
+    url = view.raw.url
     return url.rstrip("/").rpartition("/")[2] if isinstance(url, str) else ""
 
 
 def _account_sid(view: View) -> str:
-    return coerce.text(view.raw.get("account_sid")) or view.home
+    return coerce.text(view.raw.account_sid) or view.home
 
 
 def _node_id(view: View) -> str:
-    owner = view.raw["sid"] if view.typename == "Account" else _account_sid(view)
+    owner = view.raw.sid if view.typename == "Account" else _account_sid(view)
     return encode_id(NodeId(view.typename, owner, _sid(view)))
 
 
@@ -184,18 +257,23 @@ _MESSAGE_HANDLER = Choice(
 
 
 def _connected(view: View) -> bool | None:
-    ways = [
-        coerce.boolean(view.raw.get(key))
-        for key in ("inbound_connectivity", "outbound_connectivity")
-    ]
+    ways = [coerce.boolean(getattr(view.raw, key)) for key in _WAYS]
     return None if ways == [None, None] else any(ways)
 
 
-_CONNECTED = Derived(_connected, "inbound_connectivity or outbound_connectivity")
+_WAYS = ("inbound_connectivity", "outbound_connectivity")
+_CONNECTED = Derived(
+    _connected,
+    "inbound_connectivity or outbound_connectivity",
+    dict.fromkeys(_WAYS, _STRICT[coerce.boolean]),
+)
+_NAMES: Mapping[str, Any] = dict.fromkeys(("sid", "url", "account_sid"), _TEXT)
 _IDENTITY: Mapping[str, Field] = {
-    "id": Derived(_node_id, "account_sid, sid"),
-    "sid": Derived(_sid, "sid, or the end of url"),
-    "account_sid": Derived(_account_sid, "account_sid, or the account asked"),
+    "id": Derived(_node_id, "account_sid, sid", _NAMES),
+    "sid": Derived(_sid, "sid, or the end of url", _NAMES, usual=(("sid",),)),
+    "account_sid": Derived(
+        _account_sid, "account_sid, or the account asked", _NAMES, usual=(("account_sid",),)
+    ),
     "source": Derived(_source, "the family itself"),
 }
 
@@ -230,16 +308,21 @@ _CONFIGURATION_KEYS = ("configuration", "configurations")
 
 
 def _catalog_friendly_name(view: View) -> str | None:
-    settings = first_of(view.raw, _CONFIGURATION_KEYS)
-    named = settings.get("friendly_name") if isinstance(settings, dict) else None
-    return coerce.text(named or view.raw.get("friendly_name"))
+    settings = view.configuration
+    named = settings.raw.friendly_name if settings is not None else None
+    return coerce.text(named or view.raw.friendly_name)
 
 
 CATALOG: Table = {
     "PhoneNumber": {
         **_IDENTITY,
         **_CATALOG_PROFILE,
-        "friendly_name": Derived(_catalog_friendly_name, "configuration.friendly_name"),
+        "friendly_name": Derived(
+            _catalog_friendly_name,
+            "configuration.friendly_name",
+            {"friendly_name": _TEXT},
+            usual=(_CONFIGURATION_KEYS, ("friendly_name",)),
+        ),
         "configuration": Branch("Configuration", _CONFIGURATION_KEYS),
     },
     "AvailablePhoneNumber": {
@@ -285,7 +368,7 @@ CATALOG: Table = {
     },
     "Geography": {
         "iso_country": at("iso_country"),
-        "lata": at("lata"),
+        "lata": at("lata", read=coerce.numeral),
         "rate_center": at("rate_center"),
         "latitude": at("latitude", read=coerce.number),
         "longitude": at("longitude", read=coerce.number),
@@ -328,7 +411,7 @@ _CORE_PROFILE: Mapping[str, Field] = {
 
 def _country_types(view: View) -> list[NumberType]:
     """Read `subresource_uris`: its keys (`local`, `toll_free`, …) name the types that exist."""
-    named = view.raw.get("subresource_uris")
+    named = view.raw.subresource_uris
     read = [number_type(key) for key in named] if isinstance(named, dict) else []
     return [kind for kind in read if isinstance(kind, NumberType)]
 
@@ -394,7 +477,7 @@ CORE: Table = {
         "code": at("country_code"),
         "name": at("country"),
         "beta": at("beta", read=coerce.boolean),
-        "types": Derived(_country_types, "subresource_uris"),
+        "types": Derived(_country_types, "subresource_uris", {"subresource_uris": Any}),
     },
 }
 
@@ -407,20 +490,31 @@ _NULLS = {
 }
 
 
-def branch(parent: View, field: Branch, views: Mapping[str, type[View]]) -> View | None:
+def branch(parent: View, field: Branch) -> View | None:
     """Return the view of an object below `parent`, None when the upstream has none."""
     raw: object = parent.raw
     if field.flag:
         raw = raw if coerce.boolean(capability(parent.raw, field.flag)) else None
     elif field.keys:
         raw = first_of(parent.raw, field.keys)
-    return views[field.typename](raw, parent.home) if isinstance(raw, dict) else None
+    return view(field.typename, parent.source, raw, parent.home)
 
 
-def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], object]:
+def view(typename: str, source: Source, raw: object, home: str = "") -> View | None:
+    """Return the view of an upstream object, decoded or as JSON; None for what is no object."""
+    if isinstance(raw, dict):
+        try:
+            raw = msgspec.convert(raw, STRICT[source][typename])
+        except msgspec.ValidationError:
+            raw = msgspec.convert(raw, _LOOSE[source][typename])
+    return VIEWS[source][typename](raw, home) if isinstance(raw, Record) else None
+
+
+def _getter(field: Field) -> Callable[[View], object]:
     match field:
         case Leaf(keys=(key,), read=read):
-            return lambda view: read(view.raw.get(key))
+            value = attrgetter(f"raw.{key}")
+            return lambda view: read(value(view))
         case Leaf(keys=keys, read=read):
             return lambda view: read(first_of(view.raw, keys))
         case Derived(compute=compute):
@@ -428,21 +522,71 @@ def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], o
         case Choice():
             return field.compute
         case Branch():
-            return lambda view: branch(view, field, views)
+            return lambda view: branch(view, field)
 
 
-def _views(source: Source, table: Table) -> dict[str, type[View]]:
+def _views(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str, type[View]]:
     """Make one class per GraphQL type, with one property per field of its table."""
     views: dict[str, type[View]] = {}
     for typename, fields in table.items():
         members: dict[str, object] = dict.fromkeys(_NULLS[typename])
-        members |= {name: property(_getter(field, views)) for name, field in fields.items()}
+        members |= {name: property(_getter(field)) for name, field in fields.items()}
         # `source` is the class's own constant; the property of that name would hide it.
         members |= {"__slots__": (), "typename": typename, "source": source}
         views[typename] = type(f"{source.name.title()}{typename}", (View,), members)
     return views
 
 
+def _records(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str, type[Record]]:
+    """Make one strict record per GraphQL type."""
+    records: dict[str, type[Record]] = {}
+
+    def keys(typename: str) -> dict[str, Any]:
+        """Return the upstream keys from which a type is read, with their types."""
+        found: dict[str, Any] = {}
+        for each in table[typename].values():
+            match each:
+                case Leaf():
+                    found |= dict.fromkeys(each.keys, _STRICT.get(each.read, _TEXT))
+                case Branch(keys=()):
+                    found |= keys(each.typename) | (_FLAGS if each.flag else {})
+                case Branch():
+                    found |= dict.fromkeys(each.keys, made(each.typename) | None)
+                case Derived():
+                    found |= {key: kind for key, kind in each.reads.items() if key not in found}
+        return found
+
+    def made(typename: str) -> Any:  # noqa: ANN401 - a class, to make a union with
+        if typename not in records:
+            name = f"{source.name.title()}{typename}"
+            records[typename] = _record(name, keys(typename), strict=True)
+        return records[typename]
+
+    for typename in table:
+        made(typename)
+    return records
+
+
+def _record(name: str, keys: Mapping[str, type | UnionType], *, strict: bool) -> type[Record]:
+    fields = [(key, kind, None) for key, kind in keys.items()]
+    made = msgspec.defstruct(
+        name, fields, bases=(Record,), namespace={"strict": strict}, gc=False, omit_defaults=True
+    )
+    return cast("type[Record]", made)
+
+
+STRICT: Mapping[Source, Mapping[str, type[Record]]] = {
+    source: _records(source, table) for source, table in TABLES.items()
+}
+_LOOSE: Mapping[Source, Mapping[str, type[Record]]] = {
+    source: {
+        typename: _record(
+            strict.__name__, dict.fromkeys(strict.__struct_fields__, Any), strict=False
+        )
+        for typename, strict in records.items()
+    }
+    for source, records in STRICT.items()
+}
 VIEWS: Mapping[Source, Mapping[str, type[View]]] = {
     source: _views(source, table) for source, table in TABLES.items()
 }

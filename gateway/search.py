@@ -13,9 +13,9 @@ from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters
 from gateway.numbers import OwnedNumbers
 from gateway.partition import Part, can_split, complete
 from gateway.reader import Reader
-from gateway.records import View
+from gateway.records import View, view
 from gateway.upstream.call import Call
-from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page, view
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page
 from schema.enums import NumberType, SimilarScope, Source
 
 # A search that yields this many, or as many as were asked for, may have been cut off.
@@ -181,13 +181,15 @@ class Search:
     async def _core(self, call: Call, kind: NumberType, size: int, at: Path) -> Part:
         items = CORE.read_search(await self._reader.read(call, (at,)))
         token = str(kind.value)
-        numbers = [
-            number
-            for item in items
-            if isinstance(item, dict)
-            and (number := view("AvailablePhoneNumber", Source.CORE, {"type": token, **item}))
-            and number.phone_number
-        ]
+        numbers: list[View] = []
+        for item in items:
+            number = view("AvailablePhoneNumber", Source.CORE, item)
+            if number is None or not number.raw.phone_number:
+                continue
+            if number.raw.type is None:
+                # Records are shared, but whoever reads this answer asked for the same type.
+                number.raw.type = token
+            numbers.append(number)
         return Part(numbers, cut_off=len(items) >= size or len(items) in _CUT_OFF_AT)
 
     async def _catalog(

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Coroutine
 from inspect import isawaitable
 from typing import Any, NamedTuple, TypeAlias, cast
 
-import orjson
 from graphql import (
     ExecutionResult,
     FieldNode,
@@ -18,7 +17,7 @@ from graphql import (
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway import execution, telemetry
+from gateway import execution, protocol, telemetry
 from gateway.auth import Caller
 from gateway.context import RequestContext
 from gateway.errors import GatewayError, Unauthenticated, refusal
@@ -40,7 +39,7 @@ class Emission(NamedTuple):
     @property
     def json(self) -> bytes:
         """The response as JSON."""
-        return self.response if isinstance(self.response, bytes) else orjson.dumps(self.response)
+        return self.response if isinstance(self.response, bytes) else protocol.encode(self.response)
 
     @property
     def refused(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from inspect import isawaitable
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from graphql import (
@@ -32,8 +33,7 @@ from gateway.limits import Limits, Meter
 from gateway.operations import Document, Documents
 from gateway.pages import FoundPage, Page
 from gateway.projection import is_attribute
-from gateway.records import VIEWS, View
-from gateway.upstream.families import view
+from gateway.records import View, view
 from schema import build_schema
 from schema.connection import BranchError
 from schema.enums import NumberType, Source
@@ -224,7 +224,7 @@ class Stub:
     async def account(self, *_: Any, **__: Any) -> object:
         """Return an account that was closed and has an odd date."""
         raw = {"sid": ACCOUNT, "status": "closed", "type": "new", "date_created": "soon"}
-        return VIEWS[Source.CORE]["Account"](raw, ACCOUNT)
+        return view("Account", Source.CORE, raw, ACCOUNT)
 
 
 # Limits are not what is tested here.
@@ -320,7 +320,7 @@ def response(document: Document, stub: Stub, variables: dict[str, Any], *, fast:
             result = await result
         assert isinstance(result, ExecutionResult)
         errors = sorted(orjson.dumps(shown(each, "id").formatted) for each in result.errors or ())
-        return orjson.dumps({"data": result.data}) + b"".join(errors)
+        return msgspec.json.encode({"data": result.data}) + b"".join(errors)
 
     return LOOP.run_until_complete(run())
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
+import msgspec
 import orjson
 
 from gateway.errors import UpstreamMalformed
 from schema.enums import Source
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
+Shape: TypeAlias = msgspec.json.Decoder[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Call:
         route: the path with `{…}` in place of ids, for metrics and logs.
         query: parameters in order; or the text of a next-page reference, verbatim.
         form: body parameters in order; None for requests without a body.
+        shape: decodes the answer, when it is what its API promises.
     """
 
     family: Source
@@ -34,6 +37,7 @@ class Call:
     route: str
     query: Pairs | str = ()
     form: Pairs | None = None
+    shape: "Shape | None" = field(default=None, compare=False, repr=False)
 
     @property
     def reads(self) -> bool:
@@ -86,15 +90,24 @@ class Answer:
         status: HTTP status.
         headers: by lower-case name.
         body: the bytes as they came.
+        decoded: the body as the call's shape decodes it; None when it is not so.
     """
 
-    __slots__ = ("_json", "body", "headers", "status")
+    __slots__ = ("_json", "body", "decoded", "headers", "status")
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(
+        self, status: int, headers: Mapping[str, str], body: bytes, shape: Shape | None = None
+    ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.decoded: Any = None
         self._json: dict[str, Any] | None = None
+        if shape is not None and body:
+            try:
+                self.decoded = shape.decode(body)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return  # Is it JSON at all? Whoever reads it as JSON will tell.
 
     @property
     def request_id(self) -> str | None:

@@ -12,13 +12,10 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from urllib.parse import urlencode
 
-import aiohttp
-import httpx
 import orjson
-from httpx_aiohttp import AiohttpTransport
 
 from gateway import __version__
 from gateway.errors import (
@@ -34,18 +31,27 @@ from gateway.errors import (
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry
 from gateway.upstream.call import Answer, Call, Credential
+from gateway.upstream.connections import (
+    AnswerRefused,
+    ConnectionBroke,
+    Connections,
+    NotConnected,
+    Origin,
+    target,
+)
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
 from schema.enums import Source
 
 _USER_AGENT = f"number-gateway/{__version__}"
 _NEAR_LIMIT = 0.8
+_OK = 200
+_REDIRECTS = 300
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MESSAGE_LENGTH = 300
 # The upstream's error dictionary begins here, and its codes must fit GraphQL's Int. What is not
 # among them is not the upstream's answer, but that of something between.
 _OWN_CODES = range(10_000, 2**31)
-_PACKINGS = frozenset({"identity", "gzip"})
 # Accounts whose state is kept; of more than these, those at rest are forgotten.
 _MOST_ACCOUNTS = 10_000
 # A retry is spread over this share of the time that the upstream asked to wait.
@@ -88,42 +94,20 @@ class _Account:
         return closed and not self.limiter.running and not self.limiter.waiting
 
 
-class _Request:
-    """What the transport reads of an `httpx.Request`, without the parsing that comes with one.
-
-    httpx takes URL and headers apart, only for the transport to put them together again: that was
-    a tenth of the time of a small operation.
-    """
-
-    __slots__ = ("content", "extensions", "headers", "method", "url")
-
-    def __init__(
-        self,
-        method: str,
-        url: str,
-        headers: dict[str, str],
-        content: bytes,
-        extensions: dict[str, dict[str, float]],
-    ) -> None:
-        self.method = method
-        self.url = url
-        self.headers = headers
-        self.content = content
-        self.extensions = extensions
-
-
 class UpstreamClient:
     """Sends calls to both families. One per process; safe for any number of tasks of one loop."""
 
     def __init__(self, settings: Settings, telemetry: Telemetry | None = None) -> None:
         self._settings = settings
         self._telemetry = telemetry or Telemetry()
-        self._bases = {
-            Source.CATALOG: settings.catalog_url.rstrip("/"),
-            Source.CORE: settings.core_url.rstrip("/"),
+        self._origins = {
+            Source.CATALOG: Origin.of(settings.catalog_url),
+            Source.CORE: Origin.of(settings.core_url),
         }
-        self._patience = {"timeout": {"connect": settings.connect_timeout}}
-        self._transport = AiohttpTransport(client=_session)
+        self._heads = {family: _head(origin) for family, origin in self._origins.items()}
+        self._connections = Connections(
+            connect_timeout=settings.connect_timeout, body_limit=settings.upstream_body_limit
+        )
         self._accounts: dict[str, _Account] = {}
 
     @property
@@ -133,7 +117,7 @@ class UpstreamClient:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._transport.aclose()
+        await self._connections.aclose()
 
     async def send(
         self,
@@ -282,86 +266,67 @@ class UpstreamClient:
             raise UpstreamTimeout("There was no time left to ask the upstream.", processed=False)
         status = None
         watched = self._telemetry.attempt(call)
+        message = self._message(call, credential, watched.headers)
         try:
-            async with asyncio.timeout(left):
-                response = await self._transport.handle_async_request(
-                    self._request(call, credential, watched.headers)
-                )
-                status = response.status_code
-                try:
-                    body = await self._body(response)
-                finally:
-                    await response.aclose()
+            response = await self._connections.send(
+                self._origins[call.family], message, within=left
+            )
+            status = response.status
         except TimeoutError:
-            message = "The upstream did not answer in time."
-            raise UpstreamTimeout(message, status=status) from None
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise _lost(error) from None
+            raise UpstreamTimeout("The upstream did not answer in time.") from None
+        except NotConnected:
+            said = "The upstream could not be reached."
+            raise UpstreamUnavailable(said, processed=False) from None
+        except ConnectionBroke as error:
+            status = error.status
+            if status is None:
+                raise UpstreamUnavailable("The connection to the upstream broke.") from None
+            raise UpstreamMalformed("The upstream's answer broke off.", status=status) from None
+        except AnswerRefused as error:
+            status = error.status
+            raise UpstreamMalformed(str(error), status=status, retryable=False) from None
         finally:
             seconds = time.monotonic() - started
             watched.ended(status, seconds)
             if watch is not None:
                 watch(Sent(call, started, seconds, status))
-        answer = Answer(status, response.headers, body)
+        shape = call.shape if _OK <= status < _REDIRECTS else None
+        answer = Answer(status, response.headers, response.body, shape)
         _raise_for(answer, credential)
         return answer
 
-    def _request(
-        self, call: Call, credential: Credential, context: Mapping[str, str]
-    ) -> httpx.Request:
+    def _message(self, call: Call, credential: Credential, context: Mapping[str, str]) -> bytes:
+        """Return a request as it goes over the wire."""
         query = call.query if isinstance(call.query, str) else urlencode(call.query)
-        headers = {
-            "Authorization": credential.authorization,
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": _USER_AGENT,
-            **context,
-        }
-        content = b""
-        if call.form is not None:
-            content = urlencode(call.form).encode()
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        url = f"{self._bases[call.family]}{call.path}{'?' if query else ''}{query}"
-        return cast("httpx.Request", _Request(call.method, url, headers, content, self._patience))
-
-    async def _body(self, response: httpx.Response) -> bytes:
-        """Read the body, never more than the limit, whatever its length says or it unpacks to."""
-        packing = response.headers.get("content-encoding", "identity").strip().lower()
-        if packing not in _PACKINGS:
-            # Some can be nested, and then a few bytes unpack to any size within one step.
-            message = "The upstream's answer is packed in a way that was not asked for."
-            raise UpstreamMalformed(message, status=response.status_code, retryable=False)
-        packed = packing == "gzip"
-        chunks: list[bytes] = []
-        size = 0
-        stream = response.aiter_bytes() if packed else response.aiter_raw()
-        async for chunk in stream:
-            size += len(chunk)
-            if size > self._settings.upstream_body_limit:
-                chunks.clear()  # An error keeps its frames alive for a while.
-                message = "The upstream's answer is larger than the gateway accepts."
-                raise UpstreamMalformed(message, status=response.status_code, retryable=False)
-            chunks.append(chunk)
-        return b"".join(chunks)
+        line = f"{call.method} {target(self._origins[call.family], call.path, query)} HTTP/1.1\r\n"
+        head = f"{line}{self._heads[call.family]}Authorization: {credential.authorization}\r\n"
+        for name, value in context.items():
+            head += f"{name}: {value}\r\n"
+        if call.form is None:
+            return f"{head}\r\n".encode("latin-1")
+        content = urlencode(call.form)
+        return (
+            f"{head}Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n{content}"
+        ).encode("latin-1")
 
 
-def _lost(error: Exception) -> UpstreamError:
-    """Return what a broken exchange means: never sent, or sent with an unknown outcome."""
-    cause = error.__cause__ or error
-    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return UpstreamUnavailable("The upstream could not be reached.", processed=False)
-    if isinstance(cause, aiohttp.ClientPayloadError | httpx.DecodingError):
-        return UpstreamMalformed("The upstream's answer broke off.")
-    return UpstreamUnavailable("The connection to the upstream broke.")
+def _head(origin: Origin) -> str:
+    """Return the headers that are the same in every request to an origin."""
+    return (
+        f"Host: {origin.authority}\r\nAccept: application/json\r\n"
+        f"Accept-Encoding: gzip\r\nUser-Agent: {_USER_AGENT}\r\n"
+    )
 
 
 def _raise_for(answer: Answer, credential: Credential) -> None:
     """Raise what an answer's status says; for a success, see that the body can be read."""
     status = answer.status
-    if 200 <= status < 300:  # noqa: PLR2004
+    if _OK <= status < _REDIRECTS:
         if answer.body:
             _require_json(answer)
-            answer.json()
+            if answer.decoded is None:
+                answer.json()
         return
     if status < 400:  # noqa: PLR2004
         message = "The upstream answered with a redirect, which is not followed."
@@ -426,15 +391,3 @@ def _retry_after(value: str | None) -> float | None:
 
 def _spread(wait: float) -> float:
     return random.uniform(0, _SPREAD * wait)  # noqa: S311 - not a secret
-
-
-def _session() -> aiohttp.ClientSession:
-    """Return the session behind the transport: no cookies, no limit of its own, no own retries."""
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0),
-        cookie_jar=aiohttp.DummyCookieJar(),
-    )
-    # aiohttp repeats GET and DELETE by itself when a kept-alive connection breaks. Every attempt
-    # must be ours, to be counted and, for writes, never made blindly. It has no public switch.
-    session._retry_connection = False  # noqa: SLF001
-    return session

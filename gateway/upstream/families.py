@@ -8,17 +8,47 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
+import msgspec
+
 from gateway import filters
 from gateway.errors import UpstreamMalformed
-from gateway.records import VIEWS, View
-from gateway.upstream.call import Answer, Call, Pairs
+from gateway.records import STRICT, Record
+from gateway.upstream.call import Answer, Call, Pairs, Shape
 from schema.enums import Source
 
 MAX_PAGE_SIZE = 1000
 
 
+class _Meta(msgspec.Struct, gc=False):
+    """Of a catalog page."""
+
+    key: str | None = None
+    next_page_url: str | None = None
+
+
+def _page_shape(typename: str, source: Source) -> Shape:
+    """Return the decoder of pages whose items are all as their API promises."""
+    record: Any = STRICT[source][typename]
+    rest: dict[str, Any] = {"meta": _Meta}
+    names: dict[str, str] = {}
+    if source is Source.CORE:
+        owned = typename == "PhoneNumber"
+        rest = {"next_page_uri": str | None} if owned else {}
+        names = {"items": "incoming_phone_numbers" if owned else "available_phone_numbers"}
+    fields = {"items": list[record | None], **rest}
+    return msgspec.json.Decoder(msgspec.defstruct("UpstreamPage", fields.items(), rename=names))
+
+
+_ONE = {source: msgspec.json.Decoder(records["PhoneNumber"]) for source, records in STRICT.items()}
+_OWNED = {source: _page_shape("PhoneNumber", source) for source in Source}
+_FOUND = {source: _page_shape("AvailablePhoneNumber", source) for source in Source}
+
+
 class Page(NamedTuple):
-    """One upstream page: raw items as they came, and the query of the next page if there is one."""
+    """One upstream page: its items, and the query of the next page if there is one.
+
+    Items are records where all of them are as their API promises, else JSON as it came.
+    """
 
     items: Sequence[object]
     next_query: str | None
@@ -52,7 +82,7 @@ class Family(Protocol):
     def release_call(self, account: str, sid: str) -> Call:
         """Return the request that releases a number."""
 
-    def read_one(self, answer: Answer) -> dict[str, Any]:
+    def read_one(self, answer: Answer) -> Record | dict[str, Any]:
         """Unwrap one number, however this endpoint wraps it."""
 
 
@@ -68,12 +98,12 @@ class Catalog:
     def list_call(self, account: str, wanted: Mapping[str, Any], page_size: int) -> Call:
         """See `Family`."""
         query = (*filters.parameters(wanted, self.owned), ("PageSize", str(page_size)))
-        return Call(self.source, "GET", self._path, account, self._path, query)
+        return self._page(self._path, account, query, _OWNED)
 
     def page_call(self, account: str, wanted: Mapping[str, Any], query: str) -> Call:
         """See `Family`."""
         del wanted  # The reference repeats the filters.
-        return Call(self.source, "GET", self._path, account, self._path, query)
+        return self._page(self._path, account, query, _OWNED)
 
     def search_call(
         self, account: str, wanted: Mapping[str, Any], extra: Pairs, page_size: int
@@ -84,14 +114,17 @@ class Catalog:
             *filters.parameters(wanted, filters.CATALOG_SEARCH),
             ("PageSize", str(page_size)),
         )
-        return Call(self.source, "GET", self._search_path, account, self._search_path, query)
+        return self._page(self._search_path, account, query, _FOUND)
 
     def search_page_call(self, account: str, query: str) -> Call:
         """Return the request for a further page of a search."""
-        return Call(self.source, "GET", self._search_path, account, self._search_path, query)
+        return self._page(self._search_path, account, query, _FOUND)
 
     def read_page(self, answer: Answer) -> Page:
         """Unwrap `{"items": […], "meta": {"key": "items", "next_page_url": …}}`."""
+        page = answer.decoded
+        if page is not None and page.meta.key in {"items", None}:
+            return Page(page.items, _query_of(page.meta.next_page_url, answer))
         body = answer.json()
         meta = body.get("meta")
         meta = meta if isinstance(meta, dict) else {}
@@ -101,8 +134,8 @@ class Catalog:
 
     def get_call(self, account: str, sid: str) -> Call:
         """See `Family`."""
-        route = f"{self._path}/{{sid}}"
-        return Call(self.source, "GET", f"{self._path}/{quote(sid, safe='')}", account, route)
+        path, route = f"{self._path}/{quote(sid, safe='')}", f"{self._path}/{{sid}}"
+        return Call(self.source, "GET", path, account, route, shape=_ONE[self.source])
 
     def purchase_call(self, account: str, phone_number: str, form: filters.Pairs) -> Call:
         """See `Family`."""
@@ -119,13 +152,20 @@ class Catalog:
         path, route = f"{self._path}/{quote(sid, safe='')}", f"{self._path}/{{sid}}"
         return Call(self.source, "DELETE", path, account, route)
 
-    def read_one(self, answer: Answer) -> dict[str, Any]:
+    def read_one(self, answer: Answer) -> Record | dict[str, Any]:
         """Unwrap one number: bare, or alone in `items`; both are seen on the same endpoints."""
+        if answer.decoded is not None and answer.decoded.phone_number is not None:
+            return _number(answer.decoded, answer)
         body = answer.json()
         items = body.get("items")
         if isinstance(items, list) and "phone_number" not in body:
             body = items[0] if items else {}
         return _number(body, answer)
+
+    def _page(
+        self, path: str, account: str, query: Pairs | str, shapes: Mapping[Source, Shape]
+    ) -> Call:
+        return Call(self.source, "GET", path, account, path, query, shape=shapes[self.source])
 
 
 class Core:
@@ -160,10 +200,14 @@ class Core:
             account,
             f"{_account('{account}')}{base}{{country}}/{path}.json",
             query,
+            shape=_FOUND[self.source],
         )
 
     def read_search(self, answer: Answer) -> Sequence[object]:
         """Unwrap `{"available_phone_numbers": […]}`."""
+        if answer.decoded is not None:
+            items: Sequence[object] = answer.decoded.items
+            return items
         return _list(answer.json().get("available_phone_numbers"), answer)
 
     def countries_call(self, account: str) -> Call:
@@ -199,6 +243,9 @@ class Core:
 
     def read_page(self, answer: Answer) -> Page:
         """Unwrap `{"incoming_phone_numbers": […], "next_page_uri": …}`."""
+        page = answer.decoded
+        if page is not None:
+            return Page(page.items, _query_of(page.next_page_uri, answer))
         body = answer.json()
         items = _list(body.get("incoming_phone_numbers"), answer)
         return Page(items, _query_of(body.get("next_page_uri"), answer))
@@ -227,19 +274,27 @@ class Core:
         """See `Family`."""
         return self._one("DELETE", account, sid)
 
-    def read_one(self, answer: Answer) -> dict[str, Any]:
+    def read_one(self, answer: Answer) -> Record | dict[str, Any]:
         """See `Family`: it is always bare here."""
-        return _number(answer.json(), answer)
+        decoded = answer.decoded
+        return _number(answer.json() if decoded is None else decoded, answer)
 
     def _list(self, account: str, wanted: Mapping[str, Any], query: Pairs | str) -> Call:
         kind = wanted.get("type")
         typed = f"/{filters.CORE_OWNED_PATHS[kind.name]}" if kind else ""
         tail = f"/IncomingPhoneNumbers{typed}.json"
-        return self._get(account, tail, tail, query)
+        return self._get(account, tail, tail, query, _OWNED[self.source])
 
-    def _get(self, account: str, tail: str, route: str, query: Pairs | str = ()) -> Call:
+    def _get(
+        self,
+        account: str,
+        tail: str,
+        route: str,
+        query: Pairs | str = (),
+        shape: Shape | None = None,
+    ) -> Call:
         path, route = _account(account) + tail, _account("{account}") + route
-        return Call(self.source, "GET", path, account, route, query)
+        return Call(self.source, "GET", path, account, route, query, shape=shape)
 
     def _one(self, method: str, account: str, sid: str, form: Pairs | None = None) -> Call:
         tail = "/IncomingPhoneNumbers/"
@@ -250,17 +305,13 @@ class Core:
             account,
             f"{_account('{account}')}{tail}{{sid}}.json",
             form=form,
+            shape=_ONE[self.source] if method == "GET" else None,
         )
 
 
 CATALOG = Catalog()
 CORE = Core()
 FAMILIES: Mapping[Source, Family] = {Source.CATALOG: CATALOG, Source.CORE: CORE}
-
-
-def view(typename: str, source: Source, raw: object, home: str = "") -> View | None:
-    """Return the view of an upstream item; None for what is not an object."""
-    return VIEWS[source][typename](raw, home) if isinstance(raw, dict) else None
 
 
 def _account(sid: str) -> str:
@@ -291,7 +342,9 @@ def _list(items: object, answer: Answer) -> Sequence[object]:
     return items
 
 
-def _number(body: object, answer: Answer) -> dict[str, Any]:
+def _number(body: object, answer: Answer) -> Record | dict[str, Any]:
+    if isinstance(body, Record) and body.phone_number is not None:
+        return body
     if not isinstance(body, dict) or not isinstance(body.get("phone_number"), str):
         message = "The upstream's answer is not the phone number that its API promises."
         raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
