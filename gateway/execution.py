@@ -48,8 +48,19 @@ async def run(
     document = request.document
     if document.errors or document.whole is None:
         return {"errors": [error.formatted for error in document.errors]}
+    fast = context.fast and request.kind is OperationType.QUERY
+    # A detailed trace tells every field that asked, which is more than is known of shared answers.
+    if fast and not context.reader.trace.detailed:
+        query = document.queries.find(
+            schema, document.whole, request.operation_name, request.variables, document.conditions
+        )
+        if query is not None:
+            try:
+                return {"data": await query(context)}
+            except Exception:  # noqa: BLE001 - whatever it is, graphql-core will raise it properly
+                context.reader.trace.begin_again()
     executor: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
-    if context.fast and request.kind is OperationType.QUERY:
+    if fast:
         executor = {
             "executor_class": FastExecutor,
             "projections": document.projections,

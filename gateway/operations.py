@@ -28,6 +28,7 @@ from graphql import (
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway import hints
+from gateway.compiled import Queries
 from gateway.directives import without_incremental
 from gateway.errors import LimitExceeded
 from gateway.limits import Limits, Meter, Operation
@@ -77,6 +78,7 @@ class Document:
         conditions: variables that decide what is selected (in @skip and @include).
         tokens: how many it has.
         projections: what the fast executor has compiled for it.
+        queries: its queries, compiled whole.
     """
 
     text: str
@@ -89,6 +91,7 @@ class Document:
     conditions: tuple[str, ...] = ()
     tokens: int = 0
     projections: Projections = field(default_factory=Projections)
+    queries: Queries = field(default_factory=Queries)
 
     def measure(self, name: str | None) -> Operation | None:
         """Return what is known of the operation that would run; None when none is chosen."""

@@ -70,6 +70,11 @@ class Trace:
             entry.count += 1
         entry.fields.update(dict.fromkeys(map(field_of, asked)))
 
+    def begin_again(self) -> None:
+        """Forget what was spared: everything will be asked for anew, and spared again."""
+        self.spared = 0
+        self.spared_by = {}
+
     def report(self) -> dict[str, Any]:
         """Return the trace as clients get it in `extensions.upstream`; times in milliseconds."""
         return {

@@ -1,0 +1,473 @@
+"""Compiled queries: resolvers are called straight, and what they return is projected.
+
+For every field of every request graphql-core finds out what could be known once: which fields are
+selected, how their arguments are written, what their types are. Here a query is compiled, once for
+each way in which its @skip and @include turn out, to steps: call this resolver with these
+arguments, project these plain fields (`projection.py`), go on with what is below.
+
+It covers what goes well. Whatever else comes up (an error, a null where none may be, an abstract
+type, variables that do not fit) is left to graphql-core, which executes the query anew: there is
+one set of semantics, and it is graphql-core's. The upstream is not asked twice for that, because a
+request keeps the answers that it has read, and its errors.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLArgument,
+    GraphQLField,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    NameNode,
+    Node,
+    OperationDefinitionNode,
+    OperationType,
+    Undefined,
+    VariableNode,
+    coerce_input_value,
+    get_named_type,
+    get_operation_ast,
+    is_leaf_type,
+    is_required_argument,
+    type_from_ast,
+)
+from graphql.execution import Executor
+from graphql.execution.collect_fields import collect_fields
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.pyutils import Path
+from graphql.utilities import coerce_input_literal
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import StrawberryArgument, convert_argument
+from strawberry.types.field import StrawberryField
+
+from gateway.projection import Details, Dispatch, Selected, Selection, is_attribute, plain
+from gateway.records import View
+
+Values: TypeAlias = Mapping[str, Any]
+_NONE: Final = VariableValues({}, {})
+_BARE: Final = FieldNode(name=NameNode(value=""))
+# Ways in which one document's conditions may turn out that are kept.
+_MOST_TREES: Final = 64
+
+
+class Unfit(Exception):
+    """Only graphql-core can tell what the answer is."""
+
+
+class Asked(NamedTuple):
+    """What resolvers use of Strawberry's `Info`."""
+
+    context: Any
+    path: Path
+
+
+# What a query is compiled to ----------------------------------------------------------------------
+
+
+class _Variable(NamedTuple):
+    """A variable of an operation."""
+
+    name: str
+    type: GraphQLInputType
+    default: Any
+
+    def read(self, given: Values) -> Any:  # noqa: ANN401 - of any type
+        """Return its value; `Undefined` when it has none."""
+        value = given.get(self.name, Undefined)
+        if value is Undefined:
+            if self.default is Undefined and isinstance(self.type, GraphQLNonNull):
+                raise Unfit
+            return self.default
+        coerced = coerce_input_value(value, self.type)
+        if coerced is Undefined:
+            raise Unfit
+        return coerced
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A field with a resolver: what is called, with which arguments, and how it is completed."""
+
+    name: str
+    resolve: Callable[..., Awaitable[Any]]
+    constants: dict[str, Any]
+    variables: tuple[tuple[str, Callable[[Values], Any]], ...]
+    completion: "_Completion"
+
+    def arguments(self, values: Values) -> dict[str, Any]:
+        """Return the arguments under the resolver's own names."""
+        if not self.variables:
+            return self.constants
+        found = dict(self.constants)
+        for name, read in self.variables:
+            value = read(values)
+            if value is not Undefined:
+                found[name] = value
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object of one type.
+
+    Attributes:
+        project: its plain fields; when there are others, to a dictionary with places for them.
+        deeper: fields that are attributes, with calls somewhere below.
+        calls: fields with resolvers.
+    """
+
+    typename: str
+    nullable: bool
+    project: Dispatch
+    deeper: tuple[tuple[str, str, "_Completion"], ...]
+    calls: tuple[_Call, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        return not self.deeper and not self.calls
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list of objects."""
+
+    nullable: bool
+    item: "_Completion"
+
+
+_Completion: TypeAlias = _Object | _List
+
+
+class _Run:
+    """One execution of a compiled query."""
+
+    def __init__(self, context: object, values: Values) -> None:
+        self._context = context
+        self._values = values
+        # Fields that share an upstream call share the object too, and so its projection.
+        self._shared: dict[tuple[int, int], tuple[object, Any]] = {}
+
+    async def call(self, call: _Call, source: object, at: Path, into: dict[str, Any]) -> None:
+        """Resolve a field and put its value into an object of the response."""
+        asked = Asked(self._context, at)
+        value = await call.resolve(source, info=asked, **call.arguments(self._values))
+        waiting: list[Awaitable[None]] = []
+        into[call.name] = self.complete(call.completion, value, at, waiting)
+        if waiting:
+            await together(waiting)
+
+    def complete(
+        self, to: _Completion, value: object, at: Path, waiting: list[Awaitable[None]]
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Return the response's form of a value; what is still to be resolved joins `waiting`."""
+        if value is None:
+            if to.nullable:
+                return None
+            raise Unfit
+        if isinstance(to, _List):
+            return self._list(to, value, at, waiting)
+        if to.is_plain:
+            return self._plain(to, value)
+        made: dict[str, Any] = to.project(value)
+        for name, attribute, below in to.deeper:
+            inner = Path(at, name, to.typename)
+            made[name] = self.complete(below, getattr(value, attribute), inner, waiting)
+        waiting += [
+            self.call(call, value, Path(at, call.name, to.typename), made) for call in to.calls
+        ]
+        return made
+
+    def _plain(self, to: _Object, value: object) -> Any:  # noqa: ANN401 - JSON
+        if isinstance(value, View):
+            return to.project(value)
+        place = id(to), id(value)
+        if place not in self._shared:
+            # Kept with the value, so that its id stays its own.
+            self._shared[place] = value, to.project(value)
+        return self._shared[place][1]
+
+    def _list(
+        self, to: _List, value: object, at: Path, waiting: list[Awaitable[None]]
+    ) -> list[Any]:
+        if not isinstance(value, list):
+            raise Unfit
+        item = to.item
+        if isinstance(item, _Object) and item.is_plain and not item.nullable:
+            return item.project.all(value)
+        return [
+            self.complete(item, each, Path(at, place, None), waiting)
+            for place, each in enumerate(value)
+        ]
+
+
+async def together(waiting: Sequence[Awaitable[None]]) -> None:
+    """Wait for all; raise what the first that failed raised, when all have ended."""
+    if len(waiting) == 1:
+        await waiting[0]
+        return
+    for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A query, compiled for one outcome of its conditions."""
+
+    names: tuple[tuple[str, str | None], ...]
+    calls: tuple[_Call, ...]
+
+    async def run(self, context: object, values: Values) -> dict[str, Any]:
+        data: dict[str, Any] = dict(self.names)
+        run = _Run(context, values)
+        await together(
+            [run.call(call, None, Path(None, call.name, "Query"), data) for call in self.calls]
+        )
+        return data
+
+
+@dataclass(slots=True)
+class _Operation:
+    """A query with its variables, and what it was compiled to by how its conditions turn out."""
+
+    variables: tuple[_Variable, ...]
+    conditions: tuple[str, ...]
+    queries: dict[tuple[Any, ...], _Query | None] = field(default_factory=dict)
+
+
+class Queries:
+    """The compiled queries of one document."""
+
+    def __init__(self) -> None:
+        self._operations: dict[str | None, _Operation] = {}
+
+    def find(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        name: str | None,
+        given: dict[str, Any],
+        conditions: tuple[str, ...],
+    ) -> Callable[[object], Awaitable[dict[str, Any]]] | None:
+        """Return what runs a query with these variables on a context; None when nothing here can.
+
+        What it runs raises whatever resolvers raise, and `Unfit`.
+
+        Args:
+            schema: what the document was validated against.
+            document: always the same one.
+            name: of the operation.
+            given: its variables, as the client sent them.
+            conditions: names of those in @skip and @include.
+        """
+        operation = self._operations.get(name)
+        if operation is None:
+            node = get_operation_ast(document, name)
+            if node is None or node.operation is not OperationType.QUERY:
+                return None
+            operation = self._operations[name] = _Operation(_variables(schema, node), conditions)
+        values: dict[str, Any] = {}
+        try:
+            for variable in operation.variables:
+                value = variable.read(given)
+                if value is not Undefined:
+                    values[variable.name] = value
+        except Unfit:
+            return None
+        case = tuple(values.get(each) for each in operation.conditions)
+        if case not in operation.queries:
+            if len(operation.queries) >= _MOST_TREES:
+                operation.queries.clear()
+            operation.queries[case] = _compile(schema, document, name, given)
+        query = operation.queries[case]
+        return None if query is None else lambda context: query.run(context, values)
+
+
+# Compiling ----------------------------------------------------------------------------------------
+
+
+def _variables(schema: GraphQLSchema, node: OperationDefinitionNode) -> tuple[_Variable, ...]:
+    found = []
+    for each in node.variable_definitions or ():
+        kind: Any = type_from_ast(schema, each.type)
+        default = Undefined
+        if each.default_value is not None:
+            default = coerce_input_literal(each.default_value, kind)
+        found.append(_Variable(each.variable.name.value, kind, default))
+    return tuple(found)
+
+
+def _compile(
+    schema: GraphQLSchema, document: DocumentNode, name: str | None, given: dict[str, Any]
+) -> _Query | None:
+    executor = Executor.build(schema, document, raw_variable_values=given, operation_name=name)
+    root = schema.query_type
+    if root is None or isinstance(executor, list):
+        return None
+    collected = collect_fields(
+        schema, executor.fragments, executor.variable_values, root, executor.operation
+    )
+    names: list[tuple[str, str | None]] = []
+    calls: list[_Call] = []
+    try:
+        for response_name, group in collected.grouped_field_set.items():
+            is_name = group[0].node.name.value == "__typename"
+            names.append((response_name, root.name if is_name else None))
+            if not is_name:
+                calls.append(_Tree(executor).call(root, response_name, group))
+    except Unfit:
+        return None
+    return _Query(tuple(names), tuple(calls))
+
+
+class _Tree:
+    """Compiles fields with resolvers, and what they return."""
+
+    def __init__(self, executor: Executor[Any]) -> None:
+        self._executor = executor
+
+    def call(self, parent: GraphQLObjectType, name: str, group: Details) -> _Call:
+        """Compile a field with a resolver.
+
+        Raises:
+            Unfit: it, or something below, is not of the kind that can be compiled.
+        """
+        node = group[0].node
+        definition = parent.fields.get(node.name.value)
+        if definition is None or group[0].fragment_variable_values is not None:
+            raise Unfit
+        made = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        resolver = made.base_resolver if isinstance(made, StrawberryField) else None
+        if not isinstance(made, StrawberryField) or resolver is None:
+            raise Unfit
+        usual = resolver.self_parameter and resolver.info_parameter
+        unusual = made.extensions or resolver.root_parameter or resolver.parent_parameter
+        if not usual or unusual or not made.is_async:
+            raise Unfit
+        constants, variables = self._arguments(definition, made, node)
+        completion = self._completion(definition.type, group)
+        resolve: Any = resolver.wrapped_func
+        return _Call(name, resolve, constants, variables, completion)
+
+    def _completion(self, kind: GraphQLOutputType, group: Details) -> _Completion:
+        nullable = not isinstance(kind, GraphQLNonNull)
+        inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+        if isinstance(inner, GraphQLList):
+            return _List(nullable, self._completion(inner.of_type, group))
+        if not isinstance(inner, GraphQLObjectType):
+            raise Unfit
+        groups, deferred, _ = self._executor.collect_subfields(inner, group)
+        if deferred or not groups:
+            raise Unfit
+        fields: dict[str, Selected | None] = {}
+        deeper: list[tuple[str, str, _Completion]] = []
+        calls: list[_Call] = []
+        for name, below in groups.items():
+            fields[name] = plain(self._executor, inner, below)
+            if fields[name] is not None:
+                continue
+            definition = inner.fields.get(below[0].node.name.value)
+            if definition is None:
+                raise Unfit
+            if is_attribute(definition.resolve):
+                attribute = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+                below_it = self._completion(definition.type, below)
+                deeper.append((name, attribute.python_name, below_it))
+            else:
+                calls.append(self.call(inner, name, below))
+        dispatch = Dispatch(Selection(inner, fields))
+        return _Object(inner.name, nullable, dispatch, tuple(deeper), tuple(calls))
+
+    def _arguments(
+        self, definition: GraphQLField, made: StrawberryField, node: FieldNode
+    ) -> tuple[dict[str, Any], tuple[tuple[str, Callable[[Values], Any]], ...]]:
+        """Return the arguments that are the same each time, and readers of the others."""
+        written = {each.name.value: each.value for each in node.arguments or ()}
+        constants: dict[str, Any] = {}
+        variables: list[tuple[str, Callable[[Values], Any]]] = []
+        for argument in made.arguments:
+            name = self._converter.config.name_converter.from_argument(argument)
+            declared = definition.args[name]
+            value = written.get(name)
+            only = GraphQLField(definition.type, args={name: declared})
+            if value is None or not _has_variable(value):
+                same = get_argument_values(only, node, _NONE)
+                if name in same:
+                    constants[argument.python_name] = self._convert(same[name], argument)
+                continue
+            otherwise: object = Undefined
+            if not is_required_argument(declared):
+                same = get_argument_values(only, _BARE, _NONE)
+                otherwise = self._convert(same[name], argument) if name in same else Undefined
+            variables.append(
+                (argument.python_name, self._reader(value, declared, argument, otherwise))
+            )
+        return constants, tuple(variables)
+
+    def _reader(
+        self,
+        value: Node,
+        declared: GraphQLArgument,
+        argument: StrawberryArgument,
+        otherwise: object,
+    ) -> Callable[[Values], Any]:
+        convert, kind = self._convert, declared.type
+        required = isinstance(kind, GraphQLNonNull)
+        is_leaf = is_leaf_type(get_named_type(kind)) and not _is_list(kind)
+
+        def variable(values: Values) -> Any:  # noqa: ANN401 - of any type
+            found = values.get(name, Undefined)
+            if found is Undefined:
+                if required:
+                    raise Unfit
+                return otherwise
+            if found is None and required:
+                raise Unfit
+            return found if is_leaf else convert(found, argument)
+
+        def literal(values: Values) -> Any:  # noqa: ANN401 - of any type
+            found = coerce_input_literal(value, kind, VariableValues({}, dict(values)))  # type: ignore[arg-type] # it is a value
+            if found is Undefined:
+                raise Unfit
+            return convert(found, argument)
+
+        if isinstance(value, VariableNode):
+            name = value.name.value
+            return variable
+        return literal
+
+    @property
+    def _converter(self) -> GraphQLCoreConverter:
+        schema = self._executor.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        converter: GraphQLCoreConverter = schema.schema_converter
+        return converter
+
+    def _convert(self, value: object, argument: StrawberryArgument) -> object:
+        """Return a coerced value as resolvers take it: input objects as their classes."""
+        converter = self._converter
+        return convert_argument(value, argument.type, converter.scalar_registry, converter.config)
+
+
+def _has_variable(value: Node) -> bool:
+    if isinstance(value, VariableNode):
+        return True
+    for key in value.keys:
+        child = getattr(value, key)
+        for each in child if isinstance(child, list | tuple) else (child,):
+            if isinstance(each, Node) and _has_variable(each):
+                return True
+    return False
+
+
+def _is_list(kind: GraphQLInputType) -> bool:
+    inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+    return isinstance(inner, GraphQLList)
