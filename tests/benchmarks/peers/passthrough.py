@@ -4,37 +4,30 @@ It shows what receiving a request, asking the upstream and answering cost by the
 """
 
 import os
-from typing import Any, Final
+from typing import Any
 
-import httpx
-from httpx_aiohttp import AiohttpTransport
-
-_LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+from gateway.upstream.connections import Connections, Origin, target
 
 
 def create_app() -> Any:
     """Return an ASGI application that forwards GET requests to `$BENCH_UPSTREAM`."""
-    upstream = os.environ["BENCH_UPSTREAM"]
-    transport: AiohttpTransport | None = None
+    origin = Origin.of(os.environ["BENCH_UPSTREAM"])
+    connections = Connections(connect_timeout=2, body_limit=2**26)
 
     async def app(scope: Any, _receive: Any, send: Any) -> None:
-        nonlocal transport
         if scope["type"] != "http":
             return
-        if transport is None:
-            transport = AiohttpTransport(limits=_LIMITS, verify=False, trust_env=False)
-        path = scope["raw_path"].decode()
-        query = scope["query_string"].decode()
-        url = f"{upstream}{path}?{query}" if query else upstream + path
-        headers = [pair for pair in scope["headers"] if pair[0] == b"authorization"]
-        answer = await transport.handle_async_request(httpx.Request("GET", url, headers=headers))
-        body = await answer.aread()
-        await answer.aclose()
-        head = [
+        where = target(origin, scope["raw_path"].decode(), scope["query_string"].decode())
+        head = f"GET {where} HTTP/1.1\r\nHost: {origin.authority}\r\n"
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                head += f"Authorization: {value.decode()}\r\n"
+        answer = await connections.send(origin, f"{head}\r\n".encode(), within=10)
+        headers = [
             (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
+            (b"content-length", str(len(answer.body)).encode()),
         ]
-        await send({"type": "http.response.start", "status": answer.status_code, "headers": head})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
     return app
