@@ -5,7 +5,7 @@ from starlette.responses import Response
 from gateway.sandbox import facts
 from gateway.sandbox.call import Call
 from gateway.sandbox.core_account import acting_account
-from gateway.sandbox.documents import Json, Number
+from gateway.sandbox.documents import Json, Number, Profile
 from gateway.sandbox.errors import not_found
 from gateway.sandbox.formats import core_list_response, core_response
 from gateway.sandbox.paging import page_size
@@ -51,7 +51,7 @@ class CoreSearch:
             limit = min(limit, world.switches.search_cap)
         pool = world.store.pools.get((country, kind))
         found = criteria.page([] if pool is None else [pool], limit=limit)
-        items = [_available(number, world.switches) for number in found]
+        items = _available(found, world.switches)
         return core_list_response(call, "available_phone_numbers", items, {"uri": call.path})
 
 
@@ -69,38 +69,31 @@ def _country(country: facts.Country, account_sid: str) -> Json:
     }
 
 
-def _available(number: Number, switches: Switches) -> Json:
-    """A number as a search writes it: geography as text, four capabilities."""
-    # Only the United States and Canada have geography here, although the catalog knows more.
-    iso_country = number.place.geography.get("iso_country")
-    known = iso_country in facts.GEO_SEARCH_COUNTRIES
-    geography = number.place.geography if known else {}
-    capabilities = number.profile.core_capabilities
+def _available(numbers: list[Number], switches: Switches) -> list[Json]:
+    """Numbers as a search writes them: geography as text, four capabilities."""
+    # A page of a thousand numbers has a dozen kinds: each is written once.
+    kinds = {number.profile.id: number.profile for number in numbers}
+    written = {key: _kind(profile, switches) for key, profile in kinds.items()}
+    return [
+        {
+            "friendly_name": facts.friendly_name(number.phone_number),
+            "phone_number": number.phone_number,
+            **number.place.core_geography,
+            **written[number.profile.id],
+        }
+        for number in numbers
+    ]
+
+
+def _kind(profile: Profile, switches: Switches) -> Json:
+    capabilities = profile.core_capabilities
     if switches.capability_key_case == "upper":
         capabilities = {
             name.upper() if name in {"sms", "mms"} else name: value
             for name, value in capabilities.items()
         }
     return {
-        "friendly_name": facts.friendly_name(number.phone_number),
-        "phone_number": number.phone_number,
-        "lata": _text(geography.get("lata")),
-        "locality": number.place.locality if known else None,
-        "rate_center": geography.get("rate_center"),
-        "latitude": _degrees(geography.get("latitude")),
-        "longitude": _degrees(geography.get("longitude")),
-        "region": geography.get("region"),
-        "postal_code": geography.get("postal_code"),
-        "iso_country": iso_country,
-        "address_requirements": number.profile.address_requirements,
-        "beta": number.profile.beta,
+        "address_requirements": profile.address_requirements,
+        "beta": profile.beta,
         "capabilities": capabilities,
     }
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _degrees(value: object) -> str | None:
-    return f"{value:.6f}" if isinstance(value, int | float) else None

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from gateway.sandbox.facts import friendly_name
+from gateway.sandbox.facts import GEO_SEARCH_COUNTRIES, friendly_name
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -84,12 +84,35 @@ class Place:
         return locality
 
     @cached_property
+    def core_geography(self) -> Json:
+        """What the 2010 API's search says of the place: text, and of US and Canadian places only,
+        although the catalog knows more.
+        """
+        iso_country = self.geography.get("iso_country")
+        known = self.geography if iso_country in GEO_SEARCH_COUNTRIES else {}
+        lata = known.get("lata")
+        return {
+            "lata": None if lata is None else str(lata),
+            "locality": self.locality if known else None,
+            "rate_center": known.get("rate_center"),
+            "latitude": _degrees(known.get("latitude")),
+            "longitude": _degrees(known.get("longitude")),
+            "region": known.get("region"),
+            "postal_code": known.get("postal_code"),
+            "iso_country": iso_country,
+        }
+
+    @cached_property
     def coordinates(self) -> tuple[float, float] | None:
         """Latitude and longitude in degrees, or None when either is missing."""
         latitude, longitude = self.geography.get("latitude"), self.geography.get("longitude")
         if isinstance(latitude, int | float) and isinstance(longitude, int | float):
             return float(latitude), float(longitude)
         return None
+
+
+def _degrees(value: object) -> str | None:
+    return f"{value:.6f}" if isinstance(value, int | float) else None
 
 
 @dataclass

@@ -324,7 +324,7 @@ def test_more_concurrent_requests_than_the_limit_are_refused_unprocessed() -> No
     settings = SandboxSettings(numbers=500, switches=Switches(concurrency_limit=2))
     with running_sandbox(settings) as sandbox:
         account, other = sandbox.create_account(), sandbox.create_account()
-        sandbox.set_faults([{"kind": "latency", "latency_ms": 700, "path": "*/Accounts.json"}] * 2)
+        sandbox.set_faults([{"kind": "latency", "latency_ms": 3000, "path": "*/Accounts.json"}] * 2)
         answers: list[httpx.Response] = []
 
         def ask() -> None:
@@ -333,7 +333,7 @@ def test_more_concurrent_requests_than_the_limit_are_refused_unprocessed() -> No
         threads = [threading.Thread(target=ask) for _ in range(2)]
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 10
         while sum(r["outcome"] == "pending" for r in sandbox.requests()) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -341,6 +341,8 @@ def test_more_concurrent_requests_than_the_limit_are_refused_unprocessed() -> No
         uri = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json"
         refused = sandbox.client.post(uri, data=form, auth=account.auth)
         unaffected = sandbox.client.get(f"/2010-04-01/Accounts/{other.sid}.json", auth=other.auth)
+        # Else it was not the limit that was looked at: the two must still be in progress.
+        assert not answers
         for thread in threads:
             thread.join()
 

@@ -4,6 +4,8 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,6 +165,7 @@ def _children_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+_YARDSTICK_SECONDS = 0.005
 SEARCHES = [
     "/AvailablePhoneNumbers/US/Local.json?AreaCode=510",
     "/AvailablePhoneNumbers/US/Local.json?Contains=510555****",
@@ -176,18 +179,46 @@ SEARCHES = [
     ),
     "/AvailablePhoneNumbers/US/Local.json?InLata=%2B15016055555",
     "/AvailablePhoneNumbers/US/Local.json?InLata=132&InRateCenter=HUNTINGTON&PageSize=1000",
+    "/AvailablePhoneNumbers/US/Local.json?PageSize=1000",
     "/AvailablePhoneNumbers/US/TollFree.json?Contains=866***EPIC",
     "/AvailablePhoneNumbers/US/TollFree.json?AreaCode=800&Contains=JENNY",
     "/Numbers/AvailableNumbers?Geography.PostalCode=11743&Geography.Region=NY",
+    "/Numbers/AvailableNumbers?PageSize=1000",
     "/Numbers/ActiveNumbers?Type=tollfree",
 ]
 
 
 @pytest.mark.parametrize("path", SEARCHES)
 def test_a_search_takes_under_twenty_milliseconds(parent: Api, path: str) -> None:
-    """The best of ten, so that a busy machine does not fail it; the real figure is about five."""
+    """The server's processor time, the best of ten, so that a busy machine does not fail it, nor a
+    slow one: twenty milliseconds are those of the machine that the yardstick was cut on.
+    """
     url = path if path.startswith("/Numbers") else parent.base + path
 
-    best = min(parent.get(url).elapsed.total_seconds() for _ in range(10))
+    def cost() -> float:
+        before = _server_seconds()
+        assert parent.get(url).status_code == 200
+        return _server_seconds() - before
 
-    assert best < 0.02
+    assert 0 < min(cost() for _ in range(10)) < 0.02 * _slowness()
+
+
+def _server_seconds() -> float:
+    """Processor time of the threads that serve; those of other servers are idle meanwhile."""
+    clocks = [
+        time.pthread_getcpuclockid(thread.ident)
+        for thread in threading.enumerate()
+        if thread.name == "uvicorn" and thread.ident is not None
+    ]
+    return sum(map(time.clock_gettime, clocks))
+
+
+def _slowness() -> float:
+    """How many times slower than usual this machine is at plain Python; 1 when it is faster."""
+
+    def yardstick() -> float:
+        before = time.thread_time()
+        sum(number * number for number in range(100_000))
+        return time.thread_time() - before
+
+    return max(1.0, min(yardstick() for _ in range(5)) / _YARDSTICK_SECONDS)
