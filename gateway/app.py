@@ -13,6 +13,7 @@ from gateway.browsers import Browsers
 from gateway.endpoint import Endpoint
 from gateway.explorer import explorer_routes
 from gateway.health import Health
+from gateway.refusals import HANDLERS
 from gateway.service import Service
 from gateway.settings import Settings
 from gateway.telemetry import Observed, Telemetry
@@ -47,7 +48,9 @@ def create_app(
             *_explorer(settings, sandbox_accounts),
         ],
         lifespan=lifespan,
+        exception_handlers=HANDLERS,
     )
+    app.router.redirect_slashes = False
     app.state.draining = service.draining
     return app
 

@@ -189,7 +189,7 @@ def read_get(query_string: bytes) -> Params:
     raw: dict[str, Any] = {name: values[-1] for name, values in fields.items()}
     for name in ("variables", "extensions"):
         if name in raw:
-            raw[name] = _json(raw[name].encode(), f"`{name}`")
+            raw[name] = read_json(raw[name].encode(), f"`{name}`")
     return read_object(raw)
 
 
@@ -199,7 +199,7 @@ def read_post(body: bytes, *, batch_limit: int) -> Params | list[Params]:
     Raises:
         BadRequest: the body is not JSON in UTF-8, or not a request object, or too many of them.
     """
-    raw = _json(body, "The body")
+    raw = read_json(body, "The body")
     if not isinstance(raw, list):
         return read_object(raw)
     if not batch_limit:
@@ -236,6 +236,8 @@ def read_object(raw: object) -> Params:
     for label, value in (("variables", variables), ("extensions", extensions)):
         if value is not None and not isinstance(value, dict):
             raise BadRequest(400, f"`{label}` must be a JSON object.")
+    if not isinstance((extensions or {}).get("lastEventId"), str | int | None):
+        raise BadRequest(400, "`lastEventId` must be the id of an event.")
     if not query and document_id is None and "persistedQuery" not in (extensions or {}):
         raise BadRequest(400, "The request needs a `query`, or the id of a persisted one.")
     return Params(query or "", name, variables or {}, extensions or {}, document_id)
@@ -268,7 +270,16 @@ def _quality(parameters: Mapping[str, str]) -> float:
         return 0.0
 
 
-def _json(text: bytes, what: str) -> object:
+def read_json(text: bytes, what: str) -> object:
+    """Read JSON that is not nested too deeply.
+
+    Args:
+        text: in UTF-8.
+        what: its name in messages, at the beginning of a sentence.
+
+    Raises:
+        BadRequest: it is no JSON, or nested more deeply than any input of the schema.
+    """
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -23,6 +23,7 @@ from gateway.auth import authenticator, own_credential
 from gateway.commands import CommandError
 from gateway.configuration import load
 from gateway.draining import Draining
+from gateway.frames import socket_class
 from gateway.logs import configure
 from gateway.server import Server
 from gateway.settings import Settings
@@ -223,7 +224,7 @@ def _run(
         uvicorn.Config(
             app,
             http=protocol_class(settings) if settings else "httptools",
-            ws="websockets-sansio",
+            ws=socket_class(settings) if settings else "websockets-sansio",
             # A last bound; what is over `frame_limit`, at most the same, is told why.
             ws_max_size=2**20,
             lifespan="on",

@@ -143,15 +143,14 @@ class _Connection:
         received = await self._receive()
         if received["type"] == "websocket.disconnect":
             return None
-        content = received.get("text")
-        if content is None:
-            content = received.get("bytes") or b""
+        text = received.get("text")
+        content = (received.get("bytes") or b"") if text is None else text.encode()
         if len(content) > self._settings.frame_limit:
             raise Closed(1009, f"A message is larger than {self._settings.frame_limit} bytes")
         try:
-            message = orjson.loads(content)
-        except orjson.JSONDecodeError:
-            raise Closed(4400, "A message is not valid JSON") from None
+            message = protocol.read_json(content, "A message")
+        except BadRequest as error:
+            raise Closed(4400, error.message) from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             raise Closed(4400, "A message must be an object with a type")
         return message
@@ -290,6 +289,8 @@ class _Connection:
 
 
 def _close(code: int, reason: str) -> Message:
+    # A control frame holds 125 bytes, two of them for the code.
+    reason = reason.encode()[:123].decode(errors="ignore")
     return {"type": "websocket.close", "code": code, "reason": reason}
 
 

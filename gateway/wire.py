@@ -59,6 +59,38 @@ class _Refused(Exception):
         self.message = message
 
 
+class ReaderWatch:
+    """Cuts off a client that reads nothing of what waits for it."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, patience: float
+    ) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._patience = patience
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to watch, when nothing more will be written until the client has read."""
+        left = self._transport.get_write_buffer_size()
+        self._timer = self._loop.call_later(self._patience, self._look, left)
+
+    def stop(self) -> None:
+        """The client has caught up, or is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self, left: int) -> None:
+        """See whether anything was read since `left` bytes waited."""
+        if self._transport.get_write_buffer_size() < left:
+            self.start()
+            return
+        self._timer = None
+        _log.warning("slow_reader_cut_off")
+        self._transport.abort()
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """One connection of a client, which may be slow, careless or hostile."""
 
@@ -67,7 +99,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
         self._patience: asyncio.TimerHandle | None = None
-        self._stalled: asyncio.TimerHandle | None = None
+        self._watch: ReaderWatch | None = None
         self._head_bytes = 0
         self._receiving = False
         self._refusal: _Refused | None = None
@@ -77,6 +109,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, unless there are too many."""
         super().connection_made(transport)
+        self._watch = ReaderWatch(self.loop, transport, self.limits.write_timeout)
         if len(self.connections) > self.limits.connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.")
             return
@@ -164,28 +197,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: see to it that it reads at all."""
         super().pause_writing()
-        self._watch_reader()
+        if self._watch is not None:
+            self._watch.start()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
+        if self._watch is not None:
+            self._watch.stop()
         super().resume_writing()
-
-    def _watch_reader(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        wait = self.limits.write_timeout
-        self._stalled = self.loop.call_later(wait, self._check_reader, left)
-
-    def _check_reader(self, left: int) -> None:
-        """Cut off a client that has read nothing since `left` bytes waited for it."""
-        if self.transport.get_write_buffer_size() < left:
-            self._watch_reader()
-            return
-        self._stalled = None
-        _log.warning("slow_reader_cut_off")
-        self.transport.abort()
 
     def _latest(self) -> RequestResponseCycle | None:
         return self.cycle  # uvicorn's annotation leaves out that there may be none yet

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from gateway.app import create_app
+from gateway.frames import socket_class
 from gateway.settings import Settings
 from gateway.wire import protocol_class
 from tests.sandbox_process import RunningSandbox, SandboxAccount, running_app
@@ -82,6 +83,8 @@ def running_gateway(
         running_app(
             create_app(settled),
             http=protocol_class(settled),
+            ws=socket_class(settled),
+            ws_max_size=2**20,
             timeout_keep_alive=settled.keep_alive_timeout,
         ) as url,
         httpx.Client(timeout=60.0, trust_env=False, headers=_NOT_A_PAGE) as http,

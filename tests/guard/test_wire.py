@@ -1,18 +1,13 @@
 """Hostile bytes: each is answered with JSON, or with nothing; none with a 500 or plain text."""
 
 import base64
-import os
 import select
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -20,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.settings import Settings
 from gateway.wire import protocol_class
 from tests.gateway_process import RunningGateway, running_gateway
+from tests.guard.processes import MEMORY_SHOWS, gateway_process, resident
 from tests.guard.raw import Reply, connected, head, read_reply, send
 from tests.sandbox_process import RunningSandbox, running_app
 
@@ -36,9 +32,8 @@ def strict(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
     """A gateway with little patience."""
     with running_gateway(
         shared_sandbox,
-        header_timeout=0.4,
-        body_timeout=0.6,
-        write_timeout=0.5,
+        header_timeout=1.5,
+        body_timeout=2.0,
         keep_alive_timeout=1,
         connection_limit=20,
         header_limit=30,
@@ -231,11 +226,9 @@ def test_a_head_that_never_ends_is_not_kept(strict: RunningGateway) -> None:
 
 def test_a_slow_head_is_refused(strict: RunningGateway) -> None:
     pieces = [bytes([byte]) for byte in head("x: " + "y" * 40, method="GET")]
-    began = time.monotonic()
-    reply = send(strict.url, *pieces, pause=0.03)
+    reply = send(strict.url, *pieces, pause=0.06)
     assert reply is not None
     assert reply.status == 408
-    assert time.monotonic() - began < 3
     assert "head" in reply.error()["message"]
 
 
@@ -244,7 +237,7 @@ def test_a_slow_body_is_refused(strict: RunningGateway) -> None:
         strict.url,
         head(_JSON, _basic(strict), "content-length: 1000"),
         *[b" "] * 60,
-        pause=0.03,
+        pause=0.1,
     )
     assert reply is not None
     assert reply.status == 408
@@ -267,15 +260,15 @@ def _sent_until_cut_off(connection: socket.socket, piece: bytes, most: int) -> i
             connection.sendall(piece)
         except (BrokenPipeError, ConnectionResetError):
             return sent
-        time.sleep(0.03)
+        time.sleep(0.1)
     return most
 
 
 def test_silence_is_hung_up_on(strict: RunningGateway) -> None:
-    with connected(strict.url, seconds=3) as connection:
+    with connected(strict.url) as connection:
         assert connection.recv(1) == b""
     kept = head(method="GET", path="/healthz")
-    with connected(strict.url, seconds=5) as connection:
+    with connected(strict.url) as connection:
         connection.sendall(kept)
         first = read_reply(connection)
         assert first is not None
@@ -315,12 +308,12 @@ def _read_slowly(url: str, *, rest: float) -> int:
 
 def test_a_client_that_stops_reading_is_cut_off_and_a_slow_one_is_not() -> None:
     """Answers would wait in the gateway's memory for as long as the client likes."""
-    settings = Settings(write_timeout=0.5, _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(write_timeout=2.0, _env_file=None)  # type: ignore[call-arg]
     http = protocol_class(settings)
     whole = _PIECES * 2**18
     with running_app(_large, http=http, lifespan="off") as url:
         assert _read_slowly(url, rest=0.01) >= whole
-        assert _read_slowly(url, rest=2.0) < whole
+        assert _read_slowly(url, rest=6.0) < whole
 
 
 # Connections --------------------------------------------------------------------------------------
@@ -358,35 +351,8 @@ _ALLOWED = 50 * 2**20
 
 @pytest.fixture
 def process(shared_sandbox: RunningSandbox) -> Iterator[tuple[int, str]]:
-    """A gateway in a process of its own: its id and its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if "TWILIO" not in name}
-    command = [
-        *(sys.executable, "-m", "gateway", "serve", "--port", str(port)),
-        *("--auth", "pass-through", "--catalog-url", shared_sandbox.url),
-        *("--core-url", shared_sandbox.url),
-    ]
-    running = subprocess.Popen(  # noqa: S603 - our own module
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield running.pid, f"http://127.0.0.1:{port}"
-    finally:
-        running.send_signal(signal.SIGTERM)
-        running.wait(20)
-
-
-def _resident(pid: int) -> int:
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    with gateway_process(shared_sandbox) as running:
+        yield running
 
 
 def _flood(url: str, *, chunked: bool, stubborn: bool) -> int | None:
@@ -407,18 +373,18 @@ def _flood(url: str, *, chunked: bool, stubborn: bool) -> int | None:
         return reply.status if reply else None
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads memory from /proc")
+@pytest.mark.skipif(not MEMORY_SHOWS, reason="reads memory from /proc")
 def test_fifty_clients_with_100_mb_each_do_not_fill_the_memory(
     process: tuple[int, str],
 ) -> None:
     pid, url = process
-    idle = peak = _resident(pid)
+    idle = peak = resident(pid)
     done = threading.Event()
 
     def watch() -> None:
         nonlocal peak
         while not done.wait(0.02):
-            peak = max(peak, _resident(pid))
+            peak = max(peak, resident(pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
