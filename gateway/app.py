@@ -80,4 +80,10 @@ def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) 
             for each in accounts
         ]
     }
-    return explorer_routes(prefill=lambda: {"sandbox": sandbox, "explain": True})
+    return explorer_routes(
+        prefill=lambda: {
+            "sandbox": sandbox,
+            "explain": True,
+            "auth": settings.auth or "pass-through",
+        }
+    )

@@ -64,8 +64,9 @@ def explorer_routes(
     Args:
         graphql_path: Where GraphQL is served, for operations and subscriptions.
         prefill: Called for each page load; its entries go into the page's settings. Known are
-            `sandbox` (`{"accounts": [{"sid", "authToken", "role"}]}` or None), `explain` (whether
-            the gateway answers `X-Gateway-Explain`) and `subscriptionsPath`.
+            `sandbox` (`{"accounts": [{"sid", "authToken", "role"}]}` or None), `auth` (what the
+            gateway wants of clients: `pass-through`, `tokens` or `open`), `explain` (whether it
+            answers `X-Gateway-Explain`) and `subscriptionsPath`.
         static: Folder of the built page; without an `index.html` in it, the page says how to build.
     """
 
@@ -81,6 +82,7 @@ def explorer_routes(
             "graphqlPath": graphql_path,
             "subscriptionsPath": graphql_path,
             "sandbox": None,
+            "auth": "pass-through",
             "explain": True,
         }
         if prefill is not None:

@@ -20,6 +20,7 @@ from gateway.explorer.routes import STATIC
 from tests.explorer.explorer_page import ExplorerPage
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
+TOKEN_SECRET = "a-secret-of-thirty-two-bytes-or-more"
 DESKTOP = {"width": 1440, "height": 900}
 _FLAGS = [
     "--no-sandbox",
@@ -121,6 +122,25 @@ def strict_gateway(gateway: Gateway) -> Iterator[Gateway]:
         yield running
 
 
+@pytest.fixture
+def token_gateway(gateway: Gateway) -> Iterator[Gateway]:
+    """A gateway that acts as the parent account for whoever has a token."""
+    port, _ = _free_ports()
+    running = Gateway(f"http://127.0.0.1:{port}", gateway.sandbox)
+    account = gateway.account("parent")
+    environment = {
+        "TWILIO_ACCOUNT_SID": account["sid"],
+        "TWILIO_AUTH_TOKEN": account["auth_token"],
+        "GATEWAY_TOKEN_ALGORITHM": "HS256",
+        "GATEWAY_TOKEN_SECRET": TOKEN_SECRET,
+        "GATEWAY_TOKEN_ISSUER": "us",
+        "GATEWAY_TOKEN_AUDIENCE": "gateway",
+    }
+    urls = ["--catalog-url", gateway.sandbox, "--core-url", gateway.sandbox]
+    with _serving(running, ["--auth", "tokens", "--port", str(port), *urls], **environment):
+        yield running
+
+
 @pytest.fixture(scope="package")
 def explanations(gateway: Gateway) -> None:
     """The gateway plans and traces operations."""
@@ -201,11 +221,13 @@ def _free_ports() -> tuple[int, int]:
 
 
 @contextmanager
-def _serving(gateway: Gateway, arguments: list[str]) -> Iterator[None]:
+def _serving(gateway: Gateway, arguments: list[str], **environment: str) -> Iterator[None]:
     if not (STATIC / "index.html").is_file():
         missing("the explorer is not built: npm run build --prefix gateway/explorer/web")
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "gateway", "serve", *arguments], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "gateway", "serve", *arguments],
+        stdout=subprocess.DEVNULL,
+        env=os.environ | environment,
     )
     try:
         _wait_until_ready(gateway, process)

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Dialog, Locator, Page, Response, expect
 
 SELECT_ALL = "Control+a"
+NOTED = 300
+"""Milliseconds after which GraphiQL has written down what an editor holds."""
 READY = 20_000
 """Milliseconds for the page to become usable on a busy machine."""
 
@@ -56,6 +58,11 @@ class ExplorerPage:
         return self.page.locator(".results-bar .status")
 
     @property
+    def response(self) -> Locator:
+        """The pane that holds the answer as JSON."""
+        return self.page.locator(".graphiql-response .result-window")
+
+    @property
     def grid(self) -> Locator:
         """The table of a result."""
         return self.page.get_by_role("grid")
@@ -79,7 +86,22 @@ class ExplorerPage:
         """Replace what the headers editor holds, as pasting would (typing closes quotes)."""
         encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
         headers = json.dumps({"Authorization": f"Basic {encoded}"})
-        self.page.evaluate(f"(text) => {_model('headers')}.setValue(text)", headers)
+        self.set_text("headers", headers)
+
+    def set_text(self, editor: str, text: str) -> None:
+        """Replace what the variables or headers editor holds, and let the page take note of it."""
+        self.page.evaluate(f"(text) => {_model(editor)}.setValue(text)", text)
+        self.page.wait_for_timeout(NOTED)
+
+    def bring_credentials(self, username: str, secret: str, account: str | None = None) -> None:
+        """Fill in the form of a gateway that knows no sandbox."""
+        self.page.get_by_text("Credentials", exact=True).click()
+        self.page.get_by_label("Account SID or API key SID").fill(username)
+        self.page.locator(".sign-in input[type=password]").fill(secret)
+        if account:
+            self.page.get_by_label("Account SID", exact=True).fill(account)
+        self.page.get_by_role("button", name="Use them").click()
+        self.wait_for_text("headers", lambda text: "Basic " in text)
 
     def editor_text(self, name: str) -> str:
         """What the variables or headers editor holds."""

@@ -1,11 +1,13 @@
 """What people do in the explorer, done in Chromium against a real gateway and its sandbox."""
 
 import json
+import time
 
+import jwt
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.explorer.conftest import DESKTOP, SCREENSHOTS, Gateway
+from tests.explorer.conftest import DESKTOP, SCREENSHOTS, TOKEN_SECRET, Gateway
 from tests.explorer.explorer_page import READY, ExplorerPage
 
 # The first run of an unknown hash sends it twice, and the answer that counts is the second.
@@ -20,6 +22,8 @@ EXAMPLES = [
     "TransferNumber",
     "ReleaseNumber",
 ]
+# Each takes what it names away: the next run needs another number.
+SPENDING = {"BuyNumber", "TransferNumber", "ReleaseNumber"}
 LISTING = (
     "query Listing { phoneNumbers(first: 1000) { nodes {"
     " sid phoneNumber type geography { locality region latitude longitude } } } }"
@@ -75,12 +79,82 @@ def test_an_example_runs_as_it_stands(explorer: ExplorerPage, name: str) -> None
     explorer.tab(name)
     # Sids of nobody stand in the editor until the account's own have come.
     explorer.wait_for_text("variables", lambda text: "0000000000" not in text)
+    ran_with = ""
+    for _ in range(2):
+        if name in SPENDING:
+            # What was bought, moved or given back a moment ago is not there to be had again.
+            ran_with = explorer.wait_for_text("variables", lambda text: text != ran_with)  # noqa: B023
+        body = explorer.run()
+        assert "errors" not in body
+        (payload,) = body["data"].values()
+        assert payload.get("userErrors", []) == []
+        things = payload.get("nodes") or payload.get("phoneNumber") or payload.get("releasedSid")
+        assert things
+        expect(explorer.status).not_to_contain_text("refused")
+
+
+@pytest.mark.parametrize("role", ["subaccount", "core-only", "large"])
+def test_examples_run_with_the_numbers_of_the_chosen_account(
+    explorer: ExplorerPage, gateway: Gateway, role: str
+) -> None:
+    account = gateway.account(role)
+    explorer.page.get_by_label("Account").select_option(account["sid"])
+    for name in ("BuyNumber", "PointAtWebhook", "ReleaseNumber"):
+        explorer.tab(name)
+        explorer.wait_for_text("variables", lambda text: "0000000000" not in text)
+        gateway.forget()
+        body = explorer.run()
+        (payload,) = body["data"].values()
+        assert payload["userErrors"] == []
+        assert {request["account"] for request in gateway.requests()} == {account["sid"]}
+
+
+def test_an_account_is_told_what_it_lacks_for_an_example(
+    explorer: ExplorerPage, gateway: Gateway
+) -> None:
+    page = explorer.page
+    page.get_by_label("Account").select_option(gateway.account("core-only")["sid"])
+    explorer.tab("TransferNumber")
+    expect(page.locator(".lack")).to_have_text("This account has none beside it to transfer to")
+    assert "0000000000" in explorer.editor_text("variables")
+    explorer.tab("ReleaseNumber")
+    expect(page.locator(".lack")).to_have_count(0)
+    page.get_by_label("Account").select_option(gateway.account("parent")["sid"])
+    explorer.tab("TransferNumber")
+    text = explorer.wait_for_text("variables", lambda text: "0000000000" not in text)
+    assert gateway.account("subaccount")["sid"] in text
+
+
+def test_a_refusal_does_not_look_like_success(explorer: ExplorerPage) -> None:
+    explorer.tab("BuyNumber")
+    explorer.set_text("variables", '{"number": "+15005550000"}')
     body = explorer.run()
-    assert "errors" not in body
-    (payload,) = body["data"].values()
-    assert payload.get("userErrors", []) == []
-    things = payload.get("nodes") or payload.get("phoneNumber") or payload.get("releasedSid")
-    assert things
+    assert body["data"]["purchasePhoneNumber"]["userErrors"]
+    expect(explorer.status.get_by_text("refused")).to_be_visible()
+
+
+def test_what_cannot_be_sent_leaves_nothing_of_the_run_before(explorer: ExplorerPage) -> None:
+    panel = explorer.open_panel("Upstream")
+    explorer.run()
+    expect(panel.locator('[data-figure="sent"]')).to_be_visible()
+    explorer.set_text("headers", '{"Authorization')
+    explorer.run_button.click()
+    expect(explorer.response).to_contain_text("Request not sent.")
+    expect(explorer.status).to_be_empty()
+    expect(panel.locator('[data-figure="sent"]')).to_have_count(0)
+
+
+def test_an_outage_is_told_in_a_sentence(page: Page, gateway: Gateway) -> None:
+    explorer = ExplorerPage(page, gateway.url)
+    explorer.open()
+    explorer.run()
+    page.context.set_offline(True)
+    explorer.run_button.click()
+    expect(explorer.response).to_contain_text("The gateway cannot be reached.")
+    expect(explorer.response).not_to_contain_text("stack")
+    expect(explorer.status).to_contain_text("no answer")
+    expect(explorer.status).to_contain_text("errors")
+    expect(explorer.status).not_to_contain_text("200")
 
 
 @pytest.mark.usefixtures("persisted_queries")
@@ -121,6 +195,21 @@ def test_changes_arrive_while_they_are_watched(explorer: ExplorerPage, transport
     expect(explorer.grid).to_contain_text("CONFIGURED")
     assert any(url.startswith("ws://") for url in explorer.requested) is (transport != "SSE")
     explorer.run_button.click()
+    expect(explorer.run_button).to_have_attribute("aria-label", "Execute query (Ctrl-Enter)")
+
+
+@pytest.mark.usefixtures("subscriptions")
+@pytest.mark.parametrize("transport", ["SSE", "WebSocket"])
+def test_a_subscription_that_fails_says_so(page: Page, gateway: Gateway, transport: str) -> None:
+    explorer = ExplorerPage(page, gateway.url)
+    explorer.open()
+    explorer.tab(SUBSCRIPTION)
+    page.locator(".graphiql-toolbar .segmented label", has_text=transport).click()
+    explorer.set_credentials("AC" + "0" * 32, "wrong")
+    explorer.run_button.click()
+    expect(explorer.status).to_contain_text("errors")
+    expect(explorer.response).to_contain_text("errors")
+    expect(explorer.response).not_to_contain_text("stack")
     expect(explorer.run_button).to_have_attribute("aria-label", "Execute query (Ctrl-Enter)")
 
 
@@ -240,6 +329,112 @@ def test_without_a_sandbox_a_person_brings_credentials(page: Page, strict_gatewa
     assert explorer.foreign_requests() == []
 
 
+def test_credentials_that_were_given_reach_every_tab(page: Page, strict_gateway: Gateway) -> None:
+    explorer = ExplorerPage(page, strict_gateway.url)
+    explorer.open()
+    expect(page.locator(".results-blank")).to_contain_text("Give your credentials first.")
+    account, other = strict_gateway.account("parent"), strict_gateway.account("subaccount")
+    explorer.bring_credentials(account["sid"], account["auth_token"])
+    for name in ("ListAndFilter", "VanityPattern"):
+        explorer.tab(name)
+        assert "errors" not in explorer.run()
+    explorer.set_text("headers", '{"Authorization": "Basic of-a-person"}')
+    explorer.tab("SearchNearPlace")
+    explorer.bring_credentials(other["sid"], other["auth_token"])
+    explorer.tab("ListAndFilter")
+    strict_gateway.forget()
+    assert "errors" not in explorer.run()
+    assert {request["account"] for request in strict_gateway.requests()} == {other["sid"]}
+    explorer.tab("VanityPattern")
+    assert "of-a-person" in explorer.editor_text("headers")
+    assert "Basic " not in page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
+
+
+def test_an_api_key_is_brought_with_the_account_it_acts_for(
+    page: Page, strict_gateway: Gateway
+) -> None:
+    explorer = ExplorerPage(page, strict_gateway.url)
+    explorer.open()
+    account = strict_gateway.account("parent")
+    explorer.bring_credentials(
+        account["api_key"]["sid"], account["api_key"]["secret"], account=account["sid"]
+    )
+    explorer.tab("ListAndFilter")
+    assert "errors" not in explorer.run()
+    headers = json.loads(explorer.editor_text("headers"))
+    assert headers["X-Account-Sid"] == account["sid"]
+
+
+def test_where_tokens_are_wanted_the_form_asks_for_one(page: Page, token_gateway: Gateway) -> None:
+    explorer = ExplorerPage(page, token_gateway.url)
+    explorer.open()
+    token = jwt.encode(
+        {"sub": "someone", "exp": time.time() + 600, "iss": "us", "aud": "gateway"}, TOKEN_SECRET
+    )
+    page.get_by_text("Credentials", exact=True).click()
+    page.get_by_label("Bearer token").fill(f"Bearer {token}")
+    page.get_by_role("button", name="Use them").click()
+    explorer.tab("SearchNearPlace")
+    assert "UNAUTHENTICATED" not in json.dumps(explorer.run())
+    explorer.tab(SUBSCRIPTION)
+    headers = json.loads(explorer.wait_for_text("headers", lambda text: "Bearer" in text))
+    assert headers == {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_the_number_stays_in_sight_however_wide_the_table(
+    explorer: ExplorerPage, width: int
+) -> None:
+    page = explorer.page
+    explorer.tab("ListAndFilter")
+    number = explorer.run()["data"]["phoneNumbers"]["nodes"][0]
+    explorer.view("Table")
+    page.set_viewport_size({"width": width, "height": 844})
+    row = explorer.grid.locator('[aria-rowindex="2"]')
+    cell = row.get_by_role("gridcell").first
+    expect(cell).to_have_attribute("title", number["phoneNumber"])
+    for left in (0, 10_000):
+        explorer.grid.evaluate("(grid, left) => { grid.scrollLeft = left }", left)
+        outer, inner = explorer.grid.bounding_box(), cell.bounding_box()
+        action = row.locator(".cell-action").bounding_box()
+        assert outer is not None
+        assert inner is not None
+        assert action is not None
+        assert outer["x"] - 1 <= inner["x"]
+        assert inner["x"] + inner["width"] <= action["x"]
+        assert cell.evaluate("(cell) => cell.scrollWidth <= cell.clientWidth")
+    sid = row.locator(f'[title="{number["sid"]}"]')
+    expect(sid).to_have_text(f"PN…{number['sid'][-4:]}")
+
+
+def test_digits_in_the_filter_mean_phone_numbers(explorer: ExplorerPage, gateway: Gateway) -> None:
+    page = explorer.page
+    account = gateway.create_account(owned=40)
+    explorer.new_tab(LISTING)
+    explorer.set_credentials(account["sid"], account["auth_token"])
+    nodes = explorer.run()["data"]["phoneNumbers"]["nodes"]
+    explorer.view("Table")
+    wanted = nodes[0]["phoneNumber"][2:4]
+    found = [each for each in nodes if wanted in each["phoneNumber"]]
+    assert len(found) < len([each for each in nodes if wanted in each["phoneNumber"] + each["sid"]])
+    page.get_by_role("searchbox", name="Filter rows").fill(wanted)
+    expect(page.locator(".table-tools output")).to_contain_text(f"{len(found)} of 40 rows")
+    page.get_by_role("searchbox", name="Filter rows").fill(nodes[0]["sid"][-6:])
+    expect(page.locator(".table-tools output")).to_have_text("1 of 40 rows")
+    page.get_by_role("searchbox", name="Filter rows").fill("nothing of the kind")
+    expect(page.get_by_text("No row matches the filter.")).to_be_visible()
+
+
+def test_an_empty_list_is_told_as_such(explorer: ExplorerPage, gateway: Gateway) -> None:
+    explorer.run()
+    explorer.view("Table")
+    account = gateway.create_account(owned=0)
+    explorer.new_tab(LISTING)
+    explorer.set_credentials(account["sid"], account["auth_token"])
+    assert explorer.run()["data"]["phoneNumbers"]["nodes"] == []
+    expect(explorer.page.get_by_text("No rows.")).to_be_visible()
+
+
 def test_a_nested_list_can_be_looked_at_beside_what_it_belongs_to(
     explorer: ExplorerPage,
 ) -> None:
@@ -330,8 +525,21 @@ def test_everything_can_be_reached_without_a_mouse(explorer: ExplorerPage) -> No
     expect(explorer.grid.locator('[aria-selected="true"]')).to_have_attribute("aria-rowindex", "3")
     keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible()
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    keyboard.press("Enter")
+    keyboard.press("Tab")
+    expect(dialog.get_by_role("button", name="Buy this number")).to_be_focused()
+    keyboard.press("Enter")
+    expect(dialog.get_by_role("status")).to_contain_text("Bought.")
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+    keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
+    # The row is marked, and cannot be bought once more.
+    expect(explorer.grid).to_be_focused()
+    keyboard.press("Enter")
+    page.wait_for_timeout(100)
     expect(dialog).to_be_hidden()
     # The operation runs from within its editor, too.
     explorer.operation_editor.focus()

@@ -59,6 +59,7 @@ def test_the_settings_name_the_endpoint_and_the_sandbox_accounts(client: httpx.C
         "graphqlPath": "/graphql",
         "subscriptionsPath": "/graphql",
         "sandbox": {"accounts": [{"sid": "AC1", "authToken": "t", "role": "parent"}]},
+        "auth": "pass-through",
         "explain": True,
     }
 

@@ -3,9 +3,10 @@ import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
 import { pick, useGraphiQL } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 
+import { useAnswers } from "./answers";
 import { currentAccount, headersFor, readHeaders, useChosenAccount } from "./credentials";
 import { EDITOR_THEME, useEditorLooks } from "./editor-looks";
 import { EXAMPLES, variablesText } from "./examples";
@@ -92,9 +93,21 @@ function Page({
     // More tabs than fit: the one in front must be among those in sight.
     document.querySelector(".graphiql-tab-active")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   }, [tabInFront, id]);
+  useForgetting(id);
   useEditorLooks();
   usePlanner(settings);
   return createPortal(<TopBar settings={settings} />, topbar);
+}
+
+/** What cannot be sent, say for a slip in the headers, leaves no answer: the one before is not its own. */
+function useForgetting(tab: string): void {
+  const runs = useGraphiQL((state) => state.queryId);
+  const seen = useRef({ runs, begun: 0 });
+  useEffect(() => {
+    const { begun, forget } = useAnswers.getState();
+    if (runs !== seen.current.runs && begun === seen.current.begun) forget(tab);
+    seen.current = { runs, begun };
+  }, [runs, tab]);
 }
 
 function ResultsOfTab({ settings }: { settings: Settings }) {
@@ -111,5 +124,5 @@ function ResultsOfTab({ settings }: { settings: Settings }) {
     },
     [headerEditor, settings, tab],
   );
-  return <Results sandbox={settings.sandbox !== null} run={run} />;
+  return <Results settings={settings} run={run} />;
 }

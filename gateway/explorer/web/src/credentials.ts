@@ -1,6 +1,10 @@
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
-import type { SandboxAccount } from "./settings";
+import type { SandboxAccount, Settings } from "./settings";
+
+export const FIRST_CREDENTIALS = "Give your credentials first.";
+
+export type Headers = Record<string, string>;
 
 /** The `Authorization` header that the upstream, and so the gateway, takes. */
 export function basic(account: Pick<SandboxAccount, "sid" | "authToken">): string {
@@ -24,10 +28,47 @@ export function readHeaders(text: string): Record<string, string> | null {
   }
 }
 
+/** The headers of somebody who knows an API key: its secret does not say whose account it is. */
+export function keyHeaders(key: string, secret: string, account: string): Headers {
+  return { Authorization: basic({ sid: key, authToken: secret }), "X-Account-Sid": account };
+}
+
+/** `headers` with `credentials` in place of those before them; whatever else they hold stays. */
+export function withCredentials(headers: Headers, credentials: Headers, before: Headers = {}): Headers {
+  const gone = new Set(Object.keys({ ...before, ...credentials }).map((name) => name.toLowerCase()));
+  const others = Object.entries(headers).filter(([name]) => !gone.has(name.toLowerCase()));
+  return { ...credentials, ...Object.fromEntries(others) };
+}
+
+/** All that credentials are made of. */
+export const ANY_CREDENTIALS: Headers = { Authorization: "", "X-Account-Sid": "" };
+
+/** Whether an operation would be refused for want of credentials. */
+export function isLocked(settings: Settings, headersText: string): boolean {
+  if (settings.sandbox || settings.auth === "open") return false;
+  const headers = readHeaders(headersText);
+  return headers !== null && !authorizationOf(headers);
+}
+
 /** Header names compare without case. */
 export function authorizationOf(headers: Record<string, string>): string | undefined {
   return Object.entries(headers).find(([name]) => name.toLowerCase() === "authorization")?.[1];
 }
+
+interface Brought {
+  /** The headers that a person gave, for all tabs; null before. They live as long as the page. */
+  headers: Headers | null;
+  /** All that were given: a tab's may be replaced by the next. */
+  given: Headers[];
+  bring(headers: Headers): void;
+}
+
+/** Real credentials: in memory alone, never in the browser's storage. */
+export const useBrought = create<Brought>((set) => ({
+  headers: null,
+  given: [],
+  bring: (headers) => set(({ given }) => ({ headers, given: [...given, headers] })),
+}));
 
 interface Chosen {
   sid: string | null;
@@ -48,11 +89,11 @@ export function currentAccount(accounts: SandboxAccount[], sid: string | null): 
   );
 }
 
-/** Numbers move between a parent and its subaccounts. */
+/** Numbers move between a parent and its subaccounts; the sandbox's other accounts stand alone. */
 export function transferTarget(
   accounts: SandboxAccount[],
   from: SandboxAccount | undefined,
 ): SandboxAccount | undefined {
-  const wanted = from?.role === "subaccount" ? "parent" : "subaccount";
+  const wanted = { parent: "subaccount", subaccount: "parent" }[from?.role ?? ""];
   return accounts.find((account) => account.role === wanted && account.sid !== from?.sid);
 }

@@ -10,6 +10,8 @@ export interface Example {
   query: string;
   /** Variables to start with: good ones, or the right shape to be filled in. */
   sample?: JsonObject;
+  /** What to say when the account holds nothing that fits. */
+  lacking?(live: LiveValues): string;
   /** Variables from what the account holds right now; null when it holds nothing that fits. */
   variables?(live: LiveValues): JsonObject | null;
 }
@@ -61,8 +63,8 @@ query VanityPattern($pattern: String!) {
   {
     name: "ListAndFilter",
     job: "List and filter",
-    about: "The numbers you own, and for each what else is to be had in its rate center.",
-    query: `# One list call, then one search per distinct rate center: see the Upstream panel
+    about: "The numbers you own, and for each what else is to be had in its state.",
+    query: `# One list call, then one search per distinct state: see the Upstream panel
 query ListAndFilter {
   phoneNumbers(first: 20, filter: { type: LOCAL }) {
     nodes {
@@ -71,7 +73,7 @@ query ListAndFilter {
       friendlyName
       geography { locality region latitude longitude }
       configuration { voice { handler url } sms { handler url } }
-      similarAvailable(within: RATE_CENTER, first: 3) {
+      similarAvailable(within: REGION, first: 3) {
         nodes { phoneNumber }
       }
     }
@@ -95,6 +97,7 @@ query ListAndFilter {
   }
 }`,
     variables: (live) => (live.available ? { number: live.available } : null),
+    lacking: () => "There is no number to buy",
     sample: { number: "+15550000000" },
   },
   {
@@ -122,6 +125,7 @@ query ListAndFilter {
       const number = live.owned[0];
       return number ? { sid: number.sid } : null;
     },
+    lacking: () => "This account has no number to configure",
     sample: { sid: SID },
   },
   {
@@ -138,6 +142,10 @@ query ListAndFilter {
       const number = live.owned[1] ?? live.owned[0];
       return number && live.otherAccount ? { sid: number.sid, to: live.otherAccount } : null;
     },
+    lacking: (live) =>
+      live.owned.length === 0
+        ? "This account has no number to transfer"
+        : "This account has none beside it to transfer to",
     sample: { sid: SID, to: ACCOUNT },
   },
   {
@@ -155,6 +163,7 @@ query ListAndFilter {
       const number = live.owned[2] ?? live.owned[0];
       return number ? { sid: number.sid, number: number.phoneNumber } : null;
     },
+    lacking: () => "This account has no number to release",
     sample: { sid: SID, number: "+15550000000" },
   },
   {

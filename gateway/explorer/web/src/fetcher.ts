@@ -1,12 +1,19 @@
 import type { Fetcher } from "@graphiql/toolkit";
 import { getOperationAST, Kind, parse, type ExecutionResult } from "graphql";
 import { meros } from "meros/browser";
-import { takeTrace, useAnswers, type Answer } from "./answers";
-import { authorizationOf, basic, currentAccount, useChosenAccount } from "./credentials";
-import { isObject, type JsonObject } from "./json";
+import { holdsRefusal, takeTrace, useAnswers, type Answer } from "./answers";
+import {
+  authorizationOf,
+  basic,
+  currentAccount,
+  FIRST_CREDENTIALS,
+  isLocked,
+  useChosenAccount,
+} from "./credentials";
+import { isObject, type Json, type JsonObject } from "./json";
 import type { Settings } from "./settings";
 import { subscribe, useTransport } from "./subscriptions";
-import { post, send, type Exchange, type Operation } from "./wire";
+import { NO_ANSWER, post, send, UNREACHABLE, type Exchange, type Operation } from "./wire";
 
 type Result = ExecutionResult<Record<string, unknown>, Record<string, unknown>>;
 
@@ -21,6 +28,7 @@ export function createFetcher(settings: Settings, activeTab: () => string): Fetc
 
     const tab = activeTab();
     const { operation, kind } = understand(params as Operation);
+    useAnswers.getState().begin(tab);
     const blank = { ...EMPTY, operationName: operation.operationName ?? null, kind };
     if (kind === "subscription") return follow(settings, operation, headers, tab, blank);
     if (/@(defer|stream)\b/.test(operation.query))
@@ -35,6 +43,7 @@ const EMPTY = {
   requestId: null,
   durationMs: 0,
   hasErrors: false,
+  refused: false,
   persisted: null,
   upstream: null,
   events: [],
@@ -49,14 +58,19 @@ export function settle(
   const { body, upstream } = takeTrace(answer.body);
   const { status, requestId, durationMs, persisted } = answer;
   const hasErrors = Array.isArray(body.errors);
+  const refused = blank.kind === "mutation" && holdsRefusal(body.data);
+  const facts = { status, requestId, durationMs, persisted, hasErrors, refused, upstream };
   const answers = useAnswers.getState();
-  answers.record(tab, { ...EMPTY, ...blank, status, requestId, durationMs, persisted, hasErrors, upstream });
+  answers.record(tab, { ...EMPTY, ...blank, ...facts });
+  // A refusal, too, says that what was known is stale: somebody else has the number by now.
   if (blank.kind === "mutation" && !hasErrors) answers.changed();
   return body;
 }
 
 /** Before the headers editor exists, the schema is read with the sandbox's credentials. */
 async function introspect(settings: Settings, operation: Operation, headers: Record<string, string>) {
+  if (isLocked(settings, JSON.stringify(headers)))
+    return { errors: [{ message: FIRST_CREDENTIALS }] } as never;
   const accounts = settings.sandbox?.accounts ?? [];
   const account = currentAccount(accounts, useChosenAccount.getState().sid);
   const extra: Record<string, string> =
@@ -84,15 +98,23 @@ async function follow(
   };
   note(false);
   const { transport } = useTransport.getState();
+  let failed = false;
   const results = await subscribe(settings.subscriptionsPath, operation, headers, transport);
   const iterator: AsyncIterableIterator<Result> = {
     [Symbol.asyncIterator]: () => iterator,
     async next() {
-      const result = await results.next();
-      if (result.done) return { done: true, value: undefined };
-      if (isObject(result.value.data)) events.push(result.value.data);
-      note("errors" in result.value);
-      return { done: false, value: result.value as Result };
+      if (failed) return { done: true, value: undefined };
+      try {
+        const result = await results.next();
+        if (result.done) return { done: true, value: undefined };
+        if (isObject(result.value.data)) events.push(result.value.data);
+        note("errors" in result.value);
+        return { done: false, value: result.value as Result };
+      } catch (fault) {
+        failed = true;
+        note(true);
+        return { done: false, value: { errors: await explainFault(fault) } as unknown as Result };
+      }
     },
     async return() {
       await results.return?.();
@@ -112,17 +134,49 @@ async function* increments(
 ): AsyncGenerator<Result> {
   const started = performance.now();
   const explain = settings.explain ? "trace" : null;
-  const response = await post(settings.graphqlPath, operation, headers, explain, undefined, INCREMENTAL);
-  const facts = { status: response.status, requestId: response.headers.get("x-request-id"), persisted: null };
-  const record = (body: JsonObject) =>
-    settle(tab, blank, { ...facts, body, durationMs: performance.now() - started }) as Result;
+  let facts: Pick<Exchange, "status" | "requestId" | "persisted"> = {
+    status: 0,
+    requestId: null,
+    persisted: null,
+  };
+  let hasErrors = false;
+  const record = (body: JsonObject) => {
+    const result = settle(tab, blank, { ...facts, body, durationMs: performance.now() - started }) as Result;
+    // An error of one part is one of the whole answer.
+    hasErrors ||= holdsErrors(body);
+    const { byTab, record } = useAnswers.getState();
+    const answer = byTab[tab];
+    if (answer && hasErrors) record(tab, { ...answer, hasErrors });
+    return result;
+  };
 
-  const parts = await meros<JsonObject>(response);
-  if (parts instanceof Response) {
-    yield record((await parts.json()) as JsonObject);
-    return;
+  try {
+    const response = await post(settings.graphqlPath, operation, headers, explain, undefined, INCREMENTAL);
+    facts = { ...facts, status: response.status, requestId: response.headers.get("x-request-id") };
+    const parts = await meros<JsonObject>(response);
+    if (parts instanceof Response) yield record((await parts.json()) as JsonObject);
+    else for await (const part of parts) if (part.json) yield record(part.body);
+  } catch {
+    yield record(NO_ANSWER);
   }
-  for await (const part of parts) if (part.json) yield record(part.body);
+}
+
+/** Errors of an answer, or of one of its later parts. */
+function holdsErrors(body: JsonObject): boolean {
+  const parts = [body.incremental, body.completed].flatMap((list) => (Array.isArray(list) ? list : []));
+  return [body, ...parts].some((part) => isObject(part) && Array.isArray(part.errors));
+}
+
+/** Why a subscription ended, as GraphQL errors: no connection, a refused socket, or what the gateway said. */
+async function explainFault(fault: unknown): Promise<Json[]> {
+  if (Array.isArray(fault)) return fault as Json[];
+  if (fault instanceof CloseEvent)
+    return [{ message: fault.reason || UNREACHABLE, ...(fault.reason ? { code: fault.code } : {}) }];
+  const response = fault instanceof Error && "response" in fault ? fault.response : null;
+  if (!(response instanceof Response)) return [{ message: UNREACHABLE }];
+  const body = await response.json().catch(() => null);
+  if (isObject(body) && Array.isArray(body.errors)) return body.errors;
+  return [{ message: `The gateway answered ${response.status}.` }];
 }
 
 /**

@@ -11,6 +11,8 @@ export interface Settings {
   subscriptionsPath: string;
   /** Accounts of the embedded sandbox; null when a real upstream is behind the gateway. */
   sandbox: { accounts: SandboxAccount[] } | null;
+  /** What the gateway wants of whoever asks: the upstream's own credentials, a token, or nothing. */
+  auth: "pass-through" | "tokens" | "open";
   /** Whether the gateway answers `X-Gateway-Explain`. */
   explain: boolean;
 }

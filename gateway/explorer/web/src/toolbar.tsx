@@ -21,7 +21,7 @@ interface Props {
 export function Toolbar({ settings, children }: Props) {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const { documentAST, operationName } = useGraphiQL(pick("documentAST", "operationName"));
-  const refill = useTabKeeper(settings);
+  const { refill, lack } = useTabKeeper(settings);
   const example = exampleOf(tabs[activeTabIndex]?.query);
   const kind = documentAST && getOperationAST(documentAST, operationName)?.operation;
   return (
@@ -36,6 +36,11 @@ export function Toolbar({ settings, children }: Props) {
         >
           New values
         </button>
+      )}
+      {lack && (
+        <span className="lack" role="status">
+          {lack}
+        </span>
       )}
       <span className="toolbar-gap" />
       {children}

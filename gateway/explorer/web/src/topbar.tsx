@@ -1,6 +1,14 @@
 import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { useRef, type FormEvent } from "react";
-import { currentAccount, headersFor, useChosenAccount } from "./credentials";
+import { useRef, useState, type FormEvent } from "react";
+import {
+  ANY_CREDENTIALS,
+  basic,
+  currentAccount,
+  FIRST_CREDENTIALS,
+  isLocked,
+  keyHeaders,
+} from "./credentials";
+import { readHeaders, useBrought, useChosenAccount, withCredentials, type Headers } from "./credentials";
 import { Mark } from "./mark";
 import type { Settings } from "./settings";
 
@@ -13,23 +21,32 @@ export function TopBar({ settings }: { settings: Settings }) {
         number<span>gateway</span>
       </h1>
       <span className="toolbar-gap" />
-      {settings.sandbox ? <AccountPicker accounts={settings.sandbox.accounts} /> : <SignIn />}
+      {settings.sandbox ? (
+        <AccountPicker accounts={settings.sandbox.accounts} />
+      ) : (
+        <SignIn settings={settings} />
+      )}
       <ThemeButton />
     </header>
   );
 }
 
-/** With a real upstream: credentials go into the headers editor, and are kept nowhere else. */
-function SignIn() {
+/** With a real upstream: credentials go into the headers of every tab, and are kept nowhere else. */
+function SignIn({ settings }: { settings: Settings }) {
   const headerEditor = useGraphiQL((state) => state.headerEditor);
+  const headers = useGraphiQL((state) => state.tabs[state.activeTabIndex]?.headers);
   const { introspect } = useGraphiQLActions();
+  const bring = useBrought((state) => state.bring);
   const details = useRef<HTMLDetailsElement>(null);
+  const wanted = isLocked(settings, headers ?? "");
 
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    const account = { sid: String(form.get("sid")).trim(), authToken: String(form.get("token")).trim() };
-    headerEditor?.setValue(headersFor(account));
+    const credentials = readForm(new FormData(event.currentTarget));
+    bring(credentials);
+    // The tab in front takes them even over what was typed there: this is what was asked for.
+    const others = readHeaders(headerEditor?.getValue() ?? "") ?? {};
+    headerEditor?.setValue(JSON.stringify(withCredentials(others, credentials, ANY_CREDENTIALS), null, 2));
     // Without credentials the gateway had not shown its schema either.
     void introspect();
     event.currentTarget.reset();
@@ -42,22 +59,73 @@ function SignIn() {
         Real upstream
       </span>
       <details ref={details} className="sign-in">
-        <summary className="chip is-link">Credentials</summary>
+        <summary className={wanted ? "chip is-link is-wanted" : "chip is-link"}>Credentials</summary>
         <form onSubmit={submit} autoComplete="off">
-          <label>
-            Account SID
-            <input name="sid" required pattern="AC[0-9a-fA-F]{32}" placeholder="AC…" spellCheck={false} />
-          </label>
-          <label>
-            Auth token
-            <input name="token" type="password" required autoComplete="off" />
-          </label>
-          <p>They go into the headers of this tab and are not stored.</p>
+          {wanted && <p className="sign-in-first">{FIRST_CREDENTIALS}</p>}
+          {settings.auth === "tokens" ? <TokenField /> : <SecretFields />}
+          <p>They go into the headers of every tab and are not stored.</p>
           <button type="submit">Use them</button>
         </form>
       </details>
     </>
   );
+}
+
+function TokenField() {
+  return (
+    <label>
+      Bearer token
+      <input name="bearer" type="password" required autoComplete="off" spellCheck={false} />
+    </label>
+  );
+}
+
+/** An account with its token, or an API key: then the account has to be named, too. */
+function SecretFields() {
+  const [name, setName] = useState("");
+  const isKey = name.trim().startsWith("SK");
+  return (
+    <>
+      <label>
+        Account SID or API key SID
+        <input
+          name="sid"
+          required
+          pattern="\s*(AC|SK)[0-9a-fA-F]{32}\s*"
+          title="AC or SK and 32 hexadecimal digits"
+          placeholder="AC… or SK…"
+          spellCheck={false}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+      </label>
+      <label>
+        {isKey ? "Secret" : "Auth token"}
+        <input name="token" type="password" required autoComplete="off" />
+      </label>
+      {isKey && (
+        <label>
+          Account SID
+          <input
+            name="account"
+            required
+            pattern="\s*AC[0-9a-fA-F]{32}\s*"
+            title="AC and 32 hexadecimal digits"
+            placeholder="AC…"
+            spellCheck={false}
+          />
+        </label>
+      )}
+    </>
+  );
+}
+
+function readForm(form: FormData): Headers {
+  const field = (name: string) => String(form.get(name) ?? "").trim();
+  if (form.has("bearer")) return { Authorization: `Bearer ${field("bearer").replace(/^Bearer\s+/i, "")}` };
+  const [sid, secret] = [field("sid"), field("token")];
+  if (form.has("account")) return keyHeaders(sid, secret, field("account"));
+  return { Authorization: basic({ sid, authToken: secret }) };
 }
 
 function AccountPicker({ accounts }: { accounts: NonNullable<Settings["sandbox"]>["accounts"] }) {

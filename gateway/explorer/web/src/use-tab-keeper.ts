@@ -1,14 +1,15 @@
-import { pick, useGraphiQL } from "@graphiql/react";
-import { useCallback, useEffect, useRef } from "react";
+import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { useAnswers } from "./answers";
 import {
   authorizationOf,
   basic,
   currentAccount,
-  headersFor,
   readHeaders,
   transferTarget,
+  useBrought,
   useChosenAccount,
+  withCredentials,
 } from "./credentials";
 import { exampleOf, variablesText } from "./examples";
 import { readLiveValues, useFilled, type LiveValues } from "./live";
@@ -18,13 +19,18 @@ import type { Settings } from "./settings";
  * Keep the tab in front ready to run: the chosen account's credentials in the headers, and in an
  * example's variables numbers that exist at this moment. What a person has typed is never replaced.
  *
- * Returns a function that fills in fresh values on request.
+ * Returns a function that fills in fresh values on request, and why there were none the last time.
  */
-export function useTabKeeper(settings: Settings): () => Promise<void> {
+export function useTabKeeper(settings: Settings): { refill(): Promise<void>; lack: string | null } {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const { headerEditor, variableEditor } = useGraphiQL(pick("headerEditor", "variableEditor"));
+  const { updateActiveTabValues } = useGraphiQLActions();
   const sid = useChosenAccount((state) => state.sid);
+  const brought = useBrought();
+  const changes = useAnswers((state) => state.changes);
   const live = useRef<{ values: LiveValues | null; changes: number; sid: string | null } | null>(null);
+
+  const [lack, setLack] = useState<string | null>(null);
 
   const accounts = settings.sandbox?.accounts ?? NONE;
   const tab = tabs[activeTabIndex];
@@ -34,17 +40,17 @@ export function useTabKeeper(settings: Settings): () => Promise<void> {
 
   const authorize = useCallback(() => {
     const account = currentAccount(accounts, sid);
-    if (!headerEditor || !account) return;
-    const text = headerEditor.getValue();
-    const headers = readHeaders(text);
-    if (!headers) return;
+    const wanted = account ? { Authorization: basic(account) } : brought.headers;
+    const headers = headerEditor && readHeaders(headerEditor.getValue());
+    if (!wanted || !headers) return;
     const authorization = authorizationOf(headers);
-    const ours = accounts.some((known) => basic(known) === authorization);
-    if (Object.keys(headers).length === 0) headerEditor.setValue(headersFor(account));
-    else if (ours && authorization !== basic(account)) {
-      headerEditor.setValue(text.replace(authorization ?? "", basic(account)));
-    }
-  }, [accounts, headerEditor, sid]);
+    const before = [...accounts.map((known) => ({ Authorization: basic(known) })), ...brought.given];
+    const ours = before.findLast((known) => authorizationOf(known) === authorization);
+    // What a person typed is theirs; what is missing, or was filled in here, is not.
+    if (Object.keys(headers).length > 0 && !ours) return;
+    if (ours && Object.entries(wanted).every(([name, value]) => headers[name] === value)) return;
+    headerEditor.setValue(JSON.stringify(withCredentials(headers, wanted, ours), null, 2));
+  }, [accounts, brought, headerEditor, sid]);
 
   useEffect(authorize, [authorize, tabId]);
 
@@ -65,7 +71,6 @@ export function useTabKeeper(settings: Settings): () => Promise<void> {
       const untouched = ["", texts[example.name], variablesText(example, null)].includes(text);
       if (!force && !untouched) return;
 
-      const { changes } = useAnswers.getState();
       const known = live.current;
       const fresh = !force && known?.values && known.changes === changes && known.sid === sid;
       if (example.variables && !fresh) {
@@ -76,19 +81,36 @@ export function useTabKeeper(settings: Settings): () => Promise<void> {
       }
       // The answer may come when another tab is in front, or after somebody began to type.
       if (variableEditor.getValue() !== text) return;
-      const filled = variablesText(example, live.current?.values ?? null);
+      const values = live.current?.values ?? null;
+      setLack((values && !example.variables?.(values) && example.lacking?.(values)) || null);
+      const filled = variablesText(example, values);
       remember(example.name, filled);
-      if (filled !== text) variableEditor.setValue(filled);
+      if (filled === text) return;
+      variableEditor.setValue(filled);
+      // GraphiQL writes down what an editor holds a moment later: too late when the tab changes meanwhile.
+      updateActiveTabValues({ variables: filled });
     },
-    [accounts, example, headerEditor, settings.graphqlPath, sid, variableEditor],
+    [
+      accounts,
+      changes,
+      example,
+      headerEditor,
+      settings.graphqlPath,
+      sid,
+      updateActiveTabValues,
+      variableEditor,
+    ],
   );
 
+  useEffect(() => setLack(null), [tabId, sid]);
   useEffect(() => {
     // Without a sandbox nobody has been asked for credentials yet, and calls may cost money.
     if (settings.sandbox) void fill(false);
+    // After a change, too: what was bought or released a moment ago cannot be bought or released again.
   }, [fill, tabId, settings.sandbox]);
 
-  return useCallback(() => fill(true), [fill]);
+  const refill = useCallback(() => fill(true), [fill]);
+  return { refill, lack };
 }
 
 const NONE: never[] = [];

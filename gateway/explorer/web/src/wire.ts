@@ -19,13 +19,35 @@ export interface Exchange {
 
 type Explain = "trace" | "plan" | null;
 
+export const UNREACHABLE = "The gateway cannot be reached.";
+/** In place of an answer, when none came. */
+export const NO_ANSWER: JsonObject = { errors: [{ message: UNREACHABLE }] };
+
 const ACCEPT = "application/graphql-response+json, application/json;q=0.9";
 
 /**
  * Send `operation` as JSON, as the gateway's CSRF rule asks for, and read the answer whole.
- * Never throws on an HTTP status: an answer that is not GraphQL becomes an `errors` entry.
+ * Never throws on an HTTP status: an answer that is not GraphQL becomes an `errors` entry, and so does
+ * an answer that never came.
  */
 export async function send(
+  path: string,
+  operation: Operation,
+  headers: Record<string, string>,
+  explain: Explain,
+  signal?: AbortSignal,
+): Promise<Exchange> {
+  const started = performance.now();
+  try {
+    return await exchanged(path, operation, headers, explain, signal);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const durationMs = performance.now() - started;
+    return { status: 0, requestId: null, durationMs, body: NO_ANSWER, persisted: null };
+  }
+}
+
+async function exchanged(
   path: string,
   operation: Operation,
   headers: Record<string, string>,

@@ -37,8 +37,12 @@ export interface RowAction {
   run(row: Row): void;
 }
 
+export function isDone(action: RowAction, row: Row): boolean {
+  return row.phoneNumber !== null && action.done.has(row.phoneNumber);
+}
+
 export function ActionButton({ action, row, tabIndex }: { action: RowAction; row: Row; tabIndex?: number }) {
-  const done = row.phoneNumber !== null && action.done.has(row.phoneNumber);
+  const done = isDone(action, row);
   return (
     <button
       type="button"
@@ -100,9 +104,15 @@ type Stage =
 /** Asks before it acts, shows the very operation that it sends, and says what came of it. */
 export function DeedDialog({ deed, run, onDone, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const leave = useRef<HTMLButtonElement>(null);
   const [stage, setStage] = useState<Stage>({ is: "asking" });
 
   useEffect(() => dialog.current?.showModal(), []);
+  // Nobody buys by leaning on Enter: the way out has the focus, before and after. While the operation
+  // runs nothing has it.
+  useEffect(() => {
+    if (stage.is !== "running") leave.current?.focus();
+  }, [stage]);
 
   const act = async () => {
     setStage({ is: "running" });
@@ -135,7 +145,7 @@ export function DeedDialog({ deed, run, onDone, onClose }: Props) {
         {stage.is === "refused" && stage.why}
       </p>
       <form method="dialog" className="deed-buttons">
-        <button type="submit" autoFocus={finished}>
+        <button ref={leave} type="submit">
           {finished ? "Close" : "Cancel"}
         </button>
         {!finished && (

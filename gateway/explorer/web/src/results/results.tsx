@@ -3,12 +3,14 @@ import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
 import { useAnswers } from "../answers";
+import { FIRST_CREDENTIALS, isLocked } from "../credentials";
 import { Guard } from "../guard";
 import type { Json, JsonObject } from "../json";
 import { Mark } from "../mark";
+import type { Settings } from "../settings";
 import type { Exchange, Operation } from "../wire";
 import { deedFor, DeedDialog, verbFor, type Deed } from "./deed";
-import { collectRows, typeLookup, type Row, type RowSet } from "./rows";
+import { collectRows, holdsEmptyList, typeLookup, type Row, type RowSet } from "./rows";
 import { Status } from "./status";
 
 const Table = lazy(() => import("./table"));
@@ -26,15 +28,17 @@ const useView = create<Preference>()(
 );
 
 interface Props {
-  sandbox: boolean;
+  settings: Settings;
   run(operation: Operation): Promise<Exchange>;
 }
 
 /** The strip above the response, and the table or map that can stand in for the JSON. */
-export function Results({ sandbox, run }: Props) {
+export function Results({ settings, run }: Props) {
+  const sandbox = settings.sandbox !== null;
   const { tabs, activeTabIndex, schema } = useGraphiQL(pick("tabs", "activeTabIndex", "schema"));
   const { documentAST, operationName } = useGraphiQL(pick("documentAST", "operationName"));
   const tab = tabs[activeTabIndex];
+  const locked = isLocked(settings, tab?.headers ?? "");
   const events = useAnswers((state) => (tab ? state.byTab[tab.id]?.events : undefined));
   const { view, look } = useView();
   const [path, setPath] = useState("");
@@ -51,7 +55,8 @@ export function Results({ sandbox, run }: Props) {
   );
   const mappable = sets.filter((set) => set.rows.some((row) => row.place));
   const offered = view === "map" ? mappable : sets;
-  const shown: View = offered.length > 0 ? view : "json";
+  const nothing = useMemo(() => sets.length === 0 && holdsEmptyList(data), [sets, data]);
+  const shown: View = offered.length > 0 || nothing ? view : "json";
   const set = offered.find((candidate) => candidate.path === path) ?? offered[0];
 
   return (
@@ -59,8 +64,22 @@ export function Results({ sandbox, run }: Props) {
       <div className="results-bar">
         <div className="segmented" role="radiogroup" aria-label="Show the result as">
           <Choice view="json" label="JSON" shown={shown} onLook={look} />
-          <Choice view="table" label="Table" shown={shown} onLook={look} amount={total(sets)} />
-          <Choice view="map" label="Map" shown={shown} onLook={look} amount={placed(mappable)} />
+          <Choice
+            view="table"
+            label="Table"
+            shown={shown}
+            onLook={look}
+            amount={total(sets)}
+            empty={nothing}
+          />
+          <Choice
+            view="map"
+            label="Map"
+            shown={shown}
+            onLook={look}
+            amount={placed(mappable)}
+            empty={nothing}
+          />
         </div>
         {shown !== "json" && offered.length > 1 && (
           <select
@@ -86,7 +105,8 @@ export function Results({ sandbox, run }: Props) {
           </Guard>
         </div>
       )}
-      {shown === "json" && !tab?.response && <Blank />}
+      {shown !== "json" && !set && <p className="results-view view-note">No rows.</p>}
+      {shown === "json" && !tab?.response && <Blank locked={locked} />}
       {deed && (
         <DeedDialog
           deed={deed}
@@ -100,13 +120,23 @@ export function Results({ sandbox, run }: Props) {
 }
 
 /** Before the first run, the pane says what to do instead of nothing. */
-function Blank() {
+function Blank({ locked }: { locked: boolean }) {
   return (
-    <div className="results-blank" aria-hidden="true">
+    <div className={locked ? "results-blank is-locked" : "results-blank"} aria-hidden={!locked}>
       <Mark />
-      <p>
-        Run the operation with <kbd>{formatShortcutForOS("Ctrl")}</kbd> <kbd>Enter</kbd>
-      </p>
+      {locked ? (
+        <p>
+          <b>{FIRST_CREDENTIALS}</b> They go in at the top right.
+        </p>
+      ) : (
+        <p>
+          Run the operation
+          <span className="needs-keys">
+            {" "}
+            with <kbd>{formatShortcutForOS("Ctrl")}</kbd> <kbd>Enter</kbd>
+          </span>
+        </p>
+      )}
     </div>
   );
 }
@@ -135,17 +165,19 @@ interface ChoiceProps {
   label: string;
   shown: View;
   amount?: number;
+  /** Whether there is a list, with nothing in it: that can be looked at, too. */
+  empty?: boolean;
   onLook(view: View): void;
 }
 
-function Choice({ view, label, shown, amount, onLook }: ChoiceProps) {
+function Choice({ view, label, shown, amount, empty = false, onLook }: ChoiceProps) {
   return (
     <label>
       <input
         type="radio"
         name="result-view"
         checked={shown === view}
-        disabled={amount === 0}
+        disabled={amount === 0 && !empty}
         onChange={() => onLook(view)}
       />
       <span>

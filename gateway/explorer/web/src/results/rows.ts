@@ -36,8 +36,23 @@ export interface RowSet {
 /** The column that says which number a nested row belongs to. */
 export const PARENT = "of";
 
+/** The column that stays in sight while the others are scrolled. */
+export const NUMBER = "phoneNumber";
+const FIRST = [PARENT, NUMBER];
+
 /** Fields that only lead to the things themselves. */
 const WRAPPERS = new Set(["edges", "nodes", "node"]);
+
+/** Whether an answer holds a list that nothing was found for. */
+export function holdsEmptyList(data: Json): boolean {
+  if (Array.isArray(data)) return data.some(holdsEmptyList);
+  if (!isObject(data)) return false;
+  return [data.nodes, data.edges].some(isEmpty) || Object.values(data).some(holdsEmptyList);
+}
+
+function isEmpty(value: Json | undefined): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
 
 /** Find every list of objects in `data`, and single numbers such as a purchase returns. */
 export function collectRows(data: Json, typeOf: (path: string[]) => string | null = () => null): RowSet[] {
@@ -98,7 +113,10 @@ function isConnection(value: JsonObject): boolean {
   return Array.isArray(value.edges) || Array.isArray(value.nodes);
 }
 
-/** A null object has no leaves, so a column may first appear in a later row: keep it near its kin. */
+/**
+ * The number comes first, since it is what a row is about. A null object has no leaves, so a column may
+ * first appear in a later row: it is kept near its kin.
+ */
 function columnsOf(rows: Row[]): string[] {
   const columns: string[] = [];
   const known = new Set<string>();
@@ -114,7 +132,9 @@ function columnsOf(rows: Row[]): string[] {
     }
   }
   // `capabilities.mms: null` beside `capabilities.mms.enabled` says nothing that an empty cell does not.
-  return columns.filter((column) => !columns.some((other) => other.startsWith(`${column}.`)));
+  const kept = columns.filter((column) => !columns.some((other) => other.startsWith(`${column}.`)));
+  const rank = (column: string) => FIRST.indexOf(column) + 1 || FIRST.length + 1;
+  return kept.sort((a, b) => rank(a) - rank(b));
 }
 
 function placeOf(cells: Record<string, Cell>): Row["place"] {

@@ -13,20 +13,25 @@ export function Status() {
   const { upstream } = answer;
   return (
     <p className="status" role="status">
+      {answer.hasErrors && <span className="chip is-error">errors</span>}
+      {answer.refused && (
+        <span className="chip is-error" title="The upstream refused a change: see userErrors">
+          refused
+        </span>
+      )}
       {answer.kind === "subscription" ? (
         <span className={isFetching || answer.events.length > 0 ? "chip is-live" : "chip"}>
           {count(answer.events.length, "event")}
         </span>
       ) : (
         <>
-          {answer.hasErrors && <span className="chip is-error">errors</span>}
           {answer.persisted && (
             <span className="chip" title="Automatic persisted query">
               {answer.persisted === "hit" ? "sent as hash" : "hash registered"}
             </span>
           )}
           <span title={answer.requestId ? `Request ${answer.requestId}` : undefined}>
-            {answer.status} · {milliseconds(answer.durationMs)}
+            {answer.status || "no answer"} · {milliseconds(answer.durationMs)}
           </span>
         </>
       )}

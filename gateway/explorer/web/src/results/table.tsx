@@ -1,12 +1,13 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
-import { ActionButton, type RowAction } from "./deed";
-import { spaced } from "./format";
-import { columnLabel, type Cell, type Row, type RowSet } from "./rows";
+import { ActionButton, isDone, type RowAction } from "./deed";
+import { count, shortened, spaced } from "./format";
+import { columnLabel, NUMBER, type Cell, type Row, type RowSet } from "./rows";
 
 const ROW_HEIGHT = 34;
 /** Rows drawn beyond either edge, so that a fast scroll shows no gap. */
 const OVERSCAN = 12;
 const E164 = /^\+\d{6,15}$/;
+const SID = /^[A-Z]{2}[0-9a-f]{32}$/i;
 
 interface Props {
   set: RowSet;
@@ -61,8 +62,9 @@ export default function Table({ set, action }: Props) {
     const target = targets[event.key];
     const row = rows[current];
     if (target !== undefined) moveTo(target);
-    else if (event.key === "Enter" && action && row) action.run(row);
-    else return;
+    else if (event.key === "Enter" && action && row) {
+      if (!isDone(action, row)) action.run(row);
+    } else return;
     event.preventDefault();
   };
 
@@ -81,8 +83,8 @@ export default function Table({ set, action }: Props) {
         />
         <output>
           {rows.length === set.rows.length
-            ? `${rows.length.toLocaleString("en")} rows`
-            : `${rows.length.toLocaleString("en")} of ${set.rows.length.toLocaleString("en")} rows`}
+            ? count(rows.length, "row")
+            : `${rows.length.toLocaleString("en")} of ${count(set.rows.length, "row")}`}
         </output>
         <CopyButton rows={rows} columns={set.columns} />
       </div>
@@ -132,7 +134,7 @@ export default function Table({ set, action }: Props) {
                 onClick={() => setActive(index)}
               >
                 {set.columns.map((column) => (
-                  <CellView key={column} value={row.cells[column] ?? null} />
+                  <CellView key={column} column={column} value={row.cells[column] ?? null} />
                 ))}
                 {action && (
                   <span role="gridcell" className="cell-action">
@@ -143,6 +145,7 @@ export default function Table({ set, action }: Props) {
             );
           })}
         </div>
+        {rows.length === 0 && <p className="view-note">No row matches the filter.</p>}
       </div>
     </div>
   );
@@ -157,7 +160,7 @@ interface HeaderProps {
 
 function HeaderCell({ column, label, direction, onSort }: HeaderProps) {
   return (
-    <span role="columnheader" aria-sort={direction}>
+    <span role="columnheader" aria-sort={direction} className={placeOf(column)}>
       <button type="button" title={`Sort by ${column}`} onClick={onSort}>
         {label}
         <span className="sort-mark" aria-hidden="true">
@@ -168,11 +171,21 @@ function HeaderCell({ column, label, direction, onSort }: HeaderProps) {
   );
 }
 
-function CellView({ value }: { value: Cell }) {
-  if (value === null) return <span role="gridcell" className="cell-null" aria-label="null" />;
+/** The number stays where it is while the other columns are scrolled. */
+function placeOf(column: string): string {
+  return column === NUMBER ? "cell-pinned" : "";
+}
+
+function CellView({ column, value }: { column: string; value: Cell }) {
+  const place = placeOf(column);
+  if (value === null) return <span role="gridcell" className={`cell-null ${place}`} aria-label="null" />;
   if (typeof value === "boolean") {
     return (
-      <span role="gridcell" className={value ? "cell-yes" : "cell-no"} aria-label={String(value)}>
+      <span
+        role="gridcell"
+        className={`${value ? "cell-yes" : "cell-no"} ${place}`}
+        aria-label={String(value)}
+      >
         {value ? "●" : "○"}
       </span>
     );
@@ -180,7 +193,7 @@ function CellView({ value }: { value: Cell }) {
   return (
     <span
       role="gridcell"
-      className={typeof value === "number" ? "cell-number" : "cell-text"}
+      className={`${typeof value === "number" ? "cell-number" : "cell-text"} ${place}`}
       title={String(value)}
     >
       {shownAs(value)}
@@ -189,22 +202,35 @@ function CellView({ value }: { value: Cell }) {
 }
 
 function shownAs(value: Cell): string {
-  return typeof value === "string" && E164.test(value) ? spaced(value) : String(value ?? "");
+  if (typeof value !== "string") return String(value ?? "");
+  return E164.test(value) ? spaced(value) : shortened(value);
 }
 
 function CopyButton({ rows, columns }: { rows: Row[]; columns: string[] }) {
   const [copied, setCopied] = useState(false);
-  const copy = async () => {
+  // Browsers keep the clipboard from pages that came over plain HTTP from another machine.
+  const hasClipboard = "clipboard" in navigator;
+  const take = async () => {
     const lines = [columns, ...rows.map((row) => columns.map((column) => row.cells[column] ?? ""))];
-    await navigator.clipboard.writeText(lines.map((line) => line.map(quote).join(",")).join("\r\n"));
+    const text = lines.map((line) => line.map(quote).join(",")).join("\r\n");
+    if (!hasClipboard) return download(text, "numbers.csv");
+    await navigator.clipboard.writeText(text);
     setCopied(true);
     setTimeout(() => setCopied(false), 1500);
   };
+  const label = hasClipboard ? "Copy as CSV" : "Save as CSV";
   return (
-    <button type="button" className="quiet" onClick={() => void copy()}>
-      {copied ? "Copied" : "Copy as CSV"}
+    <button type="button" className="quiet" onClick={() => void take()}>
+      {copied ? "Copied" : label}
     </button>
   );
+}
+
+function download(text: string, name: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  const link = Object.assign(document.createElement("a"), { href: url, download: name });
+  link.click();
+  URL.revokeObjectURL(url);
 }
 
 /** RFC 4180; a leading `=`, `@` or tab gets a quote mark so that spreadsheets do not run it. */
@@ -218,15 +244,25 @@ function arrange(rows: Row[], filter: string, sort: { column: string; descending
   const digits = wanted.replace(/[\s()-]/g, "");
   const kept = wanted
     ? rows.filter((row) =>
-        Object.values(row.cells).some((cell) => {
-          const text = String(cell ?? "").toLowerCase();
-          return text.includes(wanted) || (digits !== "" && text.includes(digits));
-        }),
+        Object.entries(row.cells).some(([column, cell]) => matches(column, cell, wanted, digits)),
       )
     : rows;
   if (!sort) return kept;
   const sign = sort.descending ? -1 : 1;
   return kept.toSorted((a, b) => sign * compare(a.cells[sort.column] ?? null, b.cells[sort.column] ?? null));
+}
+
+/**
+ * Digits mean phone numbers: in the middle of a sid or a coordinate nobody looks for them. Those match
+ * from their start, sids also by the end that is shown.
+ */
+function matches(column: string, cell: Cell, wanted: string, digits: string): boolean {
+  if (cell === null) return false;
+  const text = String(cell).toLowerCase();
+  if (typeof cell === "number") return text.startsWith(wanted);
+  if (/(^|\.)id$/.test(column)) return text === wanted;
+  if (SID.test(text)) return text.startsWith(wanted) || (wanted.length >= 4 && text.endsWith(wanted));
+  return text.includes(wanted) || (digits !== "" && text.includes(digits));
 }
 
 function compare(a: Cell, b: Cell): number {

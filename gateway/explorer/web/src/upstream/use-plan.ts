@@ -2,10 +2,10 @@ import { pick, useGraphiQL } from "@graphiql/react";
 import { getOperationAST, validate } from "graphql";
 import { useEffect } from "react";
 import { create } from "zustand";
-import { readHeaders } from "../credentials";
+import { FIRST_CREDENTIALS, isLocked, readHeaders } from "../credentials";
 import { isObject, type JsonObject } from "../json";
 import type { Settings } from "../settings";
-import { send } from "../wire";
+import { send, UNREACHABLE } from "../wire";
 import type { Plan } from "./types";
 
 /** Long enough not to ask at every key, short enough to be there before a hand reaches Run. */
@@ -28,10 +28,14 @@ export function usePlanner(settings: Settings): void {
   const [query, variables, headers] = [tab?.query ?? "", tab?.variables ?? "", tab?.headers ?? ""];
   const { graphqlPath, explain } = settings;
 
+  // The plan of another tab's operation is not shown for a moment longer.
+  useEffect(() => usePlanned.setState({ plan: null, note: null, refused: false }), [tab?.id]);
+
   useEffect(() => {
     const show = (planned: Partial<Planned>) =>
       usePlanned.setState({ plan: null, note: null, refused: false, ...planned });
     if (!explain) return show({ note: "This gateway makes no plans." });
+    if (isLocked(settings, headers)) return show({ note: FIRST_CREDENTIALS });
     if (!schema) return undefined;
     const operation = documentAST && getOperationAST(documentAST, operationName);
     const values = parse(variables);
@@ -47,17 +51,17 @@ export function usePlanner(settings: Settings): void {
       try {
         if (!(await plansOnly(graphqlPath, sent))) return show({ note: "This gateway makes no plans." });
         const asked = { query, variables: values, operationName };
-        const { body } = await send(graphqlPath, asked, sent, "plan", stop.signal);
-        if (!stop.signal.aborted) show(read(body));
+        const { status, body } = await send(graphqlPath, asked, sent, "plan", stop.signal);
+        if (!stop.signal.aborted) show(read(body, status));
       } catch (error) {
-        if (!stop.signal.aborted) show({ note: String(error), refused: true });
+        if (!stop.signal.aborted) show({ note: error instanceof Error ? error.message : String(error) });
       }
     }, PAUSE_MS);
     return () => {
       clearTimeout(timer);
       stop.abort();
     };
-  }, [query, variables, headers, schema, documentAST, operationName, graphqlPath, explain]);
+  }, [query, variables, headers, schema, documentAST, operationName, graphqlPath, explain, settings]);
 }
 
 /** By path: what the gateway did with a request for a plan. */
@@ -71,17 +75,19 @@ async function plansOnly(path: string, headers: Record<string, string>): Promise
   const known = proven.get(path);
   if (known !== undefined) return known;
   const { status, body } = await send(path, { query: "query Probe { __typename }" }, headers, "plan");
+  if (status === 0) throw new Error(UNREACHABLE);
   const planned = isObject(body.extensions) && isObject(body.extensions.plan) && !isObject(body.data);
   // Refused credentials prove nothing either way.
   if (planned || (status === 200 && isObject(body.data))) proven.set(path, planned);
   return planned;
 }
 
-function read(body: JsonObject): Partial<Planned> {
-  const plan = isObject(body.extensions) && isObject(body.extensions.plan) ? body.extensions.plan : null;
-  if (plan) return { plan: plan as unknown as Plan };
+function read(body: JsonObject, status: number): Partial<Planned> {
   const [error] = Array.isArray(body.errors) ? body.errors.filter(isObject) : [];
-  return { note: error ? String(error.message) : "The gateway gave no plan.", refused: Boolean(error) };
+  // What did not reach the gateway was not refused by it.
+  if (error) return { note: String(error.message), refused: status !== 0 };
+  const plan = isObject(body.extensions) && isObject(body.extensions.plan) ? body.extensions.plan : null;
+  return plan ? { plan: plan as unknown as Plan } : { note: "The gateway gave no plan." };
 }
 
 function parse(text: string): JsonObject | null {

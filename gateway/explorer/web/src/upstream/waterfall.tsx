@@ -1,7 +1,7 @@
 import { Fragment, type ReactNode } from "react";
 import type { Answer } from "../answers";
 import { Guard } from "../guard";
-import { milliseconds } from "../results/format";
+import { milliseconds, shortened } from "../results/format";
 import type { UpstreamCall, UpstreamTrace } from "./types";
 
 /** The calls that the last operation of the tab made, or was spared, along one axis of time. */
@@ -88,7 +88,7 @@ function Call({ call, end }: { call: UpstreamCall; end: number }) {
       <p className="call-line">
         <span className="method">{call.method}</span>
         <code className="path" title={call.path}>
-          {breakable(shorten(call.path))}
+          {breakable(shortened(call.path))}
         </code>
         <span className="call-status">
           {call.outcome === "sent" ? (call.status ?? "no answer") : call.outcome}
@@ -117,11 +117,6 @@ function Call({ call, end }: { call: UpstreamCall; end: number }) {
       </p>
     </li>
   );
-}
-
-/** Sids are 34 characters long; their ends tell them apart. */
-function shorten(path: string): string {
-  return path.replace(/\b(AC|PN)[0-9a-f]{28}([0-9a-f]{4})\b/g, "$1…$2");
 }
 
 /** A path may break after its slashes. */
