@@ -42,7 +42,11 @@ def create_app(
             Route("/graphql", _observed(endpoint, service.observation.telemetry)),
             WebSocketRoute("/graphql", endpoint),
             *Health(
-                settings, service.store, service.client, lambda: bool(service.draining)
+                settings,
+                service.store,
+                service.journal,
+                service.client,
+                lambda: bool(service.draining),
             ).routes(),
             *service.observation.routes(service.client, service.events),
             *_explorer(settings, sandbox_accounts),

@@ -13,9 +13,13 @@ import orjson
 
 from gateway.auth import Caller, authenticator, own_credential
 from gateway.execution import Request
+from gateway.journal import obstacle
 from gateway.limits import Limits
+from gateway.redis_store import make_store
 from gateway.service import Service
-from gateway.settings import Settings
+from gateway.settings import Settings, unlimited
+from gateway.store import StoreUnavailable
+from gateway.trusted import manifest_for
 
 Severity = Literal["danger", "warning"]
 
@@ -36,7 +40,10 @@ class Finding(NamedTuple):
 
 def findings(settings: Settings) -> list[Finding]:
     """Return all that is unsafe about the settings, the worst first."""
-    rules = (_who, _tokens, _secrets, _browsers, _shown, _spending, _webhooks, _limits)
+    rules = (
+        *(_who, _tokens, _secrets, _documents, _browsers),
+        *(_shown, _spending, _sharing, _webhooks, _limits),
+    )
     found = [finding for rule in rules for finding in rule(settings)]
     return sorted(found, key=lambda each: each.severity)
 
@@ -98,6 +105,13 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             yield Finding("warning", "auth_token", ".env can be read by other users: chmod 600.")
 
 
+def _documents(settings: Settings) -> Iterator[Finding]:
+    try:
+        manifest_for(settings)
+    except ValueError as error:
+        yield Finding("danger", "trusted_documents", f"The gateway will not start: {error}.")
+
+
 def _browsers(settings: Settings) -> Iterator[Finding]:
     if "*" in settings.cors_origins:
         yield Finding("danger", "cors_origins", "Pages of every site may use the gateway.")
@@ -125,6 +139,16 @@ def _spending(settings: Settings) -> Iterator[Finding]:
         chosen = getattr(settings, name)
         if chosen == 0 or (chosen is None and not settings.production):
             yield Finding("warning", name, f"A caller may make any number of {what}.")
+
+
+def _sharing(settings: Settings) -> Iterator[Finding]:
+    if settings.workers > 1 and settings.store_url is None:
+        yield Finding(
+            "warning",
+            "store_url",
+            f"{settings.workers} workers share nothing without a store: limits count in each, and"
+            " events stay where they are.",
+        )
 
 
 def _webhooks(settings: Settings) -> Iterator[Finding]:
@@ -189,7 +213,7 @@ async def abilities(settings: Settings) -> list[Ability]:
     if credential is None:
         raise ValueError("There are no credentials to ask the upstream with.")
     found: list[Ability] = []
-    async with Service(settings.model_copy(update={"auth": "pass-through"})) as service:
+    async with Service(unlimited(settings).model_copy(update={"auth": "pass-through"})) as service:
         caller = Caller(credential, "check")
         for name, query in _TRIALS:
             request = Request(service.documents.get(query), None, {}, {})
@@ -222,21 +246,39 @@ def _said(value: object) -> str:
     return "there is no such account"
 
 
+async def memory(settings: Settings) -> Ability:
+    """Look whether what must be remembered can be: in the shared store, or in `data_dir`."""
+    if settings.store_url is None:
+        problem = obstacle(settings.data_dir)
+        return Ability("keep records", problem is None, problem or f"in {settings.data_dir}")
+    store = make_store(settings)
+    try:
+        await store.ping()
+    except StoreUnavailable as error:
+        return Ability("reach the shared store", able=False, detail=str(error))
+    finally:
+        await store.aclose()
+    return Ability("reach the shared store", able=True, detail="it answers")
+
+
 # The command --------------------------------------------------------------------------------------
 
 
 def report(settings: Settings, write: Callable[[str], object]) -> int:
-    """Print what was found; return 1 when there is a danger, or the credentials do not work."""
+    """Print what was found; return 1 when there is a danger, or something does not work."""
     found = findings(settings)
     for severity, setting, message in found:
         write(f"{severity:<8} {setting}: {message}\n")
     if not found:
         write("ok       nothing is unsafe about the settings\n")
-    failed = any(each.severity == "danger" for each in found)
+    tried = [asyncio.run(memory(settings))]
+    if own_credential(settings) is not None:
+        tried += asyncio.run(abilities(settings))
+    for name, able, detail in tried:
+        write(f"{'ok' if able else 'failed':<8} {name}: {detail}\n")
     if own_credential(settings) is None:
         write("note     no credentials are set, so the upstream was not asked\n")
-        return int(failed)
-    for name, able, detail in asyncio.run(abilities(settings)):
-        write(f"{'ok' if able else 'failed':<8} {name}: {detail}\n")
-        failed = failed or not able
+    failed = any(each.severity == "danger" for each in found) or not all(
+        each.able for each in tried
+    )
     return int(failed)

@@ -1,7 +1,7 @@
 """Whether the process lives (`/healthz`) and whether it is fit for work (`/readyz`)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.requests import Request
@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway import __version__
+from gateway.journal import Journal
 from gateway.settings import Settings
 from gateway.store import Store, StoreUnavailable
 from gateway.upstream.client import UpstreamClient
@@ -28,11 +29,13 @@ class Health:
         self,
         settings: Settings,
         store: Store,
+        journal: Journal,
         client: UpstreamClient,
         is_draining: Callable[[], bool],
     ) -> None:
         self._degraded_is_ready = settings.ready_when_degraded
         self._store = store
+        self._journal = journal
         self._client = client
         self._is_draining = is_draining
 
@@ -47,21 +50,14 @@ class Health:
         checks = {
             "process": "draining" if self._is_draining() else OK,
             "settings": OK,  # A process whose settings are unusable does not start.
-            "store": await self._store_state(),
+            "store": await _state(self._store.ping()),
+            "records": await _state(self._journal.ping()),
             "upstream": self._upstream_state(),
         }
         amiss = {name for name, state in checks.items() if state != OK}
         if self._degraded_is_ready:
             amiss &= {"process"}
         return _answer(503 if amiss else 200, {"ready": not amiss, "checks": checks})
-
-    async def _store_state(self) -> str:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._store.ping()
-        except (StoreUnavailable, TimeoutError):
-            return "unavailable"
-        return OK
 
     def _upstream_state(self) -> str:
         """Return how the upstream was found to be; nothing is asked of it for this."""
@@ -71,6 +67,15 @@ class Health:
         troubled = {name.split()[-1] for name, state in states if state == "open"}
         # One account's trouble is its own.
         return "unavailable" if accounts and troubled == accounts else OK
+
+
+async def _state(ping: Awaitable[None]) -> str:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await ping
+    except (StoreUnavailable, TimeoutError):
+        return "unavailable"
+    return OK
 
 
 def _answer(status: int, content: object) -> Response:

@@ -58,6 +58,9 @@ class Journal(Protocol):
     async def is_gone(self, owner: str) -> bool:
         """Whether the process `owner` is certainly dead; False when that cannot be told."""
 
+    async def ping(self) -> None:
+        """Return when it can be used."""
+
     async def aclose(self) -> None:
         """Close it."""
 
@@ -96,6 +99,10 @@ class FileJournal:
     async def is_gone(self, owner: str) -> bool:
         """See `Journal`."""
         return await self._run(lambda _: _is_unlocked(self._folder / f"{owner}.lock"))
+
+    async def ping(self) -> None:
+        """See `Journal`."""
+        await self._run(lambda sql: sql.execute("SELECT 1 FROM entries LIMIT 1").fetchall())
 
     async def aclose(self) -> None:
         """See `Journal`."""
@@ -198,6 +205,10 @@ class StoreJournal:
         del owner
         return False
 
+    async def ping(self) -> None:
+        """See `Journal`."""
+        await self._store.ping()
+
     async def aclose(self) -> None:
         """See `Journal`: the store is closed by whoever opened it."""
 
@@ -205,6 +216,20 @@ class StoreJournal:
 def journal_for(store: Store, folder: Path) -> Journal:
     """Return the journal to use: in the shared store if there is one, else in `folder`."""
     return FileJournal(folder) if isinstance(store, MemoryStore) else StoreJournal(store)
+
+
+def obstacle(folder: Path) -> str | None:
+    """Return why no file can be kept in a folder; None when nothing speaks against it.
+
+    Nothing is made for that.
+    """
+    # The folder itself is made at first use, in the nearest one that is there.
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
+    if not there.is_dir():
+        return f"{there} is not a folder"
+    files = [each for each in folder.glob("idempotency.sqlite*") if each.is_file()]
+    closed = next((each for each in [there, *files] if not os.access(each, os.W_OK)), None)
+    return f"{closed} cannot be written" if closed is not None else None
 
 
 def _lock(path: Path) -> int:

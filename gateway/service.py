@@ -59,10 +59,10 @@ class Service:
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
-        self._journal = journal_for(self.store, settings.data_dir)
+        self.journal = journal_for(self.store, settings.data_dir)
         self.draining = Draining(settings.drain_limit)
         self._writing = Writing(
-            Keys(self._journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
+            Keys(self.journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
         )
         self._explains = not settings.production if settings.explain is None else settings.explain
         self.persisted = Persisted(settings, self.store, self.documents)
@@ -217,6 +217,6 @@ class Service:
         await self.events.aclose()
         await self.client.aclose()
         await self._cache.aclose()
-        await self._journal.aclose()
+        await self.journal.aclose()
         await self.store.aclose()
         await self.observation.aclose()

@@ -24,6 +24,7 @@ from gateway.commands import CommandError
 from gateway.configuration import load
 from gateway.draining import Draining
 from gateway.frames import socket_class
+from gateway.journal import obstacle
 from gateway.logs import configure
 from gateway.server import Server
 from gateway.settings import Settings
@@ -150,6 +151,12 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
     from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
 
     configure(settings.log_level, settings.log_format)
+    if settings.store_url is None and (problem := obstacle(settings.data_dir)):
+        _log.warning(
+            "records_unusable",
+            problem=problem,
+            hint="mutations with idempotency keys are refused: choose another data_dir",
+        )
     listening = _listen(settings.host, settings.port, "--port")
     if settings.workers > 1:
         return _serve_with_workers(settings, listening, accounts)

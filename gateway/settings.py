@@ -28,6 +28,15 @@ PREFIX: Final = "GATEWAY_"
 USUAL_FILE: Final = Path("number-gateway.toml")
 CATALOG_URL = "https://preview.twilio.com"
 CORE_URL = "https://api.twilio.com"
+# What protects the gateway from its clients, switched off.
+_NO_LIMITS: Final[dict[str, Any]] = {
+    "trusted_documents": None,
+    "trusted_documents_only": False,
+    "requests_per_minute": 0,
+    "most_calls": None,
+    **dict.fromkeys(("body_limit", "document_limit", "token_limit", "depth_limit"), 2**31),
+    **dict.fromkeys(("alias_limit", "directive_limit", "root_field_limit", "cost_limit"), 2**31),
+}
 _STORE_SCHEMES: Final = frozenset({"redis", "rediss", "valkey", "valkeys", "unix"})
 
 
@@ -370,7 +379,8 @@ class Settings(BaseSettings):
     )
     ready_when_degraded: bool = Field(
         False,  # noqa: FBT003
-        description="Whether `/readyz` says yes while the shared store or the upstream is away.",
+        description="Whether `/readyz` says yes while the shared store, the records in `data_dir`"
+        " or the upstream is away.",
     )
 
     @classmethod
@@ -412,6 +422,11 @@ def settings_file(named: str | Path | None) -> Path | None:
     if not Path(named).is_file():
         raise FileNotFoundError(f"there is no settings file {str(named)!r}")
     return Path(named)
+
+
+def unlimited(settings: Settings) -> Settings:
+    """Return the settings for somebody who is no client: an operator at the command line."""
+    return settings.model_copy(update=_NO_LIMITS)
 
 
 def variables(name: str) -> list[str]:

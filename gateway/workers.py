@@ -138,4 +138,13 @@ def _listening(family: socket.AddressFamily, host: str, port: int) -> socket.soc
 def _run(work: Work, listening: socket.socket) -> None:
     # Ctrl-C reaches the whole group; the supervisor decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_the_supervisor, daemon=True).start()
     raise SystemExit(work(listening))
+
+
+def _leave_with_the_supervisor() -> None:
+    """Stop in order when the supervisor was killed: nobody else could stop or replace this one."""
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None  # noqa: S101 - it has started this process
+    supervisor.join()
+    os.kill(os.getpid(), signal.SIGTERM)

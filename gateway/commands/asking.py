@@ -17,27 +17,6 @@ if TYPE_CHECKING:
 _HERE: Final = "http://localhost"
 _PATIENCE: Final = 60.0
 _UNAUTHORIZED: Final = 401
-# Whoever runs a command is no client: what protects the gateway from clients is not for them.
-_ANY_NUMBER: Final = 2**31
-_NO_LIMITS: Final[Mapping[str, Any]] = {
-    "trusted_documents": None,
-    "trusted_documents_only": False,
-    "requests_per_minute": 0,
-    "most_calls": None,
-    **dict.fromkeys(
-        (
-            "body_limit",
-            "document_limit",
-            "token_limit",
-            "depth_limit",
-            "alias_limit",
-            "directive_limit",
-            "root_field_limit",
-            "cost_limit",
-        ),
-        _ANY_NUMBER,
-    ),
-}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +109,7 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
     from gateway.app import create_app  # noqa: PLC0415
     from gateway.auth import own_credential  # noqa: PLC0415
     from gateway.logs import configure  # noqa: PLC0415
+    from gateway.settings import unlimited  # noqa: PLC0415
 
     if own_credential(settings) is None:
         raise CommandError(
@@ -137,7 +117,7 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
             " runs with --url"
         )
     configure("error", settings.log_format)
-    app = create_app(settings.model_copy(update={"log_requests": "none", **_NO_LIMITS}))
+    app = create_app(unlimited(settings).model_copy(update={"log_requests": "none"}))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

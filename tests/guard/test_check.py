@@ -9,6 +9,7 @@ import pytest
 from gateway.check import Finding, findings, report
 from gateway.settings import Settings
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET
+from tests.operate.valkey_process import valkey_server
 from tests.sandbox_process import RunningSandbox
 from tests.test_running import started
 
@@ -77,6 +78,9 @@ def test_safe_settings_are_found_safe() -> None:
         ({"alias_limit": 10**4}, "warning", "alias_limit"),
         ({"document_limit": 10**7}, "warning", "document_limit"),
         ({"body_limit": 10**9}, "warning", "body_limit"),
+        ({"workers": 2}, "warning", "store_url"),
+        ({"trusted_documents_only": True}, "danger", "trusted_documents"),
+        ({"trusted_documents": "nowhere.json"}, "danger", "trusted_documents"),
     ],
 )
 def test_each_unsafe_setting_is_named(chosen: dict[str, Any], severity: str, name: str) -> None:
@@ -140,3 +144,30 @@ def test_the_command_prints_one_line_each_and_fails_for_a_danger(tmp_path: Path)
     assert "danger   auth: Open mode" in out
     assert "note     no credentials are set" in out
     assert isinstance(process, subprocess.Popen)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({}, "ok       keep records: in .number-gateway"),
+        ({"data_dir": "file/below"}, "failed   keep records: "),
+        ({"store_url": "redis://127.0.0.1:9"}, "failed   reach the shared store: "),
+    ],
+)
+def test_it_is_tried_whether_what_must_be_remembered_can_be(
+    tmp_path: Path, chosen: dict[str, Any], said: str
+) -> None:
+    (tmp_path / "file").touch()
+    lines: list[str] = []
+    settings = _settings(account_sid=None, auth="pass-through", **chosen)
+    assert report(settings, lines.append) == said.startswith("failed")
+    assert said in "".join(lines)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"], "it changes nothing"
+
+
+def test_a_store_that_answers_is_said_to(tmp_path: Path) -> None:
+    with valkey_server(tmp_path) as server:
+        lines: list[str] = []
+        settings = _settings(account_sid=None, auth="pass-through", store_url=server.url)
+        assert report(settings, lines.append) == 0
+    assert "ok       reach the shared store: it answers" in "".join(lines)

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.gateway_process import RunningGateway, running_gateway
+from tests.operate.gateway_command import before, served
 from tests.operate.valkey_process import valkey_server
 from tests.sandbox_process import RunningSandbox, running_app
 
@@ -130,7 +131,7 @@ def test_it_is_ready_until_the_upstream_is_left_alone_and_again_after(
         ready = f"{gateway.url}/readyz"
         assert gateway.http.get(ready).json() == {
             "ready": True,
-            "checks": {"process": "ok", "settings": "ok", "store": "ok", "upstream": "ok"},
+            "checks": dict.fromkeys(["process", "settings", "store", "records", "upstream"], "ok"),
         }
         sandbox.set_faults([{"kind": "status", "status": 500, "count": None}])
         for _ in range(2):
@@ -144,6 +145,18 @@ def test_it_is_ready_until_the_upstream_is_left_alone_and_again_after(
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert gateway.query(PAGE, {"n": 1})
+
+
+def test_records_that_cannot_be_kept_are_told_at_the_start_and_by_readiness(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with served(folder=tmp_path, **before(sandbox), GATEWAY_DATA_DIR="file/below") as (url, _):
+        answer = httpx.get(f"{url}/readyz", trust_env=False, timeout=20)
+    assert (answer.status_code, answer.json()["checks"]["records"]) == (503, "unavailable")
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    assert "records_unusable" in line
+    assert "file is not a folder" in line
 
 
 @pytest.mark.parametrize(("degraded", "status"), [(False, 503), (True, 200)])

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,12 @@ def children(pid: int) -> list[int]:
         for each in map(int, text.split())
         if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()
     ]
+
+
+def listens(url: str) -> bool:
+    """Whether anybody takes connections there."""
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", int(url.rsplit(":", 1)[1]))) == 0
 
 
 def ask(url: str, sandbox: RunningSandbox, times: int) -> list[int]:
@@ -93,6 +100,20 @@ def test_a_worker_that_dies_is_replaced_while_the_others_serve(
     log = (tmp_path / "log").read_text()
     assert "workers_share_nothing" in log
     assert "worker_died" in log
+
+
+def test_workers_leave_when_their_supervisor_was_killed(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with served("--workers", "2", folder=tmp_path, **before(sandbox)) as (url, process):
+        assert ask(url, sandbox, 4) == [200] * 4
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 20
+        while listens(url):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_workers_serve_the_sandbox_together(tmp_path: Path) -> None:
