@@ -58,7 +58,8 @@ ENDPOINTS = (
         "numbers",
         (
             "makes or changes one: `account_sid` (null: anybody can buy it), `phone_number`,"
-            " `resource` (merged into what it is), `absent` (dotted paths to remove)"
+            " `resource` (merged into what it is: attributes as `inventory` has them,"
+            " `configuration`, `origin`: `twilio` or `hosted`), `absent` (dotted paths to remove)"
         ),
     ),
     ("GET", "inventory?country=&type=&fields=", "everything that can be bought, in search order"),

@@ -25,24 +25,24 @@ _ACCOUNT_FIELDS: dict[str, tuple[type, ...]] = {
 }
 _CHOICES = {"type": {"Full", "Trial"}, "status": {"active", "suspended", "closed"}}
 _ORIGINS = ("twilio", "hosted")
-_PLACE_KEYS = frozenset({"geography", "core_locality", "area_code"})
-_RESOURCE_KEYS = frozenset(
-    {
-        *_PLACE_KEYS,
-        "type",
-        "lifecycle",
-        "beta",
-        "base_setup_price",
-        "base_recurring_price",
-        "capabilities",
-        "regulatory",
-        "requires",
-        "configuration",
-        "origin",
-        "address_requirements",
-        "prices",
-    }
-)
+_NULL = type(None)
+_RESOURCE_FIELDS: dict[str, tuple[type, ...]] = {
+    "geography": (dict, _NULL),
+    "core_locality": (str, _NULL),
+    "area_code": (str, _NULL),
+    "type": (str, _NULL),
+    "lifecycle": (str, _NULL),
+    "beta": (bool, _NULL),
+    "base_setup_price": (str, int, float, _NULL),
+    "base_recurring_price": (str, int, float, _NULL),
+    "capabilities": (dict, _NULL),
+    "regulatory": (dict, _NULL),
+    "requires": (list, str, _NULL),
+    "configuration": (dict, _NULL),
+    "origin": (str,),
+    "address_requirements": (str, _NULL),
+    "prices": (dict, _NULL),
+}
 
 
 class RequestError(ValueError):
@@ -137,9 +137,13 @@ def _read(world: World, document: Json) -> tuple[str | None, str | None, Json, l
     ):
         message = f"phone_number does not take {phone_number!r}"
         raise RequestError(message)
-    if not isinstance(resource, dict) or set(resource) - _RESOURCE_KEYS:
-        message = f"resource must be an object of {', '.join(sorted(_RESOURCE_KEYS))}"
+    if not isinstance(resource, dict) or set(resource) - set(_RESOURCE_FIELDS):
+        message = f"resource must be an object of {', '.join(sorted(_RESOURCE_FIELDS))}"
         raise RequestError(message)
+    for name, value in resource.items():
+        if type(value) not in _RESOURCE_FIELDS[name]:
+            message = f"{name} does not take {value!r}"
+            raise RequestError(message)
     if resource.get("origin", _ORIGINS[0]) not in _ORIGINS:
         message = f"origin does not take {resource['origin']!r}"
         raise RequestError(message)

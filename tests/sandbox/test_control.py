@@ -95,6 +95,8 @@ def test_a_senseless_account_is_refused(
         ({"phone_number": "five"}, "phone_number does not take 'five'"),
         ({"resource": []}, "resource must be an object"),
         ({"resource": {"colour": "red"}}, "resource must be an object of"),
+        ({"resource": {"geography": "here"}}, "geography does not take 'here'"),
+        ({"resource": {"beta": 1}}, "beta does not take 1"),
         ({"resource": {"origin": "mars"}}, "origin does not take 'mars'"),
         ({"absent": "type"}, "absent must be a list"),
         ({"sid": "PN1"}, "unknown field 'sid'"),
