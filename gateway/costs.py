@@ -4,7 +4,7 @@ Read once from the directives of `schema/directives.py`. Introspection has no di
 are taken to be as long as they are in this schema, on average.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from graphql import (
 )
 from strawberry import UNSET
 
-from schema.directives import Cost, ListSize, RequiresScopes
+from schema.directives import Cost, FanOut, ListSize, RequiresScopes
 
 # A list that no directive speaks of: taken to be this long.
 _UNSAID = 5
@@ -39,6 +39,7 @@ class FieldCost(NamedTuple):
         slicing: paths of arguments that tell a length, for example `("input", "items")`.
         slicing_defaults: those arguments' defaults, by their names.
         sized: lists right below it that the slicing arguments speak of; empty: the field itself.
+        fans: paths of list arguments of which each combination is asked for by itself.
         scopes: what a token needs, one of these sets.
         named: the type it yields, without wrappers.
         composite: that type has fields.
@@ -50,6 +51,7 @@ class FieldCost(NamedTuple):
     slicing: tuple[tuple[str, ...], ...]
     slicing_defaults: Mapping[str, object]
     sized: frozenset[str]
+    fans: tuple[tuple[str, ...], ...]
     scopes: tuple[frozenset[str], ...]
     named: str
     composite: bool
@@ -96,7 +98,7 @@ def _field_cost(schema: GraphQLSchema, field: GraphQLField, length: int | None) 
     named = get_named_type(field.type)
     own, size = _directive(field, Cost), _directive(field, ListSize)
     of_type = _directive(schema.type_map[named.name], Cost)
-    scopes = _directive(field, RequiresScopes)
+    fan_out, scopes = _directive(field, FanOut), _directive(field, RequiresScopes)
     weight = own or of_type
     is_list = _is_list(field.type)
     slicing = _said(size and size.slicing_arguments) or ()
@@ -105,15 +107,20 @@ def _field_cost(schema: GraphQLSchema, field: GraphQLField, length: int | None) 
         weight=int(weight.weight) if weight else int(is_composite_type(named)),
         is_list=is_list,
         assumed=assumed,
-        slicing=tuple(tuple(path.split(".")) for path in slicing),
+        slicing=_paths(slicing),
         slicing_defaults={
             path: field.args[path].default_value for path in slicing if path in field.args
         },
         sized=frozenset(_said(size and size.sized_fields) or ()),
+        fans=_paths(fan_out.arguments if fan_out else ()),
         scopes=tuple(frozenset(each) for each in scopes.scopes) if scopes else (),
         named=named.name,
         composite=bool(is_composite_type(named)),
     )
+
+
+def _paths(arguments: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(path.split(".")) for path in arguments)
 
 
 def _directive(of: Any, kind: type[Any]) -> Any:  # noqa: ANN401 - whatever the kind is

@@ -76,11 +76,13 @@ class Length(NamedTuple):
         variable: name of the variable.
         path: where in its value, for an input object.
         otherwise: the length when the variable says nothing.
+        listed: only a list tells it; a number is an item, not a length.
     """
 
     variable: str
     path: tuple[str, ...]
     otherwise: int
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -290,7 +292,7 @@ class _Pass:
         if known is None:  # `__typename`, or validation will refuse it.
             return Measure(below.depth + 1, aliases, below.directives, 1)
         looks = name in _INTROSPECTION
-        each = _add(known.weight, _below(known, node, below))
+        each = _fanned(known, node, _add(known.weight, _below(known, node, below)))
         cost, lists = each, below.lists
         if not known.is_list:
             cost, lists = each, {}
@@ -365,17 +367,13 @@ def _below(known: FieldCost, node: FieldNode, below: Measure) -> Cost:
 
 def _length(known: FieldCost, node: FieldNode) -> Length | int:
     """Return how long a list will be by the field's arguments."""
-    given = {each.name.value: each.value for each in node.arguments or ()}
-    for first, *path in known.slicing:
-        default = known.slicing_defaults.get(first)
+    for path in known.slicing:
+        default = known.slicing_defaults.get(path[0])
         otherwise = default if isinstance(default, int) else known.assumed
-        value: ValueNode | None = given.get(first)
-        while path and isinstance(value, ObjectValueNode):
-            fields = {each.name.value: each.value for each in value.fields}
-            value = fields.get(path.pop(0))
+        value, rest = _given(node, path)
         match value:
             case VariableNode():
-                return Length(value.name.value, tuple(path), otherwise)
+                return Length(value.name.value, rest, otherwise)
             case IntValueNode():
                 return min(max(int(value.value[:20]), 0), _LONGEST)
             case ListValueNode():
@@ -383,6 +381,34 @@ def _length(known: FieldCost, node: FieldNode) -> Length | int:
             case None:
                 return otherwise
     return known.assumed
+
+
+def _fanned(known: FieldCost, node: FieldNode, each: Cost) -> Cost:
+    """Return the cost of a field that is asked for once for each combination of its lists."""
+    lengths: list[Length | int] = []
+    for path in known.fans:
+        value, rest = _given(node, path)
+        match value:
+            case VariableNode():
+                lengths.append(Length(value.name.value, rest, 1, listed=True))
+            case ListValueNode():
+                lengths.append(min(len(value.values), _LONGEST))
+    if lengths:
+        each = _add(1, each)
+    for length in lengths:
+        each = _total(0, [(length, each)])
+    return each
+
+
+def _given(node: FieldNode, path: Sequence[str]) -> tuple[ValueNode | None, tuple[str, ...]]:
+    """Return the value at a path of arguments, and what is left of the path within a variable."""
+    first, *rest = path
+    values = {each.name.value: each.value for each in node.arguments or ()}
+    value: ValueNode | None = values.get(first)
+    while rest and isinstance(value, ObjectValueNode):
+        fields = {each.name.value: each.value for each in value.fields}
+        value = fields.get(rest.pop(0))
+    return value, tuple(rest)
 
 
 def _add(one: Cost, other: Cost) -> Cost:
@@ -426,7 +452,7 @@ def _told(length: Length, variables: Mapping[str, Any]) -> int:
     match value:
         case bool() | None:
             return length.otherwise
-        case int() | float():
+        case int() | float() if not length.listed:
             return int(min(max(value, 0), _LONGEST))
         case list():
             return min(len(value), _LONGEST)

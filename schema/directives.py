@@ -54,6 +54,16 @@ class ListSize:
 
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
+    name="fanOut",
+    description="Lists of which each combination of items is searched for by itself: the field's"
+    " cost is that of one search and 1, times the number of combinations.",
+)
+class FanOut:
+    arguments: list[str] = strawberry.directive_field(name="arguments")
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
     name="requiresScopes",
     description="Scopes that a token needs for this field: all of one of the inner lists.",
 )
@@ -69,6 +79,11 @@ def needs(scope: Scope) -> RequiresScopes:
 def part() -> Cost:
     """Return the directive of an object that costs nothing beyond the one that it is a part of."""
     return Cost(weight="0")
+
+
+def searches() -> FanOut:
+    """Return the directive of a search for numbers: the upstream takes one kind and area code."""
+    return FanOut(arguments=["types", "filter.areaCode"])
 
 
 def paged() -> ListSize:

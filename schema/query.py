@@ -8,7 +8,7 @@ from strawberry.scalars import ID
 
 from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
 from schema.context import Info
-from schema.directives import ListSize, Scope, needs, paged
+from schema.directives import ListSize, Scope, needs, paged, searches
 from schema.enums import NumberType
 from schema.hints import HOUR, CacheControl
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
@@ -60,7 +60,7 @@ class Query:
 
     @field(
         description="Numbers that can be bought now.",
-        directives=[paged(), needs(Scope.NUMBERS_READ)],
+        directives=[paged(), searches(), needs(Scope.NUMBERS_READ)],
     )
     async def available_phone_numbers(
         self,
