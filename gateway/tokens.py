@@ -98,20 +98,24 @@ class KeyUrl:
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
         self._clock = clock
-        self._fetching = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
         self._keys: dict[str | None, jwt.PyJWK] = {}
 
     async def key(self, kid: str | None) -> jwt.PyJWK:
         """See `Keys`."""
-        async with self._fetching:
-            now = self._clock()
-            stale = now - self._fetched_at > _KEYS_LIVE
-            unknown = kid is not None and kid not in self._keys
-            if (stale or unknown) and now - self._tried_at > _KEYS_PAUSE:
-                self._tried_at = now
-                await self._fetch()
+        now = self._clock()
+        age = now - self._fetched_at
+        unknown = kid is not None and kid not in self._keys
+        idle = self._fetching is None or self._fetching.done()
+        if (age > _KEYS_LIVE or unknown) and now - self._tried_at > _KEYS_PAUSE and idle:
+            self._tried_at = now
+            self._fetching = asyncio.create_task(self._fetch())
+        # Whose key is known does not wait: naming keys that there are not holds up nobody else.
+        if (age > 2 * _KEYS_LIVE or unknown) and self._fetching is not None:
+            # Several may wait for it: one that goes away must not end it for the others.
+            await asyncio.shield(self._fetching)
         if not self._keys:
             raise AuthenticationUnavailable("The keys to check tokens with cannot be had now.")
         return _choose(self._keys, kid)
@@ -131,7 +135,7 @@ class KeyUrl:
                         break
             self._keys = _read_keys(body)
             self._fetched_at = self._clock()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             _log.warning("key_set_unavailable", kind=type(error).__name__)
 
 
