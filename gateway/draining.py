@@ -1,6 +1,7 @@
 """The end of a process: no new work, and time for what must not be broken off."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ class Draining:
     def __init__(self, limit: float) -> None:
         self.limit = limit
         self._started = False
+        self._end = 0.0
         self._requests = 0
         self._writes: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
         self._listeners: list[Callable[[], None]] = []
@@ -33,6 +35,7 @@ class Draining:
         """Take no new work from now on. Safe in a signal handler."""
         if not self._started:
             self._started = True
+            self._end = time.monotonic() + self.limit
             for listener in self._listeners:
                 listener()
 
@@ -58,6 +61,11 @@ class Draining:
         task.add_done_callback(self._done)
         await over
         return task.result()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the exit; all of them as long as it has not begun."""
+        return max(0.0, self._end - time.monotonic()) if self._started else self.limit
 
     @property
     def busy(self) -> int:

@@ -1,6 +1,7 @@
 """Who watches, as the settings ask. What is off is not even imported."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -58,10 +59,13 @@ class Observation:
         async with refreshing(self.metrics):
             yield
 
-    async def aclose(self) -> None:
-        """Send what is left to send."""
+    async def aclose(self, within: float) -> None:
+        """Send what is left to send, if that can be done within so many seconds."""
         if self._tracing is not None:
-            await asyncio.to_thread(self._tracing.close)
+            # One that hangs must not hold the exit, which does not wait for such a thread.
+            closing = threading.Thread(target=self._tracing.close, daemon=True)
+            closing.start()
+            await asyncio.to_thread(closing.join, within)
 
 
 def _metrics(settings: Settings) -> "Metrics | None":

@@ -40,6 +40,8 @@ from schema import build_schema
 
 # Of a list that is read whole: 64,000 numbers.
 _MOST_PAGES = 64
+# Of the time until the exit, what is kept back for what comes after the last traces.
+_LAST_STEPS = 0.5
 
 
 class Service:
@@ -219,4 +221,4 @@ class Service:
         await self._cache.aclose()
         await self.journal.aclose()
         await self.store.aclose()
-        await self.observation.aclose()
+        await self.observation.aclose(self.draining.left - _LAST_STEPS)

@@ -39,7 +39,11 @@ class Tracing:
         if str(resource.attributes.get("service.name", "")).startswith("unknown_service"):
             # Neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES` names it.
             resource = resource.merge(Resource({"service.name": "number-gateway"}))
-        self._provider = TracerProvider(sampler=ParentBasedTraceIdRatio(ratio), resource=resource)
+        self._provider = TracerProvider(
+            sampler=ParentBasedTraceIdRatio(ratio),
+            resource=resource,
+            shutdown_on_exit=False,  # It would wait for a collector that hangs.
+        )
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("number-gateway", __version__)
         self._propagator = TraceContextTextMapPropagator()

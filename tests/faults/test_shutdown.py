@@ -206,6 +206,22 @@ def test_a_websocket_is_closed_after_its_purchase_and_takes_no_new_one(
     seen(f"{told(payload)}; then {code}; {in_ledger(sandbox, number, 'purchase')}; {ended}")
 
 
+@pytest.mark.fault(
+    "SIGTERM with a limit of 3 s while the collector of traces takes them and never answers",
+    expected="exit 0 within 5 s",
+)
+def test_a_collector_that_hangs_cannot_hold_it(
+    sandbox: RunningSandbox, data: Path, seen: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as collector:
+        address = f"http://127.0.0.1:{collector.getsockname()[1]}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        with gateway_process(sandbox, data, traces=True, drain_limit=3) as gateway:
+            gateway.asked.query(OWN)
+            gateway.stop()
+            seen(exit_of(gateway, 5))
+
+
 @contextmanager
 def with_its_own_sandbox(data: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """Start a gateway and its sandbox; yield the process and both URLs as soon as it tells them."""
