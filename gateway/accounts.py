@@ -23,7 +23,7 @@ class Accounts:
             answer = await self._reader.read(CORE.account_call(sid), (at,))
         except UpstreamNotFound:
             return None
-        return view("Account", Source.CORE, answer.json(), sid)
+        return _whole(view("Account", Source.CORE, answer.json(), sid), "sid")
 
     async def subaccounts(self, parent: str, at: Path) -> list[View]:
         """Return the accounts that `parent` owns, itself left out."""
@@ -34,7 +34,10 @@ class Accounts:
             page = CORE.read_accounts(await self._reader.read(call, (at,)))
             for item in page.items:
                 each = view("Account", Source.CORE, item)
-                if each is not None and each.sid != parent and each.owner_account_sid == parent:
+                if each is None:
+                    continue
+                each = _whole(each, "sid")
+                if each.sid != parent and each.owner_account_sid == parent:
                     found.append(each)
             if page.next_query is None:
                 return found
@@ -46,7 +49,7 @@ class Accounts:
         call = CORE.countries_call(self._reader.credential.account)
         items = CORE.read_countries(await self._reader.read(call, (at,)))
         found = (view("Country", Source.CORE, item) for item in items)
-        return [country for country in found if country is not None and country.code]
+        return [_whole(country, "code") for country in found if country is not None]
 
     async def country(self, code: str, at: Path) -> View | None:
         """Return one country; None when numbers cannot be bought there."""
@@ -55,4 +58,11 @@ class Accounts:
             answer = await self._reader.read(call, (at,))
         except UpstreamNotFound:
             return None
-        return view("Country", Source.CORE, answer.json())
+        return _whole(view("Country", Source.CORE, answer.json()), "code")
+
+
+def _whole(found: View | None, name: str) -> View:
+    """Return an account or a country if it has its name: anything else is of another shape."""
+    if found is None or not getattr(found, name):
+        raise UpstreamMalformed("The upstream's answer is not what its API promises.")
+    return found

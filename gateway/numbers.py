@@ -355,7 +355,10 @@ class OwnedNumbers:
         answer = await self._reader.read(family.get_call(key.account, key.value), at)
         if family is CATALOG:
             self._access.note(key.account, has=True)
-        return view("PhoneNumber", family.source, family.read_one(answer), key.account)
+        number = view("PhoneNumber", family.source, family.read_one(answer), key.account)
+        if number is None or number.sid.lower() != key.value.lower():
+            raise UpstreamMalformed("The upstream shows another number than the one asked for.")
+        return number
 
     async def _by_number(self, key: Key) -> View | None:
         listed = await self.page(

@@ -64,6 +64,21 @@ def test_a_breaker_opens_closes_and_waits_longer_each_time_in_vain() -> None:
     assert breaker.state == "closed"
 
 
+def test_a_breaker_that_was_left_alone_for_long_may_be_forgotten() -> None:
+    clock = Clock()
+    breaker = Breaker(2, pause=3.0, longest=8.0, clock=clock)
+    breaker.failed()
+    assert (breaker.state, breaker.rests) == ("closed", True)
+    breaker.failed()
+    assert (breaker.state, breaker.rests) == ("open", False)
+    clock.now += 3.0
+    assert (breaker.state, breaker.rests) == ("half-open", False)
+    clock.now += 8.1
+    assert (breaker.state, breaker.rests) == ("half-open", True)
+    assert breaker.refuses_for() is None  # Its trial is on its way.
+    assert (breaker.state, breaker.rests) == ("open", False)
+
+
 def test_a_trial_that_is_given_up_lets_another_try() -> None:
     clock = Clock()
     breaker = Breaker(1, pause=3.0, clock=clock)

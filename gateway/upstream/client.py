@@ -90,8 +90,8 @@ class _Account:
     @property
     def rests(self) -> bool:
         """Whether nothing is lost by forgetting it."""
-        closed = all(breaker.state == "closed" for breaker in self.breakers.values())
-        return closed and not self.limiter.running and not self.limiter.waiting
+        rest = all(breaker.rests for breaker in self.breakers.values())
+        return rest and not self.limiter.running and not self.limiter.waiting
 
 
 class UpstreamClient:
@@ -382,10 +382,10 @@ def _retry_after(value: str | None) -> float | None:
         seconds = float(value or "")
     except ValueError:
         try:
-            until = parsedate_to_datetime(value or "")
-        except ValueError:
+            until = parsedate_to_datetime(value or "").timestamp()
+        except (ValueError, OverflowError, OSError):
             return None
-        return max(0.0, until.timestamp() - time.time())
+        seconds = max(0.0, until - time.time())
     return seconds if 0 <= seconds < _LONGEST_RETRY_AFTER else None
 
 

@@ -81,6 +81,13 @@ class Breaker:
             return "closed"
         return "open" if self._clock() < self._open_until or self._trial else "half-open"
 
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is lost by forgetting it: it is closed, or was left alone for long."""
+        if self._failures < self._threshold:
+            return True
+        return not self._trial and self._clock() > self._open_until + self._longest
+
     def refuses_for(self) -> float | None:
         """Return seconds until a call may pass; None when this one may (a trial, if half-open)."""
         if self._failures < self._threshold:

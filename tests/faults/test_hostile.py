@@ -18,6 +18,8 @@ from tests.sandbox_process import RunningSandbox
 
 Tell = Callable[[str], None]
 LIST = "{ phoneNumbers(first: 5) { nodes { phoneNumber } } }"
+NUMBER = '{ phoneNumber(sid: "%s") { id sid } }'
+SUBACCOUNTS = "{ account { sid subaccounts { id sid } } }"
 JSON = "Content-Type: application/json"
 OF_ANOTHER = b'{"sid": "AC0", "friendly_name": "not ours"}'
 
@@ -155,6 +157,34 @@ def test_a_server_that_is_no_number_api_is_a_typed_error(
         error = gateway.error(OWN)
         assert time.monotonic() - started < QUICK["call_deadline"] + 0.5
     seen(error["extensions"]["code"])
+
+
+_PN, _AC = "PN" + "1" * 32, "AC" + "1" * 32
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        marked(name, "UPSTREAM_MALFORMED", query, body)
+        for name, query, body in (
+            ("an account: an object of another shape", OWN, {"hello": "world"}),
+            ("an account: no sid", OWN, {"sid": None, "friendly_name": "x"}),
+            ("subaccounts: one without a sid", SUBACCOUNTS, {"sid": _AC, "accounts": [{}]}),
+            ("a country: another shape", '{ country(code: "US") { code } }', {"hello": "world"}),
+            ("countries: one of another shape", "{ countries { code } }", {"countries": [{}]}),
+            ("a number: no sid", NUMBER % _PN, {"sid": None, "phone_number": "+12125550100"}),
+            ("a number: another", NUMBER % _PN, {"sid": "PN0", "phone_number": "+12125550100"}),
+        )
+    ],
+)
+def test_a_single_thing_of_another_shape_is_a_typed_error(
+    quick: RunningGateway, query: str, body: object, seen: Tell
+) -> None:
+    account = quick.sandbox.create_account(catalog=False)
+    fault = {"kind": "wrong-shape", "body": body, "account": account.sid, "count": None}
+    # It is looked for in the core family: this account has no catalog.
+    quick.sandbox.set_faults([fault | {"path": "/2010-04-01/*"}])
+    seen(quick.error(query, account=account)["extensions"]["code"])
 
 
 @pytest.mark.parametrize("count", ["\N{SUPERSCRIPT TWO}", "9" * 5000], ids=["digit", "long"])
