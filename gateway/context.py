@@ -292,8 +292,8 @@ class RequestContext:
         # Only who may read the account's numbers may follow them.
         at = Path(None, "phoneNumberChanged", "Subscription")
         await self._numbers.page(account, {}, first=1, after=None, at=at)
-        self.following.set()
-        async for event in self._events.follow(account, self.reader.credential, start):
+        credential = self.reader.credential
+        async for event in self._events.follow(account, credential, start, self.following):
             if sids is None or event.sid in sids:
                 yield event
 

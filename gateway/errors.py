@@ -18,6 +18,7 @@
     ├── DocumentNotTrusted           DOCUMENT_NOT_TRUSTED
     ├── SlowConsumer                 SLOW_CONSUMER
     ├── EventsUnavailable            EVENTS_UNAVAILABLE
+    ├── EventsMissed                 EVENTS_MISSED
     └── UpstreamError                UPSTREAM_ERROR
         ├── UpstreamRefused          UPSTREAM_REFUSED       (4xx: it understood, and said no)
         ├── UpstreamDenied           UPSTREAM_UNAUTHENTICATED (401, 403)
@@ -181,6 +182,12 @@ class EventsUnavailable(GatewayError):
             "Events cannot be followed now; subscribe again in a moment.",
             retryAfterMs=math.ceil(retry_after * 1000),
         )
+
+
+class EventsMissed(GatewayError):
+    """A subscriber came back too late: events behind its last one are not kept any more."""
+
+    code = "EVENTS_MISSED"
 
 
 class UpstreamError(GatewayError):

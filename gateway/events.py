@@ -18,7 +18,13 @@ from typing import Any, NamedTuple, cast
 import orjson
 import structlog
 
-from gateway.errors import BadUserInput, EventsUnavailable, GatewayError, SlowConsumer
+from gateway.errors import (
+    BadUserInput,
+    EventsMissed,
+    EventsUnavailable,
+    GatewayError,
+    SlowConsumer,
+)
 from gateway.event_log import EventLog
 from gateway.records import View, view
 from gateway.settings import Settings
@@ -86,13 +92,32 @@ class Subscriber:
 
 
 class Topic:
-    """The subscribers of one account in this process."""
+    """The subscribers of one account in this process.
+
+    Attributes:
+        watched: what the account was like is known, so that a change made elsewhere is found.
+    """
 
     def __init__(self, account: str, position: int) -> None:
         self.account = account
         self.position = position
         self.subscribers: list[Subscriber] = []
         self.tasks: list[asyncio.Task[None]] = []
+        self.watched = False
+        self._waiting: list[asyncio.Event] = []
+
+    def when_watched(self, following: asyncio.Event) -> None:
+        """Set `following` as soon as no change can be missed any more."""
+        if self.watched:
+            following.set()
+        else:
+            self._waiting.append(following)
+
+    def watch(self) -> None:
+        """Note that changes are found from here on."""
+        self.watched = True
+        while self._waiting:
+            self._waiting.pop().set()
 
 
 class Events:
@@ -137,11 +162,14 @@ class Events:
         return int(last_event_id)
 
     async def follow(
-        self, account: str, credential: Credential, after: int
+        self, account: str, credential: Credential, after: int, following: asyncio.Event
     ) -> AsyncIterator[PhoneNumberEvent]:
         """Yield the events of an account behind number `after`, as they happen.
 
+        `following` is set when none can be missed any more.
+
         Raises:
+            EventsMissed: those behind `after` are not kept any more.
             SlowConsumer: too many events waited.
             UpstreamDenied: the upstream does not accept the credential any more.
             EventsUnavailable: the log cannot be read.
@@ -154,10 +182,16 @@ class Events:
         if not topic.tasks:
             self._start(topic)
         try:
+            topic.when_watched(following)
             position = min(after, head)
             with _retryable():
-                missed = await self.log.after(account, position)
-            for number, event in missed:
+                past = list(await self.log.after(account, position))
+            if (past[0][0] if past else head + 1) != after + 1:
+                raise EventsMissed(
+                    "Events behind this one are not kept any more: follow from now on, and read the"
+                    " list again."
+                )
+            for number, event in past:
                 position = number
                 yield _decoded(account, number, event)
             while True:
@@ -180,7 +214,9 @@ class Events:
     def _start(self, topic: Topic) -> None:
         work = [self._listen(topic), self._look(topic)]
         topic.tasks = [asyncio.create_task(each) for each in work]
-        if self._poll is not None:
+        if self._poll is None:
+            topic.watch()
+        else:
             topic.tasks.append(asyncio.create_task(_forever(self._poll, topic)))
 
     def _stop(self, topic: Topic) -> None:

@@ -31,6 +31,8 @@ Lister = Callable[[Credential, str], Awaitable[list[View]]]
 # What the gateway changes is announced a moment after the upstream shows it.
 _SETTLE = 1.0
 _MEMORY = 20
+# Between looks at whether another process has read an account for the first time.
+_FIRST_ROUND = 0.5
 # Not part of what a number is.
 _VOLATILE = frozenset({"date_updated", "uri", "url", "links", "subresource_uris"})
 
@@ -67,22 +69,34 @@ class Poller:
 
     async def __call__(self, topic: Topic) -> None:
         """Read once, if nobody else did within the interval, and wait for the next time."""
+        pause = self._interval
         try:
             right = f"poll:{topic.account}"
             if await self._store.add(right, b"", ttl=0.9 * self._interval):
                 await self._round(topic)
+            elif not topic.watched and not await self._is_watched(topic):
+                # Another process reads it for the first time.
+                pause = min(pause, _FIRST_ROUND)
         except (GatewayError, StoreUnavailable) as error:
             _log.warning("poll_skipped", account=topic.account, problem=str(error))
-        await asyncio.sleep(self._interval)
+        await asyncio.sleep(pause)
+
+    async def _is_watched(self, topic: Topic) -> bool:
+        """Whether there is a snapshot, to which the next round compares."""
+        credential = self._next_credential(topic)
+        if credential and await self._store.get(_name(topic.account, credential)) is not None:
+            topic.watch()
+        return topic.watched
 
     async def _round(self, topic: Topic) -> None:
         credential = self._next_credential(topic)
         if credential is None:
             return
         account = topic.account
-        # The account's own credentials and its parent's are shown it by different families.
-        name = f"snapshot:{account}:{'own' if credential.account == account else 'other'}"
+        name = _name(account, credential)
         before = await self._snapshot(name)
+        if before is not None:
+            topic.watch()
         began = await self._events.log.head(account)
         try:
             numbers = await self._listed(credential, account)
@@ -107,6 +121,7 @@ class Poller:
             await self._events.announce(account, _change(sid, known, by_sid))
         head = await self._events.log.head(account)
         await self._keep(name, head, {**after, **dict.fromkeys(during, _UNKNOWN)})
+        topic.watch()
 
     def _next_credential(self, topic: Topic) -> Credential | None:
         distinct = {each.credential.fingerprint: each.credential for each in topic.subscribers}
@@ -124,6 +139,14 @@ class Poller:
     async def _keep(self, name: str, position: int, numbers: Mapping[str, Seen]) -> None:
         content = orjson.dumps([position, {sid: list(seen) for sid, seen in numbers.items()}])
         await self._store.set(name, content, ttl=_MEMORY * self._interval)
+
+
+def _name(account: str, credential: Credential) -> str:
+    """Return the key of a snapshot: an account's own credentials and its parent's have each one.
+
+    They are shown it by different families.
+    """
+    return f"snapshot:{account}:{'own' if credential.account == account else 'other'}"
 
 
 def _differences(known: Mapping[str, Seen], after: Mapping[str, Seen]) -> list[str]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
+from collections.abc import Set as AbstractSet
 from inspect import isawaitable
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -72,24 +73,27 @@ async def feed(
     telemetry.note(request.document, request.operation_name, {})
     last = request.extensions.get("lastEventId") if last_event_id is None else last_event_id
     context.last_event_id = None if last is None else str(last)
-    executor = _executor(service, request, context)
-    if isinstance(executor, ExecutionResult):
-        yield Emission(execution.respond(executor, request_id))
-        return
-    source = create_source_event_stream(executor)
-    if isawaitable(source):
-        source = await source
+    source = await _source(service, request, context)
     if isinstance(source, ExecutionResult):
         yield Emission(execution.respond(source, request_id))
         return
-    events = cast("AsyncGenerator[PhoneNumberEvent, None]", source)
+    executor, events = source
     following = asyncio.ensure_future(anext(events, None))
+    confirmed = asyncio.ensure_future(context.following.wait())
+    waiting: set[asyncio.Future[Any]] = {following, confirmed}
     try:
-        await _first(following, context.following.wait())
-        if context.following.is_set():
-            yield Emission(None)
-        while (event := await _before(caller.expires, following)) is not None:
+        while True:
+            done = await _before(caller.expires, waiting)
+            waiting -= done
+            if confirmed in done:
+                yield Emission(None)
+            if following not in done:
+                continue
+            event = following.result()
+            if event is None:
+                break
             following = asyncio.ensure_future(anext(events, None))
+            waiting.add(following)
             each = executor.build_per_event_executor(event)
             # Each event has a deadline and loaders of its own.
             each.context_value = service.context(caller)
@@ -102,14 +106,33 @@ async def feed(
         yield Emission({"errors": [shown.formatted]})
     finally:
         following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        confirmed.cancel()
+        await asyncio.gather(following, confirmed, return_exceptions=True)
         await events.aclose()
 
 
+async def _source(
+    service: Service, request: execution.Request, context: RequestContext
+) -> (
+    tuple[StrawberryGraphQLCoreExecutionContext, AsyncGenerator[PhoneNumberEvent, None]]
+    | ExecutionResult
+):
+    """Return the events of a subscription and what runs it on each; or why it cannot be run."""
+    executor = _executor(service, request, context)
+    if isinstance(executor, ExecutionResult):
+        return executor
+    source = create_source_event_stream(executor)
+    if isawaitable(source):
+        source = await source
+    if isinstance(source, ExecutionResult):
+        return source
+    return executor, cast("AsyncGenerator[PhoneNumberEvent, None]", source)
+
+
 async def _before(
-    expires: float | None, following: asyncio.Future[PhoneNumberEvent | None]
-) -> PhoneNumberEvent | None:
-    """Return the next event.
+    expires: float | None, waiting: AbstractSet[asyncio.Future[Any]]
+) -> set[asyncio.Future[Any]]:
+    """Return which of the futures are done, as soon as one is.
 
     Raises:
         Unauthenticated: the caller's token, good until `expires`, ran out before there was one,
@@ -118,10 +141,10 @@ async def _before(
     left = None if expires is None else expires - time.time()
     if left is not None and left <= 0:
         raise Unauthenticated("The token has expired.")
-    done, _ = await asyncio.wait({following}, timeout=left)
+    done, _ = await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
     if not done:
         raise Unauthenticated("The token has expired.")
-    return following.result()
+    return done
 
 
 def _executor(
@@ -143,15 +166,6 @@ def _executor(
     if isinstance(executor, list):
         return ExecutionResult(None, executor)
     return cast("StrawberryGraphQLCoreExecutionContext", executor)
-
-
-async def _first(task: asyncio.Future[Any], other: Coroutine[Any, Any, object]) -> None:
-    """Return when one of two is done. The first is left alone, the second is not needed then."""
-    second = asyncio.ensure_future(other)
-    try:
-        await asyncio.wait({task, second}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        second.cancel()
 
 
 def _located(error: Exception, request: execution.Request) -> GraphQLError:

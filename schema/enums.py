@@ -183,7 +183,19 @@ class UserErrorCode(enum.Enum):
 
 @strawberry.enum(description="What happened to a number.")
 class PhoneNumberEventKind(enum.Enum):
-    PURCHASED = value("purchased", description="It was bought.")
+    PURCHASED = value(
+        "purchased",
+        description="It was bought; or another account handed it over by other means than the"
+        " gateway.",
+    )
     CONFIGURED = value("configured", description="Its configuration changed.")
-    TRANSFERRED = value("transferred", description="It moved to another account.")
-    RELEASED = value("released", description="It was given back.")
+    TRANSFERRED = value(
+        "transferred",
+        description="It moved to another account, through the gateway. What was moved elsewhere is"
+        " RELEASED in one account and PURCHASED in the other.",
+    )
+    RELEASED = value(
+        "released",
+        description="It was given back; or handed over to another account by other means than the"
+        " gateway.",
+    )

@@ -105,10 +105,10 @@ def test_an_event_that_waits_is_not_told_after_the_token_has_expired() -> None:
     async def run() -> None:
         waiting: asyncio.Future[PhoneNumberEvent | None] = asyncio.Future()
         waiting.set_result(None)
-        assert await subscriptions._before(None, waiting) is None
-        assert await subscriptions._before(time.time() + 60, waiting) is None
+        assert await subscriptions._before(None, {waiting}) == {waiting}
+        assert await subscriptions._before(time.time() + 60, {waiting}) == {waiting}
         with pytest.raises(Unauthenticated):
-            await subscriptions._before(time.time() - 0.01, waiting)
+            await subscriptions._before(time.time() - 0.01, {waiting})
 
     asyncio.run(run())
 

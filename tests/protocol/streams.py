@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ class Frame(NamedTuple):
     event: str
     id: str | None
     data: Any
+    comment: str = ""
 
 
 class EventStream:
@@ -53,12 +55,21 @@ class EventStream:
         else:
             raise EOFError
         data = fields.get("data")
-        return Frame(fields.get("event", ""), fields.get("id"), data and json.loads(data))
+        return Frame(
+            fields.get("event", ""), fields.get("id"), data and json.loads(data), fields.get("", "")
+        )
+
+    def confirmed(self) -> None:
+        """Return when the subscription is in force."""
+        end = time.monotonic() + _PATIENCE
+        while self.frame().comment != "following":
+            assert time.monotonic() < end, "it does not come into force"
 
     def next(self) -> Frame:
         """Return the next frame that is no comment."""
+        end = time.monotonic() + _PATIENCE
         while not (frame := self.frame()).event:
-            pass
+            assert time.monotonic() < end, "nothing comes but comments"
         return frame
 
     def change(self) -> dict[str, Any]:

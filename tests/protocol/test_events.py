@@ -3,21 +3,22 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
-from gateway.errors import SlowConsumer
+from gateway.errors import EventsMissed, SlowConsumer
 from gateway.event_log import EventLog
-from gateway.events import Change, Events
+from gateway.events import Change, Events, _encoded
 from gateway.exchange import Exchange
 from gateway.service import Service
 from gateway.store import MemoryStore, StoreUnavailable
 from gateway.upstream.call import Credential
 from gateway.websocket import WebSockets
 from schema.enums import PhoneNumberEventKind
+from schema.subscription import PhoneNumberEvent
 from tests.protocol.streams import bare_settings
 
 ACCOUNT = "AC" + "1" * 32
@@ -39,6 +40,11 @@ def change(number: int) -> Change:
 
 def events(store: MemoryStore, **settings: Any) -> Events:
     return Events(bare_settings(**settings), store)
+
+
+def follow(bus: Events, after: int) -> AsyncGenerator[PhoneNumberEvent, None]:
+    feed = bus.follow(ACCOUNT, CREDENTIAL, after, asyncio.Event())
+    return cast("AsyncGenerator[PhoneNumberEvent, None]", feed)
 
 
 # The log ------------------------------------------------------------------------------------------
@@ -100,12 +106,12 @@ def test_a_subscriber_in_another_process_hears_of_it() -> None:
     async def scenario() -> None:
         store = MemoryStore()
         here, there = events(store), events(store)
-        feed = there.follow(ACCOUNT, CREDENTIAL, await there.start(ACCOUNT, None))
+        feed = follow(there, await there.start(ACCOUNT, None))
         heard = asyncio.ensure_future(anext(feed))
         await asyncio.sleep(0.05)
         await here.announce(ACCOUNT, change(1))
         assert (await heard).sid == change(1).sid
-        await feed.aclose()  # type: ignore[attr-defined]
+        await feed.aclose()
         await there.aclose()
 
     run(scenario())
@@ -121,12 +127,32 @@ class Silent(MemoryStore):
 def test_a_lost_message_only_delays_an_event() -> None:
     async def scenario() -> None:
         bus = events(Silent())
-        feed = bus.follow(ACCOUNT, CREDENTIAL, await bus.start(ACCOUNT, None))
+        feed = follow(bus, await bus.start(ACCOUNT, None))
         heard = asyncio.ensure_future(anext(feed))
         await asyncio.sleep(0.05)
         await bus.announce(ACCOUNT, change(1))
         assert (await heard).sid == change(1).sid
-        await feed.aclose()  # type: ignore[attr-defined]
+        await feed.aclose()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("count", [1, 1002])
+def test_coming_back_behind_what_is_kept_is_an_error(count: int) -> None:
+    """More events than are read at once are as good as forgotten; so is a store begun anew."""
+
+    async def scenario() -> None:
+        bus = events(MemoryStore())
+        start = await bus.start(ACCOUNT, None)
+        for each in range(count):
+            await bus.log.append(ACCOUNT, _encoded(change(each)))
+        late = start if count > 1 else start - 1
+        for after in (late, start + count + 1):
+            with pytest.raises(EventsMissed):
+                await anext(follow(bus, after))
+        feed = follow(bus, start + count - 1)
+        assert (await anext(feed)).sid == change(count - 1).sid
+        await feed.aclose()
 
     run(scenario())
 
@@ -147,7 +173,7 @@ def test_a_subscriber_that_takes_nothing_is_cut_off() -> None:
     async def scenario() -> None:
         bus = events(MemoryStore(), subscriber_queue=3)
         start = await bus.start(ACCOUNT, None)
-        feed = bus.follow(ACCOUNT, CREDENTIAL, start)
+        feed = follow(bus, start)
         await bus.announce(ACCOUNT, change(0))
         assert (await anext(feed)).sid == change(0).sid
         for each in range(1, 9):
@@ -163,7 +189,7 @@ def test_a_subscriber_that_takes_nothing_is_cut_off() -> None:
 def test_no_task_is_left_when_the_last_subscriber_goes() -> None:
     async def scenario() -> None:
         bus = events(MemoryStore())
-        feeds = [bus.follow(ACCOUNT, CREDENTIAL, await bus.start(ACCOUNT, None)) for _ in range(3)]
+        feeds = [follow(bus, await bus.start(ACCOUNT, None)) for _ in range(3)]
         waiting = [asyncio.ensure_future(anext(feed)) for feed in feeds]
         await asyncio.sleep(0.05)
         assert len(asyncio.all_tasks()) > 4

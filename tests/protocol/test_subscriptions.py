@@ -163,6 +163,15 @@ def test_a_last_event_id_that_is_none_is_refused(
         assert stream.next().event == "complete"
 
 
+def test_coming_back_too_late_is_an_error(gateway: RunningGateway, account: SandboxAccount) -> None:
+    with events(gateway, account=account) as stream:
+        buy(gateway, account)
+        last = int(stream.change()["id"])
+    with events(gateway, account=account, headers={"last-event-id": str(last - 2)}) as stream:
+        assert stream.next().data["errors"][0]["extensions"]["code"] == "EVENTS_MISSED"
+        assert stream.next().event == "complete"
+
+
 def test_nobody_follows_an_account_that_is_not_theirs(
     gateway: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
 ) -> None:
@@ -232,6 +241,30 @@ def test_apollo_s_multipart_form_of_subscriptions_is_spoken(
 
 
 # Changes made elsewhere ---------------------------------------------------------------------------
+
+
+def test_what_changes_elsewhere_right_after_the_confirmation_is_found(
+    watching: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    """However long it takes to read for the first time what the account owns."""
+    slow = {"kind": "latency", "account": account.sid, "skip": 1, "latency_ms": 1000, "count": 1}
+    sandbox.set_faults([slow])
+    with events(watching, account=account) as stream:
+        stream.confirmed()
+        sandbox.put_number(account.sid, "+14155550147")
+        assert stream.change()["phoneNumber"] == "+14155550147"
+
+
+def test_a_change_made_through_the_gateway_does_not_wait_for_the_confirmation(
+    watching: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    slow = {"kind": "latency", "account": account.sid, "skip": 1, "latency_ms": 3000, "count": 1}
+    sandbox.set_faults([slow])
+    with events(watching, account=account) as stream:
+        while lists(sandbox, account) < 1:
+            time.sleep(0.05)
+        number = buy(watching, account)
+        assert stream.change()["sid"] == number["sid"]
 
 
 def test_changes_made_elsewhere_are_found(
