@@ -1,4 +1,4 @@
-.PHONY: run test check format explorer lock bench soak clean
+.PHONY: run test check format explorer wheel lock bench soak clean
 
 # Options for `make run`, for example: make run ARGS="--port 9000"
 ARGS ?=
@@ -24,6 +24,11 @@ format: .venv/.dev
 
 explorer: .venv/.dev
 	@tools/build-explorer.sh
+
+# The package to install elsewhere, with the explorer in it.
+wheel: .venv/.dev explorer
+	.venv/bin/pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/*.whl
 
 # Dependencies of production with their hashes, for `pip install --require-hashes`.
 lock: .venv/.dev

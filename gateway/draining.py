@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,7 +25,6 @@ class Draining:
         self._end = 0.0
         self._requests = 0
         self._writes: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
-        self._listeners: list[Callable[[], None]] = []
 
     def __bool__(self) -> bool:
         """Tell whether it has begun: whoever is ready for work asks this."""
@@ -36,12 +35,6 @@ class Draining:
         if not self._started:
             self._started = True
             self._end = time.monotonic() + self.limit
-            for listener in self._listeners:
-                listener()
-
-    def on_start(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called when it begins, to end what would never end by itself."""
-        self._listeners.append(listener)
 
     def __enter__(self) -> None:
         """Count a request that is being answered: the end waits for it."""

@@ -34,7 +34,13 @@ def configure(level: str, form: Form | None) -> None:
         stamp,
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [
+            structlog.dev.ConsoleRenderer(
+                # Files have no use for the codes of colours.
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
         if readable
         else [
             structlog.processors.format_exc_info,

@@ -290,7 +290,12 @@ def _start_sandbox(arguments: list[str]) -> tuple[subprocess.Popen[str], str]:
         start_new_session=True,
     )
     assert process.stdout is not None  # noqa: S101 - it was just asked for
-    url = process.stdout.readline().strip()
+    try:
+        url = process.stdout.readline().strip()
+    except BaseException:
+        # Told to leave before it was ready.
+        _stop(process)
+        raise
     if not url:
         process.wait()
         raise SystemExit(1)  # It has said why.

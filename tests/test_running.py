@@ -111,6 +111,16 @@ def test_a_signal_stops_both_cleanly(number: signal.Signals) -> None:
             httpx.get(f"http://127.0.0.1:{each}/", timeout=2)
 
 
+@pytest.mark.parametrize("after", [0.5, 1.5])
+def test_a_signal_before_the_sandbox_is_there_is_no_fault(after: float) -> None:
+    with started("serve", "--sandbox", "--port", "0", "--sandbox-port", "0") as process:
+        time.sleep(after)
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=20)
+        assert "Traceback" not in complaints
+        assert "BrokenPipe" not in complaints
+
+
 def test_the_sandbox_ends_with_a_gateway_that_was_killed() -> None:
     port, sandbox_port = free_port(), free_port()
     options = ["--port", str(port), "--sandbox-port", str(sandbox_port)]

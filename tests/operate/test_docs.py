@@ -18,6 +18,7 @@ from tests.operate.valkey_process import valkey_server
 from tests.sandbox_process import RunningSandbox
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 PAGES = ("architecture", "command-line", "deployment")
 _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 BLOCKS = [
@@ -62,6 +63,17 @@ def test_a_block_of_commands_works(block: str, sandbox: RunningSandbox, tmp_path
         assert process.returncode == 0, err
         if "number-gateway serve" not in block:
             assert out or list(tmp_path.glob("numbers.*"))
+
+
+@pytest.mark.parametrize("page", ["../README", *sorted(each.stem for each in DOCS.glob("*.md"))])
+def test_every_command_that_a_page_names_is_one(page: str) -> None:
+    text = (DOCS / f"{page}.md").read_text()
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make (\w+)", text, re.MULTILINE)) <= targets
+    for command in re.findall(
+        r"(?:(?<![/\w-])|(?<=bin/))number-gateway ([a-z][^`\n>|#]*)", text, re.MULTILINE
+    ):
+        parser().parse_args(shlex.split(command))
 
 
 def test_every_page_is_reached_from_another() -> None:

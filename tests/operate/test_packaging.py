@@ -1,6 +1,7 @@
 """The wheel, in an environment that has nothing else, runs everything."""
 
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -42,8 +43,7 @@ def test_the_wheel_carries_both_packages_their_data_and_the_licence(wheel: Path)
     assert {f"gateway/sandbox/data/{each}.csv" for each in ("countries", "rate_centers")} <= names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "gateway/explorer/web/")) for name in names)
-    if (ROOT / "gateway/explorer/static/index.html").exists():
-        assert any(name.startswith("gateway/explorer/static/") for name in names)
+    assert "gateway/explorer/static/index.html" in names, "build it first: make explorer"
 
 
 def test_in_an_empty_environment_everything_runs(installed: Path, tmp_path: Path) -> None:
@@ -78,13 +78,18 @@ def test_in_an_empty_environment_everything_runs(installed: Path, tmp_path: Path
             assert len(found) == 1
             assert client.get("/readyz").json()["ready"] is True
             assert "gateway_operations_total" in client.get("/metrics").text
-            built = (ROOT / "gateway/explorer/static/index.html").exists()
-            assert client.get("/").status_code == (200 if built else 503)
+            assert client.get("/").status_code == 200
         assert found[0]["sid"] in run("query", "--url", f"{url}/graphql", _file(tmp_path))
     finally:
         server.terminate()
         _, errors = server.communicate(timeout=40)
     assert (server.returncode, errors) == (0, "")
+
+
+def test_the_recipe_for_the_wheel_builds_the_explorer_first() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^wheel: .*\bexplorer\b.*\n\t\.venv/bin/pip wheel ", makefile, re.MULTILINE)
+    assert "make wheel" in (ROOT / "docs" / "deployment.md").read_text()
 
 
 def _file(folder: Path) -> str:
