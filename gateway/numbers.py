@@ -273,9 +273,9 @@ class OwnedNumbers:
         accounts: dict[str, list[Key]] = defaultdict(list)
         for key in keys:
             accounts[key.account].append(key)
-        outcomes = await asyncio.gather(
-            *(self._load_account(account, keys) for account, keys in accounts.items())
-        )
+        loads = [self._load_account(account, keys) for account, keys in accounts.items()]
+        # Nearly always it is one account, which takes no task of its own.
+        outcomes = [await loads[0]] if len(loads) == 1 else await asyncio.gather(*loads)
         found: Found = {}
         for outcome in outcomes:
             found |= outcome
@@ -289,18 +289,22 @@ class OwnedNumbers:
         if choice.strategy == "list":
             found |= await self._from_list(account, keys)
         # Numbers first: what they find may answer a sid as well.
-        for wave, fetch in ((numbers, self._by_number), (sids, self._by_sid)):
-            left = [key for key in wave if key not in found]
-            found |= await self._each(left, fetch)
+        if numbers:
+            found |= await self._each([key for key in numbers if key not in found], self._by_number)
             by_sid = {
                 Key(account, "sid", each.sid): each
                 for each in found.values()
                 if isinstance(each, View)
             }
             found |= {key: by_sid[key] for key in sids if key in by_sid}
-        return found
+        return found | await self._each([key for key in sids if key not in found], self._by_sid)
 
     async def _each(self, keys: Sequence[Key], fetch: Callable[[Key], Any]) -> Found:
+        if len(keys) == 1:
+            try:
+                return {keys[0]: await fetch(keys[0])}
+            except Exception as error:  # noqa: BLE001 - as `gather` does with several
+                return {keys[0]: error}
         results = await asyncio.gather(*map(fetch, keys), return_exceptions=True)
         return dict(zip(keys, results, strict=True))
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
 
 from graphql.pyutils import Path
 
@@ -16,14 +16,22 @@ from gateway.upstream.client import Sent, UpstreamClient
 _Name: TypeAlias = tuple[str, Call, str | None]
 
 
-class _Flight:
+class Flight:
     """A call on its way, and how many requests wait for it."""
 
-    __slots__ = ("task", "waiting")
+    __slots__ = ("_forget", "task", "waiting")
 
-    def __init__(self, task: asyncio.Task[Answer]) -> None:
+    def __init__(self, task: asyncio.Task[Answer], forget: Callable[["Flight"], None]) -> None:
         self.task = task
-        self.waiting = 0
+        self.waiting = 1
+        self._forget = forget
+
+    def leave(self) -> None:
+        """Wait no longer: the call itself is cancelled with its last waiter."""
+        self.waiting -= 1
+        if not self.waiting and not self.task.done():
+            self._forget(self)
+            self.task.cancel()
 
 
 class Flights:
@@ -34,22 +42,16 @@ class Flights:
     """
 
     def __init__(self) -> None:
-        self._flights: dict[_Name, _Flight] = {}
+        self._flights: dict[_Name, Flight] = {}
 
-    def is_flying(self, credential: Credential, call: Call, kept: str | None = None) -> bool:
-        """Whether somebody with the same credential waits for the same call."""
-        return (credential.fingerprint, call, kept) in self._flights
-
-    async def join(
+    def board(
         self,
         credential: Credential,
         call: Call,
-        send: Callable[[], Awaitable[Answer]],
+        send: Callable[[], Coroutine[Any, Any, Answer]],
         kept: str | None = None,
-    ) -> Answer:
-        """Return the answer to `call`; `send` is used by whoever comes first.
-
-        A waiter that is cancelled leaves; the call itself is cancelled with its last waiter.
+    ) -> Flight:
+        """Return the flight of `call`; whoever comes first starts it, and is alone on it.
 
         Args:
             credential: as whom it asks.
@@ -59,18 +61,18 @@ class Flights:
         """
         name = (credential.fingerprint, call, kept)
         flight = self._flights.get(name)
-        if flight is None:
-            flight = _Flight(asyncio.ensure_future(_await(send)))
-            self._flights[name] = flight
-            flight.task.add_done_callback(lambda _: self._leave(name, flight))
-        flight.waiting += 1
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.waiting -= 1
-            if not flight.waiting and not flight.task.done():
-                self._leave(name, flight)
-                flight.task.cancel()
+        if flight is not None:
+            flight.waiting += 1
+            return flight
+
+        def forget(done: Flight) -> None:
+            if self._flights.get(name) is done:
+                del self._flights[name]
+
+        flight = Flight(asyncio.ensure_future(send()), forget)
+        self._flights[name] = flight
+        flight.task.add_done_callback(lambda _: forget(flight))
+        return flight
 
     def changed(self, write: Call) -> None:
         """Let nobody join the reads that began before a write: their answers may be old.
@@ -83,14 +85,6 @@ class Flights:
             for name, flight in self._flights.items()
             if name[1].account not in accounts
         }
-
-    def _leave(self, name: _Name, flight: _Flight) -> None:
-        if self._flights.get(name) is flight:
-            del self._flights[name]
-
-
-async def _await(send: Callable[[], Awaitable[Answer]]) -> Answer:
-    return await send()
 
 
 class Reader:
@@ -120,7 +114,9 @@ class Reader:
         self._flights = flights
         self._cache = cache
         self._shares = shares
-        self._seen: dict[Call, asyncio.Task[Answer]] = {}
+        self._seen: dict[Call, asyncio.Future[Answer]] = {}
+        # What ends the waiting for each of them.
+        self._leave: list[Callable[[], object]] = []
 
     async def read(self, call: Call, asked: Sequence[Path]) -> Answer:
         """Return the answer to a read, asked for by the fields `asked`.
@@ -129,16 +125,21 @@ class Reader:
             UpstreamError: the upstream did not give it.
             DeadlineExceeded: the request's time is up.
         """
-        task = self._seen.get(call)
-        if task is None:
-            task = asyncio.ensure_future(self._fetch(call, asked))
-            self._seen[call] = task
+        coming = self._seen.get(call)
+        if coming is None:
+            coming = self._begun(call, asked)
             spared = asked[1:]
         else:
             spared = asked
         for each in spared:
             self.trace.note_spared(call, "coalesced", (each,))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(coming)
+        except (TimeoutError, UpstreamTimeout):
+            if time.monotonic() < self.deadline:
+                raise
+            message = "The time for this request was up before the upstream had answered."
+            raise DeadlineExceeded(message) from None
 
     async def write(self, call: Call, asked: Sequence[Path], *, deadline: float) -> Answer:
         """Send a call that changes something; once that is settled, say that it has `changed`.
@@ -178,16 +179,46 @@ class Reader:
 
     def cancel(self) -> None:
         """Give up all reads on their way, for a client that is gone."""
-        for task in self._seen.values():
-            task.cancel()
+        for leave in self._leave:
+            leave()
+        self._leave.clear()
 
     def forget(self) -> None:
         """Forget all answers: the next read asks again."""
         self._seen.clear()
 
-    async def _fetch(self, call: Call, asked: Sequence[Path]) -> Answer:
-        if not self._shares or not self._cache.keeps(call):
-            return await self._join(call, asked, None)
+    def _begun(self, call: Call, asked: Sequence[Path]) -> asyncio.Future[Answer]:
+        """Begin a read that this request has not seen yet."""
+        coming: asyncio.Future[Answer]
+        if self._shares and self._cache.keeps(call):
+            coming = asyncio.ensure_future(self._through_cache(call, asked))
+            self._leave.append(coming.cancel)
+        else:
+            coming = self._boarded(call, asked, None)
+        self._seen[call] = coming
+        return coming
+
+    def _boarded(
+        self, call: Call, asked: Sequence[Path], kept: str | None
+    ) -> asyncio.Future[Answer]:
+        flights = self._flights if self._shares else Flights()
+        flight = flights.board(
+            self.credential, call, lambda: self._send(call, asked, self.deadline), kept
+        )
+        self._leave.append(flight.leave)
+        if flight.waiting == 1:
+            return flight.task
+        self.trace.note_spared(call, "coalesced", asked[:1])
+        waiting = asyncio.ensure_future(self._patiently(flight.task))
+        self._leave.append(waiting.cancel)
+        return waiting
+
+    async def _patiently(self, coming: asyncio.Future[Answer]) -> Answer:
+        """Wait for a call of another request, which may have more time than this one has."""
+        async with asyncio.timeout(self.deadline - time.monotonic()):
+            return await asyncio.shield(coming)
+
+    async def _through_cache(self, call: Call, asked: Sequence[Path]) -> Answer:
         key = await self._cache.key(self.credential, call)
         hit = await self._cache.find(key, call) if key else None
         if hit is not None and key:
@@ -195,42 +226,28 @@ class Reader:
             if hit.stale:
                 self._cache.refresh(key, call, self._again(call, key))
             return hit.answer
-        answer = await self._join(call, asked, key)
+        answer = await asyncio.shield(self._boarded(call, asked, key))
         if key:
             await self._cache.keep(key, call, answer)
         return answer
 
     def _again(self, call: Call, kept: str) -> Callable[[], Awaitable[Answer]]:
         """Return what fetches a call anew for the cache, after this request is over."""
+        patience = self._client.call_deadline
 
         async def send() -> Answer:
-            patience = self._client.call_deadline
-            return await self._flights.join(
+            flight = self._flights.board(
                 self.credential,
                 call,
                 lambda: self._send(call, (), time.monotonic() + patience),
                 kept,
             )
+            try:
+                return await asyncio.shield(flight.task)
+            finally:
+                flight.leave()
 
         return send
-
-    async def _join(self, call: Call, asked: Sequence[Path], kept: str | None) -> Answer:
-        flights = self._flights if self._shares else Flights()
-        coming = flights.join(
-            self.credential, call, lambda: self._send(call, asked, self.deadline), kept
-        )
-        try:
-            if not flights.is_flying(self.credential, call, kept):
-                return await coming
-            self.trace.note_spared(call, "coalesced", asked[:1])
-            # Whoever sent it may have more time than this request has.
-            async with asyncio.timeout(self.deadline - time.monotonic()):
-                return await coming
-        except (TimeoutError, UpstreamTimeout):
-            if time.monotonic() < self.deadline:
-                raise
-            message = "The time for this request was up before the upstream had answered."
-            raise DeadlineExceeded(message) from None
 
     async def _send(self, call: Call, asked: Sequence[Path], deadline: float) -> Answer:
         def watch(attempt: Sent) -> None:
