@@ -3,11 +3,11 @@
 import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.browsers import Browsers
 from gateway.endpoint import Endpoint
@@ -17,6 +17,8 @@ from gateway.refusals import HANDLERS
 from gateway.service import Service
 from gateway.settings import Settings
 from gateway.telemetry import Observed, Telemetry
+
+_GRAPHQL: Final = "/graphql"
 
 
 def create_app(
@@ -37,10 +39,10 @@ def create_app(
             _spare_the_collector()
             yield
 
-    app = Starlette(
+    app = _Application(
+        graphql=_observed(endpoint, service.observation.telemetry),
         routes=[
-            Route("/graphql", _observed(endpoint, service.observation.telemetry)),
-            WebSocketRoute("/graphql", endpoint),
+            WebSocketRoute(_GRAPHQL, endpoint),
             *Health(
                 settings,
                 service.store,
@@ -57,6 +59,24 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.draining = service.draining
     return app
+
+
+class _Application(Starlette):
+    """Passes HTTP requests to `/graphql` straight to the endpoint, which lets no exception out.
+
+    Starlette's middleware and router take as long as reading the upstream's answer.
+    """
+
+    def __init__(self, *, graphql: ASGIApp, **options: Any) -> None:  # noqa: ANN401 - Starlette's
+        super().__init__(**options)
+        self._graphql = graphql
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http" and scope["path"] == _GRAPHQL:
+            await self._graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def _observed(app: ASGIApp, telemetry: Telemetry) -> ASGIApp:

@@ -90,14 +90,14 @@ class RequestContext:
         self.reader = reader
         self.caller = caller
         self._spending = spending
-        self._webhooks = Webhooks.of(settings)
+        self._settings = settings
         self.fast = settings.fast
         self.last_event_id: str | None = None
         self.following = Event()
         self._events = events
         self._numbers = numbers
         self._search = Search(reader, numbers, settings.partition_calls)
-        self._searches: dict[str, Future[FoundPage]] = {}
+        self._searches: dict[tuple[Any, ...], Future[FoundPage]] = {}
         self._accounts = Accounts(reader)
         self._mutations = mutations
         self._written = False
@@ -331,7 +331,7 @@ class RequestContext:
         return outcome
 
     def _bad_webhook(self, configuration: ConfigurationInput | None) -> Refusal | None:
-        problem = self._webhooks.problem(dict(filters.given(configuration)))
+        problem = Webhooks.of(self._settings).problem(dict(filters.given(configuration)))
         if problem is None:
             return None
         path, message = problem
@@ -395,7 +395,9 @@ class RequestContext:
         at: Path,
     ) -> AvailablePhoneNumberConnection:
         """Search; equal searches of one request are one, and share the page."""
-        key = repr((account, country, types, wanted, first, after))
+        key = (account, country, *types, *wanted.items(), first, after)
+        if any(isinstance(value, list) for value in wanted.values()):
+            key = (repr(key),)  # Lists have no hash.
         task = self._searches.get(key)
         if task is None:
             task = ensure_future(self._cut_out(account, country, types, wanted, first, after, at))

@@ -79,6 +79,7 @@ class Document:
         tokens: how many it has.
         projections: what the fast executor has compiled for it.
         queries: its queries, compiled whole.
+        kinds: of its operations, by the names that requests gave.
     """
 
     text: str
@@ -92,6 +93,7 @@ class Document:
     tokens: int = 0
     projections: Projections = field(default_factory=Projections)
     queries: Queries = field(default_factory=Queries)
+    kinds: dict[str | None, OperationType] = field(default_factory=dict)
 
     def measure(self, name: str | None) -> Operation | None:
         """Return what is known of the operation that would run; None when none is chosen."""
@@ -111,8 +113,12 @@ class Document:
 
     def kind(self, name: str | None) -> OperationType | None:
         """Return what the operation that would run is; None when the name does not choose one."""
-        operation = self.operation(name)
-        return operation.operation if operation is not None else None
+        if name not in self.kinds:
+            operation = self.operation(name)
+            if operation is None:
+                return None
+            self.kinds[name] = operation.operation
+        return self.kinds[name]
 
 
 class Documents:

@@ -490,13 +490,15 @@ _NULLS = {
 }
 
 
-def branch(parent: View, field: Branch) -> View | None:
+def branch(parent: View, field: Branch, views: Mapping[str, type[View]]) -> View | None:
     """Return the view of an object below `parent`, None when the upstream has none."""
     raw: object = parent.raw
     if field.flag:
         raw = raw if coerce.boolean(capability(parent.raw, field.flag)) else None
     elif field.keys:
         raw = first_of(parent.raw, field.keys)
+    if isinstance(raw, Record):
+        return views[field.typename](raw, parent.home)
     return view(field.typename, parent.source, raw, parent.home)
 
 
@@ -510,7 +512,7 @@ def view(typename: str, source: Source, raw: object, home: str = "") -> View | N
     return VIEWS[source][typename](raw, home) if isinstance(raw, Record) else None
 
 
-def _getter(field: Field) -> Callable[[View], object]:
+def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], object]:
     match field:
         case Leaf(keys=(key,), read=read):
             value = attrgetter(f"raw.{key}")
@@ -522,7 +524,7 @@ def _getter(field: Field) -> Callable[[View], object]:
         case Choice():
             return field.compute
         case Branch():
-            return lambda view: branch(view, field)
+            return lambda view: branch(view, field, views)
 
 
 def _views(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str, type[View]]:
@@ -530,7 +532,7 @@ def _views(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str
     views: dict[str, type[View]] = {}
     for typename, fields in table.items():
         members: dict[str, object] = dict.fromkeys(_NULLS[typename])
-        members |= {name: property(_getter(field)) for name, field in fields.items()}
+        members |= {name: property(_getter(field, views)) for name, field in fields.items()}
         # `source` is the class's own constant; the property of that name would hide it.
         members |= {"__slots__": (), "typename": typename, "source": source}
         views[typename] = type(f"{source.name.title()}{typename}", (View,), members)

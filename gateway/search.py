@@ -22,6 +22,13 @@ from schema.enums import NumberType, SimilarScope, Source
 # Sources: maintainers of the official clients name 30; the documentation, 50 and 1000.
 _CUT_OFF_AT = frozenset({30, 50, MAX_PAGE_SIZE})
 _MOST_BRANCHES = 64
+# Filters that keep a search where a number is, and the fields of its geography that they take.
+_SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
+    SimilarScope.RATE_CENTER: (("inLata", "lata"), ("inRateCenter", "rate_center")),
+    SimilarScope.LATA: (("inLata", "lata"),),
+    SimilarScope.REGION: (("inRegion", "region"),),
+    SimilarScope.POSTAL_CODE: (("inPostalCode", "postal_code"),),
+}
 
 
 class Branch(NamedTuple):
@@ -236,22 +243,13 @@ def similar(
     country = (place and place.iso_country) or _country_of(template)
     if country not in validation.NORTH_AMERICA:
         raise BadUserInput("within", f"{template} is not a number of the US or Canada.")
-
-    def own(field: str) -> str:
-        return str((place and getattr(place, field)) or template)
-
     wanted: dict[str, Any]
-    match within:
-        case SimilarScope.NEARBY:
-            wanted = {"nearNumber": template} | ({"distance": distance} if distance else {})
-        case SimilarScope.RATE_CENTER:
-            wanted = {"inLata": own("lata"), "inRateCenter": own("rate_center")}
-        case SimilarScope.LATA:
-            wanted = {"inLata": own("lata")}
-        case SimilarScope.REGION:
-            wanted = {"inRegion": own("region")}
-        case SimilarScope.POSTAL_CODE:
-            wanted = {"inPostalCode": own("postal_code")}
+    if within is SimilarScope.NEARBY:
+        wanted = {"nearNumber": template} | ({"distance": distance} if distance else {})
+    else:
+        wanted = {
+            path: (place and getattr(place, field)) or template for path, field in _SCOPES[within]
+        }
     return country, NumberType.LOCAL, wanted
 
 
@@ -283,6 +281,8 @@ def _branches(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[Br
 
 def _merge(found: Sequence[Sequence[View]]) -> list[View]:
     """Take one number of each branch in turn; a number that several found comes once."""
+    if len(found) == 1:
+        return list(found[0])
     merged: dict[str, View] = {}
     for number in chain.from_iterable(zip_longest(*found)):
         if number is not None:

@@ -237,6 +237,7 @@ def _run(
             lifespan="on",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             date_header=False,
             timeout_keep_alive=settings.keep_alive_timeout if settings else 75,

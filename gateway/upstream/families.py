@@ -44,6 +44,15 @@ _OWNED = {source: _page_shape("PhoneNumber", source) for source in Source}
 _FOUND = {source: _page_shape("AvailablePhoneNumber", source) for source in Source}
 
 
+def _alone(body: bytes) -> Record | None:
+    """Return the only item of a catalog page; None when there is no such one."""
+    try:
+        [only] = _OWNED[Source.CATALOG].decode(body).items
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return only if isinstance(only, Record) else None
+
+
 class Page(NamedTuple):
     """One upstream page: its items, and the query of the next page if there is one.
 
@@ -154,8 +163,12 @@ class Catalog:
 
     def read_one(self, answer: Answer) -> Record | dict[str, Any]:
         """Unwrap one number: bare, or alone in `items`; both are seen on the same endpoints."""
-        if answer.decoded is not None and answer.decoded.phone_number is not None:
-            return _number(answer.decoded, answer)
+        if answer.decoded is not None:
+            decoded = answer.decoded
+            if decoded.phone_number is None:
+                decoded = _alone(answer.body)
+            if decoded is not None:
+                return _number(decoded, answer)
         body = answer.json()
         items = body.get("items")
         if isinstance(items, list) and "phone_number" not in body:
