@@ -79,7 +79,7 @@ class Document:
         tokens: how many it has.
         projections: what the fast executor has compiled for it.
         queries: its queries, compiled whole.
-        kinds: of its operations, by the names that requests gave.
+        chosen: its operations, by the names that requests gave.
     """
 
     text: str
@@ -93,7 +93,7 @@ class Document:
     tokens: int = 0
     projections: Projections = field(default_factory=Projections)
     queries: Queries = field(default_factory=Queries)
-    kinds: dict[str | None, OperationType] = field(default_factory=dict)
+    chosen: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
 
     def measure(self, name: str | None) -> Operation | None:
         """Return what is known of the operation that would run; None when none is chosen."""
@@ -109,16 +109,17 @@ class Document:
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Return the operation that would run; None when the name does not choose one."""
-        return get_operation_ast(self.ast, name) if self.ast is not None else None
+        chosen = self.chosen.get(name)
+        if chosen is None and self.ast is not None:
+            chosen = get_operation_ast(self.ast, name)
+            if chosen is not None:
+                self.chosen[name] = chosen
+        return chosen
 
     def kind(self, name: str | None) -> OperationType | None:
         """Return what the operation that would run is; None when the name does not choose one."""
-        if name not in self.kinds:
-            operation = self.operation(name)
-            if operation is None:
-                return None
-            self.kinds[name] = operation.operation
-        return self.kinds[name]
+        operation = self.operation(name)
+        return operation.operation if operation is not None else None
 
 
 class Documents:

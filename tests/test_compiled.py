@@ -1,0 +1,95 @@
+"""Which queries are compiled whole, and what becomes of those that go wrong."""
+
+import pytest
+
+from gateway.operations import Documents
+from schema import build_schema
+from tests.gateway_process import RunningGateway
+
+SCHEMA = build_schema()._schema
+
+
+def is_compiled(text: str, variables: dict[str, object] | None = None) -> bool:
+    """Whether a query is run as it was compiled."""
+    document = Documents(SCHEMA).get(text)
+    assert document.errors == ()
+    assert document.whole is not None
+    given = variables or {}
+    found = document.queries.find(SCHEMA, document.whole, None, given, document.conditions)
+    return found is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{ phoneNumber(sid: "PN") { sid } __typename }', id="one number"),
+        pytest.param("{ phoneNumbers { edges { cursor node { sid } } } }", id="edges"),
+        pytest.param("{ phoneNumbers { nodes { account { sid } } } }", id="a call in a list"),
+        pytest.param(
+            "{ phoneNumbers(first: 9) { nodes { similarAvailable(within: LATA) { nodes { type } } } } }",
+            id="a connection in a list",
+        ),
+        pytest.param("{ countries { code types } account { subaccounts { sid } } }", id="lists"),
+        pytest.param('{ availablePhoneNumbers(country: "US") { exhaustive } }', id="a search"),
+        pytest.param(
+            "query ($first: Int = 5, $on: Boolean!) { phoneNumbers(first: $first)"
+            " { nodes { sid type @include(if: $on) } } }",
+            id="variables",
+        ),
+        pytest.param(
+            "query ($code: String) { phoneNumbers(filter: { geography: { postalCode: $code } })"
+            " { nodes { sid } } }",
+            id="variables in a literal",
+        ),
+    ],
+)
+def test_ordinary_queries_are_compiled(text: str) -> None:
+    assert is_compiled(text, {"on": True})
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        pytest.param('{ node(id: "x") { id } }', {}, id="an abstract type"),
+        pytest.param("{ __schema { queryType { name } } }", {}, id="introspection"),
+        pytest.param(
+            "query ($n: Int!) { phoneNumbers(first: $n) { nodes { sid } } }", {}, id="no variable"
+        ),
+        pytest.param(
+            "query ($n: Int!) { phoneNumbers(first: $n) { nodes { sid } } }",
+            {"n": "many"},
+            id="a variable of another type",
+        ),
+        pytest.param(
+            'mutation { releasePhoneNumber(input: { sid: "PN", confirmPhoneNumber: "+12125550100" })'
+            " { releasedSid } }",
+            {},
+            id="a mutation",
+        ),
+    ],
+)
+def test_everything_else_is_left_to_graphql_core(text: str, variables: dict[str, object]) -> None:
+    assert not is_compiled(text, variables)
+
+
+def test_conditions_are_compiled_for_each_of_their_outcomes() -> None:
+    document = Documents(SCHEMA).get(
+        "query ($on: Boolean!) { phoneNumbers { nodes { sid @include(if: $on) type } } }"
+    )
+    assert document.whole is not None
+    for on in (True, False, True):
+        assert document.queries.find(SCHEMA, document.whole, None, {"on": on}, ("on",))
+
+
+def test_a_query_that_fails_asks_the_upstream_no_more_than_once(gateway: RunningGateway) -> None:
+    sandbox = gateway.sandbox
+    account = sandbox.create_account(catalog=False, owned=3)
+    sandbox.set_faults([{"kind": "status", "status": 400, "path": "*Available*", "count": None}])
+    response = gateway.execute(
+        '{ phoneNumbers { nodes { sid } } country(code: "US") { code } }', account=account
+    )
+    assert len(response["data"]["phoneNumbers"]["nodes"]) == 3
+    assert response["data"]["country"] is None
+    assert [error["path"] for error in response["errors"]] == [["country"]]
+    paths = [request["path"] for request in sandbox.requests()]
+    assert len(paths) == len(set(paths))
