@@ -395,10 +395,12 @@ class RequestContext:
         at: Path,
     ) -> AvailablePhoneNumberConnection:
         """Search; equal searches of one request are one, and share the page."""
-        key = (account, country, *types, *wanted.items(), first, after)
-        if any(isinstance(value, list) for value in wanted.values()):
-            key = (repr(key),)  # Lists have no hash.
-        task = self._searches.get(key)
+        key: tuple[Any, ...] = (account, country, *types, *wanted.items(), first, after)
+        try:
+            task = self._searches.get(key)
+        except TypeError:  # Lists and objects have no hash, but are rare here.
+            key = (repr(key),)
+            task = self._searches.get(key)
         if task is None:
             task = ensure_future(self._cut_out(account, country, types, wanted, first, after, at))
             self._searches[key] = task
