@@ -22,7 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway import protocol, subscriptions
 from gateway.auth import Caller
-from gateway.errors import GatewayError, refusal
+from gateway.errors import GatewayError, LimitExceeded, refusal
 from gateway.exchange import headers_of
 from gateway.execution import Request
 from gateway.protocol import BadRequest
@@ -40,14 +40,11 @@ class Dialect(NamedTuple):
     unsubscribe: str
     next: str
     ping: str | None
-    keep_alive: str
     farewell: str | None
 
 
-TRANSPORT: Final = Dialect(
-    "graphql-transport-ws", "subscribe", "complete", "next", "ping", "pong", None
-)
-LEGACY: Final = Dialect("graphql-ws", "start", "stop", "data", None, "ka", "connection_terminate")
+TRANSPORT: Final = Dialect("graphql-transport-ws", "subscribe", "complete", "next", "ping", None)
+LEGACY: Final = Dialect("graphql-ws", "start", "stop", "data", None, "connection_terminate")
 
 
 class Closed(Exception):
@@ -102,6 +99,7 @@ class _Connection:
         self._service = service
         self._settings = service.settings
         self._dialect = dialect
+        self._heartbeats = {dialect.ping, "pong"}
         self._headers = headers
         self._receive = receive
         self._send = send
@@ -119,7 +117,9 @@ class _Connection:
         """
         try:
             async with asyncio.timeout(self._settings.socket_init_wait):
-                first = await self._message()
+                # Both sides may ping at any time.
+                while (first := await self._message()) and first["type"] in self._heartbeats:
+                    await self._handle(first)
         except TimeoutError:
             raise Closed(4408, "Connection initialisation timeout") from None
         if first is None:
@@ -190,7 +190,7 @@ class _Connection:
     async def _handle(self, message: Mapping[str, Any]) -> None:
         kind, dialect = message["type"], self._dialect
         if kind == dialect.subscribe:
-            self._subscribe(message)
+            await self._subscribe(message)
         elif kind == dialect.unsubscribe:
             task = self._operations.pop(_id(message), None)
             if task is not None:
@@ -207,12 +207,17 @@ class _Connection:
 
     # Operations ---------------------------------------------------------------------------------
 
-    def _subscribe(self, message: Mapping[str, Any]) -> None:
+    async def _subscribe(self, message: Mapping[str, Any]) -> None:
         name = _id(message)
         if name in self._operations:
             raise Closed(4409, f"Subscriber for {name[:40]} already exists")
         if len(self._operations) >= self._settings.socket_operations:
-            raise Closed(4429, f"More than {self._settings.socket_operations} operations at once")
+            most = self._settings.socket_operations
+            error = LimitExceeded(
+                f"More than {most} operations at once.", limit="operations", allowed=most
+            )
+            await self._refuse(name, refusal(error)["errors"])
+            return
         try:
             params = protocol.read_object(message.get("payload"))
         except BadRequest as error:
@@ -246,7 +251,8 @@ class _Connection:
             await self._refuse(name, refusal(error)["errors"])
             return
         except BadRequest as error:
-            await self._refuse(name, [{"message": error.message}])
+            extensions = {"code": "BAD_REQUEST"}
+            await self._refuse(name, [{"message": error.message, "extensions": extensions}])
             return
         if request.kind is OperationType.SUBSCRIPTION:
             await self._follow(name, request, self._caller)

@@ -24,7 +24,7 @@ def strict(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
     """A gateway with tight limits for sockets, which also speaks the old protocol."""
     with running_gateway(
         shared_sandbox,
-        socket_init_wait=0.3,
+        socket_init_wait=1.5,
         socket_operations=2,
         frame_limit=2048,
         legacy_websocket=True,
@@ -113,6 +113,16 @@ def test_pings_are_answered(gateway: RunningGateway, account: SandboxAccount) ->
         assert connected.receive()["type"] == "next"
 
 
+def test_pings_are_answered_before_the_introduction(
+    gateway: RunningGateway, account: SandboxAccount
+) -> None:
+    with socket(gateway) as connected:
+        connected.send("ping")
+        assert connected.receive() == {"type": "pong"}
+        connected.send("pong")
+        connected.init(account)
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
@@ -124,6 +134,7 @@ def test_pings_are_answered(gateway: RunningGateway, account: SandboxAccount) ->
             "BAD_USER_INPUT",
         ),
         ({"documentId": "unknown"}, "PERSISTED_QUERY_NOT_FOUND"),
+        ({"query": WHO, "documentId": "0" * 64}, "BAD_REQUEST"),
     ],
 )
 def test_an_operation_that_cannot_run_is_an_error_and_nothing_else(
@@ -210,7 +221,12 @@ def test_operations_at_once_are_limited(strict: RunningGateway, account: Sandbox
         connected.init(account)
         for name in "abc":
             connected.subscribe(name, CHANGES)
-        assert closing(connected)[0] == 4429
+        refused = connected.receive()
+        assert (refused["type"], refused["id"]) == ("error", "c")
+        assert refused["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+        connected.send("complete", id="a")
+        connected.subscribe("c", WHO)
+        assert connected.receive()["payload"]["data"] == {"account": {"sid": account.sid}}
 
 
 def test_large_messages_end_the_connection(strict: RunningGateway, account: SandboxAccount) -> None:
