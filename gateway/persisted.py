@@ -49,6 +49,8 @@ class Persisted:
         self._documents = documents
         self._recent: OrderedDict[str, str] = OrderedDict()
         self._characters = 0
+        if self._manifest is not None:
+            self._manifest.check_with(self._problem)
 
     async def document(self, params: Params) -> Document:
         """Return the document that a request means.
@@ -64,16 +66,23 @@ class Persisted:
             if self._only and not (self._manifest and self._manifest.has(params.query)):
                 raise DocumentNotTrusted("Only documents of this gateway's manifest run here.")
             return self._documents.get(params.query)
-        trusted = self._manifest.text(name) if self._manifest else None
-        if trusted is not None:
-            return self._documents.get(trusted)
+        digest = name.removeprefix(_PREFIX)
+        # A manifest may have its ids with the prefix, or without.
+        for each in (name, digest):
+            trusted = self._manifest.text(each) if self._manifest else None
+            if trusted is not None:
+                return self._documents.get(trusted)
         if self._only:
             raise DocumentNotTrusted("This gateway's manifest has no document with this id.")
         if not self._register:
             raise PersistedQueryNotSupported
         if params.query:
-            return await self._remember(name, params.query)
-        return self._documents.get(await self._text(name))
+            return await self._remember(digest, params.query)
+        return self._documents.get(await self._text(digest))
+
+    def _problem(self, text: str) -> str | None:
+        errors = self._documents.get(text).errors
+        return errors[0].message if errors else None
 
     async def _text(self, digest: str) -> str:
         text = self._recent.get(digest)
@@ -120,7 +129,7 @@ def _id(params: Params) -> str | None:
             raise PersistedQueryNotSupported
         return digest
     if params.document_id is not None:
-        return params.document_id.removeprefix(_PREFIX)
+        return params.document_id
     return None
 
 

@@ -8,8 +8,9 @@ Two forms are understood, and told apart by their content:
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import orjson
 import structlog
@@ -18,6 +19,9 @@ from gateway.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _LOOK_EVERY = 1.0
+
+Check: TypeAlias = Callable[[str], str | None]
+"""Says why a document cannot run; None when it can."""
 
 
 class BadManifest(ValueError):
@@ -35,6 +39,8 @@ class Manifest:
             OSError: it cannot be read.
         """
         self._path = path
+        self._texts: frozenset[str] = frozenset()
+        self._check: Check | None = None
         self._stamp = _stamp(path)
         self._looked = time.monotonic()
         self._keep(read_manifest(path.read_bytes()))
@@ -49,9 +55,26 @@ class Manifest:
         self._refresh()
         return text in self._texts
 
+    def check_with(self, check: Check) -> None:
+        """Have `check` say what is wrong with each document, now and when it is new in the file."""
+        self._check = check
+        self._warn(self._documents)
+
     def _keep(self, documents: Mapping[str, str]) -> None:
+        known = self._texts
         self._documents = documents
         self._texts = frozenset(documents.values())
+        self._warn({name: text for name, text in documents.items() if text not in known})
+
+    def _warn(self, documents: Mapping[str, str]) -> None:
+        """Log which documents cannot run: their clients will be told, but not their operator."""
+        if self._check is None:
+            return
+        for name, text in documents.items():
+            problem = self._check(text)
+            if problem is not None:
+                path = str(self._path)
+                _log.warning("manifest_document_invalid", path=path, id=name, problem=problem)
 
     def _refresh(self) -> None:
         """Read the file again if it changed; look at most once a second."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.errors import PersistedQueryNotFound
 from gateway.operations import Documents
@@ -147,6 +148,7 @@ def test_a_get_by_hash_has_an_etag_and_asking_again_costs_no_body(gateway: Runni
     again = get(gateway, extensions=extension(COUNTRIES), headers={"if-none-match": etag})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == etag
+    assert "content-encoding" not in again.headers
     other = get(gateway, extensions=extension(COUNTRIES), headers={"if-none-match": '"other"'})
     assert (other.status_code, other.json()) == (200, first.json())
 
@@ -227,6 +229,27 @@ def test_a_manifest_beside_text_only_adds_names(sandbox: RunningSandbox, manifes
         digest = hashlib.sha256(COUNTRIES.encode()).hexdigest()
         gateway.post({"query": COUNTRIES, "extensions": extension(COUNTRIES)})
         assert gateway.post({"documentId": f"sha256:{digest}"}).json()["data"]
+
+
+def test_ids_of_a_manifest_may_have_the_prefix_of_hashes(tmp_path: Path) -> None:
+    path = tmp_path / "documents.json"
+    path.write_text(json.dumps({"sha256:abc": ACCOUNT, "def": COUNTRIES}))
+    settings = bare_settings(trusted_documents=path, trusted_documents_only=True)
+    persisted = Persisted(settings, MemoryStore(), Documents(build_schema()._schema))
+    for name, text in [("sha256:abc", ACCOUNT), ("sha256:def", COUNTRIES), ("def", COUNTRIES)]:
+        document = asyncio.run(persisted.document(Params("", None, {}, {}, name)))
+        assert document.text == text
+
+
+def test_documents_of_a_manifest_that_cannot_run_are_logged(tmp_path: Path) -> None:
+    path = tmp_path / "documents.json"
+    path.write_text(json.dumps({"good": ACCOUNT, "bad": "{ nothing }"}))
+    settings = bare_settings(trusted_documents=path)
+    with capture_logs() as lines:
+        Persisted(settings, MemoryStore(), Documents(build_schema()._schema))
+    (line,) = lines
+    assert (line["event"], line["id"]) == ("manifest_document_invalid", "bad")
+    assert "nothing" in line["problem"]
 
 
 def test_both_forms_of_manifest_are_read() -> None:
