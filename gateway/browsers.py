@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway import protocol
 from gateway.settings import Settings
 
 _FORMS = frozenset(
@@ -48,6 +49,10 @@ class Browsers:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
+        self._allow = (
+            b"allow",
+            b"GET, POST, OPTIONS" if settings.get_requests else b"POST, OPTIONS",
+        )
         self._csrf = settings.csrf_prevention
         self._origins = frozenset(settings.cors_origins)
         # Open mode trusts whoever reaches this machine. A name that an attacker has made to point
@@ -67,15 +72,18 @@ class Browsers:
             return
         shared = self._sharing(origin)
         if not self._hosted(headers):
-            await _refuse(send, 421, "This server does not go by that name.", "BAD_REQUEST", shared)
+            named = (_request_id(headers), *shared)
+            await _refuse(send, 421, "This server does not go by that name.", "BAD_REQUEST", named)
         elif scope["method"] == "OPTIONS":
-            await _respond(send, 204, (*shared, *_PREFLIGHT) if shared else (), b"")
+            granted = (*shared, *_PREFLIGHT) if shared else ()
+            await _respond(send, 204, (self._allow, *granted), b"")
         elif self._csrf and _is_simple(scope["method"], headers):
             message = (
                 "Refused: a web page of another site could have made a browser send this. Send the"
                 " header apollo-require-preflight: true, or content-type: application/json."
             )
-            await _refuse(send, 400, message, "CSRF_PREVENTED", shared)
+            named = (_request_id(headers), *shared)
+            await _refuse(send, 400, message, "CSRF_PREVENTED", named)
         else:
             await self._app(scope, receive, _with_headers(send, (*_SECURITY, *shared)))
 
@@ -116,6 +124,11 @@ def _authority(origin: str) -> str | None:
         return urlsplit(origin).netloc.lower()
     except ValueError:
         return None
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
+    proposed = headers.get(b"x-request-id", b"").decode("latin-1")
+    return b"x-request-id", protocol.request_id(proposed).encode()
 
 
 def _host(headers: Mapping[bytes, bytes]) -> str:

@@ -10,8 +10,8 @@ their own way from the start (`websocket.py`).
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 import msgspec
@@ -112,6 +112,9 @@ class Endpoint:
             case "POST":
                 content_type = exchange.headers.get("content-type", "")
                 protocol.check_content_type(content_type)
+                if exchange.headers.get("content-encoding", "identity") != "identity":
+                    accepted = {"accept-encoding": "identity"}
+                    raise BadRequest(415, "Send the body uncompressed.", accepted)
                 body = await exchange.body(self._settings.body_limit)
                 return protocol.read_post(body, batch_limit=self._settings.batch_limit)
             case method:
@@ -187,8 +190,8 @@ class Endpoint:
             form, request_id = exchange.accepted.incremental, exchange.request_id
             service.check_calls(request, caller)
             context = service.context(caller)
-            telemetry.note(request.document, request.operation_name, {})
-            payloads = incremental.run(service.schema, request, context, request_id, form)
+            results = incremental.run(service.schema, request, context, request_id, form)
+            payloads = _noted(request, results)
             content_type, beat = multipart.INCREMENTAL_TYPES[form], multipart.SIGN_OF_LIFE
         parts = multipart.frames(payloads)
         await self._stream(exchange, request, parts, content_type, beat, early=False)
@@ -236,6 +239,25 @@ def _delivery(exchange: Exchange, request: execution.Request) -> Delivery:
         # A single result, also of what would else be a stream.
         return Delivery.EVENTS if accepted.events and not accepted.single else Delivery.SINGLE
     return accepted.delivery(request.kind, incremental=request.document.incremental)
+
+
+async def _noted(
+    request: execution.Request, payloads: AsyncGenerator[Mapping[str, Any], None]
+) -> AsyncGenerator[Mapping[str, Any], None]:
+    """Yield the payloads of an incremental answer; note in the end what came of all."""
+    data: Any = None
+    errors: list[Any] = []
+    try:
+        async with aclosing(payloads):
+            async for payload in payloads:
+                data = payload.get("data", data)
+                late = (*payload.get("incremental", ()), *payload.get("completed", ()))
+                for each in (payload, *late):
+                    errors += each.get("errors", ())
+                yield payload
+    finally:
+        response = {"errors": errors, "data": data}
+        telemetry.note(request.document, request.operation_name, response)
 
 
 def _check_method(exchange: Exchange, request: execution.Request) -> None:

@@ -13,6 +13,7 @@ from gateway.protocol import Accepted, BadRequest
 _log = structlog.get_logger(__name__)
 # Compressing more than this takes long enough to disturb others, so a thread does it.
 _THREAD_FROM = 256 * 1024
+_NOT_MODIFIED = 304
 _VARY = "Accept, Accept-Encoding"
 
 
@@ -82,14 +83,14 @@ class Exchange:
             "vary": _VARY,
             **self.extra,
         }
-        if 0 < compress_from <= len(body):
+        if status != _NOT_MODIFIED and 0 < compress_from <= len(body):
             coding = compression.coding(self.headers.get("accept-encoding", ""))
             if coding is not None:
                 headers["content-encoding"] = coding
                 compress = compression.CODINGS[coding]
                 large = len(body) > _THREAD_FROM
                 body = await asyncio.to_thread(compress, body) if large else compress(body)
-        if status == 304:  # noqa: PLR2004 - Not Modified: it has no body of its own
+        if status == _NOT_MODIFIED:  # It has no body of its own.
             body = b""
             del headers["content-type"]
         else:
@@ -164,8 +165,16 @@ class Exchange:
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
-    """Return the headers of a request or handshake by lower-case name."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """Return the headers of a request or handshake by lower-case name; repeated ones as a list."""
+    raw = scope["headers"]
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) < len(raw):
+        for name in headers:
+            values = [
+                value.decode("latin-1") for each, value in raw if each.decode("latin-1") == name
+            ]
+            headers[name] = ", ".join(values)
+    return headers
 
 
 def _start(status: int, headers: Mapping[str, str]) -> Message:

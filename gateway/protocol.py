@@ -119,8 +119,10 @@ def accepted(accept: str) -> Accepted:
     best: tuple[float, str] | None = None
     events = parts = subscriptions = False
     incremental: IncrementalFormat = "paths"
-    for part in accept.split(","):
-        media, parameters = _media(part)
+    asked = [_media(part) for part in accept.split(",")]
+    # What is named is not meant by `*/*`.
+    others = [each for each in (JSON, GRAPHQL) if all(each != media for media, _ in asked)]
+    for media, parameters in asked:
         quality = _quality(parameters)
         if quality <= 0:
             continue
@@ -132,9 +134,9 @@ def accepted(accept: str) -> Accepted:
             if "incrementalspec" in parameters:
                 incremental = "pending"
         elif media in _ANY or media in {JSON, GRAPHQL}:
-            offered = JSON if media in _ANY else media
-            if best is None or quality > best[0]:
-                best = (quality, offered)
+            offered = others[:1] if media in _ANY else [media]
+            if offered and (best is None or quality > best[0]):
+                best = (quality, offered[0])
     if best is None and not events and not parts:
         raise BadRequest(406, f"The answer can be {GRAPHQL}, {JSON}, {EVENTS} or {MULTIPART}.")
     media_type = best[1] if best else JSON

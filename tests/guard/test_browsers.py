@@ -47,6 +47,7 @@ def test_a_get_that_any_page_could_send_is_refused(gateway: RunningGateway, prob
     answer = _get(gateway, **FORGEABLE[probe])
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["extensions"]["code"] == "CSRF_PREVENTED"
+    assert answer.headers["x-request-id"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import sys
 from typing import Any
 
 import httpx
+from structlog.testing import capture_logs
 
+from tests.gateway_process import running_gateway
 from tests.sandbox_process import RunningSandbox
 
 _FORM = (
@@ -95,6 +97,21 @@ def test_each_request_is_a_line_that_says_who_asked_what_and_what_it_cost(
     assert line["ms"] > 0
     assert parent.auth_token not in log
     assert base64.b64encode(":".join(parent.auth).encode()).decode() not in log
+
+
+def test_what_fails_in_a_late_part_of_an_answer_counts(sandbox: RunningSandbox) -> None:
+    sandbox.set_faults([{"kind": "status", "status": 400, "path": "*Available*", "count": 9}])
+    similar = "similarAvailable(within: LATA, first: 1) { nodes { phoneNumber } }"
+    query = (
+        f"query Late {{ phoneNumbers(first: 1) {{ nodes {{ sid ... @defer {{ {similar} }} }} }} }}"
+    )
+    with (
+        capture_logs() as lines,
+        running_gateway(sandbox, log_requests="all") as gateway,
+    ):
+        gateway.post({"query": query}, headers={"accept": "multipart/mixed"})
+    outcomes = [each["outcome"] for each in lines if each["event"] == "request"]
+    assert outcomes == ["partial"]
 
 
 def test_by_default_only_requests_that_failed_are_lines(sandbox: RunningSandbox) -> None:

@@ -32,6 +32,9 @@ SUBSCRIPTION = "subscription { phoneNumberChanged { id } }"
         ("application/json;q=0.5, application/graphql-response+json;q=0.9", Accepted(GRAPHQL)),
         ("APPLICATION/JSON; charset=utf-8", Accepted(JSON)),
         ("application/json;q=0, application/graphql-response+json", Accepted(GRAPHQL)),
+        ("application/json;q=0, */*", Accepted(GRAPHQL)),
+        ("application/json;q=0.1, */*;q=0.5", Accepted(GRAPHQL)),
+        ("application/json, */*", Accepted(JSON)),
         ("text/event-stream", Accepted(JSON, single=False, events=True)),
         ("text/event-stream, application/json", Accepted(JSON, events=True)),
         ("multipart/mixed, application/json", Accepted(JSON, parts=True)),
@@ -47,7 +50,15 @@ def test_the_accept_header_says_what_a_client_reads(accept: str, expected: Accep
     assert accepted(accept) == expected
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "image/*, text/plain"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/html",
+        "application/json;q=0",
+        "application/json;q=0, application/graphql-response+json;q=0, */*",
+        "image/*, text/plain",
+    ],
+)
 def test_a_client_that_reads_nothing_of_ours_is_told_so(accept: str) -> None:
     with pytest.raises(BadRequest) as caught:
         accepted(accept)
@@ -70,6 +81,31 @@ def test_urql_s_accept_header_gets_plain_json_for_a_query(gateway: RunningGatewa
     )
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     assert answer.json()["data"]["countries"]
+
+
+def test_repeated_headers_are_one_list(gateway: RunningGateway) -> None:
+    answer = gateway.http.post(
+        f"{gateway.url}/graphql",
+        json={"query": COUNTRIES},
+        headers=[("accept", GRAPHQL), ("accept", "text/html")],
+        auth=gateway.account.auth,
+    )
+    assert answer.headers["content-type"].startswith(GRAPHQL)
+
+
+def test_a_compressed_body_is_refused(gateway: RunningGateway) -> None:
+    answer = gateway.http.post(
+        f"{gateway.url}/graphql",
+        content=gzip.compress(json.dumps({"query": COUNTRIES}).encode()),
+        headers={"content-type": "application/json", "content-encoding": "gzip"},
+        auth=gateway.account.auth,
+    )
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+
+
+def test_options_tell_the_methods(gateway: RunningGateway) -> None:
+    answer = gateway.http.options(f"{gateway.url}/graphql")
+    assert (answer.status_code, answer.headers["allow"]) == (204, "GET, POST, OPTIONS")
 
 
 def test_a_subscription_needs_a_client_that_reads_streams(gateway: RunningGateway) -> None:
