@@ -54,13 +54,12 @@ class Tracing:
 
     def began(self, activity: Activity) -> None:
         """See `Watcher`."""
-        caller = self._propagator.extract(
-            {
-                name.decode(): value.decode("latin-1")
-                for name, value in activity.headers
-                if name in _CONTEXT
-            }
-        )
+        brought = {
+            name.decode(): value.decode("latin-1")
+            for name, value in activity.headers
+            if name in _CONTEXT
+        }
+        caller = self._propagator.extract(brought) if brought else Context()
         span = self._tracer.start_span("graphql", context=caller, kind=SpanKind.SERVER)
         activity.trace_context = set_span_in_context(span, caller), span
 
@@ -106,16 +105,15 @@ class _Attempt:
     def ended(self, status: int | None, seconds: float) -> None:
         del seconds  # The span has its own clock.
         if self._span.is_recording():
-            self._span.set_attributes(
-                {
-                    "http.request.method": self._call.method,
-                    "url.template": self._call.route,
-                    "gateway.family": self._call.family.name.lower(),
-                    "gateway.account": self._call.account,
-                }
-            )
+            attributes: dict[str, str | int] = {
+                "http.request.method": self._call.method,
+                "url.template": self._call.route,
+                "gateway.family": self._call.family.name.lower(),
+                "gateway.account": self._call.account,
+            }
             if status is not None:
-                self._span.set_attribute("http.response.status_code", status)
+                attributes["http.response.status_code"] = status
+            self._span.set_attributes(attributes)
             if status is None or status >= _FAILURE:
                 self._span.set_status(Status(StatusCode.ERROR))
         self._span.end()
