@@ -2,8 +2,8 @@
 
 import asyncio
 import stat
+import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,17 +11,21 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from gateway.auth import Caller, authenticator, own_credential
+from gateway.auth import Caller, own_credential
 from gateway.execution import Request
 from gateway.journal import obstacle
 from gateway.limits import Limits
 from gateway.redis_store import make_store
 from gateway.service import Service
-from gateway.settings import Settings, unlimited
+from gateway.settings import Settings, settings_file, unlimited
 from gateway.store import StoreUnavailable
+from gateway.tokens import problems
 from gateway.trusted import manifest_for
 
 Severity = Literal["danger", "warning"]
+
+
+_SECRETS = frozenset({"auth_token", "api_key_secret", "token_secret", "store_url"})
 
 
 class Finding(NamedTuple):
@@ -42,7 +46,7 @@ def findings(settings: Settings) -> list[Finding]:
     """Return all that is unsafe about the settings, the worst first."""
     rules = (
         *(_who, _tokens, _secrets, _documents, _browsers),
-        *(_shown, _spending, _sharing, _webhooks, _limits),
+        *(_shown, _spending, _sharing, _store, _operation, _webhooks, _limits, _patience),
     )
     found = [finding for rule in rules for finding in rule(settings)]
     return sorted(found, key=lambda each: each.severity)
@@ -68,10 +72,10 @@ def _who(settings: Settings) -> Iterator[Finding]:
 def _tokens(settings: Settings) -> Iterator[Finding]:
     if settings.auth != "tokens":
         return
-    try:
-        authenticator(settings)
-    except ValueError as error:
-        yield Finding("danger", "auth", str(error))
+    if own_credential(settings) is None:
+        yield Finding("danger", "auth", "auth=tokens needs account_sid and auth_token to act with.")
+    for problem in problems(settings):
+        yield Finding("danger", "auth", problem)
     keys = settings.token_keys or ""
     if keys.startswith("http://") and not _is_loopback(urlsplit(keys).hostname or ""):
         yield Finding(
@@ -99,10 +103,30 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             "api_key_sid",
             "The account's own auth token is in use; an API key can be revoked alone.",
         )
-    env = Path(".env")
-    with suppress(OSError):
-        if env.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            yield Finding("warning", "auth_token", ".env can be read by other users: chmod 600.")
+    if _is_shown(Path(".env")):
+        yield Finding("warning", "auth_token", ".env can be read by other users: chmod 600.")
+    yield from _secrets_in_file(settings_file(settings.config))
+
+
+def _secrets_in_file(file: Path | None) -> Iterator[Finding]:
+    """Name the secrets in a TOML file that more than its owner can read."""
+    if file is None or not _is_shown(file):
+        return
+    for name in tomllib.loads(file.read_text(encoding="utf-8")):
+        if name in _SECRETS:
+            yield Finding(
+                "warning",
+                name,
+                f"It stands in {file.name}, which can be read by other users: chmod 600.",
+            )
+
+
+def _is_shown(file: Path) -> bool:
+    """Whether others than the owner can read a file; not one that is not there."""
+    try:
+        return bool(file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except OSError:
+        return False
 
 
 def _documents(settings: Settings) -> Iterator[Finding]:
@@ -151,6 +175,35 @@ def _sharing(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _store(settings: Settings) -> Iterator[Finding]:
+    if settings.store_url is None:
+        return
+    url = urlsplit(settings.store_url.get_secret_value())
+    if url.scheme == "unix" or _is_loopback(url.hostname or ""):
+        return
+    if url.scheme in {"redis", "valkey"}:
+        yield Finding(
+            "warning",
+            "store_url",
+            f"The store is on another host and is spoken to unencrypted: use {url.scheme}s://.",
+        )
+    if not url.password:
+        yield Finding(
+            "warning",
+            "store_url",
+            "The store asks for no password: whoever reaches it can undo limits, and read answers.",
+        )
+
+
+def _operation(settings: Settings) -> Iterator[Finding]:
+    if settings.metrics and not _is_loopback(settings.host):
+        yield Finding(
+            "warning",
+            "metrics",
+            "Whoever reaches the port can read /metrics: keep it from clients in the proxy.",
+        )
+
+
 def _webhooks(settings: Settings) -> Iterator[Finding]:
     if settings.webhook_private and settings.production:
         yield Finding("warning", "webhook_private", "Numbers can be pointed at private addresses.")
@@ -169,11 +222,35 @@ def _limits(settings: Settings) -> Iterator[Finding]:
         ("alias_limit", settings.alias_limit or 0, usual.aliases * slack),
         ("document_limit", settings.document_limit, usual.characters * slack),
         ("body_limit", settings.body_limit, 256 * 1024 * slack),
+        ("directive_limit", settings.directive_limit, usual.directives * slack),
+        ("root_field_limit", settings.root_field_limit, usual.root_fields * slack),
+        ("header_limit", settings.header_limit, 100 * slack),
+        ("header_bytes_limit", settings.header_bytes_limit, 32 * 1024 * slack),
+        ("batch_limit", settings.batch_limit, slack),
     ):
         if chosen > most:
             yield Finding(
                 "warning", name, f"{chosen} is so much that one request can keep a process busy."
             )
+
+
+def _patience(settings: Settings) -> Iterator[Finding]:
+    """Name what lets few clients hold much for long."""
+    minutes = 120.0
+    for name in (
+        *("header_timeout", "body_timeout", "write_timeout", "send_timeout", "socket_init_wait"),
+        *("request_deadline", "keep_alive_timeout"),
+    ):
+        chosen = getattr(settings, name)
+        most = minutes * 5 if name == "keep_alive_timeout" else minutes
+        if chosen > most:
+            yield Finding(
+                "warning", name, f"A client can hold a connection for {chosen:g} s for nothing."
+            )
+    for name, most in (("connection_limit", 10_000), ("socket_operations", 500)):
+        chosen = getattr(settings, name)
+        if chosen > most:
+            yield Finding("warning", name, f"{chosen} at once may be more than the memory holds.")
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,7 +6,7 @@ expiry must all be there. Nothing of a token, nor of its claims' values, goes in
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -166,8 +166,8 @@ class Tokens:
     challenge = 'Bearer realm="number-gateway"'
 
     def __init__(self, settings: Settings, own: Credential) -> None:
-        if not settings.token_issuer or not settings.token_audience:
-            raise ValueError("auth=tokens needs token_issuer and token_audience.")
+        for problem in problems(settings):
+            raise ValueError(problem)
         self._own = own
         self._issuer = settings.token_issuer
         self._audience = settings.token_audience
@@ -234,6 +234,16 @@ def _check_readable(claims: Mapping[str, Any]) -> None:
     float(claims["exp"])
     if not str(claims["sub"]).encode():
         raise ValueError("no subject")
+
+
+def problems(settings: Settings) -> Iterator[str]:
+    """Yield what keeps tokens from being checked with these settings."""
+    if not settings.token_issuer or not settings.token_audience:
+        yield "auth=tokens needs token_issuer and token_audience."
+    try:
+        _keys(settings)
+    except ValueError as error:
+        yield str(error)
 
 
 def _keys(settings: Settings) -> Keys:

@@ -78,6 +78,24 @@ def test_safe_settings_are_found_safe() -> None:
         ({"alias_limit": 10**4}, "warning", "alias_limit"),
         ({"document_limit": 10**7}, "warning", "document_limit"),
         ({"body_limit": 10**9}, "warning", "body_limit"),
+        ({"directive_limit": 1000}, "warning", "directive_limit"),
+        ({"root_field_limit": 1000}, "warning", "root_field_limit"),
+        ({"header_limit": 10**5}, "warning", "header_limit"),
+        ({"header_bytes_limit": 10**7}, "warning", "header_bytes_limit"),
+        ({"batch_limit": 100}, "warning", "batch_limit"),
+        ({"connection_limit": 10**6}, "warning", "connection_limit"),
+        ({"socket_operations": 10**4}, "warning", "socket_operations"),
+        ({"header_timeout": 3600}, "warning", "header_timeout"),
+        ({"body_timeout": 3600}, "warning", "body_timeout"),
+        ({"write_timeout": 3600}, "warning", "write_timeout"),
+        ({"send_timeout": 3600}, "warning", "send_timeout"),
+        ({"socket_init_wait": 3600}, "warning", "socket_init_wait"),
+        ({"request_deadline": 3600}, "warning", "request_deadline"),
+        ({"keep_alive_timeout": 3600}, "warning", "keep_alive_timeout"),
+        ({"metrics": True, "host": "0.0.0.0"}, "warning", "metrics"),  # noqa: S104
+        ({"store_url": "redis://:secret@redis.example"}, "warning", "store_url"),
+        ({"store_url": "rediss://redis.example"}, "warning", "store_url"),
+        ({"workers": 4}, "warning", "store_url"),
         ({"workers": 2}, "warning", "store_url"),
         ({"trusted_documents_only": True}, "danger", "trusted_documents"),
         ({"trusted_documents": "nowhere.json"}, "danger", "trusted_documents"),
@@ -91,6 +109,48 @@ def test_each_unsafe_setting_is_named(chosen: dict[str, Any], severity: str, nam
 def test_what_is_on_this_machine_needs_no_encryption() -> None:
     here = {"core_url": "http://127.0.0.1:8010", "catalog_url": "http://localhost:8010"}
     assert findings(_settings(**here)) == []
+
+
+def test_a_store_on_this_machine_or_with_encryption_and_password_is_safe() -> None:
+    for url in (
+        "redis://127.0.0.1:6379/0",
+        "valkey://localhost",
+        "unix:///run/redis.sock",
+        "rediss://:a%20secret@redis.example:6380/0",
+        "valkeys://user:secret@10.0.0.7",
+    ):
+        assert findings(_settings(store_url=url, workers=4)) == []
+    assert len(_of(_settings(store_url="redis://redis.example"), "store_url")) == 2
+
+
+def test_metrics_for_this_machine_alone_are_safe() -> None:
+    assert findings(_settings(metrics=True)) == []
+
+
+def test_all_that_keeps_tokens_from_being_checked_is_named() -> None:
+    nothing = {"token_issuer": None, "token_secret": "short", "account_sid": None}
+    said = " ".join(each.message for each in _of(_settings(**nothing), "auth"))
+    for name in ("token_issuer", "token_secret", "account_sid"):
+        assert name in said
+
+
+def test_secrets_in_a_settings_file_that_others_can_read_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "number-gateway.toml"
+    file.write_text('auth_token = "a secret"\nport = 8001\n', encoding="utf-8")
+    file.chmod(0o600)
+    assert findings(_settings()) == []
+    file.chmod(0o640)
+    [named] = findings(_settings())
+    assert (named.severity, named.setting) == ("warning", "auth_token")
+    assert "number-gateway.toml" in named.message
+    assert "a secret" not in named.message
+    other = tmp_path / "other.toml"
+    other.write_text('token_secret = "x"\nstore_url = "redis://127.0.0.1"\n', encoding="utf-8")
+    other.chmod(0o644)
+    named_twice = {each.setting for each in findings(_settings(config=other))}
+    assert named_twice == {"token_secret", "store_url"}
+    file.write_text("port = 8001\n", encoding="utf-8")
+    assert findings(_settings()) == []
 
 
 def test_an_env_file_that_others_can_read_is_named(tmp_path: Path) -> None:
