@@ -17,11 +17,11 @@ from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox
 
 QUICK: dict[str, Any] = {
-    "attempt_timeout": 0.4,
-    "call_deadline": 2.0,
-    "request_deadline": 6.0,
+    "attempt_timeout": 0.8,
+    "call_deadline": 4.0,
+    "request_deadline": 10.0,
     "backoff_base": 0.01,
-    "breaker_pause": 0.5,
+    "breaker_pause": 1.2,
 }
 
 
@@ -63,7 +63,7 @@ def shared_hasty(
 ) -> Iterator[RunningGateway]:
     """A gateway that has no time for a third look at a write without trace."""
     data = tmp_path_factory.mktemp("hasty")
-    short = QUICK | {"request_deadline": 1.5}
+    short = QUICK | {"request_deadline": 1.2}
     with running_gateway(shared_sandbox, data_dir=data, **short) as gateway:
         yield gateway
 

@@ -40,7 +40,7 @@ def begin(
 
 @pytest.mark.fault(
     "a client hangs up while its read hangs upstream",
-    expected="the upstream call is cancelled within 1 s",
+    expected="the upstream call is cancelled within 5 s",
 )
 def test_a_hang_up_cancels_the_reads_upstream(sandbox: RunningSandbox, seen: Tell) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -62,8 +62,8 @@ def test_a_hang_up_cancels_the_reads_upstream(sandbox: RunningSandbox, seen: Tel
             time.sleep(0.1)
             assert not closed.is_set()
             client.close()
-            cancelled = closed.wait(1)
-    seen(f"the upstream call is {'cancelled' if cancelled else 'still open'} within 1 s")
+            cancelled = closed.wait(5)
+    seen(f"the upstream call is {'cancelled' if cancelled else 'still open'} within 5 s")
 
 
 @pytest.mark.fault(

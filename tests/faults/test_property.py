@@ -20,16 +20,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.faults.asking import document, fresh_number
+from tests.faults.asking import document, entries, fresh_number
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox
 
 # More of them, in any order, with for example FAULT_SCHEDULES=200.
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "0"))
 TIMES: dict[str, Any] = {
-    "attempt_timeout": 0.15,
-    "call_deadline": 0.5,
-    "request_deadline": 1.0,
+    "attempt_timeout": 0.3,
+    "call_deadline": 0.8,
+    "request_deadline": 1.2,
     "backoff_base": 0.01,
     "breaker_pause": 0.1,
 }
@@ -44,12 +44,14 @@ FAULTS = st.fixed_dictionaries(
         "commit": st.booleans(),
         "count": st.integers(1, 2),
         "skip": st.integers(0, 1),
+        # The upstream's own error, and what a proxy may say in its place.
+        "status": st.sampled_from([500, 502, 400, 403, 404, 409]),
     }
 )
 
 
 class Purchases(RuleBasedStateMachine):
-    """Purchases of few numbers with few keys, among faults and restarts."""
+    """Purchases of few numbers with few keys, and other changes, among faults and restarts."""
 
     def __init__(self, sandbox: RunningSandbox, data: Path) -> None:
         super().__init__()
@@ -62,15 +64,18 @@ class Purchases(RuleBasedStateMachine):
     def begin(self, catalog: bool) -> None:
         self.sandbox.clear_faults()
         self.account = self.sandbox.create_account(catalog=catalog)
+        self.child = self.sandbox.create_account(
+            catalog=catalog, owner_account_sid=self.account.sid
+        )
         self.numbers = [fresh_number(self.sandbox) for _ in range(3)]
         self.gateway = self._start()
 
     @rule(faults=st.lists(FAULTS, min_size=1, max_size=3))
     def break_something(self, faults: list[dict[str, Any]]) -> None:
-        details = {"status": {"status": 500}, "latency": {"latency_ms": 250}, "429": {}}
+        details = {"status": {"status": 500}, "latency": {"latency_ms": 450}}
         self.sandbox.set_faults(
             [
-                {"account": self.account.sid, **fault, **details.get(fault["kind"], {})}
+                {"account": self.account.sid, **_sensible(fault), **details.get(fault["kind"], {})}
                 for fault in faults
             ]
         )
@@ -90,6 +95,21 @@ class Purchases(RuleBasedStateMachine):
             runs = [pool.submit(self._buy, wanted, key) for _ in range(times)]
         for run in runs:
             self._report(wanted, run.result())
+
+    @rule(verb=st.sampled_from(["configure", "transfer", "release"]))
+    def change(self, verb: str) -> None:
+        owned = self.sandbox.put_number(self.account.sid)
+        number, sid = owned["phone_number"], owned["sid"]
+        more: dict[str, dict[str, Any]] = {
+            "configure": {"configuration": {"friendlyName": "Renamed"}},
+            "transfer": {"toAccountSid": self.child.sid},
+            "release": {"confirmPhoneNumber": number},
+        }
+        said = self._run(verb, {"sid": sid, **more[verb]})
+        done = entries(self.sandbox, number, verb)
+        assert done <= 1, said
+        assert done or said != "done", said
+        assert not done or said in {"done", "OUTCOME_UNKNOWN"}, said
 
     @rule()
     def restart(self) -> None:
@@ -120,19 +140,27 @@ class Purchases(RuleBasedStateMachine):
         return self.resources.enter_context(running)
 
     def _buy(self, number: str, key: str | None) -> str:
-        given = {"phoneNumber": number, "idempotencyKey": key}
-        response = self.gateway.execute(
-            document("purchase"), {"input": given}, account=self.account
-        )
+        said = self._run("purchase", {"phoneNumber": number, "idempotencyKey": key})
+        return {"done": "bought", "done before": "bought before"}.get(said, said)
+
+    def _run(self, verb: str, given: dict[str, Any]) -> str:
+        response = self.gateway.execute(document(verb), {"input": given}, account=self.account)
         if "errors" in response:
             return str(response["errors"][0]["extensions"]["code"])
-        payload = response["data"]["purchasePhoneNumber"]
+        payload = response["data"][f"{verb}PhoneNumber"]
         if payload["userErrors"]:
             return str(payload["userErrors"][0]["code"])
-        return "bought before" if payload["replayed"] else "bought"
+        return "done before" if payload["replayed"] else "done"
 
     def _report(self, number: str, said: str) -> None:
         self.reports[number].append(said)
+
+
+def _sensible(fault: dict[str, Any]) -> dict[str, Any]:
+    """Return a fault without the status, if it is of a kind that has none."""
+    return {
+        name: each for name, each in fault.items() if name != "status" or fault["kind"] == "html"
+    }
 
 
 @pytest.mark.fault(

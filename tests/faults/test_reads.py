@@ -19,7 +19,7 @@ Tell = Callable[[str], None]
 
 ONCE: dict[str, dict[str, Any]] = {
     "connection reset": {"kind": "reset"},
-    "answer too late": {"kind": "latency", "latency_ms": 600},
+    "answer too late": {"kind": "latency", "latency_ms": 1200},
     "answer broken off": {"kind": "truncate"},
     "malformed JSON": {"kind": "malformed"},
     "HTML": {"kind": "html"},
@@ -36,7 +36,7 @@ ONCE: dict[str, dict[str, Any]] = {
 }
 OUTAGES: dict[str, tuple[dict[str, Any], str]] = {
     "connection reset": ({"kind": "reset"}, "UPSTREAM_UNAVAILABLE"),
-    "answers too late": ({"kind": "latency", "latency_ms": 600}, "UPSTREAM_TIMEOUT"),
+    "answers too late": ({"kind": "latency", "latency_ms": 1200}, "UPSTREAM_TIMEOUT"),
     "answers broken off": ({"kind": "truncate"}, "UPSTREAM_MALFORMED"),
     "malformed JSON": ({"kind": "malformed"}, "UPSTREAM_MALFORMED"),
     "error 503": ({"kind": "status", "status": 503}, "UPSTREAM_UNAVAILABLE"),
@@ -113,7 +113,9 @@ def test_a_read_waits_as_long_as_it_was_told(quick: RunningGateway, seen: Tell) 
     quick.sandbox.set_faults([{"kind": "429", "retry_after": 1, "account": account.sid}])
     started = time.monotonic()
     assert quick.query(OWN, account=account)["account"]
-    waited = "after 1 s" if 1 <= time.monotonic() - started < 1.6 else "at the wrong time"
+    # A read that nobody told to wait would have gone out at once, or never before its deadline.
+    soon = time.monotonic() - started < QUICK["call_deadline"] - 1
+    waited = "after 1 s" if soon and time.monotonic() - started >= 1 else "at the wrong time"
     seen(f"data {waited}; {plural(len(quick.sandbox.requests()), 'call')}")
 
 
@@ -236,8 +238,9 @@ def test_retries_do_not_multiply_an_outage(sandbox: RunningSandbox, seen: Tell) 
     sandbox.set_faults([{**down, "kind": "reset"}])
     # Each asks for something else, so that no two share a call; the breaker stays out of it.
     asked = [f'{{ country(code: "{a}{b}") {{ code }} }}' for a in "ABCDEF" for b in "KLMNOPQRST"]
+    calm: dict[str, Any] = {"breaker_failures": 1000, "backoff_base": 0.01, "attempt_timeout": 10.0}
     with (
-        running_gateway(sandbox, breaker_failures=1000, **QUICK) as gateway,
+        running_gateway(sandbox, **calm) as gateway,
         ThreadPoolExecutor(60) as pool,
     ):
         errors = list(pool.map(lambda query: gateway.error(query, account=account), asked))
@@ -249,7 +252,7 @@ def test_retries_do_not_multiply_an_outage(sandbox: RunningSandbox, seen: Tell) 
 
 
 @pytest.mark.fault(
-    "40 hung reads of one account", expected="another account's read: data within 1 s"
+    "40 hung reads of one account", expected="another account's read: data before any of them"
 )
 def test_one_accounts_hung_reads_do_not_slow_anothers(gateway: RunningGateway, seen: Tell) -> None:
     sandbox = gateway.sandbox
@@ -260,9 +263,8 @@ def test_one_accounts_hung_reads_do_not_slow_anothers(gateway: RunningGateway, s
     with ThreadPoolExecutor(40) as pool:
         runs = [pool.submit(gateway.execute, query, account=stuck) for query in asked]
         until(lambda: len(sandbox.requests()) >= 40)
-        started = time.monotonic()
         data = gateway.query(OWN, account=well)
-        soon = "within 1 s" if time.monotonic() - started < 1 else "late"
+        soon = "after one of them" if any(run.done() for run in runs) else "before any of them"
         sandbox.clear_faults()
         for run in runs:
             run.result()
@@ -321,7 +323,7 @@ def test_nothing_takes_longer_than_the_requests_deadline(
     sandbox: RunningSandbox, data: Path, seen: Tell
 ) -> None:
     account = sandbox.create_account(catalog=False)
-    hang = {"kind": "reset", "latency_ms": 4000, "account": account.sid, "count": None}
+    hang = {"kind": "reset", "latency_ms": 8000, "account": account.sid, "count": None}
     patient: dict[str, Any] = {
         "attempt_timeout": 30.0,
         "call_deadline": 30.0,
@@ -336,5 +338,6 @@ def test_nothing_takes_longer_than_the_requests_deadline(
         started = time.monotonic()
         error = gateway.error(OWN, account=account)
         took.append(time.monotonic() - started)
-    inside = "inside" if max(took) < 2.2 else "beyond"
+    # A second for the machine; the upstream would have taken eight.
+    inside = "inside" if max(took) < patient["request_deadline"] + 1 else "beyond"
     seen(f"{error['extensions']['code']} and {told(payload)}, each {inside} the request's deadline")
