@@ -27,7 +27,9 @@ def account(sandbox: RunningSandbox) -> SandboxAccount:
 
 def named(gateway: RunningGateway, account: SandboxAccount) -> dict[str, str]:
     """Return where the gateway is and who asks, as jobs read it from their environment."""
+    found = gateway.sandbox.client.get("/_sandbox/numbers", params={"account_sid": account.sid})
     return {
+        "OWNED_SID": found.json()["numbers"][0]["sid"],
         "GATEWAY_URL": f"{gateway.url}/graphql",
         "ACCOUNT_SID": account.sid,
         "AUTH_TOKEN": account.auth_token,

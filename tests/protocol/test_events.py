@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, TypeVar, cast
 
@@ -32,6 +32,11 @@ def run(work: Awaitable[T]) -> T:
             return await work
 
     return asyncio.run(bounded())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - nobody tells when it holds
+        await asyncio.sleep(0.01)
 
 
 def change(number: int) -> Change:
@@ -191,13 +196,11 @@ def test_no_task_is_left_when_the_last_subscriber_goes() -> None:
         bus = events(MemoryStore())
         feeds = [follow(bus, await bus.start(ACCOUNT, None)) for _ in range(3)]
         waiting = [asyncio.ensure_future(anext(feed)) for feed in feeds]
-        await asyncio.sleep(0.05)
-        assert len(asyncio.all_tasks()) > 4
+        await until(lambda: bus.subscribers == 3 and len(asyncio.all_tasks()) > 4)
         for each in waiting:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        await asyncio.sleep(0.05)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
 
     run(scenario())
 

@@ -102,7 +102,7 @@ def test_the_parts_add_up_to_the_whole_answer(
 def test_the_quick_part_leaves_before_the_slow_one_is_asked_for(
     gateway: RunningGateway, sandbox: RunningSandbox
 ) -> None:
-    sandbox.set_faults([{"kind": "latency", "path": "*Available*", "latency_ms": 700, "count": 9}])
+    sandbox.set_faults([{"kind": "latency", "path": "*Available*", "latency_ms": 2500, "count": 9}])
     accept = {"accept": CURRENT}
     with gateway.http.stream(
         "POST",

@@ -311,10 +311,13 @@ def test_many_subscribers_of_one_account_are_one_poll(
     ):
         started, before = time.monotonic(), lists(sandbox, account)
         time.sleep(2.0)
+        while lists(sandbox, account) == before:
+            assert time.monotonic() - started < 20
+            time.sleep(0.1)
         polls = lists(sandbox, account) - before
         sandbox.put_number(account.sid, "+14155550143")
         assert len({json.dumps(stream.change()) for stream in (one, two, three)}) == 1
-    assert 1 <= polls <= (time.monotonic() - started) / 0.45 + 1
+    assert polls <= (time.monotonic() - started) / 0.45 + 1
 
 
 def test_nobody_is_polled_for_when_all_are_gone(
@@ -323,10 +326,11 @@ def test_nobody_is_polled_for_when_all_are_gone(
     with events(watching, account=account):
         while lists(sandbox, account) < 1:
             time.sleep(0.1)
-    time.sleep(0.6)
-    before = lists(sandbox, account)
-    time.sleep(1.2)
-    assert lists(sandbox, account) == before
+    # The gateway may take its time to notice that the client is gone.
+    end, before = time.monotonic() + 20, -1
+    while before != (before := lists(sandbox, account)):
+        assert time.monotonic() < end
+        time.sleep(2.0)
 
 
 def test_what_changed_elsewhere_while_nobody_looked_is_found_on_return(

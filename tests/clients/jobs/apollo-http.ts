@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { ApolloClient, HttpLink, InMemoryCache, NetworkStatus } from "@apollo/client";
 import { Defer20220824Handler } from "@apollo/client/incremental";
-import { BUY, CHANGES, NUMBERS, SEARCH } from "../build/app/src/operations.js";
+import { BUY, CHANGES, CONFIGURE, NUMBERS, SEARCH } from "../build/app/src/operations.js";
 import { DETAILS, SIMILAR } from "../build/app/src/details.js";
-import { environment, present } from "./job.js";
+import { environment, inForce, present } from "./job.js";
 
-const { url, authorization } = environment();
+const { url, authorization, owned } = environment();
 const client = new ApolloClient({
   link: new HttpLink({ uri: url, headers: { authorization } }),
   incrementalHandler: new Defer20220824Handler(),
@@ -42,13 +42,22 @@ await new Promise<void>((resolve, reject) => {
   });
 });
 
-const change = new Promise<string>((resolve, reject) => {
-  client.subscribe({ query: CHANGES }).subscribe({
-    next: (result) => resolve(present(result.data).phoneNumberChanged.sid),
-    error: reject,
-  });
+let heard = (_: string): void => undefined;
+let first = true;
+client.subscribe({ query: CHANGES }).subscribe({
+  next: (result) => {
+    first = false;
+    heard(present(result.data).phoneNumberChanged.sid);
+  },
+  error: (error: unknown) => { throw error; },
 });
-await new Promise((resolve) => setTimeout(resolve, 1000));
+await inForce(
+  () => !first,
+  (friendlyName) => client.mutate({ mutation: CONFIGURE, variables: { input: { sid: owned, configuration: { friendlyName } } } }),
+);
+const change = new Promise<string>((resolve) => {
+  heard = (sid) => { if (sid !== owned) resolve(sid); };
+});
 const found = await client.query({ query: SEARCH, variables: { country: "US", first: 1 } });
 const { phoneNumber } = present(found.data?.availablePhoneNumbers.nodes[0]);
 const bought = await client.mutate({ mutation: BUY, variables: { input: { phoneNumber } } });

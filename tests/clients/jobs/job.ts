@@ -26,10 +26,25 @@ export interface Client {
   extras?(number: Owned): Promise<Record<string, unknown>>;
 }
 
-export function environment(): { url: string; authorization: string } {
-  const { GATEWAY_URL, ACCOUNT_SID, AUTH_TOKEN } = process.env;
-  assert(GATEWAY_URL && ACCOUNT_SID && AUTH_TOKEN);
-  return { url: GATEWAY_URL, authorization: `Basic ${btoa(`${ACCOUNT_SID}:${AUTH_TOKEN}`)}` };
+/** Where the gateway is, who asks, and the sid of a number that the account owns from the start. */
+export function environment(): { url: string; authorization: string; owned: string } {
+  const { GATEWAY_URL, ACCOUNT_SID, AUTH_TOKEN, OWNED_SID } = process.env;
+  assert(GATEWAY_URL && ACCOUNT_SID && AUTH_TOKEN && OWNED_SID);
+  const authorization = `Basic ${btoa(`${ACCOUNT_SID}:${AUTH_TOKEN}`)}`;
+  return { url: GATEWAY_URL, authorization, owned: OWNED_SID };
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Nothing tells a client that its subscription is in force, so change a number until it hears of it. */
+export async function inForce(heard: () => boolean, change: (name: string) => Promise<unknown>): Promise<void> {
+  for (let tried = 0; !heard(); tried += 1) {
+    assert(tried < 100, "the subscription does not come into force");
+    await change(`Try ${tried}`);
+    await pause(100);
+  }
 }
 
 export function present<T>(value: T | null | undefined): T {
@@ -44,8 +59,7 @@ export function nothingRefused(errors: readonly { message: string }[]): void {
 export async function run(client: Client): Promise<never> {
   const changes: Change[] = [];
   const stop = client.follow((change) => changes.push(change));
-  // Over a WebSocket nothing tells that a subscription is in force; the sandbox answers at once.
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await inForce(() => changes.length > 0, (name) => client.configure(environment().owned, name));
 
   const number = await client.buy(await client.search());
   const friendlyName = await client.configure(number.sid, "Front desk");
@@ -59,11 +73,10 @@ export async function run(client: Client): Promise<never> {
   }
   const extras = (await client.extras?.(number)) ?? {};
   const released = await client.release(number);
-  for (let waited = 0; changes.length < 3 && waited < 100; waited += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const seen = (): string[] => changes.filter((change) => change.sid === number.sid).map((change) => change.kind);
+  for (let waited = 0; seen().length < 3 && waited < 400; waited += 1) await pause(50);
   stop();
-  const kinds = changes.filter((change) => change.sid === number.sid).map((change) => change.kind);
+  const kinds = seen();
   const report = { number, friendlyName, listed, pages, released, kinds, extras };
   await new Promise((resolve) => process.stdout.write(JSON.stringify(report), resolve));
   process.exit(0);
