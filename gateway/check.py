@@ -15,6 +15,7 @@ from gateway.auth import Caller, own_credential
 from gateway.execution import Request
 from gateway.journal import obstacle
 from gateway.limits import Limits
+from gateway.protocol import encode
 from gateway.redis_store import make_store
 from gateway.service import Service
 from gateway.settings import Settings, settings_file, unlimited
@@ -299,7 +300,7 @@ async def abilities(settings: Settings) -> list[Ability]:
 
 
 def _ability(name: str, response: object) -> Ability:
-    answer = orjson.loads(response) if isinstance(response, bytes) else response
+    answer = orjson.loads(response if isinstance(response, bytes) else encode(response))
     assert isinstance(answer, dict)  # noqa: S101 - a response is an object
     if answer.get("errors"):
         error = answer["errors"][0]
