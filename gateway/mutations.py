@@ -21,6 +21,7 @@ from graphql.pyutils import Path
 from strawberry import UNSET
 
 from gateway import filters
+from gateway.accounts import Accounts
 from gateway.comparison import differing
 from gateway.draining import Abandoned, Draining
 from gateway.errors import (
@@ -58,6 +59,8 @@ _log = structlog.get_logger(__name__)
 _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
 # Of the time left, what is kept back for looking the number up if the answer gets lost.
 _KEPT_BACK, _LEAST_TIME = 0.25, 0.2
+# Accounts in which a number is looked for that is not where it was.
+_MOST_OTHERS = 50
 _REFUSED = (UpstreamRefused, UpstreamNotFound, UpstreamDenied)
 # The upstream's code for what test credentials may not do.
 _TEST_CREDENTIALS = 20008
@@ -235,9 +238,16 @@ class Mutations:
             gone = await self._find(key, at) is None
             return Outcome(released) if gone else None
 
+        async def look_later() -> Outcome | None:
+            seen = await look()
+            for other in await self._others(account, at) if seen is not None else ():
+                if await self._find(Key(other, "sid", wanted.sid), at) is not None:
+                    raise Unproven(f"the number was moved and is in account {other} now")
+            return seen
+
         raw = {"sid": wanted.sid, "phone_number": wanted.confirm_phone_number}
         released = view("PhoneNumber", CORE.source, raw, account)
-        return await self._run(wanted, account, prepare, look, tell)
+        return await self._run(wanted, account, prepare, look, tell, later=look_later)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -249,8 +259,12 @@ class Mutations:
         look: Look,
         tell: Tell,
         lock: AbstractAsyncContextManager[object] | None = None,
+        later: Look | None = None,
     ) -> Outcome:
-        """Do it once for its key, in a task that outlives the request; `lock` is held meanwhile."""
+        """Do it once for its key, in a task that outlives the request; `lock` is held meanwhile.
+
+        `later` looks, in place of `look`, when others may have changed the number since.
+        """
 
         async def act(sending: Sending) -> Outcome:
             async with lock or nullcontext():
@@ -262,7 +276,7 @@ class Mutations:
             return outcome
 
         async def settle() -> Outcome | None:
-            seen = await look()
+            seen = await (later or look)()
             if seen is not None:
                 await tell(seen)
             return seen
@@ -318,6 +332,14 @@ class Mutations:
         """Return the account's family, or core when only core can set all that is asked."""
         family = await self._numbers.afresh().family(account, at)
         return family if not filters.unsupported(settings, family.settings) else CORE
+
+    async def _others(self, account: str, at: Path) -> list[str]:
+        """Return the other accounts, of those that the credentials show, that may have a number."""
+        own = self._reader.credential.account
+        below = await Accounts(self._reader.alone()).subaccounts(own, at)
+        return [sid for sid in (own, *(each.sid for each in below)) if sid != account][
+            :_MOST_OTHERS
+        ]
 
     async def _owned(self, key: Key, at: Path) -> View | None:
         """Return the number if the account has it; None too for test credentials."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.asking import document, fresh_number, in_ledger, mutate, told, writes
+from tests.faults.asking import document, entries, fresh_number, in_ledger, mutate, told, writes
 from tests.faults.conftest import QUICK
 from tests.faults.gateways import gateway_process, until
 from tests.faults.test_writes import FAMILY, VERBS, case_of, inject
@@ -202,6 +202,31 @@ def test_an_unknown_outcome_is_settled_by_the_next_use_of_its_key(
     then = mutate(quick, verb, case.account, **given)
     seen(f"{told(first)}, then {told(then)}; {in_ledger(quick.sandbox, case.number, verb)}")
     assert without_replayed(mutate(quick, verb, case.account, **given)) == without_replayed(then)
+
+
+@FAMILY
+@pytest.mark.fault(
+    "a release with a key: connection reset, nothing done; then the number is moved to a"
+    " subaccount; the same key again",
+    expected="OUTCOME_UNKNOWN, then OUTCOME_UNKNOWN, replayed, with the account that has it; 0 in"
+    " the ledger",
+)
+def test_a_number_that_was_moved_is_not_called_released(
+    hasty: RunningGateway, family: str, seen: Tell
+) -> None:
+    case = case_of(hasty, "release", family)
+    child = hasty.sandbox.create_account(owner_account_sid=case.account.sid)
+    inject(hasty.sandbox, case.account, {"kind": "reset"})
+    given = {**case.given, "idempotencyKey": KEY}
+    first = mutate(hasty, "release", case.account, **given)
+    moved = {"sid": case.given["sid"], "toAccountSid": child.sid}
+    hasty.sandbox.clear_faults()
+    assert told(mutate(hasty, "transfer", case.account, **moved)) == "done"
+    then = mutate(hasty, "release", case.account, **given)
+    where = "with" if child.sid in then["userErrors"][0]["message"] else "without"
+    done = entries(hasty.sandbox, case.number, "release")
+    said = f"{told(first)}, then {told(then)}, {where} the account that has it"
+    seen(f"{said}; {done} in the ledger")
 
 
 @pytest.mark.fault(
