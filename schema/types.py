@@ -328,7 +328,12 @@ class PhoneNumber(Node, NumberProfile):
     friendly_name: str | None = field(
         description="A text for people; the same as `configuration.friendlyName`."
     )
-    source: Source = field(description="Which upstream family this answer came from.")
+    source: Source = field(
+        description=(
+            "Which upstream family this answer came from. A setting that only core has is made and "
+            "answered there, whatever family the account has: then fields of the catalog are null."
+        )
+    )
     origin: NumberOrigin | None = field(description="How it came to the account. Core family.")
     date_created: dt.datetime | None = field(
         description="When it came to the account. Core family."
