@@ -186,11 +186,11 @@ class RequestContext:
         found = await self._accounts.subaccounts(account.sid, at)
         return cast("list[Account]", [each for each in found if self.caller.may_see(each.sid)])
 
-    async def nodes(self, ids: Sequence[str], *, at: Path) -> list[Node | None]:
+    async def nodes(self, ids: Sequence[str], *, argument: str, at: Path) -> list[Node | None]:
         """See `schema.context.Port`."""
         if len(ids) > _MOST_NODES:
-            raise BadUserInput("ids", f"{len(ids)} are too many: at most {_MOST_NODES}.")
-        return list(await gather(*(self._node(each, at) for each in ids)))
+            raise BadUserInput(argument, f"{len(ids)} are too many: at most {_MOST_NODES}.")
+        return list(await gather(*(self._node(each, argument, at) for each in ids)))
 
     async def rate_limit(self, account_sid: str | None) -> RateLimit:
         """See `schema.context.Port`."""
@@ -371,16 +371,16 @@ class RequestContext:
         self._searches.clear()
         return outcome
 
-    async def _node(self, opaque: str, at: Path) -> Node | None:
+    async def _node(self, opaque: str, argument: str, at: Path) -> Node | None:
         node = decode_id(opaque)
         if node is None or node.kind not in {"PhoneNumber", "Account"}:
-            raise BadUserInput("id", f"{opaque[:60]!r} is not an id of this gateway.")
-        validation.check_sid("id", node.account_sid, "AC")
+            raise BadUserInput(argument, f"{opaque[:60]!r} is not an id of this gateway.")
+        validation.check_sid(argument, node.account_sid, "AC")
         self.caller.check_account(node.account_sid)
         if node.kind == "Account":
             self.caller.check_scope(Scope.ACCOUNTS_READ)
             return await self.account(node.account_sid, at=at)
-        validation.check_sid("id", node.sid, "PN")
+        validation.check_sid(argument, node.sid, "PN")
         key = Key(node.account_sid, "sid", node.sid)
         return cast("Node | None", await self._numbers.one(key, at))
 

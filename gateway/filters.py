@@ -141,6 +141,8 @@ CORE_SEARCH: Table = {
     "excludeLocalAddressRequired": Param("ExcludeLocalAddressRequired", truth),
     "excludeForeignAddressRequired": Param("ExcludeForeignAddressRequired", truth),
     "beta": Param("Beta", truth),
+    # The country is part of the path there; another one is refused before.
+    "geography.isoCountry": Param(""),
 }
 
 # Path segments of the core family's typed resources, by type: search, and owned numbers.

@@ -281,15 +281,17 @@ class Mutations:
                 await tell(seen)
             return seen
 
+        name = type(wanted).__name__.removesuffix("PhoneNumberInput").lower()
+        given_key = wanted.idempotency_key
+        key = None
+        if given_key is not None and given_key is not UNSET:
+            key = key_of(self._principal, account, name, given_key, _plain(wanted))
         if wanted.dry_run:
             prepared = await prepare()
             return prepared if isinstance(prepared, Outcome) else Outcome(planned=prepared.call)
-        name = type(wanted).__name__.removesuffix("PhoneNumberInput").lower()
-        given_key = wanted.idempotency_key
-        if given_key is None or given_key is UNSET:
+        if key is None:
             doing = act(_nothing_to_note)
         else:
-            key = key_of(self._principal, account, name, given_key, _plain(wanted))
             doing = self._writing.keys.once(key, act, settle, self._reader.deadline)
         started = time.time()
         try:

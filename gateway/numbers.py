@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from aiodataloader import DataLoader
@@ -26,6 +27,7 @@ from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Fa
 _MOST_PAGES = 64
 # Core matches numbers in part: the one looked for stands among those that contain it.
 _LOOK_UP_SIZE = 50
+_EVERYTHING: Mapping[str, Any] = MappingProxyType({})
 # The upstream's code in a 404 of its own.
 _NO_SUCH_RESOURCE = 20404
 
@@ -166,7 +168,7 @@ class OwnedNumbers:
                 + (
                     f" and only the core family knows {', '.join(catalog)}: ask for them apart."
                     if catalog
-                    else ", and this account does not have it."
+                    else f", and {self.without_catalog(account)}."
                 ),
             )
         return able
@@ -178,6 +180,12 @@ class OwnedNumbers:
             return False
         self._access.note(account, has=False)
         return True
+
+    def without_catalog(self, account: str) -> str:
+        """Return why the catalog cannot be asked about an account."""
+        if self._may_have_catalog(account):
+            return "this account does not have it"
+        return "it is asked with an account's own credentials only, which these are not"
 
     async def _probe(self, account: str, at: Path) -> bool:
         try:
@@ -216,7 +224,7 @@ class OwnedNumbers:
             # A number may move from page to page while they are read, but not within one page.
             seen.update(number.sid for number in numbers if page.next_query or seen or query)
             for place, item in enumerate(page.items[skip:], skip):
-                number = _number(family, account, item, exact)
+                number = _number(family, account, item, wanted)
                 if number is None or (seen and number.sid in seen):
                     continue
                 if len(numbers) == first:
@@ -378,10 +386,12 @@ class OwnedNumbers:
         return [place for key in keys for place in self._asked[key]]
 
 
-def _number(family: Family, account: str, item: object, exact: str | None = None) -> View | None:
+def _number(
+    family: Family, account: str, item: object, wanted: Mapping[str, Any] = _EVERYTHING
+) -> View | None:
     """Return the view of a list's item; None for what is no number with a sid.
 
-    With `exact`, None too for a number that is listed for containing that one.
+    None too for a number that core lists for containing the one `wanted`.
 
     Raises:
         UpstreamMalformed: it does not even contain it.
@@ -389,6 +399,10 @@ def _number(family: Family, account: str, item: object, exact: str | None = None
     number = view("PhoneNumber", family.source, item, account)
     if number is None or not number.raw.phone_number or not (number.raw.sid or number.raw.url):
         return None
+    if "type" in wanted and family is CORE and number.raw.type is None:
+        # Lists of one type do not repeat it. Records are shared among those who read such a list.
+        number.raw.type = filters.token(wanted["type"])
+    exact = wanted.get("phoneNumber") if family is CORE else None
     if exact is None or number.phone_number == exact:
         return number
     if exact.removeprefix("+") not in (number.phone_number or ""):

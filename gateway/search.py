@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import phonenumbers
 from graphql.pyutils import Path
 
 from gateway import filters, validation
-from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters
+from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters, UpstreamNotFound
 from gateway.numbers import OwnedNumbers
 from gateway.partition import Part, can_split, complete
 from gateway.reader import Reader
@@ -148,7 +148,8 @@ class Search:
         if await self._numbers.family(account, at) is not CATALOG:
             raise UnsupportedFilters(
                 "filter",
-                f"only the catalog knows {', '.join(not_core)}, and this account does not have it.",
+                f"only the catalog knows {', '.join(not_core)},"
+                f" and {self._numbers.without_catalog(account)}.",
             )
         return Source.CATALOG
 
@@ -166,7 +167,15 @@ class Search:
             path = filters.CORE_SEARCH_PATHS[branch.type.name]
             call = CORE.search_call(account, country, path, wanted, size)
             calls.append(call)
-            return await self._core(call, branch.type, size, at)
+            try:
+                return await self._core(call, branch.type, size, at)
+            except UpstreamNotFound as error:
+                raise UpstreamNotFound(
+                    f"country: {country} has no {branch.type.name} numbers that can be searched.",
+                    status=error.status,
+                    upstream_code=error.upstream_code,
+                    request_id=cast("str | None", error.details.get("upstreamRequestId")),
+                ) from None
 
         part = await ask(branch.wanted)
         if not part.cut_off:

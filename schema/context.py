@@ -90,8 +90,11 @@ class Port(Protocol):
     async def subaccounts(self, account: "Account", *, at: Path) -> "list[Account]":
         """Return the accounts that `account` owns, itself left out."""
 
-    async def nodes(self, ids: Sequence[str], *, at: Path) -> "list[Node | None]":
-        """Return objects by opaque id, in order; None for each that cannot be had."""
+    async def nodes(self, ids: Sequence[str], *, argument: str, at: Path) -> "list[Node | None]":
+        """Return objects by opaque id, in order; None for each that cannot be had.
+
+        `argument` is where the ids come from.
+        """
 
     async def rate_limit(self, account_sid: str | None) -> "RateLimit":
         """Return what is left of the caller's limits, those of purchases for an account."""

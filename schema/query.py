@@ -129,7 +129,7 @@ class Query:
         info: Info,
         id: Annotated[ID, argument(description="The object's id.")],  # noqa: A002
     ) -> Node | None:
-        return (await info.context.nodes([id], at=info.path))[0]
+        return (await info.context.nodes([id], argument="id", at=info.path))[0]
 
     @field(
         description="Several objects by their ids, in order; null for each that is not there."
@@ -141,7 +141,7 @@ class Query:
         info: Info,
         ids: Annotated[list[ID], argument(description="The objects' ids, up to 1000.")],
     ) -> list[Node | None]:
-        return await info.context.nodes(ids, at=info.path)
+        return await info.context.nodes(ids, argument="ids", at=info.path)
 
     @field(description="What the gateway still lets the caller do, now that this was counted.")
     async def rate_limit(self, info: Info, account_sid: AccountSid = None) -> RateLimit:

@@ -156,6 +156,7 @@ CASES = [
         "filter.contains",
         "digits",
     ),
+    ("an id among others", '{ nodes(ids: ["x"]) { id } }', "ids", "not an id"),
     ("an id of somebody else", '{ node(id: "Zm9v") { id } }', "id", "not an id"),
     (
         "a distance where none belongs",

@@ -124,6 +124,7 @@ def test_one_country_leads_to_its_numbers(gateway: RunningGateway) -> None:
 
 def test_a_country_without_numbers_is_a_clear_error(gateway: RunningGateway) -> None:
     error = gateway.error('{ availablePhoneNumbers(country: "IN") { exhaustive } }')
+    assert error["message"] == "country: IN has no LOCAL numbers that can be searched."
     assert error["extensions"]["code"] == "NOT_FOUND"
     assert error["extensions"]["upstreamCode"] == 20404
 
@@ -217,6 +218,30 @@ def test_price_filters_need_the_catalog(gateway: RunningGateway) -> None:
     )
     assert "maxBaseSetupPrice" in error["message"]
     assert "does not have it" in error["message"]
+
+
+def test_the_catalog_of_another_account_cannot_be_asked(gateway: RunningGateway) -> None:
+    other = gateway.sandbox.subaccounts()[0].sid
+    for query in (
+        "phoneNumbers(accountSid: $other, filter: {lifecycle: BETA}) { nodes { sid } }",
+        """availablePhoneNumbers(country: "US", accountSid: $other, filter: {lifecycle: BETA})
+          { exhaustive }""",
+    ):
+        error = gateway.error(f"query ($other: ID!) {{ {query} }}", {"other": other})
+        assert "with an account's own credentials only" in error["message"]
+
+
+@pytest.mark.parametrize("kind", ["LOCAL", "TOLL_FREE", "MOBILE"])
+def test_owned_numbers_that_are_listed_by_type_say_their_type(
+    gateway: RunningGateway, owner: tuple[str, SandboxAccount], kind: str
+) -> None:
+    _, account = owner
+    data = gateway.query(
+        f"{{ phoneNumbers(filter: {{type: {kind}}}, first: 5) {{ nodes {{ type }} }} }}",
+        account=account,
+    )
+    assert data["phoneNumbers"]["nodes"]
+    assert {node["type"] for node in data["phoneNumbers"]["nodes"]} == {kind}
 
 
 def test_geography_filters_of_owned_numbers_need_the_catalog(gateway: RunningGateway) -> None:

@@ -319,6 +319,16 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     assert [each for each in gateway.sandbox.requests() if each["method"] != "GET"] == []
 
 
+@pytest.mark.parametrize("key", ["", "x" * 256])
+def test_a_dry_run_checks_the_key_too(
+    gateway: RunningGateway, owner: tuple[str, SandboxAccount], key: str
+) -> None:
+    _, account = owner
+    wanted = {"phoneNumber": available(gateway), "dryRun": True, "idempotencyKey": key}
+    error = gateway.error(PURCHASE, {"input": wanted}, account=account)
+    assert error["extensions"]["argument"] == "input.idempotencyKey"
+
+
 def test_several_are_done_one_by_one_and_a_refusal_stops_no_other(
     gateway: RunningGateway, owner: tuple[str, SandboxAccount]
 ) -> None:
