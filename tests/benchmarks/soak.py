@@ -34,6 +34,7 @@ _ROOT: Final = _HERE.parents[1]
 _CLIENTS: Final = 12
 _FAULT_SECONDS: Final = 4.0
 _MOST_GROWTH: Final = 0.05
+_WARM: Final = 180.0
 _UNKNOWN: Final = {"OUTCOME_UNKNOWN", "IN_PROGRESS"}
 _TRIES: Final = 8
 # Longer than a breaker stays open.
@@ -241,8 +242,9 @@ async def _load(
         authorization = aiohttp.encode_basic_auth(parent["sid"], parent["auth_token"])
         soak = Soak(http, f"{url}/graphql", authorization)
         await soak.prepare(numbers)
-        # What is loaded at first use, and caches that fill up, are no leak: measure after.
-        warm = min(60.0, seconds / 4)
+        # What is loaded at first use, and caches that fill up, are no leak: measure after. It is
+        # the database of idempotency keys that takes longest, until its page cache is full.
+        warm = min(_WARM, seconds / 3)
         await asyncio.gather(*_clients(soak, warm, pause), _faults(http, sandbox, _in(warm)))
         start = _memory(pid)
         rest = seconds - warm

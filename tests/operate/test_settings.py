@@ -174,19 +174,18 @@ def test_an_api_key_goes_by_the_names_of_other_tools_with_its_own_secret(tmp_pat
 SOMEBODY = {"GATEWAY_AUTH": "pass-through", "GATEWAY_PORT": "0"}
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize(
-    ("variables", "message"),
+    ("workers", "variables", "message"),
     [
-        ({"GATEWAY_TRUSTED_DOCUMENTS_ONLY": "1"}, "trusted_documents_only needs"),
-        ({"GATEWAY_TRUSTED_DOCUMENTS": "no.json"}, "no.json cannot be read: No such file"),
-        ({"GATEWAY_TRUSTED_DOCUMENTS": ".env"}, ".env is no manifest: it is not JSON"),
-        ({"GATEWAY_STORE_URL": "redis://:sekrit@h?db=sekrit"}, "store_url: the server's name or"),
-        ({"GATEWAY_STORE_URL": "redis://:sekrit@h?sekrit=1"}, "store_url: the server's name or"),
+        ("1", {"GATEWAY_TRUSTED_DOCUMENTS_ONLY": "1"}, "trusted_documents_only needs"),
+        ("1", {"GATEWAY_TRUSTED_DOCUMENTS": "no.json"}, "no.json cannot be read: No such file"),
+        ("2", {"GATEWAY_TRUSTED_DOCUMENTS": ".env"}, ".env is no manifest: it is not JSON"),
+        ("1", {"GATEWAY_STORE_URL": "redis://:sekrit@h?db=sekrit"}, "store_url: the server's name"),
+        ("2", {"GATEWAY_STORE_URL": "redis://:sekrit@h?sekrit=1"}, "store_url: the server's name"),
     ],
 )
 def test_what_prevents_a_start_is_said_without_a_traceback(
-    tmp_path: Path, variables: dict[str, str], message: str, workers: str
+    tmp_path: Path, workers: str, variables: dict[str, str], message: str
 ) -> None:
     (tmp_path / ".env").write_text("OTHER=1\n")
     done = run(
