@@ -101,6 +101,7 @@ class Case:
     found: bool = field(default=True)
 
 
+HOSTED = "+12125550188"
 SAN_FRANCISCO = (37.840699, -122.461853)
 CARSON_CITY = (39.162544, -119.766083)
 CORE = [
@@ -478,32 +479,42 @@ def test_a_number_that_others_begin_with_is_still_that_number(
 
 
 @pytest.mark.parametrize(
-    ("written", "sent"),
+    ("written", "sent", "rule"),
     [
-        ('contains: "*55"', ("PhoneNumber", "*55")),
-        ('friendlyName: "Desk 7"', ("FriendlyName", "Desk 7")),
-        ("beta: false", ("Beta", "false")),
-        ("origin: TWILIO", ("Origin", "twilio")),
+        (
+            'contains: "2*55"',
+            ("PhoneNumber", "2*55"),
+            lambda n: re.search("2[0-9]55", n["phone_number"][2:]) is not None,
+        ),
+        (
+            'friendlyName: "Desk 7"',
+            ("FriendlyName", "Desk 7"),
+            lambda n: n["configuration"]["friendly_name"] == "Desk 7",
+        ),
+        ("beta: false", ("Beta", "false"), lambda n: not n["beta"]),
+        ("origin: TWILIO", ("Origin", "twilio"), lambda n: n["phone_number"] != HOSTED),
+        ("origin: HOSTED", ("Origin", "hosted"), lambda n: n["phone_number"] == HOSTED),
     ],
+    ids=["contains", "friendlyName", "beta", "twilio", "hosted"],
 )
 def test_a_core_filter_works_on_owned_numbers(
-    gateway: RunningGateway, written: str, sent: tuple[str, str]
+    gateway: RunningGateway, written: str, sent: tuple[str, str], rule: Rule
 ) -> None:
-    account = gateway.sandbox.accounts()["core-only"]
-    sid = gateway.sandbox.numbers(account.sid)[0]["sid"]
+    account = gateway.sandbox.create_account(catalog=False, owned=40)
     number = gateway.sandbox.numbers(account.sid)[0]["phone_number"]
-    gateway.sandbox.put_number(account.sid, number, {"configuration": {"friendly_name": "Desk 7"}})
+    named = {"configuration": {"friendly_name": "Desk 7"}, "beta": True}
+    gateway.sandbox.put_number(account.sid, number, named)
+    gateway.sandbox.put_number(account.sid, HOSTED, {"origin": "hosted"})
+    gateway.sandbox.put_number(account.sid, "+12125520155")
     gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=account)
     gateway.sandbox.forget_requests()
     data = gateway.query(
-        f"{{ phoneNumbers(filter: {{ {written} }}, first: 1000) {{ nodes {{ sid friendlyName beta }} }} }}",
+        f"{{ phoneNumbers(filter: {{ {written} }}, first: 1000) {{ nodes {{ sid }} }} }}",
         account=account,
     )
     [request] = gateway.sandbox.requests()
     assert tuple(request["query"][0]) == sent
-    nodes = data["phoneNumbers"]["nodes"]
-    if "friendlyName" in written:
-        assert [node["sid"] for node in nodes] == [sid]
-    if "beta" in written:
-        assert nodes
-        assert all(node["beta"] is False for node in nodes)
+    everything = gateway.sandbox.numbers(account.sid)
+    expected = [each["sid"] for each in everything if rule(each)]
+    assert [node["sid"] for node in data["phoneNumbers"]["nodes"]] == expected
+    assert 0 < len(expected) < len(everything)

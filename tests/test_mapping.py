@@ -1,12 +1,23 @@
 """The page that says where everything comes from is made from the tables, and is current."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from graphql import GraphQLInputObjectType, GraphQLObjectType
+from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
 from gateway import records
-from gateway.filters import CATALOG_SEARCH, CATALOG_WRITE, CORE_SEARCH, form, to_field
+from gateway.filters import (
+    CATALOG_OWNED,
+    CATALOG_SEARCH,
+    CATALOG_WRITE,
+    CORE_OWNED,
+    CORE_SEARCH,
+    CORE_WRITE,
+    Table,
+    form,
+    to_field,
+)
 from schema import build_schema
 from tools.mapping import TYPES, page
 
@@ -30,12 +41,30 @@ def test_every_field_of_a_mapped_type_comes_from_somewhere(typename: str) -> Non
     assert {to_field(name) for name in fields} - calls == mapped
 
 
-def test_every_search_filter_is_known_to_some_family() -> None:
-    kind = build_schema()._schema.type_map["AvailablePhoneNumberFilter"]
+def paths(kind: GraphQLInputObjectType, prefix: str = "") -> Iterator[str]:
+    """Yield the path of every value that an input takes; a point is one."""
+    for name, each in kind.fields.items():
+        inner = get_named_type(each.type)
+        if isinstance(inner, GraphQLInputObjectType) and inner.name != "LatLongInput":
+            yield from paths(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+@pytest.mark.parametrize(
+    ("typename", "tables"),
+    [
+        ("PhoneNumberFilter", (CATALOG_OWNED, CORE_OWNED)),
+        ("AvailablePhoneNumberFilter", (CATALOG_SEARCH, CORE_SEARCH)),
+        ("ConfigurationInput", (CATALOG_WRITE, CORE_WRITE)),
+    ],
+)
+def test_every_value_that_an_input_takes_is_known_to_some_family(
+    typename: str, tables: tuple[Table, ...]
+) -> None:
+    kind = build_schema()._schema.type_map[typename]
     assert isinstance(kind, GraphQLInputObjectType)
-    nested = {"capabilities", "geography"}
-    flat = {path for path in (*CORE_SEARCH, *CATALOG_SEARCH) if "." not in path}
-    assert set(kind.fields) - nested == flat
+    assert set(paths(kind)) == {path for table in tables for path in table}
 
 
 def test_a_setting_without_a_parameter_is_never_left_out_in_silence() -> None:

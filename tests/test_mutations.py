@@ -187,6 +187,9 @@ def test_null_for_the_papers_clears_each_of_them(
         ("voice", "callerIdLookup", True),
         ("voice", "applicationSid", "AP" + "1" * 32),
         ("sms", "applicationSid", "AP" + "2" * 32),
+        ("regulatory", "addressSid", "AD" + "2" * 32),
+        ("regulatory", "identitySid", "RI" + "1" * 32),
+        ("regulatory", "bundleSid", "BU" + "1" * 32),
     ],
 )
 def test_every_other_setting_can_be_changed(
@@ -198,12 +201,15 @@ def test_every_other_setting_can_be_changed(
 ) -> None:
     _, account = owner
     sid = gateway.sandbox.numbers(account.sid)[0]["sid"]
+    inner = f"{section} {{ {field} }}"
+    shown = inner if section == "regulatory" else f"configuration {{ {inner} }}"
     query = f"""mutation ($input: ConfigurePhoneNumberInput!) {{
       configurePhoneNumber(input: $input) {{
-        phoneNumber {{ configuration {{ {section} {{ {field} }} }} }} {ERRORS} }} }}"""
+        phoneNumber {{ {shown} }} {ERRORS} }} }}"""
     payload = run(gateway, query, account, sid=sid, configuration={section: {field: value}})
     assert payload["userErrors"] == []
-    assert payload["phoneNumber"]["configuration"][section][field] == value
+    number = payload["phoneNumber"]
+    assert number.get("configuration", number)[section][field] == value
 
 
 @pytest.mark.parametrize("family", FAMILIES)

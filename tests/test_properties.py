@@ -4,6 +4,7 @@ The table names each property as clients do, where the sandbox keeps it, and val
 and as they must be read. `core` says what the core family must show: the same (True), null (False).
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -236,6 +237,30 @@ def test_a_property_is_read_as_it_was_set(
     absent = each.path.startswith("configuration.mms") or each.path.endswith("receiveMode")
     if not (family == "CATALOG" and absent):
         assert pick(data["one"], each.path) == expected
+
+
+@pytest.mark.parametrize("family", ["CATALOG", "CORE"])
+@pytest.mark.parametrize("origin", ["twilio", "hosted"])
+def test_how_and_when_a_number_came_is_known_to_core(
+    gateway: RunningGateway, family: str, origin: str
+) -> None:
+    account = gateway.sandbox.create_account(catalog=family == "CATALOG")
+    before = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    number = gateway.sandbox.put_number(account.sid, resource={"origin": origin})
+    data = gateway.query(
+        "query ($sid: ID) { phoneNumber(sid: $sid) { origin dateCreated dateUpdated } }",
+        {"sid": number["sid"]},
+        account=account,
+    )["phoneNumber"]
+    after = dt.datetime.now(dt.UTC)
+    if family == "CATALOG":
+        assert data == {"origin": None, "dateCreated": None, "dateUpdated": None}
+        return
+    assert data["origin"] == origin.upper()
+    created, updated = (
+        dt.datetime.fromisoformat(data[name]) for name in ("dateCreated", "dateUpdated")
+    )
+    assert before <= created <= updated <= after
 
 
 @pytest.mark.parametrize("capability", ["voice", "sms", "mms"])
