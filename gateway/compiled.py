@@ -11,8 +11,7 @@ one set of semantics, and it is graphql-core's. The upstream is not asked twice 
 request keeps the answers that it has read, and its errors.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -51,6 +50,7 @@ from strawberry.types.field import StrawberryField
 
 from gateway.projection import Details, Dispatch, Selected, Selection, is_attribute, plain
 from gateway.records import View
+from gateway.waiting import settled
 
 Values: TypeAlias = Mapping[str, Any]
 _NONE: Final = VariableValues({}, {})
@@ -160,13 +160,13 @@ class _Run:
         """Resolve a field and put its value into an object of the response."""
         asked = Asked(self._context, at)
         value = await call.resolve(source, info=asked, **call.arguments(self._values))
-        waiting: list[Awaitable[None]] = []
+        waiting: list[Coroutine[Any, Any, None]] = []
         into[call.name] = self.complete(call.completion, value, at, waiting)
         if waiting:
             await together(waiting)
 
     def complete(
-        self, to: _Completion, value: object, at: Path, waiting: list[Awaitable[None]]
+        self, to: _Completion, value: object, at: Path, waiting: list[Coroutine[Any, Any, None]]
     ) -> Any:  # noqa: ANN401 - JSON
         """Return the response's form of a value; what is still to be resolved joins `waiting`."""
         if value is None:
@@ -196,7 +196,7 @@ class _Run:
         return self._shared[place][1]
 
     def _list(
-        self, to: _List, value: object, at: Path, waiting: list[Awaitable[None]]
+        self, to: _List, value: object, at: Path, waiting: list[Coroutine[Any, Any, None]]
     ) -> list[Any]:
         if not isinstance(value, list):
             raise Unfit
@@ -209,12 +209,9 @@ class _Run:
         ]
 
 
-async def together(waiting: Sequence[Awaitable[None]]) -> None:
+async def together(waiting: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Wait for all; raise what the first that failed raised, when all have ended."""
-    if len(waiting) == 1:
-        await waiting[0]
-        return
-    for outcome in await asyncio.gather(*waiting, return_exceptions=True):
+    for outcome in await settled(waiting):
         if outcome is not None:
             raise outcome
 

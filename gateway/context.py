@@ -18,7 +18,7 @@ from gateway.events import Change, Events
 from gateway.mutations import Mutations
 from gateway.numbers import Key, OwnedNumbers
 from gateway.outcome import Outcome, Refusal
-from gateway.pages import FoundPage, Page
+from gateway.pages import FoundPage, Page, Places
 from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
 from gateway.settings import Settings
@@ -423,16 +423,15 @@ class RequestContext:
     ) -> FoundPage:
         """Cut a page out of a result: searches have no pages upstream, so cursors count."""
         validation.check_first(first)
-        name = cursors.list_id(account, country, types, filters=wanted)
-        skip = cursors.decode(after, of=name).place + 1 if after is not None else 0
+        name = partial(cursors.list_id, account, country, types, filters=wanted)
+        skip = cursors.decode(after, of=name()).place + 1 if after is not None else 0
         result = await self._search.run(account, country, types, wanted, skip + first, at)
         shown = result.numbers[skip : skip + first]
         places = range(skip, skip + len(shown))
         # Without a full page there is no place to go on from: `exhaustive` tells the rest.
         more = len(result.numbers) > skip + first or (result.more and len(shown) == first)
-        page = FoundPage(
-            shown, [cursors.Cursor(name, "", place) for place in places], more=more, after=after
-        )
+        marks = Places(name, [("", place) for place in places])
+        page = FoundPage(shown, marks, more=more, after=after)
         page.exhaustive = result.exhaustive
         page.branch_errors = [_branch_error(failure) for failure in result.failures]
         page.calls = result.calls

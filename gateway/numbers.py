@@ -1,9 +1,8 @@
 """Owned numbers: one, many or a page of them, from whichever family has them, in fewest calls."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -18,10 +17,12 @@ from gateway.errors import (
     UpstreamMalformed,
     UpstreamNotFound,
 )
+from gateway.pages import Places
 from gateway.reader import Reader
-from gateway.records import View, view
+from gateway.records import VIEWS, Record, View, view
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, Page
+from gateway.waiting import settled
 
 # Pages of one list that a single field may read: 1000 numbers in pages of 50, and some slack.
 _MOST_PAGES = 64
@@ -44,7 +45,7 @@ class Slice(NamedTuple):
     """Numbers of a list, the places behind each of them, and whether there are more."""
 
     numbers: list[View]
-    places: list[cursors.Cursor]
+    places: Places
     more: bool
 
 
@@ -215,7 +216,8 @@ class OwnedNumbers:
         # A place in the first page is found again only in a page that reaches beyond it.
         size = _LOOK_UP_SIZE if exact else skip + first
         numbers: list[View] = []
-        places: list[cursors.Cursor] = []
+        places = Places(name)
+        listed = partial(_numbers, family, account, wanted=wanted)
         seen: set[str] = set()
         total = 0
         for _ in range(_MOST_PAGES):
@@ -223,14 +225,13 @@ class OwnedNumbers:
             total += len(page.items)
             # A number may move from page to page while they are read, but not within one page.
             seen.update(number.sid for number in numbers if page.next_query or seen or query)
-            for place, item in enumerate(page.items[skip:], skip):
-                number = _number(family, account, item, wanted)
+            for place, number in enumerate(listed(page.items[skip:]), skip):
                 if number is None or (seen and number.sid in seen):
                     continue
                 if len(numbers) == first:
                     return self._listed(Slice(numbers, places, more=True))
                 numbers.append(number)
-                places.append(cursors.Cursor(name, query, place))
+                places.marks.append((query, place))
                 if exact is not None:  # An account has a number once.
                     return self._listed(Slice(numbers, places, more=False))
             if not wanted and start is None:
@@ -239,7 +240,7 @@ class OwnedNumbers:
                 return self._listed(Slice(numbers, places, more=False))
             if len(numbers) == first:
                 # The cursor behind the last number leads straight to the next page.
-                places[-1] = cursors.Cursor(name, page.next_query, -1)
+                places.marks[-1] = (page.next_query, -1)
                 break
             query, skip = page.next_query, 0
         if not numbers:
@@ -281,12 +282,13 @@ class OwnedNumbers:
         accounts: dict[str, list[Key]] = defaultdict(list)
         for key in keys:
             accounts[key.account].append(key)
-        loads = [self._load_account(account, keys) for account, keys in accounts.items()]
-        # Nearly always it is one account, which takes no task of its own.
-        outcomes = [await loads[0]] if len(loads) == 1 else await asyncio.gather(*loads)
+        outcomes = await settled(
+            [self._load_account(account, keys) for account, keys in accounts.items()]
+        )
         found: Found = {}
-        for outcome in outcomes:
-            found |= outcome
+        for keys_of_one, outcome in zip(accounts.values(), outcomes, strict=True):
+            failed = isinstance(outcome, BaseException)
+            found |= dict.fromkeys(keys_of_one, outcome) if failed else outcome
         return [found[key] for key in keys]
 
     async def _load_account(self, account: str, keys: Sequence[Key]) -> Found:
@@ -308,13 +310,7 @@ class OwnedNumbers:
         return found | await self._each([key for key in sids if key not in found], self._by_sid)
 
     async def _each(self, keys: Sequence[Key], fetch: Callable[[Key], Any]) -> Found:
-        if len(keys) == 1:
-            try:
-                return {keys[0]: await fetch(keys[0])}
-            except Exception as error:  # noqa: BLE001 - as `gather` does with several
-                return {keys[0]: error}
-        results = await asyncio.gather(*map(fetch, keys), return_exceptions=True)
-        return dict(zip(keys, results, strict=True))
+        return dict(zip(keys, await settled([fetch(key) for key in keys]), strict=True))
 
     async def _from_list(self, account: str, keys: Sequence[Key]) -> Found:
         """Look for the keys in list pages, as long as that is cheaper than asking for each."""
@@ -327,7 +323,7 @@ class OwnedNumbers:
             page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at[0])
             pages += 1
             total += len(page.items)
-            numbers = [number for item in page.items if (number := _number(family, account, item))]
+            numbers = [number for number in _numbers(family, account, page.items) if number]
             self._unsorted.append(numbers)
             for number in numbers:
                 names = _names(number)
@@ -386,28 +382,47 @@ class OwnedNumbers:
         return [place for key in keys for place in self._asked[key]]
 
 
-def _number(
-    family: Family, account: str, item: object, wanted: Mapping[str, Any] = _EVERYTHING
-) -> View | None:
-    """Return the view of a list's item; None for what is no number with a sid.
+def _numbers(
+    family: Family, account: str, items: Iterable[object], wanted: Mapping[str, Any] = _EVERYTHING
+) -> list[View | None]:
+    """Return the views of a list's items; None for each that is no number with a sid.
 
     None too for a number that core lists for containing the one `wanted`.
+    """
+    core = family is CORE
+    exact = wanted.get("phoneNumber") if core else None
+    # Lists of one type do not repeat it. Records are shared among those who read such a list.
+    token = filters.token(wanted["type"]) if core and "type" in wanted else None
+    kind = VIEWS[family.source]["PhoneNumber"]
+    found: list[View | None] = []
+    for item in items:
+        number: View | None
+        if isinstance(item, Record):
+            number = kind(item, account)
+        else:
+            number = view("PhoneNumber", family.source, item, account)
+        if number is not None:
+            raw = number.raw
+            if token is not None and raw.type is None:
+                raw.type = token
+            number = number if raw.phone_number and (raw.sid or raw.url) else None
+        if number is not None and exact is not None and not _is(number, exact):
+            number = None
+        found.append(number)
+    return found
+
+
+def _is(number: View, exact: str) -> bool:
+    """Whether a number is this one, and not listed for containing it.
 
     Raises:
         UpstreamMalformed: it does not even contain it.
     """
-    number = view("PhoneNumber", family.source, item, account)
-    if number is None or not number.raw.phone_number or not (number.raw.sid or number.raw.url):
-        return None
-    if "type" in wanted and family is CORE and number.raw.type is None:
-        # Lists of one type do not repeat it. Records are shared among those who read such a list.
-        number.raw.type = filters.token(wanted["type"])
-    exact = wanted.get("phoneNumber") if family is CORE else None
-    if exact is None or number.phone_number == exact:
-        return number
+    if number.phone_number == exact:
+        return True
     if exact.removeprefix("+") not in (number.phone_number or ""):
         raise UpstreamMalformed("The upstream shows another number than the one asked for.")
-    return None
+    return False
 
 
 def _believe(error: UpstreamNotFound) -> None:

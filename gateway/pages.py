@@ -1,7 +1,8 @@
 """Pages of connections, as resolvers return them: cursors are written only when asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import overload
 
 from gateway import cursors
 from gateway.records import View
@@ -22,6 +23,35 @@ class Edge:
     def cursor(self) -> str:
         """The opaque cursor."""
         return cursors.encode(self._cursor)
+
+
+class Places(Sequence[cursors.Cursor]):
+    """The places of a page's numbers, each made when it is asked for.
+
+    Attributes:
+        marks: query and place of each, see `Cursor`.
+    """
+
+    def __init__(
+        self, list_id: str | Callable[[], str], marks: list[tuple[str, int]] | None = None
+    ) -> None:
+        self.marks = [] if marks is None else marks
+        self._list_id = list_id
+
+    def __len__(self) -> int:
+        return len(self.marks)
+
+    @overload
+    def __getitem__(self, at: int) -> cursors.Cursor: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[cursors.Cursor]: ...
+    def __getitem__(self, at: int | slice) -> cursors.Cursor | list[cursors.Cursor]:
+        if not isinstance(self._list_id, str):
+            self._list_id = self._list_id()
+        name = self._list_id
+        if isinstance(at, slice):
+            return [cursors.Cursor(name, *mark) for mark in self.marks[at]]
+        return cursors.Cursor(name, *self.marks[at])
 
 
 class Page:

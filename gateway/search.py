@@ -1,6 +1,5 @@
 """Searches for numbers that can be bought: which family, how many calls, and how they merge."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple, cast
@@ -16,6 +15,7 @@ from gateway.reader import Reader
 from gateway.records import View, view
 from gateway.upstream.call import Call
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page
+from gateway.waiting import settled
 from schema.enums import NumberType, SimilarScope, Source
 
 # A search that yields this many, or as many as were asked for, may have been cut off.
@@ -101,9 +101,8 @@ class Search:
         wanted = {path: value for path, value in wanted.items() if path != "geography.isoCountry"}
         branches = _branches(types, wanted)
         source = await self._family(account, branches, wanted, at)
-        outcomes = await asyncio.gather(
-            *(self._branch(source, account, country, each, most, at) for each in branches),
-            return_exceptions=True,
+        outcomes = await settled(
+            [self._branch(source, account, country, each, most, at) for each in branches]
         )
         found: list[Found] = []
         failures: list[Failure] = []
