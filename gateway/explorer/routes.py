@@ -34,10 +34,13 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+# Browsers heed this on pages that nobody on the way can have changed, and complain of it on others.
+_ISOLATION: Final = {"Cross-Origin-Opener-Policy": "same-origin"}
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # Every built file has the hash of its content in its name.
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -110,6 +113,8 @@ def _page(
     """Serve a page that must be looked up anew each time, since it names the hashed files."""
     etag = f'"{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}"'
     headers = {"Cache-Control": "no-cache", "ETag": etag}
+    if request.url.scheme == "https" or request.url.hostname in _LOOPBACK:
+        headers |= _ISOLATION
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={**SECURITY_HEADERS, **headers})
     return _file(request, path, headers, status_code=status_code, encoded=encoded)

@@ -21,6 +21,8 @@ from tests.explorer.explorer_page import ExplorerPage
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 TOKEN_SECRET = "a-secret-of-thirty-two-bytes-or-more"
+ELSEWHERE = "gateway.test"
+"""A name that leads here, but is not this machine's own for a browser."""
 DESKTOP = {"width": 1440, "height": 900}
 _FLAGS = [
     "--no-sandbox",
@@ -30,6 +32,7 @@ _FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
 ]
 
 
@@ -106,27 +109,20 @@ def missing(what: str) -> NoReturn:
 @pytest.fixture(scope="package")
 def gateway() -> Iterator[Gateway]:
     """`number-gateway serve --sandbox` in a process of its own."""
-    port, sandbox_port = _free_ports()
-    running = Gateway(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}")
-    with _serving(running, ["--sandbox", "--port", str(port), "--sandbox-port", str(sandbox_port)]):
+    with _serving() as running:
         yield running
 
 
 @pytest.fixture
 def strict_gateway(gateway: Gateway) -> Iterator[Gateway]:
     """A gateway that knows of no sandbox: whoever asks brings the upstream's credentials."""
-    port, _ = _free_ports()
-    running = Gateway(f"http://127.0.0.1:{port}", gateway.sandbox)
-    urls = ["--catalog-url", gateway.sandbox, "--core-url", gateway.sandbox]
-    with _serving(running, ["--auth", "pass-through", "--port", str(port), *urls]):
+    with _serving("--auth", "pass-through", sandbox=gateway.sandbox) as running:
         yield running
 
 
 @pytest.fixture
 def token_gateway(gateway: Gateway) -> Iterator[Gateway]:
     """A gateway that acts as the parent account for whoever has a token."""
-    port, _ = _free_ports()
-    running = Gateway(f"http://127.0.0.1:{port}", gateway.sandbox)
     account = gateway.account("parent")
     environment = {
         "TWILIO_ACCOUNT_SID": account["sid"],
@@ -136,8 +132,7 @@ def token_gateway(gateway: Gateway) -> Iterator[Gateway]:
         "GATEWAY_TOKEN_ISSUER": "us",
         "GATEWAY_TOKEN_AUDIENCE": "gateway",
     }
-    urls = ["--catalog-url", gateway.sandbox, "--core-url", gateway.sandbox]
-    with _serving(running, ["--auth", "tokens", "--port", str(port), *urls], **environment):
+    with _serving("--auth", "tokens", sandbox=gateway.sandbox, **environment) as running:
         yield running
 
 
@@ -221,29 +216,43 @@ def _free_ports() -> tuple[int, int]:
 
 
 @contextmanager
-def _serving(gateway: Gateway, arguments: list[str], **environment: str) -> Iterator[None]:
+def _serving(*arguments: str, sandbox: str | None = None, **environment: str) -> Iterator[Gateway]:
+    """Serve with a sandbox of its own, or in front of `sandbox`."""
     if not (STATIC / "index.html").is_file():
         missing("the explorer is not built: npm run build --prefix gateway/explorer/web")
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "gateway", "serve", *arguments],
-        stdout=subprocess.DEVNULL,
-        env=os.environ | environment,
-    )
-    try:
-        _wait_until_ready(gateway, process)
-        yield
-    finally:
-        process.terminate()
-        process.wait(15)
+    for _ in range(3):
+        port, sandbox_port = _free_ports()
+        gateway = Gateway(f"http://127.0.0.1:{port}", sandbox or f"http://127.0.0.1:{sandbox_port}")
+        upstream = (
+            ["--catalog-url", sandbox, "--core-url", sandbox]
+            if sandbox
+            else ["--sandbox", "--sandbox-port", str(sandbox_port)]
+        )
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "gateway", "serve", "--port", str(port), *upstream, *arguments],
+            stdout=subprocess.DEVNULL,
+            env=os.environ | environment,
+        )
+        try:
+            # It stops when somebody took a port between its choice and its use: then others.
+            if _gets_ready(gateway, process):
+                yield gateway
+                return
+        finally:
+            process.terminate()
+            process.wait(15)
+    pytest.fail("the gateway stopped while starting, three times")
 
 
-def _wait_until_ready(gateway: Gateway, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+def _gets_ready(gateway: Gateway, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the gateway answers; say whether it does."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        assert process.poll() is None, "the gateway stopped while starting"
+        if process.poll() is not None:
+            return False
         try:
             if httpx.get(f"{gateway.url}/healthz", timeout=2).is_success:
-                return
+                return True
         except httpx.TransportError:
             time.sleep(0.1)
     pytest.fail("the gateway did not get ready")

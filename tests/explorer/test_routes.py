@@ -94,6 +94,16 @@ def test_every_answer_carries_the_policy_that_keeps_requests_at_home(
     assert headers["referrer-policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize(
+    ("host", "isolated"), [("127.0.0.1", True), ("localhost", True), ("gateway.test", False)]
+)
+def test_a_page_is_isolated_where_browsers_heed_it(
+    client: httpx.Client, host: str, isolated: bool
+) -> None:
+    headers = client.get("/", headers={"host": f"{host}:{client.base_url.port}"}).headers
+    assert ("cross-origin-opener-policy" in headers) is isolated
+
+
 def test_hashed_files_may_be_kept_for_ever(client: httpx.Client) -> None:
     headers = client.get(f"/explorer/assets/{SCRIPT}").headers
     assert headers["cache-control"] == "public, max-age=31536000, immutable"

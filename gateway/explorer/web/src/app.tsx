@@ -86,8 +86,10 @@ function Page({
   topbar: Element;
   tabInFront: { id: string };
 }) {
-  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
+  const { tabs, activeTabIndex, queryEditor } = useGraphiQL(pick("tabs", "activeTabIndex", "queryEditor"));
   const id = tabs[activeTabIndex]?.id ?? "";
+  // All tabs share one editor: another operation is shown from its start.
+  useEffect(() => queryEditor?.setScrollTop(0), [queryEditor, id]);
   useEffect(() => {
     tabInFront.id = id;
     // More tabs than fit: the one in front must be among those in sight.

@@ -17,7 +17,8 @@ import { NO_ANSWER, post, send, UNREACHABLE, type Exchange, type Operation } fro
 
 type Result = ExecutionResult<Record<string, unknown>, Record<string, unknown>>;
 
-const INCREMENTAL = "multipart/mixed;incrementalSpec=v0.2;q=1.0, application/graphql-response+json;q=0.9, application/json;q=0.8";
+const INCREMENTAL =
+  "multipart/mixed;incrementalSpec=v0.2;q=1.0, application/graphql-response+json;q=0.9, application/json;q=0.8";
 
 /** GraphiQL's way to the gateway: it runs operations, and writes down what each one cost. */
 export function createFetcher(settings: Settings, activeTab: () => string): Fetcher {

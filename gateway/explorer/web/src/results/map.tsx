@@ -24,12 +24,12 @@ import {
   type Camera,
   type Place,
   type Size,
+  zoomed,
 } from "./projection";
+import { FONT, settle } from "./labels";
 import type { RowSet } from "./rows";
 
 const STATES = statesAtlas as unknown as Atlas;
-/** Names are drawn beside the largest marks only: more would cover the map. */
-const LABELS = 14;
 
 interface Props {
   set: RowSet;
@@ -113,14 +113,14 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
   const showAll = useCallback(() => setCamera(fit(places, size)), [places, size]);
   useLayoutEffect(showAll, [showAll]);
   useEffect(() => {
-    if (selected) setCamera((old) => clamp({ k: Math.max(old.k, 2), x: selected.x, y: selected.y }, size));
-  }, [selected, size]);
+    if (selected) setCamera((old) => clamp({ k: Math.max(old.k, 2), x: selected.x, y: selected.y }));
+  }, [selected]);
 
-  const zoom = (factor: number) => setCamera((old) => clamp({ ...old, k: old.k * factor }, size));
+  const zoom = (factor: number, at = { x: 0, y: 0 }) => setCamera((old) => zoomed(old, factor, at, size));
   const pan = (dx: number, dy: number) =>
     setCamera((old) => {
       const step = scaleOf(old, size);
-      return clamp({ ...old, x: old.x + dx / step, y: old.y + dy / step }, size);
+      return clamp({ ...old, x: old.x + dx / step, y: old.y + dy / step });
     });
 
   // React listens to wheels passively, which cannot keep the page from scrolling.
@@ -128,7 +128,10 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
     const element = svg.current;
     const onWheel = (event: WheelEvent) => {
       event.preventDefault();
-      zoom(Math.exp(-event.deltaY / 300));
+      const box = frame.current?.getBoundingClientRect();
+      if (!box) return;
+      const at = { x: event.clientX - box.x - box.width / 2, y: event.clientY - box.y - box.height / 2 };
+      zoom(Math.exp(-event.deltaY / 300), at);
     };
     element?.addEventListener("wheel", onWheel, { passive: false });
     return () => element?.removeEventListener("wheel", onWheel);
@@ -191,7 +194,7 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
               <title>{`${place.label}: ${count(place.rows.length, "number")}`}</title>
             </circle>
           ))}
-          <Labels places={places} scale={scale} selected={selected} />
+          <Labels places={places} camera={camera} size={size} selected={selected} />
         </g>
       </svg>
       <div className="map-zoom">
@@ -209,17 +212,28 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
   );
 }
 
-function Labels({ places, scale, selected }: { places: Place[]; scale: number; selected: Place | null }) {
-  const chosen = useMemo(() => spread(places, scale), [places, scale]);
-  const shown = selected && !chosen.includes(selected) ? [...chosen, selected] : chosen;
-  return shown.map((place) => (
+interface LabelsProps {
+  places: Place[];
+  camera: Camera;
+  size: Size;
+  selected: Place | null;
+}
+
+function Labels({ places, camera, size, selected }: LabelsProps) {
+  const scale = scaleOf(camera, size);
+  const labels = useMemo(
+    () => settle(places, radiusIn(places), camera, size, selected),
+    [places, camera, size, selected],
+  );
+  return labels.map(({ place, x, y, anchor }) => (
     <text
       key={`${place.x},${place.y}`}
       className="map-label"
-      x={place.x + (radius(place, places) + 4) / scale}
-      y={place.y}
-      fontSize={11.5 / scale}
+      x={place.x + x / scale}
+      y={place.y + y / scale}
+      fontSize={FONT / scale}
       strokeWidth={3 / scale}
+      textAnchor={anchor}
       dominantBaseline="central"
     >
       {place.label}
@@ -227,17 +241,8 @@ function Labels({ places, scale, selected }: { places: Place[]; scale: number; s
   ));
 }
 
-/** Of the largest places, those whose names do not run into a name already placed. */
-function spread(places: Place[], scale: number): Place[] {
-  const placed: Place[] = [];
-  for (const place of places) {
-    if (placed.length === LABELS) break;
-    const clear = placed.every(
-      (other) => Math.abs(other.y - place.y) * scale > 15 || Math.abs(other.x - place.x) * scale > 130,
-    );
-    if (clear) placed.push(place);
-  }
-  return placed;
+function radiusIn(places: Place[]): (place: Place) => number {
+  return (place) => radius(place, places);
 }
 
 /** Area, not radius, stands for the amount. */

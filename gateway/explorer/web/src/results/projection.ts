@@ -142,17 +142,27 @@ export function fit(places: Place[], size: Size): Camera {
   const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
   const whole = scaleOf({ k: 1, x: 0, y: 0 }, size);
   const room = Math.min(size.width / (1.5 * (right - left) + 1), size.height / (1.3 * (bottom - top) + 1));
-  return clamp({ k: Math.min(room / whole, 18), x: (left + right) / 2, y: (top + bottom) / 2 }, size);
+  return clamp({ k: Math.min(room / whole, 18), x: (left + right) / 2, y: (top + bottom) / 2 });
 }
 
-/** Keep the outline in view: nobody shall lose the map. */
-export function clamp({ k, x, y }: Camera, size: Size): Camera {
-  const zoom = Math.max(1, Math.min(CLOSEST, k));
-  const scale = scaleOf({ k: zoom, x, y }, size);
-  return { k: zoom, x: within(x, WIDTH, size.width / scale), y: within(y, HEIGHT, size.height / scale) };
+/** Magnify by `factor` while the spot at `at`, in pixels from the middle of the view, stays where it is. */
+export function zoomed(camera: Camera, factor: number, at: { x: number; y: number }, size: Size): Camera {
+  const before = scaleOf(camera, size);
+  const k = limited(camera.k * factor);
+  const after = scaleOf({ ...camera, k }, size);
+  const share = 1 / before - 1 / after;
+  return clamp({ k, x: camera.x + at.x * share, y: camera.y + at.y * share });
 }
 
-function within(centre: number, extent: number, visible: number): number {
-  if (visible >= extent) return extent / 2;
-  return Math.max(visible / 2, Math.min(extent - visible / 2, centre));
+function limited(k: number): number {
+  return Math.max(1, Math.min(CLOSEST, k));
+}
+
+/** Keep the middle of the view on the outline: nobody shall lose the map. */
+export function clamp({ k, x, y }: Camera): Camera {
+  return { k: limited(k), x: within(x, WIDTH), y: within(y, HEIGHT) };
+}
+
+function within(centre: number, extent: number): number {
+  return Math.max(0, Math.min(extent, centre));
 }
