@@ -34,7 +34,7 @@ def run(
             store: Store = (
                 MemoryStore()
                 if request.param == "memory"
-                else RedisStore(server.url, prefix=f"{uuid4()}:")
+                else RedisStore(server.url, prefix=f"{uuid4()}:", timeout=5.0)
             )
             try:
                 return await asyncio.wait_for(body(store), 20)
@@ -246,7 +246,7 @@ def test_two_processes_worth_of_stores_share_values_buckets_and_messages(
 ) -> None:
     async def main() -> None:
         prefix = f"{uuid4()}:"
-        one, two = RedisStore(server.url, prefix=prefix), RedisStore(server.url, prefix=prefix)
+        one, two = (RedisStore(server.url, prefix=prefix, timeout=5.0) for _ in range(2))
         async with _following(two, "x") as arrived:
             assert await one.add("k", b"mine", ttl=60)
             assert not await two.add("k", b"yours", ttl=60)
