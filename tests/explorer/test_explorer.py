@@ -286,6 +286,34 @@ def test_the_panel_counts_what_the_sandbox_counts(explorer: ExplorerPage, gatewa
     explorer.screenshot(SCREENSHOTS / "upstream.png")
 
 
+def test_an_answer_in_parts_shows_the_trace_of_whichever_part_brings_it(
+    explorer: ExplorerPage,
+) -> None:
+    trace = {"calls": [], "sent": 3, "saved": 2, "naive": 5, "totalMs": 1}
+    parts: list[dict[str, object]] = [
+        {"data": {"first": 1}, "pending": [{"id": "0", "path": []}], "hasNext": True},
+        {"incremental": [{"id": "0", "data": {"second": 2}}], "hasNext": True},
+        {"completed": [{"id": "0"}], "hasNext": False, "extensions": {"upstream": trace}},
+    ]
+    head = "\r\n---\r\ncontent-type: application/json\r\n\r\n"
+    body = "".join(head + json.dumps(part) for part in parts) + "\r\n-----\r\n"
+    media_type = 'multipart/mixed; boundary="-"'
+    explorer.new_tab("query Parts { __typename ... @defer { __typename } }")
+    panel = explorer.open_panel("Upstream")
+    explorer.page.route(
+        "**/graphql",
+        lambda route, request: (
+            route.fulfill(body=body, content_type=media_type)
+            if "query Parts" in (request.post_data or "")
+            else route.continue_()
+        ),
+    )
+    explorer.run_button.click()
+    expect(panel.locator('[data-figure="sent"]')).to_have_text("3")
+    expect(explorer.status).to_contain_text("3 calls upstream2 saved")
+    expect(explorer.response).to_contain_text("second")
+
+
 @pytest.mark.usefixtures("explanations")
 def test_the_plan_is_there_before_anything_runs(explorer: ExplorerPage, gateway: Gateway) -> None:
     panel = explorer.open_panel("Upstream")

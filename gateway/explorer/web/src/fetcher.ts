@@ -141,13 +141,15 @@ async function* increments(
     persisted: null,
   };
   let hasErrors = false;
+  let upstream: Answer["upstream"] = null;
   const record = (body: JsonObject) => {
     const result = settle(tab, blank, { ...facts, body, durationMs: performance.now() - started }) as Result;
-    // An error of one part is one of the whole answer.
+    // An error of one part is one of the whole answer, and so is its trace.
     hasErrors ||= holdsErrors(body);
     const { byTab, record } = useAnswers.getState();
     const answer = byTab[tab];
-    if (answer && hasErrors) record(tab, { ...answer, hasErrors });
+    upstream = answer?.upstream ?? upstream;
+    if (answer) record(tab, { ...answer, hasErrors, upstream });
     return result;
   };
 
