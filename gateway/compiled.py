@@ -11,7 +11,7 @@ one set of semantics, and it is graphql-core's. The upstream is not asked twice 
 request keeps the answers that it has read, and its errors.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -147,6 +147,15 @@ class _List:
 _Completion: TypeAlias = _Object | _List
 
 
+class _Waiting(NamedTuple):
+    """A field that is still to be resolved, where it is, and what its value goes into."""
+
+    call: _Call
+    source: object
+    at: Path
+    into: dict[str, Any]
+
+
 class _Run:
     """One execution of a compiled query."""
 
@@ -156,18 +165,22 @@ class _Run:
         # Fields that share an upstream call share the object too, and so its projection.
         self._shared: dict[tuple[int, int], tuple[object, Any]] = {}
 
-    async def call(self, call: _Call, source: object, at: Path, into: dict[str, Any]) -> None:
+    async def together(self, waiting: Sequence[_Waiting]) -> None:
+        """Resolve all; raise what the first that failed raised, when all have ended."""
+        for outcome in await settled([self._call(*each) for each in waiting]):
+            if outcome is not None:
+                raise outcome
+
+    async def _call(self, call: _Call, source: object, at: Path, into: dict[str, Any]) -> None:
         """Resolve a field and put its value into an object of the response."""
         asked = Asked(self._context, at)
         value = await call.resolve(source, info=asked, **call.arguments(self._values))
-        waiting: list[Coroutine[Any, Any, None]] = []
+        waiting: list[_Waiting] = []
         into[call.name] = self.complete(call.completion, value, at, waiting)
         if waiting:
-            await together(waiting)
+            await self.together(waiting)
 
-    def complete(
-        self, to: _Completion, value: object, at: Path, waiting: list[Coroutine[Any, Any, None]]
-    ) -> Any:  # noqa: ANN401 - JSON
+    def complete(self, to: _Completion, value: object, at: Path, waiting: list[_Waiting]) -> Any:  # noqa: ANN401 - JSON
         """Return the response's form of a value; what is still to be resolved joins `waiting`."""
         if value is None:
             if to.nullable:
@@ -182,7 +195,7 @@ class _Run:
             inner = Path(at, name, to.typename)
             made[name] = self.complete(below, getattr(value, attribute), inner, waiting)
         waiting += [
-            self.call(call, value, Path(at, call.name, to.typename), made) for call in to.calls
+            _Waiting(call, value, Path(at, call.name, to.typename), made) for call in to.calls
         ]
         return made
 
@@ -195,9 +208,7 @@ class _Run:
             self._shared[place] = value, to.project(value)
         return self._shared[place][1]
 
-    def _list(
-        self, to: _List, value: object, at: Path, waiting: list[Coroutine[Any, Any, None]]
-    ) -> list[Any]:
+    def _list(self, to: _List, value: object, at: Path, waiting: list[_Waiting]) -> list[Any]:
         if not isinstance(value, list):
             raise Unfit
         item = to.item
@@ -207,13 +218,6 @@ class _Run:
             self.complete(item, each, Path(at, place, None), waiting)
             for place, each in enumerate(value)
         ]
-
-
-async def together(waiting: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Wait for all; raise what the first that failed raised, when all have ended."""
-    for outcome in await settled(waiting):
-        if outcome is not None:
-            raise outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +230,8 @@ class _Query:
     async def run(self, context: object, values: Values) -> dict[str, Any]:
         data: dict[str, Any] = dict(self.names)
         run = _Run(context, values)
-        await together(
-            [run.call(call, None, Path(None, call.name, "Query"), data) for call in self.calls]
+        await run.together(
+            [_Waiting(call, None, Path(None, call.name, "Query"), data) for call in self.calls]
         )
         return data
 
