@@ -62,7 +62,11 @@ class ResponseCache:
 
     def keeps(self, call: Call) -> bool:
         """Whether answers to this call are kept at all."""
-        return call.reads and self._fresh[kind_of(call)] > 0
+        return call.reads and self.keeps_kind(kind_of(call))
+
+    def keeps_kind(self, kind: Kind) -> bool:
+        """Whether answers about such things are kept at all."""
+        return self._fresh[kind] > 0
 
     async def key(self, credential: Credential, call: Call) -> str | None:
         """Return the name under which an answer is kept now; None when the store is away."""

@@ -62,7 +62,6 @@ from schema.types import (
 )
 
 _log = structlog.get_logger(__name__)
-_MOST_NODES = 1000
 
 
 class RequestContext:
@@ -81,6 +80,7 @@ class RequestContext:
         self,
         reader: Reader,
         numbers: OwnedNumbers,
+        search: Search,
         mutations: Mutations,
         settings: Settings,
         events: Events,
@@ -96,7 +96,7 @@ class RequestContext:
         self.following = Event()
         self._events = events
         self._numbers = numbers
-        self._search = Search(reader, numbers, settings.partition_calls)
+        self._search = search
         self._searches: dict[tuple[Any, ...], Future[FoundPage]] = {}
         self._accounts = Accounts(reader)
         self._mutations = mutations
@@ -188,8 +188,7 @@ class RequestContext:
 
     async def nodes(self, ids: Sequence[str], *, argument: str, at: Path) -> list[Node | None]:
         """See `schema.context.Port`."""
-        if len(ids) > _MOST_NODES:
-            raise BadUserInput(argument, f"{len(ids)} are too many: at most {_MOST_NODES}.")
+        validation.check_ids(argument, len(ids))
         return list(await gather(*(self._node(each, argument, at) for each in ids)))
 
     async def rate_limit(self, account_sid: str | None) -> RateLimit:

@@ -188,8 +188,7 @@ class Endpoint:
             content_type, beat = multipart.SUBSCRIPTION_TYPE, multipart.HEARTBEAT
         else:
             form, request_id = exchange.accepted.incremental, exchange.request_id
-            service.check_calls(request, caller)
-            context = service.context(caller)
+            context = service.admitted(request, caller)
             results = incremental.run(service.schema, request, context, request_id, form)
             payloads = _noted(request, results)
             content_type, beat = multipart.INCREMENTAL_TYPES[form], multipart.SIGN_OF_LIFE

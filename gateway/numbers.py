@@ -102,7 +102,7 @@ class OwnedNumbers:
             UnsupportedFilters: no family that the account has knows all filters.
             BadUserInput: `after` is no cursor of this list.
         """
-        able = self._able(account, wanted)
+        able = self.able(account, wanted)
         for family in able:
             name = cursors.list_id(account, family.source.name, filters=wanted)
             if after is not None and family is not able[-1] and not _of(after, name):
@@ -121,7 +121,7 @@ class OwnedNumbers:
 
     async def family(self, account: str, at: Path) -> Family:
         """Return the family that serves the account, found out by a call when it is not known."""
-        if self._may_have_catalog(account):
+        if self.may_have_catalog(account):
             known = self._access.known(account)
             if known or (known is None and await self._probe(account, at)):
                 return CATALOG
@@ -147,13 +147,14 @@ class OwnedNumbers:
 
     # Which family -----------------------------------------------------------------------------
 
-    def _may_have_catalog(self, account: str) -> bool:
+    def may_have_catalog(self, account: str) -> bool:
+        """Whether the catalog can be asked about the account at all."""
         # The catalog takes the account from the credentials: it cannot be asked about another.
         return account == self._reader.credential.home
 
-    def _able(self, account: str, wanted: Mapping[str, Any]) -> list[Family]:
+    def able(self, account: str, wanted: Mapping[str, Any]) -> list[Family]:
         """Return the families that know all the filters, the one to try first at the front."""
-        may = self._may_have_catalog(account) and self._access.known(account) is not False
+        may = self.may_have_catalog(account) and self._access.known(account) is not False
         able: list[Family] = [CATALOG] if may else []
         able = [
             family
@@ -184,7 +185,7 @@ class OwnedNumbers:
 
     def without_catalog(self, account: str) -> str:
         """Return why the catalog cannot be asked about an account."""
-        if self._may_have_catalog(account):
+        if self.may_have_catalog(account):
             return "this account does not have it"
         return "it is asked with an account's own credentials only, which these are not"
 
@@ -345,7 +346,7 @@ class OwnedNumbers:
     async def _by_sid(self, key: Key) -> View | None:
         at = self._places((key,))
         family: Family = CORE
-        if self._may_have_catalog(key.account) and self._access.known(key.account) is not False:
+        if self.may_have_catalog(key.account) and self._access.known(key.account) is not False:
             family = CATALOG
         try:
             return await self._get(family, key, at)

@@ -27,6 +27,20 @@ class Part(NamedTuple):
     cut_off: bool
 
 
+class Allowance:
+    """How many calls may still be made to complete the searches of one request."""
+
+    def __init__(self, calls: int) -> None:
+        self._left = calls
+
+    def take(self, calls: int) -> bool:
+        """Take so many calls; False when there are not so many left."""
+        if calls > self._left:
+            return False
+        self._left -= calls
+        return True
+
+
 Ask = Callable[[Mapping[str, Any]], Awaitable[Part]]
 
 
@@ -54,7 +68,7 @@ async def complete(
     country: str,
     wanted: Mapping[str, Any],
     most: int,
-    allowance: int,
+    allowance: Allowance,
 ) -> tuple[list[View], bool]:
     """Return up to `most` numbers or some more, and whether these are all that there are.
 
@@ -64,7 +78,7 @@ async def complete(
         country: where it searches.
         wanted: the filters.
         most: how many are enough.
-        allowance: calls that may be made.
+        allowance: calls that may be made, also for others.
     """
     found = {number.phone_number: number for number in first}
     root = prefix_of(country, wanted)
@@ -73,10 +87,9 @@ async def complete(
     while queue and len(found) < most:
         prefix = queue.popleft()
         digits = _next_digits(prefix)
-        if allowance < len(digits) or len(prefix) >= _LONGEST_PREFIX:
+        if len(prefix) >= _LONGEST_PREFIX or not allowance.take(len(digits)):
             complete_so_far = False
             break
-        allowance -= len(digits)
         prefixes = [prefix + digit for digit in digits]
         try:
             parts = await asyncio.gather(*(ask({**wanted, "contains": each}) for each in prefixes))

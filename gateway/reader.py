@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from graphql.pyutils import Path
 
 from gateway.cache import ResponseCache
-from gateway.errors import DeadlineExceeded, UpstreamTimeout
+from gateway.errors import DeadlineExceeded, TooManyCalls, UpstreamTimeout
 from gateway.trace import Trace
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.client import Sent, UpstreamClient
@@ -74,6 +74,10 @@ class Flights:
         flight.task.add_done_callback(lambda _: forget(flight))
         return flight
 
+    def is_flying(self, credential: Credential, call: Call, kept: str | None) -> bool:
+        """Whether the call is on its way, so that boarding it makes no new one."""
+        return (credential.fingerprint, call, kept) in self._flights
+
     def changed(self, write: Call) -> None:
         """Let nobody join the reads that began before a write: their answers may be old.
 
@@ -85,6 +89,32 @@ class Flights:
             for name, flight in self._flights.items()
             if name[1].account not in accounts
         }
+
+
+class Calls:
+    """Counts the calls of one request, `most` of which it may make; None for any number."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._made = 0
+
+    def count(self) -> None:
+        """Count a call, whether it may be made or not."""
+        self._made += 1
+
+    def take(self) -> None:
+        """Count a call that may be left out.
+
+        Raises:
+            TooManyCalls: as many were made as may be; it must not be.
+        """
+        if self._most is not None and self._made >= self._most:
+            raise TooManyCalls(
+                f"This operation has made the {self._most} upstream calls that are allowed."
+                " Ask for fewer numbers, or for less about each.",
+                allowed=self._most,
+            )
+        self.count()
 
 
 class Reader:
@@ -104,6 +134,7 @@ class Reader:
         credential: Credential,
         deadline: float,
         trace: Trace,
+        calls: Calls | None = None,
         *,
         shares: bool = True,
     ) -> None:
@@ -113,6 +144,7 @@ class Reader:
         self._client = client
         self._flights = flights
         self._cache = cache
+        self._calls = calls or Calls()
         self._shares = shares
         self._seen: dict[Call, asyncio.Future[Answer]] = {}
         # What ends the waiting for each of them.
@@ -124,6 +156,7 @@ class Reader:
         Raises:
             UpstreamError: the upstream did not give it.
             DeadlineExceeded: the request's time is up.
+            TooManyCalls: the request may make no more calls.
         """
         coming = self._seen.get(call)
         if coming is None:
@@ -153,6 +186,7 @@ class Reader:
         Raises:
             UpstreamError: `processed` tells whether it may have happened all the same.
         """
+        self._calls.count()
         return await self._send(call, asked, deadline)
 
     async def changed(self, write: Call) -> None:
@@ -165,6 +199,7 @@ class Reader:
     def alone(self) -> "Reader":
         """Return a reader for the same request that shares nothing with reads that began before.
 
+        It is for writes, so no limit of calls stops it.
         What it reads is true now; and it goes on when this one is cancelled.
         """
         return Reader(
@@ -174,6 +209,7 @@ class Reader:
             self.credential,
             self.deadline,
             self.trace,
+            self._calls,
             shares=False,
         )
 
@@ -201,6 +237,10 @@ class Reader:
     def _boarded(
         self, call: Call, asked: Sequence[Path], kept: str | None
     ) -> asyncio.Future[Answer]:
+        if not self._shares:
+            self._calls.count()  # A write under way must get to know what it needs to.
+        elif not self._flights.is_flying(self.credential, call, kept):
+            self._calls.take()
         flights = self._flights if self._shares else Flights()
         flight = flights.board(
             self.credential, call, lambda: self._send(call, asked, self.deadline), kept

@@ -10,7 +10,7 @@ from graphql.pyutils import Path
 from gateway import filters, validation
 from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters, UpstreamNotFound
 from gateway.numbers import OwnedNumbers
-from gateway.partition import Part, can_split, complete
+from gateway.partition import Allowance, Part, can_split, complete
 from gateway.reader import Reader
 from gateway.records import View, view
 from gateway.upstream.call import Call
@@ -21,6 +21,8 @@ from schema.enums import NumberType, SimilarScope, Source
 # A search that yields this many, or as many as were asked for, may have been cut off.
 # Sources: maintainers of the official clients name 30; the documentation, 50 and 1000.
 _CUT_OFF_AT = frozenset({30, 50, MAX_PAGE_SIZE})
+# Shorter searches show that they were cut off by being as long as was asked for.
+LEAST_CUT_OFF = min(_CUT_OFF_AT)
 _MOST_BRANCHES = 64
 # Filters that keep a search where a number is, and the fields of its geography that they take.
 _SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
@@ -76,10 +78,11 @@ class Found(NamedTuple):
 class Search:
     """Searches as one request makes them."""
 
-    def __init__(self, reader: Reader, numbers: OwnedNumbers, allowance: int) -> None:
+    def __init__(self, reader: Reader, numbers: OwnedNumbers, partition: int) -> None:
         self._reader = reader
         self._numbers = numbers
-        self._allowance = allowance
+        self._partition = partition
+        self._allowance = Allowance(partition)
 
     async def run(
         self,
@@ -99,7 +102,7 @@ class Search:
         """
         validation.check_search(country, wanted)
         wanted = {path: value for path, value in wanted.items() if path != "geography.isoCountry"}
-        branches = _branches(types, wanted)
+        branches = branches_of(types, wanted)
         source = await self._family(account, branches, wanted, at)
         outcomes = await settled(
             [self._branch(source, account, country, each, most, at) for each in branches]
@@ -126,31 +129,13 @@ class Search:
     async def _family(
         self, account: str, branches: Sequence[Branch], wanted: Mapping[str, Any], at: Path
     ) -> Source:
-        """Choose the family that knows every filter and type; core, when both do."""
-        not_core = filters.unsupported(wanted, filters.CORE_SEARCH)
-        not_core += sorted(
-            {
-                f"types: {branch.type.name}"
-                for branch in branches
-                if branch.type.name not in filters.CORE_SEARCH_PATHS
-            }
-        )
-        if not not_core:
-            return Source.CORE
-        not_catalog = filters.unsupported(wanted, filters.CATALOG_SEARCH)
-        if not_catalog:
+        """Choose the family that knows every filter and type, if the account has it."""
+        able, lacking = suited(branches, wanted)
+        if able is Source.CATALOG and await self._numbers.family(account, at) is not CATALOG:
             raise UnsupportedFilters(
-                "filter",
-                f"only the catalog knows {', '.join(not_core)} and only the core family knows"
-                f" {', '.join(not_catalog)}: they cannot be combined.",
+                "filter", f"{lacking}, and {self._numbers.without_catalog(account)}."
             )
-        if await self._numbers.family(account, at) is not CATALOG:
-            raise UnsupportedFilters(
-                "filter",
-                f"only the catalog knows {', '.join(not_core)},"
-                f" and {self._numbers.without_catalog(account)}.",
-            )
-        return Source.CATALOG
+        return able
 
     async def _branch(
         self, source: Source, account: str, country: str, branch: Branch, most: int, at: Path
@@ -180,7 +165,7 @@ class Search:
         if not part.cut_off:
             return Found(part.numbers, more=False, exhaustive=True, calls=calls)
         if len(part.numbers) >= most:
-            more = len(part.numbers) > most or can_split(country, branch.wanted, self._allowance)
+            more = len(part.numbers) > most or can_split(country, branch.wanted, self._partition)
             return Found(part.numbers, more, exhaustive=False, calls=calls)
         numbers, everything = await complete(
             part.numbers,
@@ -269,7 +254,35 @@ def _country_of(phone_number: str) -> str:
         return ""
 
 
-def _branches(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[Branch]:
+def suited(branches: Sequence[Branch], wanted: Mapping[str, Any]) -> tuple[Source, str]:
+    """Return the family that knows every filter and type, and why no other one does.
+
+    It is core, when both do.
+
+    Raises:
+        UnsupportedFilters: neither does.
+    """
+    not_core = filters.unsupported(wanted, filters.CORE_SEARCH)
+    not_core += sorted(
+        {
+            f"types: {branch.type.name}"
+            for branch in branches
+            if branch.type.name not in filters.CORE_SEARCH_PATHS
+        }
+    )
+    if not not_core:
+        return Source.CORE, ""
+    not_catalog = filters.unsupported(wanted, filters.CATALOG_SEARCH)
+    if not_catalog:
+        raise UnsupportedFilters(
+            "filter",
+            f"only the catalog knows {', '.join(not_core)} and only the core family knows"
+            f" {', '.join(not_catalog)}: they cannot be combined.",
+        )
+    return Source.CATALOG, f"only the catalog knows {', '.join(not_core)}"
+
+
+def branches_of(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[Branch]:
     """Fan list-valued filters out into searches that the upstream can do one at a time."""
     if not types:
         raise BadUserInput("types", "the list is empty; leave it out for [LOCAL].")

@@ -16,7 +16,6 @@ from gateway.draining import Draining
 from gateway.errors import Forbidden, ShuttingDown, TooManyCalls
 from gateway.events import Events
 from gateway.execution import Request
-from gateway.explain import Plan
 from gateway.idempotency import Keys
 from gateway.journal import journal_for
 from gateway.limits import Limits, Meter
@@ -25,17 +24,20 @@ from gateway.numbers import OwnedNumbers
 from gateway.observation import Observation
 from gateway.operations import Documents
 from gateway.persisted import Persisted
+from gateway.plan import Known, Plan
 from gateway.polling import Poller
 from gateway.protocol import Params
-from gateway.reader import Flights, Reader
+from gateway.reader import Calls, Flights, Reader
 from gateway.records import View
 from gateway.redis_store import make_store
+from gateway.search import Search
 from gateway.settings import Settings
 from gateway.spending import Spending
 from gateway.trace import Trace
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
+from gateway.webhooks import Webhooks
 from schema import build_schema
 
 # Of a list that is read whole: 64,000 numbers.
@@ -120,16 +122,35 @@ class Service:
             document, params.operation_name, params.variables, params.extensions, explanation
         )
 
-    def context(self, caller: Caller, *, detailed: bool = False) -> RequestContext:
-        """Return a new request's port; `detailed` makes its trace remember each call."""
-        reader = self._reader(caller.credential, detailed=detailed)
+    def context(
+        self, caller: Caller, *, detailed: bool = False, spare: int | None = None
+    ) -> RequestContext:
+        """Return a new request's port.
+
+        Args:
+            caller: who asks.
+            detailed: whether its trace remembers each call.
+            spare: calls that are left for what only makes an answer better; None for any number.
+        """
+        calls = Calls(self.settings.most_calls)
+        reader = self._reader(caller.credential, detailed=detailed, calls=calls)
         activity = telemetry.current()
         if activity is not None:
             activity.principal, activity.reads = caller.name, reader.trace
         numbers = self._numbers(reader)
         mutations = Mutations(reader, numbers, self._writing, caller.principal)
+        partition = self.settings.partition_calls
+        if spare is not None:
+            partition = min(partition, spare)
         return RequestContext(
-            reader, numbers, mutations, self.settings, self.events, caller, self.spending
+            reader,
+            numbers,
+            Search(reader, numbers, partition),
+            mutations,
+            self.settings,
+            self.events,
+            caller,
+            self.spending,
         )
 
     def _reader(
@@ -138,10 +159,13 @@ class Service:
         *,
         detailed: bool = False,
         cache: ResponseCache | None = None,
+        calls: Calls | None = None,
     ) -> Reader:
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
-        return Reader(self.client, self._flights, cache or self._cache, credential, deadline, trace)
+        return Reader(
+            self.client, self._flights, cache or self._cache, credential, deadline, trace, calls
+        )
 
     def _numbers(self, reader: Reader) -> OwnedNumbers:
         return OwnedNumbers(reader, self._access, self._sizes)
@@ -154,46 +178,63 @@ class Service:
         Raises:
             TooManyCalls: it would cost more calls than the operator allows; none was made.
         """
-        planning = request.explanation == "plan"
-        if planning or self.settings.most_calls is not None:
-            plan = self._plan(request, caller)
-            if planning and not request.document.errors:
-                operation = request.document.measure(request.operation_name)
-                cost = operation.price(request.variables) if operation else 0
-                return {"data": None, "extensions": {"plan": {"cost": cost, **plan.report()}}}
-        tracing = request.explanation == "trace"
-        context = self.context(caller, detailed=tracing)
+        if request.explanation == "plan":
+            return self._explained(request, caller)
+        context = self.admitted(request, caller)
         try:
             response = await execution.run(self.schema, request, context, request_id)
         finally:
             context.reader.cancel()
         telemetry.note(request.document, request.operation_name, response)
-        if tracing and isinstance(response, dict):
+        if request.explanation == "trace" and isinstance(response, dict):
             response["extensions"] = {"upstream": context.reader.trace.report()}
         return response
 
-    def check_calls(self, request: Request, caller: Caller) -> None:
-        """Raise TooManyCalls when an operation would cost more calls than the operator allows."""
+    def admitted(self, request: Request, caller: Caller) -> RequestContext:
+        """Return the port for an operation.
+
+        Raises:
+            TooManyCalls: it would cost more calls than the operator allows; none was made.
+        """
+        spare = None
         if self.settings.most_calls is not None:
-            self._plan(request, caller)
+            spare = self.settings.most_calls - self._plan(request, caller).needed
+        return self.context(caller, detailed=request.explanation == "trace", spare=spare)
+
+    def _explained(self, request: Request, caller: Caller) -> dict[str, Any]:
+        """Return the plan of an operation; or the errors that a run would yield without a call."""
+        plan = self._plan(request, caller)
+        if plan.errors:
+            errors = [error.formatted for error in plan.errors]
+            began = any(error.path is not None for error in plan.errors)
+            return {"errors": errors, "data": None} if began else {"errors": errors}
+        operation = request.document.measure(request.operation_name)
+        cost = operation.price(request.variables) if operation else 0
+        return {"data": None, "extensions": {"plan": {"cost": cost, **plan.report()}}}
 
     def _plan(self, request: Request, caller: Caller) -> Plan:
-        plan = explain.plan(
-            self.schema,
-            request.document,
-            request.operation_name,
-            request.variables,
-            caller.credential.account,
+        most, partition = self.settings.most_calls, self.settings.partition_calls
+        known = Known(
+            caller,
+            self._numbers(self._reader(caller.credential)),
+            self._access,
             self._sizes,
+            self._cache.keeps_kind,
+            partition,
+            Webhooks.of(self.settings),
         )
-        most = self.settings.most_calls
-        if most is not None and plan.most > most:
+        plan = explain.plan(
+            self.schema, request.document, request.operation_name, request.variables, known
+        )
+        if most is not None and plan.needed > most:
             raise TooManyCalls(
-                f"This operation may cost {plan.most} upstream calls; {most} are allowed."
+                f"This operation may cost {plan.needed} upstream calls; {most} are allowed."
                 " Ask for fewer numbers, or for less about each.",
-                calls={"min": plan.least, "max": plan.most},
+                calls={"min": plan.least, "max": plan.needed},
                 allowed=most,
             )
+        if most is not None:
+            plan.limit_spare(most - plan.needed)
         return plan
 
     async def _listed(self, credential: Credential, account: str) -> list[View]:

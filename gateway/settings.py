@@ -213,10 +213,12 @@ class Settings(BaseSettings):
         description="Whether clients may ask for plans and traces; unset: not in production.",
     )
     most_calls: int | None = Field(
-        None, ge=1, description="Most upstream calls that one operation may be planned to cost."
+        None,
+        ge=1,
+        description="Most upstream calls of one operation: more are not planned, and not made.",
     )
     partition_calls: int = Field(
-        40, ge=0, description="Most extra calls to complete a search that the upstream cut off."
+        40, ge=0, description="Most extra calls of a request to complete searches that are cut off."
     )
 
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")

@@ -11,6 +11,7 @@ from gateway.errors import BadUserInput
 from gateway.filters import CORE_SEARCH
 
 MOST_FIRST = 1000
+_MOST_IDS = 1000
 MOST_ITEMS = 100
 FRIENDLY_NAME_LENGTH = 64
 NORTH_AMERICA = frozenset({"US", "CA"})
@@ -62,6 +63,12 @@ def check_items(count: int) -> None:
     """Refuse a plural mutation of none or of more than 100 items."""
     if not 1 <= count <= MOST_ITEMS:
         raise BadUserInput("input.items", f"{count} items are not between 1 and {MOST_ITEMS}.")
+
+
+def check_ids(argument: str, count: int) -> None:
+    """Refuse more ids at once than 1000."""
+    if count > _MOST_IDS:
+        raise BadUserInput(argument, f"{count} are too many: at most {_MOST_IDS}.")
 
 
 def check_sid(argument: str, sid: str, prefix: str) -> None:

@@ -1,0 +1,438 @@
+"""What each field of the schema will ask of the upstream: one rule per field that asks anything.
+
+Rules refuse what the field's resolver would refuse before it asks, with the same errors, and take
+the arguments as resolvers get them.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from strawberry import UNSET
+
+from gateway import cursors, filters, partition, search, validation
+from gateway.errors import BadUserInput, UnsupportedFilters
+from gateway.numbers import Key
+from gateway.plan import NONE, Draft, Place, Read, Times
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE
+from schema.connection import decode_id
+from schema.directives import Scope
+from schema.enums import NumberType, Source
+
+Arguments: TypeAlias = Mapping[str, Any]
+Rule: TypeAlias = Callable[[Draft, Place, str, Arguments], Place]
+
+# List sizes that the operation does not say: upper bounds to plan with.
+_MOST_COUNTRIES = 250
+_MOST_SUBACCOUNTS = 1000
+_MOST_PAGES = 64
+_PAGE_SIZE = re.compile(r"page_?size=([0-9]+)", re.ASCII | re.IGNORECASE)
+
+
+def _own(draft: Draft, arguments: Arguments, name: str = "account_sid") -> str:
+    """Return the account that an argument names, the caller's own without one."""
+    sid: str | None = arguments.get(name)
+    if sid is None or sid is UNSET:
+        return draft.known.caller.credential.account
+    validation.check_sid("sid" if name == "sid" else "accountSid", sid, "AC")
+    draft.known.caller.check_account(sid)
+    return sid
+
+
+# Owned numbers ------------------------------------------------------------------------------------
+
+
+def _phone_number(draft: Draft, _: Place, path: str, arguments: Arguments) -> Place:
+    account = _own(draft, arguments)
+    sid, number = arguments.get("sid"), arguments.get("phone_number")
+    if (sid is None) == (number is None):
+        raise BadUserInput("sid", "give exactly one of `sid` and `phoneNumber`.")
+    if sid is not None:
+        validation.check_sid("sid", sid, "PN")
+        key = Key(account, "sid", sid)
+    else:
+        key = Key(account, "number", str(number))
+    draft.key(path, key)
+    return Place(path, Times(0, 1), key, account=account)
+
+
+def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    argument = "ids" if "ids" in arguments else "id"
+    ids = arguments["ids"] if argument == "ids" else [arguments["id"]]
+    validation.check_ids(argument, len(ids))
+    accounts: dict[str, None] = {}
+    for opaque in ids:
+        node = decode_id(opaque)
+        if node is None or node.kind not in {"PhoneNumber", "Account"}:
+            raise BadUserInput(argument, f"{opaque[:60]!r} is not an id of this gateway.")
+        validation.check_sid(argument, node.account_sid, "AC")
+        draft.known.caller.check_account(node.account_sid)
+        accounts[node.account_sid] = None
+        if node.kind == "PhoneNumber":
+            validation.check_sid(argument, node.sid, "PN")
+            draft.key(path, Key(node.account_sid, "sid", node.sid))
+        else:
+            draft.known.caller.check_scope(Scope.ACCOUNTS_READ)
+            _read_account(draft, place, path, ("account", node.account_sid))
+    only = next(iter(accounts)) if len(accounts) == 1 else None
+    times = Times(0, len(ids))
+    return Place(path, times, ("nodes", *ids), accounts=max(1, len(accounts)), account=only)
+
+
+def _phone_numbers(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    return _list(draft, place, path, arguments, _own(draft, arguments))
+
+
+def _phone_numbers_of(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    return _list(draft, place, path, arguments, place.account)
+
+
+def _list(
+    draft: Draft, place: Place, path: str, arguments: Arguments, account: str | None
+) -> Place:
+    """Add a list of the numbers of an account; None when it is not known which one."""
+    first, after = arguments["first"], arguments.get("after")
+    validation.check_first(first)
+    wanted = filters.wanted(arguments.get("filter"))
+    validation.check_owned_filter(wanted)
+    pages, extra = 1, 0
+    if account is not None:
+        able = draft.known.numbers.able(account, wanted)
+        extra = int(draft.known.is_cold(account) and able == [CATALOG, CORE])
+        if after is not None:
+            pages = _pages(account, wanted, able, first, after)
+    owner = account or place.identity
+    identity = ("owned", owner, _frozen(wanted), first, after)
+    reason = f"one page of {first}; more if the upstream's pages are smaller"
+    if pages > 1:
+        reason = f"pages as small as those that the cursor comes from; at most {pages}"
+    draft.read(
+        place,
+        path,
+        [identity],
+        Read(
+            "GET a page of owned numbers",
+            "page",
+            kind="owned",
+            each=Times(1, pages),
+            extra=extra,
+            reason=reason,
+        ),
+    )
+    return Place(path, place.times.per(first), identity, place.accounts, account)
+
+
+def _pages(account: str, wanted: Mapping[str, Any], able: list[Any], first: int, after: str) -> int:
+    """Return how many pages there may be to read behind a cursor.
+
+    Raises:
+        BadUserInput: it is no cursor of this list.
+    """
+    problem: BadUserInput | None = None
+    for family in able:
+        name = cursors.list_id(account, family.source.name, filters=wanted)
+        try:
+            start = cursors.decode(after, of=name)
+        except BadUserInput as error:
+            problem = error
+            continue
+        needed = start.place + 1 + first
+        if not start.query:
+            return -(-needed // MAX_PAGE_SIZE)
+        said = _PAGE_SIZE.search(start.query)
+        return min(_MOST_PAGES, -(-needed // max(1, int(said[1])))) if said else _MOST_PAGES
+    raise problem or BadUserInput("after", "it is no cursor of this list.")
+
+
+def _changes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    account = _own(draft, arguments)
+    for sid in arguments.get("sids") or ():
+        validation.check_sid("sids", sid, "PN")
+    draft.read(
+        place,
+        path,
+        [("owned", account, _frozen({}), 1, None)],
+        Read(
+            "GET a page of owned numbers",
+            "page",
+            kind="owned",
+            extra=int(draft.known.is_cold(account)),
+            reason="one page, to see that they may be followed; what is below, for each event",
+        ),
+    )
+    return Place(path, Times(0, 1), ("change",), account=account)
+
+
+# Numbers for sale ---------------------------------------------------------------------------------
+
+
+class _Sought(NamedTuple):
+    """Numbers for sale; `country` is what names it, if its code is not known."""
+
+    account: str
+    country: str | tuple[object, ...]
+    types: list[NumberType]
+    wanted: dict[str, Any]
+    first: int
+    after: str | None = None
+
+
+def _available(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    country = arguments["country"]
+    types = arguments.get("types")
+    account = _own(draft, arguments)
+    first, after = arguments["first"], arguments.get("after")
+    wanted = filters.wanted(arguments.get("filter"))
+    kinds = [NumberType.LOCAL] if types is None else list(types)
+    return _search(draft, place, path, _Sought(account, country, kinds, wanted, first, after))
+
+
+def _available_in(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    is_named = place.identity[:1] == ("country",)
+    sought = _Sought(
+        draft.known.caller.credential.account,
+        str(place.identity[1]) if is_named else place.identity,
+        [arguments["type"]],
+        {},
+        arguments["first"],
+    )
+    return _search(draft, place, path, sought)
+
+
+def _search(draft: Draft, place: Place, path: str, sought: _Sought) -> Place:
+    account, country, kinds, wanted, first, after = sought
+    validation.check_first(first)
+    skip = 0
+    if after is not None:
+        name = cursors.list_id(account, country, kinds, filters=wanted)
+        skip = cursors.decode(after, of=name).place + 1
+    most = skip + first
+    if isinstance(country, str):
+        validation.check_search(country, wanted)
+    wanted = {name: value for name, value in wanted.items() if name != "geography.isoCountry"}
+    branches = search.branches_of(kinds, wanted)
+    source, why = search.suited(branches, wanted)
+    has = draft.known.access.known(account) if source is Source.CATALOG else None
+    cold = source is Source.CATALOG and draft.known.is_cold(account)
+    if source is Source.CATALOG and not has and not cold:
+        lacking = draft.known.numbers.without_catalog(account)
+        raise UnsupportedFilters("filter", f"{why}, and {lacking}.")
+    size = min(most if source is Source.CATALOG else most + 1, MAX_PAGE_SIZE)
+    pages = -(-most // MAX_PAGE_SIZE) if source is Source.CATALOG else 1
+    identities: list[tuple[object, ...]] = [
+        ("search", account, country, each.type, _frozen(each.wanted), size) for each in branches
+    ]
+    count = len(identities)
+    reason = "one search" if count == 1 else f"{count} searches, one per type and area code"
+    if source is Source.CATALOG:
+        reason += "; more if the upstream's pages are smaller"
+    draft.read(
+        place,
+        path,
+        identities,
+        Read(
+            "GET numbers for sale",
+            "search",
+            kind="search",
+            each=Times(0 if cold else 1, pages),
+            extra=int(cold),
+            reason=reason,
+        ),
+    )
+    if source is Source.CORE and most > search.LEAST_CUT_OFF:
+        for each in branches:
+            if not isinstance(country, str) or partition.can_split(
+                country, each.wanted, draft.known.partition
+            ):
+                draft.split(path)
+    return Place(path, place.times.per(first), (path, *identities))
+
+
+def _similar(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    first = arguments["first"]
+    validation.check_first(first)
+    how = (arguments["within"], arguments.get("distance"), first)
+    identity = ("similar", place.identity, how)
+    draft.read(
+        place,
+        path,
+        [identity],
+        Read(
+            "GET numbers for sale",
+            "search",
+            kind="search",
+            reason="one search per distinct place; numbers of one place share it",
+        ),
+    )
+    if first > search.LEAST_CUT_OFF and place.times.most:
+        draft.split(path)
+    return Place(path, place.times.per(first), identity)
+
+
+# Accounts and countries ---------------------------------------------------------------------------
+
+
+def _read_account(
+    draft: Draft,
+    place: Place,
+    path: str,
+    identity: tuple[object, ...],
+    *,
+    most: int | None = None,
+    reason: str = "one call",
+) -> None:
+    draft.read(
+        place,
+        path,
+        [identity],
+        Read("GET the account", "get", kind="accounts", most=most, reason=reason),
+    )
+
+
+def _account_of(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+    identity: tuple[object, ...] = ("account", place.account or place.identity)
+    reason = "numbers of one account share it"
+    _read_account(draft, place, path, identity, most=place.accounts, reason=reason)
+    return Place(path, place.times, identity, place.accounts, place.account)
+
+
+def _account(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    sid = _own(draft, arguments, "sid")
+    _read_account(draft, place, path, ("account", sid))
+    return Place(path, Times(0, 1), ("account", sid), account=sid)
+
+
+def _subaccounts(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+    draft.read(
+        place, path, [("accounts",)], Read("GET the accounts", "page", kind="accounts", most=1)
+    )
+    times = place.times.per(_MOST_SUBACCOUNTS)
+    return Place(path, times, ("account", place.identity, "subaccounts"), times.most)
+
+
+def _countries(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+    draft.read(place, path, [("countries",)], Read("GET the countries", "get", kind="countries"))
+    return Place(path, place.times.per(_MOST_COUNTRIES), ("countries",))
+
+
+def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    identity = ("country", arguments["code"])
+    draft.read(place, path, [identity], Read("GET the country", "get", kind="countries"))
+    return Place(path, Times(0, 1), identity)
+
+
+# Writes -------------------------------------------------------------------------------------------
+
+Cost: TypeAlias = Callable[[Draft, str, Any], Times]
+
+
+def _written(call: str, cost: Cost, looked_up: str) -> Rule:
+    """Return the rule of a mutation whose item, for an account, costs `cost`."""
+
+    def one(draft: Draft, item: Any) -> Times:  # noqa: ANN401 - one of four inputs
+        account = _own(draft, {"account_sid": item.account_sid})
+        times = cost(draft, account, item)
+        key = item.idempotency_key
+        return times if key is None or key is UNSET or item.dry_run else Times(0, times.most)
+
+    def rule(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+        wanted = arguments["input"]
+        items = getattr(wanted, "items", None)
+        times = NONE
+        if items is None:
+            times = one(draft, wanted)
+            items = [wanted]
+        else:
+            validation.check_items(len(items))
+            for item in items:
+                try:
+                    times = times.plus(one(draft, item))
+                except BadUserInput:
+                    continue  # It is refused on its own.
+        reason = f"each is sent once, {looked_up}"
+        if any(item.dry_run for item in items):
+            reason += "; nothing is sent for dry runs"
+        identity = draft.write(path, call, times, reason)
+        # A transfer shows numbers of the account that they are moved to.
+        accounts = {(item.account_sid, getattr(item, "to_account_sid", None)) for item in items}
+        return Place(path, Times(0, len(items)), (*place.identity, *identity), len(accounts))
+
+    return rule
+
+
+def _finding(draft: Draft, account: str) -> Times:
+    """Return what it costs to find a number by its sid, in whichever family."""
+    return Times(1, 3 if draft.known.is_cold(account) else 1)
+
+
+def _purchase(draft: Draft, account: str, item: Any) -> Times:  # noqa: ANN401 - see `_written`
+    if _refused(draft, dict(filters.given(item.configuration or None))):
+        return NONE
+    found = Times(1, 1 + draft.known.is_cold(account))
+    return found if item.dry_run else found.plus(Times(0, 1))
+
+
+def _configure(draft: Draft, account: str, item: Any) -> Times:  # noqa: ANN401 - see `_written`
+    validation.check_sid("input.sid", item.sid, "PN")
+    settings = dict(filters.given(item.configuration))
+    if not settings or _refused(draft, settings):
+        return NONE
+    found = Times(1, 1 + draft.known.is_cold(account))
+    return found if item.dry_run else found.plus(Times(0, 1))
+
+
+def _transfer(draft: Draft, account: str, item: Any) -> Times:  # noqa: ANN401 - see `_written`
+    validation.check_sid("input.sid", item.sid, "PN")
+    validation.check_sid("input.toAccountSid", item.to_account_sid, "AC")
+    draft.known.caller.check_account(item.to_account_sid)
+    if item.to_account_sid == account:
+        return NONE
+    if item.dry_run:
+        return _finding(draft, account)
+    return Times(1, 1 + draft.known.is_cold(account))
+
+
+def _release(draft: Draft, account: str, item: Any) -> Times:  # noqa: ANN401 - see `_written`
+    validation.check_sid("input.sid", item.sid, "PN")
+    found = _finding(draft, account)
+    return found if item.dry_run else found.plus(Times(0, 1))
+
+
+def _refused(draft: Draft, settings: Mapping[str, Any]) -> bool:
+    """Whether settings are refused before anything is asked."""
+    return bool(validation.check_settings(settings) or draft.known.webhooks.problem(settings))
+
+
+def _frozen(values: Mapping[str, Any]) -> str:
+    return repr(sorted(values.items(), key=lambda item: item[0]))
+
+
+_LOOKED_UP = "after the number is looked up"
+_PURCHASE = _written("POST a purchase", _purchase, _LOOKED_UP)
+_CONFIGURE = _written("POST a change", _configure, _LOOKED_UP)
+_TRANSFER = _written("POST a change", _transfer, "to the family that serves the account")
+_RELEASE = _written("DELETE the number", _release, _LOOKED_UP)
+RULES: Mapping[str, Rule] = {
+    "Query.phoneNumber": _phone_number,
+    "Query.phoneNumbers": _phone_numbers,
+    "Query.availablePhoneNumbers": _available,
+    "Query.countries": _countries,
+    "Query.country": _country,
+    "Query.account": _account,
+    "Query.node": _nodes,
+    "Query.nodes": _nodes,
+    "Account.phoneNumbers": _phone_numbers_of,
+    "Account.subaccounts": _subaccounts,
+    "PhoneNumber.account": _account_of,
+    "PhoneNumber.similarAvailable": _similar,
+    "Country.availablePhoneNumbers": _available_in,
+    "Mutation.purchasePhoneNumber": _PURCHASE,
+    "Mutation.purchasePhoneNumbers": _PURCHASE,
+    "Mutation.configurePhoneNumber": _CONFIGURE,
+    "Mutation.configurePhoneNumbers": _CONFIGURE,
+    "Mutation.transferPhoneNumber": _TRANSFER,
+    "Mutation.transferPhoneNumbers": _TRANSFER,
+    "Mutation.releasePhoneNumber": _RELEASE,
+    "Mutation.releasePhoneNumbers": _RELEASE,
+    "Subscription.phoneNumberChanged": _changes,
+}
