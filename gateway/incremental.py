@@ -48,14 +48,23 @@ async def run(
         if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
             result = await result
         if isinstance(result, ExecutionResult):
-            yield execution.respond(result, request_id) | {"hasNext": False}
+            yield _traced(execution.respond(result, request_id) | {"hasNext": False}, context)
             return
         pending: dict[str, Payload] = {}
         async with aclosing(_payloads(result, request_id)) as payloads:
             async for payload in payloads:
-                yield payload if form == "pending" else _with_paths(payload, pending)
+                shown = payload if form == "pending" else _with_paths(payload, pending)
+                yield _traced(shown, context)
     finally:
         context.reader.cancel()
+
+
+def _traced(payload: Payload, context: RequestContext) -> Payload:
+    """Return a payload; the last one with the upstream calls, if the client wants to know."""
+    trace = context.reader.trace
+    if payload["hasNext"] or not trace.detailed:
+        return payload
+    return payload | {"extensions": {"upstream": trace.report()}}
 
 
 async def _payloads(

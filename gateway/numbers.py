@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -263,13 +264,14 @@ class OwnedNumbers:
         query: str,
         size: int,
         at: Path,
+        others: Sequence[Path] = (),
     ) -> Page:
         call = (
             family.page_call(account, wanted, query)
             if query
             else family.list_call(account, wanted, min(size, MAX_PAGE_SIZE))
         )
-        page = family.read_page(await self._reader.read(call, (at,)))
+        page = family.read_page(await self._reader.read(call, (at,), others))
         if family is CATALOG:
             self._access.note(account, has=True)
         if page.next_query is not None and page.next_query == query:
@@ -307,7 +309,10 @@ class OwnedNumbers:
                 for each in found.values()
                 if isinstance(each, View)
             }
-            found |= {key: by_sid[key] for key in sids if key in by_sid}
+            also = {key: by_sid[key] for key in sids if key in by_sid and key not in found}
+            for key, number in also.items():
+                self._note_primed(FAMILIES[number.source], [key], 0)
+            found |= also
         return found | await self._each([key for key in sids if key not in found], self._by_sid)
 
     async def _each(self, keys: Sequence[Key], fetch: Callable[[Key], Any]) -> Found:
@@ -315,33 +320,38 @@ class OwnedNumbers:
 
     async def _from_list(self, account: str, keys: Sequence[Key]) -> Found:
         """Look for the keys in list pages, as long as that is cheaper than asking for each."""
-        at = self._places(keys)
-        family = await self.family(account, at[0])
-        left = set(keys)
+        family = await self.family(account, self._places(keys)[0])
+        left = dict.fromkeys(keys)
         found: Found = {}
         query, total, pages = "", 0, 0
         while left:
-            page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at[0])
+            at, *others = self._places(left)
+            page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at, others)
             pages += 1
             total += len(page.items)
             numbers = [number for number in _numbers(family, account, page.items) if number]
             self._unsorted.append(numbers)
             for number in numbers:
                 names = _names(number)
-                found |= dict.fromkeys(left & names, number)
-                left -= names
+                for key in names & left.keys():
+                    found[key] = number
+                    del left[key]
             self._sizes.learn(account, total, more=page.next_query is not None)
             if page.next_query is None:
-                return found | dict.fromkeys(left)
+                found |= dict.fromkeys(left)
+                break
             if not planner.go_on_listing(pages, len(left), self._sizes.of(account)):
                 break
             query = page.next_query
-        for key in found:
-            for place in self._asked[key][1:]:
-                self._reader.trace.note_spared(
-                    family.get_call(account, key.value), "primed", (place,)
-                )
+        self._note_primed(family, found, pages)
         return found
+
+    def _note_primed(self, family: Family, found: Iterable[Key], calls: int) -> None:
+        """Note the look-ups that were answered by `calls` calls for other things."""
+        answered = ((key, place) for key in found for place in self._asked[key])
+        for key, place in islice(answered, calls, None):
+            call = family.get_call(key.account, key.value)
+            self._reader.trace.note_spared(call, "primed", (place,))
 
     async def _by_sid(self, key: Key) -> View | None:
         at = self._places((key,))

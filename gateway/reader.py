@@ -150,8 +150,13 @@ class Reader:
         # What ends the waiting for each of them.
         self._leave: list[Callable[[], object]] = []
 
-    async def read(self, call: Call, asked: Sequence[Path]) -> Answer:
-        """Return the answer to a read, asked for by the fields `asked`.
+    async def read(self, call: Call, asked: Sequence[Path], others: Sequence[Path] = ()) -> Answer:
+        """Return the answer to a read.
+
+        Args:
+            call: what to read.
+            asked: the fields that ask for it: all but one are spared a call of their own.
+            others: fields that it is read for, too, though they asked for something else.
 
         Raises:
             UpstreamError: the upstream did not give it.
@@ -160,7 +165,7 @@ class Reader:
         """
         coming = self._seen.get(call)
         if coming is None:
-            coming = self._begun(call, asked)
+            coming = self._begun(call, (*asked, *others) if others else asked)
             spared = asked[1:]
         else:
             spared = asked

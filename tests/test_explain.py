@@ -153,3 +153,71 @@ def test_a_subscription_is_planned_as_a_single_result(gateway: RunningGateway) -
         answer = gateway.post({"query": query}, headers=PLAN | {"accept": accept}).json()
         assert answer["extensions"]["plan"]["calls"]["max"] >= 1
     assert gateway.sandbox.requests() == []
+
+
+# Traces -------------------------------------------------------------------------------------------
+
+LATE = "{ phoneNumbers(first: 2) { nodes { sid ... @defer { account { sid } } } } }"
+TRACE = {"X-Gateway-Explain": "trace"}
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES)
+def test_a_trace_comes_with_the_last_of_an_answer(
+    gateway: RunningGateway, sandbox: RunningSandbox, delivery: str
+) -> None:
+    gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }")
+    sandbox.forget_requests()
+    answer = gateway.post({"query": LATE}, headers=TRACE | {"accept": DELIVERIES[delivery]})
+    kind = answer.headers["content-type"].partition(";")[0]
+    if kind == "multipart/mixed":
+        _, *pieces, _ = answer.text.split("---")
+        *early, last = [json.loads(piece.partition("\r\n\r\n")[2]) for piece in pieces]
+        assert early
+        assert all("extensions" not in each for each in early)
+        assert last["hasNext"] is False
+    elif kind == "text/event-stream":
+        last = json.loads(answer.text.partition("data: ")[2].partition("\n\n")[0])
+    else:
+        last = answer.json()
+    trace = last["extensions"]["upstream"]
+    assert trace["sent"] == len(sandbox.requests()) == 2
+    assert trace["calls"][1]["path"].startswith("/2010-04-01/Accounts/")
+
+
+@pytest.mark.parametrize("missing", [0, 1], ids=["all found", "one missing"])
+def test_a_list_that_answers_look_ups_names_them_all_in_the_trace(
+    sandbox: RunningSandbox, missing: int
+) -> None:
+    account = sandbox.create_account(catalog=True, owned=40)
+    sids = [number["sid"] for number in sandbox.numbers(account.sid)[:12]]
+    sids += [f"PN{place:032}" for place in range(missing)]
+    fields = [f'n{place}: phoneNumber(sid: "{sid}") {{ sid }}' for place, sid in enumerate(sids)]
+    again = f'again: phoneNumber(sid: "{sids[0]}") {{ sid }}'
+    with running_gateway(sandbox, account=account) as gateway:
+        gateway.query("{ phoneNumbers(first: 1000) { nodes { sid } } }")
+        answer = gateway.execute(f"{{ {' '.join(fields)} {again} }}", headers=TRACE)
+    trace = answer["extensions"]["upstream"]
+    assert (trace["sent"], trace["saved"], trace["naive"]) == (1, len(sids), len(sids) + 1)
+    sent, *spared = trace["calls"]
+    names = [f"n{place}" for place in range(len(sids))]
+    assert sorted(sent["fields"]) == sorted([*names, "again"])
+    assert {call["outcome"] for call in spared} == {"primed"}
+
+
+def test_a_number_that_answers_the_look_up_of_its_sid_is_in_the_trace(
+    sandbox: RunningSandbox,
+) -> None:
+    account = sandbox.create_account(catalog=True, owned=2)
+    number = sandbox.numbers(account.sid)[0]
+    with running_gateway(sandbox, account=account) as gateway:
+        answer = gateway.execute(
+            f"""{{ a: phoneNumber(sid: "{number["sid"]}") {{ sid }}
+              b: phoneNumber(phoneNumber: "{number["phone_number"]}") {{ sid }} }}""",
+            headers=TRACE,
+        )
+    trace = answer["extensions"]["upstream"]
+    assert (trace["sent"], trace["saved"]) == (1, 1)
+    assert [(call["outcome"], call["fields"]) for call in trace["calls"]] == [
+        ("sent", ["b"]),
+        ("primed", ["a"]),
+    ]
