@@ -148,6 +148,30 @@ def test_a_change_made_without_the_store_is_not_hidden_by_what_was_kept_before(
         assert sandbox.requests() == [], "the cache is in use again"
 
 
+def test_a_stale_answer_is_given_by_both_while_one_fetches_it_anew(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    query = "{ phoneNumbers(first: 5) { nodes { sid friendlyName } } }"
+    with pair(sandbox, tmp_path, cache_owned=3, cache_stale=60) as (_, one, two):
+        sandbox.forget_requests()
+        before = one.query(query)
+        number = sandbox.numbers(one.account.sid)[0]["phone_number"]
+        new = {"configuration": {"friendly_name": "New"}}
+        sandbox.put_number(one.account.sid, number, new)
+        assert two.query(query) == before
+        assert len(sandbox.requests()) == 1, "it is kept for both"
+        time.sleep(3.1)
+        assert two.query(query) == before
+        patience = time.monotonic() + 20
+        while one.query(query) == before:
+            assert time.monotonic() < patience
+            time.sleep(0.05)
+        names = [each["friendlyName"] for each in two.query(query)["phoneNumbers"]["nodes"]]
+        assert "New" in names
+        # Both may find it stale before either has fetched it.
+        assert 2 <= len(sandbox.requests()) <= 3
+
+
 def test_a_store_that_comes_and_goes_loses_no_request(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
