@@ -11,56 +11,39 @@ one set of semantics, and it is graphql-core's. The upstream is not asked twice 
 request keeps the answers that it has read, and its errors.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from graphql import (
     DocumentNode,
-    FieldNode,
-    GraphQLArgument,
-    GraphQLField,
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
-    NameNode,
-    Node,
     OperationDefinitionNode,
     OperationType,
     Undefined,
-    VariableNode,
     coerce_input_value,
-    get_named_type,
     get_operation_ast,
-    is_leaf_type,
-    is_required_argument,
     type_from_ast,
 )
 from graphql.execution import Executor
 from graphql.execution.collect_fields import collect_fields
-from graphql.execution.values import VariableValues, get_argument_values
 from graphql.pyutils import Path
 from graphql.utilities import coerce_input_literal
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import StrawberryArgument, convert_argument
 from strawberry.types.field import StrawberryField
 
+from gateway.arguments import Arguments, Unfit, Values
 from gateway.projection import Details, Dispatch, Selected, Selection, is_attribute, plain
 from gateway.records import View
 from gateway.waiting import settled
 
-Values: TypeAlias = Mapping[str, Any]
-_NONE: Final = VariableValues({}, {})
-_BARE: Final = FieldNode(name=NameNode(value=""))
 # Ways in which one document's conditions may turn out that are kept.
 _MOST_TREES: Final = 64
-
-
-class Unfit(Exception):
-    """Only graphql-core can tell what the answer is."""
 
 
 class Asked(NamedTuple):
@@ -354,7 +337,7 @@ class _Tree:
         unusual = made.extensions or resolver.root_parameter or resolver.parent_parameter
         if not usual or unusual or not made.is_async:
             raise Unfit
-        constants, variables = self._arguments(definition, made, node)
+        constants, variables = Arguments(self._executor.schema).of(definition, made, node)
         completion = self._completion(definition.type, group)
         resolve: Any = resolver.wrapped_func
         return _Call(name, resolve, constants, variables, completion)
@@ -387,88 +370,3 @@ class _Tree:
                 calls.append(self.call(inner, name, below))
         dispatch = Dispatch(Selection(inner, fields))
         return _Object(inner.name, nullable, dispatch, tuple(deeper), tuple(calls))
-
-    def _arguments(
-        self, definition: GraphQLField, made: StrawberryField, node: FieldNode
-    ) -> tuple[dict[str, Any], tuple[tuple[str, Callable[[Values], Any]], ...]]:
-        """Return the arguments that are the same each time, and readers of the others."""
-        written = {each.name.value: each.value for each in node.arguments or ()}
-        constants: dict[str, Any] = {}
-        variables: list[tuple[str, Callable[[Values], Any]]] = []
-        for argument in made.arguments:
-            name = self._converter.config.name_converter.from_argument(argument)
-            declared = definition.args[name]
-            value = written.get(name)
-            only = GraphQLField(definition.type, args={name: declared})
-            if value is None or not _has_variable(value):
-                same = get_argument_values(only, node, _NONE)
-                if name in same:
-                    constants[argument.python_name] = self._convert(same[name], argument)
-                continue
-            otherwise: object = Undefined
-            if not is_required_argument(declared):
-                same = get_argument_values(only, _BARE, _NONE)
-                otherwise = self._convert(same[name], argument) if name in same else Undefined
-            variables.append(
-                (argument.python_name, self._reader(value, declared, argument, otherwise))
-            )
-        return constants, tuple(variables)
-
-    def _reader(
-        self,
-        value: Node,
-        declared: GraphQLArgument,
-        argument: StrawberryArgument,
-        otherwise: object,
-    ) -> Callable[[Values], Any]:
-        convert, kind = self._convert, declared.type
-        required = isinstance(kind, GraphQLNonNull)
-        is_leaf = is_leaf_type(get_named_type(kind)) and not _is_list(kind)
-
-        def variable(values: Values) -> Any:  # noqa: ANN401 - of any type
-            found = values.get(name, Undefined)
-            if found is Undefined:
-                if required:
-                    raise Unfit
-                return otherwise
-            if found is None and required:
-                raise Unfit
-            return found if is_leaf else convert(found, argument)
-
-        def literal(values: Values) -> Any:  # noqa: ANN401 - of any type
-            found = coerce_input_literal(value, kind, VariableValues({}, dict(values)))  # type: ignore[arg-type] # it is a value
-            if found is Undefined:
-                raise Unfit
-            return convert(found, argument)
-
-        if isinstance(value, VariableNode):
-            name = value.name.value
-            return variable
-        return literal
-
-    @property
-    def _converter(self) -> GraphQLCoreConverter:
-        schema = self._executor.schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-        converter: GraphQLCoreConverter = schema.schema_converter
-        return converter
-
-    def _convert(self, value: object, argument: StrawberryArgument) -> object:
-        """Return a coerced value as resolvers take it: input objects as their classes."""
-        converter = self._converter
-        return convert_argument(value, argument.type, converter.scalar_registry, converter.config)
-
-
-def _has_variable(value: Node) -> bool:
-    if isinstance(value, VariableNode):
-        return True
-    for key in value.keys:
-        child = getattr(value, key)
-        for each in child if isinstance(child, list | tuple) else (child,):
-            if isinstance(each, Node) and _has_variable(each):
-                return True
-    return False
-
-
-def _is_list(kind: GraphQLInputType) -> bool:
-    inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
-    return isinstance(inner, GraphQLList)

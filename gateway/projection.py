@@ -43,7 +43,6 @@ from gateway.records import (
     Leaf,
     View,
     capability,
-    first_of,
 )
 from schema.enums import Source
 
@@ -56,7 +55,8 @@ _INCREMENTAL = frozenset({"stream", "defer"})
 _ORDINARY: Mapping[tuple[str, coerce.Reader], str] = {
     ("String", coerce.text): "({got} or None)",
     ("String", coerce.numeral): (
-        "({v} if ({v} := {got}).__class__ is str and {v} else {read}({v}))"
+        "({v} if ({v} := {got}).__class__ is str and {v}"
+        " else str({v}) if {v}.__class__ is int else {read}({v}))"
     ),
     ("String", coerce.texts): (
         "(None if ({v} := {got}) is None else [each or None for each in {v}])"
@@ -205,7 +205,7 @@ class _Writer:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._variables = 0
-        self._names: dict[str, object] = {"missing": _missing, "first_of": first_of}
+        self._names: dict[str, object] = {"missing": _missing}
 
     def function(self, result: str) -> Project:
         body = "".join(f"    {line}\n" for line in (*self._lines, f"return {result}"))
@@ -323,9 +323,12 @@ class _Writer:
 
     def got(self, raw: str, keys: tuple[str, ...]) -> str:
         """Return the code for the value under the first of `keys` that is there and not null."""
-        if len(keys) > 1:
-            return f"first_of({raw}, {keys!r})"
-        return f"{raw}.{keys[0]}"
+        *others, last = keys
+        code = f"{raw}.{last}"
+        for key in reversed(others):
+            value = self.fresh()
+            code = f"({value} if ({value} := {raw}.{key}) is not None else {code})"
+        return code
 
     def derived(self, entry: Derived, kind: GraphQLOutputType, raw: str, view: str) -> str:
         """Return the code for a value that is worked out, unless it is where it usually stands."""

@@ -1,7 +1,14 @@
 """Which queries are compiled whole, and what becomes of those that go wrong."""
 
-import pytest
+import asyncio
+from contextlib import suppress
+from inspect import isawaitable
+from typing import Any
 
+import pytest
+from graphql.execution import experimental_execute_incrementally
+
+from gateway.arguments import Unfit
 from gateway.operations import Documents
 from schema import build_schema
 from tests.gateway_process import RunningGateway
@@ -93,3 +100,91 @@ def test_a_query_that_fails_asks_the_upstream_no_more_than_once(gateway: Running
     assert [error["path"] for error in response["errors"]] == [["country"]]
     paths = [request["path"] for request in sandbox.requests()]
     assert len(paths) == len(set(paths))
+
+
+class Recorder:
+    """A port that notes what it is asked, and finds nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    async def available_phone_numbers(self, country: str, **given: Any) -> None:
+        """Note the arguments of a search."""
+        given.pop("at")
+        self.asked.append((country, given))
+        raise LookupError
+
+    async def phone_numbers(self, wanted: object, **given: Any) -> None:
+        """Note the arguments of a list."""
+        given.pop("at")
+        self.asked.append((wanted, given))
+        raise LookupError
+
+
+FILTER = "filter: { areaCode: $codes, nearLatLong: { latitude: $latitude, longitude: -122.4 }, contains: $text }"
+SEARCH = 'availablePhoneNumbers(country: "US", types: $types, first: $first, {}) {{ exhaustive }}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'query ($a: String, $t: NumberType) { phoneNumbers(filter: { type: $t, geography: { region: $a, lata: "132" } }) { nodes { sid } } }',
+        'query ($a: String = "CA") { phoneNumbers(filter: { geography: { region: $a } }, first: 7) { nodes { sid } } }',
+        "query ($t: NumberType) { phoneNumbers(filter: { type: $t, capabilities: { voice: { fax: true } } }) { nodes { sid } } }",
+        "query ($f: PhoneNumberFilter, $n: Int) { phoneNumbers(filter: $f, first: $n) { nodes { sid } } }",
+        "query ($codes: [Int!], $latitude: Float!, $text: String, $types: [NumberType!], $first: Int) {"
+        + SEARCH.format(FILTER) + " }",
+        "query ($types: [NumberType!], $first: Int! = 3, $f: AvailablePhoneNumberFilter) {"
+        + SEARCH.format("filter: $f") + " }",
+        "query ($types: [NumberType!] = [LOCAL, MOBILE], $first: Int! = 3, $on: Boolean) {"
+        + SEARCH.format("filter: { smsEnabled: $on, areaCode: [415, 212] }") + " }",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"latitude": 37.5},
+        {"a": None, "t": None, "f": None, "codes": None, "latitude": 1, "types": None, "on": None},
+        {
+            "a": "NY",
+            "t": "TOLL_FREE",
+            "f": {"geography": {"region": "NY"}},
+            "n": 9,
+            "codes": [415],
+            "latitude": 2.5,
+            "text": "555",
+            "types": ["MOBILE"],
+            "first": 4,
+            "on": False,
+        },
+    ],
+    ids=["absent", "null", "given"],
+)
+def test_resolvers_get_the_arguments_that_graphql_core_gives(
+    text: str, variables: dict[str, Any]
+) -> None:
+    document = Documents(SCHEMA).get(text)
+    assert document.errors == ()
+    assert document.whole is not None
+    query = document.queries.find(SCHEMA, document.whole, None, variables, document.conditions)
+    plain, straight = Recorder(), Recorder()
+
+    async def run() -> None:
+        assert document.ast is not None
+        result = experimental_execute_incrementally(
+            SCHEMA,
+            document.ast,
+            context_value=plain,
+            variable_values=variables,
+        )
+        if isawaitable(result):
+            await result
+        if query is not None:
+            for _ in range(2):
+                with suppress(LookupError, Unfit):
+                    await query(straight)
+
+    asyncio.run(run())
+    if plain.asked and query is None:
+        pytest.fail("it was not compiled")
+    assert straight.asked == plain.asked * 2

@@ -1,0 +1,202 @@
+"""The arguments of compiled queries: what can be known of them once, and what takes variables.
+
+graphql-core coerces arguments for every field of every request, and Strawberry makes input objects
+of them. Here both are done once for what is written out in a document; what is left for a request
+is to put its variables in.
+"""
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from graphql import (
+    FieldNode,
+    GraphQLArgument,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLSchema,
+    NameNode,
+    Node,
+    ObjectFieldNode,
+    ObjectValueNode,
+    Undefined,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_leaf_type,
+    is_required_argument,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.utilities import coerce_input_literal
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import StrawberryArgument, convert_argument
+from strawberry.types.base import StrawberryOptional
+from strawberry.types.field import StrawberryField
+from strawberry.types.lazy_type import LazyType
+
+Values: TypeAlias = Mapping[str, Any]
+Read: TypeAlias = Callable[[Values], Any]
+_NONE: Final = VariableValues({}, {})
+_BARE: Final = FieldNode(name=NameNode(value=""))
+
+
+class Unfit(Exception):
+    """Only graphql-core can tell what the answer is."""
+
+
+class Arguments:
+    """Reads the arguments of fields of one schema."""
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        made = schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        self._converter: GraphQLCoreConverter = made.schema_converter
+
+    def of(
+        self, definition: GraphQLField, made: StrawberryField, node: FieldNode
+    ) -> tuple[dict[str, Any], tuple[tuple[str, Read], ...]]:
+        """Return the arguments that are the same each time, and readers of the others.
+
+        Both go by the resolver's own names. A reader returns `Undefined` for an argument that is
+        not given, and raises `Unfit` where graphql-core would refuse the variables.
+        """
+        written = {each.name.value: each.value for each in node.arguments or ()}
+        constants: dict[str, Any] = {}
+        variables: list[tuple[str, Read]] = []
+        for argument in made.arguments:
+            name = self._converter.config.name_converter.from_argument(argument)
+            declared = definition.args[name]
+            value = written.get(name)
+            only = GraphQLField(definition.type, args={name: declared})
+            if value is None or not _has_variable(value):
+                same = get_argument_values(only, node, _NONE)
+                if name in same:
+                    constants[argument.python_name] = self._convert(same[name], argument.type)
+                continue
+            otherwise: object = Undefined
+            if not is_required_argument(declared):
+                same = get_argument_values(only, _BARE, _NONE)
+                if name in same:
+                    otherwise = self._convert(same[name], argument.type)
+            variables.append(
+                (argument.python_name, self._reader(value, declared, argument, otherwise))
+            )
+        return constants, tuple(variables)
+
+    def _reader(
+        self,
+        value: ValueNode,
+        declared: GraphQLArgument,
+        argument: StrawberryArgument,
+        otherwise: object,
+    ) -> Read:
+        convert, kind = self._convert, declared.type
+        required, nullable = is_required_argument(declared), not isinstance(kind, GraphQLNonNull)
+        is_leaf = is_leaf_type(get_named_type(kind)) and not _is_list(kind)
+
+        def variable(values: Values) -> Any:  # noqa: ANN401 - of any type
+            found = values.get(name, Undefined)
+            if found is Undefined and not required:
+                return otherwise
+            if found is Undefined or (found is None and not nullable):
+                raise Unfit
+            return found if is_leaf else convert(found, argument.type)
+
+        def literal(values: Values) -> Any:  # noqa: ANN401 - of any type
+            found = coerce_input_literal(value, kind, VariableValues({}, dict(values)))
+            if found is Undefined:
+                raise Unfit
+            return convert(found, argument.type)
+
+        if isinstance(value, VariableNode):
+            name = value.name.value
+            return variable
+        if isinstance(value, ObjectValueNode):
+            return self._object(value, kind, argument.type) or literal
+        return literal
+
+    def _object(
+        self, value: ObjectValueNode, declared: GraphQLInputType, wanted: object
+    ) -> Read | None:
+        """Return what makes an input object, by filling variables into one made beforehand.
+
+        None when it is not of the simple kind, in which all variables stand for optional leaves.
+        """
+        kind, wanted = get_nullable_type(declared), _class_of(wanted)
+        definition = getattr(wanted, "__strawberry_definition__", None)
+        if not isinstance(kind, GraphQLInputObjectType) or kind.is_one_of or definition is None:
+            return None
+        names = self._converter.config.name_converter
+        fields = {names.from_field(each): each for each in definition.fields}
+        constant: list[ObjectFieldNode] = []
+        variables: list[tuple[str, Read]] = []
+        for each in value.fields:
+            if not _has_variable(each.value):
+                constant.append(each)
+                continue
+            field = fields[each.name.value]
+            read = self._optional(each.value, kind.fields[each.name.value].type, field.type)
+            if read is None:
+                return None
+            variables.append((field.python_name, read))
+        coerced = coerce_input_literal(ObjectValueNode(fields=tuple(constant)), kind)
+        if coerced is Undefined:
+            return None
+        made = self._convert(coerced, wanted)
+
+        def filled(values: Values) -> Any:  # noqa: ANN401 - an input object
+            copied = copy(made)
+            for name, read in variables:
+                found = read(values)
+                if found is not Undefined:
+                    setattr(copied, name, found)
+            return copied
+
+        return filled
+
+    def _optional(self, value: ValueNode, kind: GraphQLInputType, wanted: object) -> Read | None:
+        """Return the reader of an optional field of an input object, if it is of a simple kind."""
+        if isinstance(kind, GraphQLNonNull):
+            return None
+        if isinstance(value, ObjectValueNode):
+            return self._object(value, kind, wanted)
+        if isinstance(value, VariableNode) and is_leaf_type(kind):
+            return partial(_value_of, value.name.value)
+        return None
+
+    def _convert(self, value: object, wanted: Any) -> object:  # noqa: ANN401 - any type there is
+        """Return a coerced value as resolvers take it: input objects as their classes."""
+        converter = self._converter
+        return convert_argument(value, wanted, converter.scalar_registry, converter.config)
+
+
+def _class_of(wanted: object) -> object:
+    """Return the type behind what makes it optional, or resolved late."""
+    while isinstance(wanted, StrawberryOptional | LazyType):
+        late = isinstance(wanted, LazyType)
+        wanted = wanted.resolve_type() if late else wanted.of_type  # type: ignore[union-attr] # each has its own
+    return wanted
+
+
+def _value_of(name: str, values: Values) -> Any:  # noqa: ANN401 - of any type
+    return values.get(name, Undefined)
+
+
+def _has_variable(value: Node) -> bool:
+    if isinstance(value, VariableNode):
+        return True
+    for key in value.keys:
+        child = getattr(value, key)
+        for each in child if isinstance(child, list | tuple) else (child,):
+            if isinstance(each, Node) and _has_variable(each):
+                return True
+    return False
+
+
+def _is_list(kind: GraphQLInputType) -> bool:
+    inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+    return isinstance(inner, GraphQLList)
