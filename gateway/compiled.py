@@ -11,6 +11,7 @@ one set of semantics, and it is graphql-core's. The upstream is not asked twice 
 request keeps the answers that it has read, and its errors.
 """
 
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -78,13 +79,17 @@ class _Variable(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A field with a resolver: what is called, with which arguments, and how it is completed."""
+    """A field with a resolver: what is called, with which arguments, and how it is completed.
+
+    `begins`: the resolver returns a future of what it has begun, and nothing is called below.
+    """
 
     name: str
     resolve: Callable[..., Awaitable[Any]]
     constants: dict[str, Any]
     variables: tuple[tuple[str, Callable[[Values], Any]], ...]
     completion: "_Completion"
+    begins: bool
 
     def arguments(self, values: Values) -> dict[str, Any]:
         """Return the arguments under the resolver's own names."""
@@ -150,14 +155,33 @@ class _Run:
 
     async def together(self, waiting: Sequence[_Waiting]) -> None:
         """Resolve all; raise what the first that failed raised, when all have ended."""
-        for outcome in await settled([self._call(*each) for each in waiting]):
+        begun: list[tuple[_Waiting, Future[Any]]] = []
+        try:
+            begun += [(each, self._resolve(each)) for each in waiting if each.call.begins]
+        finally:
+            # Whatever becomes of the others, each will have been looked at.
+            for _, coming in begun:
+                coming.add_done_callback(_look_at)
+        work = [self._call(*each) for each in waiting if not each.call.begins]
+        if begun:
+            work.append(self._finish(begun))
+        for outcome in await settled(work):
             if outcome is not None:
                 raise outcome
 
+    def _resolve(self, each: _Waiting) -> Any:  # noqa: ANN401 - what resolvers return
+        asked = Asked(self._context, each.at)
+        return each.call.resolve(each.source, info=asked, **each.call.arguments(self._values))
+
+    async def _finish(self, begun: Sequence[tuple[_Waiting, Future[Any]]]) -> None:
+        """Wait for what was begun, and complete it; nothing is to be resolved below."""
+        for each, coming in begun:
+            value = await coming
+            each.into[each.call.name] = self.complete(each.call.completion, value, each.at, [])
+
     async def _call(self, call: _Call, source: object, at: Path, into: dict[str, Any]) -> None:
         """Resolve a field and put its value into an object of the response."""
-        asked = Asked(self._context, at)
-        value = await call.resolve(source, info=asked, **call.arguments(self._values))
+        value = await self._resolve(_Waiting(call, source, at, into))
         waiting: list[_Waiting] = []
         into[call.name] = self.complete(call.completion, value, at, waiting)
         if waiting:
@@ -276,6 +300,18 @@ class Queries:
         return None if query is None else lambda context: query.run(context, values)
 
 
+def _ends(completion: _Completion) -> bool:
+    """Whether nothing is called below."""
+    if isinstance(completion, _List):
+        return _ends(completion.item)
+    return not completion.calls and all(_ends(below) for _, _, below in completion.deeper)
+
+
+def _look_at(coming: Future[Any]) -> None:
+    if not coming.cancelled():
+        coming.exception()
+
+
 # Compiling ----------------------------------------------------------------------------------------
 
 
@@ -335,12 +371,13 @@ class _Tree:
             raise Unfit
         usual = resolver.self_parameter and resolver.info_parameter
         unusual = made.extensions or resolver.root_parameter or resolver.parent_parameter
-        if not usual or unusual or not made.is_async:
+        if not usual or unusual:
             raise Unfit
         constants, variables = Arguments(self._executor.schema).of(definition, made, node)
         completion = self._completion(definition.type, group)
         resolve: Any = resolver.wrapped_func
-        return _Call(name, resolve, constants, variables, completion)
+        begins = not made.is_async and _ends(completion)
+        return _Call(name, resolve, constants, variables, completion, begins)
 
     def _completion(self, kind: GraphQLOutputType, group: Details) -> _Completion:
         nullable = not isinstance(kind, GraphQLNonNull)

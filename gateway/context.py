@@ -155,7 +155,7 @@ class RequestContext:
             self._account(account_sid), country, kinds, filters.wanted(filter), first, after, at
         )
 
-    async def similar_available(
+    def similar_available(
         self,
         number: PhoneNumber,
         *,
@@ -163,10 +163,10 @@ class RequestContext:
         distance: int | None,
         first: int,
         at: Path,
-    ) -> AvailablePhoneNumberConnection:
+    ) -> Future[AvailablePhoneNumberConnection]:
         """See `schema.context.Port`."""
         country, kind, wanted = similar(cast("Any", number), within, distance)
-        return await self._available(number.account_sid, country, [kind], wanted, first, None, at)
+        return self._available(number.account_sid, country, [kind], wanted, first, None, at)
 
     async def countries(self, *, at: Path) -> list[Country]:
         """See `schema.context.Port`."""
@@ -383,7 +383,7 @@ class RequestContext:
         key = Key(node.account_sid, "sid", node.sid)
         return cast("Node | None", await self._numbers.one(key, at))
 
-    async def _available(
+    def _available(
         self,
         account: str,
         country: str,
@@ -392,23 +392,28 @@ class RequestContext:
         first: int,
         after: str | None,
         at: Path,
-    ) -> AvailablePhoneNumberConnection:
-        """Search; equal searches of one request are one, and share the page."""
+    ) -> Future[AvailablePhoneNumberConnection]:
+        """Begin a search; equal searches of one request are one, and share the page."""
         key: tuple[Any, ...] = (account, country, *types, *wanted.items(), first, after)
         try:
-            task = self._searches.get(key)
+            search = self._searches.get(key)
         except TypeError:  # Lists and objects have no hash, but are rare here.
             key = (repr(key),)
-            task = self._searches.get(key)
-        if task is None:
-            task = ensure_future(self._cut_out(account, country, types, wanted, first, after, at))
-            self._searches[key] = task
-            page = await shield(task)
+            search = self._searches.get(key)
+        if search is None:
+            search = ensure_future(self._cut_out(account, country, types, wanted, first, after, at))
+            self._searches[key] = search
+        elif search.done():
+            self._note_shared(at, search)
         else:
-            page = await shield(task)
-            for call in page.calls:
+            search.add_done_callback(partial(self._note_shared, at))
+        return cast("Future[AvailablePhoneNumberConnection]", shield(search))
+
+    def _note_shared(self, at: Path, search: Future[FoundPage]) -> None:
+        """Note that a field was spared the calls of another one's search."""
+        if not search.cancelled() and search.exception() is None:
+            for call in search.result().calls:
                 self.reader.trace.note_spared(call, "coalesced", (at,))
-        return cast("AvailablePhoneNumberConnection", page)
 
     async def _cut_out(
         self,

@@ -3,6 +3,7 @@
 `gateway/context.py` implements it. The schema itself knows no HTTP and no upstream.
 """
 
+from asyncio import Future
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -67,7 +68,7 @@ class Port(Protocol):
     ) -> "AvailablePhoneNumberConnection":
         """Search numbers that can be bought."""
 
-    async def similar_available(
+    def similar_available(
         self,
         number: "PhoneNumber",
         *,
@@ -75,8 +76,8 @@ class Port(Protocol):
         distance: int | None,
         first: int,
         at: Path,
-    ) -> "AvailablePhoneNumberConnection":
-        """Search numbers that can be bought and share something with `number`."""
+    ) -> "Future[AvailablePhoneNumberConnection]":
+        """Begin to search numbers that can be bought and share something with `number`."""
 
     async def countries(self, *, at: Path) -> "list[Country]":
         """Return the countries in which the caller's account can buy numbers."""

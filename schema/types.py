@@ -6,7 +6,7 @@ JSON (see `gateway/records.py`), not instances of these classes.
 """
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import strawberry
 from strawberry import field
@@ -353,7 +353,7 @@ class PhoneNumber(Node, NumberProfile):
         ),
         directives=[paged(), needs(Scope.NUMBERS_READ)],
     )
-    async def similar_available(
+    def similar_available(
         self,
         info: Info,
         within: Annotated[
@@ -365,9 +365,11 @@ class PhoneNumber(Node, NumberProfile):
         ] = None,
         first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
     ) -> AvailableConnection:
-        return await info.context.similar_available(
+        # Begun now and awaited by the executor: a list begins the searches of all its numbers.
+        coming = info.context.similar_available(
             self, within=within, distance=distance, first=first, at=info.path
         )
+        return cast("AvailablePhoneNumberConnection", coming)
 
 
 @strawberry.type(description="A phone number that can be bought now.")

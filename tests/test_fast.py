@@ -217,9 +217,11 @@ class Stub:
         """Return all available numbers."""
         return self.found
 
-    async def similar_available(self, *_: Any, **__: Any) -> object:
+    def similar_available(self, *_: Any, **__: Any) -> asyncio.Future[FoundPage]:
         """Return all available numbers, the same object each time."""
-        return self.found
+        coming: asyncio.Future[FoundPage] = asyncio.get_running_loop().create_future()
+        coming.set_result(self.found)
+        return coming
 
     async def nodes(self, ids: list[str], **_: Any) -> list[View | None]:
         """Return the owned numbers and a null."""
