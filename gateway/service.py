@@ -179,7 +179,9 @@ class Service:
             TooManyCalls: it would cost more calls than the operator allows; none was made.
         """
         if request.explanation == "plan":
-            return self._explained(request, caller)
+            plan = self._explained(request, caller)
+            telemetry.note(request.document, request.operation_name, plan)
+            return plan
         context = self.admitted(request, caller)
         try:
             response = await execution.run(self.schema, request, context, request_id)

@@ -325,7 +325,9 @@ def test_the_plan_is_there_before_anything_runs(explorer: ExplorerPage, gateway:
     )
     steps = panel.locator(".steps li")
     expect(steps.first).to_contain_text("phoneNumbers")
-    expect(steps.filter(has_text="similarAvailable")).to_have_count(1)
+    # The search itself, and what completes it if the upstream cuts it off.
+    expect(steps.filter(has_text="similarAvailable")).to_have_count(2)
+    expect(steps.last).to_contain_text("narrower")
     # A mutation is planned like a query, and by no means executed.
     explorer.type_operation(
         "mutation Never { purchasePhoneNumber(input:"

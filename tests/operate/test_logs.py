@@ -123,3 +123,10 @@ def test_by_default_only_requests_that_failed_are_lines(sandbox: RunningSandbox)
     assert line["level"] == "warning"
     assert line["request_id"] == ids.split()[1]
     assert serve(sandbox, good, bad, GATEWAY_LOG_REQUESTS="none")[1] == ""
+
+
+def test_a_plan_is_not_a_failure(sandbox: RunningSandbox) -> None:
+    plan = {"query": "query Mine { countries { code } }", "extensions": {"explain": "plan"}}
+    _, log = serve(sandbox, plan, GATEWAY_LOG_REQUESTS="all")
+    (line,) = [json.loads(each) for each in log.splitlines()]
+    assert (line["operation"], line["outcome"], line["upstream_calls"]) == ("Mine", "ok", 0)
