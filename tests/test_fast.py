@@ -374,7 +374,7 @@ async def _rest() -> None:
 
 
 @settings(
-    max_examples=1500,
+    max_examples=1000,  # each with two sets of variables, five times in all
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
