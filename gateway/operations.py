@@ -44,7 +44,7 @@ class _Merging(OverlappingFieldsCanBeMergedRule):
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
-        self.rule_context.remaining_complexity_budget = 50_000
+        self.rule_context.remaining_complexity_budget = 40_000
 
 
 _RULES = (
