@@ -43,6 +43,7 @@ async def _under_load(
             "core_url": upstream_url,
             "auth": "pass-through",
             "production": True,
+            "requests_per_minute": 0,
             "data_dir": Path(folder),
         }
         config = uvicorn.Config(
