@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB, expires RE
 CREATE INDEX IF NOT EXISTS expiry ON entries (expires);
 """
 _BUSY = 2.0
+_PAUSE = 0.01
 _SWEEP_EVERY = 100
 # After the file was found locked, whoever opens a key is refused at once for this time.
 _REST = 1.0
@@ -129,9 +130,7 @@ class FileJournal:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         sql = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
-            sql.execute("PRAGMA journal_mode = WAL")
-            sql.execute("PRAGMA synchronous = FULL")
-            sql.executescript(_SCHEMA)
+            _prepare(sql)
             if self._lock is None:
                 self._sweep()
                 self._lock = _lock(self._folder / f"{self.owner}.lock")
@@ -230,6 +229,23 @@ def obstacle(folder: Path) -> str | None:
     files = [each for each in folder.glob("idempotency.sqlite*") if each.is_file()]
     closed = next((each for each in [there, *files] if not os.access(each, os.W_OK)), None)
     return f"{closed} cannot be written" if closed is not None else None
+
+
+def _prepare(sql: sqlite3.Connection) -> None:
+    """Make what is not there yet; SQLite does not always wait when two do so at once."""
+    give_up = time.monotonic() + _BUSY
+    while True:
+        try:
+            sql.execute("PRAGMA journal_mode = WAL")
+            sql.execute("PRAGMA synchronous = FULL")
+            sql.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            # The low byte is the kind of an extended code.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _lock(path: Path) -> int:

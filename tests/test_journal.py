@@ -213,3 +213,15 @@ def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path
         await living.aclose()
 
     asyncio.run(main())
+
+
+def test_several_processes_may_make_the_file_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        for attempt in range(20):
+            journals = [FileJournal(tmp_path / str(attempt)) for _ in range(6)]
+            opened = await asyncio.gather(*(each.open("key", b"x", ttl=60) for each in journals))
+            assert opened.count(None) == 1
+            for each in journals:
+                await each.aclose()
+
+    asyncio.run(main())
