@@ -48,8 +48,6 @@ Json: TypeAlias = dict[str, Any]
 class Record(msgspec.Struct, gc=False, omit_defaults=True):
     """An upstream JSON object: an attribute for each key that a table names, None when absent."""
 
-    strict: ClassVar[bool]
-
     if TYPE_CHECKING:
         # The attributes are made from the tables, so a type checker cannot know them.
         def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401
@@ -561,7 +559,7 @@ def _records(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[s
     def made(typename: str) -> Any:  # noqa: ANN401 - a class, to make a union with
         if typename not in records:
             name = f"{source.name.title()}{typename}"
-            records[typename] = _record(name, keys(typename), strict=True)
+            records[typename] = _record(name, keys(typename))
         return records[typename]
 
     for typename in table:
@@ -569,11 +567,9 @@ def _records(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[s
     return records
 
 
-def _record(name: str, keys: Mapping[str, type | UnionType], *, strict: bool) -> type[Record]:
+def _record(name: str, keys: Mapping[str, type | UnionType]) -> type[Record]:
     fields = [(key, kind, None) for key, kind in keys.items()]
-    made = msgspec.defstruct(
-        name, fields, bases=(Record,), namespace={"strict": strict}, gc=False, omit_defaults=True
-    )
+    made = msgspec.defstruct(name, fields, bases=(Record,), gc=False, omit_defaults=True)
     return cast("type[Record]", made)
 
 
@@ -582,9 +578,7 @@ STRICT: Mapping[Source, Mapping[str, type[Record]]] = {
 }
 _LOOSE: Mapping[Source, Mapping[str, type[Record]]] = {
     source: {
-        typename: _record(
-            strict.__name__, dict.fromkeys(strict.__struct_fields__, Any), strict=False
-        )
+        typename: _record(strict.__name__, dict.fromkeys(strict.__struct_fields__, Any))
         for typename, strict in records.items()
     }
     for source, records in STRICT.items()
