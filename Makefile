@@ -10,8 +10,9 @@ run:
 	@tools/build-explorer.sh || echo "The explorer was not built; GraphQL works without it." >&2
 	@exec .venv/bin/number-gateway serve --sandbox $(ARGS)
 
+# Two files of tests at a time: much of a run is waiting, for processes to start and for clocks.
 test: .venv/.dev explorer
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses 2 --dist loadfile
 
 check: .venv/.dev
 	.venv/bin/ruff check
