@@ -58,6 +58,7 @@ class ResponseCache:
             "accounts": 0.0,
         }
         self._tasks: set[asyncio.Task[None]] = set()
+        self._refreshing: set[str] = set()
         self._outdated: set[tuple[str, Kind]] = set()
 
     def keeps(self, call: Call) -> bool:
@@ -101,15 +102,19 @@ class ResponseCache:
             _log.warning("cache_unavailable")
 
     def refresh(self, key: str, call: Call, send: Callable[[], Awaitable[Answer]]) -> None:
-        """Fetch a stale answer anew, in the background."""
+        """Fetch a stale answer anew, in the background, unless that is being done."""
 
         async def fetch() -> None:
             try:
                 await self.keep(key, call, await send())
             except UpstreamError as error:
                 _log.info("cache_refresh_failed", route=call.route, code=error.code)
+            finally:
+                self._refreshing.discard(key)
 
-        self._in_background(fetch())
+        if key not in self._refreshing:
+            self._refreshing.add(key)
+            self._in_background(fetch())
 
     async def changed(self, write: Call) -> None:
         """Forget what a write changes, in all processes.

@@ -314,13 +314,15 @@ def test_a_stale_answer_is_given_while_it_is_fetched_anew(sandbox: RunningSandbo
         assert gateway.query(query) == before
         assert len(sandbox.requests()) == 1
         time.sleep(3.1)
+        began = time.monotonic()
         assert gateway.query(query) == before
-        patience = time.monotonic() + 20
+        patience = began + 20
         while gateway.query(query) == before:
             assert time.monotonic() < patience
             time.sleep(0.05)
         assert gateway.query(query)["phoneNumbers"]["nodes"][0]["friendlyName"] == "New"
-        assert len(sandbox.requests()) == 2
+        # Once more for each time that it may have become stale again, on a machine that stands.
+        assert 2 <= len(sandbox.requests()) <= 2 + (time.monotonic() - began) // 3
 
 
 CHANGES = {

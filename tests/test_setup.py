@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,15 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A checkout with nothing but the set-up script."""
-    (tmp_path / "tools").mkdir()
-    shutil.copy(ROOT / "tools" / "setup.sh", tmp_path / "tools")
-    (tmp_path / "pyproject.toml").touch()
-    return tmp_path
+def copy() -> Iterator[Path]:
+    """A checkout with nothing but the set-up script, where everybody may go."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are for one user.
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "tools").mkdir()
+        shutil.copy(ROOT / "tools" / "setup.sh", folder / "tools")
+        (folder / "pyproject.toml").touch()
+        yield folder
 
 
 def path_without(folder: Path, *hidden: str) -> str:
@@ -53,8 +58,6 @@ def test_a_folder_that_cannot_be_written_to_is_one_clear_line(copy: Path) -> Non
         setpriv = shutil.which("setpriv")
         assert setpriv is not None
         command = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-    for folder in (copy, copy.parent, copy.parent.parent):
-        folder.chmod(0o755)
     copy.chmod(0o555)
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)  # noqa: S603
     copy.chmod(0o755)
