@@ -229,12 +229,18 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """A query, compiled for one outcome of its conditions."""
+    """A query, compiled for one outcome of its conditions.
+
+    `ends`: it has one field, below which nothing is called.
+    """
 
     names: tuple[tuple[str, str | None], ...]
     calls: tuple[_Call, ...]
+    ends: bool
 
-    async def run(self, context: object, values: Values) -> dict[str, Any]:
+    async def run(self, context: Any, values: Values) -> dict[str, Any]:  # noqa: ANN401
+        """Run it; see `Queries.find`."""
+        context.alone = self.ends
         data: dict[str, Any] = dict(self.names)
         run = _Run(context, values)
         await run.together(
@@ -346,7 +352,8 @@ def _compile(
                 calls.append(_Tree(executor).call(root, response_name, group))
     except Unfit:
         return None
-    return _Query(tuple(names), tuple(calls))
+    ends = len(calls) == 1 and _ends(calls[0].completion)
+    return _Query(tuple(names), tuple(calls), ends)
 
 
 class _Tree:

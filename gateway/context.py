@@ -1,7 +1,7 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
 import math
-from asyncio import Event, Future, ensure_future, gather, shield
+from asyncio import Event, Future, ensure_future, gather
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -24,6 +24,7 @@ from gateway.search import Failure, Search, similar
 from gateway.settings import Settings
 from gateway.spending import Spending
 from gateway.upstream.call import Call
+from gateway.waiting import Shared
 from gateway.webhooks import Webhooks
 from schema.connection import (
     AvailablePhoneNumberConnection,
@@ -74,6 +75,7 @@ class RequestContext:
         reader: the reads and writes of the request.
         last_event_id: the event behind which a subscription goes on; None to begin now.
         following: is set when no event can be missed any more.
+        alone: the field that is being resolved is the only one of a query.
     """
 
     def __init__(
@@ -94,10 +96,11 @@ class RequestContext:
         self.fast = settings.fast
         self.last_event_id: str | None = None
         self.following = Event()
+        self.alone = False
         self._events = events
         self._numbers = numbers
         self._search = search
-        self._searches: dict[tuple[Any, ...], Future[FoundPage]] = {}
+        self._searches: dict[tuple[Any, ...], Shared[FoundPage]] = {}
         self._accounts = Accounts(reader)
         self._mutations = mutations
         self._written = False
@@ -117,7 +120,8 @@ class RequestContext:
             key = Key(account, "sid", sid)
         else:
             key = Key(account, "number", cast("str", phone_number))
-        return cast("PhoneNumber | None", await self._numbers.one(key, at))
+        number = await self._numbers.one(key, at, alone=self.alone)
+        return cast("PhoneNumber | None", number)
 
     async def phone_numbers(
         self,
@@ -401,13 +405,13 @@ class RequestContext:
             key = (repr(key),)
             search = self._searches.get(key)
         if search is None:
-            search = ensure_future(self._cut_out(account, country, types, wanted, first, after, at))
-            self._searches[key] = search
-        elif search.done():
-            self._note_shared(at, search)
+            work = self._cut_out(account, country, types, wanted, first, after, at)
+            search = self._searches[key] = Shared(ensure_future(work))
+        elif search.task.done():
+            self._note_shared(at, search.task)
         else:
-            search.add_done_callback(partial(self._note_shared, at))
-        return cast("Future[AvailablePhoneNumberConnection]", shield(search))
+            search.task.add_done_callback(partial(self._note_shared, at))
+        return cast("Future[AvailablePhoneNumberConnection]", search.wait())
 
     def _note_shared(self, at: Path, search: Future[FoundPage]) -> None:
         """Note that a field was spared the calls of another one's search."""

@@ -59,6 +59,7 @@ async def run(
                 return {"data": await query(context)}
             except Exception:  # noqa: BLE001 - whatever it is, graphql-core will raise it properly
                 context.reader.trace.begin_again()
+                context.alone = False
     executor: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
     if fast:
         executor = {

@@ -182,7 +182,7 @@ class Mutations:
             different = differing(number, settings)
             if not different:
                 return Outcome(number)
-            if before is not None and number.raw == before.raw:
+            if before is not None and number.to_json() == before.to_json():
                 return None
             raise Unproven(f"the number shows other values for {', '.join(different)}")
 

@@ -70,14 +70,20 @@ class OwnedNumbers:
 
     # Reading ----------------------------------------------------------------------------------
 
-    async def one(self, key: Key, at: Path) -> View | None:
-        """Return one number; None when the account has no such one."""
+    async def one(self, key: Key, at: Path, *, alone: bool = False) -> View | None:
+        """Return one number; None when the account has no such one.
+
+        When it is known that no other field asks for one, it is asked for `alone`, without waiting
+        for what could be asked together with it.
+        """
         number = self._already_read(key)
         if number is not None:
             call = FAMILIES[number.source].get_call(key.account, number.sid)
             self._reader.trace.note_spared(call, "primed", (at,))
             return number
         self._asked[key].append(at)
+        if alone:
+            return await (self._by_sid(key) if key.by == "sid" else self._by_number(key))
         return await self._loader.load(key)
 
     async def shown(self, family: Family, key: Key, at: Path) -> View | None:

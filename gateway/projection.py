@@ -14,7 +14,8 @@ half the time of dictionaries.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+from weakref import WeakValueDictionary
 
 import msgspec
 from graphql import (
@@ -34,6 +35,7 @@ from graphql.execution.collect_fields import FieldDetails
 from gateway import coerce
 from gateway.filters import to_field
 from gateway.records import (
+    DECODERS,
     STRICT,
     TABLES,
     VIEWS,
@@ -65,6 +67,12 @@ _ORDINARY: Mapping[tuple[str, coerce.Reader], str] = {
     ("Int", coerce.integer): "{got}",
     ("Float", coerce.number): "({v} if ({v} := {got}).__class__ is float else {read}({v}))",
 }
+
+
+_encoder = msgspec.json.Encoder()
+# Blocks that are known, of all documents together, and the longest of them that are kept: 20 MB.
+_MOST_BLOCKS = 8192
+_LONGEST_BLOCK = 2048
 
 
 class NotPlain(Exception):
@@ -365,6 +373,13 @@ class _Writer:
             self._lines.append(
                 f"{inner} = {raw} if {self.keep(capability)}({raw}, {entry.flag!r}) else None"
             )
+        elif entry.repeats:
+            once = self.keep(_Once(below, VIEWS[source][entry.typename]))
+            self._lines += [
+                f"{inner} = {raw}.{entry.keys[0]}",
+                f"{result} = None if {inner} is None else {once}[bytes({inner})]",
+            ]
+            return result
         elif entry.keys:
             self._lines.append(f"{inner} = {self.got(raw, entry.keys)}")
         else:
@@ -426,6 +441,48 @@ class _Known(dict[Any, Any]):
     def __missing__(self, value: object) -> Any:  # noqa: ANN401 - a name, or None
         member = self._read(value)
         return None if member is None else self._output(member)
+
+
+class _Once(dict[bytes, msgspec.Raw]):
+    """The projections of one kind of block, by what came; they are kept from the second time on.
+
+    What comes only once, as a webhook with the number in its URL, shall not push out the others.
+    """
+
+    _everything: ClassVar[WeakValueDictionary[int, "_Once"]] = WeakValueDictionary()
+    _noted: ClassVar[int] = 0
+
+    def __init__(self, below: Selection, kind: type[View]) -> None:
+        super().__init__()
+        self._kind = kind
+        self._project = compile_for(below, kind)
+        self._decode = DECODERS[STRICT[kind.source][kind.typename]].decode
+        self.seen: set[int] = set()
+        self._everything[id(self)] = self
+
+    def __missing__(self, block: bytes) -> Any:  # noqa: ANN401 - JSON
+        record = self._decode(block)
+        if record is None:
+            return None
+        if self._project is None:
+            raise NotPlain
+        projected = self._project(self._kind(record))
+        sight = hash(block)
+        if sight not in self.seen:
+            self._note()
+            self.seen.add(sight)
+        elif len(block) <= _LONGEST_BLOCK:
+            projected = self[block] = msgspec.Raw(_encoder.encode(projected))
+        return projected
+
+    def _note(self) -> None:
+        """Count what is new; when it becomes too much, begin again."""
+        if _Once._noted >= _MOST_BLOCKS:
+            for each in self._everything.values():
+                each.clear()
+                each.seen.clear()
+            _Once._noted = 0
+        _Once._noted += 1
 
 
 def _missing() -> object:

@@ -12,17 +12,18 @@ from gateway.errors import DeadlineExceeded, TooManyCalls, UpstreamTimeout
 from gateway.trace import Trace
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.client import Sent, UpstreamClient
+from gateway.waiting import Shared
 
 _Name: TypeAlias = tuple[str, Call, str | None]
 
 
-class Flight:
+class Flight(Shared[Answer]):
     """A call on its way, and how many requests wait for it."""
 
-    __slots__ = ("_forget", "task", "waiting")
+    __slots__ = ("_forget", "waiting")
 
     def __init__(self, task: asyncio.Task[Answer], forget: Callable[["Flight"], None]) -> None:
-        self.task = task
+        super().__init__(task)
         self.waiting = 1
         self._forget = forget
 
@@ -32,6 +33,10 @@ class Flight:
         if not self.waiting and not self.task.done():
             self._forget(self)
             self.task.cancel()
+
+    def _tell(self, task: asyncio.Future[Answer]) -> None:
+        self._forget(self)
+        super()._tell(task)
 
 
 class Flights:
@@ -71,7 +76,6 @@ class Flights:
 
         flight = Flight(asyncio.ensure_future(send()), forget)
         self._flights[name] = flight
-        flight.task.add_done_callback(lambda _: forget(flight))
         return flight
 
     def is_flying(self, credential: Credential, call: Call, kept: str | None) -> bool:
@@ -146,7 +150,7 @@ class Reader:
         self._cache = cache
         self._calls = calls or Calls()
         self._shares = shares
-        self._seen: dict[Call, asyncio.Future[Answer]] = {}
+        self._seen: dict[Call, Shared[Answer]] = {}
         # What ends the waiting for each of them.
         self._leave: list[Callable[[], object]] = []
 
@@ -172,7 +176,7 @@ class Reader:
         for each in spared:
             self.trace.note_spared(call, "coalesced", (each,))
         try:
-            return await asyncio.shield(coming)
+            return await coming.wait()
         except (TimeoutError, UpstreamTimeout):
             if time.monotonic() < self.deadline:
                 raise
@@ -228,20 +232,18 @@ class Reader:
         """Forget all answers: the next read asks again."""
         self._seen.clear()
 
-    def _begun(self, call: Call, asked: Sequence[Path]) -> asyncio.Future[Answer]:
+    def _begun(self, call: Call, asked: Sequence[Path]) -> Shared[Answer]:
         """Begin a read that this request has not seen yet."""
-        coming: asyncio.Future[Answer]
+        coming: Shared[Answer]
         if self._shares and self._cache.keeps(call):
-            coming = asyncio.ensure_future(self._through_cache(call, asked))
-            self._leave.append(coming.cancel)
+            coming = Shared(asyncio.ensure_future(self._through_cache(call, asked)))
+            self._leave.append(coming.task.cancel)
         else:
             coming = self._boarded(call, asked, None)
         self._seen[call] = coming
         return coming
 
-    def _boarded(
-        self, call: Call, asked: Sequence[Path], kept: str | None
-    ) -> asyncio.Future[Answer]:
+    def _boarded(self, call: Call, asked: Sequence[Path], kept: str | None) -> Shared[Answer]:
         if not self._shares:
             self._calls.count()  # A write under way must get to know what it needs to.
         elif not self._flights.is_flying(self.credential, call, kept):
@@ -252,16 +254,16 @@ class Reader:
         )
         self._leave.append(flight.leave)
         if flight.waiting == 1:
-            return flight.task
+            return flight
         self.trace.note_spared(call, "coalesced", asked[:1])
-        waiting = asyncio.ensure_future(self._patiently(flight.task))
+        waiting = asyncio.ensure_future(self._patiently(flight))
         self._leave.append(waiting.cancel)
-        return waiting
+        return Shared(waiting)
 
-    async def _patiently(self, coming: asyncio.Future[Answer]) -> Answer:
+    async def _patiently(self, flight: Flight) -> Answer:
         """Wait for a call of another request, which may have more time than this one has."""
         async with asyncio.timeout(self.deadline - time.monotonic()):
-            return await asyncio.shield(coming)
+            return await flight.wait()
 
     async def _through_cache(self, call: Call, asked: Sequence[Path]) -> Answer:
         key = await self._cache.key(self.credential, call)
@@ -271,7 +273,7 @@ class Reader:
             if hit.stale:
                 self._cache.refresh(key, call, self._again(call, key))
             return hit.answer
-        answer = await asyncio.shield(self._boarded(call, asked, key))
+        answer = await self._boarded(call, asked, key).wait()
         if key:
             await self._cache.keep(key, call, answer)
         return answer
@@ -288,7 +290,7 @@ class Reader:
                 kept,
             )
             try:
-                return await asyncio.shield(flight.task)
+                return await flight.wait()
             finally:
                 flight.leave()
 

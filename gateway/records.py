@@ -10,6 +10,10 @@ takes values of the types that the upstream documents, checked while they are de
 projected without looking at them again. A loose one takes whatever comes, for readers to make sense
 of: it is used where the strict one does not fit.
 
+Some objects are much the same for all numbers of an account: what they can do, where their messages
+go. In a strict record these are blocks: they stay the bytes that came until somebody reads them,
+and a projection works each distinct one out only once.
+
 Facts: the shapes of the catalog (`/Numbers/…`) and of the 2010-04-01 API, which spell the same
 things differently: `configuration` or `configurations`, `""` or null, `132` or `"132"`.
 """
@@ -25,6 +29,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, cast
 import msgspec
 
 from gateway import coerce
+from gateway.errors import UpstreamMalformed
 from schema.connection import NodeId, encode_id
 from schema.enums import (
     AccountStatus,
@@ -98,12 +103,14 @@ class Branch:
 
     Without keys it is read from the same JSON object as its parent (the core family is flat).
     `flag` names a boolean instead: the object is there when the flag is true, in whatever case
-    the upstream writes its name.
+    the upstream writes its name. It `repeats` when many numbers have equal ones, whose values do
+    not depend on the number: then a strict record has its bytes, a block.
     """
 
     typename: str
     keys: tuple[str, ...] = ()
     flag: str = ""
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +173,32 @@ class View:
 
     def to_json(self) -> Json:
         """Return the object as JSON, for keeping; what is null is left out."""
-        kept: Json = msgspec.to_builtins(self.raw)
-        return kept
+        return _json(self.raw)
+
+
+def _json(record: Record) -> Json:
+    kept: Json = {}
+    for key in record.__struct_fields__:
+        value = getattr(record, key)
+        if isinstance(value, msgspec.Raw):
+            value = opened(value, _BLOCKS[type(record)][key])
+        if value is not None:
+            kept[key] = _json(value) if isinstance(value, Record) else msgspec.to_builtins(value)
+    return kept
+
+
+def opened(block: msgspec.Raw, kind: type[Record]) -> object:
+    """Return a block as a record of `kind` if it is strict, else as JSON.
+
+    Raises:
+        UpstreamMalformed: it is no JSON.
+    """
+    try:
+        return DECODERS[kind].decode(block)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(block)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise UpstreamMalformed("A part of the upstream's answer is not JSON.") from None
 
 
 def first_of(raw: Record, keys: tuple[str, ...]) -> object:
@@ -292,7 +323,7 @@ _CATALOG_PROFILE: Mapping[str, Field] = {
     "phone_number": at("phone_number"),
     "type": at("type", read=number_type),
     "lifecycle": at("lifecycle", read=lifecycle),
-    "capabilities": Branch("Capabilities", ("capabilities",)),
+    "capabilities": Branch("Capabilities", ("capabilities",), repeats=True),
     "regulatory": Branch("Regulatory", ("regulatory",)),
     "geography": Branch("Geography", ("geography",)),
 }
@@ -378,9 +409,9 @@ CATALOG: Table = {
         "friendly_name": at("friendly_name"),
         "status_callback_url": at("status_callback_url", "status_callback"),
         "status_callback_method": at("status_callback_method", read=http_method),
-        "voice": Branch("VoiceConfiguration", ("voice",)),
-        "sms": Branch("SmsConfiguration", ("sms",)),
-        "mms": Branch("MmsConfiguration", ("mms",)),
+        "voice": Branch("VoiceConfiguration", ("voice",), repeats=True),
+        "sms": Branch("SmsConfiguration", ("sms",), repeats=True),
+        "mms": Branch("MmsConfiguration", ("mms",), repeats=True),
     },
     "VoiceConfiguration": {
         **_webhooks(),
@@ -495,6 +526,8 @@ def branch(parent: View, field: Branch, views: Mapping[str, type[View]]) -> View
         raw = raw if coerce.boolean(capability(parent.raw, field.flag)) else None
     elif field.keys:
         raw = first_of(parent.raw, field.keys)
+    if isinstance(raw, msgspec.Raw):
+        raw = opened(raw, STRICT[parent.source][field.typename])
     if isinstance(raw, Record):
         return views[field.typename](raw, parent.home)
     return view(field.typename, parent.source, raw, parent.home)
@@ -504,7 +537,8 @@ def view(typename: str, source: Source, raw: object, home: str = "") -> View | N
     """Return the view of an upstream object, decoded or as JSON; None for what is no object."""
     if isinstance(raw, dict):
         try:
-            raw = msgspec.convert(raw, STRICT[source][typename])
+            # As text, because blocks are made from text only.
+            raw = DECODERS[STRICT[source][typename]].decode(msgspec.json.encode(raw))
         except msgspec.ValidationError:
             raw = msgspec.convert(raw, _LOOSE[source][typename])
     return VIEWS[source][typename](raw, home) if isinstance(raw, Record) else None
@@ -537,34 +571,45 @@ def _views(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str
     return views
 
 
-def _records(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str, type[Record]]:
-    """Make one strict record per GraphQL type."""
-    records: dict[str, type[Record]] = {}
+class _Records(dict[str, type[Record]]):
+    """The strict records of one family, by GraphQL type; each is made when it is asked for."""
 
-    def keys(typename: str) -> dict[str, Any]:
-        """Return the upstream keys from which a type is read, with their types."""
+    def __init__(self, source: Source, table: Mapping[str, Mapping[str, Field]]) -> None:
+        super().__init__()
+        self._source = source
+        self._table = table
+
+    def __missing__(self, typename: str) -> type[Record]:
+        blocks: dict[str, type[Record]] = {}
+        name = f"{self._source.name.title()}{typename}"
+        made = self[typename] = _record(name, self._keys(typename, blocks))
+        _BLOCKS[made] = blocks
+        return made
+
+    def _keys(self, typename: str, blocks: dict[str, type[Record]]) -> dict[str, Any]:
+        """Return the upstream keys from which a type is read, with their types; note `blocks`."""
         found: dict[str, Any] = {}
-        for each in table[typename].values():
+        for each in self._table[typename].values():
             match each:
                 case Leaf():
                     found |= dict.fromkeys(each.keys, _STRICT.get(each.read, _TEXT))
                 case Branch(keys=()):
-                    found |= keys(each.typename) | (_FLAGS if each.flag else {})
+                    found |= self._keys(each.typename, blocks) | (_FLAGS if each.flag else {})
+                case Branch(keys=(key,), repeats=True):
+                    found[key] = msgspec.Raw
+                    blocks[key] = self[each.typename]
                 case Branch():
-                    found |= dict.fromkeys(each.keys, made(each.typename) | None)
+                    kind: Any = self[each.typename]  # A class, to make a union with.
+                    found |= dict.fromkeys(each.keys, kind | None)
                 case Derived():
                     found |= {key: kind for key, kind in each.reads.items() if key not in found}
         return found
 
-    def made(typename: str) -> Any:  # noqa: ANN401 - a class, to make a union with
-        if typename not in records:
-            name = f"{source.name.title()}{typename}"
-            records[typename] = _record(name, keys(typename))
-        return records[typename]
 
-    for typename in table:
-        made(typename)
-    return records
+def _records(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str, type[Record]]:
+    """Make one strict record per GraphQL type."""
+    records = _Records(source, table)
+    return {typename: records[typename] for typename in table}
 
 
 def _record(name: str, keys: Mapping[str, type | UnionType]) -> type[Record]:
@@ -573,8 +618,16 @@ def _record(name: str, keys: Mapping[str, type | UnionType]) -> type[Record]:
     return cast("type[Record]", made)
 
 
+# The kind of record in each block of a strict record.
+_BLOCKS: dict[type[Record], Mapping[str, type[Record]]] = {}
 STRICT: Mapping[Source, Mapping[str, type[Record]]] = {
     source: _records(source, table) for source, table in TABLES.items()
+}
+DECODERS: Mapping[type[Record], msgspec.json.Decoder[Record | None]] = {
+    # What a decoder may be made of cannot be said in types.
+    strict: msgspec.json.Decoder(cast("Any", strict | None))
+    for records in STRICT.values()
+    for strict in records.values()
 }
 _LOOSE: Mapping[Source, Mapping[str, type[Record]]] = {
     source: {

