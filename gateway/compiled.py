@@ -81,7 +81,8 @@ class _Variable(NamedTuple):
 class _Call:
     """A field with a resolver: what is called, with which arguments, and how it is completed.
 
-    `begins`: the resolver returns a future of what it has begun, and nothing is called below.
+    `begins`: the resolver returns a future of what it has begun, which may be left alone, and
+    nothing is called below.
     """
 
     name: str
@@ -155,13 +156,7 @@ class _Run:
 
     async def together(self, waiting: Sequence[_Waiting]) -> None:
         """Resolve all; raise what the first that failed raised, when all have ended."""
-        begun: list[tuple[_Waiting, Future[Any]]] = []
-        try:
-            begun += [(each, self._resolve(each)) for each in waiting if each.call.begins]
-        finally:
-            # Whatever becomes of the others, each will have been looked at.
-            for _, coming in begun:
-                coming.add_done_callback(_look_at)
+        begun = [(each, self._resolve(each)) for each in waiting if each.call.begins]
         work = [self._call(*each) for each in waiting if not each.call.begins]
         if begun:
             work.append(self._finish(begun))
@@ -311,11 +306,6 @@ def _ends(completion: _Completion) -> bool:
     if isinstance(completion, _List):
         return _ends(completion.item)
     return not completion.calls and all(_ends(below) for _, _, below in completion.deeper)
-
-
-def _look_at(coming: Future[Any]) -> None:
-    if not coming.cancelled():
-        coming.exception()
 
 
 # Compiling ----------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from gateway.reader import Reader
 from gateway.search import Failure, Search, similar
 from gateway.settings import Settings
 from gateway.spending import Spending
+from gateway.trace import Trace
 from gateway.upstream.call import Call
 from gateway.waiting import Shared
 from gateway.webhooks import Webhooks
@@ -100,7 +101,7 @@ class RequestContext:
         self._events = events
         self._numbers = numbers
         self._search = search
-        self._searches: dict[tuple[Any, ...], Shared[FoundPage]] = {}
+        self._searches: dict[tuple[Any, ...], _Search] = {}
         self._accounts = Accounts(reader)
         self._mutations = mutations
         self._written = False
@@ -406,18 +407,10 @@ class RequestContext:
             search = self._searches.get(key)
         if search is None:
             work = self._cut_out(account, country, types, wanted, first, after, at)
-            search = self._searches[key] = Shared(ensure_future(work))
-        elif search.task.done():
-            self._note_shared(at, search.task)
+            search = self._searches[key] = _Search(ensure_future(work), self.reader.trace)
         else:
-            search.task.add_done_callback(partial(self._note_shared, at))
+            search.share(at)
         return cast("Future[AvailablePhoneNumberConnection]", search.wait())
-
-    def _note_shared(self, at: Path, search: Future[FoundPage]) -> None:
-        """Note that a field was spared the calls of another one's search."""
-        if not search.cancelled() and search.exception() is None:
-            for call in search.result().calls:
-                self.reader.trace.note_spared(call, "coalesced", (at,))
 
     async def _cut_out(
         self,
@@ -444,6 +437,34 @@ class RequestContext:
         page.branch_errors = [_branch_error(failure) for failure in result.failures]
         page.calls = result.calls
         return page
+
+
+class _Search(Shared[FoundPage]):
+    """A search of one field, and of those that were spared its calls."""
+
+    __slots__ = ("_sharing", "_trace")
+
+    def __init__(self, task: Future[FoundPage], trace: Trace) -> None:
+        super().__init__(task)
+        self._trace = trace
+        self._sharing: list[Path] = []
+
+    def share(self, at: Path) -> None:
+        """Note that another field has it, too."""
+        self._sharing.append(at)
+        if self.task.done():
+            self._note(self.task)
+
+    def _tell(self, task: Future[FoundPage]) -> None:
+        self._note(task)
+        super()._tell(task)
+
+    def _note(self, task: Future[FoundPage]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            for call in task.result().calls:
+                for at in self._sharing:
+                    self._trace.note_spared(call, "coalesced", (at,))
+        self._sharing.clear()
 
 
 def _allowance(left: spending.Allowance | None) -> Allowance | None:

@@ -55,6 +55,8 @@ class Flights:
         call: Call,
         send: Callable[[], Coroutine[Any, Any, Answer]],
         kept: str | None = None,
+        *,
+        before: Callable[[], None] | None = None,
     ) -> Flight:
         """Return the flight of `call`; whoever comes first starts it, and is alone on it.
 
@@ -63,24 +65,22 @@ class Flights:
             call: what it asks.
             send: makes the call.
             kept: the name under which the answer will be kept, if it will be.
+            before: is called before a call is made; what it raises keeps it from being made.
         """
         name = (credential.fingerprint, call, kept)
         flight = self._flights.get(name)
         if flight is not None:
             flight.waiting += 1
             return flight
+        if before is not None:
+            before()
 
         def forget(done: Flight) -> None:
             if self._flights.get(name) is done:
                 del self._flights[name]
 
-        flight = Flight(asyncio.ensure_future(send()), forget)
-        self._flights[name] = flight
+        flight = self._flights[name] = Flight(asyncio.ensure_future(send()), forget)
         return flight
-
-    def is_flying(self, credential: Credential, call: Call, kept: str | None) -> bool:
-        """Whether the call is on its way, so that boarding it makes no new one."""
-        return (credential.fingerprint, call, kept) in self._flights
 
     def changed(self, write: Call) -> None:
         """Let nobody join the reads that began before a write: their answers may be old.
@@ -244,13 +244,16 @@ class Reader:
         return coming
 
     def _boarded(self, call: Call, asked: Sequence[Path], kept: str | None) -> Shared[Answer]:
+        # A write under way must get to know what it needs to, whatever it has cost so far.
+        flights, before = self._flights, self._calls.take
         if not self._shares:
-            self._calls.count()  # A write under way must get to know what it needs to.
-        elif not self._flights.is_flying(self.credential, call, kept):
-            self._calls.take()
-        flights = self._flights if self._shares else Flights()
+            flights, before = Flights(), self._calls.count
         flight = flights.board(
-            self.credential, call, lambda: self._send(call, asked, self.deadline), kept
+            self.credential,
+            call,
+            lambda: self._send(call, asked, self.deadline),
+            kept,
+            before=before,
         )
         self._leave.append(flight.leave)
         if flight.waiting == 1:

@@ -12,7 +12,7 @@ from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters, Upstr
 from gateway.numbers import OwnedNumbers
 from gateway.partition import Allowance, Part, can_split, complete
 from gateway.reader import Reader
-from gateway.records import View, view
+from gateway.records import VIEWS, Record, View, view
 from gateway.upstream.call import Call
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page
 from gateway.waiting import settled
@@ -180,10 +180,14 @@ class Search:
 
     async def _core(self, call: Call, kind: NumberType, size: int, at: Path) -> Part:
         items = CORE.read_search(await self._reader.read(call, (at,)))
-        token = str(kind.value)
+        token, shown = str(kind.value), VIEWS[Source.CORE]["AvailablePhoneNumber"]
         numbers: list[View] = []
         for item in items:
-            number = view("AvailablePhoneNumber", Source.CORE, item)
+            number: View | None
+            if isinstance(item, Record):
+                number = shown(item)
+            else:
+                number = view("AvailablePhoneNumber", Source.CORE, item)
             if number is None or not number.raw.phone_number:
                 continue
             if number.raw.type is None:

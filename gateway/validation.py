@@ -4,7 +4,7 @@ Every refusal names the argument, in the client's own spelling.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import BadUserInput
@@ -29,10 +29,11 @@ _SETTING_SIDS = {
     "regulatory.identitySid": "RI",
     "regulatory.bundleSid": "BU",
 }
-_TEMPLATES = ("inRegion", "inPostalCode", "inLata", "inRateCenter", "inLocality")
-_PLACES = tuple(
+_TEMPLATES = frozenset({"inRegion", "inPostalCode", "inLata", "inRateCenter", "inLocality"})
+_PLACES = frozenset(
     f"geography.{each}" for each in ("lata", "rateCenter", "region", "locality", "postalCode")
 )
+_TEXTS = _TEMPLATES | _PLACES
 _TEXT_LENGTH = 64
 # What a text must look like, and how to say so. A phone number may stand for its own place.
 _LATA = (re.compile(r"[0-9]{1,5}", re.ASCII), "write a LATA's digits")
@@ -103,7 +104,7 @@ def check_search(country: str, wanted: Mapping[str, Any]) -> None:
     _check_area(country, wanted)
     _check_pattern(wanted)
     _check_nearness(wanted)
-    _check_texts(wanted, (*_TEMPLATES, *_PLACES))
+    _check_texts(wanted, _TEXTS)
     _check_coordinates(wanted)
     _check_prices(wanted)
     if "inRateCenter" in wanted and "inLata" not in wanted:
@@ -201,6 +202,8 @@ def _check_degrees(argument: str, degrees: float, most: int) -> None:
 
 def _check_prices(wanted: Mapping[str, Any]) -> None:
     for low, high in _PRICES:
+        if low not in wanted and high not in wanted:
+            continue
         for path in (low, high):
             price = wanted.get(path, 0)
             if price < 0:
@@ -220,11 +223,10 @@ def _check_name(wanted: Mapping[str, Any]) -> None:
         raise BadUserInput("filter.friendlyName", problem)
 
 
-def _check_texts(wanted: Mapping[str, Any], paths: Iterable[str]) -> None:
+def _check_texts(wanted: Mapping[str, Any], paths: frozenset[str]) -> None:
     """Refuse texts that no place has: the upstream takes an empty one for no filter at all."""
-    for path in paths:
-        text = wanted.get(path)
-        if text is None:
+    for path, text in wanted.items():
+        if path not in paths:
             continue
         if not 1 <= len(text) <= _TEXT_LENGTH or text != text.strip() or not text.isprintable():
             raise BadUserInput(

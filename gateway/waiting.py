@@ -40,6 +40,7 @@ class Shared(Generic[T]):
                 each.cancel()
             elif error is not None:
                 each.set_exception(error)
+                each.exception()  # Not every one must be waited for; none is worth a complaint.
             else:
                 each.set_result(task.result())
         self._waiting.clear()

@@ -7,8 +7,14 @@ from strawberry import enum_value as value
 from strawberry.types.enum import EnumValueDefinition
 
 
+class _Members(enum.Enum):
+    """Hashes members as the singletons that they are; `Enum` hashes their names, in Python."""
+
+    __hash__ = object.__hash__
+
+
 @strawberry.enum(description="The kind of phone number.")
-class NumberType(enum.Enum):
+class NumberType(_Members):
     LOCAL = value("local", description="A geographic number of a town or area.")
     TOLL_FREE = value("tollfree", description="Free for the caller; the owner pays.")
     MOBILE = value("mobile", description="A number of a mobile range.")
@@ -20,7 +26,7 @@ class NumberType(enum.Enum):
 
 
 @strawberry.enum(description="How far a number's range has come in the upstream's inventory.")
-class Lifecycle(enum.Enum):
+class Lifecycle(_Members):
     DEVELOPER_PREVIEW = value("developer-preview", description="For invited developers only.")
     BETA = value("beta", description="New to the platform; may change.")
     GENERALLY_AVAILABLE = value("generally-available", description="For everybody.")
@@ -28,21 +34,21 @@ class Lifecycle(enum.Enum):
 
 
 @strawberry.enum(description="How far the sender's or caller's number arrives unchanged.")
-class Preservation(enum.Enum):
+class Preservation(_Members):
     INTERNATIONAL = value("international", description="Also from abroad.")
     DOMESTIC = value("domestic", description="Only from within the country.")
     NONE = value("none", description="It does not arrive.")
 
 
 @strawberry.enum(description="From where a number can be reached.")
-class Reachability(enum.Enum):
+class Reachability(_Members):
     DOMESTIC = value("domestic", description="From within the number's country.")
     FOREIGN = value("foreign", description="From outside the number's country.")
     GLOBAL = value("global", description="From everywhere.")
 
 
 @strawberry.enum(description="Which address the account must have registered to own a number.")
-class AddressRequirements(enum.Enum):
+class AddressRequirements(_Members):
     NONE = value("none", description="No address is needed.")
     ANY = value("any", description="An address anywhere in the world.")
     LOCAL = value("local", description="An address within the number's country.")
@@ -50,25 +56,25 @@ class AddressRequirements(enum.Enum):
 
 
 @strawberry.enum(description="The HTTP method with which a webhook is called.")
-class HttpMethod(enum.Enum):
+class HttpMethod(_Members):
     GET = value("GET", description="Parameters come in the query string.")
     POST = value("POST", description="Parameters come in a form body.")
 
 
 @strawberry.enum(description="Whether emergency calls from the number are enabled.")
-class EmergencyStatus(enum.Enum):
+class EmergencyStatus(_Members):
     ACTIVE = value("Active", description="Emergency calling is enabled.")
     INACTIVE = value("Inactive", description="Emergency calling is not enabled.")
 
 
 @strawberry.enum(description="What an incoming call is treated as.")
-class ReceiveMode(enum.Enum):
+class ReceiveMode(_Members):
     VOICE = value("voice", description="A voice call.")
     FAX = value("fax", description="A fax transmission.")
 
 
 @strawberry.enum(description="Which setting the upstream will really use for calls or messages.")
-class Handler(enum.Enum):
+class Handler(_Members):
     TRUNK = value("trunk", description="The SIP trunk; urls and application are ignored.")
     APPLICATION = value("application", description="The application; the urls are ignored.")
     URL = value("url", description="The webhook url of the number itself.")
@@ -76,13 +82,13 @@ class Handler(enum.Enum):
 
 
 @strawberry.enum(description="Which of the upstream's two API families an answer came from.")
-class Source(enum.Enum):
+class Source(_Members):
     CATALOG = value("catalog", description="The preview catalog: rich capabilities, geography.")
     CORE = value("core", description="The 2010-04-01 API that every account has: fewer fields.")
 
 
 @strawberry.enum(description="What an available number shall have in common with this one.")
-class SimilarScope(enum.Enum):
+class SimilarScope(_Members):
     RATE_CENTER = value("rate_center", description="The same rate center (US and Canada).")
     LATA = value("lata", description="The same LATA (US and Canada).")
     REGION = value("region", description="The same state or province (US and Canada).")
@@ -91,20 +97,20 @@ class SimilarScope(enum.Enum):
 
 
 @strawberry.enum(description="How a number came to the account.")
-class NumberOrigin(enum.Enum):
+class NumberOrigin(_Members):
     TWILIO = value("twilio", description="Bought from, or ported to, Twilio.")
     HOSTED = value("hosted", description="Hosted on Twilio, kept at another carrier.")
 
 
 @strawberry.enum(description="State of an account.")
-class AccountStatus(enum.Enum):
+class AccountStatus(_Members):
     ACTIVE = value("active", description="It can be used.")
     SUSPENDED = value("suspended", description="It is blocked for now.")
     CLOSED = value("closed", description="It is closed for good.")
 
 
 @strawberry.enum(description="Whether an account is paid for.")
-class AccountType(enum.Enum):
+class AccountType(_Members):
     TRIAL = value("Trial", description="A free trial: it cannot buy numbers through the API.")
     FULL = value("Full", description="A paid account.")
 
@@ -117,7 +123,7 @@ def _saved(case: str, capability: str, purpose: str) -> EnumValueDefinition:
 
 
 @strawberry.enum(description="Sets of filters that the catalog keeps under a name, by use case.")
-class SavedSearch(enum.Enum):
+class SavedSearch(_Members):
     CONVERSATIONS_VOICE = _saved("conversations", "voice", "two-way conversations")
     CONVERSATIONS_SMS = _saved("conversations", "sms", "two-way conversations")
     MARKETING_VOICE = _saved("marketing", "voice", "marketing")
@@ -136,7 +142,7 @@ class SavedSearch(enum.Enum):
 
 
 @strawberry.enum(description="Why a mutation did not do what was asked.")
-class UserErrorCode(enum.Enum):
+class UserErrorCode(_Members):
     INVALID_INPUT = value("INVALID_INPUT", description="A value in the input cannot be accepted.")
     NOT_FOUND = value("NOT_FOUND", description="The account owns no such number.")
     ALREADY_OWNED = value(
@@ -182,7 +188,7 @@ class UserErrorCode(enum.Enum):
 
 
 @strawberry.enum(description="What happened to a number.")
-class PhoneNumberEventKind(enum.Enum):
+class PhoneNumberEventKind(_Members):
     PURCHASED = value(
         "purchased",
         description="It was bought; or another account handed it over by other means than the"

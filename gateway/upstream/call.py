@@ -38,10 +38,6 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     form: Pairs | None = None
     shape: Shape | None = None
 
-    def __hash__(self) -> int:
-        """Hash what tells calls apart most of the time; several look-ups are made with each."""
-        return hash((self.path, self.query, self.method))
-
     @property
     def reads(self) -> bool:
         """Whether it changes nothing, so that it may be repeated and shared."""
