@@ -6,7 +6,6 @@ is to put its variables in.
 """
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -147,9 +146,11 @@ class Arguments:
         if coerced is Undefined:
             return None
         made = self._convert(coerced, wanted)
+        blank = partial(object.__new__, type(made))
 
         def filled(values: Values) -> Any:  # noqa: ANN401 - an input object
-            copied = copy(made)
+            copied = blank()
+            vars(copied).update(vars(made))
             for name, read in variables:
                 found = read(values)
                 if found is not Undefined:

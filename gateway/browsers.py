@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import orjson
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import protocol
+from gateway.exchange import EXTRA_HEADERS
 from gateway.settings import Settings
 
 _FORMS = frozenset(
@@ -85,7 +86,8 @@ class Browsers:
             named = (_request_id(headers), *shared)
             await _refuse(send, 400, message, "CSRF_PREVENTED", named)
         else:
-            await self._app(scope, receive, _with_headers(send, (*_SECURITY, *shared)))
+            scope[EXTRA_HEADERS] = (*_SECURITY, *shared) if shared else _SECURITY
+            await self._app(scope, receive, send)
 
     def _hosted(self, headers: Mapping[bytes, bytes]) -> bool:
         return not self._hosts or _host(headers) in self._hosts
@@ -137,15 +139,6 @@ def _host(headers: Mapping[bytes, bytes]) -> str:
         return urlsplit("//" + headers.get(b"host", b"").decode("latin-1")).hostname or ""
     except ValueError:
         return ""
-
-
-def _with_headers(send: Send, headers: tuple[tuple[bytes, bytes], ...]) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *headers]
-        await send(message)
-
-    return sending
 
 
 async def _refuse(

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import msgspec
 from graphql import (
     DocumentNode,
     GraphQLInputType,
@@ -38,6 +39,7 @@ from graphql.utilities import coerce_input_literal
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
+from gateway import protocol
 from gateway.arguments import Arguments, Unfit, Values
 from gateway.projection import Details, Dispatch, Selected, Selection, is_attribute, plain
 from gateway.records import View
@@ -112,6 +114,7 @@ class _Object:
         project: its plain fields; when there are others, to a dictionary with places for them.
         deeper: fields that are attributes, with calls somewhere below.
         calls: fields with resolvers.
+        is_plain: it has plain fields only.
     """
 
     typename: str
@@ -119,10 +122,7 @@ class _Object:
     project: Dispatch
     deeper: tuple[tuple[str, str, "_Completion"], ...]
     calls: tuple[_Call, ...]
-
-    @property
-    def is_plain(self) -> bool:
-        return not self.deeper and not self.calls
+    is_plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +206,9 @@ class _Run:
             return to.project(value)
         place = id(to), id(value)
         if place not in self._shared:
-            # Kept with the value, so that its id stays its own.
-            self._shared[place] = value, to.project(value)
+            # Kept with the value, so that its id stays its own; and written out, as it may stand in
+            # many places.
+            self._shared[place] = value, msgspec.Raw(protocol.encode(to.project(value)))
         return self._shared[place][1]
 
     def _list(self, to: _List, value: object, at: Path, waiting: list[_Waiting]) -> list[Any]:
@@ -403,4 +404,5 @@ class _Tree:
             else:
                 calls.append(self.call(inner, name, below))
         dispatch = Dispatch(Selection(inner, fields))
-        return _Object(inner.name, nullable, dispatch, tuple(deeper), tuple(calls))
+        is_plain = not deeper and not calls
+        return _Object(inner.name, nullable, dispatch, tuple(deeper), tuple(calls), is_plain)

@@ -15,6 +15,8 @@ _log = structlog.get_logger(__name__)
 _THREAD_FROM = 256 * 1024
 _NOT_MODIFIED = 304
 _VARY = "Accept, Accept-Encoding"
+# Where in the scope those headers are that answers get from what stands before the endpoint.
+EXTRA_HEADERS = "gateway.extra_headers"
 
 
 class Exchange:
@@ -96,7 +98,7 @@ class Exchange:
         else:
             headers["content-length"] = str(len(body))
         self.started = True
-        await self._send(_start(status, headers))
+        await self._start(status, headers)
         await self._send({"type": "http.response.body", "body": body})
 
     async def stream(
@@ -130,7 +132,7 @@ class Exchange:
             **self.extra,
         }
         self.started = True
-        await self._send(_start(200, headers))
+        await self._start(200, headers)
         gone = asyncio.ensure_future(self._gone())
         following = asyncio.ensure_future(_next(chunks))
         try:
@@ -158,6 +160,11 @@ class Exchange:
             await _cancel(gone, following)
             await _close(chunks)
 
+    async def _start(self, status: int, headers: Mapping[str, str]) -> None:
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        raw += self.scope.get(EXTRA_HEADERS, ())
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
     async def _gone(self) -> None:
         """Return when the client goes away."""
         while (await self.receive())["type"] != "http.disconnect":
@@ -175,16 +182,6 @@ def headers_of(scope: Scope) -> dict[str, str]:
             ]
             headers[name] = ", ".join(values)
     return headers
-
-
-def _start(status: int, headers: Mapping[str, str]) -> Message:
-    return {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [
-            (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
-        ],
-    }
 
 
 def _piece(body: bytes, *, more: bool) -> Message:

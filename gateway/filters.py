@@ -209,19 +209,26 @@ def given(source: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """
     if source is None or not is_dataclass(source):
         return
-    kind = cast("type", type(source))
-    for each in fields(source):
-        value = getattr(source, each.name)
+    for name, camel, below in _fields(cast("type", type(source))):
+        value = getattr(source, name)
         if value is UNSET:
             continue
-        path = prefix + to_camel_case(each.name)
-        nested = _nested(kind).get(each.name) if value is None else None
-        if nested is not None:
-            yield from dict.fromkeys(_paths(nested, f"{path}.")).items()
-        elif is_dataclass(value) and not isinstance(value, LatLongInput):
+        path = prefix + camel
+        if below is not None and value is None:
+            yield from dict.fromkeys(_paths(below, f"{path}.")).items()
+        elif below is not None:
             yield from given(value, f"{path}.")
         else:
             yield path, value
+
+
+@cache
+def _fields(kind: type) -> tuple[tuple[str, str, type | None], ...]:
+    """Return an input's fields: the name, in camelCase, and the input that it takes, if any."""
+    nested = _nested(kind)
+    return tuple(
+        (each.name, to_camel_case(each.name), nested.get(each.name)) for each in fields(kind)
+    )
 
 
 @cache
@@ -236,13 +243,11 @@ def _nested(kind: type) -> Mapping[str, type]:
 
 
 def _paths(kind: type, prefix: str) -> Iterator[str]:
-    for each in fields(kind):
-        path = prefix + to_camel_case(each.name)
-        nested = _nested(kind).get(each.name)
-        if nested is not None:
-            yield from _paths(nested, f"{path}.")
+    for _, camel, below in _fields(kind):
+        if below is not None:
+            yield from _paths(below, f"{prefix}{camel}.")
         else:
-            yield path
+            yield prefix + camel
 
 
 def wanted(source: object) -> dict[str, Any]:

@@ -111,10 +111,10 @@ class OwnedNumbers:
         """
         able = self.able(account, wanted)
         for family in able:
-            name = cursors.list_id(account, family.source.name, filters=wanted)
-            if after is not None and family is not able[-1] and not _of(after, name):
+            name = partial(cursors.list_id, account, family.source.name, filters=wanted)
+            if after is not None and family is not able[-1] and not _of(after, name()):
                 continue
-            start = cursors.decode(after, of=name) if after is not None else None
+            start = cursors.decode(after, of=name()) if after is not None else None
             try:
                 return await self._walk(family, account, wanted, first, start, name, at)
             except (UpstreamNotFound, UpstreamDenied) as error:
@@ -215,7 +215,7 @@ class OwnedNumbers:
         wanted: Mapping[str, Any],
         first: int,
         start: cursors.Cursor | None,
-        name: str,
+        name: Callable[[], str],
         at: Path,
     ) -> Slice:
         """Follow upstream pages, of whatever size, until `first` numbers are together."""

@@ -546,6 +546,14 @@ def view(typename: str, source: Source, raw: object, home: str = "") -> View | N
 
 def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], object]:
     match field:
+        case Leaf(keys=(key,), read=coerce.text):
+            there = attrgetter(f"raw.{key}")
+
+            def text(view: View) -> object:
+                value = there(view)
+                return (value or None) if value.__class__ is str else coerce.text(value)
+
+            return text
         case Leaf(keys=(key,), read=read):
             value = attrgetter(f"raw.{key}")
             return lambda view: read(value(view))
