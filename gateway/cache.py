@@ -93,7 +93,12 @@ class ResponseCache:
         return Hit(Answer(200, {}, kept[_STAMP:], call.shape), stale=time.time() > fresh_until)
 
     async def keep(self, key: str, call: Call, answer: Answer) -> None:
-        """Keep an answer for as long as its kind is kept, and then for the stale period."""
+        """Keep an answer for as long as its kind is kept, and then for the stale period.
+
+        One that cannot be read is not kept.
+        """
+        if not answer.is_readable:
+            return
         fresh = self._fresh[kind_of(call)]
         stamp = round((time.time() + fresh) * 1000).to_bytes(_STAMP, "big")
         try:

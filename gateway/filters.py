@@ -237,7 +237,7 @@ def _nested(kind: type) -> Mapping[str, type]:
     return {
         name: each
         for name, hint in get_type_hints(kind).items()
-        for each in get_args(hint)
+        for each in (hint, *get_args(hint))
         if is_dataclass(each) and isinstance(each, type) and each is not LatLongInput
     }
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from graphql.pyutils import Path
 
 from gateway.cache import ResponseCache
-from gateway.errors import DeadlineExceeded, TooManyCalls, UpstreamTimeout
+from gateway.errors import DeadlineExceeded, TooManyCalls, UpstreamMalformed, UpstreamTimeout
 from gateway.trace import Trace
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.client import Sent, UpstreamClient
@@ -167,21 +167,32 @@ class Reader:
             DeadlineExceeded: the request's time is up.
             TooManyCalls: the request may make no more calls.
         """
-        coming = self._seen.get(call)
-        if coming is None:
-            coming = self._begun(call, (*asked, *others) if others else asked)
-            spared = asked[1:]
-        else:
-            spared = asked
-        for each in spared:
-            self.trace.note_spared(call, "coalesced", (each,))
-        try:
-            return await coming.wait()
-        except (TimeoutError, UpstreamTimeout):
-            if time.monotonic() < self.deadline:
-                raise
-            message = "The time for this request was up before the upstream had answered."
-            raise DeadlineExceeded(message) from None
+        for left in reversed(range(self._client.attempts)):
+            coming = self._seen.get(call)
+            if coming is None:
+                coming = self._begun(call, (*asked, *others) if others else asked)
+                spared = asked[1:]
+            else:
+                spared = asked
+            for each in spared:
+                self.trace.note_spared(call, "coalesced", (each,))
+            try:
+                answer = await coming.wait()
+            except (TimeoutError, UpstreamTimeout):
+                if time.monotonic() < self.deadline:
+                    raise
+                message = "The time for this request was up before the upstream had answered."
+                raise DeadlineExceeded(message) from None
+            if answer.is_readable:
+                return answer
+            # It seemed whole when it came.
+            self._client.note_broken(call)
+            if self._seen.get(call) is coming:
+                if left:
+                    del self._seen[call]
+                else:
+                    self._seen[call] = _broken(answer)
+        return await _broken(answer).wait()
 
     async def write(self, call: Call, asked: Sequence[Path], *, deadline: float) -> Answer:
         """Send a call that changes something; once that is settled, say that it has `changed`.
@@ -306,3 +317,16 @@ class Reader:
         return await self._client.send(
             call, self.credential, deadline=deadline, owner=self, watch=watch
         )
+
+
+def _broken(answer: Answer) -> Shared[Answer]:
+    """Return what all who ask for a call get whose answers cannot be read."""
+    failed: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    try:
+        answer.json()
+    except UpstreamMalformed as error:
+        failed.set_exception(error)
+        failed.exception()  # Not every one asks again.
+    else:
+        failed.set_result(answer)
+    return Shared(failed)

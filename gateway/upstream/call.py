@@ -85,14 +85,16 @@ class Credential:
 class Answer:
     """An upstream answer, its body whole and bounded.
 
+    The body is decoded by the first who reads it, so that what comes of it is used while it is
+    still in the processor's caches.
+
     Attributes:
         status: HTTP status.
         headers: by lower-case name.
         body: the bytes as they came.
-        decoded: the body as the call's shape decodes it; None when it is not so.
     """
 
-    __slots__ = ("_json", "body", "decoded", "headers", "status")
+    __slots__ = ("_decoded", "_json", "_shape", "body", "headers", "status")
 
     def __init__(
         self, status: int, headers: Mapping[str, str], body: bytes, shape: Shape | None = None
@@ -100,13 +102,36 @@ class Answer:
         self.status = status
         self.headers = headers
         self.body = body
-        self.decoded: Any = None
         self._json: dict[str, Any] | None = None
-        if shape is not None and body:
+        self._shape = shape
+        self._decoded: Any = None
+
+    @property
+    def decoded(self) -> Any:  # noqa: ANN401 - of the shape's type
+        """The body as the call's shape decodes it; None when it is not so."""
+        shape, self._shape = self._shape, None
+        if shape is not None:
             try:
-                self.decoded = shape.decode(body)
+                self._decoded = shape.decode(self.body)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                return  # Is it JSON at all? Whoever reads it as JSON will tell.
+                return None  # Is it JSON at all? Whoever reads it as JSON will tell.
+        return self._decoded
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it is what its shape says, or at least a JSON object."""
+        if not self.body or self.decoded is not None:
+            return True
+        try:
+            self.json()
+        except UpstreamMalformed:
+            return False
+        return True
+
+    @property
+    def seems_whole(self) -> bool:
+        """Whether it begins and ends as an object does; for a shape to find out about the rest."""
+        return self._shape is not None and self.body[:1] == b"{" and self.body[-1:] == b"}"
 
     @property
     def request_id(self) -> str | None:

@@ -155,6 +155,15 @@ class UpstreamClient:
             await asyncio.sleep(wait)
             attempt += 1
 
+    def note_broken(self, call: Call) -> None:
+        """Note that an answer, which seemed whole, was not."""
+        self._account(call.account).breakers[call.family].failed()
+
+    @property
+    def attempts(self) -> int:
+        """How often a read is tried."""
+        return self._settings.attempts
+
     def breaker_states(self) -> dict[str, str]:
         """Return the state of each breaker that has been used, by `family account`."""
         return {
@@ -331,12 +340,15 @@ def _head(origin: Origin) -> str:
 
 
 def _raise_for(answer: Answer, credential: Credential) -> None:
-    """Raise what an answer's status says; for a success, see that the body can be read."""
+    """Raise what an answer's status says; for a success, see that the body can be read.
+
+    What seems whole is decoded later, see `Answer`; the reader asks again if it is broken inside.
+    """
     status = answer.status
     if _OK <= status < _REDIRECTS:
         if answer.body:
             _require_json(answer)
-            if answer.decoded is None:
+            if not answer.seems_whole and answer.decoded is None:
                 answer.json()
         return
     if status < 400:  # noqa: PLR2004

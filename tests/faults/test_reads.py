@@ -85,6 +85,31 @@ def test_an_outage_costs_three_attempts_inside_the_deadline(
     seen(f"{error['extensions']['code']}; {calls}, {inside} the deadline")
 
 
+LIST = "{ phoneNumbers(first: 2) { nodes { sid capabilities { voice { e911 } } } } }"
+IN_THE_MIDDLE = {"kind": "malformed", "body": '{"items": [nul], "meta": {"key": "items"}}'}
+
+
+@pytest.mark.parametrize(
+    ("count", "calls"),
+    [
+        pytest.param(1, 2, marks=pytest.mark.fault("a list: malformed in the middle, once", expected="data; 2 calls")),
+        pytest.param(None, 3, marks=pytest.mark.fault("a list: malformed in the middle, for ever", expected="UPSTREAM_MALFORMED; 3 calls")),
+    ],
+)  # fmt: skip
+def test_a_list_that_only_seems_whole_is_asked_for_again(
+    quick: RunningGateway, count: int | None, calls: int, seen: Tell
+) -> None:
+    account = quick.sandbox.create_account(catalog=True, owned=2)
+    quick.sandbox.set_faults([{"account": account.sid, "count": count, **IN_THE_MIDDLE}])
+    if count is None:
+        outcome = quick.error(LIST, account=account)["extensions"]["code"]
+    else:
+        assert len(quick.query(LIST, account=account)["phoneNumbers"]["nodes"]) == 2
+        outcome = "data"
+    assert len(quick.sandbox.requests()) == calls
+    seen(f"{outcome}; {plural(len(quick.sandbox.requests()), 'call')}")
+
+
 @pytest.mark.parametrize(
     "fault",
     [
