@@ -265,7 +265,7 @@ def test_a_failed_call_is_an_error_in_its_span(
     collector = Collector()
     with collector.running() as url:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        with running_gateway(sandbox, traces=True, attempts=2) as gateway:
+        with running_gateway(sandbox, traces=True, traces_ratio=1, attempts=2) as gateway:
             sandbox.set_faults([{"kind": "status", "status": 500, "count": None}])
             gateway.error(PAGE, {"n": 3})
     roots = [each for each in collector.spans if not each.parent_span_id]
@@ -273,6 +273,45 @@ def test_a_failed_call_is_an_error_in_its_span(
     calls = [each for each in collector.spans if each.parent_span_id]
     assert [_attributes(each)["http.response.status_code"] for each in calls] == [500, 500]
     assert [each.status.code for each in calls] == [2, 2]
+
+
+def test_a_trace_that_its_caller_does_not_keep_is_passed_on_as_it_came(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector()
+    trace = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
+    with collector.running() as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        with (
+            recording(sandbox) as (proxy, headers),
+            running_gateway(
+                sandbox, traces=True, traces_ratio=1, catalog_url=proxy, core_url=proxy
+            ) as gateway,
+        ):
+            brought = {"traceparent": f"00-{trace}-00", "tracestate": "a=b"}
+            gateway.query(PAGE, {"n": 1}, headers=brought)
+            assert {name: headers[0][name] for name in brought} == brought
+    assert collector.spans == []
+
+
+def test_of_traces_that_begin_here_a_share_is_kept_and_of_others_what_callers_keep(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector()
+    caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with collector.running() as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        with (
+            recording(sandbox) as (proxy, headers),
+            running_gateway(
+                sandbox, traces=True, traces_ratio=0, catalog_url=proxy, core_url=proxy
+            ) as gateway,
+        ):
+            gateway.query(PAGE, {"n": 1})
+            assert "traceparent" not in headers[0]
+            gateway.query(PAGE, {"n": 1}, headers={"traceparent": caller})
+    assert {each.trace_id.hex() for each in collector.spans} == {caller.split("-")[1]}
+    assert len(collector.spans) == 2
 
 
 def test_nothing_about_traces_is_sent_upstream_without_them(sandbox: RunningSandbox) -> None:

@@ -1,0 +1,145 @@
+"""Objects that numbers have in common: read when asked for, projected once, forgotten in time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from graphql import GraphQLObjectType, parse
+from graphql.execution import Executor
+from graphql.execution.collect_fields import collect_fields
+
+from gateway import protocol
+from gateway.errors import UpstreamMalformed
+from gateway.projection import _Once, compile_for, select
+from gateway.records import DECODERS, STRICT, VIEWS, View, view
+from schema import build_schema
+from schema.enums import Source
+
+SCHEMA = build_schema()._schema
+KIND = VIEWS[Source.CATALOG]["PhoneNumber"]
+DECODER = DECODERS[STRICT[Source.CATALOG]["PhoneNumber"]]
+FIELDS = "sid capabilities { voice { e911 codecs } } configuration { sms { url } }"
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What other tests have left behind does not count here."""
+    monkeypatch.setattr(_Once, "_noted", 0)
+    yield
+    for each in _Once._everything.values():
+        each.clear()
+        each.seen.clear()
+
+
+def number(index: int, url: str = "https://sms.example.com", **others: object) -> View:
+    """Return a number as it comes from the upstream."""
+    record = {
+        "sid": f"PN{index}",
+        "capabilities": {"voice": {"e911": True, "codecs": ["g711u", ""], "new": 1}, "sms": None},
+        "configuration": {"friendly_name": f"n{index}", "sms": {"url": url}, "voice": None},
+        **others,
+    }
+    decoded = DECODER.decode(orjson.dumps(record))
+    assert decoded is not None
+    return KIND(decoded, "AC")
+
+
+def projection() -> Any:
+    """Return the function that projects `FIELDS`, compiled afresh."""
+    document = parse(f'{{ phoneNumber(sid: "PN") {{ {FIELDS} }} }}')
+    executor = Executor.build(SCHEMA, document)
+    query, kind = SCHEMA.query_type, SCHEMA.type_map["PhoneNumber"]
+    assert isinstance(executor, Executor)
+    assert isinstance(query, GraphQLObjectType)
+    assert isinstance(kind, GraphQLObjectType)
+    fields = collect_fields(
+        SCHEMA, executor.fragments, executor.variable_values, query, executor.operation
+    ).grouped_field_set
+    selection = select(executor, kind, fields["phoneNumber"])
+    assert selection is not None
+    project = compile_for(selection, KIND)
+    assert project is not None
+    return project
+
+
+def kept() -> dict[bytes, bytes]:
+    """Return the blocks that are kept, and what they are projected to."""
+    return {key: bytes(value) for each in _Once._everything.values() for key, value in each.items()}
+
+
+def test_equal_blocks_are_projected_once_from_the_second_number_on() -> None:
+    project = projection()
+    answers = [orjson.loads(protocol.encode(project(number(index)))) for index in range(4)]
+    assert answers == [
+        {
+            "sid": f"PN{index}",
+            "capabilities": {"voice": {"e911": True, "codecs": ["g711u", None]}},
+            "configuration": {"sms": {"url": "https://sms.example.com"}},
+        }
+        for index in range(4)
+    ]
+    assert sorted(kept().values()) == [
+        b'{"url":"https://sms.example.com"}',
+        b'{"voice":{"e911":true,"codecs":["g711u",null]}}',
+    ]
+
+
+def test_blocks_that_come_once_are_not_kept() -> None:
+    project = projection()
+    for index in range(20):
+        project(number(index, f"https://sms.example.com/{index}"))
+    assert [key for key in kept() if b"https" in key] == []
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.projection._MOST_BLOCKS", 10)
+    project = projection()
+    for index in range(100):
+        for _ in range(2):
+            made = orjson.loads(protocol.encode(project(number(index, f"u{index}"))))
+            assert made["configuration"]["sms"]["url"] == f"u{index}"
+        assert len(kept()) <= 10
+        assert sum(len(each.seen) for each in _Once._everything.values()) <= 10
+
+
+def test_long_blocks_are_not_kept() -> None:
+    project = projection()
+    for _ in range(3):
+        project(number(1, "u" * 3000))
+    assert [key for key in kept() if b"uuu" in key] == []
+
+
+@pytest.mark.parametrize("odd", [{"voice": {"e911": "TRUE", "codecs": None}}, {"voice": 7}, [], 7])
+def test_a_block_that_is_not_strict_is_left_to_graphql_core_and_read_all_the_same(odd: Any) -> None:
+    odd_one = number(1, capabilities=odd)
+    with pytest.raises(msgspec.ValidationError):
+        projection()(odd_one)
+    loose = view("PhoneNumber", Source.CATALOG, orjson.loads(orjson.dumps({"capabilities": odd})))
+    assert loose is not None
+    for read in (odd_one.capabilities, loose.capabilities):
+        voice = read and read.voice
+        assert (voice and voice.e911) is (
+            True if isinstance(odd, dict) and odd["voice"] != 7 else None
+        )
+
+
+def test_a_block_that_is_no_json_is_an_error_of_the_upstream() -> None:
+    broken = DECODER.decode(b'{"sid": "PN1", "capabilities": {"voice": {"codecs": ["\xff"]}}}')
+    assert broken is not None
+    with pytest.raises(UpstreamMalformed):
+        _ = KIND(broken).capabilities
+
+
+def test_a_number_is_kept_as_json_with_its_blocks_and_read_again() -> None:
+    as_json = number(1).to_json()
+    assert as_json == {
+        "sid": "PN1",
+        "capabilities": {"voice": {"e911": True, "codecs": ["g711u", ""]}},
+        "configuration": {"friendly_name": "n1", "sms": {"url": "https://sms.example.com"}},
+    }
+    again = view("PhoneNumber", Source.CATALOG, as_json)
+    assert again is not None
+    assert again.to_json() == as_json
+    assert again.capabilities.voice.e911 is True
