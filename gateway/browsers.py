@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import protocol
+from gateway import protocol, telemetry
 from gateway.exchange import EXTRA_HEADERS
 from gateway.settings import Settings
 
@@ -153,6 +153,7 @@ async def _respond(
     send: Send, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes
 ) -> None:
     every = [*headers, *_SECURITY]
+    telemetry.answered(status, dict(headers).get(b"x-request-id", b"").decode())
     if status != 204:  # noqa: PLR2004 - No Content
         every.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": every})

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway import compression, protocol
+from gateway import compression, protocol, telemetry
 from gateway.protocol import Accepted, BadRequest
 
 _log = structlog.get_logger(__name__)
@@ -163,6 +163,7 @@ class Exchange:
     async def _start(self, status: int, headers: Mapping[str, str]) -> None:
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         raw += self.scope.get(EXTRA_HEADERS, ())
+        telemetry.answered(status, self.request_id)
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def _gone(self) -> None:

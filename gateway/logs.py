@@ -11,8 +11,7 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-from gateway.telemetry import OK, PARTIAL, QUIET, REFUSED, Activity, Attempt
-from gateway.upstream.call import Call
+from gateway.telemetry import OK, PARTIAL, REFUSED, Activity, Watcher
 
 Form = Literal["terminal", "json"]
 _EXPECTED: Final = frozenset({OK, PARTIAL, REFUSED})
@@ -63,7 +62,7 @@ def configure(level: str, form: Form | None) -> None:
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
 
 
-class RequestLog:
+class RequestLog(Watcher):
     """Writes a line for each activity, or only for those that failed.
 
     Args:
@@ -73,9 +72,6 @@ class RequestLog:
     def __init__(self, *, everything: bool) -> None:
         self._everything = everything
         self._log = structlog.get_logger(__name__)
-
-    def began(self, activity: Activity) -> None:
-        """See `Watcher`."""
 
     def ended(self, activity: Activity) -> None:
         """See `Watcher`."""
@@ -97,11 +93,6 @@ class RequestLog:
             upstream_calls=activity.reads.sent if activity.reads else 0,
             saved_calls=activity.reads.spared if activity.reads else 0,
         )
-
-    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
-        """See `Watcher`."""
-        del call, activity
-        return QUIET
 
 
 def _json(event: Any, **_: object) -> str:  # noqa: ANN401 - what structlog calls an event

@@ -4,6 +4,7 @@ Every label has a bounded set of values: routes are templates, states and outcom
 and of operation names, which clients invent, the first ones count by name and the rest together.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -20,16 +21,19 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway import __version__
-from gateway.telemetry import QUIET, Activity, Attempt
+from gateway.telemetry import QUIET, Activity, Attempt, Watcher
 from gateway.upstream.call import Call
+from schema.enums import Source
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OTHER: Final = "other"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
+# Seconds after which what happened has been counted.
+_MOMENT: Final = 0.05
 _SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
-class Metrics:
+class Metrics(Watcher):
     """Counts what it watches. Several worker processes count into files that they share.
 
     Args:
@@ -84,7 +88,11 @@ class Metrics:
         build.labels(__version__).set(1)
         # Looking a child up by its labels costs more than counting, so children are kept.
         self._of_activity: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
-        self._of_call: dict[tuple[str, str, str, int | None], tuple[Counter, Histogram]] = {}
+        self._of_call: dict[tuple[Source, str, str, int | None], tuple[Counter, Histogram]] = {}
+        self._activities: list[Activity] = []
+        self._attempts: list[tuple[Call, int | None, float]] = []
+        self._counts_soon = False
+        self.before_each_reading(self.count)
         if not self.is_shared:
             ProcessCollector(registry=registry)
             PlatformCollector(registry=registry)
@@ -117,11 +125,39 @@ class Metrics:
         MultiProcessCollector(everybody)  # type: ignore[no-untyped-call] # the library's own gap
         return generate_latest(everybody)
 
-    def began(self, activity: Activity) -> None:
-        """See `Watcher`."""
-
     def ended(self, activity: Activity) -> None:
         """See `Watcher`."""
+        self._activities.append(activity)
+        if not self._counts_soon:
+            self._soon()
+
+    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
+        """See `Watcher`."""
+        del activity
+        return _Attempt(self, call)
+
+    def note_call(self, call: Call, status: int | None, seconds: float) -> None:
+        """Note an attempt that has ended."""
+        self._attempts.append((call, status, seconds))
+        if not self._counts_soon:
+            self._soon()
+
+    def _soon(self) -> None:
+        """Count what has been noted in a moment: many at once take a third of the time."""
+        self._counts_soon = True
+        asyncio.get_running_loop().call_later(_MOMENT, self.count)
+
+    def count(self) -> None:
+        """Count what has been noted."""
+        self._counts_soon = False
+        activities, self._activities = self._activities, []
+        attempts, self._attempts = self._attempts, []
+        for activity in activities:
+            self._count_activity(activity)
+        for attempt in attempts:
+            self._count_call(*attempt)
+
+    def _count_activity(self, activity: Activity) -> None:
         key = (activity.operation, activity.kind, activity.outcome)
         children = self._of_activity.get(key)
         if children is None:
@@ -138,17 +174,11 @@ class Metrics:
             for how, count in activity.reads.spared_by.items():
                 self._saved.labels(how).inc(count)
 
-    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
-        """See `Watcher`."""
-        del activity
-        return _Attempt(self, call)
-
-    def count_call(self, call: Call, status: int | None, seconds: float) -> None:
-        """Count an attempt."""
-        family = call.family.name.lower()
-        key = (family, call.method, call.route, status)
+    def _count_call(self, call: Call, status: int | None, seconds: float) -> None:
+        key = (call.family, call.method, call.route, status)
         children = self._of_call.get(key)
         if children is None:
+            family = call.family.name.lower()
             children = self._of_call[key] = (
                 self._calls.labels(family, call.method, call.route, str(status or "none")),
                 self._call_seconds.labels(family, call.method, call.route),
@@ -167,7 +197,7 @@ class _Attempt:
         self._call = call
 
     def ended(self, status: int | None, seconds: float) -> None:
-        self._metrics.count_call(self._call, status, seconds)
+        self._metrics.note_call(self._call, status, seconds)
 
 
 class _Bounded:

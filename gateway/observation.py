@@ -61,6 +61,8 @@ class Observation:
 
     async def aclose(self, within: float) -> None:
         """Send what is left to send, if that can be done within so many seconds."""
+        if self.metrics is not None:
+            self.metrics.count()
         if self._tracing is not None:
             # One that hangs must not hold the exit, which does not wait for such a thread.
             closing = threading.Thread(target=self._tracing.close, daemon=True)

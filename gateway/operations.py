@@ -80,6 +80,7 @@ class Document:
         projections: what the fast executor has compiled for it.
         queries: its queries, compiled whole.
         chosen: its operations, by the names that requests gave.
+        described: kind, name and digest of each of them, for those who watch.
     """
 
     text: str
@@ -94,6 +95,7 @@ class Document:
     projections: Projections = field(default_factory=Projections)
     queries: Queries = field(default_factory=Queries)
     chosen: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
+    described: dict[str | None, tuple[str, str, str]] = field(default_factory=dict)
 
     def measure(self, name: str | None) -> Operation | None:
         """Return what is known of the operation that would run; None when none is chosen."""

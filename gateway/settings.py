@@ -377,10 +377,10 @@ class Settings(BaseSettings):
         description="Send traces to an OpenTelemetry collector, which the `OTEL_…` variables name.",
     )
     traces_ratio: float = Field(
-        0.1,
+        0.05,
         ge=0,
         le=1,
-        description="Share of traces to keep of those that begin here; callers decide about theirs.",
+        description="Share of traces to keep of those that begin here; callers decide on theirs.",
     )
     ready_when_degraded: bool = Field(
         False,  # noqa: FBT003

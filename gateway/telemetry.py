@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.operations import Document
 from gateway.upstream.call import Call
@@ -71,11 +71,10 @@ class Activity:
             # One of several in a list, which is one request.
             self.operation = BATCH
             return
-        operation = document.operation(name)
-        if operation is not None:
-            self.kind = operation.operation.value
-            self.operation = operation.name.value if operation.name else ""
-        self.digest = digest(document.text)
+        described = document.described.get(name)
+        if described is None:
+            described = document.described[name] = _described(document, name)
+        self.kind, self.operation, self.digest = described
         self.outcome = outcome_of(response, is_mutation=self.kind == "mutation")
 
 
@@ -90,8 +89,8 @@ class Attempt(Protocol):
         """Note its end; `status` is None when there was no answer."""
 
 
-class Watcher(Protocol):
-    """Somebody who is told of every activity and attempt."""
+class Watcher:
+    """Somebody who is told of activities and attempts; of what it has no method for, it is not."""
 
     def began(self, activity: Activity) -> None:
         """Note that a request arrived."""
@@ -101,6 +100,8 @@ class Watcher(Protocol):
 
     def attempt(self, call: Call, activity: Activity | None) -> Attempt:
         """Note that a call goes out, for `activity` if that is known."""
+        del call, activity
+        return QUIET
 
 
 class Telemetry:
@@ -108,6 +109,11 @@ class Telemetry:
 
     def __init__(self, watchers: Sequence[Watcher] = ()) -> None:
         self._watchers = tuple(watchers)
+        self._began = [each.began for each in watchers if type(each).began is not Watcher.began]
+        self._ended = [each.ended for each in watchers if type(each).ended is not Watcher.ended]
+        self._attempt = [
+            each.attempt for each in watchers if type(each).attempt is not Watcher.attempt
+        ]
 
     @property
     def is_on(self) -> bool:
@@ -116,14 +122,11 @@ class Telemetry:
 
     def attempt(self, call: Call) -> Attempt:
         """Note that a call goes out."""
-        match self._watchers:
-            case ():
-                return QUIET
-            case (only,):
-                return only.attempt(call, _current.get())
-            case several:
-                activity = _current.get()
-                return _Attempts([each.attempt(call, activity) for each in several])
+        if not self._attempt:
+            return QUIET
+        activity = _current.get()
+        watched = [each(call, activity) for each in self._attempt]
+        return watched[0] if len(watched) == 1 else _Attempts(watched)
 
     @contextmanager
     def operation(self, request_id: str) -> Iterator[None]:
@@ -142,14 +145,14 @@ class Telemetry:
     def began(self, activity: Activity) -> None:
         """Note that a request arrived, and let what runs from here belong to it."""
         _current.set(activity)
-        for watcher in self._watchers:
-            watcher.began(activity)
+        for began in self._began:
+            began(activity)
 
     def ended(self, activity: Activity) -> None:
         """Note that it was answered."""
         activity.seconds = time.monotonic() - activity.started
-        for watcher in self._watchers:
-            watcher.ended(activity)
+        for ended in self._ended:
+            ended(activity)
 
 
 class Observed:
@@ -165,26 +168,33 @@ class Observed:
             await self._app(scope, receive, send)
             return
         activity = Activity("http", scope["headers"])
-
-        async def noting(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                activity.status = message["status"]
-                for name, value in message["headers"]:
-                    if name == b"x-request-id":
-                        activity.request_id = value.decode("latin-1")
-            await send(message)
-
         self._telemetry.began(activity)
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, send)
         finally:
             activity.outcome = activity.outcome or f"HTTP_{activity.status}"
             self._telemetry.ended(activity)
 
 
+def _described(document: Document, name: str | None) -> tuple[str, str, str]:
+    """Return the kind and name of an operation, "" for what it has not; and the digest."""
+    operation = document.operation(name)
+    if operation is None:
+        return "", "", digest(document.text)
+    named = operation.name.value if operation.name else ""
+    return operation.operation.value, named, digest(document.text)
+
+
 def current() -> Activity | None:
     """Return the activity that the running code belongs to; None when nobody watches."""
     return _current.get()
+
+
+def answered(status: int, request_id: str = "") -> None:
+    """Note the status that a request is answered with, if anybody watches."""
+    activity = _current.get()
+    if activity is not None:
+        activity.status, activity.request_id = status, request_id
 
 
 def note(document: Document, name: str | None, response: Mapping[str, Any] | bytes) -> None:
@@ -233,12 +243,13 @@ class _Quiet:
 class _Attempts:
     """An attempt that several watch."""
 
+    __slots__ = ("_attempts", "headers")
+
     def __init__(self, attempts: Sequence[Attempt]) -> None:
         self._attempts = attempts
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return {name: text for each in self._attempts for name, text in each.headers.items()}
+        self.headers: dict[str, str] = {}
+        for each in attempts:
+            self.headers |= each.headers
 
     def ended(self, status: int | None, seconds: float) -> None:
         for each in self._attempts:

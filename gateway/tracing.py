@@ -33,7 +33,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from gateway import __version__
-from gateway.telemetry import OK, PARTIAL, QUIET, REFUSED, Activity, Attempt
+from gateway.telemetry import OK, PARTIAL, QUIET, REFUSED, Activity, Attempt, Watcher
 from gateway.upstream.call import Call
 
 _FINE: Final = frozenset({OK, PARTIAL, REFUSED})
@@ -70,7 +70,10 @@ class _Followed(NamedTuple):
     passed: Mapping[str, str]
 
 
-class Tracing:
+_NOT_KEPT: Final = _Followed(None, {})
+
+
+class Tracing(Watcher):
     """Makes spans of what it watches.
 
     Whether a trace is kept is decided before anything is made for it.
@@ -97,16 +100,16 @@ class Tracing:
 
     def began(self, activity: Activity) -> None:
         """See `Watcher`."""
-        brought = {
-            name.decode(): value.decode("latin-1")
-            for name, value in activity.headers
-            if name in _CONTEXT
-        }
+        brought: dict[str, str] = {}
+        for name, value in activity.headers:
+            if name in _CONTEXT:
+                brought[name.decode()] = value.decode("latin-1")
         above = INVALID_SPAN_CONTEXT
         if brought:
             above = get_current_span(_propagator.extract(brought)).get_span_context()
         if not above.is_valid:
-            activity.trace_context = _Followed(self._root(), {})
+            span = self._root()
+            activity.trace_context = _NOT_KEPT if span is None else _Followed(span, {})
         elif above.trace_flags.sampled:
             activity.trace_context = _Followed(self._below(above), {})
         else:

@@ -33,8 +33,8 @@ _WAYS: Final[dict[str, dict[str, str]]] = {
         "GATEWAY_METRICS": "true",
         "GATEWAY_LOG_REQUESTS": "all",
     },
-    "traces, 1 of 10 (default)": {"GATEWAY_TRACES": "true"},
-    "metrics, and traces of 1 of 10": {"GATEWAY_METRICS": "true", "GATEWAY_TRACES": "true"},
+    "traces, 1 of 20 (default)": {"GATEWAY_TRACES": "true"},
+    "metrics, and traces of 1 of 20": {"GATEWAY_METRICS": "true", "GATEWAY_TRACES": "true"},
     "traces, all": {"GATEWAY_TRACES": "true", "GATEWAY_TRACES_RATIO": "1"},
 }
 
