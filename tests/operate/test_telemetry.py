@@ -275,41 +275,42 @@ def test_a_failed_call_is_an_error_in_its_span(
     assert [each.status.code for each in calls] == [2, 2]
 
 
-def test_a_trace_that_its_caller_does_not_keep_is_passed_on_as_it_came(
-    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def traced(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, ratio: float
+) -> Iterator[tuple[RunningGateway, list[Headers], Collector]]:
+    """Run a gateway that keeps a share of traces; all are sent when it has ended."""
     collector = Collector()
-    trace = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
     with collector.running() as url:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
         with (
             recording(sandbox) as (proxy, headers),
             running_gateway(
-                sandbox, traces=True, traces_ratio=1, catalog_url=proxy, core_url=proxy
+                sandbox, traces=True, traces_ratio=ratio, catalog_url=proxy, core_url=proxy
             ) as gateway,
         ):
-            brought = {"traceparent": f"00-{trace}-00", "tracestate": "a=b"}
-            gateway.query(PAGE, {"n": 1}, headers=brought)
-            assert {name: headers[0][name] for name in brought} == brought
+            yield gateway, headers, collector
+
+
+def test_a_trace_that_its_caller_does_not_keep_is_passed_on_as_it_came(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
+    brought = {"traceparent": f"00-{trace}-00", "tracestate": "a=b"}
+    with traced(sandbox, monkeypatch, 1) as (gateway, headers, collector):
+        gateway.query(PAGE, {"n": 1}, headers=brought)
+        assert {name: headers[0][name] for name in brought} == brought
     assert collector.spans == []
 
 
 def test_of_traces_that_begin_here_a_share_is_kept_and_of_others_what_callers_keep(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collector = Collector()
     caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with collector.running() as url:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        with (
-            recording(sandbox) as (proxy, headers),
-            running_gateway(
-                sandbox, traces=True, traces_ratio=0, catalog_url=proxy, core_url=proxy
-            ) as gateway,
-        ):
-            gateway.query(PAGE, {"n": 1})
-            assert "traceparent" not in headers[0]
-            gateway.query(PAGE, {"n": 1}, headers={"traceparent": caller})
+    with traced(sandbox, monkeypatch, 0) as (gateway, headers, collector):
+        gateway.query(PAGE, {"n": 1})
+        assert "traceparent" not in headers[0]
+        gateway.query(PAGE, {"n": 1}, headers={"traceparent": caller})
     assert {each.trace_id.hex() for each in collector.spans} == {caller.split("-")[1]}
     assert len(collector.spans) == 2
 
