@@ -48,7 +48,7 @@ def number(value: object) -> float | None:
     """Read a finite number, also from a string such as `"19.720000"`."""
     if value is None or value == "":
         return None
-    if isinstance(value, (str, int, float)) and value.__class__ is not bool:
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             read = float(value)
         except (ValueError, OverflowError):

@@ -231,7 +231,6 @@ def _fields(kind: type) -> tuple[tuple[str, str, type | None], ...]:
     )
 
 
-@cache
 def _nested(kind: type) -> Mapping[str, type]:
     """Return the fields of an input that take another input."""
     return {
