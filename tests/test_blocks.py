@@ -1,6 +1,5 @@
 """Objects that numbers have in common: read when asked for, projected once, forgotten in time."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -24,10 +23,9 @@ FIELDS = "sid capabilities { voice { e911 codecs } } configuration { sms { url }
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests have left behind does not count here."""
     monkeypatch.setattr(_Once, "_noted", 0)
-    yield
     for each in _Once._everything.values():
         each.clear()
         each.seen.clear()
