@@ -11,8 +11,9 @@ run:
 	@exec .venv/bin/number-gateway serve --sandbox $(ARGS)
 
 # Two files of tests at a time: much of a run is waiting, for processes to start and for clocks.
+# In their own order: by number of tests, the longest test of all would come last, and alone.
 test: .venv/.dev explorer
-	.venv/bin/pytest --numprocesses 2 --dist loadfile
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.dev
 	.venv/bin/ruff check
