@@ -151,6 +151,8 @@ class Reader:
         self._calls = calls or Calls()
         self._shares = shares
         self._seen: dict[Call, Shared[Answer]] = {}
+        # How many answers to a call could not be read, though they seemed whole.
+        self._broken: dict[Call, int] = {}
         # What ends the waiting for each of them.
         self._leave: list[Callable[[], object]] = []
 
@@ -167,7 +169,7 @@ class Reader:
             DeadlineExceeded: the request's time is up.
             TooManyCalls: the request may make no more calls.
         """
-        for left in reversed(range(self._client.attempts)):
+        while True:
             coming = self._seen.get(call)
             if coming is None:
                 coming = self._begun(call, (*asked, *others) if others else asked)
@@ -186,13 +188,12 @@ class Reader:
             if answer.is_readable:
                 return answer
             # It seemed whole when it came.
-            self._client.note_broken(call)
             if self._seen.get(call) is coming:
-                if left:
+                self._broken[call] = broken = self._broken.get(call, 0) + 1
+                if self._client.ask_again(call, answer, broken):
                     del self._seen[call]
                 else:
                     self._seen[call] = _broken(answer)
-        return await _broken(answer).wait()
 
     async def write(self, call: Call, asked: Sequence[Path], *, deadline: float) -> Answer:
         """Send a call that changes something; once that is settled, say that it has `changed`.
@@ -315,7 +316,12 @@ class Reader:
             self.trace.note_sent(attempt, asked)
 
         return await self._client.send(
-            call, self.credential, deadline=deadline, owner=self, watch=watch
+            call,
+            self.credential,
+            deadline=deadline,
+            owner=self,
+            watch=watch,
+            attempt=1 + self._broken.get(call, 0),
         )
 
 

@@ -92,9 +92,10 @@ class Answer:
         status: HTTP status.
         headers: by lower-case name.
         body: the bytes as they came.
+        again: whether to ask again, once it was found that it cannot be read; None until then.
     """
 
-    __slots__ = ("_decoded", "_json", "_shape", "body", "headers", "status")
+    __slots__ = ("_decoded", "_json", "_shape", "again", "body", "headers", "status")
 
     def __init__(
         self, status: int, headers: Mapping[str, str], body: bytes, shape: Shape | None = None
@@ -102,6 +103,7 @@ class Answer:
         self.status = status
         self.headers = headers
         self.body = body
+        self.again: bool | None = None
         self._json: dict[str, Any] | None = None
         self._shape = shape
         self._decoded: Any = None
@@ -120,10 +122,8 @@ class Answer:
     @property
     def is_readable(self) -> bool:
         """Whether it is what its shape says, or at least a JSON object."""
-        if not self.body or self.decoded is not None:
-            return True
         try:
-            self.json()
+            self.read()
         except UpstreamMalformed:
             return False
         return True
@@ -137,6 +137,15 @@ class Answer:
     def request_id(self) -> str | None:
         """The upstream's own id of the request."""
         return self.headers.get("twilio-request-id")
+
+    def read(self) -> None:
+        """See that it is what its shape says, or at least a JSON object.
+
+        Raises:
+            UpstreamMalformed: it is neither.
+        """
+        if self.body and self.decoded is None:
+            self.json()
 
     def json(self) -> dict[str, Any]:
         """Return the body as a JSON object, parsed once; readers must not change it.

@@ -128,8 +128,11 @@ class UpstreamClient:
         deadline: float,
         owner: object,
         watch: Watcher | None = None,
+        attempt: int = 1,
     ) -> Answer:
         """Send `call` and return the 2xx answer.
+
+        It may turn out when it is decoded that an answer is not whole: see `ask_again`.
 
         Args:
             call: what to ask.
@@ -137,6 +140,7 @@ class UpstreamClient:
             deadline: time of `time.monotonic` after which nobody waits for the answer.
             owner: the request that asks, for fairness between requests.
             watch: is told of each attempt.
+            attempt: how many attempts there will have been with the first of these.
 
         Raises:
             UpstreamError: of the kind that fits; `processed` tells whether it may have acted.
@@ -144,7 +148,6 @@ class UpstreamClient:
         state = self._account(call.account)
         state.budget.note_call()
         deadline = min(deadline, time.monotonic() + self._settings.call_deadline)
-        attempt = 1
         while True:
             try:
                 return await self._try(state, call, credential, deadline, owner, watch)
@@ -155,14 +158,22 @@ class UpstreamClient:
             await asyncio.sleep(wait)
             attempt += 1
 
-    def note_broken(self, call: Call) -> None:
-        """Note that an answer, which seemed whole, was not."""
-        self._account(call.account).breakers[call.family].failed()
+    def ask_again(self, call: Call, answer: Answer, attempt: int) -> bool:
+        """Note that an answer, which seemed whole, was not; return whether to ask again.
 
-    @property
-    def attempts(self) -> int:
-        """How often a read is tried."""
-        return self._settings.attempts
+        Many may have waited for it: it counts as one failure, and for all of them the same is
+        decided.
+
+        Args:
+            call: what was asked.
+            answer: what came.
+            attempt: how many attempts there have been.
+        """
+        if answer.again is None:
+            state = self._account(call.account)
+            state.breakers[call.family].failed()
+            answer.again = state.budget.take()
+        return answer.again and attempt < self._settings.attempts
 
     def breaker_states(self) -> dict[str, str]:
         """Return the state of each breaker that has been used, by `family account`."""
@@ -243,6 +254,8 @@ class UpstreamClient:
             )
         try:
             answer = await self._attempt(call, credential, deadline, watch)
+            if breaker.doubts:
+                answer.read()
         except (UpstreamUnavailable, UpstreamTimeout, UpstreamMalformed):
             breaker.failed()
             raise
@@ -348,8 +361,8 @@ def _raise_for(answer: Answer, credential: Credential) -> None:
     if _OK <= status < _REDIRECTS:
         if answer.body:
             _require_json(answer)
-            if not answer.seems_whole and answer.decoded is None:
-                answer.json()
+            if not answer.seems_whole:
+                answer.read()
         return
     if status < 400:  # noqa: PLR2004
         message = "The upstream answered with a redirect, which is not followed."

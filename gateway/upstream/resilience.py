@@ -88,6 +88,11 @@ class Breaker:
             return True
         return not self._trial and self._clock() > self._open_until + self._longest
 
+    @property
+    def doubts(self) -> bool:
+        """Whether the last call failed: a success would change something."""
+        return self._failures > 0
+
     def refuses_for(self) -> float | None:
         """Return seconds until a call may pass; None when this one may (a trial, if half-open)."""
         if self._failures < self._threshold:

@@ -239,6 +239,24 @@ def test_the_breaker_opens_after_five_failures_and_lets_one_call_try(
     seen(f"the 6th: {told}, {calls} calls; after the pause: {after}, {data}")
 
 
+def test_lists_that_only_seem_whole_open_the_breaker(quick: RunningGateway) -> None:
+    sandbox = quick.sandbox
+    account = sandbox.create_account(catalog=True, owned=2)
+    sandbox.set_faults([{"account": account.sid, "count": None, **IN_THE_MIDDLE}])
+    for _ in "123":
+        quick.error(LIST, account=account)
+    assert len(sandbox.requests()) == 5
+
+
+def test_a_broken_list_that_many_wait_for_is_one_failure(sandbox: RunningSandbox) -> None:
+    account = sandbox.create_account(catalog=True, owned=2)
+    sandbox.set_faults([{"account": account.sid, "latency_ms": 300, **IN_THE_MIDDLE}])
+    with running_gateway(sandbox, **QUICK) as gateway, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: gateway.query(LIST, account=account), range(8)))
+    assert all(len(each["phoneNumbers"]["nodes"]) == 2 for each in answers)
+    assert len(sandbox.requests()) == 2
+
+
 def test_a_breaker_whose_trial_fails_stays_open(quick: RunningGateway) -> None:
     sandbox = quick.sandbox
     account = sandbox.create_account()
