@@ -8,7 +8,6 @@ import structlog
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox, running_sandbox
 
-
 # Where `rich` is installed, tracebacks are written with every variable's value, by default: that took
 # three quarters of the time of the longest test.
 structlog.configure(
