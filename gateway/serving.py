@@ -219,15 +219,9 @@ def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] |
     sys.stdout.flush()
 
 
-def _run(
-    app: ASGIApp,
-    listening: socket.socket,
-    draining: Draining,
-    *,
-    settings: Settings | None = None,
-    watch_stdin: bool = False,
-) -> int:
-    server = Server(
+def server_for(app: ASGIApp, draining: Draining, settings: Settings | None = None) -> Server:
+    """Return the server of an application; without the gateway's settings, of the sandbox."""
+    return Server(
         uvicorn.Config(
             app,
             http=protocol_class(settings) if settings else "httptools",
@@ -244,6 +238,17 @@ def _run(
         ),
         draining,
     )
+
+
+def _run(
+    app: ASGIApp,
+    listening: socket.socket,
+    draining: Draining,
+    *,
+    settings: Settings | None = None,
+    watch_stdin: bool = False,
+) -> int:
+    server = server_for(app, draining, settings)
     if watch_stdin:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listening])

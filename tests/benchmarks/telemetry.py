@@ -1,109 +1,147 @@
-"""What watching costs: `python -m tests.benchmarks.telemetry [--rounds 12 --seconds 1]`.
+"""What watching costs: `python -m tests.benchmarks.telemetry [--rounds 60 --seconds 0.25]`.
 
 The processor time that the gateway spends on a request, without and with each kind of telemetry, in
-alternating rounds; of the processor, because that hardly depends on what else runs. The table is
-printed; it is worth keeping only from a machine whose speed does not drift.
+short alternating slices of load on one process that has all of them. Of the processor, because that
+hardly depends on what else runs. Writes `tests/benchmarks/results/telemetry.md`.
 """
 
 import argparse
+import asyncio
 import contextlib
-import dataclasses
 import os
+import random
 import sys
-import tempfile
+import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from statistics import median
 from typing import Final
 
-from tests.benchmarks import load, servers
+import uvloop
+
+from tests.benchmarks import servers
+from tests.benchmarks.load import SAMPLES
 from tests.benchmarks.operations import OPERATIONS, Operation
 from tests.benchmarks.report import table
-from tests.benchmarks.servers import GATEWAY, Peer
+from tests.benchmarks.slices import Load, rendered
+from tests.benchmarks.watched import OFF, WAYS
 
-_TICK_MICROSECONDS: Final = 10_000
-_WAYS: Final[dict[str, dict[str, str]]] = {
-    "off": {"GATEWAY_LOG_REQUESTS": "none"},
-    "default (failed requests are logged)": {},
-    "every request logged": {"GATEWAY_LOG_REQUESTS": "all"},
-    "metrics": {"GATEWAY_METRICS": "true"},
-    "metrics and every request logged": {
-        "GATEWAY_METRICS": "true",
-        "GATEWAY_LOG_REQUESTS": "all",
-    },
-    "traces, 1 of 20 (default)": {"GATEWAY_TRACES": "true"},
-    "metrics, and traces of 1 of 20": {"GATEWAY_METRICS": "true", "GATEWAY_TRACES": "true"},
-    "traces, all": {"GATEWAY_TRACES": "true", "GATEWAY_TRACES_RATIO": "1"},
-}
+_RESULT: Final = Path(__file__).parent / "results/telemetry.md"
+# Metrics are counted and spans leave in the background, this much later at most.
+_AFTERWARDS: Final = 0.15
+_WARM_UP: Final = 1.0
 
 
-def cost(operation: Operation, rounds: int, seconds: float) -> dict[str, float]:
-    """Return the processor time per request for each way of watching, in microseconds.
+class _Collector(BaseHTTPRequestHandler):
+    """Takes spans, as a collector of OpenTelemetry does."""
 
-    All gateways stand by while one is under load, so that rounds are short; of each the least
-    of all rounds counts, because what else the machine does can only add to it.
-    """
-    times: defaultdict[str, list[float]] = defaultdict(list)
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def _collector() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Collector)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def costs(operation: Operation, rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Return the processor time per request in each round, in microseconds, for each way."""
     own, other = servers.cores()
     with contextlib.ExitStack() as running:
         upstream = running.enter_context(servers.upstream())
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        requests = load.write_requests(folder, operation, plain=False)
-        gateways = {
-            way: running.enter_context(_peer(variables).serving(upstream.url, own))
-            for way, variables in _WAYS.items()
-        }
-        for gateway in gateways.values():
-            load.run(f"{gateway.url}/graphql", requests, 1, cpu=other)
-        for _ in range(rounds):
-            for way, gateway in gateways.items():
-                before = gateway.ticks()
-                measured = load.run(f"{gateway.url}/graphql", requests, seconds, cpu=other)
-                ticks = gateway.ticks() - before
-                times[way].append(ticks * _TICK_MICROSECONDS / measured.requests)
-    return {way: min(each) for way, each in times.items()}
+        collector = running.enter_context(_collector())
+        ports = {way: servers.free_port() for way in WAYS}
+        command = [sys.executable, "-m", "tests.benchmarks.watched", "--upstream", upstream.url]
+        command += ["--ports", ",".join(map(str, ports.values()))]
+        process = running.enter_context(
+            servers.running(
+                "gateways",
+                command,
+                list(ports.values())[-1],
+                cpu=own,
+                environment={"OTEL_EXPORTER_OTLP_ENDPOINT": collector},
+            )
+        )
+        before = os.sched_getaffinity(0)
+        running.callback(os.sched_setaffinity, 0, before)
+        os.sched_setaffinity(0, {other})
+        return uvloop.run(_alternating(operation, ports, process, rounds, seconds))
 
 
-def _peer(variables: dict[str, str]) -> Peer:
-    """Return the gateway with these settings."""
-    environment = {
-        # Nobody collects these spans; making and dropping them is what is measured.
-        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
-        "GATEWAY_REQUESTS_PER_MINUTE": "0",
-        **variables,
-    }
-    return dataclasses.replace(GATEWAY, environment=lambda _: environment)
+async def _alternating(
+    operation: Operation,
+    ports: Mapping[str, int],
+    process: servers.Server,
+    rounds: int,
+    seconds: float,
+) -> dict[str, list[float]]:
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    requests = rendered([operation.body(each) for each in operation.samples(SAMPLES)])
+    loads = {way: Load(requests) for way in ports}
+    for way, load in loads.items():
+        await load.connect(ports[way])
+        await load.slice(_WARM_UP)
+    order = list(loads)
+    for _ in range(rounds):
+        # What a slice leaves behind in caches falls to another one each time.
+        random.shuffle(order)
+        for way in order:
+            before = process.processor_seconds()
+            answered = await loads[way].slice(seconds)
+            await asyncio.sleep(_AFTERWARDS)
+            times[way].append((process.processor_seconds() - before) / answered * 1e6)
+    for load in loads.values():
+        load.close()
+    return times
+
+
+def _cell(times: Mapping[str, Sequence[float]], way: str) -> str:
+    more = median(a / b for a, b in zip(times[way], times[OFF], strict=True)) - 1
+    return f"{median(times[way]):.0f} µs ({more:+.1%})"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and print the table."""
+    """Measure, print the table and keep it."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.telemetry")
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--seconds", type=float, default=1)
-    parser.add_argument("--output", type=Path, help="where to keep the table")
+    parser.add_argument("--rounds", type=int, default=60, help="alternating rounds")
+    parser.add_argument("--seconds", type=float, default=0.25, help="length of a slice of load")
+    parser.add_argument("--operations", default="small,wide,nested", help="which to measure")
+    parser.add_argument("--output", type=Path, default=_RESULT, help="where to keep the table")
     options = parser.parse_args(arguments)
-    columns = {each.name: cost(each, options.rounds, options.seconds) for each in OPERATIONS}
-    rows = [
-        (
-            way,
-            *(
-                f"{column[way]:.0f} µs ({column[way] / column['off'] - 1:+.1%})"
-                for column in columns.values()
-            ),
-        )
-        for way in _WAYS
-    ]
+    wanted = options.operations.split(",")
+    columns = {
+        each.name: costs(each, options.rounds, options.seconds)
+        for each in OPERATIONS
+        if each.name in wanted
+    }
+    rows = [(way, *(_cell(times, way) for times in columns.values())) for way in WAYS]
     text = (
-        "# What watching costs\n\n`python -m tests.benchmarks.telemetry`: processor time of the"
-        f" gateway for a request, the least of {options.rounds} alternating rounds of"
-        f" {options.seconds:g} s, {os.cpu_count()} cores."
-        " Most of what a span costs is OpenTelemetry's own library writing it down for the"
-        " collector; `traces_ratio` says how many there are.\n\n"
+        "# What watching costs\n\n`python -m tests.benchmarks.telemetry`: the gateway's processor"
+        f" time for a request, median of {options.rounds} rounds of slices of"
+        f" {options.seconds:g} s, and the median of its ratios to the slice with nothing watched in"
+        f" the same round; {os.cpu_count()} cores. The last row shows how exact that is.\n\n"
         f"{table(('', *columns), rows)}\n"
     )
     sys.stdout.write(text)
-    if options.output is not None:
-        options.output.write_text(text)
+    options.output.write_text(text)
     return 0
 
 
