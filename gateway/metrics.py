@@ -6,8 +6,10 @@ and of operation names, which clients invent, the first ones count by name and t
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
-from typing import Final
+from bisect import bisect_left
+from collections import Counter as Counts
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,8 +31,25 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OTHER: Final = "other"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 # Seconds after which what happened has been counted.
-_MOMENT: Final = 0.05
+_MOMENT: Final = 0.1
 _SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+_Outcome: TypeAlias = tuple[str, str, str]
+"""Name and kind of an operation, and what came of it."""
+_Answered: TypeAlias = tuple[Source, str, str, int | None]
+"""Family, method and route of a call, and the status it was answered with."""
+_Key = TypeVar("_Key", _Outcome, _Answered)
+
+
+class _Histogram(Histogram):
+    """A histogram that can count many times at once, at a tenth of the price."""
+
+    def observe_all(self, amounts: Sequence[float]) -> None:
+        """Do what `observe` does, for each of `amounts`."""
+        places = Counts(bisect_left(self._upper_bounds, amount) for amount in amounts)
+        for place, count in places.items():
+            self._buckets[place].inc(count)
+        self._sum.inc(sum(amounts))
 
 
 class Metrics(Watcher):
@@ -51,7 +70,7 @@ class Metrics(Watcher):
             ("operation", "kind", "outcome"),
             registry=registry,
         )
-        self._seconds = Histogram(
+        self._seconds = _Histogram(
             "gateway_operation_seconds",
             "Time to answer a request.",
             ("operation", "kind"),
@@ -64,7 +83,7 @@ class Metrics(Watcher):
             ("family", "method", "route", "status"),
             registry=registry,
         )
-        self._call_seconds = Histogram(
+        self._call_seconds = _Histogram(
             "gateway_upstream_seconds",
             "Time of one attempt of an upstream call.",
             ("family", "method", "route"),
@@ -87,11 +106,13 @@ class Metrics(Watcher):
         )
         build.labels(__version__).set(1)
         # Looking a child up by its labels costs more than counting, so children are kept.
-        self._of_activity: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
-        self._of_call: dict[tuple[Source, str, str, int | None], tuple[Counter, Histogram]] = {}
-        self._activities: list[Activity] = []
-        self._attempts: list[tuple[Call, int | None, float]] = []
+        self._of_activity: dict[_Outcome, tuple[Counter, _Histogram]] = {}
+        self._of_call: dict[_Answered, tuple[Counter, _Histogram]] = {}
+        # What has been noted: times in seconds. Nothing else of a request is held on to.
+        self._activities: dict[_Outcome, list[float]] = {}
+        self._attempts: dict[_Answered, list[float]] = {}
         self._counts_soon = False
+        self._attempt = _Attempt(self)
         self.before_each_reading(self.count)
         if not self.is_shared:
             ProcessCollector(registry=registry)
@@ -127,77 +148,80 @@ class Metrics(Watcher):
 
     def ended(self, activity: Activity) -> None:
         """See `Watcher`."""
-        self._activities.append(activity)
-        if not self._counts_soon:
-            self._soon()
-
-    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
-        """See `Watcher`."""
-        del activity
-        return _Attempt(self, call)
-
-    def note_call(self, call: Call, status: int | None, seconds: float) -> None:
-        """Note an attempt that has ended."""
-        self._attempts.append((call, status, seconds))
-        if not self._counts_soon:
-            self._soon()
-
-    def _soon(self) -> None:
-        """Count what has been noted in a moment: many at once take a third of the time."""
-        self._counts_soon = True
-        asyncio.get_running_loop().call_later(_MOMENT, self.count)
-
-    def count(self) -> None:
-        """Count what has been noted."""
-        self._counts_soon = False
-        activities, self._activities = self._activities, []
-        attempts, self._attempts = self._attempts, []
-        for activity in activities:
-            self._count_activity(activity)
-        for attempt in attempts:
-            self._count_call(*attempt)
-
-    def _count_activity(self, activity: Activity) -> None:
         key = (activity.operation, activity.kind, activity.outcome)
-        children = self._of_activity.get(key)
-        if children is None:
-            name = self._names(activity.operation)
-            children = (
-                self._operations.labels(name, activity.kind, self._outcomes(activity.outcome)),
-                self._seconds.labels(name, activity.kind),
-            )
-            if name != OTHER:
-                self._of_activity[key] = children
-        children[0].inc()
-        children[1].observe(activity.seconds)
+        self._note(self._activities, key, activity.seconds)
         if activity.reads is not None and activity.reads.spared:
             for how, count in activity.reads.spared_by.items():
                 self._saved.labels(how).inc(count)
 
-    def _count_call(self, call: Call, status: int | None, seconds: float) -> None:
-        key = (call.family, call.method, call.route, status)
+    def attempt(self, call: Call, activity: Activity | None) -> Attempt:
+        """See `Watcher`."""
+        del call, activity
+        return self._attempt
+
+    def note_call(self, call: Call, status: int | None, seconds: float) -> None:
+        """Note an attempt that has ended."""
+        self._note(self._attempts, (call.family, call.method, call.route, status), seconds)
+
+    def _note(self, noted: dict[_Key, list[float]], key: _Key, seconds: float) -> None:
+        """Note something, to be counted in a moment: many at once take a third of the time."""
+        times = noted.get(key)
+        if times is None:
+            times = noted[key] = []
+            if not self._counts_soon:
+                self._counts_soon = True
+                asyncio.get_running_loop().call_later(_MOMENT, self.count)
+        times.append(seconds)
+
+    def count(self) -> None:
+        """Count what has been noted."""
+        self._counts_soon = False
+        activities, self._activities = self._activities, {}
+        attempts, self._attempts = self._attempts, {}
+        for outcome, times in activities.items():
+            requests, seconds = self._children_of_activity(outcome)
+            requests.inc(len(times))
+            seconds.observe_all(times)
+        for answered, times in attempts.items():
+            calls, seconds = self._children_of_call(answered)
+            calls.inc(len(times))
+            seconds.observe_all(times)
+
+    def _children_of_activity(self, key: _Outcome) -> tuple[Counter, _Histogram]:
+        children = self._of_activity.get(key)
+        if children is None:
+            operation, kind, outcome = key
+            name = self._names(operation)
+            children = (
+                self._operations.labels(name, kind, self._outcomes(outcome)),
+                self._seconds.labels(name, kind),
+            )
+            if name != OTHER:
+                self._of_activity[key] = children
+        return children
+
+    def _children_of_call(self, key: _Answered) -> tuple[Counter, _Histogram]:
         children = self._of_call.get(key)
         if children is None:
-            family = call.family.name.lower()
+            family, method, route, status = key
+            labels = (family.name.lower(), method, route)
             children = self._of_call[key] = (
-                self._calls.labels(family, call.method, call.route, str(status or "none")),
-                self._call_seconds.labels(family, call.method, call.route),
+                self._calls.labels(*labels, str(status or "none")),
+                self._call_seconds.labels(*labels),
             )
-        children[0].inc()
-        children[1].observe(seconds)
+        return children
 
 
 class _Attempt:
-    __slots__ = ("_call", "_metrics")
+    """Any attempt: what is to be noted of it is known when it ends."""
 
     headers = QUIET.headers
 
-    def __init__(self, metrics: Metrics, call: Call) -> None:
+    def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._call = call
 
-    def ended(self, status: int | None, seconds: float) -> None:
-        self._metrics.note_call(self._call, status, seconds)
+    def ended(self, call: Call, status: int | None, seconds: float) -> None:
+        self._metrics.note_call(call, status, seconds)
 
 
 class _Bounded:

@@ -85,8 +85,8 @@ class Attempt(Protocol):
     def headers(self) -> Mapping[str, str]:
         """Headers to send with it."""
 
-    def ended(self, status: int | None, seconds: float) -> None:
-        """Note its end; `status` is None when there was no answer."""
+    def ended(self, call: Call, status: int | None, seconds: float) -> None:
+        """Note the end of an attempt of `call`; `status` is None when there was no answer."""
 
 
 class Watcher:
@@ -122,11 +122,14 @@ class Telemetry:
 
     def attempt(self, call: Call) -> Attempt:
         """Note that a call goes out."""
-        if not self._attempt:
-            return QUIET
-        activity = _current.get()
-        watched = [each(call, activity) for each in self._attempt]
-        return watched[0] if len(watched) == 1 else _Attempts(watched)
+        watched = QUIET
+        if self._attempt:
+            activity = _current.get()
+            for attempt in self._attempt:
+                one = attempt(call, activity)
+                if one is not QUIET:
+                    watched = one if watched is QUIET else _Both(watched, one)
+        return watched
 
     @contextmanager
     def operation(self, request_id: str) -> Iterator[None]:
@@ -236,24 +239,23 @@ class _Quiet:
 
     headers: Mapping[str, str] = {}
 
-    def ended(self, status: int | None, seconds: float) -> None:
+    def ended(self, call: Call, status: int | None, seconds: float) -> None:
         """Do nothing."""
 
 
-class _Attempts:
-    """An attempt that several watch."""
+class _Both:
+    """An attempt that two watch."""
 
-    __slots__ = ("_attempts", "headers")
+    __slots__ = ("_one", "_other", "headers")
 
-    def __init__(self, attempts: Sequence[Attempt]) -> None:
-        self._attempts = attempts
-        self.headers: dict[str, str] = {}
-        for each in attempts:
-            self.headers |= each.headers
+    def __init__(self, one: Attempt, other: Attempt) -> None:
+        self._one = one
+        self._other = other
+        self.headers = {**one.headers, **other.headers}
 
-    def ended(self, status: int | None, seconds: float) -> None:
-        for each in self._attempts:
-            each.ended(status, seconds)
+    def ended(self, call: Call, status: int | None, seconds: float) -> None:
+        self._one.ended(call, status, seconds)
+        self._other.ended(call, status, seconds)
 
 
 QUIET: Final[Attempt] = _Quiet()

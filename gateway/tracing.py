@@ -138,13 +138,14 @@ class Tracing(Watcher):
 
     def attempt(self, call: Call, activity: Activity | None) -> Attempt:
         """See `Watcher`."""
+        del call
         if activity is None or activity.trace_context is None:
             # Nobody's request, as when numbers are polled.
             span = self._root()
-            return QUIET if span is None else _Attempt(self, span, call)
+            return QUIET if span is None else _Attempt(self, span)
         followed: _Followed = activity.trace_context
         if followed.span is not None:
-            return _Attempt(self, self._below(followed.span.context), call)
+            return _Attempt(self, self._below(followed.span.context))
         return _Passed(followed.passed) if followed.passed else QUIET
 
     def end_call(self, span: _Begun, call: Call, status: int | None) -> None:
@@ -207,19 +208,18 @@ class Tracing(Watcher):
 class _Attempt:
     """An attempt that gets a span."""
 
-    __slots__ = ("_call", "_span", "_tracing", "headers")
+    __slots__ = ("_span", "_tracing", "headers")
 
-    def __init__(self, tracing: Tracing, span: _Begun, call: Call) -> None:
+    def __init__(self, tracing: Tracing, span: _Begun) -> None:
         self._tracing = tracing
         self._span = span
-        self._call = call
         self.headers: dict[str, str] = {}
         _propagator.inject(self.headers, set_span_in_context(NonRecordingSpan(span.context)))
 
-    def ended(self, status: int | None, seconds: float) -> None:
+    def ended(self, call: Call, status: int | None, seconds: float) -> None:
         """See `gateway.telemetry.Attempt`."""
         del seconds  # The span has its own clock.
-        self._tracing.end_call(self._span, self._call, status)
+        self._tracing.end_call(self._span, call, status)
 
 
 class _Passed(NamedTuple):
@@ -227,5 +227,5 @@ class _Passed(NamedTuple):
 
     headers: Mapping[str, str]
 
-    def ended(self, status: int | None, seconds: float) -> None:
+    def ended(self, call: Call, status: int | None, seconds: float) -> None:
         """Do nothing."""

@@ -310,7 +310,7 @@ class UpstreamClient:
             raise UpstreamMalformed(str(error), status=status, retryable=False) from None
         finally:
             seconds = time.monotonic() - started
-            watched.ended(status, seconds)
+            watched.ended(call, status, seconds)
             if watch is not None:
                 watch(Sent(call, started, seconds, status))
         shape = call.shape if _OK <= status < _REDIRECTS else None
