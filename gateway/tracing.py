@@ -38,7 +38,8 @@ from gateway.upstream.call import Call
 
 _FINE: Final = frozenset({OK, PARTIAL, REFUSED})
 _FAILURE: Final = 400
-_CONTEXT: Final = frozenset({b"traceparent", b"tracestate"})
+_TRACEPARENT: Final = b"traceparent"
+_TRACESTATE: Final = b"tracestate"
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _WELL: Final = Status()
 _propagator: Final = TraceContextTextMapPropagator()
@@ -100,12 +101,14 @@ class Tracing(Watcher):
 
     def began(self, activity: Activity) -> None:
         """See `Watcher`."""
-        brought: dict[str, str] = {}
-        for name, value in activity.headers:
-            if name in _CONTEXT:
-                brought[name.decode()] = value.decode("latin-1")
+        headers = dict(activity.headers)
         above = INVALID_SPAN_CONTEXT
-        if brought:
+        if _TRACEPARENT in headers:
+            brought = {
+                name.decode(): headers[name].decode("latin-1")
+                for name in (_TRACEPARENT, _TRACESTATE)
+                if name in headers
+            }
             above = get_current_span(_propagator.extract(brought)).get_span_context()
         if not above.is_valid:
             span = self._root()

@@ -1,4 +1,4 @@
-"""What watching costs: `python -m tests.benchmarks.telemetry [--rounds 60 --seconds 0.25]`.
+"""What watching costs: `python -m tests.benchmarks.telemetry [--rounds 60 --seconds 0.5]`.
 
 The processor time that the gateway spends on a request, without and with each kind of telemetry, in
 short alternating slices of load on one process that has all of them. Of the processor, because that
@@ -30,7 +30,7 @@ from tests.benchmarks.watched import OFF, WAYS
 
 _RESULT: Final = Path(__file__).parent / "results/telemetry.md"
 # Metrics are counted and spans leave in the background, this much later at most.
-_AFTERWARDS: Final = 0.15
+_AFTERWARDS: Final = 0.3
 _WARM_UP: Final = 1.0
 
 
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table and keep it."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.telemetry")
     parser.add_argument("--rounds", type=int, default=60, help="alternating rounds")
-    parser.add_argument("--seconds", type=float, default=0.25, help="length of a slice of load")
+    parser.add_argument("--seconds", type=float, default=0.5, help="length of a slice of load")
     parser.add_argument("--operations", default="small,wide,nested", help="which to measure")
     parser.add_argument("--output", type=Path, default=_RESULT, help="where to keep the table")
     options = parser.parse_args(arguments)

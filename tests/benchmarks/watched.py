@@ -75,5 +75,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ["OTEL_BSP_SCHEDULE_DELAY"] = "100"
+    os.environ["OTEL_BSP_SCHEDULE_DELAY"] = "250"
     main()
