@@ -1,4 +1,4 @@
-"""What watching costs: `python -m tests.benchmarks.telemetry [--rounds 60 --seconds 0.5]`.
+"""What watching costs: `python -m tests.benchmarks.telemetry [--rounds 40 --seconds 0.25]`.
 
 The processor time that the gateway spends on a request, without and with each kind of telemetry, in
 short alternating slices of load on one process that has all of them. Of the processor, because that
@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 import uvloop
 
@@ -62,8 +62,15 @@ def _collector() -> Iterator[str]:
         server.server_close()
 
 
-def costs(operation: Operation, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Return the processor time per request in each round, in microseconds, for each way."""
+class Pair(NamedTuple):
+    """The processor time of a request in two slices, one after the other, in microseconds."""
+
+    without: float
+    watched: float
+
+
+def costs(operation: Operation, rounds: int, seconds: float) -> dict[str, list[Pair]]:
+    """Return what a request costs with nothing watched and in each way, side by side."""
     own, other = servers.cores()
     with contextlib.ExitStack() as running:
         upstream = running.enter_context(servers.upstream())
@@ -92,37 +99,45 @@ async def _alternating(
     process: servers.Server,
     rounds: int,
     seconds: float,
-) -> dict[str, list[float]]:
-    times: defaultdict[str, list[float]] = defaultdict(list)
+) -> dict[str, list[Pair]]:
+    pairs: defaultdict[str, list[Pair]] = defaultdict(list)
     requests = rendered([operation.body(each) for each in operation.samples(SAMPLES)])
     loads = {way: Load(requests) for way in ports}
+
+    async def cost(way: str, seconds: float) -> float:
+        before = process.processor_seconds()
+        answered = await loads[way].slice(seconds)
+        await asyncio.sleep(_AFTERWARDS)
+        return (process.processor_seconds() - before) / answered * 1e6
+
     for way, load in loads.items():
         await load.connect(ports[way])
-        await load.slice(_WARM_UP)
-    order = list(loads)
-    for _ in range(rounds):
+        await cost(way, _WARM_UP)
+    others = [way for way in ports if way != OFF]
+    for turn in range(rounds):
         # What a slice leaves behind in caches falls to another one each time.
-        random.shuffle(order)
-        for way in order:
-            before = process.processor_seconds()
-            answered = await loads[way].slice(seconds)
-            await asyncio.sleep(_AFTERWARDS)
-            times[way].append((process.processor_seconds() - before) / answered * 1e6)
+        random.shuffle(others)
+        for way in others:
+            if turn % 2:
+                without, watched = await cost(OFF, seconds), await cost(way, seconds)
+            else:
+                watched, without = await cost(way, seconds), await cost(OFF, seconds)
+            pairs[way].append(Pair(without, watched))
     for load in loads.values():
         load.close()
-    return times
+    return pairs
 
 
-def _cell(times: Mapping[str, Sequence[float]], way: str) -> str:
-    more = median(a / b for a, b in zip(times[way], times[OFF], strict=True)) - 1
-    return f"{median(times[way]):.0f} µs ({more:+.1%})"
+def _cell(pairs: Sequence[Pair]) -> str:
+    more = median(pair.watched / pair.without for pair in pairs) - 1
+    return f"{median(pair.watched for pair in pairs):.0f} µs ({more:+.1%})"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table and keep it."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.telemetry")
-    parser.add_argument("--rounds", type=int, default=60, help="alternating rounds")
-    parser.add_argument("--seconds", type=float, default=0.5, help="length of a slice of load")
+    parser.add_argument("--rounds", type=int, default=40, help="pairs of slices for each way")
+    parser.add_argument("--seconds", type=float, default=0.25, help="length of a slice of load")
     parser.add_argument("--operations", default="small,wide,nested", help="which to measure")
     parser.add_argument("--output", type=Path, default=_RESULT, help="where to keep the table")
     options = parser.parse_args(arguments)
@@ -132,12 +147,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for each in OPERATIONS
         if each.name in wanted
     }
-    rows = [(way, *(_cell(times, way) for times in columns.values())) for way in WAYS]
+    rows = [(way, *(_cell(each[way]) for each in columns.values())) for way in WAYS if way != OFF]
     text = (
         "# What watching costs\n\n`python -m tests.benchmarks.telemetry`: the gateway's processor"
-        f" time for a request, median of {options.rounds} rounds of slices of"
-        f" {options.seconds:g} s, and the median of its ratios to the slice with nothing watched in"
-        f" the same round; {os.cpu_count()} cores. The last row shows how exact that is.\n\n"
+        f" time for a request, median of {options.rounds} slices of {options.seconds:g} s; in"
+        " brackets by how much it exceeds that of a slice with nothing watched just before or"
+        f" after, the median too; {os.cpu_count()} cores. The last row shows how exact that"
+        " is.\n\n"
         f"{table(('', *columns), rows)}\n"
     )
     sys.stdout.write(text)
