@@ -377,7 +377,7 @@ class Settings(BaseSettings):
         description="Send traces to an OpenTelemetry collector, which the `OTEL_…` variables name.",
     )
     traces_ratio: float = Field(
-        0.02,
+        0.01,
         ge=0,
         le=1,
         description="Share of traces to keep of those that begin here; callers decide on theirs.",

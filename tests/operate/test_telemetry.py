@@ -12,12 +12,14 @@ from typing import Any
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prometheus_client import CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.metrics import BulkHistogram
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.operate.gateway_command import before, served
 from tests.operate.valkey_process import valkey_server
@@ -56,6 +58,23 @@ def test_requests_are_counted_by_operation_and_outcome(sandbox: RunningSandbox) 
     assert counted[f'{by}{{kind="",operation="",outcome="HTTP_401"}}'] == 1
     assert counted[f'{by}{{kind="",operation="",outcome="HTTP_400"}}'] == 1
     assert counted['gateway_operation_seconds_count{kind="query",operation="Page"}'] == 4
+
+
+def test_many_times_are_counted_at_once_as_they_would_be_one_by_one() -> None:
+    times = [0.0, 0.001, 0.0011, 0.049, 0.05, 0.3, 14.9, 15, 16, 1e9]
+    pages = []
+    for at_once in (True, False):
+        registry = CollectorRegistry()
+        histogram = BulkHistogram("seconds", "Time.", registry=registry)
+        if at_once:
+            histogram.observe_all(times)
+        else:
+            for each in times:
+                histogram.observe(each)
+        lines = generate_latest(registry).decode().splitlines()
+        pages.append([line for line in lines if "_created" not in line])
+    assert pages[0] == pages[1]
+    assert 'seconds_bucket{le="+Inf"} 10.0' in pages[0]
 
 
 def test_upstream_calls_are_counted_by_route_and_status_and_saved_ones_too(
