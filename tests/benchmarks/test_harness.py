@@ -1,6 +1,7 @@
 """The comparison's own parts are right; what it measures is not judged here."""
 
 import asyncio
+import contextlib
 import socket
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.benchmarks.load import LoadError, Measured
 from tests.benchmarks.operations import OPERATIONS, Operation
 from tests.benchmarks.report import TARGETS, Results, markdown, table
 from tests.benchmarks.servers import GATEWAY, MERCURIUS, PEERS, free_port
+from tests.benchmarks.slices import Load, rendered
 from tests.benchmarks.upstream import CALLS_PATH, Connection, StaticUpstream
 
 _PEER_SCHEMA = Path(__file__).parent / "peers/schema.graphql"
@@ -252,3 +254,46 @@ class TestMeasuring:
     def test_names_every_server_once(self) -> None:
         names = [peer.name for peer in PEERS]
         assert sorted(names) == sorted(set(names))
+
+
+class TestSlices:
+    @staticmethod
+    async def slices(status: str) -> tuple[list[int], int]:
+        """Return what two slices say was answered by a server in pieces, and what it counted."""
+        served = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal served
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                assert head.startswith(b"POST /graphql HTTP/1.1\r\n")
+                assert await reader.readexactly(2) == b"{}"
+                writer.write(f"HTTP/1.1 {status}\r\nContent-Len".encode())
+                await writer.drain()
+                await asyncio.sleep(0.001)
+                writer.write(b"gth: 4\r\n\r\ndone")
+                served += 1
+
+        async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                await serve(reader, writer)
+            writer.close()
+
+        server = await asyncio.start_server(client, "127.0.0.1")
+        load = Load(rendered([b"{}"]))
+        async with server:
+            await load.connect(server.sockets[0].getsockname()[1])
+            try:
+                answered = [await load.slice(0.05) for _ in range(2)]
+            finally:
+                load.close()
+                await asyncio.sleep(0.01)
+        return answered, served
+
+    def test_a_slice_ends_when_all_is_answered_and_tells_how_much_that_was(self) -> None:
+        answered, served = asyncio.run(self.slices("200 OK"))
+        assert all(each >= load.CONNECTIONS for each in answered)
+        assert sum(answered) == served
+
+    def test_an_answer_that_is_no_success_stops_it(self) -> None:
+        with pytest.raises(LoadError, match="500"):
+            asyncio.run(self.slices("500 Internal Server Error"))
