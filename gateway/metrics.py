@@ -8,8 +8,9 @@ import asyncio
 import os
 from bisect import bisect_left
 from collections import Counter as Counts
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from prometheus_client import (
     CollectorRegistry,
@@ -38,7 +39,6 @@ _Outcome: TypeAlias = tuple[str, str, str]
 """Name and kind of an operation, and what came of it."""
 _Answered: TypeAlias = tuple[Source, str, str, int | None]
 """Family, method and route of a call, and the status it was answered with."""
-_Key = TypeVar("_Key", _Outcome, _Answered)
 
 
 class BulkHistogram(Histogram):
@@ -109,10 +109,10 @@ class Metrics(Watcher):
         self._of_activity: dict[_Outcome, tuple[Counter, BulkHistogram]] = {}
         self._of_call: dict[_Answered, tuple[Counter, BulkHistogram]] = {}
         # What has been noted: times in seconds. Nothing else of a request is held on to.
-        self._activities: dict[_Outcome, list[float]] = {}
-        self._attempts: dict[_Answered, list[float]] = {}
+        self._activities: defaultdict[_Outcome, list[float]] = defaultdict(self._first)
+        self._attempts: defaultdict[_Answered, list[float]] = defaultdict(self._first)
+        self._attempt = _Attempt(self._attempts)
         self._counts_soon = False
-        self._attempt = _Attempt(self)
         self.before_each_reading(self.count)
         if not self.is_shared:
             ProcessCollector(registry=registry)
@@ -149,7 +149,7 @@ class Metrics(Watcher):
     def ended(self, activity: Activity) -> None:
         """See `Watcher`."""
         key = (activity.operation, activity.kind, activity.outcome)
-        self._note(self._activities, key, activity.seconds)
+        self._activities[key].append(activity.seconds)
         if activity.reads is not None and activity.reads.spared:
             for how, count in activity.reads.spared_by.items():
                 self._saved.labels(how).inc(count)
@@ -159,33 +159,26 @@ class Metrics(Watcher):
         del call, activity
         return self._attempt
 
-    def note_call(self, call: Call, status: int | None, seconds: float) -> None:
-        """Note an attempt that has ended."""
-        self._note(self._attempts, (call.family, call.method, call.route, status), seconds)
-
-    def _note(self, noted: dict[_Key, list[float]], key: _Key, seconds: float) -> None:
-        """Note something, to be counted in a moment: many at once take a third of the time."""
-        times = noted.get(key)
-        if times is None:
-            times = noted[key] = []
-            if not self._counts_soon:
-                self._counts_soon = True
-                asyncio.get_running_loop().call_later(_MOMENT, self.count)
-        times.append(seconds)
+    def _first(self) -> list[float]:
+        """Note the first of its kind, to be counted in a moment: many at once take less time."""
+        if not self._counts_soon:
+            self._counts_soon = True
+            asyncio.get_running_loop().call_later(_MOMENT, self.count)
+        return []
 
     def count(self) -> None:
         """Count what has been noted."""
         self._counts_soon = False
-        activities, self._activities = self._activities, {}
-        attempts, self._attempts = self._attempts, {}
-        for outcome, times in activities.items():
+        for outcome, times in self._activities.items():
             requests, seconds = self._children_of_activity(outcome)
             requests.inc(len(times))
             seconds.observe_all(times)
-        for answered, times in attempts.items():
+        for answered, times in self._attempts.items():
             calls, seconds = self._children_of_call(answered)
             calls.inc(len(times))
             seconds.observe_all(times)
+        self._activities.clear()
+        self._attempts.clear()
 
     def _children_of_activity(self, key: _Outcome) -> tuple[Counter, BulkHistogram]:
         children = self._of_activity.get(key)
@@ -217,11 +210,11 @@ class _Attempt:
 
     headers = QUIET.headers
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, noted: defaultdict[_Answered, list[float]]) -> None:
+        self._noted = noted
 
     def ended(self, call: Call, status: int | None, seconds: float) -> None:
-        self._metrics.note_call(call, status, seconds)
+        self._noted[call.family, call.method, call.route, status].append(seconds)
 
 
 class _Bounded:

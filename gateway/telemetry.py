@@ -75,7 +75,10 @@ class Activity:
         if described is None:
             described = document.described[name] = _described(document, name)
         self.kind, self.operation, self.digest = described
-        self.outcome = outcome_of(response, is_mutation=self.kind == "mutation")
+        if isinstance(response, bytes):
+            self.outcome = OK  # A query that went well throughout.
+        else:
+            self.outcome = outcome_of(response, is_mutation=self.kind == "mutation")
 
 
 class Attempt(Protocol):
@@ -213,13 +216,8 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def outcome_of(response: Mapping[str, Any] | bytes, *, is_mutation: bool) -> str:
-    """Return the outcome of a response object; see `Activity.outcome`.
-
-    One that is bytes already is of a query that went well throughout.
-    """
-    if isinstance(response, bytes):
-        return OK
+def outcome_of(response: Mapping[str, Any], *, is_mutation: bool) -> str:
+    """Return the outcome of a response object; see `Activity.outcome`."""
     errors, data = response.get("errors"), response.get("data")
     if errors:
         if data is not None and any(value is not None for value in data.values()):

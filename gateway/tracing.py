@@ -20,7 +20,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
-    INVALID_SPAN_CONTEXT,
     NonRecordingSpan,
     SpanContext,
     SpanKind,
@@ -102,21 +101,26 @@ class Tracing(Watcher):
     def began(self, activity: Activity) -> None:
         """See `Watcher`."""
         headers = dict(activity.headers)
-        above = INVALID_SPAN_CONTEXT
-        if _TRACEPARENT in headers:
-            brought = {
-                name.decode(): headers[name].decode("latin-1")
-                for name in (_TRACEPARENT, _TRACESTATE)
-                if name in headers
-            }
-            above = get_current_span(_propagator.extract(brought)).get_span_context()
-        if not above.is_valid:
-            span = self._root()
-            activity.trace_context = _NOT_KEPT if span is None else _Followed(span, {})
-        elif above.trace_flags.sampled:
-            activity.trace_context = _Followed(self._below(above), {})
-        else:
-            activity.trace_context = _Followed(None, brought)
+        if _TRACEPARENT in headers and self._goes_on(activity, headers):
+            return
+        # Decided before anything is made: most traces are not kept.
+        kept = random.random() < self._ratio  # noqa: S311 - not a secret
+        activity.trace_context = _Followed(self._root(), {}) if kept else _NOT_KEPT
+
+    def _goes_on(self, activity: Activity, headers: Mapping[bytes, bytes]) -> bool:
+        """Continue a caller's trace as the caller decided; False when its headers make no sense."""
+        brought = {
+            name.decode(): headers[name].decode("latin-1")
+            for name in (_TRACEPARENT, _TRACESTATE)
+            if name in headers
+        }
+        above = get_current_span(_propagator.extract(brought)).get_span_context()
+        if above.is_valid:
+            kept = above.trace_flags.sampled
+            activity.trace_context = (
+                _Followed(self._below(above), {}) if kept else _Followed(None, brought)
+            )
+        return above.is_valid
 
     def ended(self, activity: Activity) -> None:
         """See `Watcher`."""
@@ -144,8 +148,8 @@ class Tracing(Watcher):
         del call
         if activity is None or activity.trace_context is None:
             # Nobody's request, as when numbers are polled.
-            span = self._root()
-            return QUIET if span is None else _Attempt(self, span)
+            kept = random.random() < self._ratio  # noqa: S311 - not a secret
+            return _Attempt(self, self._root()) if kept else QUIET
         followed: _Followed = activity.trace_context
         if followed.span is not None:
             return _Attempt(self, self._below(followed.span.context))
@@ -170,10 +174,8 @@ class Tracing(Watcher):
             Status(StatusCode.ERROR) if failed else _WELL,
         )
 
-    def _root(self) -> _Begun | None:
-        """Begin a trace, if this one is to be kept."""
-        if random.random() >= self._ratio:  # noqa: S311 - not a secret
-            return None
+    def _root(self) -> _Begun:
+        """Begin a trace."""
         ids = self._ids
         context = SpanContext(ids.generate_trace_id(), ids.generate_span_id(), False, _SAMPLED)  # noqa: FBT003 - not remote
         return _Begun(context, None, time.time_ns())
