@@ -1,4 +1,4 @@
-"""What watching costs: `python -m tests.benchmarks.telemetry [--rounds 40 --seconds 0.25]`.
+"""What watching costs: `python -m tests.benchmarks.telemetry [--rounds 24 --seconds 0.25]`.
 
 The processor time that the gateway spends on a request, without and with each kind of telemetry, in
 short alternating slices of load on one process that has all of them. Of the processor, because that
@@ -136,7 +136,7 @@ def _cell(pairs: Sequence[Pair]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table and keep it."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.telemetry")
-    parser.add_argument("--rounds", type=int, default=40, help="pairs of slices for each way")
+    parser.add_argument("--rounds", type=int, default=24, help="pairs of slices for each way")
     parser.add_argument("--seconds", type=float, default=0.25, help="length of a slice of load")
     parser.add_argument("--operations", default="small,wide,nested", help="which to measure")
     parser.add_argument("--output", type=Path, default=_RESULT, help="where to keep the table")
