@@ -57,7 +57,8 @@ class Credential:
     Attributes:
         username: an account sid (`AC…`) or the sid of an API key (`SK…`).
         account: the account that it acts for when nothing else is said.
-        owner: the account whose credentials these are; by default what the user name says.
+        owner: the account whose credentials these are said to be; by default what the user name
+            says, or else `account`.
     """
 
     username: str
@@ -65,15 +66,29 @@ class Credential:
     account: str
     owner: str = ""
 
+    @cached_property
+    def is_key(self) -> bool:
+        """Whether this is an API key, whose name does not say which account it belongs to."""
+        return not self.username.startswith("AC")
+
     @property
     def home(self) -> str:
-        """The account that the upstream takes these credentials for, where no path names one."""
-        return self.owner or (self.username if self.username.startswith("AC") else self.account)
+        """The account that the upstream takes these credentials for, where no path names one.
+
+        Of an API key this is a claim: see `gateway.upstream.accepted`.
+        """
+        return self.username if not self.is_key else self.owner or self.account
 
     @cached_property
     def authorization(self) -> str:
         """The value of the Authorization header."""
         return "Basic " + base64.b64encode(f"{self.username}:{self.secret}".encode()).decode()
+
+    @cached_property
+    def secret_name(self) -> str:
+        """A one-way name of user name and secret, whichever account they are used for."""
+        material = f"{self.username}\0{self.secret}".encode()
+        return hashlib.sha256(material).hexdigest()[:32]
 
     @cached_property
     def fingerprint(self) -> str:

@@ -31,6 +31,7 @@ from gateway.errors import (
 )
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry
+from gateway.upstream.accepted import Accepted
 from gateway.upstream.call import Answer, Call, Credential, Pairs
 from gateway.upstream.connections import (
     AnswerRefused,
@@ -96,9 +97,14 @@ class _Account:
 
 
 class UpstreamClient:
-    """Sends calls to both families. One per process; safe for any number of tasks of one loop."""
+    """Sends calls to both families. One per process; safe for any number of tasks of one loop.
+
+    Attributes:
+        accepted: which credentials the upstream has accepted for which account.
+    """
 
     def __init__(self, settings: Settings, telemetry: Telemetry | None = None) -> None:
+        self.accepted = Accepted()
         self._settings = settings
         self._telemetry = telemetry or Telemetry()
         self._origins = {
@@ -315,7 +321,12 @@ class UpstreamClient:
                 watch(Sent(call, started, seconds, status))
         shape = call.shape if _OK <= status < _REDIRECTS else None
         answer = Answer(status, response.headers, response.body, shape)
-        _raise_for(answer, credential)
+        try:
+            _raise_for(answer, credential)
+        except UpstreamDenied as error:
+            self.accepted.learn(call, credential, error)
+            raise
+        self.accepted.learn(call, credential, None)
         return answer
 
     def _message(self, call: Call, credential: Credential, context: Mapping[str, str]) -> bytes:
