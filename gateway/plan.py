@@ -49,6 +49,8 @@ class Step:
 
     Attributes:
         spare: it only makes an answer better, and is left out where calls are short.
+        conditional: what is found out before it may make it unnecessary: the fewest calls of the
+            operation do without it.
     """
 
     field: str
@@ -59,6 +61,29 @@ class Step:
     naive: Times
     reason: str
     spare: bool = False
+    conditional: bool = False
+
+
+class Writes(NamedTuple):
+    """What writing something costs: reads before it, and the writes themselves.
+
+    Attributes:
+        looks: calls to look up what is written to, or where.
+        sends: how many writes there are; each is sent once, or not at all.
+        conditional: whether a look-up, or what is remembered, may show that none is to be sent.
+    """
+
+    looks: Times
+    sends: int
+    conditional: bool = False
+
+    def plus(self, other: "Writes") -> "Writes":
+        """Return what both cost together."""
+        return Writes(
+            self.looks.plus(other.looks),
+            self.sends + other.sends,
+            self.conditional or other.conditional,
+        )
 
 
 class Read(NamedTuple):
@@ -116,7 +141,7 @@ class Plan:
     @property
     def least(self) -> int:
         """Fewest calls."""
-        return sum(step.least for step in self.steps)
+        return sum(step.least for step in self.steps if not step.conditional)
 
     @property
     def most(self) -> int:
@@ -231,9 +256,21 @@ class Draft:
         """Note a search that is asked again in parts when the upstream cuts it off."""
         self._splittable.append(path)
 
-    def write(self, path: str, call: str, times: Times, reason: str) -> Identity:
-        """Add writes with the look-ups before them; what is read below them is read anew."""
-        self.plan.steps.append(Step(path, call, "write", times.least, times.most, times, reason))
+    def look_up(self, path: str, times: Times, reason: str) -> None:
+        """Add the look-ups before a write."""
+        if times.most:
+            call = "GET the number"
+            step = Step(path, call, "look-up", times.least, times.most, times, reason)
+            self.plan.steps.append(step)
+
+    def write(
+        self, path: str, call: str, sends: int, reason: str, *, conditional: bool
+    ) -> Identity:
+        """Add `sends` writes; what is read below them is read anew."""
+        naive = Times(0 if conditional else sends, sends)
+        step = Step(path, call, "write", sends, sends, naive, reason, conditional=conditional)
+        if sends:
+            self.plan.steps.append(step)
         return (path, len(self.plan.steps))
 
     def finished(self) -> Plan:

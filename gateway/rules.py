@@ -13,7 +13,7 @@ from strawberry import UNSET
 from gateway import cursors, filters, partition, search, validation
 from gateway.errors import BadUserInput, UnsupportedFilters
 from gateway.numbers import Key
-from gateway.plan import NONE, Draft, Place, Read, Times
+from gateway.plan import NONE, Draft, Place, Read, Times, Writes
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE
 from schema.connection import decode_id
 from schema.directives import Scope
@@ -323,36 +323,51 @@ def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
 
 # Writes -------------------------------------------------------------------------------------------
 
-Cost: TypeAlias = Callable[[Draft, str, Any], Times]
+Cost: TypeAlias = Callable[[Draft, str, Any], Writes]
+_NOTHING = Writes(NONE, 0)
 
 
-def _written(call: str, cost: Cost, looked_up: str) -> Rule:
-    """Return the rule of a mutation whose item, for an account, costs `cost`."""
+def _written(call: str, cost: Cost, looks_for: str, unless: str) -> Rule:
+    """Return the rule of a mutation whose item, for an account, costs `cost`.
 
-    def one(draft: Draft, item: Any) -> Times:  # noqa: ANN401 - one of four inputs
+    Args:
+        call: the write, in words.
+        cost: what one item costs.
+        looks_for: what the look-ups before it are for.
+        unless: when a look-up keeps it from being sent.
+    """
+
+    def one(draft: Draft, item: Any) -> Writes:  # noqa: ANN401 - one of four inputs
         account = _own(draft, {"account_sid": item.account_sid})
-        times = cost(draft, account, item)
-        key = item.idempotency_key
-        return times if key is None or key is UNSET or item.dry_run else Times(0, times.most)
+        looks, sends, _ = cost(draft, account, item)
+        if item.dry_run:
+            return Writes(looks, 0)
+        if _has_key(item):
+            return Writes(Times(0, looks.most), sends, conditional=True)
+        return Writes(looks, sends, conditional=looks.least > 0)
 
     def rule(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
         wanted = arguments["input"]
         items = getattr(wanted, "items", None)
-        times = NONE
+        total = _NOTHING
         if items is None:
-            times = one(draft, wanted)
+            total = one(draft, wanted)
             items = [wanted]
         else:
             validation.check_items(len(items))
             for item in items:
                 try:
-                    times = times.plus(one(draft, item))
+                    total = total.plus(one(draft, item))
                 except BadUserInput:
                     continue  # It is refused on its own.
-        reason = f"each is sent once, {looked_up}"
-        if any(item.dry_run for item in items):
-            reason += "; nothing is sent for dry runs"
-        identity = draft.write(path, call, times, reason)
+        dry = "; nothing is sent for a dry run" if any(item.dry_run for item in items) else ""
+        draft.look_up(path, total.looks, looks_for + dry)
+        reason = "sent once" if total.sends == 1 else f"{total.sends} of them, each sent once"
+        if total.looks.least:
+            reason += f", unless {unless}"
+        if any(map(_has_key, items)):
+            reason += "; not sent again if its key was used before"
+        identity = draft.write(path, call, total.sends, reason, conditional=total.conditional)
         # A transfer shows numbers of the account that they are moved to.
         accounts = {(item.account_sid, getattr(item, "to_account_sid", None)) for item in items}
         return Place(path, Times(0, len(items)), (*place.identity, *identity), len(accounts))
@@ -360,42 +375,48 @@ def _written(call: str, cost: Cost, looked_up: str) -> Rule:
     return rule
 
 
+def _has_key(item: Any) -> bool:  # noqa: ANN401 - one of four inputs
+    return item.idempotency_key is not None and item.idempotency_key is not UNSET
+
+
 def _finding(draft: Draft, account: str) -> Times:
     """Return what it costs to find a number by its sid, in whichever family."""
     return Times(1, 3 if draft.known.is_cold(account) else 1)
 
 
-def _purchase(draft: Draft, account: str, item: Any) -> Times:  # noqa: ANN401 - see `_written`
+def _finding_family(draft: Draft, account: str) -> int:
+    """Return the calls that may be needed to find out which family serves the account."""
+    return int(draft.known.is_cold(account))
+
+
+def _purchase(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 - see `_written`
     if _refused(draft, dict(filters.given(item.configuration or None))):
-        return NONE
-    found = Times(1, 1 + draft.known.is_cold(account))
-    return found if item.dry_run else found.plus(Times(0, 1))
+        return _NOTHING
+    return Writes(Times(1, 1 + _finding_family(draft, account)), 1)
 
 
-def _configure(draft: Draft, account: str, item: Any) -> Times:  # noqa: ANN401 - see `_written`
+def _configure(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 - see `_written`
     validation.check_sid("input.sid", item.sid, "PN")
     settings = dict(filters.given(item.configuration))
     if not settings or _refused(draft, settings):
-        return NONE
-    found = Times(1, 1 + draft.known.is_cold(account))
-    return found if item.dry_run else found.plus(Times(0, 1))
+        return _NOTHING
+    return Writes(Times(1, 1 + _finding_family(draft, account)), 1)
 
 
-def _transfer(draft: Draft, account: str, item: Any) -> Times:  # noqa: ANN401 - see `_written`
+def _transfer(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 - see `_written`
     validation.check_sid("input.sid", item.sid, "PN")
     validation.check_sid("input.toAccountSid", item.to_account_sid, "AC")
     draft.known.caller.check_account(item.to_account_sid)
     if item.to_account_sid == account:
-        return NONE
+        return _NOTHING
     if item.dry_run:
-        return _finding(draft, account)
-    return Times(1, 1 + draft.known.is_cold(account))
+        return Writes(_finding(draft, account), 0)
+    return Writes(Times(0, _finding_family(draft, account)), 1)
 
 
-def _release(draft: Draft, account: str, item: Any) -> Times:  # noqa: ANN401 - see `_written`
+def _release(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 - see `_written`
     validation.check_sid("input.sid", item.sid, "PN")
-    found = _finding(draft, account)
-    return found if item.dry_run else found.plus(Times(0, 1))
+    return Writes(_finding(draft, account), 1)
 
 
 def _refused(draft: Draft, settings: Mapping[str, Any]) -> bool:
@@ -407,11 +428,30 @@ def _frozen(values: Mapping[str, Any]) -> str:
     return repr(sorted(values.items(), key=lambda item: item[0]))
 
 
-_LOOKED_UP = "after the number is looked up"
-_PURCHASE = _written("POST a purchase", _purchase, _LOOKED_UP)
-_CONFIGURE = _written("POST a change", _configure, _LOOKED_UP)
-_TRANSFER = _written("POST a change", _transfer, "to the family that serves the account")
-_RELEASE = _written("DELETE the number", _release, _LOOKED_UP)
+_PURCHASE = _written(
+    "POST a purchase",
+    _purchase,
+    "whether the account owns it already: it is not bought twice",
+    "the account owns it already",
+)
+_CONFIGURE = _written(
+    "POST a change",
+    _configure,
+    "whether the account owns it, and how it is set",
+    "the account does not own it",
+)
+_TRANSFER = _written(
+    "POST a change",
+    _transfer,
+    "whether the account owns it, or which family serves the account",
+    "the account does not own it",
+)
+_RELEASE = _written(
+    "DELETE the number",
+    _release,
+    "whether the account owns it, and that it is the number which was confirmed",
+    "the account does not own it, or it is another number",
+)
 RULES: Mapping[str, Rule] = {
     "Query.phoneNumber": _phone_number,
     "Query.phoneNumbers": _phone_numbers,

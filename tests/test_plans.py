@@ -263,6 +263,46 @@ def test_a_write_costs_what_was_planned(world: World, name: str, catalog: bool, 
     world.check(f"mutation {{ {MUTATIONS[name](world, account, owned)} }}", account)
 
 
+@pytest.mark.parametrize("catalog", [True, False], ids=["CATALOG", "CORE"])
+@pytest.mark.parametrize("name", ["purchase", "configure", "transfer", "release"])
+def test_a_plan_tells_look_ups_from_the_write_which_is_exactly_one(
+    world: World, name: str, catalog: bool
+) -> None:
+    account, owned = world.cold(catalog=catalog)
+    field = MUTATIONS[name](world, account, owned)
+    if name == "transfer":
+        field = transfer(owned[2]["sid"], world.child.sid)
+    keyed = field.replace("}) {", f' idempotencyKey: "{uuid4().hex}"}}) {{', 1)
+    for query in (f"mutation {{ {field} }}", f"mutation {{ {keyed} }}"):
+        plan = world.gateway.execute(query, headers=PLAN, account=account)["extensions"]["plan"]
+        looked_up, written = plan["steps"]
+        assert looked_up["strategy"] == "look-up"
+        assert looked_up["call"].startswith("GET ")
+        assert (written["strategy"], written["min"], written["max"]) == ("write", 1, 1)
+        assert written["call"].split()[0] in {"POST", "DELETE"}
+        assert written["reason"].startswith("sent once")
+        assert plan["calls"]["max"] == looked_up["max"] + 1
+
+
+def test_a_plan_of_several_purchases_says_how_many_are_sent(world: World) -> None:
+    dry = f'{{phoneNumber: "{world.for_sale()}", dryRun: true}}'
+    items = ", ".join([*(f'{{phoneNumber: "{world.for_sale()}"}}' for _ in range(3)), dry])
+    query = f"mutation {{ purchasePhoneNumbers(input: {{items: [{items}]}}) {{ results {{ reconciled }} }} }}"
+    assert world.check(query) == {"min": 4, "max": 7, "real": 7}
+    plan = world.gateway.execute(query, headers=PLAN)["extensions"]["plan"]
+    looked_up, bought = plan["steps"]
+    assert (looked_up["min"], looked_up["max"]) == (4, 4)
+    assert (bought["min"], bought["max"]) == (3, 3)
+    assert bought["reason"].startswith("3 of them, each sent once")
+
+
+def test_a_plan_of_a_dry_run_has_no_write(world: World) -> None:
+    query = f"mutation {{ {purchase(world.for_sale(), 'dryRun: true')} }}"
+    (looked_up,) = world.gateway.execute(query, headers=PLAN)["extensions"]["plan"]["steps"]
+    assert looked_up["strategy"] == "look-up"
+    assert "nothing is sent" in looked_up["reason"]
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_writes_one_after_another_cost_what_was_planned(world: World, seed: int) -> None:
     account, owned = world.cold(catalog=bool(seed % 2))
