@@ -34,6 +34,7 @@ from gateway.auth import Caller
 from gateway.errors import GatewayError, RateLimited, ShuttingDown, Unauthenticated, refusal
 from gateway.exchange import Exchange
 from gateway.hangup import ClientGone, Hangups
+from gateway.multipart import Multipart
 from gateway.protocol import BadRequest, Delivery, Params
 from gateway.service import Service
 from gateway.websocket import WebSockets
@@ -185,15 +186,15 @@ class Endpoint:
         service = self._service
         if request.kind is OperationType.SUBSCRIPTION:
             payloads = multipart.payloads(self._feed(exchange, request, caller))
-            content_type, beat = multipart.SUBSCRIPTION_TYPE, multipart.HEARTBEAT
+            answer = Multipart(multipart.SUBSCRIPTION)
         else:
             form, request_id = exchange.accepted.incremental, exchange.request_id
             context = service.admitted(request, caller)
             results = incremental.run(service.schema, request, context, request_id, form)
             payloads = _noted(request, results)
-            content_type, beat = multipart.INCREMENTAL_TYPES[form], multipart.SIGN_OF_LIFE
-        parts = multipart.frames(payloads)
-        await self._stream(exchange, request, parts, content_type, beat, early=False)
+            answer = Multipart(multipart.INCREMENTAL[form])
+        parts, content_type = answer.frames(payloads), answer.content_type
+        await self._stream(exchange, request, parts, content_type, answer.sign_of_life, early=False)
 
     def _feed(
         self, exchange: Exchange, request: execution.Request, caller: Caller

@@ -111,7 +111,8 @@ def _with_paths(payload: Payload, pending: dict[str, Payload]) -> Payload:
         for each in payload.pop("completed", ())
         if each.get("errors")
     ]
-    if increments:
+    # Also when nothing comes but the end: Apollo iOS takes a part without either key for an error.
+    if "data" not in payload:
         payload["incremental"] = increments
     return payload
 

@@ -170,7 +170,8 @@ def test_a_trace_comes_with_the_last_of_an_answer(
     answer = gateway.post({"query": LATE}, headers=TRACE | {"accept": DELIVERIES[delivery]})
     kind = answer.headers["content-type"].partition(";")[0]
     if kind == "multipart/mixed":
-        _, *pieces, _ = answer.text.split("---")
+        boundary = answer.headers["content-type"].split('boundary="')[1].split('"')[0]
+        _, *pieces, _ = answer.text.split(f"--{boundary}")
         *early, last = [json.loads(piece.partition("\r\n\r\n")[2]) for piece in pieces]
         assert early
         assert all("extensions" not in each for each in early)

@@ -144,3 +144,15 @@ def test_every_snippet_of_the_page_is_compiled_or_run(app: Path) -> None:
     compiled = BUILD / "out" / "build" / "app" / "src"
     for source in sources:
         assert (compiled / source).with_suffix(".js").is_file(), source
+
+
+def test_signs_of_life_disturb_no_client(sandbox: RunningSandbox) -> None:
+    """Apollo Client in both forms of increments, urql, and Relay with its usual readers of parts."""
+    account = sandbox.create_account(role="frontend", catalog=True, owned=OWNED)
+    similar = {"kind": "latency", "path": "*Available*", "latency_ms": 400, "count": 50}
+    sandbox.set_faults([similar])
+    with running_gateway(sandbox, keep_alive=0.05) as gateway:
+        environment = named(gateway, account)
+        report = node_json("parts.mjs", environment=environment)
+    assert report.pop("heard") == environment["OWNED_SID"]
+    assert report == {name: [1, 1] for name in ("apollo", "apolloOfToday", "urql", "relay")}

@@ -1,8 +1,10 @@
 """@defer and @stream: what is slow comes later, in the forms that clients read."""
 
 import json
+import re
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.gateway_process import RunningGateway, running_gateway
@@ -37,12 +39,46 @@ OLD = "multipart/mixed;deferSpec=20220824, application/json"
 BARE = "application/graphql-response+json, application/json, text/event-stream, multipart/mixed"
 
 
+def boundary_of(answer: httpx.Response) -> str:
+    """Return the boundary of a multipart answer, which is quoted as all clients read it."""
+    found = re.match(r'multipart/mixed; boundary="([0-9a-z]+)"; ', answer.headers["content-type"])
+    assert found
+    return found[1]
+
+
+def seen_by_apollo_ios(answer: httpx.Response) -> list[Any]:
+    """Return the payloads that Apollo iOS 2 finds in a multipart answer to a query.
+
+    Source: AsyncHTTPResponseChunkSequence and MultipartResponseDeferParser.
+    """
+    delimiter = f"\r\n--{boundary_of(answer)}".encode()
+    chunks, buffer = [], b""
+    for byte in answer.content:
+        buffer += bytes([byte])
+        if buffer.endswith(delimiter):
+            chunks.append(buffer[: -len(delimiter)])
+            buffer = b""
+    chunks.append(buffer)
+    payloads = []
+    for each in chunks:
+        chunk = each.removeprefix(b"\r\n")
+        if not chunk or chunk.startswith(b"--"):
+            continue
+        header, _, content = chunk.partition(b"\r\n\r\n")
+        media = header.partition(b": ")[2].partition(b"; ")[0]
+        assert media in {b"application/json", b"application/graphql-response+json"}
+        payload = json.loads(content)
+        assert payload.keys() & {"data", "incremental"}, "Apollo iOS gives up"
+        assert "hasNext" in payload, "Apollo iOS gives up"
+        payloads.append(payload)
+    return payloads
+
+
 def parts(gateway: RunningGateway, query: str, accept: str, **variables: Any) -> list[Any]:
     """Return the payloads of a multipart answer."""
     answer = gateway.post({"query": query, "variables": variables}, headers={"accept": accept})
     assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith('multipart/mixed; boundary="-"')
-    head, *pieces, end = answer.text.split("---")
+    head, *pieces, end = answer.text.split(f"\r\n--{boundary_of(answer)}")
     assert (head, end) == ("", "--\r\n")
     payloads = []
     for piece in pieces:
@@ -126,7 +162,26 @@ def test_signs_of_life_come_behind_the_first_part(sandbox: RunningSandbox, form:
         sandbox.set_faults([{"kind": "latency", "latency_ms": 500, "count": 2}])
         first, *updates = parts(gateway, DEFER, form)
     assert first["data"]["phoneNumbers"]["nodes"][0]["sid"]
-    assert {"hasNext": True} in updates
+    assert {"incremental": [], "hasNext": True} in updates
+    assert (merged if form is CURRENT else merged_by_paths)([first, *updates])
+
+
+@pytest.mark.parametrize("query", [DEFER, STREAM, NESTED, DEFERRED_STREAM])
+def test_apollo_ios_reads_every_part(sandbox: RunningSandbox, query: str) -> None:
+    """Also signs of life, and the part that only says that all has come."""
+    with running_gateway(sandbox, keep_alive=0.05) as gateway:
+        latency = {"kind": "latency", "path": "*Available*", "latency_ms": 200, "count": 2}
+        sandbox.set_faults([latency])
+        answer = gateway.post({"query": query}, headers={"accept": OLD})
+        payloads = seen_by_apollo_ios(answer)
+        assert merged_by_paths(payloads) == gateway.query(query)
+
+
+def test_no_two_answers_have_the_same_boundary(gateway: RunningGateway) -> None:
+    """So nobody can put one into data, where clients would see the end of a part."""
+    answers = [gateway.post({"query": DEFER}, headers={"accept": OLD}) for _ in range(3)]
+    assert len({boundary_of(each) for each in answers}) == 3
+    assert all(each.text.startswith(f"\r\n--{boundary_of(each)}\r\n") for each in answers)
 
 
 def test_labels_come_back(gateway: RunningGateway) -> None:
