@@ -314,25 +314,14 @@ class RequestContext:
     # ----------------------------------------------------------------------------------------------
 
     async def _buy(self, wanted: PurchasePhoneNumberInput, at: Path) -> Outcome:
-        """Buy a number if its webhooks are allowed and the caller has not bought too many."""
+        """Buy a number if its webhooks are allowed."""
         account = self._account(wanted.account_sid)
         refusal = self._bad_webhook(wanted.configuration or None)
         if refusal is not None:
             return Outcome(refusal=refusal)
         tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, account)
-        if wanted.dry_run:
-            return await self._mutations.purchase(wanted, account, at, tell)
-        await self._spending.purchase(self.caller, account)
-        try:
-            outcome = await self._mutations.purchase(wanted, account, at, tell)
-        except GatewayError:  # It is raised only when nothing was bought.
-            await self._spending.give_back(self.caller, account)
-            raise
-        refused = outcome.refusal
-        unbought = refused is not None and refused.code is not UserErrorCode.OUTCOME_UNKNOWN
-        if unbought or outcome.replayed:
-            await self._spending.give_back(self.caller, account)
-        return outcome
+        spend = partial(self._spending.spend, self.caller, account)
+        return await self._mutations.purchase(wanted, account, at, tell, spend)
 
     def _bad_webhook(self, configuration: ConfigurationInput | None) -> Refusal | None:
         problem = Webhooks.of(self._settings).problem(dict(filters.given(configuration)))

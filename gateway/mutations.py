@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -100,6 +101,10 @@ class _Prepared(NamedTuple):
 Tell: TypeAlias = Callable[[Outcome], Awaitable[None]]
 """Lets others know of an outcome, once, and also when whoever asked has left. It never raises."""
 Prepare: TypeAlias = Callable[[], Awaitable[Outcome | _Prepared]]
+Write: TypeAlias = Callable[[], Awaitable[Outcome]]
+"""Sends a write and returns its outcome."""
+Spend: TypeAlias = Callable[[Write], Awaitable[Outcome]]
+"""Writes if it may be paid for. A `RateLimited` that it raises says that nothing was sent."""
 
 
 class Mutations:
@@ -123,9 +128,16 @@ class Mutations:
         self._principal = principal
 
     async def purchase(
-        self, wanted: PurchasePhoneNumberInput, account: str, at: Path, tell: Tell
+        self,
+        wanted: PurchasePhoneNumberInput,
+        account: str,
+        at: Path,
+        tell: Tell,
+        spend: Spend,
     ) -> Outcome:
         """Buy a number for `account`; refuse when the account has it.
+
+        Only a purchase that is about to be sent is spent on: neither a replay nor a look-up.
 
         Buying what one has is accepted upstream as a change of its settings, and answered as if
         it had been bought. So it is looked up first.
@@ -149,7 +161,7 @@ class Mutations:
             return Outcome(number) if number is not None else None
 
         lock = self._lock(account, wanted.phone_number)
-        return await self._run(wanted, account, prepare, look, tell, lock)
+        return await self._run(wanted, account, prepare, look, tell, lock, spend=spend)
 
     async def configure(
         self, wanted: ConfigurePhoneNumberInput, account: str, at: Path, tell: Tell
@@ -260,6 +272,7 @@ class Mutations:
         tell: Tell,
         lock: AbstractAsyncContextManager[object] | None = None,
         later: Look | None = None,
+        spend: Spend | None = None,
     ) -> Outcome:
         """Do it once for its key, in a task that outlives the request; `lock` is held meanwhile.
 
@@ -271,7 +284,8 @@ class Mutations:
                 prepared = await prepare()
                 if isinstance(prepared, Outcome):
                     return prepared
-                outcome = await self._write(prepared, look, sending)
+                write = partial(self._write, prepared, look, sending)
+                outcome = await (spend(write) if spend is not None else write())
             await tell(outcome)
             return outcome
 

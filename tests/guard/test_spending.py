@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,11 +32,12 @@ _BUY_ALL = (
 
 
 @pytest.fixture
-def stingy(sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+def stingy(sandbox: RunningSandbox, tmp_path: Path) -> Iterator[RunningGateway]:
     """A gateway that grants 20 requests a minute and 2 purchases a day, to a fresh account."""
     account = sandbox.create_account(role="spender")
     limits = {"requests_per_minute": 20, "purchases_per_day": 2}
-    with running_gateway(sandbox, account=account, **limits) as gateway:
+    # Keys of earlier runs are about other accounts with the same sids.
+    with running_gateway(sandbox, account=account, data_dir=tmp_path, **limits) as gateway:
         yield gateway
 
 
@@ -152,6 +154,43 @@ def test_a_purchase_whose_outcome_is_unknown_stays_counted(
     stingy.sandbox.clear_faults()
     assert [each["code"] for each in answer["userErrors"]] == ["OUTCOME_UNKNOWN"]
     assert stingy.query(_LEFT)["rateLimit"]["purchases"] == {"remaining": 1}
+
+
+_BUY_WITH_KEY = (
+    "mutation b($n: E164!, $key: String!) {"
+    " purchasePhoneNumber(input: { phoneNumber: $n, idempotencyKey: $key })"
+    " { replayed reconciled phoneNumber { sid } userErrors { code message } } }"
+)
+
+
+def test_a_used_up_allowance_does_not_hide_what_a_key_already_did(
+    stingy: RunningGateway, for_sale: list[str]
+) -> None:
+    first = stingy.query(_BUY_WITH_KEY, {"n": for_sale[0], "key": "one"})["purchasePhoneNumber"]
+    stingy.query(_BUY_WITH_KEY, {"n": for_sale[1], "key": "two"})
+    assert stingy.query(_LEFT)["rateLimit"]["purchases"] == {"remaining": 0}
+    again = stingy.query(_BUY_WITH_KEY, {"n": for_sale[0], "key": "one"})["purchasePhoneNumber"]
+    assert again == first | {"replayed": True}
+    error = stingy.error(_BUY_WITH_KEY, {"n": for_sale[2], "key": "three"})
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+    # That a number is owned already is found out without an allowance, too.
+    owned = stingy.query(_BUY, {"n": for_sale[0]})["purchasePhoneNumber"]
+    assert [each["code"] for each in owned["userErrors"]] == ["ALREADY_OWNED"]
+
+
+def test_a_used_up_allowance_does_not_keep_an_unknown_outcome_from_being_resolved(
+    stingy: RunningGateway, for_sale: list[str]
+) -> None:
+    stingy.query(_BUY_WITH_KEY, {"n": for_sale[0], "key": "one"})
+    down = {"kind": "429", "retry_after": 60, "method": "GET", "count": None}
+    stingy.sandbox.set_faults([{"kind": "lost-answer", "method": "POST"}, down | {"skip": 1}])
+    asked = (_BUY_WITH_KEY, {"n": for_sale[1], "key": "two"})
+    lost = stingy.query(*asked)["purchasePhoneNumber"]
+    assert [each["code"] for each in lost["userErrors"]] == ["OUTCOME_UNKNOWN"]
+    stingy.sandbox.clear_faults()
+    assert stingy.query(_LEFT)["rateLimit"]["purchases"] == {"remaining": 0}
+    found = stingy.query(*asked)["purchasePhoneNumber"]
+    assert (found["userErrors"], found["reconciled"], found["replayed"]) == ([], True, True)
 
 
 def _caller(account: SandboxAccount | None = None) -> Caller:

@@ -331,3 +331,6 @@ def test_purchases_are_counted_for_both_together(sandbox: RunningSandbox, tmp_pa
         for gateway, number in zip((one, two) * 2, numbers, strict=True):
             gateway.execute(BUY, {"number": number, "key": number})
         assert [bought(sandbox, one.account, number) for number in numbers] == [1, 1, 0, 0]
+        # What was bought at one is replayed by the other, though nothing is left to be bought.
+        again = two.query(BUY, {"number": numbers[0], "key": numbers[0]})["purchasePhoneNumber"]
+        assert (again["userErrors"], again["replayed"]) == ([], True)
