@@ -64,7 +64,8 @@ def _traced(payload: Payload, context: RequestContext) -> Payload:
     trace = context.reader.trace
     if payload["hasNext"] or not trace.detailed:
         return payload
-    return payload | {"extensions": {"upstream": trace.report()}}
+    report = trace.report(context.reader.credential.redact)
+    return payload | {"extensions": {"upstream": report}}
 
 
 async def _payloads(

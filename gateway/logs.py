@@ -1,29 +1,37 @@
 """Logs: events with fields, on standard error; readable on a terminal, elsewhere JSON lines.
 
-No event carries credentials, and tracebacks come without the values of variables.
+No event carries credentials, and tracebacks come without the values of variables. What an exception
+says may repeat what the upstream sent, so it is redacted.
 """
 
+import io
 import logging
 import sys
-from typing import Any, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TextIO, TypeAlias
 
 import orjson
 import structlog
 from structlog.typing import Processor
 
 from gateway.telemetry import OK, PARTIAL, REFUSED, Activity, Watcher
+from gateway.upstream import redaction
+from gateway.upstream.call import Credential
 
 Form = Literal["terminal", "json"]
+Redact: TypeAlias = Callable[[str], str]
 _EXPECTED: Final = frozenset({OK, PARTIAL, REFUSED})
 
 
-def configure(level: str, form: Form | None) -> None:
+def configure(level: str, form: Form | None, own: Credential | None = None) -> None:
     """Set logging up for this process: ours, and that of libraries, in one form.
 
     Args:
         level: name of the lowest level that is written.
         form: how; None for what fits standard error.
+        own: the operator's credential, which is taken out of exceptions.
     """
+    redact = own.redact if own is not None else redaction.redact
     readable = form == "terminal" or (form is None and sys.stderr.isatty())
     number = logging.getLevelNamesMapping()[level.upper()]
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
@@ -37,12 +45,13 @@ def configure(level: str, form: Form | None) -> None:
             structlog.dev.ConsoleRenderer(
                 # Files have no use for the codes of colours.
                 colors=sys.stderr.isatty(),
-                exception_formatter=structlog.dev.plain_traceback,
+                exception_formatter=_traceback(redact),
             )
         ]
         if readable
         else [
             structlog.processors.format_exc_info,
+            _redacted_exception(redact),
             structlog.processors.JSONRenderer(serializer=_json),
         ]
     )
@@ -93,6 +102,24 @@ class RequestLog(Watcher):
             upstream_calls=activity.reads.sent if activity.reads else 0,
             saved_calls=activity.reads.spared if activity.reads else 0,
         )
+
+
+def _traceback(redact: Redact) -> Callable[[TextIO, structlog.typing.ExcInfo], None]:
+    def write(to: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+        text = io.StringIO()
+        structlog.dev.plain_traceback(text, exc_info)
+        to.write(redact(text.getvalue()))
+
+    return write
+
+
+def _redacted_exception(redact: Redact) -> Processor:
+    def process(_: object, __: str, event: structlog.typing.EventDict) -> Mapping[str, Any]:
+        if "exception" in event:
+            event["exception"] = redact(event["exception"])
+        return event
+
+    return process
 
 
 def _json(event: Any, **_: object) -> str:  # noqa: ANN401 - what structlog calls an event

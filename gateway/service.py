@@ -189,7 +189,8 @@ class Service:
             context.reader.cancel()
         telemetry.note(request.document, request.operation_name, response)
         if request.explanation == "trace" and isinstance(response, dict):
-            response["extensions"] = {"upstream": context.reader.trace.report()}
+            report = context.reader.trace.report(caller.credential.redact)
+            response["extensions"] = {"upstream": report}
         return response
 
     def admitted(self, request: Request, caller: Caller) -> RequestContext:

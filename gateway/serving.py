@@ -150,7 +150,7 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
     _require_documents(settings)
     from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
 
-    configure(settings.log_level, settings.log_format)
+    configure(settings.log_level, settings.log_format, own_credential(settings))
     if settings.store_url is None and (problem := obstacle(settings.data_dir)):
         _log.warning(
             "records_unusable",
@@ -189,7 +189,7 @@ def _work(
     """Be one of several workers."""
     from gateway.app import create_app  # noqa: PLC0415 - the supervisor needs none of it
 
-    configure(settings.log_level, settings.log_format)
+    configure(settings.log_level, settings.log_format, own_credential(settings))
     try:
         app = create_app(settings, sandbox_accounts=accounts)
     except CommandError as error:

@@ -1,7 +1,7 @@
 """What one request asked of the upstream, and what it was spared: the trace behind explanations."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -75,14 +75,18 @@ class Trace:
         self.spared = 0
         self.spared_by = {}
 
-    def report(self) -> dict[str, Any]:
-        """Return the trace as clients get it in `extensions.upstream`; times in milliseconds."""
+    def report(self, redact: Callable[[str], str]) -> dict[str, Any]:
+        """Return the trace as clients get it in `extensions.upstream`; times in milliseconds.
+
+        Args:
+            redact: takes secrets out of what the upstream wrote.
+        """
         return {
             "calls": [
                 {
                     "method": entry.call.method,
                     "path": entry.call.path,
-                    "query": _query(entry.call),
+                    "query": _query(entry.call, redact),
                     "status": entry.status,
                     "startMs": round((entry.started - self._began) * 1000, 3),
                     "durationMs": round(entry.seconds * 1000, 3),
@@ -99,7 +103,7 @@ class Trace:
         }
 
 
-def _query(call: Call) -> str:
-    if isinstance(call.query, str):
-        return call.query
+def _query(call: Call, redact: Callable[[str], str]) -> str:
+    if isinstance(call.query, str):  # A reference of the upstream's to its next page.
+        return redact(call.query)
     return "&".join(f"{name}={value}" for name, value in call.query)

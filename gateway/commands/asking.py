@@ -116,7 +116,7 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
             "no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or name a gateway that"
             " runs with --url"
         )
-    configure("error", settings.log_format)
+    configure("error", settings.log_format, own_credential(settings))
     app = create_app(unlimited(settings).model_copy(update={"log_requests": "none"}))
     transport = httpx.ASGITransport(app)
     async with (

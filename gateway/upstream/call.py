@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -11,10 +12,12 @@ import msgspec
 import orjson
 
 from gateway.errors import UpstreamMalformed
+from gateway.upstream.redaction import redact, redactor
 from schema.enums import Source
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Shape: TypeAlias = msgspec.json.Decoder[Any]
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -91,6 +94,11 @@ class Credential:
         return hashlib.sha256(material).hexdigest()[:32]
 
     @cached_property
+    def redact(self) -> Callable[[str], str]:
+        """Returns text of others without this credential, and without what looks like another."""
+        return redactor(self.username, self.secret)
+
+    @cached_property
     def fingerprint(self) -> str:
         """A one-way name of this credential, fit for cache keys: 32 hexadecimal digits."""
         material = f"{self.username}\0{self.secret}\0{self.account}".encode()
@@ -110,15 +118,21 @@ class Answer:
         again: whether to ask again, once it was found that it cannot be read; None until then.
     """
 
-    __slots__ = ("_decoded", "_json", "_shape", "again", "body", "headers", "status")
+    __slots__ = ("_credential", "_decoded", "_json", "_shape", "again", "body", "headers", "status")
 
     def __init__(
-        self, status: int, headers: Mapping[str, str], body: bytes, shape: Shape | None = None
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        shape: Shape | None = None,
+        credential: Credential | None = None,
     ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
         self.again: bool | None = None
+        self._credential = credential
         self._json: dict[str, Any] | None = None
         self._shape = shape
         self._decoded: Any = None
@@ -150,8 +164,12 @@ class Answer:
 
     @property
     def request_id(self) -> str | None:
-        """The upstream's own id of the request."""
-        return self.headers.get("twilio-request-id")
+        """The upstream's own id of the request; None for what is none, or holds a secret."""
+        named = self.headers.get("twilio-request-id", "")
+        if not _REQUEST_ID.fullmatch(named):
+            return None
+        told = redact(named) if self._credential is None else self._credential.redact(named)
+        return named if told == named else None
 
     def read(self) -> None:
         """See that it is what its shape says, or at least a JSON object.

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from urllib.parse import quote_plus, urlencode
 
 import orjson
+import structlog
 
 from gateway import __version__
 from gateway.errors import (
@@ -45,12 +46,14 @@ from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
 from schema.enums import Source
 
+_log = structlog.get_logger(__name__)
 _USER_AGENT = f"number-gateway/{__version__}"
 _NEAR_LIMIT = 0.8
 _OK = 200
 _REDIRECTS = 300
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
-_MESSAGE_LENGTH = 300
+# Characters of the upstream's messages that are read, and that are passed on.
+_READ_LENGTH, _MESSAGE_LENGTH = 2000, 300
 # The upstream's error dictionary begins here, and its codes must fit GraphQL's Int. What is not
 # among them is not the upstream's answer, but that of something between.
 _OWN_CODES = range(10_000, 2**31)
@@ -320,9 +323,9 @@ class UpstreamClient:
             if watch is not None:
                 watch(Sent(call, started, seconds, status))
         shape = call.shape if _OK <= status < _REDIRECTS else None
-        answer = Answer(status, response.headers, response.body, shape)
+        answer = Answer(status, response.headers, response.body, shape, credential)
         try:
-            _raise_for(answer, credential)
+            _raise_for(answer, credential, discreet=self._settings.production)
         except UpstreamDenied as error:
             self.accepted.learn(call, credential, error)
             raise
@@ -363,10 +366,15 @@ def _head(origin: Origin) -> str:
     )
 
 
-def _raise_for(answer: Answer, credential: Credential) -> None:
+def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> None:
     """Raise what an answer's status says; for a success, see that the body can be read.
 
     What seems whole is decoded later, see `Answer`; the reader asks again if it is broken inside.
+
+    Args:
+        answer: what came.
+        credential: is taken out of what the upstream says.
+        discreet: clients are not told what somebody between says: only the log is.
     """
     status = answer.status
     if _OK <= status < _REDIRECTS:
@@ -380,7 +388,11 @@ def _raise_for(answer: Answer, credential: Credential) -> None:
         raise UpstreamMalformed(message, status=status, retryable=False)
     code, said = _complaint(answer.body)
     if said is not None:
-        said = said.replace(credential.secret, "…") if credential.secret else said
+        # Redacted before it is cut: half a secret is not recognised, and is told.
+        said = credential.redact(said[:_READ_LENGTH])[:_MESSAGE_LENGTH]
+        if code is None and discreet:
+            _log.warning("upstream_message_masked", status=status, message=said)
+            said = None
     kinds: dict[int, type[UpstreamError]] = {
         401: UpstreamDenied,
         403: UpstreamDenied,
@@ -419,7 +431,7 @@ def _complaint(body: bytes) -> tuple[int | None, str | None]:
     code, message = said.get("code"), said.get("message")
     return (
         code if isinstance(code, int) and code in _OWN_CODES else None,
-        message[:_MESSAGE_LENGTH] if isinstance(message, str) and message else None,
+        message if isinstance(message, str) and message else None,
     )
 
 

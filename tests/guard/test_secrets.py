@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -9,8 +10,10 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -18,6 +21,7 @@ import pytest
 from gateway.auth import Caller, PassThrough, own_credential
 from gateway.settings import Settings
 from gateway.upstream.call import Credential
+from tests.gateway_process import running_gateway
 from tests.guard.raw import connected, head
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET, token
 from tests.sandbox_process import RunningSandbox, SandboxAccount
@@ -226,6 +230,88 @@ def test_the_operators_credentials_and_tokens_are_in_nothing_that_is_written_or_
             harvest.ask({"query": OPERATIONS[0]}, f"Bearer {bearer}")
     parts = [piece for bearer in bearers for piece in bearer.split(".")[1:]]
     _assert_secret(harvest, tmp_path, [*_spellings(account.auth_token, SECRET), *parts])
+
+
+def _echoes(user: str, secret: str) -> list[str]:
+    """Return what an upstream may say that repeats credentials, whole or in part."""
+    pair = f"{user}:{secret}"
+    basic = base64.b64encode(pair.encode()).decode()
+    escaped = "".join(f"%{ord(each):02X}" for each in secret)
+    return [
+        f"Not accepted: Authorization: Basic {basic}",
+        f"Not accepted: {basic[20:]}",
+        f"Inner {base64.urlsafe_b64encode(b'Authorization: Basic ' + basic.encode()).decode()}",
+        f"No such token: {secret.upper()}",
+        f"{'x' * 272}{secret}",  # of which 28 characters stand before the 300th
+        f"The token {secret[:14]} … {secret[14:]} is not known",
+        f"{'-'.join(secret[i : i + 4] for i in range(0, len(secret), 4))} is not known",
+        f"GET https://{user}:{quote(secret)}@inner/ and ?token={escaped}",
+        f"{secret.encode().hex()} {json.dumps(secret)[1:-1]}",
+        "".join(f"\\u{ord(each):04x}" for each in secret),
+        "".join(f"&#{ord(each)};" for each in secret),
+    ]
+
+
+def _pieces(user: str, secret: str) -> list[str]:
+    """Return all pieces of eight characters of a secret, plain and as HTTP Basic has them."""
+    forms = [secret, secret.encode().hex(), base64.b64encode(f"{user}:{secret}".encode()).decode()]
+    # The user name is no secret: what encodes only that may show.
+    forms[2] = forms[2][-len(secret) :]
+    return [form[at : at + 8] for form in forms for at in range(len(form) - 7)]
+
+
+@pytest.mark.parametrize("production", ["true", "false"])
+def test_what_the_upstream_repeats_of_credentials_is_in_nothing(
+    sandbox: RunningSandbox, account: SandboxAccount, tmp_path: Path, production: str
+) -> None:
+    user, secret = account.auth
+    mode = {"auth": "pass-through", "breaker_failures": "1000", "production": production}
+    mode |= {
+        "requests_per_minute": "0",
+        "purchases_per_day": "0",
+        "explain": "true",
+        "attempts": "1",
+    }
+    with recorded(tmp_path, sandbox, **mode) as url:
+        harvest = Harvest(url)
+        kinds = cycle(((400, 21404), (401, 20003), (400, None), (503, None), (500, 20500)))
+        for echo, (status, code) in zip(_echoes(user, secret), kinds, strict=False):
+            body = {"code": code, "message": echo, "more_info": echo, "detail": echo}
+            fault = {"kind": "status", "status": status, "body": body, "count": None}
+            sandbox.set_faults([fault])
+            for operation in (OPERATIONS[0], OPERATIONS[3]):
+                sent = {"query": operation}
+                harvest.ask(sent, _basic(user, secret), x_gateway_explain="trace")
+    sandbox.clear_faults()
+    written = "".join(text.decode("utf-8", "replace") for text in _written(tmp_path).values())
+    for piece in _pieces(user, secret):
+        for text in (*harvest.answers, written):
+            assert piece.lower() not in text.lower()
+    # What it says besides is told where it is the upstream's own.
+    assert any("is not known" in answer for answer in harvest.answers)
+
+
+@pytest.mark.parametrize("production", [True, False])
+def test_in_production_only_the_log_has_what_something_between_says(
+    sandbox: RunningSandbox, production: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    account = sandbox.create_account(owned=1)
+    inner = {"message": "no route to http://admin:hunter2@10.9.8.7:8080", "more_info": "10.9.8.7"}
+    with running_gateway(sandbox, account=account, production=production, attempts=1) as gateway:
+        for status in (400, 403, 500):
+            for code in (None, 7, "20003", True):
+                body = inner | {"code": code}
+                sandbox.set_faults([{"kind": "status", "status": status, "body": body}])
+                error = gateway.error(OPERATIONS[2], account=account)
+                assert ("10.9.8.7" in json.dumps(error)) is not production
+                assert "hunter2" not in json.dumps(error)
+        own = {"code": 20003, "message": "Said by 10.9.8.7"}
+        sandbox.set_faults([{"kind": "status", "status": 401, "body": own}])
+        assert gateway.error(OPERATIONS[2], account=account)["message"] == "Said by 10.9.8.7"
+    sandbox.clear_faults()
+    logged = "".join(capfd.readouterr())
+    assert ("10.9.8.7" in logged) is production
+    assert "hunter2" not in logged
 
 
 def test_a_run_that_would_leak_is_caught(tmp_path: Path) -> None:
