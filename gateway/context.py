@@ -1,7 +1,7 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
 import math
-from asyncio import Event, Future, ensure_future, gather
+from asyncio import Event, Future, ensure_future, get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -25,7 +25,7 @@ from gateway.settings import Settings
 from gateway.spending import Spending
 from gateway.trace import Trace
 from gateway.upstream.call import Call
-from gateway.waiting import Shared
+from gateway.waiting import Shared, settled
 from gateway.webhooks import Webhooks
 from schema.connection import (
     AvailablePhoneNumberConnection,
@@ -156,9 +156,11 @@ class RequestContext:
     ) -> AvailablePhoneNumberConnection:
         """See `schema.context.Port`."""
         kinds = [NumberType.LOCAL] if types is None else list(types)
-        return await self._available(
-            self._account(account_sid), country, kinds, filters.wanted(filter), first, after, at
+        account = self._account(account_sid)
+        coming: Future[AvailablePhoneNumberConnection] = self._available(
+            account, country, kinds, filters.wanted(filter), first, after, at
         )
+        return await coming
 
     def similar_available(
         self,
@@ -168,10 +170,19 @@ class RequestContext:
         distance: int | None,
         first: int,
         at: Path,
-    ) -> Future[AvailablePhoneNumberConnection]:
+    ) -> Future[AvailablePhoneNumberConnection | None]:
         """See `schema.context.Port`."""
-        country, kind, wanted = similar(cast("Any", number), within, distance)
-        return self._available(number.account_sid, country, [kind], wanted, first, None, at)
+        validation.check_first(first)
+        sought = similar(cast("Any", number), within, distance)
+        coming: Future[AvailablePhoneNumberConnection | None]
+        if sought is None:
+            coming = get_running_loop().create_future()
+            coming.set_result(None)
+            return coming
+        country, wanted = sought
+        kinds = [NumberType.LOCAL]
+        coming = self._available(number.account_sid, country, kinds, wanted, first, None, at)
+        return coming
 
     async def countries(self, *, at: Path) -> list[Country]:
         """See `schema.context.Port`."""
@@ -191,10 +202,16 @@ class RequestContext:
         found = await self._accounts.subaccounts(account.sid, at)
         return cast("list[Account]", [each for each in found if self.caller.may_see(each.sid)])
 
-    async def nodes(self, ids: Sequence[str], *, argument: str, at: Path) -> list[Node | None]:
+    async def nodes(
+        self, ids: Sequence[str], *, argument: str, at: Path
+    ) -> list[Node | Exception | None]:
         """See `schema.context.Port`."""
         validation.check_ids(argument, len(ids))
-        return list(await gather(*(self._node(each, argument, at) for each in ids)))
+        found = await settled([self._node(each, argument, at) for each in ids])
+        for each in found:
+            if isinstance(each, BaseException) and not isinstance(each, GatewayError):
+                raise each
+        return found
 
     async def rate_limit(self, account_sid: str | None) -> RateLimit:
         """See `schema.context.Port`."""
@@ -386,7 +403,7 @@ class RequestContext:
         first: int,
         after: str | None,
         at: Path,
-    ) -> Future[AvailablePhoneNumberConnection]:
+    ) -> Future[Any]:
         """Begin a search; equal searches of one request are one, and share the page."""
         key: tuple[Any, ...] = (account, country, *types, *wanted.items(), first, after)
         try:
@@ -399,7 +416,7 @@ class RequestContext:
             search = self._searches[key] = _Search(ensure_future(work), self.reader.trace)
         else:
             search.share(at)
-        return cast("Future[AvailablePhoneNumberConnection]", search.wait())
+        return search.wait()
 
     async def _cut_out(
         self,

@@ -31,6 +31,7 @@ _SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
     SimilarScope.REGION: (("inRegion", "region"),),
     SimilarScope.POSTAL_CODE: (("inPostalCode", "postal_code"),),
 }
+_COORDINATES = ("latitude", "longitude")
 
 
 class Branch(NamedTuple):
@@ -222,11 +223,12 @@ class Search:
 
 def similar(
     number: View, within: SimilarScope, distance: int | None
-) -> tuple[str, NumberType, dict[str, Any]]:
-    """Return (country, type, filters) of a search for numbers like `number`.
+) -> tuple[str, dict[str, Any]] | None:
+    """Return (country, filters) of a search for local numbers like `number`.
 
     Where the number's own geography is known its values are the filters, so that numbers of one
     place share one search; else the number itself is the template that the upstream looks up.
+    None when it has no such place: outside the US and Canada, toll-free, or known to have none.
 
     Raises:
         BadUserInput: `distance` is given without need, or is out of range.
@@ -235,27 +237,37 @@ def similar(
         if within is not SimilarScope.NEARBY:
             raise BadUserInput("distance", "it goes with `within: NEARBY` only.")
         validation.check_distance("distance", distance)
-    place = number.geography
     template = number.phone_number
-    country = (place and place.iso_country) or _country_of(template)
+    country = _local_country(number)
     if country not in validation.NORTH_AMERICA:
-        raise BadUserInput("within", f"{template} is not a number of the US or Canada.")
-    wanted: dict[str, Any]
-    if within is SimilarScope.NEARBY:
-        wanted = {"nearNumber": template} | ({"distance": distance} if distance else {})
-    else:
-        wanted = {
-            path: (place and getattr(place, field)) or template for path, field in _SCOPES[within]
-        }
-    return country, NumberType.LOCAL, wanted
+        return None
+    place = number.geography
+    near = within is SimilarScope.NEARBY
+    fields = _COORDINATES if near else [field for _, field in _SCOPES[within]]
+    known = place and [getattr(place, field) for field in fields]
+    if known and None in known:
+        return None
+    if near:
+        return country, {"nearNumber": template} | ({"distance": distance} if distance else {})
+    values = known or [template] * len(fields)
+    return country, {path: value for (path, _), value in zip(_SCOPES[within], values, strict=True)}
 
 
-def _country_of(phone_number: str) -> str:
-    """Return the country of an E.164 number; "" when it has none, as free international ones."""
+def _local_country(number: View) -> str:
+    """Return the country of a local number; "" when it has none, or is toll-free."""
+    place = number.geography
+    if number.type is NumberType.TOLL_FREE:
+        return ""
+    if place is not None and place.iso_country:
+        country: str = place.iso_country
+        return country
     try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(phone_number)) or ""
+        parsed = phonenumbers.parse(number.phone_number)
     except phonenumbers.NumberParseException:
         return ""
+    if phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.TOLL_FREE:
+        return ""
+    return phonenumbers.region_code_for_number(parsed) or ""
 
 
 def suited(branches: Sequence[Branch], wanted: Mapping[str, Any]) -> tuple[Source, str]:

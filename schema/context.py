@@ -76,8 +76,11 @@ class Port(Protocol):
         distance: int | None,
         first: int,
         at: Path,
-    ) -> "Future[AvailablePhoneNumberConnection]":
-        """Begin to search numbers that can be bought and share something with `number`."""
+    ) -> "Future[AvailablePhoneNumberConnection | None]":
+        """Begin to search numbers that can be bought and share something with `number`.
+
+        What comes is None when it has no place that they could share.
+        """
 
     async def countries(self, *, at: Path) -> "list[Country]":
         """Return the countries in which the caller's account can buy numbers."""
@@ -91,9 +94,12 @@ class Port(Protocol):
     async def subaccounts(self, account: "Account", *, at: Path) -> "list[Account]":
         """Return the accounts that `account` owns, itself left out."""
 
-    async def nodes(self, ids: Sequence[str], *, argument: str, at: Path) -> "list[Node | None]":
-        """Return objects by opaque id, in order; None for each that cannot be had.
+    async def nodes(
+        self, ids: Sequence[str], *, argument: str, at: Path
+    ) -> "list[Node | Exception | None]":
+        """Return objects by opaque id, in order; None for each that is not there.
 
+        In the place of one that cannot be had is its error, for the executor to raise there.
         `argument` is where the ids come from.
         """
 

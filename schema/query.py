@@ -1,6 +1,6 @@
 """The queries."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 from strawberry import argument, field
@@ -41,7 +41,7 @@ class Query:
         )
 
     @field(
-        description="The numbers that an account owns.",
+        description="The numbers that an account owns; null only with an error.",
         directives=[paged(), needs(Scope.NUMBERS_READ)],
     )
     async def phone_numbers(
@@ -53,13 +53,13 @@ class Query:
         first: First = 50,
         after: After = None,
         account_sid: AccountSid = None,
-    ) -> PhoneNumberConnection:
+    ) -> PhoneNumberConnection | None:
         return await info.context.phone_numbers(
             filter, first=first, after=after, account_sid=account_sid, at=info.path
         )
 
     @field(
-        description="Numbers that can be bought now.",
+        description="Numbers that can be bought now; null only with an error.",
         directives=[paged(), searches(), needs(Scope.NUMBERS_READ)],
     )
     async def available_phone_numbers(
@@ -76,7 +76,7 @@ class Query:
         first: First = 50,
         after: After = None,
         account_sid: AccountSid = None,
-    ) -> AvailablePhoneNumberConnection:
+    ) -> AvailablePhoneNumberConnection | None:
         return await info.context.available_phone_numbers(
             country,
             types=types,
@@ -88,14 +88,14 @@ class Query:
         )
 
     @field(
-        description="The countries in which the account can buy numbers.",
+        description="The countries in which the account can buy numbers; null only with an error.",
         directives=[
             CacheControl(max_age=HOUR),
             ListSize(assumed_size=60),
             needs(Scope.NUMBERS_READ),
         ],
     )
-    async def countries(self, info: Info) -> list[Country]:
+    async def countries(self, info: Info) -> list[Country] | None:
         return await info.context.countries(at=info.path)
 
     @field(
@@ -129,20 +129,30 @@ class Query:
         info: Info,
         id: Annotated[ID, argument(description="The object's id.")],  # noqa: A002
     ) -> Node | None:
-        return (await info.context.nodes([id], argument="id", at=info.path))[0]
+        [found] = await info.context.nodes([id], argument="id", at=info.path)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     @field(
-        description="Several objects by their ids, in order; null for each that is not there."
-        " Accounts need `accounts:read`, too.",
+        description="Several objects by their ids, in order; null for each that is not there,"
+        " and null with an error of its own for each that cannot be had. Accounts need"
+        " `accounts:read`, too.",
         directives=[ListSize(slicing_arguments=["ids"]), needs(Scope.NUMBERS_READ)],
     )
     async def nodes(
         self,
         info: Info,
         ids: Annotated[list[ID], argument(description="The objects' ids, up to 1000.")],
-    ) -> list[Node | None]:
-        return await info.context.nodes(ids, argument="ids", at=info.path)
+    ) -> list[Node | None] | None:
+        # Errors among them become errors at their places.
+        return cast(
+            "list[Node | None]", await info.context.nodes(ids, argument="ids", at=info.path)
+        )
 
-    @field(description="What the gateway still lets the caller do, now that this was counted.")
-    async def rate_limit(self, info: Info, account_sid: AccountSid = None) -> RateLimit:
+    @field(
+        description="What the gateway still lets the caller do, now that this was counted; null"
+        " only with an error."
+    )
+    async def rate_limit(self, info: Info, account_sid: AccountSid = None) -> RateLimit | None:
         return await info.context.rate_limit(account_sid)

@@ -298,14 +298,14 @@ class Account(Node):
     is_type_of = _views("Account")
 
     @field(
-        description="Its subaccounts. Empty for a subaccount.",
+        description="Its subaccounts. Empty for a subaccount; null only with an error.",
         directives=[ListSize(assumed_size=10), needs(Scope.ACCOUNTS_READ)],
     )
-    async def subaccounts(self, info: Info) -> list["Account"]:
+    async def subaccounts(self, info: Info) -> list["Account"] | None:
         return await info.context.subaccounts(self, at=info.path)
 
     @field(
-        description="The numbers that it owns.",
+        description="The numbers that it owns; null only with an error.",
         directives=[paged(), needs(Scope.NUMBERS_READ)],
     )
     async def phone_numbers(
@@ -315,7 +315,7 @@ class Account(Node):
         after: Annotated[
             str | None, strawberry.argument(description="Continue behind this cursor.")
         ] = None,
-    ) -> OwnedConnection:
+    ) -> OwnedConnection | None:
         return await info.context.phone_numbers(
             None, first=first, after=after, account_sid=self.sid, at=info.path
         )
@@ -348,8 +348,10 @@ class PhoneNumber(Node, NumberProfile):
 
     @field(
         description=(
-            "Numbers that can be bought and have something in common with this one. Numbers of one"
-            " list that share the place share the upstream call."
+            "Local numbers that can be bought and have something in common with this one. Numbers"
+            " of one list that share the place share the upstream call. Null, without an error,"
+            " where there is nothing to share: numbers outside the US and Canada, toll-free ones,"
+            " and those known to have no such place. Null with an error when the search failed."
         ),
         directives=[paged(), needs(Scope.NUMBERS_READ)],
     )
@@ -364,7 +366,7 @@ class PhoneNumber(Node, NumberProfile):
             strawberry.argument(description="Miles around, for `NEARBY`: 1 to 500, else 25."),
         ] = None,
         first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
-    ) -> AvailableConnection:
+    ) -> AvailableConnection | None:
         # Begun now and awaited by the executor: a list begins the searches of all its numbers.
         coming = info.context.similar_available(
             self, within=within, distance=distance, first=first, at=info.path
@@ -393,7 +395,8 @@ class Country:
     types: list[NumberType] = field(description="Kinds of numbers that can be searched there.")
 
     @field(
-        description="Numbers there that can be bought.",
+        description="Numbers there that can be bought. Null, without an error, when the country has"
+        " no numbers of the type; null with an error when the search failed.",
         directives=[CacheControl(max_age=0), paged(), needs(Scope.NUMBERS_READ)],
     )
     async def available_phone_numbers(
@@ -403,7 +406,9 @@ class Country:
             NumberType, strawberry.argument(description="The kind of number.")
         ] = NumberType.LOCAL,
         first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
-    ) -> AvailableConnection:
+    ) -> AvailableConnection | None:
+        if self.types and type not in self.types:
+            return None
         return await info.context.available_phone_numbers(
             self.code,
             types=[type],

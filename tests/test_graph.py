@@ -348,18 +348,20 @@ def test_similar_numbers_share_what_was_asked(
     assert all(SCOPES[scope](here, node["geography"]) for node in data)
 
 
-def test_a_number_from_abroad_has_no_similar_ones(gateway: RunningGateway) -> None:
-    number = next(
-        each
-        for each in gateway.sandbox.numbers(gateway.account.sid)
-        if (each.get("geography") or {}).get("iso_country") == "GB"
+@pytest.mark.parametrize("catalog", [True, False])
+@pytest.mark.parametrize("phone_number", ["+442079460999", "+18665550142", "+17875550143", "54321"])
+def test_a_number_that_shares_no_place_has_no_similar_ones_and_no_error(
+    gateway: RunningGateway, catalog: bool, phone_number: str
+) -> None:
+    account = gateway.sandbox.create_account(catalog=catalog)
+    gateway.sandbox.put_number(account.sid, phone_number)
+    gateway.sandbox.forget_requests()
+    scopes = " ".join(
+        f"{scope}: similarAvailable(within: {scope}) {{ exhaustive }}" for scope in SCOPES
     )
-    error = gateway.error(
-        """query ($sid: ID) { phoneNumber(sid: $sid) {
-             similarAvailable(within: REGION) { exhaustive } } }""",
-        {"sid": number["sid"]},
-    )
-    assert error["extensions"]["argument"] == "within"
+    data = gateway.query(f"{{ phoneNumbers {{ nodes {{ {scopes} }} }} }}", account=account)
+    assert data["phoneNumbers"]["nodes"] == [dict.fromkeys(SCOPES)]
+    assert not [each for each in gateway.sandbox.requests() if "Available" in each["path"]]
 
 
 def test_an_account_shows_its_subaccounts_and_numbers(gateway: RunningGateway) -> None:

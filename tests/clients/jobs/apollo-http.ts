@@ -14,8 +14,8 @@ const client = new ApolloClient({
 });
 
 const { data } = await client.query({ query: NUMBERS, variables: { first: 3 } });
-const { sid } = present(data?.phoneNumbers.edges[0]).node;
-const ids = present(data).phoneNumbers.edges.map((edge) => edge.node.id);
+const { sid } = present(data?.phoneNumbers?.edges[0]).node;
+const ids = present(present(data).phoneNumbers).edges.map((edge) => edge.node.id);
 const states: string[] = [];
 await new Promise<void>((resolve, reject) => {
   client.watchQuery({ query: DETAILS, variables: { sid } }).subscribe({
@@ -59,7 +59,7 @@ const change = new Promise<string>((resolve) => {
   heard = (sid) => { if (sid !== owned) resolve(sid); };
 });
 const found = await client.query({ query: SEARCH, variables: { country: "US", first: 1 } });
-const { phoneNumber } = present(found.data?.availablePhoneNumbers.nodes[0]);
+const { phoneNumber } = present(found.data?.availablePhoneNumbers?.nodes[0]);
 const bought = await client.mutate({ mutation: BUY, variables: { input: { phoneNumber } } });
 const number = present(bought.data?.purchasePhoneNumber.phoneNumber);
 assert.equal(await change, number.sid);

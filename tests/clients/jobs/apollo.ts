@@ -11,7 +11,7 @@ const client: ApolloClient = createApolloClient(url, authorization);
 await run({
   async search() {
     const { data } = await client.query({ query: SEARCH, variables: { country: "US", first: 1 } });
-    return present(data?.availablePhoneNumbers.nodes[0]).phoneNumber;
+    return present(data?.availablePhoneNumbers?.nodes[0]).phoneNumber;
   },
   async buy(phoneNumber) {
     const { data } = await client.mutate({ mutation: BUY, variables: { input: { phoneNumber } } });
@@ -30,7 +30,7 @@ await run({
       variables: { first, after },
       fetchPolicy: "network-only",
     });
-    const { edges, pageInfo } = present(data).phoneNumbers;
+    const { edges, pageInfo } = present(data?.phoneNumbers);
     return { sids: edges.map((edge) => edge.node.sid), next: pageInfo.hasNextPage ? present(pageInfo.endCursor) : null };
   },
   follow(onChange) {
@@ -61,7 +61,7 @@ await run({
       });
     });
     const listed = await client.query({ query: NUMBERS, variables: { first: 3 }, fetchPolicy: "no-cache" });
-    const ids = present(listed.data).phoneNumbers.edges.map((edge) => edge.node.id);
+    const ids = present(listed.data?.phoneNumbers).edges.map((edge) => edge.node.id);
     const streamed: number[] = [];
     await new Promise<void>((resolve, reject) => {
       client.watchQuery({ query: SIMILAR, variables: { ids } }).subscribe({
@@ -77,7 +77,7 @@ await run({
     });
     // The mutation's answer must have updated the number wherever the cache has it.
     const cached = client.readQuery({ query: NUMBERS, variables: { first: 2, after: null } });
-    const names = cached?.phoneNumbers.edges.filter((edge) => edge.node.sid === sid).map((edge) => edge.node.friendlyName);
+    const names = cached?.phoneNumbers?.edges.filter((edge) => edge.node.sid === sid).map((edge) => edge.node.friendlyName);
     return { partial, similar, streamed: [streamed[0], streamed.at(-1)], names };
   },
 });

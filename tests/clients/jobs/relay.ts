@@ -26,7 +26,7 @@ function mutate<M extends MutationParameters>(mutation: GraphQLTaggedNode, varia
 await run({
   async search() {
     const { availablePhoneNumbers } = await query<documentsSearchQuery>(SEARCH, { country: "US" });
-    return present(availablePhoneNumbers.nodes[0]).phoneNumber;
+    return present(availablePhoneNumbers?.nodes[0]).phoneNumber;
   },
   async buy(phoneNumber) {
     const { purchasePhoneNumber } = await mutate<documentsBuyMutation>(BUY, { input: { phoneNumber } });
@@ -41,8 +41,8 @@ await run({
   },
   async page(first, after) {
     const { phoneNumbers } = await query<documentsNumbersQuery>(NUMBERS, { first, after });
-    const { hasNextPage, endCursor } = phoneNumbers.pageInfo;
-    return { sids: phoneNumbers.edges.map((edge) => edge.node.sid), next: hasNextPage ? present(endCursor) : null };
+    const { edges, pageInfo: { hasNextPage, endCursor } } = present(phoneNumbers);
+    return { sids: edges.map((edge) => edge.node.sid), next: hasNextPage ? present(endCursor) : null };
   },
   follow(onChange) {
     const { dispose } = requestSubscription<documentsChangesSubscription>(relay, {

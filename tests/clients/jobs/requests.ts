@@ -10,7 +10,7 @@ const { requests, events } = createRequestClient(url, authorization);
 await run({
   async search() {
     const { availablePhoneNumbers } = await requests.request(SEARCH, { country: "US", first: 1 });
-    return present(availablePhoneNumbers.nodes[0]).phoneNumber;
+    return present(availablePhoneNumbers?.nodes[0]).phoneNumber;
   },
   async buy(phoneNumber) {
     const { purchasePhoneNumber } = await requests.request(BUY, { input: { phoneNumber } });
@@ -25,8 +25,8 @@ await run({
   },
   async page(first, after) {
     const { phoneNumbers } = await requests.request(NUMBERS, { first, after });
-    const { hasNextPage, endCursor } = phoneNumbers.pageInfo;
-    return { sids: phoneNumbers.edges.map((edge) => edge.node.sid), next: hasNextPage ? present(endCursor) : null };
+    const { edges, pageInfo: { hasNextPage, endCursor } } = present(phoneNumbers);
+    return { sids: edges.map((edge) => edge.node.sid), next: hasNextPage ? present(endCursor) : null };
   },
   follow(onChange) {
     return events.subscribe<ChangesSubscription>(

@@ -37,7 +37,7 @@ function once<T, V>(document: TypedDocumentNode<T, V>, variables: V): Promise<T>
 await run({
   async search() {
     const { availablePhoneNumbers } = await once(SEARCH, { country: "US", first: 1 });
-    return present(availablePhoneNumbers.nodes[0]).phoneNumber;
+    return present(availablePhoneNumbers?.nodes[0]).phoneNumber;
   },
   async buy(phoneNumber) {
     const { purchasePhoneNumber } = await once(BUY, { input: { phoneNumber } });
@@ -51,8 +51,8 @@ await run({
   },
   async page(first, after) {
     const { phoneNumbers } = await once(NUMBERS, { first, after });
-    const { hasNextPage, endCursor } = phoneNumbers.pageInfo;
-    return { sids: phoneNumbers.edges.map((edge) => edge.node.sid), next: hasNextPage ? present(endCursor) : null };
+    const { edges, pageInfo: { hasNextPage, endCursor } } = present(phoneNumbers);
+    return { sids: edges.map((edge) => edge.node.sid), next: hasNextPage ? present(endCursor) : null };
   },
   follow(onChange) {
     return subscribe(CHANGES, {}, {

@@ -15,7 +15,7 @@ function data<T, V extends AnyVariables>(result: OperationResult<T, V>): T {
 await run({
   async search() {
     const found = data(await client.query(SEARCH, { country: "US", first: 1 }).toPromise());
-    return present(found.availablePhoneNumbers.nodes[0]).phoneNumber;
+    return present(found.availablePhoneNumbers?.nodes[0]).phoneNumber;
   },
   async buy(phoneNumber) {
     const { purchasePhoneNumber } = data(await client.mutation(BUY, { input: { phoneNumber } }).toPromise());
@@ -30,8 +30,8 @@ await run({
   },
   async page(first, after) {
     const { phoneNumbers } = data(await client.query(NUMBERS, { first, after }).toPromise());
-    const { hasNextPage, endCursor } = phoneNumbers.pageInfo;
-    return { sids: phoneNumbers.edges.map((edge) => edge.node.sid), next: hasNextPage ? present(endCursor) : null };
+    const { edges, pageInfo: { hasNextPage, endCursor } } = present(phoneNumbers);
+    return { sids: edges.map((edge) => edge.node.sid), next: hasNextPage ? present(endCursor) : null };
   },
   follow(onChange) {
     const { unsubscribe } = client.subscription(CHANGES, {}).subscribe((result) => {
@@ -54,18 +54,19 @@ await run({
         else resolve(present(number.similarAvailable).nodes.length);
       });
     });
-    const { edges } = data(await client.query(NUMBERS, { first: 3 }, { requestPolicy: "network-only" }).toPromise()).phoneNumbers;
+    const { phoneNumbers } = data(await client.query(NUMBERS, { first: 3 }, { requestPolicy: "network-only" }).toPromise());
+    const { edges } = present(phoneNumbers);
     const ids = edges.map((edge) => edge.node.id).slice(0, 3);
     const streamed: number[] = [];
     await new Promise<void>((resolve) => {
       client.query(SIMILAR, { ids }).subscribe((result) => {
         const { nodes } = data(result);
-        streamed.push(nodes.filter((node) => node && "similarAvailable" in node).length);
+        streamed.push(present(nodes).filter((node) => node && "similarAvailable" in node).length);
         if (!result.hasNext) resolve();
       });
     });
     const cached = client.readQuery(NUMBERS, { first: 2, after: null });
-    const names = cached?.data?.phoneNumbers.edges
+    const names = cached?.data?.phoneNumbers?.edges
       .filter((edge) => edge.node.sid === sid)
       .map((edge) => edge.node.friendlyName);
     return { partial, similar, streamed: [streamed[0], streamed.at(-1)], names };
