@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway import __version__
 from gateway.commands import CommandError, check, export, query, schema, settings
+from gateway.printable import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = int(options.run(options))
         sys.stdout.flush()
     except CommandError as error:
-        sys.stderr.write(f"number-gateway: {error}\n")
+        sys.stderr.write(f"number-gateway: {printable(str(error))}\n")
         return error.code
     except KeyboardInterrupt:
         return 130

@@ -1,10 +1,12 @@
 """Logs: events with fields, on standard error; readable on a terminal, elsewhere JSON lines.
 
 No event carries credentials, and tracebacks come without the values of variables. What an exception
-says may repeat what the upstream sent, so it is redacted.
+says may repeat what the upstream sent, so it is redacted. What clients and the upstream wrote can
+neither begin a line of its own nor steer a terminal.
 """
 
 import io
+import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -12,8 +14,9 @@ from typing import Any, Final, Literal, TextIO, TypeAlias
 
 import orjson
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor
 
+from gateway.printable import printable
 from gateway.telemetry import OK, PARTIAL, REFUSED, Activity, Watcher
 from gateway.upstream import redaction
 from gateway.upstream.call import Credential
@@ -42,11 +45,12 @@ def configure(level: str, form: Form | None, own: Credential | None = None) -> N
     ]
     last: list[Processor] = (
         [
+            _spell_out,
             structlog.dev.ConsoleRenderer(
                 # Files have no use for the codes of colours.
                 colors=sys.stderr.isatty(),
                 exception_formatter=_traceback(redact),
-            )
+            ),
         ]
         if readable
         else [
@@ -104,17 +108,20 @@ class RequestLog(Watcher):
         )
 
 
-def _traceback(redact: Redact) -> Callable[[TextIO, structlog.typing.ExcInfo], None]:
-    def write(to: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+def _traceback(redact: Redact) -> Callable[[TextIO, ExcInfo], None]:
+    """Return what writes a traceback, indented so that no line of a message passes for an event."""
+
+    def write(to: TextIO, exc_info: ExcInfo) -> None:
         text = io.StringIO()
         structlog.dev.plain_traceback(text, exc_info)
-        to.write(redact(text.getvalue()))
+        indented = redact(text.getvalue()).replace("\n", "\n    ")
+        to.write(f"    {printable(indented, lines=True)}")
 
     return write
 
 
 def _redacted_exception(redact: Redact) -> Processor:
-    def process(_: object, __: str, event: structlog.typing.EventDict) -> Mapping[str, Any]:
+    def process(_: object, __: str, event: EventDict) -> Mapping[str, Any]:
         if "exception" in event:
             event["exception"] = redact(event["exception"])
         return event
@@ -123,4 +130,16 @@ def _redacted_exception(redact: Redact) -> Processor:
 
 
 def _json(event: Any, **_: object) -> str:  # noqa: ANN401 - what structlog calls an event
-    return orjson.dumps(event, default=str).decode()
+    try:
+        text = orjson.dumps(event, default=str).decode()
+    except TypeError:
+        # Text with half a pair, which is not Unicode, but may stand in JSON.
+        text = json.dumps(event, default=str)
+    return printable(text)
+
+
+def _spell_out(_: object, __: str, event: EventDict) -> EventDict:
+    """Make text safe to print; other values are shown as Python writes them, which is safe."""
+    return {
+        key: printable(value) if isinstance(value, str) else value for key, value in event.items()
+    }

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from gateway.commands import Commands
+from gateway.printable import printable
 
 
 def add(commands: Commands) -> None:
@@ -26,4 +27,9 @@ def _run(options: argparse.Namespace) -> int:
 
     given = {name: getattr(options, name) for name in ("config", "production", "auth")}
     chosen = {name: value for name, value in given.items() if value is not None}
-    return check.report(configuration.load(chosen), sys.stdout.write)
+    return check.report(configuration.load(chosen), _line)
+
+
+def _line(text: str) -> None:
+    """Write a line, whatever the upstream has put into it."""
+    sys.stdout.write(printable(text.removesuffix("\n")) + "\n")

@@ -7,17 +7,15 @@ The part is locked as long as an export works on it.
 
 import argparse
 import asyncio
-import csv
-import io
 import json
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from gateway.commands import CommandError, Commands, asking, tables
 from gateway.commands.progress import Progress
+from gateway.printable import printable
 
 fcntl: Any
 try:
@@ -45,6 +43,11 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--restart", action="store_true", help="begin anew, even if a part is there already"
+    )
+    parser.add_argument(
+        "--raw",
+        action="store_true",
+        help="in CSV, leave text as it is that a spreadsheet would run as a formula",
     )
     asking.add_options(parser)
     parser.set_defaults(run=_run)
@@ -145,7 +148,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.out.is_dir():
         raise CommandError(f"{options.out} is a folder")
     fields = _fields()
-    identity = [form, options.account, options.url, fields]
+    identity = [form, options.account, options.url, fields, "raw" if options.raw else None]
     try:
         part = _Part(options.out, identity, restart=options.restart)
         try:
@@ -165,7 +168,7 @@ async def _export(options: argparse.Namespace, form: str, fields: str, part: _Pa
         " phoneNumbers(first: $first, after: $after, accountSid: $account) {"
         f" nodes {{ {fields} }} pageInfo {{ hasNextPage endCursor }} }} }}"
     )
-    columns = _columns()
+    paths = _paths("PhoneNumber")
     progress = Progress(part.state.numbers)
     async with asking.gateway(options) as gateway:
         more = True
@@ -184,40 +187,24 @@ async def _export(options: argparse.Namespace, form: str, fields: str, part: _Pa
                 )
             found = response["data"]["phoneNumbers"]
             header = form == "csv" and part.state.cursor is None
-            text = _text(found["nodes"], form, columns, header=header)
+            text = _text(found["nodes"], form, paths, header=header, raw=options.raw)
             more = found["pageInfo"]["hasNextPage"]
             part.add(text, found["pageInfo"]["endCursor"], len(found["nodes"]))
             progress.page(len(found["nodes"]))
     progress.end()
 
 
-def _text(nodes: list[dict[str, Any]], form: str, columns: list[str], *, header: bool) -> str:
-    if form == "jsonl":
-        return "".join(json.dumps(node, ensure_ascii=False) + "\n" for node in nodes)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
-    if header:
-        writer.writeheader()
-    writer.writerows(dict(tables.flat(_unnested(node))) for node in nodes)
-    return out.getvalue()
-
-
-def _unnested(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a number without objects that are null: their columns are then empty."""
-    return {
-        name: _unnested(value) if isinstance(value, dict) else value
-        for name, value in node.items()
-        if value is not None
-    }
+def _text(
+    nodes: list[dict[str, Any]], form: str, paths: list[tables.Path], *, header: bool, raw: bool
+) -> str:
+    if form == "csv":
+        return tables.csv_of(tables.rows(nodes, paths), header=header, raw=raw)
+    return "".join(printable(json.dumps(node, ensure_ascii=False)) + "\n" for node in nodes)
 
 
 def _fields() -> str:
     """Return the selection of everything that is known of a number without further calls."""
     return _selection("PhoneNumber")
-
-
-def _columns() -> list[str]:
-    return _names("PhoneNumber", "")
 
 
 def _plain_fields(name: str) -> list[tuple[str, Any]]:
@@ -244,15 +231,12 @@ def _selection(name: str) -> str:
     )
 
 
-def _names(name: str, prefix: str) -> list[str]:
+def _paths(name: str) -> list[tables.Path]:
+    """Return where the scalars of a type are, each a column."""
     from graphql import GraphQLObjectType  # noqa: PLC0415 - only needed here
 
-    return [
-        each
-        for field, kind in _plain_fields(name)
-        for each in (
-            _names(kind.name, f"{prefix}{field}.")
-            if isinstance(kind, GraphQLObjectType)
-            else [f"{prefix}{field}"]
-        )
-    ]
+    paths: list[tables.Path] = []
+    for field, kind in _plain_fields(name):
+        inner = _paths(kind.name) if isinstance(kind, GraphQLObjectType) else [()]
+        paths += [(field, *path) for path in inner]
+    return paths

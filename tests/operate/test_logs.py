@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import httpx
+import pytest
 from structlog.testing import capture_logs
 
 from tests.gateway_process import running_gateway
@@ -130,3 +131,31 @@ def test_a_plan_is_not_a_failure(sandbox: RunningSandbox) -> None:
     _, log = serve(sandbox, plan, GATEWAY_LOG_REQUESTS="all")
     (line,) = [json.loads(each) for each in log.splitlines()]
     assert (line["operation"], line["outcome"], line["upstream_calls"]) == ("Mine", "ok", 0)
+
+
+STEERING = (
+    "'\\x1b[2J\\x9b31m\\x7f\\r\\u202egnp.exe\\u2028\\n2026-01-01T00:00:00Z [info] all is well'"
+)
+
+
+@pytest.mark.parametrize("form", ["terminal", "json"])
+def test_what_clients_and_upstreams_wrote_is_neither_a_line_nor_a_command(form: str) -> None:
+    text = written(
+        form,
+        f"text = {STEERING}\n"
+        "structlog.get_logger().info('refused', operation=text, several=[text])\n"
+        "structlog.get_logger().info(text)\n"
+        "logging.getLogger('some.library').warning('careful: %s', text)\n"
+        "try: raise ValueError(text)\n"
+        "except ValueError: structlog.get_logger().exception('failed')\n"
+        "try: raise ValueError(text)\n"
+        "except ValueError: logging.getLogger('some.library').exception('failed: %s', text)\n"
+        "structlog.get_logger().info('half', operation='\\ud800')\n",
+    )
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]", text)
+    assert not re.search(r"^2026-01-01T00:00:00Z \[info\] all is well", text, re.MULTILINE)
+    assert r"\u202egnp.exe" in text
+    if form == "json":
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert len(lines) == 6
+        assert lines[0]["operation"] == lines[1]["event"] == eval(STEERING)  # noqa: S307 - ours

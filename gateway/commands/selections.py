@@ -1,0 +1,64 @@
+"""What an operation selects: the names under which its answer comes, before there is one."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from graphql import FragmentDefinitionNode, SelectionSetNode
+
+
+class Selected(NamedTuple):
+    """A field of an answer.
+
+    Attributes:
+        field: its name in the schema, which an alias hides in the answer.
+        fields: what is selected of it, by name in the answer; empty for a scalar or enum.
+    """
+
+    field: str
+    fields: "dict[str, Selected]"
+
+
+def selection_of(text: str, operation: str | None) -> dict[str, Selected]:
+    """Return what the chosen operation of a document selects.
+
+    Args:
+        text: a document that was executed, so that it is known to be sound.
+        operation: its name; None when there is only one.
+    """
+    # Only commands that print tables need it.
+    from graphql import (  # noqa: PLC0415
+        FragmentDefinitionNode,
+        OperationDefinitionNode,
+        get_operation_ast,
+        parse,
+    )
+
+    document = parse(text)
+    fragments = {
+        each.name.value: each
+        for each in document.definitions
+        if isinstance(each, FragmentDefinitionNode)
+    }
+    chosen = get_operation_ast(document, operation)
+    assert isinstance(chosen, OperationDefinitionNode)  # noqa: S101 - it was executed
+    selected: dict[str, Selected] = {}
+    _add(selected, chosen.selection_set, fragments)
+    return selected
+
+
+def _add(
+    selected: dict[str, Selected],
+    selections: "SelectionSetNode | None",
+    fragments: "dict[str, FragmentDefinitionNode]",
+) -> None:
+    from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode  # noqa: PLC0415
+
+    for each in selections.selections if selections else ():
+        if isinstance(each, FieldNode):
+            name = (each.alias or each.name).value
+            field = selected.setdefault(name, Selected(each.name.value, {}))
+            _add(field.fields, each.selection_set, fragments)
+        elif isinstance(each, FragmentSpreadNode):
+            _add(selected, fragments[each.name.value].selection_set, fragments)
+        elif isinstance(each, InlineFragmentNode):
+            _add(selected, each.selection_set, fragments)
