@@ -155,6 +155,7 @@ def _principal(credential: Credential) -> str:
 def _basic(authorization: str, account: str) -> Credential:
     """Read HTTP Basic: account sid and auth token, or API key sid and secret."""
     scheme, _, encoded = authorization.partition(" ")
+    encoded = encoded.lstrip(" ")  # There may be several (RFC 9110, 11.4).
     if scheme.lower() != "basic" or not encoded:
         raise Unauthenticated(
             "Send the upstream's credentials as HTTP Basic: account sid and auth token, or API"

@@ -52,7 +52,7 @@ class Browsers:
         self._app = app
         self._allow = (
             b"allow",
-            b"GET, POST, OPTIONS" if settings.get_requests else b"POST, OPTIONS",
+            b"GET, HEAD, POST, OPTIONS" if settings.get_requests else b"POST, OPTIONS",
         )
         self._csrf = settings.csrf_prevention
         self._origins = frozenset(settings.cors_origins)
@@ -90,7 +90,8 @@ class Browsers:
             await self._app(scope, receive, send)
 
     def _hosted(self, headers: Mapping[bytes, bytes]) -> bool:
-        return not self._hosts or _host(headers) in self._hosts
+        # Only clients of HTTP/1.0 may name none, and no browser is one.
+        return not self._hosts or b"host" not in headers or _host(headers) in self._hosts
 
     def _listed(self, origin: str) -> bool:
         return origin in self._origins or "*" in self._origins
@@ -114,7 +115,7 @@ def _is_simple(method: str, headers: Mapping[bytes, bytes]) -> bool:
 
     Posts of forms are left to the endpoint, which takes nothing but JSON.
     """
-    if method != "GET":
+    if method not in {"GET", "HEAD"}:
         return False
     media = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
     return media in _FORMS and not any(headers.get(proof) for proof in _PROOFS)

@@ -2,7 +2,7 @@
 
 A request goes through these steps, in `Endpoint._serve`:
 
-    negotiate ▶ read ▶ authenticate ▶ find the document ▶ check the method ▶ run ▶ answer
+    negotiate ▶ check the head ▶ read ▶ authenticate ▶ find the document ▶ run ▶ answer
 
 Subscriptions and incremental answers leave as streams (`sse.py`, `multipart.py`); WebSockets go
 their own way from the start (`websocket.py`).
@@ -89,6 +89,10 @@ class Endpoint:
 
     async def _serve(self, exchange: Exchange) -> None:
         exchange.accepted = protocol.accepted(exchange.headers.get("accept", ""))
+        self._check_head(exchange)
+        if "expect" in exchange.headers:
+            # It waits to be told to send its body (100-continue), which reading does: not in vain.
+            await self._service.authenticate(exchange.headers)
         params = await self._read(exchange)
         caller = await self._service.authenticate(exchange.headers)
         if isinstance(params, list):
@@ -106,21 +110,27 @@ class Endpoint:
 
     # Steps --------------------------------------------------------------------------------------
 
-    async def _read(self, exchange: Exchange) -> Params | list[Params]:
+    def _check_head(self, exchange: Exchange) -> None:
+        """Raise BadRequest for what can be seen before the body: 405, 413, 415."""
         match exchange.method:
             case "GET" if self._settings.get_requests:
-                return protocol.read_get(exchange.scope["query_string"])
+                return
             case "POST":
-                content_type = exchange.headers.get("content-type", "")
-                protocol.check_content_type(content_type)
+                protocol.check_content_type(exchange.headers.get("content-type", ""))
                 if exchange.headers.get("content-encoding", "identity") != "identity":
                     accepted = {"accept-encoding": "identity"}
                     raise BadRequest(415, "Send the body uncompressed.", accepted)
-                body = await exchange.body(self._settings.body_limit)
-                return protocol.read_post(body, batch_limit=self._settings.batch_limit)
-            case method:
-                allowed = "GET, POST" if self._settings.get_requests else "POST"
+                exchange.check_size(self._settings.body_limit)
+            case _:
+                allowed = "GET, HEAD, POST" if self._settings.get_requests else "POST"
+                method = exchange.scope["method"]
                 raise BadRequest(405, f"{method} is not used here.", {"allow": allowed})
+
+    async def _read(self, exchange: Exchange) -> Params | list[Params]:
+        if exchange.method == "GET":
+            return protocol.read_get(exchange.scope["query_string"])
+        body = await exchange.body(self._settings.body_limit)
+        return protocol.read_post(body, batch_limit=self._settings.batch_limit)
 
     async def _run(
         self, exchange: Exchange, request: execution.Request, caller: Caller

@@ -23,6 +23,7 @@ class Exchange:
     """A request and its answer.
 
     Attributes:
+        method: of the request; GET for HEAD, too, which gets the same answer without its body.
         headers: of the request, by lower-case name.
         request_id: the client's own if it sent a usable one.
         accepted: what the client can read; plain JSON until that is found out.
@@ -31,6 +32,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_bodiless",
         "_send",
         "accepted",
         "extra",
@@ -46,22 +48,26 @@ class Exchange:
         self.scope = scope
         self.receive = receive
         self._send = send
-        self.method: str = scope["method"]
+        self._bodiless = scope["method"] == "HEAD"
+        self.method: str = "GET" if self._bodiless else scope["method"]
         self.headers = headers_of(scope)
         self.request_id = protocol.request_id(self.headers.get("x-request-id", ""))
         self.accepted = Accepted()
         self.extra: dict[str, str] = {}
         self.started = False
 
+    def check_size(self, limit: int) -> None:
+        """Raise BadRequest (413) if the head says that the body is larger than `limit` bytes."""
+        declared = self.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            _too_large(limit)
+
     async def body(self, limit: int) -> bytes:
-        """Read the request's body.
+        """Read the request's body; a client that waits for a word to send it (100) gets that.
 
         Raises:
             BadRequest: it is larger than `limit` bytes (413), or the client went away.
         """
-        declared = self.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > limit:
-            _too_large(limit)
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -133,6 +139,10 @@ class Exchange:
         }
         self.started = True
         await self._start(200, headers)
+        if self._bodiless:
+            await self._send(_piece(b"", more=False))
+            await _close(chunks)
+            return
         gone = asyncio.ensure_future(self._gone())
         following = asyncio.ensure_future(_next(chunks))
         try:

@@ -6,6 +6,7 @@ Source: the specification "GraphQL over HTTP" of the GraphQL foundation.
 import enum
 import random
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -276,14 +277,15 @@ def read_json(text: bytes, what: str) -> object:
     """Read JSON that is not nested too deeply.
 
     Args:
-        text: in UTF-8.
+        text: in UTF-8; a byte order mark before it, as some tools write one, is passed over (RFC
+            8259, 8.1).
         what: its name in messages, at the beginning of a sentence.
 
     Raises:
         BadRequest: it is no JSON, or nested more deeply than any input of the schema.
     """
     try:
-        value = orjson.loads(text)
+        value = orjson.loads(text.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError:
         raise BadRequest(400, f"{what} is not valid JSON in UTF-8.") from None
     if text.count(b"[") + text.count(b"{") > _DEEPEST and _is_deep(value):

@@ -147,7 +147,7 @@ def _read_keys(text: bytes) -> dict[str | None, jwt.PyJWK]:
     """
     try:
         keys = jwt.PyJWKSet.from_json(text.decode()).keys
-    except (jwt.PyJWTError, AttributeError, TypeError) as error:
+    except (jwt.PyJWTError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError("not a JSON Web Key Set") from error
     return {key.key_id: key for key in keys}
 

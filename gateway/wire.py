@@ -1,21 +1,26 @@
 """Limits below HTTP: how many connections, how many headers, and how slow a client may be.
 
-uvicorn waits for ever for headers, bodies and readers, keeps any number of headers, and answers
-malformed requests in plain text. This is its protocol class with these edges taken off; every
-refusal is JSON in the form of a GraphQL error, after which the connection is closed.
+uvicorn waits for ever for headers, bodies and readers, keeps any number of headers, answers
+malformed requests in plain text, takes requests for no host or two, and sends chunks to clients of
+HTTP/1.0. This is its protocol class with these edges taken off; every refusal is JSON in the form
+of a GraphQL error, after which the connection is closed.
 """
 
 import asyncio
+import re
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple
 
 import orjson
 import structlog
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.settings import Settings
 
 _log = structlog.get_logger(__name__)
+# What a name, an address and a port are made of (RFC 9110, 7.2; RFC 3986, 3.2.2).
+_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 
 
 class WireLimits(NamedTuple):
@@ -91,6 +96,34 @@ class ReaderWatch:
         self._transport.abort()
 
 
+class _ClosingSend:
+    """Sends an answer after which the connection is closed.
+
+    Its end is the end of the body when nothing else tells: HTTP/1.0 knows no chunks (RFC 9112,
+    6.1).
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._send = cycle.send
+        self._knows_chunks = cycle.scope["http_version"] >= "1.1"
+        self._ends_by_closing = False
+
+    async def __call__(self, message: ASGISendEvent) -> None:
+        """Send a message."""
+        cycle = self._cycle
+        if message["type"] == "http.response.start":
+            # Not told to send its body, the client may yet do so, or send its next request.
+            cycle.keep_alive = cycle.keep_alive and not cycle.waiting_for_100_continue
+            names = {name.lower() for name, _ in message.get("headers", ())}
+            if not self._knows_chunks and b"content-length" not in names:
+                self._ends_by_closing, cycle.chunked_encoding = True, False
+        elif message["type"] == "http.response.body" and self._ends_by_closing:
+            # uvicorn compares what is sent with what was announced.
+            cycle.expected_content_length = len(message.get("body", b""))
+        await self._send(message)
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """One connection of a client, which may be slow, careless or hostile."""
 
@@ -145,16 +178,21 @@ class GuardedProtocol(HttpToolsProtocol):
         """Count a header, and keep it while there are not too many."""
         self._count(len(name) + len(value))
         if len(self.headers) >= self.limits.headers:
-            self._reject(f"There are more than {self.limits.headers} headers.")
+            self._reject_size(f"There are more than {self.limits.headers} headers.")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Start the request, and the time that its body may take."""
+        version = self.parser.get_http_version()
+        self._check_head(version)
         self._cancel_patience()
         self._head_bytes = 0
         self._receiving = True
         self._patience = self.loop.call_later(self.limits.body_timeout, self._body_is_late)
         super().on_headers_complete()
+        cycle = self._latest()
+        if cycle is not None and (version < "1.1" or cycle.waiting_for_100_continue):
+            cycle.send = _ClosingSend(cycle)  # type: ignore[method-assign]
 
     def on_message_complete(self) -> None:
         """The whole request is here: nothing is waited for any more."""
@@ -162,14 +200,33 @@ class GuardedProtocol(HttpToolsProtocol):
         self._receiving = False
         super().on_message_complete()
 
+    def _check_head(self, version: str) -> None:
+        """Refuse a head that does not say for whom it is, or expects what nobody here does."""
+        hosts = 0
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+                if hosts > 1 or not _HOST.fullmatch(value):
+                    self._reject(HTTPStatus.BAD_REQUEST, "There must be one Host, a name.")
+            elif name == b"expect" and value.lower() != b"100-continue":
+                self._reject(HTTPStatus.EXPECTATION_FAILED, "Only 100-continue can be expected.")
+        if not hosts and version >= "1.1":
+            self._reject(HTTPStatus.BAD_REQUEST, "The header Host is missing.")
+        if version < "1.1":
+            # It knows no 100, and is not asked to wait for one (RFC 9110, 10.1.1).
+            self.expect_100_continue = False
+
     def _count(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > self.limits.header_bytes:
-            self._reject(f"The head is larger than {self.limits.header_bytes} bytes.")
+            self._reject_size(f"The head is larger than {self.limits.header_bytes} bytes.")
 
-    def _reject(self, message: str) -> None:
+    def _reject_size(self, message: str) -> None:
+        self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+
+    def _reject(self, status: HTTPStatus, message: str) -> None:
         """Stop the parser; what it raises from its callbacks it only passes on wrapped."""
-        self._refusal = _Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+        self._refusal = _Refused(status, message)
         raise self._refusal
 
     def _expect_head(self) -> None:

@@ -64,6 +64,19 @@ def read_reply(connection: socket.socket) -> Reply | None:
         return None
 
 
+def converse(url: str, sent: bytes, *, on_continue: bytes = b"") -> bytes:
+    """Send something, and more when it is asked for; return all that comes until the end."""
+    received = b""
+    with connected(url) as connection:
+        connection.sendall(sent)
+        while chunk := connection.recv(65_536):
+            received += chunk
+            if on_continue and b"100 Continue\r\n\r\n" in received:
+                connection.sendall(on_continue)
+                on_continue = b""
+    return received
+
+
 def send(url: str, *pieces: bytes, pause: float = 0.0) -> Reply | None:
     """Send pieces with pauses between them and return the answer."""
     with connected(url) as connection:

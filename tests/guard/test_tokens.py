@@ -146,6 +146,15 @@ def test_a_bad_token_is_refused(guarded: RunningGateway, probe: str) -> None:
     assert not bearer or bearer not in answer.text
 
 
+@pytest.mark.parametrize("scheme", ["Bearer   ", "BEARER "])
+def test_blanks_and_case_of_the_scheme_do_not_matter(
+    guarded: RunningGateway, parent: SandboxAccount, scheme: str
+) -> None:
+    sent = scheme + token(parent.sid)
+    answer = ask(guarded, None, "{ account { sid } }", authorization=sent)
+    assert answer.json() == {"data": {"account": {"sid": parent.sid}}}
+
+
 def test_upstream_credentials_are_not_taken_for_a_token(
     guarded: RunningGateway, parent: SandboxAccount
 ) -> None:

@@ -16,7 +16,7 @@ from gateway.settings import Settings
 from gateway.wire import protocol_class
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.processes import MEMORY_SHOWS, gateway_process, resident
-from tests.guard.raw import Reply, connected, head, read_reply, send
+from tests.guard.raw import Reply, connected, converse, head, read_reply, send
 from tests.sandbox_process import RunningSandbox, running_app
 
 _JSON = "content-type: application/json"
@@ -314,6 +314,99 @@ def test_a_client_that_stops_reading_is_cut_off_and_a_slow_one_is_not() -> None:
     with running_app(_large, http=http, lifespan="off") as url:
         assert _read_slowly(url, rest=0.01) >= whole
         assert _read_slowly(url, rest=6.0) < whole
+
+
+# Versions, hosts and expectations -----------------------------------------------------------------
+
+_BODY = b'{"query": "{ account { sid ... @defer { type } } }"}'
+_CLOSE = "connection: close"
+
+
+@pytest.mark.parametrize("accept", ["multipart/mixed", "text/event-stream", "application/json"])
+def test_a_client_of_http_1_0_gets_no_chunks(gateway: RunningGateway, accept: str) -> None:
+    """As nginx asks by default; the end of the connection ends the body."""
+    top = head(_JSON, _basic(gateway), f"accept: {accept}", f"content-length: {len(_BODY)}")
+    answer = converse(gateway.url, top.replace(b"HTTP/1.1", b"HTTP/1.0") + _BODY)
+    headers, _, body = answer.lower().partition(b"\r\n\r\n")
+    assert headers.startswith(b"http/1.1 200")
+    assert b"transfer-encoding" not in headers
+    assert b"connection: close" in headers
+    ends = {"multipart/mixed": b"--\r\n", "text/event-stream": b"event: complete\ndata:\n\n"}
+    assert body.endswith(ends.get(accept, b"}"))
+    assert gateway.account.sid.lower().encode() in body
+
+
+@pytest.mark.parametrize("path", ["/", "/explorer/config.json", "/healthz", "/nothing"])
+def test_pages_and_refusals_have_no_chunks_either(gateway: RunningGateway, path: str) -> None:
+    answer = converse(gateway.url, f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    headers, _, body = answer.lower().partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in headers
+    assert f"content-length: {len(body)}".encode() in headers
+
+
+@pytest.mark.parametrize(
+    ("hosts", "version", "status"),
+    [
+        ([], "1.1", 400),
+        (["a", "a"], "1.1", 400),
+        (["a", "b"], "1.0", 400),
+        (["a b"], "1.1", 400),
+        (["a/b"], "1.1", 400),
+        ([], "1.0", 200),
+        (["[::1]:80"], "1.1", 200),
+        ([""], "1.1", 200),
+    ],
+)
+def test_a_request_names_one_host(
+    gateway: RunningGateway, hosts: list[str], version: str, status: int
+) -> None:
+    """RFC 9112, 3.2."""
+    lines = [f"GET /healthz HTTP/{version}", *(f"Host: {each}" for each in hosts), _CLOSE]
+    answer = converse(gateway.url, "\r\n".join([*lines, "", ""]).encode())
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_a_websocket_names_one_host_too(gateway: RunningGateway) -> None:
+    upgrade = "GET /graphql HTTP/1.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"
+    assert converse(gateway.url, upgrade.encode()).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_that_waits_to_be_wanted_is_asked_for(gateway: RunningGateway) -> None:
+    expecting = ("expect: 100-continue", f"content-length: {len(_BODY)}", _CLOSE)
+    top = head(_JSON, _basic(gateway), *expecting)
+    answer = converse(gateway.url, top, on_continue=_BODY)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ((_JSON, "content-length: 9"), 401),
+        ((_JSON, "authorization: Basic !", "content-length: 9"), 401),
+        (("content-type: text/plain", "content-length: 9"), 415),
+        ((_JSON, "content-encoding: gzip", "content-length: 9"), 415),
+        ((_JSON, "content-length: 99999999"), 413),
+    ],
+)
+def test_a_body_that_would_be_refused_is_not_asked_for(
+    gateway: RunningGateway, headers: tuple[str, ...], status: int
+) -> None:
+    """And the connection is closed, as the body may be on its way (RFC 9110, 10.1.1)."""
+    answer = converse(gateway.url, head("expect: 100-continue", *headers))
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"connection: close" in answer
+
+
+def test_other_expectations_fail(gateway: RunningGateway) -> None:
+    reply = _posted(gateway, _BODY, "expect: 200-ok")
+    assert reply.status == 417
+    assert reply.error()["extensions"]["code"] == "BAD_REQUEST"
+
+
+def test_http_1_0_knows_no_expectations(gateway: RunningGateway) -> None:
+    top = head(_JSON, _basic(gateway), "expect: 100-continue", f"content-length: {len(_BODY)}")
+    answer = converse(gateway.url, top.replace(b"HTTP/1.1", b"HTTP/1.0") + _BODY)
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 # Connections --------------------------------------------------------------------------------------

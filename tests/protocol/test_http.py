@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from gateway.operations import Documents
 from gateway.protocol import GRAPHQL, JSON, Accepted, BadRequest, Delivery, accepted
 from schema import build_schema
 from tests.gateway_process import RunningGateway, running_gateway
+from tests.protocol.streams import credentials
 from tests.sandbox_process import RunningSandbox
 
 COUNTRIES = "{ countries { code name } }"
@@ -105,7 +107,7 @@ def test_a_compressed_body_is_refused(gateway: RunningGateway) -> None:
 
 def test_options_tell_the_methods(gateway: RunningGateway) -> None:
     answer = gateway.http.options(f"{gateway.url}/graphql")
-    assert (answer.status_code, answer.headers["allow"]) == (204, "GET, POST, OPTIONS")
+    assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, POST, OPTIONS")
 
 
 def test_a_subscription_needs_a_client_that_reads_streams(gateway: RunningGateway) -> None:
@@ -157,10 +159,73 @@ def test_get_can_be_turned_off(sandbox: RunningSandbox) -> None:
         assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 def test_other_methods_are_refused(gateway: RunningGateway, method: str) -> None:
     answer = gateway.http.request(method, f"{gateway.url}/graphql", auth=gateway.account.auth)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/graphql", COUNTRIES),
+        ("/graphql", "{ nothing }"),
+        ("/graphql", 'mutation { releasePhoneNumber(input: {sid: "x"}) { releasedSid } }'),
+        ("/graphql", None),
+        ("/healthz", None),
+        ("/readyz", None),
+        ("/explorer/config.json", None),
+        ("/", None),
+        ("/nothing", None),
+    ],
+)
+def test_head_gets_what_get_gets_but_the_body(
+    gateway: RunningGateway, path: str, query: str | None
+) -> None:
+    got, headed = (
+        gateway.http.request(
+            method,
+            gateway.url + path,
+            params={"query": query} if query else {},
+            headers={"x-request-id": "the-same-one"},
+            auth=gateway.account.auth,
+        )
+        for method in ("GET", "HEAD")
+    )
+    assert headed.content == b""
+    assert (headed.status_code, headed.headers) == (got.status_code, got.headers)
+
+
+def test_the_head_of_a_stream_is_no_stream(gateway: RunningGateway) -> None:
+    answer = gateway.http.head(
+        f"{gateway.url}/graphql",
+        params={"query": SUBSCRIPTION},
+        headers={"accept": "text/event-stream"},
+        auth=gateway.account.auth,
+    )
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+
+
+def test_a_byte_order_mark_before_the_body_is_passed_over(gateway: RunningGateway) -> None:
+    answer = gateway.http.post(
+        f"{gateway.url}/graphql",
+        content=BOM_UTF8 + json.dumps({"query": COUNTRIES}).encode(),
+        headers={"content-type": "application/json"},
+        auth=gateway.account.auth,
+    )
+    assert "data" in answer.json()
+
+
+@pytest.mark.parametrize("scheme", ["Basic  ", "basic ", "BASIC     "])
+def test_blanks_and_case_of_the_scheme_do_not_matter(gateway: RunningGateway, scheme: str) -> None:
+    """RFC 9110: one blank or more (11.4), in any case (11.1)."""
+    sent = credentials(gateway.account)["Authorization"].removeprefix("Basic ")
+    answer = gateway.http.post(
+        f"{gateway.url}/graphql",
+        json={"query": "{ account { sid } }"},
+        headers={"authorization": scheme + sent},
+    )
+    assert answer.json() == {"data": {"account": {"sid": gateway.account.sid}}}
 
 
 @pytest.mark.parametrize(
