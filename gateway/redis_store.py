@@ -162,8 +162,9 @@ class RedisStore:
         except (TimeoutError, RedisTimeout):
             self._rests_until = time.monotonic() + _REST_AFTER_TIMEOUT
             raise StoreUnavailable("The shared store did not answer in time.") from None
-        except (RedisError, OSError) as error:
-            # Its text may name the server, never its password.
+        except (RedisError, OSError, ValueError) as error:
+            # The library tells a reply that it cannot read by a ValueError, too, and has left the
+            # connection then. The text may name the server, never its password.
             raise StoreUnavailable(f"The shared store failed: {error}") from None
 
 

@@ -6,11 +6,13 @@ all the rest: of a small operation, the exchange with aiohttp below httpx was a 
 """
 
 import asyncio
+import select
 import socket
 import ssl
 import zlib
 from collections import defaultdict, deque
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -19,8 +21,11 @@ import httpx
 from aiohappyeyeballs import start_connection
 
 _HEAD_LIMIT: Final = 64 * 1024
+# What a head without headers counts: the upstream could announce its answer for ever.
+_LEAST_HEAD: Final = 64
 _EYEBALLS_DELAY: Final = 0.25
 _FIRST_FINAL: Final = 200
+_LINE_END: Final = b"\r\n"
 # What may stand in a request line as it is; the rest is percent-encoded.
 _SAFE: Final = "%/:?#[]@!$&'()*+,;=~-._"
 
@@ -155,8 +160,9 @@ class Connections:
             idle.popleft().close()
         while idle:
             connection = idle.pop()
-            if connection.is_open:
+            if connection.is_open and connection.is_silent:
                 return connection
+            connection.close()
         return None
 
     async def _connected(self, origin: Origin) -> "_Connection":
@@ -197,6 +203,7 @@ class _Connection(asyncio.Protocol):
         self._pool = pool
         self._body_limit = body_limit
         self._transport: asyncio.Transport | None = None
+        self._readable: Callable[[], object] = bool
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[Response] | None = None
         self._headers: dict[str, str] = {}
@@ -211,6 +218,11 @@ class _Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing has come that the loop did not read yet: it would pass for an answer."""
+        return not self._readable()
 
     def ask(self, message: bytes) -> asyncio.Future[Response]:
         """Send a request; the future is of its answer."""
@@ -237,16 +249,18 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport to write to."""
         self._transport = transport  # type: ignore[assignment] # uvloop's derive from no common class
+        self._readable = _looking_at(transport.get_extra_info("socket").fileno())
 
     def data_received(self, data: bytes) -> None:
-        """Parse; what comes without having been asked for ends the connection."""
-        if self._answer is None:
-            self.close()
-            return
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(ConnectionBroke())  # Unless it failed for a reason that was told before.
+        """Parse what came.
+
+        The parser passes over the ends of lines between answers, which may be extra. So the last
+        byte is fed apart: an answer that is whole before it has something behind it.
+        """
+        if len(data) > 1 and data[-1] in _LINE_END:
+            self._feed(data[:-1])
+            data = data[-1:]
+        self._feed(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See whether the end of the connection is the end of the answer."""
@@ -258,11 +272,17 @@ class _Connection(asyncio.Protocol):
 
     # What the parser tells ----------------------------------------------------------------------
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, while they are not too many."""
-        self._head_size += len(name) + len(value)
-        if self._head_size > _HEAD_LIMIT:
+    def on_message_begin(self) -> None:
+        """Count what begins; nothing may, once the answer is whole."""
+        if self._answer is None:
             raise ConnectionBroke
+        self._count(_LEAST_HEAD)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header, while they are not too many; those behind a body tell nothing."""
+        self._count(len(name) + len(value))
+        if self._status is not None:
+            return
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
@@ -289,12 +309,35 @@ class _Connection(asyncio.Protocol):
         if self._interim:
             self._headers = {}
             return
-        keep = self._parser.should_keep_alive()
+        # An answer that comes before the whole request was sent is not to be followed by another.
+        keep = self._parser.should_keep_alive() and not self._unsent
         self._done()
         if not keep:
             self.close()
 
     # ----------------------------------------------------------------------------------------------
+
+    def _feed(self, data: bytes) -> None:
+        """Parse; what comes without having been asked for ends the connection.
+
+        It may be the beginning of the next one's answer, whoever that is.
+        """
+        if self._answer is None:
+            self.close()
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail(ConnectionBroke())  # Unless it failed for a reason that was told before.
+
+    @property
+    def _unsent(self) -> bool:
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
+
+    def _count(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > _HEAD_LIMIT:
+            raise ConnectionBroke
 
     def _begin(self) -> None:
         self._headers = {}
@@ -326,6 +369,15 @@ class _Connection(asyncio.Protocol):
         if answer is not None and not answer.done():
             answer.set_exception(error)
         self.close()
+
+
+def _looking_at(file: int) -> Callable[[], object]:
+    """Return a function that tells whether something can be read from a socket, without waiting."""
+    if not hasattr(select, "poll"):  # pragma: no cover - Windows has none
+        return lambda: select.select([file], (), (), 0)[0]
+    look = select.poll()
+    look.register(file, select.POLLIN)
+    return partial(look.poll, 0)
 
 
 def _unpacked(body: bytes, packing: str, limit: int, status: int) -> bytes:

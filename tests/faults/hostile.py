@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -57,3 +57,63 @@ def response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     """Return an HTTP answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+@dataclass
+class Keeping:
+    """A server that keeps its connections, and may say more on them than it was asked.
+
+    Attributes:
+        url: where it listens.
+        connections: the requests of each connection.
+        answering: how many requests are not answered with all that will be said.
+    """
+
+    url: str
+    connections: list[list[str]] = field(default_factory=list)
+    answering: int = 0
+
+
+@contextmanager
+def keeping(answer: Callable[[str, int], Sequence[bytes]]) -> Iterator[Keeping]:
+    """Answer each request with the pieces that `answer` returns, each in a segment of its own.
+
+    `answer` is told the request and how many came before it on its connection.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = Keeping(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        threading.Thread(target=_keep, args=(listening, server, answer), daemon=True).start()
+        try:
+            yield server
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+def _keep(
+    listening: socket.socket, server: Keeping, answer: Callable[[str, int], Sequence[bytes]]
+) -> None:
+    with suppress(OSError):
+        while True:
+            connection, _ = listening.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(
+                target=_converse, args=(connection, server, answer), daemon=True
+            ).start()
+
+
+def _converse(
+    connection: socket.socket, server: Keeping, answer: Callable[[str, int], Sequence[bytes]]
+) -> None:
+    requests: list[str] = []
+    server.connections.append(requests)
+    with connection, suppress(OSError):
+        while request := connection.recv(65536).decode("latin-1"):
+            requests.append(request)
+            server.answering += 1
+            try:
+                for index, piece in enumerate(answer(request, len(requests) - 1)):
+                    if index:
+                        time.sleep(0.02)
+                    connection.sendall(piece)
+            finally:
+                server.answering -= 1

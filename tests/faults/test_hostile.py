@@ -1,20 +1,24 @@
 """Whatever the upstream answers: a typed error, bounded memory, nothing leaked, nobody followed."""
 
+import asyncio
+import base64
 import gzip
 import json
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from gateway.upstream.connections import ConnectionBroke, Connections, Origin
 from tests.faults.asking import OWN, plural
 from tests.faults.conftest import QUICK
-from tests.faults.gateways import gateway_process
-from tests.faults.hostile import hostile, response
+from tests.faults.gateways import gateway_process, until
+from tests.faults.hostile import hostile, keeping, response
 from tests.gateway_process import RunningGateway, running_gateway
-from tests.sandbox_process import RunningSandbox
+from tests.sandbox_process import RunningSandbox, SandboxAccount
 
 Tell = Callable[[str], None]
 LIST = "{ phoneNumbers(first: 5) { nodes { phoneNumber } } }"
@@ -268,3 +272,146 @@ def test_memory_stays_bounded(sandbox: RunningSandbox, data: Path, seen: Tell) -
             gateway.asked.error(OWN, account=account)
         more = gateway.peak_memory() - before
     seen(f"{'less than 60 MB' if more < 60 * 2**20 else more} more memory at the peak")
+
+
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def _list_of(account: str, number: str) -> bytes:
+    """Return a page of one number that an account owns, as both families would."""
+    owned = {"sid": "PN" + "1" * 32, "phone_number": number, "account_sid": account}
+    page: dict[str, Any] = {"incoming_phone_numbers": [owned], "next_page_uri": None}
+    page |= {"items": [owned], "meta": {"key": "items", "next_page_url": None}}
+    return json.dumps(page).encode()
+
+
+def _chunked(body: bytes) -> bytes:
+    head = _OK + b"Transfer-Encoding: chunked\r\n\r\n"
+    return head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+@pytest.mark.parametrize("family", ["CATALOG", "CORE"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        marked(f"behind an answer: {name}", "another connection; everybody's own numbers", spoil)
+        for name, spoil in {
+            "another answer": lambda body: [response(body, JSON) * 2],
+            "the head of another answer": lambda body: [response(body, JSON) + _OK],
+            "one byte of another answer": lambda body: [response(body, JSON) + b"H"],
+            "another answer in a segment of its own": lambda body: [response(body, JSON)] * 2,
+            "no HTTP": lambda body: [response(body, JSON) + b"\0"],
+            "the end of a line": lambda body: [response(body, JSON) + b"\r\n"],
+            "the end of a line, later": lambda body: [response(body, JSON), b"\r\n"],
+            "another chunked answer": lambda body: [_chunked(body) + _chunked(body)],
+            "a line behind the last chunk": lambda body: [_chunked(body) + b"\r\n"],
+            "an announcement": lambda body: [
+                response(body, JSON) + b"HTTP/1.1 100 Continue\r\n\r\n"
+            ],
+            "what it was said to close on": lambda body: [
+                response(body, JSON, "Connection: close") + response(body, JSON)
+            ],
+        }.items()
+    ],
+)
+def test_what_stands_behind_an_answer_is_nobodys(
+    sandbox: RunningSandbox, family: str, spoil: Callable[[bytes], Sequence[bytes]], seen: Tell
+) -> None:
+    first, second = (sandbox.create_account(catalog=family == "CATALOG") for _ in range(2))
+    numbers = {first.sid: "+12125550101", second.sid: "+12125550102"}
+
+    def answer(request: str, _: int) -> Sequence[bytes]:
+        asked = base64.b64decode(request.partition("Authorization: Basic ")[2].split()[0])
+        account = asked.decode().partition(":")[0]
+        if family == "CORE" and not request.startswith("GET /2010"):
+            return [response(b"{}", JSON, status="404 Not Found")]
+        body = _list_of(account, numbers[account])
+        return spoil(body) if account == first.sid else [response(body, JSON)]
+
+    with (
+        keeping(answer) as upstream,
+        running_gateway(sandbox, core_url=upstream.url, catalog_url=upstream.url) as gateway,
+    ):
+        for _ in range(2):
+            for account in (first, second):
+                nodes = gateway.query(LIST, account=account)["phoneNumbers"]["nodes"]
+                assert nodes == [{"phoneNumber": numbers[account.sid]}]
+                until(lambda: not upstream.answering)
+    spoilt = [each for each in upstream.connections if any(spoil_of(one, first) for one in each)]
+    assert all(spoil_of(each[-1], first) for each in spoilt), "it was used again"
+    seen("another connection; everybody's own numbers")
+
+
+def spoil_of(request: str, account: SandboxAccount) -> bool:
+    """Whether a request was answered with more than it asked for."""
+    is_list = request.startswith(("GET /2010-04-01/Accounts/AC", "GET /Numbers"))
+    name = base64.b64encode(account.sid.encode())[:40].decode()
+    return is_list and f"Basic {name}" in request
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        marked(
+            "two lengths", "UPSTREAM_UNAVAILABLE", b"Content-Length: 2\r\nContent-Length: 2\r\n"
+        ),
+        marked("two lengths in one", "UPSTREAM_UNAVAILABLE", b"Content-Length: 2, 2\r\n"),
+        marked(
+            "a length and chunks",
+            "UPSTREAM_UNAVAILABLE",
+            b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        ),
+        marked("an upgrade", "UPSTREAM_UNAVAILABLE", b"Upgrade: x\r\nConnection: upgrade\r\n"),
+    ],
+)
+def test_an_answer_whose_end_is_not_clear_is_refused(
+    sandbox: RunningSandbox, head: bytes, seen: Tell
+) -> None:
+    status = b"HTTP/1.1 101 Switching\r\n" if b"Upgrade" in head else _OK
+    with (
+        keeping(lambda *_: [status + head + b"\r\n{}"]) as upstream,
+        running_gateway(sandbox, core_url=upstream.url, **QUICK) as gateway,
+    ):
+        error = gateway.error(OWN)
+    assert all(len(each) == 1 for each in upstream.connections)
+    seen(error["extensions"]["code"])
+
+
+def test_bytes_that_the_loop_has_not_read_yet_end_a_kept_connection() -> None:
+    """What is in the machine already would pass for the answer to the next request."""
+    asyncio.run(_ask_again_before_the_loop_reads())
+
+
+async def _ask_again_before_the_loop_reads() -> None:
+    release, sent = threading.Event(), threading.Event()
+
+    def answer(_: str, index: int) -> Iterator[bytes]:
+        yield response(b'{"of": "first"}', JSON)
+        if not index:
+            release.wait(5)
+            yield response(b'{"of": "first, too"}', JSON)
+            sent.set()
+
+    with keeping(cast("Any", answer)) as upstream:
+        origin = Origin.of(upstream.url)
+        connections = Connections(connect_timeout=2, body_limit=10_000)
+        message = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        assert (await connections.send(origin, message, within=5)).body == b'{"of": "first"}'
+        release.set()
+        sent.wait(5)  # The loop stands still meanwhile: it has read nothing of this.
+        assert (await connections.send(origin, message, within=5)).body == b'{"of": "first"}'
+        await connections.aclose()
+        assert [len(each) for each in upstream.connections] == [1, 1]
+
+
+def test_announcements_without_end_end_a_connection() -> None:
+    asyncio.run(_ask_who_only_announces())
+
+
+async def _ask_who_only_announces() -> None:
+    endless = [b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2000]
+    with keeping(lambda *_: endless) as upstream:
+        connections = Connections(connect_timeout=2, body_limit=10_000)
+        with pytest.raises(ConnectionBroke):
+            await connections.send(Origin.of(upstream.url), b"GET / HTTP/1.1\r\n\r\n", within=5)
+        await connections.aclose()

@@ -1,6 +1,7 @@
 """What every store promises, shown by the one in memory and by one over a real Valkey."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from gateway.redis_store import RedisStore, make_store
 from gateway.settings import Settings
 from gateway.store import MemoryStore, Store, StoreUnavailable
+from tests.faults.gateways import until
+from tests.faults.hostile import keeping
 from tests.operate.valkey_process import ValkeyServer, valkey_server
 
 _T = TypeVar("_T")
@@ -381,3 +384,58 @@ def test_in_memory_expired_values_are_dropped_without_being_asked_for(
         assert await store.get("kept") is not None, "the old ones made room"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("extra", [b"$1\r\nX\r\n", b"\r\n", b"$"], ids=["reply", "line", "byte"])
+@pytest.mark.parametrize("apart", [True, False], ids=["apart", "together"])
+def test_what_stands_behind_a_reply_is_the_reply_to_nothing(extra: bytes, apart: bool) -> None:
+    """Values are who may do what, so that another's would be worse than none."""
+
+    def answer(request: str, _: int) -> list[bytes]:
+        if "GET" not in request:
+            return [b"+OK\r\n" * request.count("SETINFO")]
+        reply = b"$1\r\n%s\r\n" % request.rstrip()[-1].encode()
+        return [reply, extra] if apart else [reply + extra]
+
+    async def body(store: Store) -> None:
+        for name in "123":
+            assert await store.get(f"key{name}") == name.encode()
+            await asyncio.to_thread(until, lambda: not upstream.answering)
+
+    with keeping(answer) as upstream:
+        asyncio.run(_with(RedisStore(upstream.url.replace("http", "redis"), timeout=5.0), body))
+    # Each extra cost a connection.
+    assert sum("GET" in text for each in upstream.connections for text in each[:-1]) == 0
+
+
+def test_the_reply_to_a_command_that_was_given_up_is_nobodys() -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def answer(request: str, _: int) -> list[bytes]:
+        if "GET" not in request:
+            return [b"+OK\r\n" * request.count("SETINFO")]
+        name = request.rstrip()[-1]
+        if name == "1":
+            asked.set()
+            release.wait(5)
+        return [b"$1\r\n%s\r\n" % name.encode()]
+
+    async def body(store: Store) -> None:
+        given_up = asyncio.ensure_future(store.get("key1"))
+        await asyncio.to_thread(asked.wait, 5)
+        given_up.cancel()
+        with suppress(asyncio.CancelledError):
+            await given_up
+        release.set()
+        await asyncio.to_thread(until, lambda: not upstream.answering)
+        assert await store.get("key2") == b"2"
+
+    with keeping(answer) as upstream:
+        asyncio.run(_with(RedisStore(upstream.url.replace("http", "redis"), timeout=5.0), body))
+
+
+async def _with(store: Store, body: Callable[[Store], Awaitable[None]]) -> None:
+    try:
+        await body(store)
+    finally:
+        await store.aclose()
