@@ -23,7 +23,7 @@
         ├── UpstreamRefused          UPSTREAM_REFUSED       (4xx: it understood, and said no)
         ├── UpstreamDenied           UPSTREAM_UNAUTHENTICATED (401, 403)
         ├── UpstreamNotFound         NOT_FOUND              (404)
-        ├── UpstreamThrottled        UPSTREAM_RATE_LIMITED  (429: it did nothing)
+        ├── UpstreamThrottled        UPSTREAM_RATE_LIMITED  (429: too many at once)
         ├── UpstreamUnavailable      UPSTREAM_UNAVAILABLE   (5xx, no connection, breaker open)
         ├── UpstreamTimeout          UPSTREAM_TIMEOUT
         └── UpstreamMalformed        UPSTREAM_MALFORMED     (an answer that cannot be read)
@@ -197,7 +197,8 @@ class UpstreamError(GatewayError):
         status: HTTP status, None when there was no answer.
         upstream_code: the upstream's error code, None when it gave none.
         retry_after: seconds after which to try again, None when unknown.
-        processed: False when the upstream certainly did nothing (429, no connection, breaker).
+        processed: False when the upstream certainly did nothing (its own 429, no connection,
+            breaker).
         retryable: it may go better next time.
     """
 
@@ -247,7 +248,7 @@ class UpstreamNotFound(UpstreamError):
 
 
 class UpstreamThrottled(UpstreamError):
-    """Too many concurrent requests (429): nothing was done."""
+    """Too many concurrent requests (429); nothing was done if it is the upstream's own."""
 
     code = "UPSTREAM_RATE_LIMITED"
     transient = True

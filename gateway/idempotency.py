@@ -9,14 +9,19 @@ The life of a key's entry:
 `sent` is on disk before the write leaves. Whoever finds an entry `claimed` by a process that died
 may take it over: nothing was sent. Whoever finds it `sent` by a process that died, or `unknown`,
 looks what became of the write; it is never sent again.
+
+Clocks of machines differ, and jump. So no time of day decides anything: that a process is over is
+told by its lock, or by watching its entry for longer than it can be at work; that a write was not
+done, by two looks of which the second comes a minute after the first, by one clock that never
+jumps.
 """
 
 import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import orjson
@@ -37,8 +42,12 @@ _MOST_CHARACTERS = 255
 _FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.25
 # How much longer than its deadline a process may hold an entry before others think it dead.
 _GRACE = 5.0
-# After this time a request that the upstream shows no trace of is not on its way any more.
+# A request of which two looks this far apart show no trace is not on its way any more.
 _SETTLED_AFTER = 60.0
+# How long an entry may be held that does not say it: one of an earlier release.
+_HELD_AT_MOST = 60.0
+# Entries of others that are watched, and clocks by which an entry keeps when it was looked for.
+_MOST_WATCHED, _MOST_CLOCKS = 10_000, 16
 
 Sending: TypeAlias = Callable[[], Awaitable[None]]
 """To be awaited right before a write leaves."""
@@ -78,21 +87,47 @@ def _digest(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is kept of a key. Times are in seconds since the epoch: they outlive the process.
+    """What is kept of a key.
 
-    `claim` is unlike any other, so that no two entries are equal.
+    Attributes:
+        state: see the module.
+        digest: of the input.
+        owner: the process that holds it.
+        lasts: seconds that the owner may be at work, from the claim on.
+        at: when it was sent, in seconds since the epoch; for people only.
+        missed: when it was first looked for and not found, by the name of the clock.
+        outcome: as JSON, when it is done.
+        claim: unlike any other, so that no two entries are equal.
     """
 
     state: str
     digest: str
     owner: str
-    until: float
-    sent: float = 0.0
+    lasts: float = _HELD_AT_MOST
+    at: float = 0.0
+    missed: Mapping[str, float] = field(default_factory=dict)
     outcome: str = ""
     claim: str = ""
 
     def encode(self) -> bytes:
         return orjson.dumps(self)
+
+
+_FIELDS = frozenset(each.name for each in fields(_Entry))
+
+
+def _decode(kept: bytes) -> _Entry:
+    """Read an entry, of an earlier release, too.
+
+    Raises:
+        StoreUnavailable: it cannot be read; so nobody knows what was done, and nothing may be.
+    """
+    try:
+        document = orjson.loads(kept)
+        document.setdefault("at", document.get("sent", 0.0))
+        return _Entry(**{name: document[name] for name in document.keys() & _FIELDS})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreUnavailable("The record of an idempotency key cannot be read.") from error
 
 
 class Keys:
@@ -101,6 +136,8 @@ class Keys:
     def __init__(self, journal: Journal, memory: float) -> None:
         self._journal = journal
         self._memory = memory
+        # When an entry of somebody else was first seen, by the monotonic clock.
+        self._watched: dict[str, float] = {}
 
     async def once(self, key: Key, act: Act, look: Look, deadline: float) -> Outcome:
         """Return the outcome of the key: from memory, by looking, or by acting for the first time.
@@ -127,22 +164,22 @@ class Keys:
     async def _once(self, key: Key, act: Act, look: Look, deadline: float) -> Outcome:
         wait = _FIRST_WAIT
         while True:
-            until = time.time() + max(0.0, deadline - time.monotonic()) + _GRACE
+            lasts = max(0.0, deadline - time.monotonic()) + _GRACE
             claim = uuid.uuid4().hex
-            mine = _Entry("claimed", key.digest, self._journal.owner, until, claim=claim)
+            mine = _Entry("claimed", key.digest, self._journal.owner, lasts, claim=claim)
             opening = self._journal.open(key.name, mine.encode(), ttl=self._memory)
             found = await _by(deadline, opening)
             if found is None:
                 return await self._act(key, mine, act, deadline)
-            entry = _Entry(**orjson.loads(found))
+            entry = _decode(found)
             if entry.digest != key.digest:
                 return _conflict()
             if entry.state == "done":
                 return from_json(entry.outcome.encode())
             if entry.state == "unknown" or await _by(deadline, self._is_over(entry)):
                 if entry.state != "claimed":
-                    return await self._settle(key, entry, look)
-                if await _by(deadline, self._replace(key, entry, mine)):
+                    return await self._settle(key, found, entry, look)
+                if await _by(deadline, self._replace(key, found, mine)):
                     return await self._act(key, mine, act, deadline)
             if time.monotonic() + wait >= deadline:
                 raise KeyInUse("Another request with this idempotency key is still at work.")
@@ -155,8 +192,8 @@ class Keys:
 
         async def sending() -> None:
             nonlocal may_leave
-            entries.append(replace(mine, state="sent", sent=time.time()))
-            if not await _by(deadline, self._replace(key, *entries)):
+            entries.append(replace(mine, state="sent", at=time.time()))
+            if not await _by(deadline, self._replace(key, mine.encode(), entries[-1])):
                 raise KeyInUse("Another request with this idempotency key took over.")
             may_leave = True
 
@@ -165,16 +202,17 @@ class Keys:
         except BaseException as error:
             # After the write left, only an error of ours says that nothing was done.
             if may_leave and not isinstance(error, GatewayError):
-                await self._keep(key, entries[-1], replace(entries[-1], state="unknown"))
+                lost = replace(entries[-1], state="unknown")
+                await self._keep(key, entries[-1].encode(), lost)
             else:
                 # That it was sent may have been noted although nobody said so.
                 for entry in reversed(entries):
-                    await self._keep(key, entry, None)
+                    await self._keep(key, entry.encode(), None)
             raise
-        await self._keep(key, entries[-1], _after(entries[-1], outcome))
+        await self._keep(key, entries[-1].encode(), self._after(entries[-1], outcome))
         return outcome
 
-    async def _settle(self, key: Key, entry: _Entry, look: Look) -> Outcome:
+    async def _settle(self, key: Key, found: bytes, entry: _Entry, look: Look) -> Outcome:
         """Say what became of a write that somebody sent and could not account for."""
         try:
             seen = await look()
@@ -182,34 +220,58 @@ class Keys:
             return self._still_unknown(entry, f"looking the number up failed ({error.message})")
         except Unproven as shown:
             return self._still_unknown(entry, str(shown))
+        missed = entry.missed.get(self._journal.clock)
         if seen is not None:
             outcome = seen._replace(reconciled=True)
-        elif time.time() < entry.sent + _SETTLED_AFTER:
-            return self._still_unknown(entry, "looking the number up has not shown it done so far")
-        else:
+        elif missed is not None and time.monotonic() >= missed + _SETTLED_AFTER:
             outcome = not_done(
                 "The answer was lost. Looking the number up shows that nothing was done; use a new"
                 " key to try again."
             )
-        await self._keep(key, entry, _after(entry, outcome))
+        else:
+            said = "looking the number up has not shown it done so far"
+            outcome = self._still_unknown(entry, said)._replace(missed=True)
+        await self._keep(key, found, self._after(entry, outcome))
         return outcome._replace(replayed=True)
 
     def _still_unknown(self, entry: _Entry, found: str) -> Outcome:
         lost = "the gateway stopped in the middle" if entry.state == "sent" else "see before"
-        return unknown("the request", entry.sent, lost, found)._replace(replayed=True)
+        return unknown("the request", entry.at, lost, found)._replace(replayed=True)
 
     async def _is_over(self, entry: _Entry) -> bool:
         """Whether whoever holds the entry can no longer be at work."""
-        return time.time() > entry.until or await self._journal.is_gone(entry.owner)
+        return self._watched_for(entry) > entry.lasts or await self._journal.is_gone(entry.owner)
 
-    async def _replace(self, key: Key, old: _Entry, new: _Entry) -> bool:
-        return await self._journal.replace(key.name, old.encode(), new.encode(), ttl=self._memory)
+    def _watched_for(self, entry: _Entry) -> float:
+        """Return for how many seconds this process has seen the entry held."""
+        now = time.monotonic()
+        first = self._watched.setdefault(entry.claim, now)
+        if len(self._watched) > _MOST_WATCHED:
+            del self._watched[next(iter(self._watched))]
+        return now - first
 
-    async def _keep(self, key: Key, old: _Entry, new: _Entry | None) -> None:
+    def _after(self, entry: _Entry, outcome: Outcome) -> _Entry:
+        """Return the entry with what became of the write."""
+        if not outcome.unknown:
+            try:
+                return replace(entry, state="done", outcome=outcome.to_json().decode())
+            except TypeError:
+                # JSON nested too deep to be written again: the next use of the key looks it up.
+                return replace(entry, state="unknown", at=entry.at or time.time())
+        missed = dict(entry.missed)
+        if outcome.missed:
+            missed.setdefault(self._journal.clock, time.monotonic())
+        kept = dict(list(missed.items())[-_MOST_CLOCKS:])
+        return replace(entry, state="unknown", at=entry.at or time.time(), missed=kept)
+
+    async def _replace(self, key: Key, old: bytes, new: _Entry) -> bool:
+        return await self._journal.replace(key.name, old, new.encode(), ttl=self._memory)
+
+    async def _keep(self, key: Key, old: bytes, new: _Entry | None) -> None:
         """Note what became of it. If that fails, the next use of the key finds out by looking."""
         try:
             if new is None:
-                await _by(_soon(), self._journal.forget(key.name, old.encode()))
+                await _by(_soon(), self._journal.forget(key.name, old))
             else:
                 await _by(_soon(), self._replace(key, old, new))
         except StoreUnavailable as error:
@@ -228,16 +290,6 @@ async def _by(deadline: float, keeping: Awaitable[T]) -> T:
 def _soon() -> float:
     """Return the deadline for what is noted after a write: its outcome does not wait for long."""
     return time.monotonic() + _GRACE
-
-
-def _after(entry: _Entry, outcome: Outcome) -> _Entry:
-    if outcome.unknown:
-        return replace(entry, state="unknown", sent=entry.sent or time.time())
-    try:
-        return replace(entry, state="done", outcome=outcome.to_json().decode())
-    except TypeError:
-        # JSON nested too deep to be written again: the next use of the key looks the number up.
-        return replace(entry, state="unknown", sent=entry.sent or time.time())
 
 
 def _conflict() -> Outcome:

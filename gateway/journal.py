@@ -43,9 +43,11 @@ class Journal(Protocol):
 
     Attributes:
         owner: names this process in entries.
+        clock: names the clock that `time.monotonic` reads here: times under one name compare.
     """
 
     owner: str
+    clock: str
 
     async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
         """Keep `entry` if the key has none, and return None; otherwise return the one it has."""
@@ -75,6 +77,7 @@ class FileJournal:
 
     def __init__(self, folder: Path) -> None:
         self.owner = uuid.uuid4().hex
+        self.clock = _clock_of_machine() or self.owner
         self._folder = folder
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._sql: sqlite3.Connection | None = None
@@ -179,7 +182,8 @@ class StoreJournal:
     """
 
     def __init__(self, store: Store) -> None:
-        self.owner = uuid.uuid4().hex
+        # Other processes may be on other machines.
+        self.owner = self.clock = uuid.uuid4().hex
         self._store = store
 
     async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
@@ -229,6 +233,18 @@ def obstacle(folder: Path) -> str | None:
     files = [each for each in folder.glob("idempotency.sqlite*") if each.is_file()]
     closed = next((each for each in [there, *files] if not os.access(each, os.W_OK)), None)
     return f"{closed} cannot be written" if closed is not None else None
+
+
+def _clock_of_machine() -> str | None:
+    """Return a name for the monotonic clock of this machine, until its next start; None: unknown.
+
+    Processes in another time namespace have a clock of their own.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/time').readlink()}"
+    except (OSError, ValueError):
+        return None
 
 
 def _prepare(sql: sqlite3.Connection) -> None:

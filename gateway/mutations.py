@@ -1,6 +1,6 @@
 """Writes: buy, configure, transfer, release. Each is sent at most once, and its outcome is true.
 
-    answered 2xx                               done
+    answered as its API promises               done
     answered 4xx with the upstream's own code  refused: nothing was done
     certainly not processed                    a system error: nothing was done
     anything else: the answer is lost          see `gateway/reconcile.py`
@@ -65,6 +65,8 @@ _MOST_OTHERS = 50
 _REFUSED = (UpstreamRefused, UpstreamNotFound, UpstreamDenied)
 # The upstream's code for what test credentials may not do.
 _TEST_CREDENTIALS = 20008
+# A release is answered with this status and no body; anything else is not the upstream's.
+_NO_CONTENT = 204
 
 
 class Writing(NamedTuple):
@@ -244,7 +246,13 @@ class Mutations:
                 return _mismatch(number, wanted.confirm_phone_number)
             family = await self._numbers.afresh().family(account, at)
             call = family.release_call(account, wanted.sid)
-            return _Prepared(call, at, lambda _: released)
+            return _Prepared(call, at, read)
+
+        def read(answer: Answer) -> View | None:
+            if answer.status != _NO_CONTENT or answer.body:
+                message = "The answer is not the one that a release has."
+                raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+            return released
 
         async def look() -> Outcome | None:
             gone = await self._find(key, at) is None

@@ -29,6 +29,7 @@ class Outcome(NamedTuple):
         reconciled: the answer was lost, and looking the number up showed the outcome.
         planned: the request that a dry run would have sent.
         replayed: it is the remembered outcome of an earlier request with the same key.
+        missed: it is unknown, and the last look, which succeeded, has shown no trace of it.
     """
 
     number: View | None = None
@@ -36,6 +37,7 @@ class Outcome(NamedTuple):
     reconciled: bool = False
     planned: Call | None = None
     replayed: bool = False
+    missed: bool = False
 
     @property
     def unknown(self) -> bool:

@@ -1,14 +1,13 @@
 """What is true after the answer to a write was lost: found out by looking, never by repeating.
 
     a look-up shows the change                                 done, `reconciled`
-    no change at any look, and the upstream itself answered
-    with an error                                              NOT_DONE
-    no change, and nobody who knows has answered               OUTCOME_UNKNOWN: it may be on its way
+    no change at any look                                      OUTCOME_UNKNOWN: it may be on its way
     something else than before, and not what was wanted        OUTCOME_UNKNOWN
 
-The upstream may need a moment to show what it has done, or may still be doing it, so it is asked
-more than once while the request's time lasts. A refused connection, a 429 and a refusal with the
-upstream's own code never come here: then nothing was done.
+The upstream may need a moment to show what it has done, or may still be doing it, even when it has
+answered with an error of its own; so it is asked more than once while the request's time lasts.
+That nothing was done shows only much later, see `gateway/idempotency.py`. A refused connection, and
+a 429 or a refusal with the upstream's own code never come here: then nothing was done.
 """
 
 import asyncio
@@ -34,8 +33,6 @@ be read.
 """
 
 _PAUSES = (0.0, 0.4, 1.0)
-# Answers of proxies: what is behind them may still be at work.
-_OF_PROXIES = frozenset({502, 504})
 
 
 class Unproven(Exception):
@@ -51,10 +48,10 @@ async def reconcile(call: Call, error: UpstreamError, look: Look, deadline: floa
         look: looks for the change.
         deadline: time of `time.monotonic` after which nobody waits any more.
     """
-    settled = error.upstream_code is not None and error.status not in _OF_PROXIES
     lost = time.time()
     found = "there was no time left to look the number up"
     without_trace = 0
+    missed = False
     wait = 0.0
     for pause in _PAUSES:
         wait = max(pause, wait)
@@ -62,10 +59,10 @@ async def reconcile(call: Call, error: UpstreamError, look: Look, deadline: floa
             break
         await asyncio.sleep(wait)
         wait = 0.0
+        missed = False
         try:
             seen = await look()
         except Unproven as shown:
-            settled = False
             found = str(shown)
         except Exception as problem:  # noqa: BLE001 - it was sent: all that is said must be true
             found = f"looking the number up failed too ({_told(problem)})"
@@ -73,13 +70,12 @@ async def reconcile(call: Call, error: UpstreamError, look: Look, deadline: floa
         else:
             if seen is not None:
                 return seen._replace(reconciled=True)
+            missed = True
             without_trace += 1
             found = f"looking the number up ({without_trace} times) has not shown it done so far"
-    else:
-        if settled and without_trace == len(_PAUSES):
-            return not_done(f"{error.message} Looking the number up shows that nothing was done.")
     what = f"{call.method} {call.path}"
-    return unknown(what, lost, error.message, found, error.upstream_code)
+    outcome = unknown(what, lost, error.message, found, error.upstream_code)
+    return outcome._replace(missed=missed)
 
 
 def unknown(

@@ -171,13 +171,16 @@ class UserErrorCode(_Members):
     )
     OUTCOME_UNKNOWN = value(
         "OUTCOME_UNKNOWN",
-        description="The upstream's answer was lost and looking the number up did not settle it.",
+        description=(
+            "The upstream's answer was lost and looking the number up did not settle it. Ask again "
+            "with the same idempotency key, or look before you try again."
+        ),
     )
     NOT_DONE = value(
         "NOT_DONE",
         description=(
             "Nothing was done: the upstream could not be asked, or its answer was lost and "
-            "looking the number up showed so."
+            "looking the number up, twice with a minute between, showed so."
         ),
     )
     IDEMPOTENCY_CONFLICT = value(

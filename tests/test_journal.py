@@ -1,6 +1,7 @@
 """Idempotency entries: each step is won once, whoever else tries, in the file and in the store."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from gateway.errors import KeysUnavailable
+from gateway.errors import KeyInUse, KeysUnavailable
 from gateway.idempotency import Keys, Sending, key_of
 from gateway.journal import FileJournal, Journal, StoreJournal
 from gateway.outcome import Outcome
@@ -144,6 +145,76 @@ def test_a_key_is_free_again_when_it_is_unknown_whether_its_entry_was_kept() -> 
         assert again.replayed
 
     asyncio.run(main())
+
+
+@KINDS
+def test_a_clock_that_jumps_takes_no_key_from_whoever_is_at_work(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_of("principal", "AC", "purchase", "key", {})
+    now = time.time
+
+    async def use(one: Journal, two: Journal) -> None:
+        sent, answered = asyncio.Event(), asyncio.Event()
+
+        async def act(sending: Sending) -> Outcome:
+            await sending()
+            sent.set()
+            await answered.wait()
+            return Outcome()
+
+        async def look() -> Outcome | None:
+            return None
+
+        async def once(journal: Journal, seconds: float) -> Outcome:
+            return await Keys(journal, 60 * 60 * 24).once(
+                key, act, look, time.monotonic() + seconds
+            )
+
+        first = asyncio.create_task(once(one, 30))
+        await sent.wait()
+        for jump in (3600, 90, 60, 25, -25, -3600):
+            monkeypatch.setattr(time, "time", lambda jump=jump: now() + jump)
+            # The one when the file is slow.
+            with pytest.raises((KeysUnavailable, KeyInUse)):
+                await once(two, 0.1)
+        answered.set()
+        assert not (await first).replayed
+        again = await once(two, 30)
+        assert (again.refusal, again.replayed) == (None, True)
+
+    run(kind, tmp_path, use)
+
+
+@KINDS
+def test_an_entry_of_an_earlier_release_is_looked_up_and_half_an_entry_is_an_error(
+    kind: str, tmp_path: Path
+) -> None:
+    key = key_of("principal", "AC", "purchase", "key", {})
+    earlier = {"state": "unknown", "digest": key.digest, "owner": "x", "until": 1.0, "sent": 1.0}
+    earlier |= {"outcome": "", "claim": "y"}
+
+    async def use(one: Journal, two: Journal) -> None:
+        async def act(_: Sending) -> Outcome:
+            raise AssertionError
+
+        looks: list[Outcome | None] = [None, Outcome()]
+
+        async def look() -> Outcome | None:
+            return looks.pop(0)
+
+        async def once() -> Outcome:
+            return await Keys(two, 60).once(key, act, look, time.monotonic() + 30)
+
+        kept = json.dumps(earlier).encode()
+        await one.open(key.name, kept, ttl=60)
+        assert (await once()).unknown
+        assert (await once()).reconciled
+        await one.open("other", kept[:50], ttl=60)
+        with pytest.raises(KeysUnavailable):
+            await Keys(two, 60).once(key._replace(name="other"), act, look, time.monotonic() + 30)
+
+    run(kind, tmp_path, use)
 
 
 def test_a_process_that_closed_its_file_is_known_to_be_gone(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """The HTTP side of the upstream: authentication, deadline, retry, breaker, concurrency.
 
-What may be repeated is decided by outcome. A 429, a refused connection or an open breaker mean
-that nothing was done: any call may be sent again. Any other failure may have come after the
-upstream acted: reads are sent again, writes are not; whoever asked for the write must look what
-became of it.
+What may be repeated is decided by outcome. A 429 with the upstream's own code, a refused connection
+or an open breaker mean that nothing was done: any call may be sent again. Any other failure may
+have come after the upstream acted: reads are sent again, writes are not; whoever asked for the
+write must look what became of it.
 """
 
 import asyncio
@@ -386,7 +386,7 @@ def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> Non
     if status < 400:  # noqa: PLR2004
         message = "The upstream answered with a redirect, which is not followed."
         raise UpstreamMalformed(message, status=status, retryable=False)
-    code, said = _complaint(answer.body)
+    code, said = _complaint(answer.body, status)
     if said is not None:
         # Redacted before it is cut: half a secret is not recognised, and is told.
         said = credential.redact(said[:_READ_LENGTH])[:_MESSAGE_LENGTH]
@@ -407,7 +407,8 @@ def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> Non
         upstream_code=code,
         request_id=answer.request_id,
         retry_after=_retry_after(answer.headers.get("retry-after")),
-        processed=kind is not UpstreamThrottled,
+        # A 429 of something between says nothing of what the upstream behind it has done.
+        processed=kind is not UpstreamThrottled or code is None,
         retryable=status == 429 or status >= 500,  # noqa: PLR2004
     )
 
@@ -420,8 +421,11 @@ def _require_json(answer: Answer) -> None:
         raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
 
 
-def _complaint(body: bytes) -> tuple[int | None, str | None]:
-    """Read the upstream's error code and message, if the body has them."""
+def _complaint(body: bytes, status: int) -> tuple[int | None, str | None]:
+    """Read the upstream's error code and message, if the body has them.
+
+    A code without a message or title, or about another `status`, is not in the upstream's shape.
+    """
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -429,8 +433,9 @@ def _complaint(body: bytes) -> tuple[int | None, str | None]:
     if not isinstance(said, dict):
         return None, None
     code, message = said.get("code"), said.get("message")
+    own = isinstance(message or said.get("title"), str) and said.get("status", status) == status
     return (
-        code if isinstance(code, int) and code in _OWN_CODES else None,
+        code if own and isinstance(code, int) and code in _OWN_CODES else None,
         message if isinstance(message, str) and message else None,
     )
 

@@ -1,5 +1,6 @@
 """Idempotency keys: the same key and input act once, whatever fails, wherever it is asked."""
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable
@@ -242,25 +243,62 @@ def test_a_write_of_unknown_outcome_is_not_sent_again(hasty: RunningGateway, see
     seen(f"{told(first)}, then {told(then)}; {in_ledger(hasty.sandbox, case.number, 'purchase')}")
 
 
-def test_a_write_without_trace_is_called_not_done_when_it_cannot_be_on_its_way_any_more(
-    sandbox: RunningSandbox, data: Path
-) -> None:
-    account = sandbox.create_account(catalog=False)
-    given = {"phoneNumber": fresh_number(sandbox), "idempotencyKey": KEY}
-    with running_gateway(sandbox, data_dir=data, **QUICK) as gateway:
-        sandbox.set_faults([{"kind": "reset", "method": "POST", "account": account.sid}])
-        assert told(mutate(gateway, "purchase", account, **given)) == "OUTCOME_UNKNOWN"
+def made_older(data: Path, field: str, seconds: float) -> None:
+    """Move a time of the only entry that is kept into the past."""
     with sqlite3.connect(data / "idempotency.sqlite") as file:
         [(value,)] = file.execute("SELECT CAST(value AS TEXT) FROM entries")
-        assert '"state":"unknown"' in value
-        at = value.index('"sent":') + len('"sent":')
-        sent = float(value[at:].partition(",")[0])
-        older = value.replace(f'"sent":{value[at:].partition(",")[0]}', f'"sent":{sent - 61.5}')
-        file.execute("UPDATE entries SET value = CAST(? AS BLOB)", (older,))
+        entry = json.loads(value)
+        assert entry["state"] == "unknown"
+        if field == "missed":
+            [clock] = entry[field]
+            entry[field][clock] -= seconds
+        else:
+            entry[field] -= seconds
+        file.execute("UPDATE entries SET value = CAST(? AS BLOB)", (json.dumps(entry),))
     file.close()
+
+
+@pytest.mark.parametrize(
+    ("field", "then"),
+    [
+        pytest.param(
+            "missed",
+            "NOT_DONE, replayed",
+            marks=pytest.mark.fault(
+                "a purchase with a key: connection reset, nothing done; the same key a minute later",
+                expected="OUTCOME_UNKNOWN, then NOT_DONE, replayed; 1 write, 0 in the ledger",
+            ),
+            id="a-minute-passed",
+        ),
+        pytest.param(
+            "at",
+            "OUTCOME_UNKNOWN, replayed",
+            marks=pytest.mark.fault(
+                "a purchase with a key: connection reset, nothing done; the clock is set an hour"
+                " forward; the same key",
+                expected="OUTCOME_UNKNOWN, then OUTCOME_UNKNOWN, replayed; 1 write, 0 in the ledger",
+            ),
+            id="the-clock-was-set",
+        ),
+    ],
+)
+def test_a_write_without_trace_is_called_not_done_when_it_cannot_be_on_its_way_any_more(
+    sandbox: RunningSandbox, data: Path, field: str, then: str, seen: Tell
+) -> None:
+    """The time of day says nothing: only two looks a minute apart, by a clock that never jumps."""
+    account = sandbox.create_account(catalog=False)
+    number = fresh_number(sandbox)
+    given = {"phoneNumber": number, "idempotencyKey": KEY}
     with running_gateway(sandbox, data_dir=data, **QUICK) as gateway:
-        assert told(mutate(gateway, "purchase", account, **given)) == "NOT_DONE, replayed"
-    assert len(writes(sandbox)) == 1
+        sandbox.set_faults([{"kind": "reset", "method": "POST", "account": account.sid}])
+        first = mutate(gateway, "purchase", account, **given)
+    made_older(data, field, 3600 if field == "at" else 61)
+    with running_gateway(sandbox, data_dir=data, **QUICK) as gateway:
+        again = mutate(gateway, "purchase", account, **given)
+        assert told(again) == then
+        assert told(mutate(gateway, "purchase", account, **given)) == then
+    done = in_ledger(sandbox, number, "purchase")
+    seen(f"{told(first)}, then {told(again)}; {done}")
 
 
 @pytest.mark.parametrize(
