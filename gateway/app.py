@@ -28,10 +28,12 @@ def create_app(
 
     Args:
         settings: everything an operator can set.
-        sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox.
+        sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox;
+            then pages that this machine serves may use the gateway.
     """
     service = Service(settings)
-    endpoint = Browsers(Endpoint(service), settings)
+    # So that the app somebody begins to write can try it; what it reaches is made up.
+    endpoint = Browsers(Endpoint(service), settings, loopback_pages=sandbox_accounts is not None)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

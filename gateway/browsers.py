@@ -6,21 +6,30 @@ listed origins only. So a request is taken when its form shows that it was not s
 of Apollo Router: a content type other than the three of forms, or one of two headers.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 import orjson
+import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import protocol, telemetry
 from gateway.exchange import EXTRA_HEADERS
 from gateway.settings import Settings
 
+_log = structlog.get_logger(__name__)
+
 _FORMS = frozenset(
     {b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data", b""}
 )
 _PROOFS = (b"apollo-require-preflight", b"x-apollo-operation-name")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK_PAGE = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
+_NOT_OURS: Final = "This server does not go by that name."
+# Refusals that are the same as an earlier one are not logged again; nor are more than these.
+_MOST_LOGGED: Final = 100
 
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
@@ -33,23 +42,34 @@ _SHARED = (
     (b"access-control-expose-headers", b"x-request-id, retry-after, etag, www-authenticate"),
     (b"vary", b"Origin"),
 )
-_ALLOWED_HEADERS = (
-    b"authorization, content-type, accept, x-account-sid, x-request-id, x-gateway-explain,"
-    b" last-event-id, if-none-match, apollo-require-preflight, x-apollo-operation-name,"
-    b" traceparent, tracestate"
-)
-_PREFLIGHT = (
-    (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", _ALLOWED_HEADERS),
-    (b"access-control-max-age", b"600"),
+# What the gateway itself reads; `cors_headers` has what else pages may send.
+_OWN_HEADERS = (
+    *("authorization", "content-type", "accept", "x-account-sid", "x-request-id"),
+    *("x-gateway-explain", "last-event-id", "if-none-match"),
+    *("apollo-require-preflight", "x-apollo-operation-name"),
 )
 
 
 class Browsers:
     """Stands in front of the endpoint and keeps browsers from being used against it."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, *, loopback_pages: bool = False) -> None:
+        """Guard an application.
+
+        Args:
+            app: the endpoint.
+            settings: everything an operator can set.
+            loopback_pages: pages that this machine serves, on whatever port, are let in, too.
+        """
         self._app = app
+        self._loopback_pages = loopback_pages
+        self._allowed_headers = dict.fromkeys([*_OWN_HEADERS, *settings.cors_headers])
+        self._preflight = (
+            (b"access-control-allow-methods", b"GET, POST"),
+            (b"access-control-allow-headers", ", ".join(self._allowed_headers).encode()),
+            (b"access-control-max-age", b"600"),
+        )
+        self._logged: set[str] = set()
         self._allow = (
             b"allow",
             b"GET, HEAD, POST, OPTIONS" if settings.get_requests else b"POST, OPTIONS",
@@ -68,16 +88,16 @@ class Browsers:
             if self._hosted(headers) and self._same_or_listed(origin, headers):
                 await self._app(scope, receive, send)
             else:
+                reason = self._refused(origin) if self._hosted(headers) else _NOT_OURS
                 await receive()
-                await send({"type": "websocket.close", "code": 1008})
+                await send({"type": "websocket.close", "code": 1008, "reason": reason})
             return
         shared = self._sharing(origin)
         if not self._hosted(headers):
             named = (_request_id(headers), *shared)
-            await _refuse(send, 421, "This server does not go by that name.", "BAD_REQUEST", named)
+            await _refuse(send, 421, _NOT_OURS, "BAD_REQUEST", named)
         elif scope["method"] == "OPTIONS":
-            granted = (*shared, *_PREFLIGHT) if shared else ()
-            await _respond(send, 204, (self._allow, *granted), b"")
+            await self._options(origin, headers, shared, send)
         elif self._csrf and _is_simple(scope["method"], headers):
             message = (
                 "Refused: a web page of another site could have made a browser send this. Send the"
@@ -89,12 +109,56 @@ class Browsers:
             scope[EXTRA_HEADERS] = (*_SECURITY, *shared) if shared else _SECURITY
             await self._app(scope, receive, send)
 
+    async def _options(
+        self,
+        origin: str,
+        headers: Mapping[bytes, bytes],
+        shared: tuple[tuple[bytes, bytes], ...],
+        send: Send,
+    ) -> None:
+        """Answer a preflight, or whoever else asks for options."""
+        if self._listed(origin):
+            asked = headers.get(b"access-control-request-headers", b"").decode("latin-1").lower()
+            self._note_headers(each.strip() for each in asked.split(","))
+            await _respond(send, 204, (self._allow, *shared, *self._preflight), b"")
+        elif origin and b"access-control-request-method" in headers:
+            named = (self._allow, _request_id(headers), *shared)
+            await _refuse(send, 403, self._refused(origin), "FORBIDDEN", named)
+        else:
+            await _respond(send, 204, (self._allow, *shared), b"")
+
+    def _refused(self, origin: str) -> str:
+        """Log that pages of an origin were refused; return what to tell them."""
+        origin = origin[:200]
+        self._log_once("origin_refused", origin=origin, hint="list it in cors_origins")
+        return (
+            f"Pages of {origin} may not use this gateway: list that origin in the setting"
+            " cors_origins (GATEWAY_CORS_ORIGINS)."
+        )
+
+    def _note_headers(self, asked: Iterable[str]) -> None:
+        """Log which headers a page wants to send and may not: the browser alone will tell."""
+        refused = sorted({each for each in asked if each} - self._allowed_headers.keys())
+        if refused and "*" not in self._allowed_headers:
+            names = ", ".join(refused)[:200]
+            self._log_once("headers_refused", headers=names, hint="list them in cors_headers")
+
+    def _log_once(self, event: str, **details: str) -> None:
+        name = f"{event} {details}"
+        if name not in self._logged and len(self._logged) < _MOST_LOGGED:
+            self._logged.add(name)
+            _log.warning(event, **details)
+
     def _hosted(self, headers: Mapping[bytes, bytes]) -> bool:
         # Only clients of HTTP/1.0 may name none, and no browser is one.
         return not self._hosts or b"host" not in headers or _host(headers) in self._hosts
 
     def _listed(self, origin: str) -> bool:
-        return origin in self._origins or "*" in self._origins
+        return bool(origin) and (
+            origin in self._origins
+            or "*" in self._origins
+            or (self._loopback_pages and _LOOPBACK_PAGE.fullmatch(origin) is not None)
+        )
 
     def _same_or_listed(self, origin: str, headers: Mapping[bytes, bytes]) -> bool:
         """Whether a WebSocket may be opened; programs other than browsers send no origin."""
@@ -105,8 +169,8 @@ class Browsers:
 
     def _sharing(self, origin: str) -> tuple[tuple[bytes, bytes], ...]:
         """Return the headers that let a page of `origin` read the answer; none if it must not."""
-        if not origin or not self._listed(origin):
-            return ((b"vary", b"Origin"),) if self._origins else ()
+        if not self._listed(origin):
+            return ((b"vary", b"Origin"),) if self._origins or self._loopback_pages else ()
         return ((b"access-control-allow-origin", origin.encode("latin-1")), *_SHARED)
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import orjson
 import structlog
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
 from websockets.frames import CloseCode, Frame
@@ -41,12 +42,18 @@ def socket_class(settings: Settings) -> type["GuardedSocket"]:
 
 
 class _Handshakes(ServerProtocol):
-    """Refuses handshakes in the form of a GraphQL error."""
+    """Refuses handshakes in the form of a GraphQL error.
+
+    Attributes:
+        reason: why the application refuses this one; "" when it does not say.
+    """
+
+    reason = ""
 
     def reject(self, status: HTTPStatus | int, text: str) -> Response:
         """Return the answer to a handshake that is refused."""
         status = HTTPStatus(status)
-        message = text.strip() or f"The WebSocket is refused: {status.phrase}."
+        message = text.strip() or self.reason or f"The WebSocket is refused: {status.phrase}."
         error = {"message": message, "extensions": {"code": "BAD_REQUEST"}}
         body = orjson.dumps({"errors": [error]})
         headers = Headers(
@@ -67,7 +74,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
-        self.conn = _Handshakes(
+        self.conn = self._handshakes = _Handshakes(
             extensions=self.conn.available_extensions,
             max_size=self.config.ws_max_size,
             logger=self.logger,
@@ -105,6 +112,12 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         super().resume_writing()
         if not self.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a message; why a handshake is refused is told to whoever shook hands."""
+        if message["type"] == "websocket.close" and not self.handshake_complete:
+            self._handshakes.reason = message.get("reason") or ""
+        await super().send(message)
 
     async def receive(self) -> Any:  # noqa: ANN401 - an ASGI message
         """Return the next message; reading goes on only while the client reads, too."""

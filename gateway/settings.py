@@ -7,6 +7,7 @@ file, and in variables that begin with `GATEWAY_`: a misspelt setting must not b
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -37,6 +38,21 @@ _NO_LIMITS: Final[dict[str, Any]] = {
     **dict.fromkeys(("body_limit", "document_limit", "token_limit", "depth_limit"), 2**31),
     **dict.fromkeys(("alias_limit", "directive_limit", "root_field_limit", "cost_limit"), 2**31),
 }
+# What clients and what watches them in browsers add to requests.
+CORS_HEADERS: Final = (
+    # Apollo Client, iOS and Kotlin; then what other servers want of clients.
+    *("apollographql-client-name", "apollographql-client-version"),
+    *("x-apollo-operation-id", "x-apollo-operation-type"),
+    *("graphql-client-name", "graphql-client-version", "graphql-preflight"),
+    # W3C Trace Context and Baggage, Sentry, Zipkin, Jaeger, Datadog, New Relic, Elastic, AWS.
+    *("traceparent", "tracestate", "baggage", "sentry-trace"),
+    *("b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"),
+    *("uber-trace-id", "newrelic", "elastic-apm-traceparent", "x-amzn-trace-id"),
+    *("x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin"),
+    *("x-datadog-sampling-priority", "x-datadog-tags"),
+    # Everybody's.
+    *("x-requested-with", "x-correlation-id", "cache-control", "pragma"),
+)
 _STORE_SCHEMES: Final = frozenset({"redis", "rediss", "valkey", "valkeys", "unix"})
 
 
@@ -51,6 +67,12 @@ def _listed(value: object) -> object:
         except ValueError:
             raise ValueError("it begins as a JSON list, and is none") from None
     return [each.strip() for each in value.split(",") if each.strip()]
+
+
+def _header_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(_HEADER.fullmatch(each) for each in names):
+        raise ValueError("it must be names of headers, such as x-tenant")
+    return tuple(each.lower() for each in names)
 
 
 def _http_url(value: str) -> str:
@@ -78,7 +100,11 @@ def _names_a_server(url: str, schemes: Iterable[str]) -> bool:
     return parts.scheme in schemes and bool(place)
 
 
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+_HeaderNames = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_header_names)
+]
 _HttpUrl = Annotated[str, AfterValidator(_http_url)]
 _StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
 
@@ -244,7 +270,14 @@ class Settings(BaseSettings):
         description="GETs that any web page could make a browser send are refused.",
     )
     cors_origins: _List = Field(
-        (), description="Origins whose pages may use the gateway, for example https://app.example."
+        (),
+        description="Origins whose pages may use the gateway, for example https://app.example;"
+        " with `serve --sandbox` those of this machine may besides.",
+    )
+    cors_headers: _HeaderNames = Field(
+        CORS_HEADERS,
+        description="Headers that these pages may send, besides those that the gateway reads"
+        " itself (`Authorization`, `X-Account-Sid`, `Last-Event-ID` and so on); `*` for any.",
     )
     webhook_hosts: _List = Field(
         (),

@@ -71,7 +71,10 @@ class RunningGateway:
 def running_gateway(
     sandbox: RunningSandbox, *, account: SandboxAccount | None = None, **settings: Any
 ) -> Iterator[RunningGateway]:
-    """Run a gateway in front of `sandbox`; `settings` are fields of `Settings`."""
+    """Run a gateway in front of `sandbox`; `settings` are fields of `Settings`.
+
+    With a `sandbox_url` among them it is served as by `serve --sandbox`.
+    """
     chosen: dict[str, Any] = {
         "catalog_url": sandbox.url,
         "core_url": sandbox.url,
@@ -81,7 +84,7 @@ def running_gateway(
     settled = Settings(**chosen)
     with (
         running_app(
-            create_app(settled),
+            create_app(settled, sandbox_accounts=[] if settled.sandbox_url else None),
             http=protocol_class(settled),
             ws=socket_class(settled),
             ws_max_size=2**20,

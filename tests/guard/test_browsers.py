@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from pydantic import ValidationError
+from websockets.exceptions import InvalidStatus
 
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.raw import connected, head, read_reply
+from tests.protocol.streams import bare_settings, socket
 from tests.sandbox_process import RunningSandbox
 
 _APP = "https://app.example"
@@ -89,13 +92,15 @@ def test_prevention_can_be_turned_off(shared_sandbox: RunningSandbox) -> None:
         assert _get(gateway).status_code == 200
 
 
-def _preflight(gateway: RunningGateway, origin: str) -> httpx.Response:
+def _preflight(
+    gateway: RunningGateway, origin: str, *, headers: str = "authorization,content-type"
+) -> httpx.Response:
     return gateway.http.options(
         f"{gateway.url}/graphql",
         headers={
             "origin": origin,
             "access-control-request-method": "POST",
-            "access-control-request-headers": "authorization,content-type",
+            "access-control-request-headers": headers,
         },
     )
 
@@ -131,8 +136,125 @@ def test_other_origins_may_not(shared: RunningGateway, origin: str) -> None:
     assert "Origin" in answer.headers["vary"]
 
 
-def test_by_default_no_origin_may(gateway: RunningGateway) -> None:
-    assert "access-control-allow-origin" not in _preflight(gateway, _APP).headers
+def test_by_default_no_origin_may_and_the_refusal_names_the_setting(
+    gateway: RunningGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        answer = _preflight(gateway, "https://another.example")
+        assert "access-control-allow-origin" not in answer.headers
+        assert answer.status_code == 403
+        assert "GATEWAY_CORS_ORIGINS" in answer.json()["errors"][0]["message"]
+    logged = capsys.readouterr().out
+    assert logged.count("origin_refused") == 1
+    assert "cors_origins" in logged
+
+
+# Of Apollo Client with client awareness, iOS and Kotlin, urql, Relay, graphql-sse, Sentry, tracing.
+_SENT = (
+    *("accept", "authorization", "content-type", "if-none-match", "last-event-id"),
+    *("apollographql-client-name", "apollographql-client-version", "apollo-require-preflight"),
+    *("x-apollo-operation-name", "x-apollo-operation-id", "x-apollo-operation-type"),
+    *("sentry-trace", "baggage", "traceparent", "tracestate", "b3", "x-datadog-trace-id"),
+    *("x-account-sid", "x-gateway-explain", "x-request-id"),
+)
+
+
+def _allowed(answer: httpx.Response) -> set[str]:
+    return set(answer.headers["access-control-allow-headers"].split(", "))
+
+
+def test_what_clients_and_tracing_send_is_allowed(shared: RunningGateway) -> None:
+    assert set(_SENT) <= _allowed(_preflight(shared, _APP))
+    answer = shared.post({"query": "{ __typename }"}, headers={"origin": _APP})
+    exposed = answer.headers["access-control-expose-headers"].split(", ")
+    assert {"x-request-id", "retry-after"} <= set(exposed)
+
+
+def test_other_headers_can_be_allowed(
+    shared_sandbox: RunningSandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Besides those that the gateway reads itself; what a page asks in vain is logged."""
+    with running_gateway(
+        shared_sandbox, cors_origins=(_APP,), cors_headers="X-Tenant, x-other"
+    ) as gateway:
+        allowed = _allowed(_preflight(gateway, _APP, headers="authorization,x-tenant,x-unknown"))
+    assert {"x-tenant", "x-other", "authorization", "content-type"} <= allowed
+    assert "sentry-trace" not in allowed
+    assert "headers=x-unknown" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["x tenant", "x-tenant: 1", "x\r\ny", ""])
+def test_what_is_no_name_of_a_header_is_no_setting(name: str) -> None:
+    with pytest.raises(ValidationError):
+        bare_settings(cors_headers=[name])
+
+
+@pytest.fixture(scope="module")
+def beside_a_sandbox(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+    """A gateway as `serve --sandbox` runs it."""
+    parent = shared_sandbox.accounts()["parent"]
+    with running_gateway(
+        shared_sandbox,
+        auth="open",
+        account_sid=parent.sid,
+        auth_token=parent.auth_token,
+        sandbox_url=shared_sandbox.url,
+    ) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://localhost:5173", "http://127.0.0.1:3000", "https://[::1]:8443", "http://localhost"],
+)
+def test_beside_a_sandbox_pages_of_this_machine_may(
+    beside_a_sandbox: RunningGateway, origin: str
+) -> None:
+    """So that a new app works at once: over HTTP, server-sent events and WebSockets."""
+    asked = _preflight(beside_a_sandbox, origin)
+    assert asked.status_code == 204
+    assert asked.headers["access-control-allow-origin"] == origin
+    for accept in ("application/json", "text/event-stream"):
+        sent = {"origin": origin, "accept": accept}
+        answer = beside_a_sandbox.post({"query": "{ __typename }"}, headers=sent)
+        assert answer.headers["access-control-allow-origin"] == origin
+        assert "__typename" in answer.text
+    with socket(beside_a_sandbox, origin=origin) as opened:
+        opened.init(beside_a_sandbox.account)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://localhost.evil.example",
+        "http://localhost@evil.example",
+        "http://evil.example/localhost",
+        "http://evil.example:5173",
+        "http://127.0.0.1.evil.example",
+        "http://localhost:5173.evil.example",
+        "http://192.168.0.7:5173",
+        "http://127.1:80",
+        "ftp://localhost",
+        "null",
+    ],
+)
+def test_beside_a_sandbox_pages_of_others_may_not(
+    beside_a_sandbox: RunningGateway, origin: str
+) -> None:
+    answer = _preflight(beside_a_sandbox, origin)
+    assert answer.status_code == 403
+    assert "access-control-allow-origin" not in answer.headers
+    with pytest.raises(InvalidStatus) as refused, socket(beside_a_sandbox, origin=origin):
+        pass
+    assert refused.value.response.status_code == 403
+    assert b"GATEWAY_CORS_ORIGINS" in (refused.value.response.body or b"")
+
+
+def test_without_a_sandbox_pages_of_this_machine_are_others(trusting: RunningGateway) -> None:
+    """What they reach there is real, and whatever runs on this machine can serve a page."""
+    answer = _preflight(trusting, "http://localhost:5173")
+    assert answer.status_code == 403
+    assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize(
