@@ -91,6 +91,16 @@ def texts(value: object) -> list[str | None] | None:
     return None
 
 
+def country(value: object) -> str | None:
+    """Read an ISO 3166-1 alpha-2 code, in capitals."""
+    if not isinstance(value, str) or not value:
+        return None
+    if len(value) == 2 and value.isascii() and value.isalpha():  # noqa: PLR2004 - as ISO has it
+        return value.upper()
+    _warn("country", value)
+    return None
+
+
 def date(value: object) -> dt.datetime | None:
     """Read an RFC 2822 date (`Thu, 27 Aug 2015 16:38:09 +0000`) or an ISO 8601 one."""
     if not isinstance(value, str) or not value:

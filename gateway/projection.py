@@ -38,13 +38,15 @@ from gateway.records import (
     DECODERS,
     STRICT,
     TABLES,
+    UNABLE,
     VIEWS,
     Branch,
     Choice,
     Derived,
     Leaf,
     View,
-    capability,
+    known,
+    stated,
 )
 from schema.enums import Source
 
@@ -369,10 +371,13 @@ class _Writer:
         if below is None:
             raise NotPlain
         inner, result = self.fresh(), self.fresh()
-        if entry.flag:
+        if entry.flags:
             self._lines.append(
-                f"{inner} = {raw} if {self.keep(capability)}({raw}, {entry.flag!r}) else None"
+                f"{inner} = {raw} if {self.keep(known)}({raw}, {entry.flags!r}) else None"
             )
+        elif entry.null_is_no:
+            no = self.keep(UNABLE[entry.typename])
+            self._lines.append(f"{inner} = {self.keep(stated)}({raw}, {entry.keys[0]!r}, {no})")
         elif entry.repeats:
             once = self.keep(_Once(below, VIEWS[source][entry.typename]))
             self._lines += [

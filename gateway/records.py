@@ -23,8 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from operator import attrgetter
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypeAlias, cast
 
 import msgspec
 
@@ -102,15 +101,17 @@ class Branch:
     """An object of GraphQL type `typename` under the first of `keys` that holds an object.
 
     Without keys it is read from the same JSON object as its parent (the core family is flat).
-    `flag` names a boolean instead: the object is there when the flag is true, in whatever case
-    the upstream writes its name. It `repeats` when many numbers have equal ones, whose values do
-    not depend on the number: then a strict record has its bytes, a block.
+    `flags` names booleans instead: the object is there when at least one of them is known, in
+    whatever case the upstream writes its name. It `repeats` when many numbers have equal ones,
+    whose values do not depend on the number: then a strict record has its bytes, a block. Where
+    `null_is_no`, null says that the number cannot do it, and an absent key says nothing.
     """
 
     typename: str
     keys: tuple[str, ...] = ()
-    flag: str = ""
+    flags: tuple[str, ...] = ()
     repeats: bool = False
+    null_is_no: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +173,17 @@ class View:
         return f"<{self.source.name.lower()} {self.typename}>"
 
     def to_json(self) -> Json:
-        """Return the object as JSON, for keeping; what is null is left out."""
+        """Return the object as JSON, for keeping; nulls that say nothing are left out."""
         return _json(self.raw)
 
 
 def _json(record: Record) -> Json:
     kept: Json = {}
-    for key in record.__struct_fields__:
+    for key, default in zip(record.__struct_fields__, record.__struct_defaults__, strict=True):
         value = getattr(record, key)
         if isinstance(value, msgspec.Raw):
             value = opened(value, _BLOCKS[type(record)][key])
-        if value is not None:
+        if value is not default:
             kept[key] = _json(value) if isinstance(value, Record) else msgspec.to_builtins(value)
     return kept
 
@@ -219,6 +220,19 @@ def capability(raw: Record, name: str) -> object:
     if isinstance(flags, dict):
         return flags.get(name, flags.get(name.upper()))
     return None
+
+
+def known(raw: Record, names: tuple[str, ...]) -> bool:
+    """Whether a core number's answer says yes or no to one of these capabilities at least."""
+    return any(coerce.boolean(capability(raw, name)) is not None for name in names)
+
+
+def stated(raw: Record, key: str, no: Record) -> object:
+    """Return what a key of the catalog's capabilities says; `no` where null denies it."""
+    value = getattr(raw, key)
+    if value is None:
+        return no
+    return None if value is msgspec.UNSET else value
 
 
 # Readers ------------------------------------------------------------------------------------------
@@ -287,7 +301,7 @@ _MESSAGE_HANDLER = Choice(
 
 def _connected(view: View) -> bool | None:
     ways = [coerce.boolean(getattr(view.raw, key)) for key in _WAYS]
-    return None if ways == [None, None] else any(ways)
+    return True if True in ways else None if None in ways else False
 
 
 _WAYS = ("inbound_connectivity", "outbound_connectivity")
@@ -362,9 +376,9 @@ CATALOG: Table = {
         "base_recurring_price": at("base_recurring_price", read=coerce.number),
     },
     "Capabilities": {
-        "voice": Branch("VoiceCapabilities", ("voice",)),
-        "sms": Branch("SmsCapabilities", ("sms",)),
-        "mms": Branch("MmsCapabilities", ("mms",)),
+        "voice": Branch("VoiceCapabilities", ("voice",), null_is_no=True),
+        "sms": Branch("SmsCapabilities", ("sms",), null_is_no=True),
+        "mms": Branch("MmsCapabilities", ("mms",), null_is_no=True),
     },
     "VoiceCapabilities": {
         **_CONNECTIVITY,
@@ -396,7 +410,7 @@ CATALOG: Table = {
         "address_requirements": at("address_requirements", read=address_requirements),
     },
     "Geography": {
-        "iso_country": at("iso_country"),
+        "iso_country": at("iso_country", read=coerce.country),
         "lata": at("lata", read=coerce.numeral),
         "rate_center": at("rate_center"),
         "latitude": at("latitude", read=coerce.number),
@@ -431,7 +445,7 @@ CATALOG: Table = {
 _CORE_PROFILE: Mapping[str, Field] = {
     "phone_number": at("phone_number"),
     "beta": at("beta", read=coerce.boolean),
-    "capabilities": Branch("Capabilities"),
+    "capabilities": Branch("Capabilities", flags=("voice", "sms", "mms", "fax")),
     "regulatory": Branch("Regulatory"),
     "friendly_name": at("friendly_name"),
     "source": _IDENTITY["source"],
@@ -462,9 +476,9 @@ CORE: Table = {
         "geography": Branch("Geography"),
     },
     "Capabilities": {
-        "voice": Branch("VoiceCapabilities", flag="voice"),
-        "sms": Branch("SmsCapabilities", flag="sms"),
-        "mms": Branch("MmsCapabilities", flag="mms"),
+        "voice": Branch("VoiceCapabilities", flags=("voice", "fax")),
+        "sms": Branch("SmsCapabilities", flags=("sms",)),
+        "mms": Branch("MmsCapabilities", flags=("mms",)),
     },
     "VoiceCapabilities": {"enabled": _flag("voice"), "fax": _flag("fax")},
     "SmsCapabilities": {"enabled": _flag("sms")},
@@ -503,7 +517,7 @@ CORE: Table = {
         "date_created": at("date_created", read=coerce.date),
     },
     "Country": {
-        "code": at("country_code"),
+        "code": at("country_code", read=coerce.country),
         "name": at("country"),
         "beta": at("beta", read=coerce.boolean),
         "types": Derived(_country_types, "subresource_uris", {"subresource_uris": Any}),
@@ -522,8 +536,10 @@ _NULLS = {
 def branch(parent: View, field: Branch, views: Mapping[str, type[View]]) -> View | None:
     """Return the view of an object below `parent`, None when the upstream has none."""
     raw: object = parent.raw
-    if field.flag:
-        raw = raw if coerce.boolean(capability(parent.raw, field.flag)) else None
+    if field.flags:
+        raw = raw if known(parent.raw, field.flags) else None
+    elif field.null_is_no:
+        raw = stated(parent.raw, field.keys[0], UNABLE[field.typename])
     elif field.keys:
         raw = first_of(parent.raw, field.keys)
     if isinstance(raw, msgspec.Raw):
@@ -602,13 +618,14 @@ class _Records(dict[str, type[Record]]):
                 case Leaf():
                     found |= dict.fromkeys(each.keys, _STRICT.get(each.read, _TEXT))
                 case Branch(keys=()):
-                    found |= self._keys(each.typename, blocks) | (_FLAGS if each.flag else {})
+                    found |= self._keys(each.typename, blocks) | (_FLAGS if each.flags else {})
                 case Branch(keys=(key,), repeats=True):
                     found[key] = msgspec.Raw
                     blocks[key] = self[each.typename]
                 case Branch():
                     kind: Any = self[each.typename]  # A class, to make a union with.
-                    found |= dict.fromkeys(each.keys, kind | None)
+                    kind |= None
+                    found |= dict.fromkeys(each.keys, _OrAbsent(kind) if each.null_is_no else kind)
                 case Derived():
                     found |= {key: kind for key, kind in each.reads.items() if key not in found}
         return found
@@ -620,8 +637,19 @@ def _records(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[s
     return {typename: records[typename] for typename in table}
 
 
-def _record(name: str, keys: Mapping[str, type | UnionType]) -> type[Record]:
-    fields = [(key, kind, None) for key, kind in keys.items()]
+class _OrAbsent(NamedTuple):
+    """The type of a key whose null says something else than that it is absent."""
+
+    kind: Any
+
+
+def _record(name: str, keys: Mapping[str, Any]) -> type[Record]:
+    fields = [
+        (key, kind.kind | msgspec.UnsetType, msgspec.UNSET)
+        if isinstance(kind, _OrAbsent)
+        else (key, kind, None)
+        for key, kind in keys.items()
+    ]
     made = msgspec.defstruct(name, fields, bases=(Record,), gc=False, omit_defaults=True)
     return cast("type[Record]", made)
 
@@ -639,10 +667,24 @@ DECODERS: Mapping[type[Record], msgspec.json.Decoder[Record | None]] = {
 }
 _LOOSE: Mapping[Source, Mapping[str, type[Record]]] = {
     source: {
-        typename: _record(strict.__name__, dict.fromkeys(strict.__struct_fields__, Any))
+        typename: _record(
+            strict.__name__,
+            {
+                key: _OrAbsent(object) if default is msgspec.UNSET else Any
+                for key, default in zip(
+                    strict.__struct_fields__, strict.__struct_defaults__, strict=True
+                )
+            },
+        )
         for typename, strict in records.items()
     }
     for source, records in STRICT.items()
+}
+# What the catalog says of a capability by writing null for it.
+UNABLE: Mapping[str, Record] = {
+    field.typename: STRICT[Source.CATALOG][field.typename](**dict.fromkeys(_WAYS, False))
+    for field in CATALOG["Capabilities"].values()
+    if isinstance(field, Branch)
 }
 VIEWS: Mapping[Source, Mapping[str, type[View]]] = {
     source: _views(source, table) for source, table in TABLES.items()

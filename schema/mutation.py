@@ -20,7 +20,6 @@ from schema.inputs import (
     TransferPhoneNumberInput,
     TransferPhoneNumbersInput,
 )
-from schema.scalars import E164
 from schema.types import PhoneNumber
 
 _WRITE = Cost(weight="10")
@@ -83,7 +82,9 @@ class TransferPhoneNumberPayload(MutationPayload):
 @strawberry.type(description="Result of a release.")
 class ReleasePhoneNumberPayload(MutationPayload):
     released_sid: ID | None = field(description="The sid that is no more.")
-    released_phone_number: E164 | None = field(description="The number that was given back.")
+    released_phone_number: str | None = field(
+        description="The number that was given back, as `PhoneNumber.phoneNumber` writes it."
+    )
 
 
 @strawberry.type(description="Results of several purchases.", directives=[part()])

@@ -118,7 +118,8 @@ def _scalar(
 SCALARS: dict[object, ScalarDefinition] = {
     E164: _scalar(
         "E164",
-        'A phone number in E.164 format: `+` and 2 to 15 digits, for example `"+14155550100"`.',
+        'A phone number in E.164 format: `+` and 2 to 15 digits, for example `"+14155550100"`.'
+        " Inputs only: what the upstream shows may be something else, and is a `String`.",
         "https://www.itu.int/rec/T-REC-E.164",
         parse_e164,
     ),

@@ -11,7 +11,6 @@ from strawberry.scalars import ID
 from schema.context import Info
 from schema.directives import Scope, needs
 from schema.enums import PhoneNumberEventKind
-from schema.scalars import E164
 from schema.types import PhoneNumber
 
 
@@ -22,7 +21,9 @@ class PhoneNumberEvent:
     at: dt.datetime = field(description="When the gateway learnt of it.")
     account_sid: ID = field(description="The account in which it happened.")
     sid: ID = field(description="The number's sid.")
-    phone_number: E164 | None = field(description="The number.")
+    phone_number: str | None = field(
+        description="The number, as `PhoneNumber.phoneNumber` writes it."
+    )
     number: PhoneNumber | None = field(
         description="The number after the change; null when it left the account."
     )

@@ -31,7 +31,7 @@ from schema.enums import (
     Source,
 )
 from schema.hints import CacheControl
-from schema.scalars import E164, CountryCode
+from schema.scalars import CountryCode
 
 if TYPE_CHECKING:
     from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
@@ -59,11 +59,16 @@ def _views(typename: str) -> Any:  # noqa: ANN401 - the same for every type
     directives=[part()],
 )
 class VoiceCapabilities:
-    enabled: bool | None = field(description="Calls can come in or go out. Known in both families.")
+    enabled: bool | None = field(
+        description="Calls can come in or go out. False when they cannot, in both families; null"
+        " when it is not known."
+    )
     inbound_connectivity: bool | None = field(description="Calls can come in from the network.")
     outbound_connectivity: bool | None = field(description="Calls can go out to the network.")
     e911: bool | None = field(description="Emergency (911) calls can be made.")
-    fax: bool | None = field(description="Faxes can be sent and received.")
+    fax: bool | None = field(
+        description="Faxes can be sent and received. Core says so of numbers without voice, too."
+    )
     sip_trunking: bool | None = field(description="It can be used on a SIP trunk.")
     calls_per_second: int | None = field(description="How many calls can be started per second.")
     concurrent_calls_limit: int | None = field(description="How many calls can be active at once.")
@@ -92,7 +97,8 @@ class VoiceCapabilities:
 )
 class SmsCapabilities:
     enabled: bool | None = field(
-        description="Messages can come in or go out. Known in both families."
+        description="Messages can come in or go out. False when they cannot, in both families; null"
+        " when it is not known."
     )
     inbound_connectivity: bool | None = field(description="Messages can come in from the network.")
     outbound_connectivity: bool | None = field(description="Messages can go out to the network.")
@@ -124,7 +130,8 @@ class SmsCapabilities:
 )
 class MmsCapabilities:
     enabled: bool | None = field(
-        description="Messages can come in or go out. Known in both families."
+        description="Messages can come in or go out. False when they cannot, in both families; null"
+        " when it is not known."
     )
     inbound_connectivity: bool | None = field(description="Messages can come in from the network.")
     outbound_connectivity: bool | None = field(description="Messages can go out to the network.")
@@ -137,14 +144,21 @@ class MmsCapabilities:
 
 
 @strawberry.type(
-    description="What a number can do. A capability that it lacks is null as a whole.",
+    description=(
+        "What a number can do. A capability that it lacks has `enabled: false`; one of which"
+        " nothing is known is null as a whole."
+    ),
     directives=[part()],
 )
 class Capabilities:
-    voice: VoiceCapabilities | None = field(description="Calls; null when the number has no voice.")
-    sms: SmsCapabilities | None = field(description="Text messages; null when the number has none.")
+    voice: VoiceCapabilities | None = field(
+        description="Calls; null when nothing is known of them."
+    )
+    sms: SmsCapabilities | None = field(
+        description="Text messages; null when nothing is known of them."
+    )
     mms: MmsCapabilities | None = field(
-        description="Multimedia messages; null when the number has none."
+        description="Multimedia messages; null when nothing is known of them."
     )
 
 
@@ -274,13 +288,19 @@ class Node:
 
 @strawberry.interface(description="What owned and available numbers have in common.")
 class NumberProfile:
-    phone_number: E164 = field(description="The number in E.164 format.")
+    phone_number: str = field(
+        description="The number as the upstream writes it: in E.164, for example `+14155550100`,"
+        " and then good for inputs of type `E164`. Short codes, and numbers that the upstream"
+        " itself writes otherwise, are shown as they are; name those by `sid`."
+    )
     type: NumberType | None = field(description="The kind of number.")
     lifecycle: Lifecycle | None = field(
         description="How far its range has come in the upstream's inventory."
     )
     beta: bool | None = field(description="New to the platform. Core family.")
-    capabilities: Capabilities | None = field(description="What it can do.")
+    capabilities: Capabilities | None = field(
+        description="What it can do; null when the upstream does not say."
+    )
     regulatory: Regulatory | None = field(description="What the law asks for.")
     geography: Geography | None = field(description="Where it belongs.")
 

@@ -89,7 +89,6 @@ PROPERTIES = [
         {
             **CONNECTIVITY,
             "e911": BOOLEAN,
-            "fax": BOOLEAN,
             "sipTrunking": BOOLEAN,
             "inboundCalledDtmf": BOOLEAN,
             "inboundCallerDtmf": BOOLEAN,
@@ -101,6 +100,7 @@ PROPERTIES = [
             "codecs": [(["g711u"], ["g711u"]), ([], []), (None, None)],
         },
     ),
+    *section("capabilities.voice", {"fax": [(True, True), (False, False)]}, core=True),
     *section(
         "capabilities.sms",
         {
@@ -264,12 +264,12 @@ def test_how_and_when_a_number_came_is_known_to_core(
 
 
 @pytest.mark.parametrize("capability", ["voice", "sms", "mms"])
-def test_a_capability_that_a_number_lacks_is_null_as_a_whole(
+def test_a_capability_that_a_number_lacks_is_not_enabled(
     gateway: RunningGateway, owner: tuple[str, SandboxAccount], capability: str
 ) -> None:
     _, account = owner
     there = {"inbound_connectivity": True, "outbound_connectivity": True}
-    for kept, expected in ((None, None), (there, {"enabled": True})):
+    for kept, expected in ((None, {"enabled": False}), (there, {"enabled": True})):
         number = gateway.sandbox.put_number(
             account.sid, PHONE_NUMBER, {"capabilities": {capability: kept}}
         )

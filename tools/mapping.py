@@ -90,10 +90,11 @@ def place(field: records.Field | None) -> str:
             return NOT_AVAILABLE
         case records.Leaf(keys=keys):
             return " or ".join(f"`{key}`" for key in keys)
-        case records.Branch(flag=flag) if flag:
-            return f"when `capabilities.{flag}` is true"
-        case records.Branch(keys=keys):
-            return " or ".join(f"`{key}`" for key in keys) or "the number itself"
+        case records.Branch(flags=flags) if flags:
+            return "when " + " or ".join(f"`capabilities.{flag}`" for flag in flags) + " is known"
+        case records.Branch(keys=keys, null_is_no=no):
+            words = " or ".join(f"`{key}`" for key in keys) or "the number itself"
+            return f"{words}; null says that it cannot" if no else words
         case records.Derived(of=of):
             return f"from {of}"
         case records.Choice(precedence=precedence):
