@@ -3,6 +3,7 @@
 from graphql.pyutils import Path
 
 from gateway.errors import UpstreamMalformed, UpstreamNotFound
+from gateway.ownership import check_owner
 from gateway.reader import Reader
 from gateway.records import View, view
 from gateway.upstream.families import CORE
@@ -23,7 +24,9 @@ class Accounts:
             answer = await self._reader.read(CORE.account_call(sid), (at,))
         except UpstreamNotFound:
             return None
-        return _whole(view("Account", Source.CORE, answer.json(), sid), "sid")
+        found = _whole(view("Account", Source.CORE, answer.json(), sid), "sid")
+        check_owner(found.sid, sid, Source.CORE)
+        return found
 
     async def subaccounts(self, parent: str, at: Path) -> list[View]:
         """Return the accounts that `parent` owns, itself left out."""

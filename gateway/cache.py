@@ -78,7 +78,12 @@ class ResponseCache:
             generation = await self._store.get(f"generation:{kind}:{call.account}") or b""
         except StoreUnavailable:
             return None
-        material = repr((credential.fingerprint, generation, call.family, call.path, call.query))
+        material = repr(
+            (
+                *(credential.fingerprint, call.account, generation),
+                *(call.family, call.path, call.query),
+            )
+        )
         return f"answer:{hashlib.sha256(material.encode()).hexdigest()}"
 
     async def find(self, key: str, call: Call) -> Hit | None:

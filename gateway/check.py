@@ -3,10 +3,10 @@
 import asyncio
 import stat
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -102,7 +102,8 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "api_key_sid",
-            "The account's own auth token is in use; an API key can be revoked alone.",
+            "The account's own auth token is in use; an API key can be revoked alone, and reaches"
+            " no subaccounts.",
         )
     if _is_shown(Path(".env")):
         yield Finding("warning", "auth_token", ".env can be read by other users: chmod 600.")
@@ -266,19 +267,31 @@ def _is_loopback(host: str) -> bool:
 # The upstream -------------------------------------------------------------------------------------
 
 # What is tried, and what it shows. Each changes nothing.
+_ACCOUNT = ("read the account", "{ account { status type subaccounts { sid status } } }")
 _TRIALS = (
-    ("read the account", "{ account { status type subaccounts { sid } } }"),
     ("read its numbers", "{ phoneNumbers(first: 1) { nodes { source } } }"),
     ("search numbers", "{ countries { code } }"),
+)
+_SUBACCOUNT = (
+    "act on a subaccount",
+    "query($sid: ID) { phoneNumbers(first: 1, accountSid: $sid) { nodes { source } } }",
 )
 
 
 class Ability(NamedTuple):
-    """Whether the credentials can do something; `detail` says how, or why not."""
+    """Whether the credentials can do something.
+
+    Attributes:
+        name: what was tried.
+        able: whether it worked.
+        detail: how, or why not.
+        needed: whether the gateway cannot do without; other things an API key may lack.
+    """
 
     name: str
     able: bool
     detail: str
+    needed: bool = True
 
 
 async def abilities(settings: Settings) -> list[Ability]:
@@ -290,25 +303,38 @@ async def abilities(settings: Settings) -> list[Ability]:
     credential = own_credential(settings)
     if credential is None:
         raise ValueError("There are no credentials to ask the upstream with.")
-    found: list[Ability] = []
+    caller, is_key = Caller(credential, "check"), credential.is_key
     async with Service(unlimited(settings).model_copy(update={"auth": "pass-through"})) as service:
-        caller = Caller(credential, "check")
-        for name, query in _TRIALS:
-            request = Request(service.documents.get(query), None, {}, {})
-            found.append(_ability(name, await service.execute(request, caller, "check")))
+
+        async def ask(query: str, **variables: object) -> dict[str, Any]:
+            request = Request(service.documents.get(query), None, variables, {})
+            response = await service.execute(request, caller, "check")
+            answer = orjson.loads(response if isinstance(response, bytes) else encode(response))
+            assert isinstance(answer, dict)  # noqa: S101 - a response is an object
+            return answer
+
+        (name, query), account = _ACCOUNT, await ask(_ACCOUNT[1])
+        found = [_ability(name, account, needed=not is_key)]
+        found += [_ability(name, await ask(query)) for name, query in _TRIALS]
+        name, query = _SUBACCOUNT
+        shown = (account.get("data") or {}).get("account")
+        below = (shown or {}).get("subaccounts") or ()
+        active = (each["sid"] for each in below if each["status"] == "ACTIVE")
+        if (sid := next(active, None)) is not None:
+            found.append(_ability(name, await ask(query, sid=sid), needed=not is_key))
+        elif is_key and shown is None:
+            unseen = "API keys reach none, and this one cannot see whether there are any"
+            found.append(Ability(name, able=False, detail=unseen, needed=False))
     return found
 
 
-def _ability(name: str, response: object) -> Ability:
-    answer = orjson.loads(response if isinstance(response, bytes) else encode(response))
-    assert isinstance(answer, dict)  # noqa: S101 - a response is an object
+def _ability(name: str, answer: Mapping[str, Any], *, needed: bool = True) -> Ability:
     if answer.get("errors"):
         error = answer["errors"][0]
-        return Ability(
-            name, able=False, detail=f"{error['message']} ({error['extensions']['code']})"
-        )
+        said = f"{error['message']} ({error['extensions']['code']})"
+        return Ability(name, able=False, detail=said, needed=needed)
     [value] = answer["data"].values()
-    return Ability(name, able=value is not None, detail=_said(value))
+    return Ability(name, able=value is not None, detail=_said(value), needed=needed)
 
 
 def _said(value: object) -> str:
@@ -352,11 +378,11 @@ def report(settings: Settings, write: Callable[[str], object]) -> int:
     tried = [asyncio.run(memory(settings))]
     if own_credential(settings) is not None:
         tried += asyncio.run(abilities(settings))
-    for name, able, detail in tried:
-        write(f"{'ok' if able else 'failed':<8} {name}: {detail}\n")
+    for name, able, detail, needed in tried:
+        write(f"{'ok' if able else 'failed' if needed else 'cannot':<8} {name}: {detail}\n")
     if own_credential(settings) is None:
         write("note     no credentials are set, so the upstream was not asked\n")
     failed = any(each.severity == "danger" for each in found) or not all(
-        each.able for each in tried
+        each.able or not each.needed for each in tried
     )
     return int(failed)

@@ -13,13 +13,14 @@ from strawberry import UNSET
 from gateway import cursors, filters, spending, validation
 from gateway.accounts import Accounts
 from gateway.auth import Caller
-from gateway.errors import BadUserInput, GatewayError
+from gateway.errors import BadUserInput, GatewayError, OfAnotherAccount
 from gateway.events import Change, Events
 from gateway.mutations import Mutations
 from gateway.numbers import Key, OwnedNumbers
 from gateway.outcome import Outcome, Refusal
 from gateway.pages import FoundPage, Page, Places
 from gateway.reader import Reader
+from gateway.records import View
 from gateway.search import Failure, Search, similar
 from gateway.settings import Settings
 from gateway.spending import Spending
@@ -121,7 +122,7 @@ class RequestContext:
             key = Key(account, "sid", sid)
         else:
             key = Key(account, "number", cast("str", phone_number))
-        number = await self._numbers.one(key, at, alone=self.alone)
+        number = await self._one(key, at, alone=self.alone)
         return cast("PhoneNumber | None", number)
 
     async def phone_numbers(
@@ -392,7 +393,16 @@ class RequestContext:
             return await self.account(node.account_sid, at=at)
         validation.check_sid(argument, node.sid, "PN")
         key = Key(node.account_sid, "sid", node.sid)
-        return cast("Node | None", await self._numbers.one(key, at))
+        return cast("Node | None", await self._one(key, at))
+
+    async def _one(self, key: Key, at: Path, *, alone: bool = False) -> View | None:
+        """Return an owned number; None when the account has no such one."""
+        try:
+            return await self._numbers.one(key, at, alone=alone)
+        except OfAnotherAccount:
+            if self.caller.accounts is None:
+                raise
+            return None  # A bearer must not learn that somebody else has it.
 
     def _available(
         self,

@@ -22,18 +22,21 @@
     └── UpstreamError                UPSTREAM_ERROR
         ├── UpstreamRefused          UPSTREAM_REFUSED       (4xx: it understood, and said no)
         ├── UpstreamDenied           UPSTREAM_UNAUTHENTICATED (401, 403)
+        │   └── NotOwnAccount        UPSTREAM_UNAUTHENTICATED (another account's API key)
         ├── UpstreamNotFound         NOT_FOUND              (404)
         ├── UpstreamThrottled        UPSTREAM_RATE_LIMITED  (429: too many at once)
         ├── UpstreamUnavailable      UPSTREAM_UNAVAILABLE   (5xx, no connection, breaker open)
         ├── UpstreamTimeout          UPSTREAM_TIMEOUT
         └── UpstreamMalformed        UPSTREAM_MALFORMED     (an answer that cannot be read)
+            └── OfAnotherAccount     UPSTREAM_MALFORMED     (it shows what was not asked for)
 
 Whatever is raised and is not of this tree is masked as `INTERNAL_SERVER_ERROR` and logged.
 """
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 from schema.enums import UserErrorCode
 
@@ -228,6 +231,13 @@ class UpstreamError(GatewayError):
         self.processed = processed
         self.retryable = retryable and self.transient
 
+    def reworded(self, message: str) -> Self:
+        """Return the same error in other words."""
+        other = copy(self)
+        other.args = (message,)
+        other.message = message
+        return other
+
 
 class UpstreamRefused(UpstreamError):
     """The upstream understood and refused (4xx)."""
@@ -239,6 +249,10 @@ class UpstreamDenied(UpstreamError):
     """The upstream did not accept the credentials (401, 403)."""
 
     code = "UPSTREAM_UNAUTHENTICATED"
+
+
+class NotOwnAccount(UpstreamDenied):
+    """An API key could not be shown to be the own one of the account that it was used for."""
 
 
 class UpstreamNotFound(UpstreamError):
@@ -273,6 +287,10 @@ class UpstreamMalformed(UpstreamError):
 
     code = "UPSTREAM_MALFORMED"
     transient = True
+
+
+class OfAnotherAccount(UpstreamMalformed):
+    """The upstream answered with what belongs to another account than was asked for."""
 
 
 # Upstream error code → what a client is told, and the input field to blame (below `input`).

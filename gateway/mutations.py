@@ -23,10 +23,12 @@ from strawberry import UNSET
 
 from gateway import filters
 from gateway.accounts import Accounts
+from gateway.auth import Caller
 from gateway.comparison import differing
 from gateway.draining import Abandoned, Draining
 from gateway.errors import (
     DeadlineExceeded,
+    OfAnotherAccount,
     UpstreamDenied,
     UpstreamError,
     UpstreamMalformed,
@@ -36,13 +38,14 @@ from gateway.errors import (
 from gateway.idempotency import Keys, Sending, key_of
 from gateway.numbers import Key, OwnedNumbers
 from gateway.outcome import Outcome, Refusal, not_owned, refused
+from gateway.ownership import check_owner
 from gateway.reader import Reader
 from gateway.reconcile import Look, Unproven, reconcile, unknown
 from gateway.records import View, view
 from gateway.upstream.call import Answer, Call
-from gateway.upstream.families import CORE, Family
+from gateway.upstream.families import CATALOG, CORE, Family
 from gateway.validation import check_settings
-from schema.enums import UserErrorCode
+from schema.enums import Source, UserErrorCode
 from schema.inputs import (
     ConfigurePhoneNumberInput,
     PurchasePhoneNumberInput,
@@ -118,16 +121,17 @@ class Mutations:
         reader: the request's; what it has read is forgotten after a write.
         numbers: the request's; as above.
         writing: what is shared with other requests.
-        principal: one-way name of who asks: nobody else's idempotency keys are the same.
+        caller: who asks: nobody else's idempotency keys are the same.
     """
 
     def __init__(
-        self, reader: Reader, numbers: OwnedNumbers, writing: Writing, principal: str
+        self, reader: Reader, numbers: OwnedNumbers, writing: Writing, caller: Caller
     ) -> None:
         self._reader = reader
         self._numbers = numbers
         self._writing = writing
-        self._principal = principal
+        self._principal = caller.principal
+        self._may_see = caller.may_see
 
     async def purchase(
         self,
@@ -178,7 +182,7 @@ class Mutations:
 
         async def show(family: Family) -> View | None:
             # In the family that the write goes to: the other one may not show what was set.
-            return await self._numbers.afresh().shown(family, Key(account, "sid", wanted.sid), at)
+            return await self._shown(family, Key(account, "sid", wanted.sid), at)
 
         async def prepare() -> Outcome | _Prepared:
             nonlocal before
@@ -213,17 +217,17 @@ class Mutations:
             return Outcome(refusal=Refusal(("toAccountSid",), message, code))
 
         async def prepare() -> Outcome | _Prepared:
-            if wanted.dry_run and await self._find(Key(account, "sid", wanted.sid), at) is None:
-                return not_owned()
             family = await self._numbers.afresh().family(account, at)
+            # Core's path names the owner. The catalog moves whatever the credentials reach.
+            looks = wanted.dry_run or family is CATALOG
+            if looks and await self._shown(family, Key(account, "sid", wanted.sid), at) is None:
+                return not_owned()
             call = family.update_call(account, wanted.sid, [("AccountSid", target)])
-            return _Prepared(call, at, _reading(family, target, sid=wanted.sid, owner=target))
+            return _Prepared(call, at, _reading(family, target, sid=wanted.sid))
 
         async def look() -> Outcome | None:
             there = await self._find(Key(target, "sid", wanted.sid), at)
-            # Asked with the owner's credentials some upstreams answer for the family's other
-            # accounts as well: it must say itself that it has moved.
-            if there is not None and there.account_sid == target:
+            if there is not None:
                 return Outcome(there)
             here = await self._find(Key(account, "sid", wanted.sid), at)
             if here is None:
@@ -262,7 +266,8 @@ class Mutations:
             seen = await look()
             for other in await self._others(account, at) if seen is not None else ():
                 if await self._find(Key(other, "sid", wanted.sid), at) is not None:
-                    raise Unproven(f"the number was moved and is in account {other} now")
+                    where = f"account {other}" if self._may_see(other) else "another account"
+                    raise Unproven(f"the number was moved and is in {where} now")
             return seen
 
         raw = {"sid": wanted.sid, "phone_number": wanted.confirm_phone_number}
@@ -327,12 +332,14 @@ class Mutations:
         left = self._reader.deadline - time.monotonic()
         if left < _LEAST_TIME:
             raise DeadlineExceeded("The time for this request was up before anything was sent.")
+        reader = self._reader.alone()
+        if prepared.call.family is Source.CATALOG:
+            # It was proven while the write was prepared, which may have taken a while.
+            await reader.prove(prepared.call.account, (prepared.at,))
         await sending()
         deadline = self._reader.deadline - left * _KEPT_BACK
         try:
-            answer = await self._reader.alone().write(
-                prepared.call, (prepared.at,), deadline=deadline
-            )
+            answer = await reader.write(prepared.call, (prepared.at,), deadline=deadline)
             return Outcome(prepared.read(answer))
         except UpstreamError as error:
             if not error.processed:
@@ -375,9 +382,22 @@ class Mutations:
                 return None
             raise
 
+    async def _shown(self, family: Family, key: Key, at: Path) -> View | None:
+        """Return a number as `family` shows it now; None when the account does not own it."""
+        try:
+            return await self._numbers.afresh().shown(family, key, at)
+        except OfAnotherAccount:
+            return None
+
     async def _find(self, key: Key, at: Path) -> View | None:
-        """Return a number as it is now; an upstream that shows another one is not believed."""
-        found = await self._numbers.afresh().one(key, at)
+        """Return a number as it is now; None when the account does not own it.
+
+        An upstream that shows another number is not believed.
+        """
+        try:
+            found = await self._numbers.afresh().one(key, at)
+        except OfAnotherAccount:
+            return None
         if found is not None and key.value not in {found.sid, found.phone_number}:
             raise UpstreamMalformed("The upstream shows another number than the one asked for.")
         return found
@@ -409,9 +429,8 @@ def _reading(
     *,
     sid: str | None = None,
     number: str | None = None,
-    owner: str | None = None,
 ) -> Callable[[Answer], View]:
-    """Return the reader of an answer that must show this `sid`, this `number` or this `owner`."""
+    """Return the reader of an answer that must show this `sid` or `number`, in account `home`."""
 
     def read(answer: Answer) -> View:
         shown = view("PhoneNumber", family.source, family.read_one(answer), home)
@@ -420,11 +439,11 @@ def _reading(
             and _NUMBER_SID.fullmatch(shown.sid)
             and shown.sid == (sid or shown.sid)
             and shown.phone_number == (number or shown.phone_number)
-            and shown.account_sid == (owner or shown.account_sid)
         )
         if shown is None or not right:
             message = "The upstream's answer does not show what was asked for."
             raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+        check_owner(shown.raw.account_sid, home, family.source)
         return shown
 
     return read

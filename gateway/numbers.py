@@ -13,11 +13,13 @@ from graphql.pyutils import Path
 from gateway import cursors, filters, planner
 from gateway.errors import (
     BadUserInput,
+    NotOwnAccount,
     UnsupportedFilters,
     UpstreamDenied,
     UpstreamMalformed,
     UpstreamNotFound,
 )
+from gateway.ownership import check_owner
 from gateway.pages import Places
 from gateway.reader import Reader
 from gateway.records import VIEWS, Record, View, view
@@ -127,9 +129,14 @@ class OwnedNumbers:
         )
 
     async def family(self, account: str, at: Path) -> Family:
-        """Return the family that serves the account, found out by a call when it is not known."""
+        """Return the family that serves the account, found out by a call when it is not known.
+
+        When it is the catalog, the credentials are those of the account.
+        """
         if self.may_have_catalog(account):
             known = self._access.known(account)
+            if known:
+                await self._reader.prove(account, (at,))
             if known or (known is None and await self._probe(account, at)):
                 return CATALOG
         return CORE
@@ -159,10 +166,17 @@ class OwnedNumbers:
         # The catalog takes the account from the credentials: it cannot be asked about another.
         return account == self._reader.credential.home
 
+    def may_ask_catalog(self, account: str) -> bool:
+        """Whether the catalog can be asked about the account, and is not known to be closed."""
+        return self.may_have_catalog(account) and self._access.known(account) is not False
+
+    def must_prove(self, account: str) -> bool:
+        """Whether a call more is needed before the catalog's answers about the account count."""
+        return self.may_ask_catalog(account) and self._reader.must_prove(account)
+
     def able(self, account: str, wanted: Mapping[str, Any]) -> list[Family]:
         """Return the families that know all the filters, the one to try first at the front."""
-        may = self.may_have_catalog(account) and self._access.known(account) is not False
-        able: list[Family] = [CATALOG] if may else []
+        able: list[Family] = [CATALOG] if self.may_ask_catalog(account) else []
         able = [
             family
             for family in (*able, CORE)
@@ -184,7 +198,9 @@ class OwnedNumbers:
 
     def _lacks_catalog(self, family: Family, account: str, error: Exception) -> bool:
         """Whether `error` on the collection says that the account lacks the catalog."""
+        # A key that is another account's says nothing about this one.
         forbidden = isinstance(error, UpstreamDenied) and error.status == 403  # noqa: PLR2004
+        forbidden = forbidden and not isinstance(error, NotOwnAccount)
         if family is not CATALOG or not (forbidden or isinstance(error, UpstreamNotFound)):
             return False
         self._access.note(account, has=False)
@@ -361,9 +377,7 @@ class OwnedNumbers:
 
     async def _by_sid(self, key: Key) -> View | None:
         at = self._places((key,))
-        family: Family = CORE
-        if self.may_have_catalog(key.account) and self._access.known(key.account) is not False:
-            family = CATALOG
+        family: Family = CATALOG if self.may_ask_catalog(key.account) else CORE
         try:
             return await self._get(family, key, at)
         except UpstreamNotFound as error:
@@ -383,6 +397,7 @@ class OwnedNumbers:
         number = view("PhoneNumber", family.source, family.read_one(answer), key.account)
         if number is None or number.sid.lower() != key.value.lower():
             raise UpstreamMalformed("The upstream shows another number than the one asked for.")
+        check_owner(number.raw.account_sid, key.account, family.source)
         return number
 
     async def _by_number(self, key: Key) -> View | None:
@@ -420,6 +435,8 @@ def _numbers(
             number = view("PhoneNumber", family.source, item, account)
         if number is not None:
             raw = number.raw
+            if raw.account_sid != account:
+                check_owner(raw.account_sid, account, family.source)
             if token is not None and raw.type is None:
                 raw.type = token
             number = number if raw.phone_number and (raw.sid or raw.url) else None

@@ -222,6 +222,8 @@ class Draft:
         self._keys: defaultdict[str, Counter[Key]] = defaultdict(Counter)
         self._key_paths: defaultdict[str, list[str]] = defaultdict(list)
         self._splittable: list[str] = []
+        # Accounts that credentials must be proven to be of: whether for certain, and by what.
+        self._proofs: dict[str, tuple[int, list[str]]] = {}
 
     def read(self, place: Place, path: str, identities: Iterable[Identity], asked: Read) -> None:
         """Add the reads of the field at `path`, for each object at `place` and each identity.
@@ -251,10 +253,17 @@ class Draft:
         """Note a look-up of an owned number; all of one account are planned together."""
         self._keys[key.account][key] += 1
         self._key_paths[key.account].append(path)
+        self.proof(path, key.account)
 
     def split(self, path: str) -> None:
         """Note a search that is asked again in parts when the upstream cuts it off."""
         self._splittable.append(path)
+
+    def proof(self, path: str, account: str | None, *, least: int = 1) -> None:
+        """Note that the catalog is asked about an account, certainly or (`least` 0) perhaps."""
+        if account is not None and self.known.numbers.must_prove(account):
+            certain, paths = self._proofs.get(account, (0, []))
+            self._proofs[account] = max(certain, min(least, 1)), [*paths, path]
 
     def look_up(self, path: str, times: Times, reason: str) -> None:
         """Add the look-ups before a write."""
@@ -277,6 +286,11 @@ class Draft:
         """Return the plan with what can be said only of the operation as a whole."""
         for account, keys in self._keys.items():
             self._batch(account, keys, named(self._key_paths[account]))
+        for least, paths in self._proofs.values():
+            call = "GET a page of one number"
+            reason = "whether the API key is the account's own; remembered for some minutes"
+            times = Times(least, 1)
+            self.plan.steps.append(Step(named(paths), call, "proof", least, 1, times, reason))
         if self._splittable and self.known.partition:
             most = self.known.partition
             reason = f"only if the upstream cuts a search off: {most} in all, by the next digit"

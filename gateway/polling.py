@@ -146,7 +146,7 @@ def _name(account: str, credential: Credential) -> str:
 
     They are shown it by different families.
     """
-    return f"snapshot:{account}:{'own' if credential.account == account else 'other'}"
+    return f"snapshot:{account}:{'own' if credential.home == account else 'other'}"
 
 
 def _differences(known: Mapping[str, Seen], after: Mapping[str, Seen]) -> list[str]:

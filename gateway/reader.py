@@ -3,16 +3,26 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from graphql.pyutils import Path
 
 from gateway.cache import ResponseCache
-from gateway.errors import DeadlineExceeded, TooManyCalls, UpstreamMalformed, UpstreamTimeout
+from gateway.errors import (
+    DeadlineExceeded,
+    NotOwnAccount,
+    TooManyCalls,
+    UpstreamDenied,
+    UpstreamMalformed,
+    UpstreamNotFound,
+    UpstreamTimeout,
+)
 from gateway.trace import Trace
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.client import Sent, UpstreamClient
+from gateway.upstream.families import CORE
 from gateway.waiting import Shared
+from schema.enums import Source
 
 _Name: TypeAlias = tuple[str, Call, str | None]
 
@@ -195,6 +205,33 @@ class Reader:
                 else:
                     self._seen[call] = _broken(answer)
 
+    async def prove(self, account: str, asked: Sequence[Path]) -> None:
+        """See that the catalog, which takes the account from the credentials, takes `account`.
+
+        That is so for an account's own name, and for an API key with which the upstream has lately
+        answered a read of that account by its path. If it has not, it is asked now.
+
+        Raises:
+            NotOwnAccount: the upstream does not accept the key for the account.
+            UpstreamError: it could not be asked.
+        """
+        if self._owns(account):
+            return
+        try:
+            await self._proof(account, asked).wait()
+        except (UpstreamDenied, UpstreamNotFound) as error:
+            raise NotOwnAccount(
+                error.message,
+                status=error.status,
+                upstream_code=error.upstream_code,
+                request_id=cast("str | None", error.details.get("upstreamRequestId")),
+            ) from None
+        self._check_owns(account)
+
+    def must_prove(self, account: str) -> bool:
+        """Whether the catalog may be asked about an account only after a proof."""
+        return self.credential.is_key and not self._owns(account)
+
     async def write(self, call: Call, asked: Sequence[Path], *, deadline: float) -> Answer:
         """Send a call that changes something; once that is settled, say that it has `changed`.
 
@@ -205,8 +242,11 @@ class Reader:
                 request's own, so that there is time to look what became of it.
 
         Raises:
+            NotOwnAccount: it would be done in another account, or it is not known in which.
             UpstreamError: `processed` tells whether it may have happened all the same.
         """
+        if call.family is Source.CATALOG:
+            self._check_owns(call.account)
         self._calls.count()
         return await self._send(call, asked, deadline)
 
@@ -247,7 +287,10 @@ class Reader:
     def _begun(self, call: Call, asked: Sequence[Path]) -> Shared[Answer]:
         """Begin a read that this request has not seen yet."""
         coming: Shared[Answer]
-        if self._shares and self._cache.keeps(call):
+        if call.family is Source.CATALOG and not self._owns(call.account):
+            coming = Shared(asyncio.ensure_future(self._beside_proof(call, asked)))
+            self._leave.append(coming.task.cancel)
+        elif self._shares and self._cache.keeps(call):
             coming = Shared(asyncio.ensure_future(self._through_cache(call, asked)))
             self._leave.append(coming.task.cancel)
         else:
@@ -255,11 +298,41 @@ class Reader:
         self._seen[call] = coming
         return coming
 
-    def _boarded(self, call: Call, asked: Sequence[Path], kept: str | None) -> Shared[Answer]:
+    def _owns(self, account: str) -> bool:
+        return self._client.accepted.owns(self.credential, account)
+
+    def _check_owns(self, account: str) -> None:
+        if not self._owns(account):
+            message = f"It could not be proven that the credentials in use are those of {account}."
+            raise NotOwnAccount(message, processed=False)
+
+    async def _beside_proof(self, call: Call, asked: Sequence[Path]) -> Answer:
+        """Ask the catalog while it is proven that it will answer for the right account.
+
+        Its answer is used only then, and is not kept.
+        """
+        answer = self._boarded(call, asked, None)
+        await self.prove(call.account, asked)
+        return await answer.wait()
+
+    def _proof(self, account: str, asked: Sequence[Path]) -> Shared[Answer]:
+        """Begin a read that proves whose key this is, with all who need it at once."""
+        call = CORE.list_call(account, {}, 1)
+        coming = self._seen.get(call)
+        if coming is None:
+            coming = self._seen[call] = self._boarded(call, asked, None, self._flights)
+        return coming
+
+    def _boarded(
+        self,
+        call: Call,
+        asked: Sequence[Path],
+        kept: str | None,
+        flights: Flights | None = None,
+    ) -> Shared[Answer]:
+        flights = flights or (self._flights if self._shares else Flights())
         # A write under way must get to know what it needs to, whatever it has cost so far.
-        flights, before = self._flights, self._calls.take
-        if not self._shares:
-            flights, before = Flights(), self._calls.count
+        before = self._calls.take if self._shares else self._calls.count
         flight = flights.board(
             self.credential,
             call,

@@ -99,6 +99,8 @@ def _list(
     if account is not None:
         able = draft.known.numbers.able(account, wanted)
         extra = int(draft.known.is_cold(account) and able == [CATALOG, CORE])
+        if able[0] is CATALOG:
+            draft.proof(path, account, least=place.times.least if after is None else 0)
         if after is not None:
             pages = _pages(account, wanted, able, first, after)
     owner = account or place.identity
@@ -148,6 +150,7 @@ def _changes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
     account = _own(draft, arguments)
     for sid in arguments.get("sids") or ():
         validation.check_sid("sids", sid, "PN")
+    draft.proof(path, account)
     draft.read(
         place,
         path,
@@ -217,6 +220,8 @@ def _search(draft: Draft, place: Place, path: str, sought: _Sought) -> Place:
     if source is Source.CATALOG and not has and not cold:
         lacking = draft.known.numbers.without_catalog(account)
         raise UnsupportedFilters("filter", f"{why}, and {lacking}.")
+    if source is Source.CATALOG:
+        draft.proof(path, account, least=place.times.least)
     size = min(most if source is Source.CATALOG else most + 1, MAX_PAGE_SIZE)
     pages = -(-most // MAX_PAGE_SIZE) if source is Source.CATALOG else 1
     identities: list[tuple[object, ...]] = [
@@ -337,27 +342,18 @@ def _written(call: str, cost: Cost, looks_for: str, unless: str) -> Rule:
         unless: when a look-up keeps it from being sent.
     """
 
-    def one(draft: Draft, item: Any) -> Writes:  # noqa: ANN401 - one of four inputs
-        account = _own(draft, {"account_sid": item.account_sid})
-        looks, sends, _ = cost(draft, account, item)
-        if item.dry_run:
-            return Writes(looks, 0)
-        if _has_key(item):
-            return Writes(Times(0, looks.most), sends, conditional=True)
-        return Writes(looks, sends, conditional=looks.least > 0)
-
     def rule(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
         wanted = arguments["input"]
         items = getattr(wanted, "items", None)
         total = _NOTHING
         if items is None:
-            total = one(draft, wanted)
+            total = _one(draft, path, cost, wanted)
             items = [wanted]
         else:
             validation.check_items(len(items))
             for item in items:
                 try:
-                    total = total.plus(one(draft, item))
+                    total = total.plus(_one(draft, path, cost, item))
                 except BadUserInput:
                     continue  # It is refused on its own.
         dry = "; nothing is sent for a dry run" if any(item.dry_run for item in items) else ""
@@ -373,6 +369,19 @@ def _written(call: str, cost: Cost, looks_for: str, unless: str) -> Rule:
         return Place(path, Times(0, len(items)), (*place.identity, *identity), len(accounts))
 
     return rule
+
+
+def _one(draft: Draft, path: str, cost: Cost, item: Any) -> Writes:  # noqa: ANN401 - of four inputs
+    """Return what one item costs, and note that its account must be proven, if so."""
+    account = _own(draft, {"account_sid": item.account_sid})
+    looks, sends, _ = writes = cost(draft, account, item)
+    if writes != _NOTHING:
+        draft.proof(path, account, least=int(item.dry_run or not _has_key(item)))
+    if item.dry_run:
+        return Writes(looks, 0)
+    if _has_key(item):
+        return Writes(Times(0, looks.most), sends, conditional=True)
+    return Writes(looks, sends, conditional=looks.least > 0)
 
 
 def _has_key(item: Any) -> bool:  # noqa: ANN401 - one of four inputs
@@ -409,9 +418,9 @@ def _transfer(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 
     draft.known.caller.check_account(item.to_account_sid)
     if item.to_account_sid == account:
         return _NOTHING
-    if item.dry_run:
-        return Writes(_finding(draft, account), 0)
-    return Writes(Times(0, _finding_family(draft, account)), 1)
+    # Core's path names the owner: only the catalog, and a dry run, need to look.
+    looks = item.dry_run or draft.known.numbers.may_ask_catalog(account)
+    return Writes(Times(1, 1 + _finding_family(draft, account)) if looks else NONE, 1)
 
 
 def _release(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 - see `_written`

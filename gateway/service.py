@@ -138,7 +138,7 @@ class Service:
         if activity is not None:
             activity.principal, activity.reads = caller.name, reader.trace
         numbers = self._numbers(reader)
-        mutations = Mutations(reader, numbers, self._writing, caller.principal)
+        mutations = Mutations(reader, numbers, self._writing, caller)
         partition = self.settings.partition_calls
         if spare is not None:
             partition = min(partition, spare)

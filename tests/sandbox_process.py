@@ -35,7 +35,8 @@ class SandboxAccount:
     type: str
     role: str
     catalog: bool
-    api_key: dict[str, str] | None
+    api_key: dict[str, str]
+    main_api_key: dict[str, str]
 
     @property
     def auth(self) -> tuple[str, str]:

@@ -26,9 +26,10 @@ def test_a_key_is_good_for_an_account_once_something_below_it_was_read() -> None
         CORE.subaccounts_call(SUB, ()),
         CATALOG.list_call(SUB, {}, 1),
     ):
-        accepted.learn(proves_nothing, KEY, None)
-        assert not accepted.accepts(KEY, SUB)
-    accepted.learn(below(SUB), KEY, None)
+        accepted.succeeded(proves_nothing, KEY, SUB.encode())
+    accepted.succeeded(below(SUB), KEY, b'{"incoming_phone_numbers": []}')
+    assert not accepted.accepts(KEY, SUB)
+    accepted.succeeded(below(SUB), KEY, SUB.encode())
     assert accepted.accepts(KEY, SUB)
     assert accepted.owns(KEY, SUB)
     assert not accepted.owns(KEY, MAIN)
@@ -41,8 +42,8 @@ def test_an_auth_token_is_accepted_for_subaccounts_and_owns_only_its_own_account
     accepted = Accepted()
     assert accepted.owns(TOKEN, MAIN)
     assert not accepted.accepts(TOKEN, MAIN)
-    accepted.learn(below(SUB), TOKEN, None)
-    accepted.learn(CATALOG.list_call(MAIN, {}, 1), TOKEN, None)
+    accepted.succeeded(below(SUB), TOKEN, b"")
+    accepted.succeeded(CATALOG.list_call(MAIN, {}, 1), TOKEN, b"")
     assert accepted.accepts(TOKEN, SUB)
     assert accepted.accepts(TOKEN, MAIN)
     assert not accepted.owns(TOKEN, SUB)
@@ -52,12 +53,12 @@ def test_an_auth_token_is_accepted_for_subaccounts_and_owns_only_its_own_account
 def test_a_refusal_takes_the_proof_back(account: str) -> None:
     accepted = Accepted()
     accepted.note(KEY, account)
-    accepted.learn(CORE.account_call(account), KEY, REFUSED)  # A standard key reads no accounts.
-    accepted.learn(CATALOG.list_call(account, {}, 1), KEY, CLOSED)
+    accepted.refused(CORE.account_call(account), KEY, REFUSED)  # A standard key reads no accounts.
+    accepted.refused(CATALOG.list_call(account, {}, 1), KEY, CLOSED)
     assert accepted.accepts(KEY, account)
-    accepted.learn(below(account), Credential(KEY.username, "wrong", account), REFUSED)
+    accepted.refused(below(account), Credential(KEY.username, "wrong", account), REFUSED)
     assert accepted.accepts(KEY, account)
-    accepted.learn(below(account), KEY, REFUSED)
+    accepted.refused(below(account), KEY, REFUSED)
     assert not accepted.accepts(KEY, account)
 
 

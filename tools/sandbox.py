@@ -41,7 +41,10 @@ ENDPOINTS = (
     (
         "GET",
         "accounts",
-        "all accounts with their tokens and API keys; `role` says what each is for",
+        (
+            "all accounts with their Auth Tokens, a standard API key (`api_key`) and a main one"
+            " (`main_api_key`); `role` says what each account is for"
+        ),
     ),
     (
         "POST",
@@ -86,6 +89,18 @@ Make an account with three numbers, and look what was asked of the APIs:
 curl -sS --fail -X POST http://127.0.0.1:8010/_sandbox/accounts -d '{"role": "mine", "owned": 3}'
 curl -sS --fail http://127.0.0.1:8010/_sandbox/requests
 ```
+
+## Credentials
+
+User name and password of HTTP Basic are an account's sid with its `auth_token`, or `sid` and
+`secret` of one of its keys. Every account has both kinds of key, subaccounts too. As upstream, a
+key reaches nothing but the account that it belongs to:
+
+| credentials | its own numbers and searches | `/2010-04-01/Accounts` | its subaccounts |
+|---|---|---|---|
+| `auth_token` | yes | yes | yes, in the 2010 API |
+| `main_api_key` | yes | the list, and its own | no |
+| `api_key` (standard) | yes | no | no |
 
 ## Faults
 

@@ -1,14 +1,24 @@
-"""Who calls, and for which account: HTTP Basic with an account's token or an API key's secret."""
+"""Who calls, and for which account: HTTP Basic with an account's token or an API key's secret.
+
+| credentials | the account's own resources | `/Accounts` | its subaccounts |
+| --- | --- | --- | --- |
+| Auth Token | yes | yes | yes |
+| main API key | yes | the list, and its own | no |
+| standard API key | yes | no | no |
+"""
 
 import base64
 import binascii
 import hmac
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from gateway.sandbox.documents import Account
 from gateway.sandbox.errors import ApiError, authentication_failed
 from gateway.sandbox.store import Store
 from gateway.sandbox.switches import Switches
+
+Kind: TypeAlias = Literal["token", "main key", "standard key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +27,7 @@ class Credentials:
 
     account: Account | None
     problem: str | None
+    kind: Kind = "token"
 
 
 def authenticate(store: Store, header: str | None) -> Credentials:
@@ -34,10 +45,15 @@ def authenticate(store: Store, header: str | None) -> Credentials:
     if account is None:
         hmac.compare_digest(b"0" * 32, password.encode())
         return Credentials(None, "invalid username")
-    secret = account.key_secret if username == account.key_sid else account.auth_token
+    kinds: dict[str, tuple[Kind, str]] = {
+        account.sid: ("token", account.auth_token),
+        account.main_key_sid: ("main key", account.main_key_secret),
+        account.key_sid: ("standard key", account.key_secret),
+    }
+    kind, secret = kinds[username]
     if not hmac.compare_digest(secret.encode(), password.encode()):
         return Credentials(None, None)
-    return Credentials(account, None)
+    return Credentials(account, None, kind)
 
 
 def caller(credentials: Credentials, switches: Switches) -> Account:
@@ -62,15 +78,15 @@ def require_active(account: Account, switches: Switches) -> None:
         raise ApiError(switches.inactive_account_code)
 
 
-def account_in_path(store: Store, who: Account, sid: str) -> Account:
-    """The account a 2010 API path names: the caller's own or one of its subaccounts.
+def account_in_path(store: Store, who: Account, sid: str, *, reaches_subaccounts: bool) -> Account:
+    """The account a 2010 API path names: the caller's own or, within reach, a subaccount of it.
 
     Raises:
         ApiError: 20003 for any other account, existing or not.
     """
     if sid == who.sid:
         return who
-    account = store.account(sid) if sid.startswith("AC") else None
+    account = store.account(sid) if sid.startswith("AC") and reaches_subaccounts else None
     if account is None or account.owner_account_sid != who.sid:
         raise authentication_failed()
     return account

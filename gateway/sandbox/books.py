@@ -11,11 +11,15 @@ class Books(Database):
     """Who there is and what happened to numbers."""
 
     def account(self, sid: str) -> Account | None:
-        """An account by its sid, or by the sid of its API key."""
+        """An account by its sid, or by the sid of one of its API keys."""
         row = self._sql.execute(
             "SELECT * FROM accounts WHERE sid = ? OR key_sid = ?", (sid, sid)
         ).fetchone()
-        return _account(row) if row else None
+        if row:
+            return _account(row)
+        if not sid.startswith("SK"):
+            return None
+        return next((each for each in self.accounts() if each.main_key_sid == sid), None)
 
     def accounts(self, owner_sid: str | None = None) -> list[Account]:
         """All accounts, or an owner and its subaccounts, in order of creation."""

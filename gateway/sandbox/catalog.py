@@ -129,7 +129,8 @@ class Catalog:
                 return owned
             owner = world.store.account(owned.account_sid)
             child = owner is not None and owner.owner_account_sid == who.sid
-            if transfer and child and world.switches.transfer_reaches_subaccounts:
+            reaches = call.credentials.kind == "token" and child
+            if transfer and reaches and world.switches.transfer_reaches_subaccounts:
                 return owned
         raise not_found(call.path, status=world.switches.missing_sid_status)
 

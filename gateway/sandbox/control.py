@@ -183,4 +183,5 @@ def _account(account: Account) -> Json:
         "role": account.role,
         "catalog": account.catalog,
         "api_key": {"sid": account.key_sid, "secret": account.key_secret},
+        "main_api_key": {"sid": account.main_key_sid, "secret": account.main_key_secret},
     }

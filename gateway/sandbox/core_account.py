@@ -8,7 +8,7 @@ from starlette.responses import Response
 from gateway.sandbox import auth
 from gateway.sandbox.call import Call
 from gateway.sandbox.documents import Account, Json
-from gateway.sandbox.errors import ApiError
+from gateway.sandbox.errors import ApiError, authentication_failed
 from gateway.sandbox.formats import core_list_response, core_response
 from gateway.sandbox.paging import page_number, page_size
 from gateway.sandbox.world import World
@@ -26,7 +26,8 @@ def acting_account(world: World, call: Call, sid: str, *, test_allowed: bool = F
         ApiError: 20003, 20005, or 20008 for test credentials where they are not allowed.
     """
     who = auth.caller(call.credentials, world.switches)
-    account = auth.account_in_path(world.store, who, sid)
+    reaches = call.credentials.kind == "token"
+    account = auth.account_in_path(world.store, who, sid, reaches_subaccounts=reaches)
     if account.role == "test" and not test_allowed:
         raise ApiError(20008)
     auth.require_active(account, world.switches)
@@ -58,13 +59,22 @@ class CoreAccounts:
 
     def fetch(self, call: Call, account: str) -> Response:
         """One account: the caller's or a subaccount, whatever its status."""
-        found = auth.account_in_path(self._world.store, self._caller(call), account)
+        who, switches = self._caller(call), self._world.switches
+        reaches = call.credentials.kind == "token" or switches.main_key_fetches_subaccounts
+        found = auth.account_in_path(self._world.store, who, account, reaches_subaccounts=reaches)
         return core_response(call, "Account", _account(found))
 
     def _caller(self, call: Call) -> Account:
+        """The calling account.
+
+        Raises:
+            ApiError: 20003 for standard keys too, 20005, 20008 for test credentials.
+        """
         who = auth.caller(call.credentials, self._world.switches)
         if who.role == "test":
             raise ApiError(20008)
+        if call.credentials.kind == "standard key":
+            raise authentication_failed()
         return who
 
 

@@ -6,6 +6,7 @@ share one. An absent key stays absent, and a null stays null, all the way to the
 """
 
 import copy
+import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -225,6 +226,21 @@ class Account:
     key_sid: str
     key_secret: str = field(repr=False)
     created: float
+
+    @property
+    def main_key_sid(self) -> str:
+        """Sid of the account's key of the main kind; `key_sid` is of the standard kind."""
+        return "SK" + _derived(self.key_sid)
+
+    @property
+    def main_key_secret(self) -> str:
+        """Secret of the key of the main kind."""
+        return _derived(self.key_secret)
+
+
+def _derived(text: str) -> str:
+    """32 hexadecimal digits that follow from `text`: data files need not keep them."""
+    return hashlib.md5(f"main:{text}".encode(), usedforsecurity=False).hexdigest()
 
 
 def default_configuration(phone_number: str) -> Json:

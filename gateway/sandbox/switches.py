@@ -91,6 +91,10 @@ class Switches:
     inactive_account_code: Literal[20003, 20005] = 20005
     """Error code of a suspended or closed account: 20005 (HTTP 403) or 20003 (HTTP 401)."""
 
+    main_key_fetches_subaccounts: bool = False
+    """A main API key may fetch a subaccount that the list of accounts shows it; else error 20003.
+    """
+
     trial_may_buy_first: bool = False
     """A trial account without numbers may buy one through the 2010 API."""
 

@@ -78,16 +78,35 @@ class Accepted:
         """Take the proof back: the upstream does not accept the credential any more."""
         self._until.pop((account, credential.secret_name), None)
 
-    def learn(self, call: Call, credential: Credential, refusal: UpstreamDenied | None) -> None:
-        """Note what an answer of the upstream proves: a success, or a `refusal`."""
-        if refusal is None:
-            if proves(call, credential):
-                self.note(credential, call.account)
-        elif _takes_back(call, credential, refusal):
+    def succeeded(self, call: Call, credential: Credential, body: bytes) -> None:
+        """Note what a success of the upstream with this `body` proves."""
+        # Money goes where a key belongs: what proves it must say itself what it is about.
+        if _proves(call, credential) and (not credential.is_key or call.account.encode() in body):
+            self.note(credential, call.account)
+
+    def refused(self, call: Call, credential: Credential, refusal: UpstreamDenied) -> None:
+        """Note what a refusal of the upstream takes back."""
+        if _takes_back(call, credential, refusal):
             self.forget(credential, call.account)
 
 
-def proves(call: Call, credential: Credential) -> bool:
+def why(call: Call, credential: Credential, refusal: UpstreamDenied) -> str | None:
+    """Return what a refusal means for an API key; None when its own words say all."""
+    if not credential.is_key or not _not_accepted(refusal):
+        return None
+    if call.family is Source.CORE and not _proves(call, credential):
+        return (
+            "The upstream does not let the API key in use read this account: standard keys read no"
+            " accounts, main keys their own and the list, an Auth Token its subaccounts as well."
+        )
+    return (
+        f"The upstream does not accept the API key in use for account {call.account}: a key reaches"
+        " only the account that it was made in. Subaccounts have keys of their own, and are reached"
+        " with the Auth Token of their parent."
+    )
+
+
+def _proves(call: Call, credential: Credential) -> bool:
     """Whether a success of `call` proves that the credential is good for the call's account."""
     if call.family is Source.CATALOG:
         # Its paths name no account: what answers belongs to whoever's credentials these are.
@@ -102,5 +121,9 @@ def _takes_back(call: Call, credential: Credential, refusal: UpstreamDenied) -> 
 
     Others say less: the catalog is closed to this account, or a standard key reads no accounts.
     """
-    refused = refusal.status == _UNAUTHORIZED or refusal.upstream_code in _NOT_ACCEPTED
-    return refused and (call.family is Source.CATALOG or proves(call, credential))
+    says = call.family is Source.CATALOG or _proves(call, credential)
+    return says and _not_accepted(refusal)
+
+
+def _not_accepted(refusal: UpstreamDenied) -> bool:
+    return refusal.status == _UNAUTHORIZED or refusal.upstream_code in _NOT_ACCEPTED

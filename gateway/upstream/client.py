@@ -32,7 +32,7 @@ from gateway.errors import (
 )
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry
-from gateway.upstream.accepted import Accepted
+from gateway.upstream.accepted import Accepted, why
 from gateway.upstream.call import Answer, Call, Credential, Pairs
 from gateway.upstream.connections import (
     AnswerRefused,
@@ -327,9 +327,10 @@ class UpstreamClient:
         try:
             _raise_for(answer, credential, discreet=self._settings.production)
         except UpstreamDenied as error:
-            self.accepted.learn(call, credential, error)
-            raise
-        self.accepted.learn(call, credential, None)
+            self.accepted.refused(call, credential, error)
+            reason = why(call, credential, error)
+            raise error if reason is None else error.reworded(reason) from None
+        self.accepted.succeeded(call, credential, answer.body)
         return answer
 
     def _message(self, call: Call, credential: Credential, context: Mapping[str, str]) -> bytes:

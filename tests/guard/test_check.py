@@ -170,16 +170,48 @@ def _report(sandbox: RunningSandbox, **chosen: Any) -> tuple[int, str]:
 
 def test_the_upstream_is_asked_what_the_credentials_can_do(sandbox: RunningSandbox) -> None:
     parent = sandbox.accounts()["parent"]
-    assert parent.api_key is not None
-    key = {"api_key_sid": parent.api_key["sid"], "auth_token": parent.api_key["secret"]}
-    status, said = _report(sandbox, account_sid=parent.sid, **key)
+    own = {"api_key_sid": None, "auth_token": parent.auth_token}
+    status, said = _report(sandbox, account_sid=parent.sid, **own)
+    assert status == 0, said
+    assert "ok       read the account: ACTIVE, FULL, 2 subaccounts" in said
+    assert "ok       read its numbers: by the catalog family" in said
+    assert "ok       search numbers: in " in said
+    assert "ok       act on a subaccount: by the core family" in said
+    assert {each["method"] for each in sandbox.requests()} == {"GET"}
+    assert parent.auth_token not in said
+
+
+@pytest.mark.parametrize("kind", ["api_key", "main_api_key"])
+def test_what_an_api_key_cannot_do_is_found_out_by_asking(
+    sandbox: RunningSandbox, kind: str
+) -> None:
+    parent = sandbox.accounts()["parent"]
+    key = getattr(parent, kind)
+    given = {"api_key_sid": key["sid"], "auth_token": key["secret"]}
+    status, said = _report(sandbox, account_sid=parent.sid, **given)
     assert status == 0, said
     assert "ok       nothing is unsafe" in said
-    assert "read the account: ACTIVE, FULL, 2 subaccounts" in said
-    assert "read its numbers: by the catalog family" in said
-    assert "search numbers: in " in said
-    assert {each["method"] for each in sandbox.requests()} == {"GET"}
-    assert parent.api_key["secret"] not in said
+    assert "ok       read its numbers: by the catalog family" in said
+    if kind == "api_key":
+        assert "cannot   read the account: The upstream does not let the API key" in said
+        assert "cannot   act on a subaccount: " in said
+    else:
+        assert "ok       read the account: ACTIVE, FULL, 2 subaccounts" in said
+        assert "cannot   act on a subaccount: The upstream does not accept the API key" in said
+    assert key["secret"] not in said
+
+
+def test_a_key_of_another_account_than_the_settings_name_is_a_failure(
+    sandbox: RunningSandbox,
+) -> None:
+    parent, child = sandbox.accounts()["parent"], sandbox.subaccounts()[0]
+    given = {"api_key_sid": parent.api_key["sid"], "auth_token": parent.api_key["secret"]}
+    status, said = _report(sandbox, account_sid=child.sid, **given)
+    assert status == 1
+    assert (
+        f"failed   read its numbers: The upstream does not accept the API key in use for account {child.sid}"
+        in said
+    )
 
 
 def test_credentials_that_do_not_work_are_a_failure(sandbox: RunningSandbox) -> None:

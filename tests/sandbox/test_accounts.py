@@ -48,18 +48,77 @@ def test_a_wrong_token_is_401_also_for_methods_that_do_not_exist(sandbox: Runnin
     assert refusal(sandbox.client.get("/2010-04-01/Nothing.json", auth=wrong)) == (401, 20003)
 
 
-def test_an_api_key_acts_as_its_account(sandbox: RunningSandbox) -> None:
-    parent = sandbox.accounts()["parent"]
-    assert parent.api_key is not None
-    key = (parent.api_key["sid"], parent.api_key["secret"])
+@pytest.mark.parametrize("kind", ["api_key", "main_api_key"])
+def test_an_api_key_acts_as_its_account(sandbox: RunningSandbox, kind: str) -> None:
+    for account in (sandbox.accounts()["parent"], sandbox.subaccounts()[0]):
+        key = (getattr(account, kind)["sid"], getattr(account, kind)["secret"])
+        path = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json"
 
-    owned = sandbox.client.get("/Numbers/ActiveNumbers", auth=key).json()["items"]
-    account = sandbox.client.get(f"/2010-04-01/Accounts/{parent.sid}.json", auth=key).json()
+        owned = sandbox.client.get("/Numbers/ActiveNumbers", auth=key).json()["items"]
+        listed = sandbox.client.get(path, auth=key).json()["incoming_phone_numbers"]
 
-    assert {item["account_sid"] for item in owned} == {parent.sid}
-    assert account["sid"] == parent.sid
-    wrong = (key[0], parent.auth_token)
-    assert refusal(sandbox.client.get("/Numbers/ActiveNumbers", auth=wrong)) == (401, 20003)
+        assert {item["account_sid"] for item in [*owned, *listed]} == {account.sid}
+        wrong = (key[0], account.auth_token)
+        assert refusal(sandbox.client.get("/Numbers/ActiveNumbers", auth=wrong)) == (401, 20003)
+
+
+_REACHES = {
+    "auth_token": (200, 200, 200),
+    "main_api_key": (200, 200, 401),
+    "api_key": (401, 401, 401),
+}
+
+
+@pytest.mark.parametrize("kind", _REACHES)
+def test_what_credentials_reach_beyond_their_own_numbers(
+    sandbox: RunningSandbox, kind: str
+) -> None:
+    """The list of accounts, their own account, and anything of a subaccount."""
+    parent, child = sandbox.accounts()["parent"], sandbox.subaccounts()[0]
+    key = getattr(parent, kind)
+    auth = parent.auth if kind == "auth_token" else (key["sid"], key["secret"])
+    accounts = "/2010-04-01/Accounts"
+    paths = (f"{accounts}.json", f"{accounts}/{parent.sid}.json", f"{accounts}/{child.sid}.json")
+
+    statuses = tuple(sandbox.client.get(path, auth=auth).status_code for path in paths)
+
+    assert statuses == _REACHES[kind]
+    below = [
+        f"{accounts}/{child.sid}/{name}.json"
+        for name in ("IncomingPhoneNumbers", "AvailablePhoneNumbers")
+    ]
+    found = {sandbox.client.get(path, auth=auth).status_code for path in below}
+    assert found == {_REACHES[kind][2]}
+
+
+def test_a_main_key_fetches_subaccounts_if_so_switched_and_reaches_nothing_below_them(
+    sandbox: RunningSandbox,
+) -> None:
+    parent, child = sandbox.accounts()["parent"], sandbox.subaccounts()[0]
+    sandbox.set_switches(main_key_fetches_subaccounts=True)
+    key = (parent.main_api_key["sid"], parent.main_api_key["secret"])
+    path = f"/2010-04-01/Accounts/{child.sid}"
+
+    assert sandbox.client.get(f"{path}.json", auth=key).json()["sid"] == child.sid
+    assert refusal(sandbox.client.get(f"{path}/IncomingPhoneNumbers.json", auth=key)) == (
+        401,
+        20003,
+    )
+
+
+def test_a_parents_key_moves_no_number_out_of_a_subaccount(sandbox: RunningSandbox) -> None:
+    parent = sandbox.create_account(role="keys")
+    child = sandbox.create_account(role="keys", owned=1, owner_account_sid=parent.sid)
+    [number] = sandbox.numbers(child.sid)
+    key = (parent.main_api_key["sid"], parent.main_api_key["secret"])
+    form = {"AccountSid": parent.sid}
+
+    catalog = sandbox.client.post(f"/Numbers/ActiveNumbers/{number['sid']}", data=form, auth=key)
+    path = f"/2010-04-01/Accounts/{child.sid}/IncomingPhoneNumbers/{number['sid']}.json"
+    core = sandbox.client.post(path, data=form, auth=key)
+
+    assert refusal(catalog) == (404, 20404)
+    assert refusal(core) == (401, 20003)
 
 
 def test_an_account_without_access_finds_no_catalog(sandbox: RunningSandbox) -> None:

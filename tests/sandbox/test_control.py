@@ -49,7 +49,6 @@ def test_the_seeded_accounts_have_their_roles(sandbox: RunningSandbox) -> None:
     assert [role for role, account in accounts.items() if not account.catalog] == ["core-only"]
     assert accounts["trial"].type == "Trial"
     assert accounts["suspended"].status == "suspended"
-    assert accounts["parent"].api_key is not None
     assert accounts["parent"].api_key["sid"].startswith("SK")
 
 

@@ -277,7 +277,6 @@ def test_it_reads_accounts(sandbox: RunningSandbox, account: SandboxAccount, cli
 def test_it_works_with_an_api_key(
     sandbox: RunningSandbox, account: SandboxAccount, exchanges: Exchanges
 ) -> None:
-    assert account.api_key is not None
     key = (account.api_key["sid"], account.api_key["secret"])
     client = official_client(sandbox.url, account, exchanges, auth=key)
 
