@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from strawberry import UNSET
+
+from gateway import validation
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.settings import Settings
 from gateway.upstream.call import Credential
@@ -52,14 +55,20 @@ class Caller:
         if self.expires is not None and self.expires < time.time():
             raise Unauthenticated("The token has expired.")
 
-    def check_account(self, sid: str) -> None:
-        """Refuse an account that is none of the caller's.
+    def account_named(self, sid: str | None, argument: str = "accountSid") -> str:
+        """Return the account that an argument names; the caller's own without one.
 
         Raises:
-            Forbidden: it is not.
+            BadUserInput: it is no account's sid.
+            Forbidden: the caller may not use that account.
         """
+        if sid is None or sid is UNSET:
+            return self.credential.account
+        validation.check_sid(argument, sid, "AC")
         if not self.may_see(sid):
-            raise Forbidden(f"The account {sid} is not among those that you may use.")
+            message = f"The account {sid} is not among those that you may use."
+            raise Forbidden(message, argument=argument)
+        return sid
 
     def may_see(self, sid: str) -> bool:
         """Whether an account may be named by this caller."""

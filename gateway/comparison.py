@@ -1,7 +1,7 @@
 """PURE: what a number shows of settings that were to be made, when nobody knows whether they were.
 
 A setting that was given a value should show it. One that was cleared shows what the upstream falls
-back to: nothing, `POST`, the number itself as its name. That something else is shown proves
+back to: nothing, or the number itself as its name. That something else is shown proves
 neither that the write was done nor that it was not: the upstream may spell a value in its own way,
 and somebody else may have changed it since.
 """
@@ -12,20 +12,13 @@ from typing import Any
 
 from gateway import filters
 from gateway.records import View
-from schema.enums import EmergencyStatus, HttpMethod, ReceiveMode
 
-_UNSET = (None, "", False, HttpMethod.POST, EmergencyStatus.INACTIVE, ReceiveMode.VOICE)
-# Setting one of them removes the other.
-_EXCLUSIVE = {"voice.trunkSid": "voice.applicationSid", "voice.applicationSid": "voice.trunkSid"}
+_UNSET = (None, "", False)
 
 
 def differing(number: View, settings: Mapping[str, Any]) -> list[str]:
     """Return the paths of the settings that a number does not show as they were to be made."""
-    return [
-        path
-        for path, value in settings.items()
-        if not _shows(number, path, value) and not _removed(number, path, settings)
-    ]
+    return [path for path, value in settings.items() if not _shows(number, path, value)]
 
 
 def _shows(number: View, path: str, value: object) -> bool:
@@ -40,13 +33,6 @@ def _shown(number: View, path: str) -> Any:  # noqa: ANN401 - of whatever type t
     for step in path.removeprefix("regulatory.").split("."):
         seen = getattr(seen, filters.to_field(step), None)
     return seen
-
-
-def _removed(number: View, path: str, settings: Mapping[str, Any]) -> bool:
-    """Whether it is not there because of another setting that was to be made, and was."""
-    other = _EXCLUSIVE.get(path)
-    given = settings.get(other) if other else None
-    return bool(other and given and _shows(number, other, given))
 
 
 def _names_itself(number: View, name: str) -> bool:

@@ -1,14 +1,13 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
 import math
-from asyncio import Event, Future, ensure_future, get_running_loop
+from asyncio import Event, Future, ensure_future, gather, get_running_loop
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
 import structlog
 from graphql.pyutils import Path
-from strawberry import UNSET
 
 from gateway import cursors, filters, spending, validation
 from gateway.accounts import Accounts
@@ -17,7 +16,7 @@ from gateway.errors import BadUserInput, GatewayError, OfAnotherAccount
 from gateway.events import Change, Events
 from gateway.mutations import Mutations
 from gateway.numbers import Key, OwnedNumbers
-from gateway.outcome import Outcome, Refusal
+from gateway.outcome import InputRefused, Outcome, Refusal
 from gateway.pages import FoundPage, Page, Places
 from gateway.reader import Reader
 from gateway.records import View
@@ -28,6 +27,19 @@ from gateway.trace import Trace
 from gateway.upstream.call import Call
 from gateway.waiting import Shared, settled
 from gateway.webhooks import Webhooks
+from gateway.writes import (
+    Asker,
+    Configure,
+    Item,
+    Parse,
+    Purchase,
+    Release,
+    Transfer,
+    W,
+    in_item,
+    parse_each,
+    refusal_of,
+)
 from schema.connection import (
     AvailablePhoneNumberConnection,
     BranchError,
@@ -38,7 +50,6 @@ from schema.directives import Scope
 from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope, UserErrorCode
 from schema.inputs import (
     AvailablePhoneNumberFilter,
-    ConfigurationInput,
     ConfigurePhoneNumberInput,
     PhoneNumberFilter,
     PurchasePhoneNumberInput,
@@ -54,6 +65,7 @@ from schema.mutation import (
     UpstreamRequest,
     UserError,
 )
+from schema.scalars import quoted
 from schema.subscription import PhoneNumberEvent
 from schema.types import (
     Account,
@@ -106,7 +118,6 @@ class RequestContext:
         self._accounts = Accounts(reader)
         self._mutations = mutations
         self._written = False
-        self._bad_items: BadUserInput | None = None
 
     # Queries ------------------------------------------------------------------------------------
 
@@ -221,85 +232,57 @@ class RequestContext:
 
     # Mutations ----------------------------------------------------------------------------------
 
-    def check_items(self, count: int) -> None:
-        """See `schema.context.Port`."""
-        self._bad_items = None
-        try:
-            validation.check_items(count)
-        except BadUserInput as error:
-            if not self._written:
-                raise
-            self._bad_items = error  # An error would hide what was done: each item is refused.
-
     async def purchase(
-        self, wanted: PurchasePhoneNumberInput, *, at: Path, among: bool = False
+        self, wanted: PurchasePhoneNumberInput, *, at: Path
     ) -> PurchasePhoneNumberPayload:
         """See `schema.context.Port`."""
+        return _purchased(await self._write_one(wanted, Purchase.parse, self._buy, at))
 
-        async def write() -> Outcome:
-            return await self._buy(wanted, at)
-
-        outcome = await self._told(write, among=among)
-        number = cast("PhoneNumber | None", outcome.number)
-        return PurchasePhoneNumberPayload(phone_number=number, **_common(outcome))
+    async def purchase_each(
+        self, items: Sequence[PurchasePhoneNumberInput], *, at: Path
+    ) -> list[PurchasePhoneNumberPayload]:
+        """See `schema.context.Port`."""
+        return [*map(_purchased, await self._write_each(items, Purchase.parse, self._buy, at))]
 
     async def configure(
-        self, wanted: ConfigurePhoneNumberInput, *, at: Path, among: bool = False
+        self, wanted: ConfigurePhoneNumberInput, *, at: Path
     ) -> ConfigurePhoneNumberPayload:
         """See `schema.context.Port`."""
+        return _configured(await self._write_one(wanted, Configure.parse, self._configure, at))
 
-        async def write() -> Outcome:
-            validation.check_sid("input.sid", wanted.sid, "PN")
-            account = self._account(wanted.account_sid)
-            refusal = self._bad_webhook(wanted.configuration)
-            if refusal is not None:
-                return Outcome(refusal=refusal)
-            tell = partial(self._announce, PhoneNumberEventKind.CONFIGURED, account)
-            return await self._mutations.configure(wanted, account, at, tell)
-
-        outcome = await self._told(write, among=among)
-        number = cast("PhoneNumber | None", outcome.number)
-        return ConfigurePhoneNumberPayload(phone_number=number, **_common(outcome))
+    async def configure_each(
+        self, items: Sequence[ConfigurePhoneNumberInput], *, at: Path
+    ) -> list[ConfigurePhoneNumberPayload]:
+        """See `schema.context.Port`."""
+        return [
+            *map(_configured, await self._write_each(items, Configure.parse, self._configure, at))
+        ]
 
     async def transfer(
-        self, wanted: TransferPhoneNumberInput, *, at: Path, among: bool = False
+        self, wanted: TransferPhoneNumberInput, *, at: Path
     ) -> TransferPhoneNumberPayload:
         """See `schema.context.Port`."""
+        return _transferred(await self._write_one(wanted, Transfer.parse, self._transfer, at))
 
-        async def write() -> Outcome:
-            validation.check_sid("input.sid", wanted.sid, "PN")
-            validation.check_sid("input.toAccountSid", wanted.to_account_sid, "AC")
-            self.caller.check_account(wanted.to_account_sid)
-            account = self._account(wanted.account_sid)
-            moved = PhoneNumberEventKind.TRANSFERRED
-
-            async def tell(outcome: Outcome) -> None:
-                await self._announce(moved, account, outcome, there=False)
-                await self._announce(moved, wanted.to_account_sid, outcome)
-
-            return await self._mutations.transfer(wanted, account, at, tell)
-
-        outcome = await self._told(write, among=among)
-        number = cast("PhoneNumber | None", outcome.number)
-        return TransferPhoneNumberPayload(phone_number=number, **_common(outcome))
+    async def transfer_each(
+        self, items: Sequence[TransferPhoneNumberInput], *, at: Path
+    ) -> list[TransferPhoneNumberPayload]:
+        """See `schema.context.Port`."""
+        return [
+            *map(_transferred, await self._write_each(items, Transfer.parse, self._transfer, at))
+        ]
 
     async def release(
-        self, wanted: ReleasePhoneNumberInput, *, at: Path, among: bool = False
+        self, wanted: ReleasePhoneNumberInput, *, at: Path
     ) -> ReleasePhoneNumberPayload:
         """See `schema.context.Port`."""
+        return _released(await self._write_one(wanted, Release.parse, self._release, at))
 
-        async def write() -> Outcome:
-            validation.check_sid("input.sid", wanted.sid, "PN")
-            account = self._account(wanted.account_sid)
-            tell = partial(self._announce, PhoneNumberEventKind.RELEASED, account, there=False)
-            return await self._mutations.release(wanted, account, at, tell)
-
-        outcome = await self._told(write, among=among)
-        return ReleasePhoneNumberPayload(
-            released_sid=outcome.number.sid if outcome.number else None,
-            released_phone_number=outcome.number.phone_number if outcome.number else None,
-            **_common(outcome),
-        )
+    async def release_each(
+        self, items: Sequence[ReleasePhoneNumberInput], *, at: Path
+    ) -> list[ReleasePhoneNumberPayload]:
+        """See `schema.context.Port`."""
+        return [*map(_released, await self._write_each(items, Release.parse, self._release, at))]
 
     # Subscriptions ------------------------------------------------------------------------------
 
@@ -331,63 +314,99 @@ class RequestContext:
 
     # ----------------------------------------------------------------------------------------------
 
-    async def _buy(self, wanted: PurchasePhoneNumberInput, at: Path) -> Outcome:
-        """Buy a number if its webhooks are allowed."""
-        account = self._account(wanted.account_sid)
-        refusal = self._bad_webhook(wanted.configuration or None)
-        if refusal is not None:
-            return Outcome(refusal=refusal)
-        tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, account)
-        spend = partial(self._spending.spend, self.caller, account)
-        return await self._mutations.purchase(wanted, account, at, tell, spend)
+    async def _buy(self, asked: Purchase, at: Path) -> Outcome:
+        tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, asked.account)
+        spend = partial(self._spending.spend, self.caller, asked.account)
+        return await self._mutations.purchase(asked, at, tell, spend)
 
-    def _bad_webhook(self, configuration: ConfigurationInput | None) -> Refusal | None:
-        problem = Webhooks.of(self._settings).problem(dict(filters.given(configuration)))
-        if problem is None:
-            return None
-        path, message = problem
-        return Refusal(("configuration", *path), message, UserErrorCode.INVALID_INPUT)
+    async def _configure(self, asked: Configure, at: Path) -> Outcome:
+        tell = partial(self._announce, PhoneNumberEventKind.CONFIGURED, asked.account)
+        return await self._mutations.configure(asked, at, tell)
+
+    async def _transfer(self, asked: Transfer, at: Path) -> Outcome:
+        moved = PhoneNumberEventKind.TRANSFERRED
+
+        async def tell(outcome: Outcome) -> None:
+            await self._announce(moved, asked.account, outcome, there=False)
+            await self._announce(moved, asked.target, outcome)
+
+        return await self._mutations.transfer(asked, at, tell)
+
+    async def _release(self, asked: Release, at: Path) -> Outcome:
+        released = PhoneNumberEventKind.RELEASED
+        tell = partial(self._announce, released, asked.account, there=False)
+        return await self._mutations.release(asked, at, tell)
 
     def _account(self, sid: str | None, argument: str = "accountSid") -> str:
         """Return the account that an argument names, the caller's own without one."""
-        if sid is None or sid is UNSET:
-            return self.reader.credential.account
-        validation.check_sid(argument, sid, "AC")
-        self.caller.check_account(sid)
-        return sid
+        return self.caller.account_named(sid, argument)
 
-    async def _told(self, write: Callable[[], Awaitable[Outcome]], *, among: bool) -> Outcome:
-        """Return the outcome of a write.
+    def _asker(self) -> Asker:
+        return Asker(self.caller, Webhooks.of(self._settings))
 
-        A system error takes the whole answer with it, so it is raised only while there is nothing
-        to be lost: not `among` others, and not after another write of the same operation.
+    async def _write_one(
+        self,
+        wanted: Item,
+        parse: Parse[Item, W],
+        write: Callable[[W, Path], Awaitable[Outcome]],
+        at: Path,
+    ) -> Outcome:
+        """Return the outcome of a mutation.
+
+        An error takes the whole answer with it, so it is raised only while there is nothing to be
+        lost: not after another write of the same operation.
         """
-        if among and self._bad_items is not None:
-            return Outcome(refusal=_not_done(self._bad_items))
         try:
-            outcome = await write()
-        except GatewayError as error:
-            if not among and not self._written:
-                raise
-            return Outcome(refusal=_not_done(error))
+            outcome = await write(parse(wanted, self._asker()), at)
+        except InputRefused as refused:
+            outcome = Outcome(refusal=refused.refusal)
         except Exception as error:
-            if not among and not self._written:
+            if not self._written:
                 raise
-            _log.exception("mutation_failed", kind=type(error).__name__)
-            message = (
-                "Something went wrong in the gateway, and it is not known whether it was done."
-            )
-            return Outcome(refusal=Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN))
+            outcome = Outcome(refusal=_refusal(error))
+        self._note_written()
+        return outcome
+
+    async def _write_each(
+        self,
+        items: Sequence[Item],
+        parse: Parse[Item, W],
+        write: Callable[[W, Path], Awaitable[Outcome]],
+        at: Path,
+    ) -> list[Outcome]:
+        """Return the outcome of each item of a plural mutation: what stops one stops no other."""
+        try:
+            validation.check_items(len(items))
+        except BadUserInput as error:
+            if not self._written:
+                raise
+            return [Outcome(refusal=refusal_of(error))] * len(items)
+
+        async def one(place: int, asked: W | Refusal) -> Outcome:
+            if isinstance(asked, Refusal):
+                return Outcome(refusal=in_item(asked, place))
+            try:
+                outcome = await write(asked, at)
+            except Exception as error:  # noqa: BLE001 - it is said, and logged if it is not ours
+                return Outcome(refusal=in_item(_refusal(error), place))
+            if outcome.refusal is None:
+                return outcome
+            return outcome._replace(refusal=in_item(outcome.refusal, place))
+
+        parsed = parse_each(items, parse, self._asker())
+        outcomes = await gather(*(one(*each) for each in enumerate(parsed)))
+        self._note_written()
+        return outcomes
+
+    def _note_written(self) -> None:
         self._written = True
         self._searches.clear()
-        return outcome
 
     async def _node(self, opaque: str, argument: str, at: Path) -> Node | None:
         node = decode_id(opaque)
         if node is None or node.kind not in {"PhoneNumber", "Account"}:
-            raise BadUserInput(argument, f"{opaque[:60]!r} is not an id of this gateway.")
-        validation.check_sid(argument, node.account_sid, "AC")
-        self.caller.check_account(node.account_sid)
+            raise BadUserInput(argument, f"{quoted(opaque)} is not an id of this gateway.")
+        self.caller.account_named(node.account_sid, argument)
         if node.kind == "Account":
             self.caller.check_scope(Scope.ACCOUNTS_READ)
             return await self.account(node.account_sid, at=at)
@@ -494,13 +513,36 @@ def _allowance(left: spending.Allowance | None) -> Allowance | None:
     )
 
 
-def _not_done(error: GatewayError) -> Refusal:
-    field: tuple[str, ...] = ()
-    code = UserErrorCode.NOT_DONE
-    if isinstance(error, BadUserInput):
-        field = tuple(error.argument.removeprefix("input.").split("."))
-        code = UserErrorCode.INVALID_INPUT
-    return Refusal(field, error.message, code)
+def _refusal(error: Exception) -> Refusal:
+    """Return the user error of a write for whatever was raised."""
+    if isinstance(error, GatewayError):
+        return refusal_of(error)
+    _log.error("mutation_failed", kind=type(error).__name__, exc_info=error)
+    message = "Something went wrong in the gateway, and it is not known whether it was done."
+    return Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN)
+
+
+def _purchased(outcome: Outcome) -> PurchasePhoneNumberPayload:
+    number = cast("PhoneNumber | None", outcome.number)
+    return PurchasePhoneNumberPayload(phone_number=number, **_common(outcome))
+
+
+def _configured(outcome: Outcome) -> ConfigurePhoneNumberPayload:
+    number = cast("PhoneNumber | None", outcome.number)
+    return ConfigurePhoneNumberPayload(phone_number=number, **_common(outcome))
+
+
+def _transferred(outcome: Outcome) -> TransferPhoneNumberPayload:
+    number = cast("PhoneNumber | None", outcome.number)
+    return TransferPhoneNumberPayload(phone_number=number, **_common(outcome))
+
+
+def _released(outcome: Outcome) -> ReleasePhoneNumberPayload:
+    return ReleasePhoneNumberPayload(
+        released_sid=outcome.number.sid if outcome.number else None,
+        released_phone_number=outcome.number.phone_number if outcome.number else None,
+        **_common(outcome),
+    )
 
 
 def _branch_error(failure: Failure) -> BranchError:

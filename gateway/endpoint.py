@@ -12,6 +12,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, nullcontext
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -170,20 +171,32 @@ class Endpoint:
         await self._answer(exchange, status, body)
 
     async def _batch(self, exchange: Exchange, batch: list[Params], caller: Caller) -> bytes:
-        """Run operations side by side, as if they had come apart."""
+        """Run operations: those that write one after another, queries between them side by side."""
 
-        async def one(params: Params) -> dict[str, Any] | bytes:
+        async def prepare(params: Params) -> execution.Request | dict[str, Any]:
             try:
                 request = await self._service.request(params, caller, _wishes(exchange))
-                if request.kind is OperationType.SUBSCRIPTION:
-                    return _failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
-                return await self._run(exchange, request, caller)
             except GatewayError as error:
                 return refusal(error)
             except BadRequest as error:
                 return _failure(error.message, "BAD_REQUEST")
+            if request.kind is OperationType.SUBSCRIPTION:
+                return _failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
+            return request
 
-        answers = await asyncio.gather(*map(one, batch))
+        async def run(request: execution.Request | dict[str, Any]) -> dict[str, Any] | bytes:
+            if isinstance(request, dict):
+                return request
+            try:
+                return await self._run(exchange, request, caller)
+            except GatewayError as error:
+                return refusal(error)
+
+        answers: list[dict[str, Any] | bytes] = []
+        with self._service.draining:  # What is to be done is done, also what has not begun yet.
+            requests = await asyncio.gather(*map(prepare, batch))
+            for _, together in groupby(enumerate(requests), _turn):
+                answers += await asyncio.gather(*(run(request) for _, request in together))
         return protocol.encode(
             [msgspec.Raw(each) if isinstance(each, bytes) else each for each in answers]
         )
@@ -268,6 +281,13 @@ async def _noted(
     finally:
         response = {"errors": errors, "data": data}
         telemetry.note(request.document, request.operation_name, response)
+
+
+def _turn(placed: tuple[int, execution.Request | dict[str, Any]]) -> int:
+    """Return the same for neighbours of a list that may run together: only what writes is alone."""
+    place, request = placed
+    writes = isinstance(request, execution.Request) and request.kind is OperationType.MUTATION
+    return place if writes else -1
 
 
 def _check_method(exchange: Exchange, request: execution.Request) -> None:

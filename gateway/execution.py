@@ -97,7 +97,9 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
     """Return an error as clients may see it: ours as they are, anything else masked and logged."""
     original = error.original_error
     if original is None or isinstance(original, GraphQLError):
-        return coded(error, "BAD_USER_INPUT" if error.path is None else "INTERNAL_SERVER_ERROR")
+        # Of what is raised at a field, only what is wrong with its arguments is the client's.
+        is_input = error.path is None or error.message.startswith("Argument ")
+        return coded(error, "BAD_USER_INPUT" if is_input else "INTERNAL_SERVER_ERROR")
     if isinstance(original, GatewayError):
         return error
     _log.error("resolver_failed", request_id=request_id, path=error.path, exc_info=original)

@@ -204,8 +204,8 @@ CORE_WRITE: Table = {
 def given(source: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (path, value) for every field of an input that was given, null included.
 
-    Nested inputs are walked, and null for one is null for each of its fields; a point
-    (`LatLongInput`) is one value. Paths are in camelCase.
+    Nested inputs are walked; null for one, and a point (`LatLongInput`), is one value. Paths are in
+    camelCase.
     """
     if source is None or not is_dataclass(source):
         return
@@ -214,9 +214,7 @@ def given(source: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
         if value is UNSET:
             continue
         path = prefix + camel
-        if below is not None and value is None:
-            yield from dict.fromkeys(_paths(below, f"{path}.")).items()
-        elif below is not None:
+        if below is not None and value is not None:
             yield from given(value, f"{path}.")
         else:
             yield path, value
@@ -239,14 +237,6 @@ def _nested(kind: type) -> Mapping[str, type]:
         for each in (hint, *get_args(hint))
         if is_dataclass(each) and isinstance(each, type) and each is not LatLongInput
     }
-
-
-def _paths(kind: type, prefix: str) -> Iterator[str]:
-    for _, camel, below in _fields(kind):
-        if below is not None:
-            yield from _paths(below, f"{prefix}{camel}.")
-        else:
-            yield prefix + camel
 
 
 def wanted(source: object) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import orjson
 import structlog
 
-from gateway.errors import BadUserInput, GatewayError, KeyInUse, KeysUnavailable
+from gateway.errors import GatewayError, KeyInUse, KeysUnavailable
 from gateway.journal import Journal
 from gateway.outcome import Outcome, Refusal, from_json
 from gateway.reconcile import Look, Unproven, not_done, unknown
@@ -38,7 +38,6 @@ T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
-_MOST_CHARACTERS = 255
 _FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.25
 # How much longer than its deadline a process may hold an entry before others think it dead.
 _GRACE = 5.0
@@ -71,12 +70,7 @@ def key_of(principal: str, account: str, mutation: str, key: str, given: object)
         mutation: its name.
         key: what the client sent.
         given: the input as JSON, without the key.
-
-    Raises:
-        BadUserInput: the key is empty or too long.
     """
-    if not 1 <= len(key) <= _MOST_CHARACTERS:
-        raise BadUserInput("input.idempotencyKey", f"write 1 to {_MOST_CHARACTERS} characters.")
     name = _digest([principal, account, mutation, key])
     return Key(f"idempotency:{name}", _digest([principal, given]))
 

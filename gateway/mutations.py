@@ -19,7 +19,6 @@ from weakref import WeakValueDictionary
 
 import structlog
 from graphql.pyutils import Path
-from strawberry import UNSET
 
 from gateway import filters
 from gateway.accounts import Accounts
@@ -44,21 +43,9 @@ from gateway.reconcile import Look, Unproven, reconcile, unknown
 from gateway.records import View, view
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, Family
-from gateway.validation import check_settings
+from gateway.writes import Configure, Purchase, Release, Transfer, Write
 from schema.enums import Source, UserErrorCode
-from schema.inputs import (
-    ConfigurePhoneNumberInput,
-    PurchasePhoneNumberInput,
-    ReleasePhoneNumberInput,
-    TransferPhoneNumberInput,
-)
 
-Input: TypeAlias = (
-    PurchasePhoneNumberInput
-    | ConfigurePhoneNumberInput
-    | TransferPhoneNumberInput
-    | ReleasePhoneNumberInput
-)
 _log = structlog.get_logger(__name__)
 _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
 # Of the time left, what is kept back for looking the number up if the answer gets lost.
@@ -106,9 +93,9 @@ class _Prepared(NamedTuple):
 Tell: TypeAlias = Callable[[Outcome], Awaitable[None]]
 """Lets others know of an outcome, once, and also when whoever asked has left. It never raises."""
 Prepare: TypeAlias = Callable[[], Awaitable[Outcome | _Prepared]]
-Write: TypeAlias = Callable[[], Awaitable[Outcome]]
+Send: TypeAlias = Callable[[], Awaitable[Outcome]]
 """Sends a write and returns its outcome."""
-Spend: TypeAlias = Callable[[Write], Awaitable[Outcome]]
+Spend: TypeAlias = Callable[[Send], Awaitable[Outcome]]
 """Writes if it may be paid for. A `RateLimited` that it raises says that nothing was sent."""
 
 
@@ -133,56 +120,41 @@ class Mutations:
         self._principal = caller.principal
         self._may_see = caller.may_see
 
-    async def purchase(
-        self,
-        wanted: PurchasePhoneNumberInput,
-        account: str,
-        at: Path,
-        tell: Tell,
-        spend: Spend,
-    ) -> Outcome:
-        """Buy a number for `account`; refuse when the account has it.
+    async def purchase(self, asked: Purchase, at: Path, tell: Tell, spend: Spend) -> Outcome:
+        """Buy a number for an account; refuse when the account has it.
 
         Only a purchase that is about to be sent is spent on: neither a replay nor a look-up.
 
         Buying what one has is accepted upstream as a change of its settings, and answered as if
         it had been bought. So it is looked up first.
         """
-        settings = dict(filters.given(wanted.configuration or None))
-        if refusal := _bad_settings(settings):
-            return Outcome(refusal=refusal)
-        key = Key(account, "number", wanted.phone_number)
+        account, settings = asked.account, asked.settings
+        key = Key(account, "number", asked.phone_number)
 
         async def prepare() -> Outcome | _Prepared:
             if (owned := await self._owned(key, at)) is not None:
                 return _already_owned(owned)
             family = await self._family(account, settings, at)
             form = filters.form(settings, family.settings)
-            call = family.purchase_call(account, wanted.phone_number, form)
-            read = _reading(family, account, number=wanted.phone_number)
+            call = family.purchase_call(account, asked.phone_number, form)
+            read = _reading(family, account, number=asked.phone_number)
             return _Prepared(call, at, read, buys=True)
 
         async def look() -> Outcome | None:
             number = await self._find(key, at)
             return Outcome(number) if number is not None else None
 
-        lock = self._lock(account, wanted.phone_number)
-        return await self._run(wanted, account, prepare, look, tell, lock, spend=spend)
+        lock = self._lock(account, asked.phone_number)
+        return await self._run(asked, prepare, look, tell, lock, spend=spend)
 
-    async def configure(
-        self, wanted: ConfigurePhoneNumberInput, account: str, at: Path, tell: Tell
-    ) -> Outcome:
-        """Change settings of a number that `account` owns."""
-        settings = dict(filters.given(wanted.configuration))
-        refusal = _bad_settings(settings) or _nothing(settings)
-        if refusal:
-            return Outcome(refusal=refusal)
-
+    async def configure(self, asked: Configure, at: Path, tell: Tell) -> Outcome:
+        """Change settings of a number that an account owns."""
+        account, settings = asked.account, asked.settings
         before: View | None = None
 
         async def show(family: Family) -> View | None:
             # In the family that the write goes to: the other one may not show what was set.
-            return await self._shown(family, Key(account, "sid", wanted.sid), at)
+            return await self._shown(family, Key(account, "sid", asked.sid), at)
 
         async def prepare() -> Outcome | _Prepared:
             nonlocal before
@@ -190,8 +162,8 @@ class Mutations:
             before = await show(family)
             if before is None:
                 return not_owned()
-            call = family.update_call(account, wanted.sid, filters.form(settings, family.settings))
-            return _Prepared(call, at, _reading(family, account, sid=wanted.sid))
+            call = family.update_call(account, asked.sid, filters.form(settings, family.settings))
+            return _Prepared(call, at, _reading(family, account, sid=asked.sid))
 
         async def look() -> Outcome | None:
             number = await show(await self._family(account, settings, at))
@@ -204,13 +176,11 @@ class Mutations:
                 return None
             raise Unproven(f"the number shows other values for {', '.join(different)}")
 
-        return await self._run(wanted, account, prepare, look, tell)
+        return await self._run(asked, prepare, look, tell)
 
-    async def transfer(
-        self, wanted: TransferPhoneNumberInput, account: str, at: Path, tell: Tell
-    ) -> Outcome:
-        """Move a number that `account` owns to another account."""
-        target = wanted.to_account_sid
+    async def transfer(self, asked: Transfer, at: Path, tell: Tell) -> Outcome:
+        """Move a number that an account owns to another account."""
+        account, target = asked.account, asked.target
         if target == account:
             message = "The number is in that account already."
             code = UserErrorCode.TRANSFER_REFUSED
@@ -219,37 +189,36 @@ class Mutations:
         async def prepare() -> Outcome | _Prepared:
             family = await self._numbers.afresh().family(account, at)
             # Core's path names the owner. The catalog moves whatever the credentials reach.
-            looks = wanted.dry_run or family is CATALOG
-            if looks and await self._shown(family, Key(account, "sid", wanted.sid), at) is None:
+            looks = asked.dry_run or family is CATALOG
+            if looks and await self._shown(family, Key(account, "sid", asked.sid), at) is None:
                 return not_owned()
-            call = family.update_call(account, wanted.sid, [("AccountSid", target)])
-            return _Prepared(call, at, _reading(family, target, sid=wanted.sid))
+            call = family.update_call(account, asked.sid, [("AccountSid", target)])
+            return _Prepared(call, at, _reading(family, target, sid=asked.sid))
 
         async def look() -> Outcome | None:
-            there = await self._find(Key(target, "sid", wanted.sid), at)
+            there = await self._find(Key(target, "sid", asked.sid), at)
             if there is not None:
                 return Outcome(there)
-            here = await self._find(Key(account, "sid", wanted.sid), at)
+            here = await self._find(Key(account, "sid", asked.sid), at)
             if here is None:
                 raise Unproven("the number shows in neither of the two accounts")
             return None
 
-        return await self._run(wanted, account, prepare, look, tell)
+        return await self._run(asked, prepare, look, tell)
 
-    async def release(
-        self, wanted: ReleasePhoneNumberInput, account: str, at: Path, tell: Tell
-    ) -> Outcome:
-        """Give back a number that `account` owns, if it is the one that the client means."""
-        key = Key(account, "sid", wanted.sid)
+    async def release(self, asked: Release, at: Path, tell: Tell) -> Outcome:
+        """Give back a number that an account owns, if it is the one that the client means."""
+        account = asked.account
+        key = Key(account, "sid", asked.sid)
 
         async def prepare() -> Outcome | _Prepared:
             number = await self._find(key, at)
             if number is None:
                 return not_owned()
-            if number.phone_number != wanted.confirm_phone_number:
-                return _mismatch(number, wanted.confirm_phone_number)
+            if number.phone_number != asked.confirmed:
+                return _mismatch(number, asked.confirmed)
             family = await self._numbers.afresh().family(account, at)
-            call = family.release_call(account, wanted.sid)
+            call = family.release_call(account, asked.sid)
             return _Prepared(call, at, read)
 
         def read(answer: Answer) -> View | None:
@@ -265,21 +234,20 @@ class Mutations:
         async def look_later() -> Outcome | None:
             seen = await look()
             for other in await self._others(account, at) if seen is not None else ():
-                if await self._find(Key(other, "sid", wanted.sid), at) is not None:
+                if await self._find(Key(other, "sid", asked.sid), at) is not None:
                     where = f"account {other}" if self._may_see(other) else "another account"
                     raise Unproven(f"the number was moved and is in {where} now")
             return seen
 
-        raw = {"sid": wanted.sid, "phone_number": wanted.confirm_phone_number}
+        raw = {"sid": asked.sid, "phone_number": asked.confirmed}
         released = view("PhoneNumber", CORE.source, raw, account)
-        return await self._run(wanted, account, prepare, look, tell, later=look_later)
+        return await self._run(asked, prepare, look, tell, later=look_later)
 
     # ----------------------------------------------------------------------------------------------
 
     async def _run(
         self,
-        wanted: Input,
-        account: str,
+        asked: Write,
         prepare: Prepare,
         look: Look,
         tell: Tell,
@@ -308,24 +276,20 @@ class Mutations:
                 await tell(seen)
             return seen
 
-        name = type(wanted).__name__.removesuffix("PhoneNumberInput").lower()
-        given_key = wanted.idempotency_key
-        key = None
-        if given_key is not None and given_key is not UNSET:
-            key = key_of(self._principal, account, name, given_key, _plain(wanted))
-        if wanted.dry_run:
+        if asked.dry_run:
             prepared = await prepare()
             return prepared if isinstance(prepared, Outcome) else Outcome(planned=prepared.call)
-        if key is None:
+        if asked.key is None:
             doing = act(_nothing_to_note)
         else:
+            key = key_of(self._principal, asked.account, asked.name, asked.key, _plain(asked))
             doing = self._writing.keys.once(key, act, settle, self._reader.deadline)
         started = time.time()
         try:
             return await self._writing.draining.finish(doing)
         except Abandoned:
             found = "the gateway had to stop before it could look the number up"
-            return unknown(f"a {name}", started, "the gateway had to stop", found)
+            return unknown(f"a {asked.name}", started, "the gateway had to stop", found)
 
     async def _write(self, prepared: _Prepared, look: Look, sending: Sending) -> Outcome:
         """Send the one request; when its answer is lost, `look` whether it was done."""
@@ -414,11 +378,11 @@ async def _nothing_to_note() -> None:
     """Without a key nothing is remembered."""
 
 
-def _plain(wanted: Input) -> dict[str, Any]:
+def _plain(asked: Write) -> dict[str, Any]:
     """Return what was asked for as JSON; key and account are told apart elsewhere."""
     return {
         name: getattr(value, "name", value)
-        for name, value in filters.given(wanted)
+        for name, value in asked.given.items()
         if name not in {"idempotencyKey", "accountSid"}
     }
 
@@ -458,18 +422,3 @@ def _mismatch(number: View, confirmed: str) -> Outcome:
     message = f"The sid belongs to {number.phone_number}, not to {confirmed}; nothing was released."
     code = UserErrorCode.CONFIRMATION_MISMATCH
     return Outcome(refusal=Refusal(("confirmPhoneNumber",), message, code))
-
-
-def _bad_settings(settings: Mapping[str, Any]) -> Refusal | None:
-    wrong = check_settings(settings)
-    if wrong is None:
-        return None
-    path, problem = wrong
-    return Refusal(("configuration", *path.split(".")), problem, UserErrorCode.INVALID_INPUT)
-
-
-def _nothing(settings: Mapping[str, Any]) -> Refusal | None:
-    if settings:
-        return None
-    message = "Nothing to change: give at least one setting."
-    return Refusal(("configuration",), message, UserErrorCode.INVALID_INPUT)

@@ -4,6 +4,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphql import (
     ArgumentNode,
@@ -30,9 +31,11 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from gateway import hints
 from gateway.compiled import Queries
 from gateway.directives import without_incremental
-from gateway.errors import LimitExceeded
+from gateway.errors import GatewayError, LimitExceeded
+from gateway.items import Items, Variables, marked
 from gateway.limits import Limits, Meter, Operation
 from gateway.projection import Projections
+from gateway.wording import worded
 
 
 class _Merging(OverlappingFieldsCanBeMergedRule):
@@ -80,6 +83,7 @@ class Document:
         projections: what the fast executor has compiled for it.
         queries: its queries, compiled whole.
         chosen: its operations, by the names that requests gave.
+        in_items: variables that stand in items of plural mutations, by operation ("" without name).
         described: kind, name and digest of each of them, for those who watch.
     """
 
@@ -95,6 +99,7 @@ class Document:
     projections: Projections = field(default_factory=Projections)
     queries: Queries = field(default_factory=Queries)
     chosen: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
+    in_items: Mapping[str, Variables] = field(default_factory=dict)
     described: dict[str | None, tuple[str, str, str]] = field(default_factory=dict)
 
     def measure(self, name: str | None) -> Operation | None:
@@ -103,6 +108,14 @@ class Document:
         if node is None:
             return None
         return self.measured.get(node.name.value if node.name else "")
+
+    def mark_items(self, name: str | None, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return variables that an operation can run with although items have malformed ones."""
+        if not self.in_items:
+            return variables
+        node = self.operation(name)
+        known = self.in_items.get(node.name.value if node.name else "") if node else None
+        return marked(variables, known) if known else variables
 
     @property
     def incremental(self) -> bool:
@@ -148,6 +161,7 @@ class Documents:
     ) -> None:
         self._schema = schema
         self._meter = meter or Meter(schema, Limits())
+        self._items = Items(schema)
         self._discreet = discreet
         self._most = most
         self._most_tokens = most_tokens
@@ -197,6 +211,7 @@ class Documents:
                 message = f"The document has more than {limits.tokens} tokens."
                 return _refused(text, LimitExceeded(message, limit="tokens", allowed=limits.tokens))
             return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
+        ast, in_items = self._items.mark(ast)
         found = validate(
             self._schema, ast, _RULES, max_errors=_MOST_ERRORS, hide_suggestions=self._discreet
         )
@@ -218,6 +233,7 @@ class Documents:
             discreet=self._discreet,
             conditions=_conditions(ast),
             tokens=tokens,
+            in_items=in_items,
         )
 
 
@@ -283,6 +299,8 @@ def _place(node: Node, value: Node) -> list[str] | None:
 def coded(error: GraphQLError, code: str) -> GraphQLError:
     """Return `error` with a code, unless it has one."""
     error.extensions = {"code": code, **(error.extensions or {})}
+    if not isinstance(error.original_error, GatewayError):
+        error.message = worded(error)
     error.message = _DIGITS.sub("this number has too many digits.", error.message)
     error.message = _USERINFO.sub("://…@", error.message)
     if len(error.message) > _LONGEST_MESSAGE:  # It repeats something that the client sent.

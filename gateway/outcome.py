@@ -4,7 +4,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.errors import REFUSALS, UpstreamError, UpstreamNotFound
+from gateway.errors import (
+    REFUSALS,
+    BadUserInput,
+    Forbidden,
+    GatewayError,
+    UpstreamError,
+    UpstreamNotFound,
+)
 from gateway.records import View, view
 from gateway.upstream.call import Call
 from schema.enums import Source, UserErrorCode
@@ -17,6 +24,14 @@ class Refusal(NamedTuple):
     message: str
     code: UserErrorCode
     upstream_code: int | None = None
+
+
+class InputRefused(Exception):
+    """The gateway refuses an input itself, before anything is asked; it is a user error."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 class Outcome(NamedTuple):
@@ -85,3 +100,15 @@ def not_owned(upstream_code: int | None = None) -> Outcome:
     """Return the outcome for a sid that the account does not have."""
     message = "The account owns no number with this sid."
     return Outcome(refusal=Refusal(("sid",), message, UserErrorCode.NOT_FOUND, upstream_code))
+
+
+def not_done_for(error: GatewayError) -> Refusal:
+    """Return the user error for an error that is raised only when nothing was done."""
+    field: tuple[str, ...] = ()
+    code = UserErrorCode.NOT_DONE
+    if isinstance(error, BadUserInput):
+        field = tuple(error.argument.removeprefix("input.").split("."))
+        code = UserErrorCode.INVALID_INPUT
+    elif isinstance(error, Forbidden) and "argument" in error.details:
+        field = (str(error.details["argument"]).removeprefix("input."),)
+    return Refusal(field, error.message, code)

@@ -16,6 +16,7 @@ from gateway import planner
 from gateway.auth import Caller
 from gateway.cache import Kind
 from gateway.numbers import Key, OwnedNumbers
+from gateway.outcome import Refusal
 from gateway.upstream.access import CatalogAccess
 from gateway.webhooks import Webhooks
 
@@ -133,9 +134,11 @@ class Plan:
 
     Attributes:
         errors: what a run would refuse before it asks for it.
+        refusals: what it would refuse as user errors of a mutation, by the path of the field.
     """
 
     steps: list[Step] = field(default_factory=list)
+    refusals: list[tuple[str, Refusal]] = field(default_factory=list)
     errors: list[GraphQLError] = field(default_factory=list)
 
     @property
@@ -162,7 +165,16 @@ class Plan:
 
     def report(self) -> dict[str, Any]:
         """Return the plan as clients get it in `extensions.plan`."""
-        return {
+        refusals = [
+            {
+                "field": path,
+                "input": list(each.field),
+                "message": each.message,
+                "code": each.code.name,
+            }
+            for path, each in self.refusals
+        ]
+        return ({"refusals": refusals} if refusals else {}) | {
             "calls": {"min": self.least, "max": self.most},
             "naive": {
                 "min": sum(step.naive.least for step in self.steps),
@@ -258,6 +270,10 @@ class Draft:
     def split(self, path: str) -> None:
         """Note a search that is asked again in parts when the upstream cuts it off."""
         self._splittable.append(path)
+
+    def refuse(self, path: str, refusal: Refusal) -> None:
+        """Note a user error of the mutation at `path`, for which nothing is asked."""
+        self.plan.refusals.append((path, refusal))
 
     def proof(self, path: str, account: str | None, *, least: int = 1) -> None:
         """Note that the catalog is asked about an account, certainly or (`least` 0) perhaps."""

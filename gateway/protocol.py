@@ -16,6 +16,8 @@ import msgspec
 import orjson
 from graphql import OperationType
 
+from schema.scalars import quoted
+
 JSON = "application/json"
 # Recursive coercion must not run out of stack; inputs of the schema nest 6 levels.
 _DEEPEST = 32
@@ -166,7 +168,7 @@ def explanation(wishes: Iterable[object]) -> Explanation:
                 pass
             case _:
                 named = str(wish)[:40]
-                raise BadRequest(400, f"`plan` and `trace` can be explained, not {named!r}.")
+                raise BadRequest(400, f"`plan` and `trace` can be explained, not {quoted(named)}.")
     return found
 
 

@@ -8,16 +8,28 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from strawberry import UNSET
-
 from gateway import cursors, filters, partition, search, validation
 from gateway.errors import BadUserInput, UnsupportedFilters
 from gateway.numbers import Key
+from gateway.outcome import InputRefused, Refusal
 from gateway.plan import NONE, Draft, Place, Read, Times, Writes
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE
+from gateway.writes import (
+    Asker,
+    Configure,
+    Item,
+    Parse,
+    Purchase,
+    Release,
+    Transfer,
+    W,
+    in_item,
+    parse_each,
+)
 from schema.connection import decode_id
 from schema.directives import Scope
 from schema.enums import NumberType, Source
+from schema.scalars import quoted
 
 Arguments: TypeAlias = Mapping[str, Any]
 Rule: TypeAlias = Callable[[Draft, Place, str, Arguments], Place]
@@ -31,12 +43,8 @@ _PAGE_SIZE = re.compile(r"page_?size=([0-9]+)", re.ASCII | re.IGNORECASE)
 
 def _own(draft: Draft, arguments: Arguments, name: str = "account_sid") -> str:
     """Return the account that an argument names, the caller's own without one."""
-    sid: str | None = arguments.get(name)
-    if sid is None or sid is UNSET:
-        return draft.known.caller.credential.account
-    validation.check_sid("sid" if name == "sid" else "accountSid", sid, "AC")
-    draft.known.caller.check_account(sid)
-    return sid
+    argument = "sid" if name == "sid" else "accountSid"
+    return draft.known.caller.account_named(arguments.get(name), argument)
 
 
 # Owned numbers ------------------------------------------------------------------------------------
@@ -64,9 +72,8 @@ def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place
     for opaque in ids:
         node = decode_id(opaque)
         if node is None or node.kind not in {"PhoneNumber", "Account"}:
-            raise BadUserInput(argument, f"{opaque[:60]!r} is not an id of this gateway.")
-        validation.check_sid(argument, node.account_sid, "AC")
-        draft.known.caller.check_account(node.account_sid)
+            raise BadUserInput(argument, f"{quoted(opaque)} is not an id of this gateway.")
+        draft.known.caller.account_named(node.account_sid, argument)
         accounts[node.account_sid] = None
         if node.kind == "PhoneNumber":
             validation.check_sid(argument, node.sid, "PN")
@@ -328,64 +335,72 @@ def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
 
 # Writes -------------------------------------------------------------------------------------------
 
-Cost: TypeAlias = Callable[[Draft, str, Any], Writes]
+Cost: TypeAlias = Callable[[Draft, W], Writes]
 _NOTHING = Writes(NONE, 0)
 
 
-def _written(call: str, cost: Cost, looks_for: str, unless: str) -> Rule:
-    """Return the rule of a mutation whose item, for an account, costs `cost`.
+def _parsed(draft: Draft, parse: Parse[Item, W], wanted: Any) -> list[W | Refusal]:  # noqa: ANN401 - a mutation's input
+    """Return what is asked for by a singular or plural mutation, item by item."""
+    asker = Asker(draft.known.caller, draft.known.webhooks)
+    items = getattr(wanted, "items", None)
+    if items is None:
+        try:
+            return [parse(wanted, asker)]
+        except InputRefused as error:
+            return [error.refusal]
+    validation.check_items(len(items))
+    return [
+        in_item(each, place) if isinstance(each, Refusal) else each
+        for place, each in enumerate(parse_each(items, parse, asker))
+    ]
+
+
+def _written(call: str, parse: Parse[Item, W], cost: Cost[W], looks_for: str, unless: str) -> Rule:
+    """Return the rule of a mutation, singular and plural, whose item costs `cost`.
 
     Args:
         call: the write, in words.
+        parse: reads an item, or refuses it.
         cost: what one item costs.
         looks_for: what the look-ups before it are for.
         unless: when a look-up keeps it from being sent.
     """
 
     def rule(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-        wanted = arguments["input"]
-        items = getattr(wanted, "items", None)
         total = _NOTHING
-        if items is None:
-            total = _one(draft, path, cost, wanted)
-            items = [wanted]
-        else:
-            validation.check_items(len(items))
-            for item in items:
-                try:
-                    total = total.plus(_one(draft, path, cost, item))
-                except BadUserInput:
-                    continue  # It is refused on its own.
-        dry = "; nothing is sent for a dry run" if any(item.dry_run for item in items) else ""
+        going: list[W] = []
+        for each in _parsed(draft, parse, arguments["input"]):
+            if isinstance(each, Refusal):
+                draft.refuse(path, each)
+            else:
+                going.append(each)
+                total = total.plus(_one(draft, path, cost, each))
+        dry = "; nothing is sent for a dry run" if any(each.dry_run for each in going) else ""
         draft.look_up(path, total.looks, looks_for + dry)
         reason = "sent once" if total.sends == 1 else f"{total.sends} of them, each sent once"
         if total.looks.least:
             reason += f", unless {unless}"
-        if any(map(_has_key, items)):
+        if any(each.key is not None for each in going):
             reason += "; not sent again if its key was used before"
         identity = draft.write(path, call, total.sends, reason, conditional=total.conditional)
         # A transfer shows numbers of the account that they are moved to.
-        accounts = {(item.account_sid, getattr(item, "to_account_sid", None)) for item in items}
-        return Place(path, Times(0, len(items)), (*place.identity, *identity), len(accounts))
+        accounts = {(each.account, getattr(each, "target", None)) for each in going}
+        here = (*place.identity, *identity)
+        return Place(path, Times(0, len(going)), here, max(1, len(accounts)))
 
     return rule
 
 
-def _one(draft: Draft, path: str, cost: Cost, item: Any) -> Writes:  # noqa: ANN401 - of four inputs
+def _one(draft: Draft, path: str, cost: Cost[W], asked: W) -> Writes:
     """Return what one item costs, and note that its account must be proven, if so."""
-    account = _own(draft, {"account_sid": item.account_sid})
-    looks, sends, _ = writes = cost(draft, account, item)
+    looks, sends, _ = writes = cost(draft, asked)
     if writes != _NOTHING:
-        draft.proof(path, account, least=int(item.dry_run or not _has_key(item)))
-    if item.dry_run:
+        draft.proof(path, asked.account, least=int(asked.dry_run or asked.key is None))
+    if asked.dry_run:
         return Writes(looks, 0)
-    if _has_key(item):
+    if asked.key is not None:
         return Writes(Times(0, looks.most), sends, conditional=True)
     return Writes(looks, sends, conditional=looks.least > 0)
-
-
-def _has_key(item: Any) -> bool:  # noqa: ANN401 - one of four inputs
-    return item.idempotency_key is not None and item.idempotency_key is not UNSET
 
 
 def _finding(draft: Draft, account: str) -> Times:
@@ -398,39 +413,20 @@ def _finding_family(draft: Draft, account: str) -> int:
     return int(draft.known.is_cold(account))
 
 
-def _purchase(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 - see `_written`
-    if _refused(draft, dict(filters.given(item.configuration or None))):
-        return _NOTHING
-    return Writes(Times(1, 1 + _finding_family(draft, account)), 1)
+def _set(draft: Draft, asked: Purchase | Configure) -> Writes:
+    return Writes(Times(1, 1 + _finding_family(draft, asked.account)), 1)
 
 
-def _configure(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 - see `_written`
-    validation.check_sid("input.sid", item.sid, "PN")
-    settings = dict(filters.given(item.configuration))
-    if not settings or _refused(draft, settings):
-        return _NOTHING
-    return Writes(Times(1, 1 + _finding_family(draft, account)), 1)
-
-
-def _transfer(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 - see `_written`
-    validation.check_sid("input.sid", item.sid, "PN")
-    validation.check_sid("input.toAccountSid", item.to_account_sid, "AC")
-    draft.known.caller.check_account(item.to_account_sid)
-    if item.to_account_sid == account:
+def _transfer(draft: Draft, asked: Transfer) -> Writes:
+    if asked.target == asked.account:
         return _NOTHING
     # Core's path names the owner: only the catalog, and a dry run, need to look.
-    looks = item.dry_run or draft.known.numbers.may_ask_catalog(account)
-    return Writes(Times(1, 1 + _finding_family(draft, account)) if looks else NONE, 1)
+    looks = asked.dry_run or draft.known.numbers.may_ask_catalog(asked.account)
+    return Writes(Times(1, 1 + _finding_family(draft, asked.account)) if looks else NONE, 1)
 
 
-def _release(draft: Draft, account: str, item: Any) -> Writes:  # noqa: ANN401 - see `_written`
-    validation.check_sid("input.sid", item.sid, "PN")
-    return Writes(_finding(draft, account), 1)
-
-
-def _refused(draft: Draft, settings: Mapping[str, Any]) -> bool:
-    """Whether settings are refused before anything is asked."""
-    return bool(validation.check_settings(settings) or draft.known.webhooks.problem(settings))
+def _release(draft: Draft, asked: Release) -> Writes:
+    return Writes(_finding(draft, asked.account), 1)
 
 
 def _frozen(values: Mapping[str, Any]) -> str:
@@ -439,24 +435,28 @@ def _frozen(values: Mapping[str, Any]) -> str:
 
 _PURCHASE = _written(
     "POST a purchase",
-    _purchase,
+    Purchase.parse,
+    _set,
     "whether the account owns it already: it is not bought twice",
     "the account owns it already",
 )
 _CONFIGURE = _written(
     "POST a change",
-    _configure,
+    Configure.parse,
+    _set,
     "whether the account owns it, and how it is set",
     "the account does not own it",
 )
 _TRANSFER = _written(
     "POST a change",
+    Transfer.parse,
     _transfer,
     "whether the account owns it, or which family serves the account",
     "the account does not own it",
 )
 _RELEASE = _written(
     "DELETE the number",
+    Release.parse,
     _release,
     "whether the account owns it, and that it is the number which was confirmed",
     "the account does not own it, or it is another number",

@@ -118,9 +118,8 @@ class Service:
         await self.spending.request(caller)
         document = await self.persisted.document(params)
         admit(self.meter, caller, document, params.operation_name, params.variables)
-        return Request(
-            document, params.operation_name, params.variables, params.extensions, explanation
-        )
+        variables = document.mark_items(params.operation_name, params.variables)
+        return Request(document, params.operation_name, variables, params.extensions, explanation)
 
     def context(
         self, caller: Caller, *, detailed: bool = False, spare: int | None = None

@@ -9,10 +9,12 @@ from typing import Any
 
 from gateway.errors import BadUserInput
 from gateway.filters import CORE_SEARCH
+from schema.scalars import quoted
 
 MOST_FIRST = 1000
 _MOST_IDS = 1000
 MOST_ITEMS = 100
+_KEY_LENGTH = 255
 FRIENDLY_NAME_LENGTH = 64
 NORTH_AMERICA = frozenset({"US", "CA"})
 _PATTERN = re.compile(r"(?=.{2,16}\Z)\+?[0-9A-Za-z*%]+\$?", re.ASCII)
@@ -66,6 +68,12 @@ def check_items(count: int) -> None:
         raise BadUserInput("input.items", f"{count} items are not between 1 and {MOST_ITEMS}.")
 
 
+def check_key(key: str) -> None:
+    """Refuse an idempotency key that is empty or has more than 255 characters."""
+    if not 1 <= len(key) <= _KEY_LENGTH:
+        raise BadUserInput("input.idempotencyKey", f"write 1 to {_KEY_LENGTH} characters.")
+
+
 def check_ids(argument: str, count: int) -> None:
     """Refuse more ids at once than 1000."""
     if count > _MOST_IDS:
@@ -83,7 +91,7 @@ def _is_sid(text: str, prefix: str) -> bool:
 
 
 def _no_sid(text: str, prefix: str) -> str:
-    return f"{text[:40]!r} is not a sid: {prefix} and 32 hexadecimal digits."
+    return f"{quoted(text, 40)} is not a sid: {prefix} and 32 hexadecimal digits."
 
 
 def check_owned_filter(wanted: Mapping[str, Any]) -> None:
@@ -136,6 +144,10 @@ def check_settings(settings: Mapping[str, Any]) -> tuple[str, str] | None:
         sid = settings.get(path)
         if sid is not None and not _is_sid(sid, prefix):
             return path, _no_sid(sid, prefix)
+    if settings.get("voice.trunkSid") and settings.get("voice.applicationSid"):
+        # The upstream would drop one of them without a word.
+        problem = "`applicationSid` is given too, and a number has one or the other: give one."
+        return "voice.trunkSid", problem
     return None
 
 

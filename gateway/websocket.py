@@ -27,6 +27,7 @@ from gateway.exchange import headers_of
 from gateway.execution import Request
 from gateway.protocol import BadRequest
 from gateway.service import Service
+from schema.scalars import quoted
 
 _log = structlog.get_logger(__name__)
 _EXPLAIN = "x-gateway-explain"
@@ -203,7 +204,7 @@ class _Connection:
         elif kind == "connection_init":
             raise Closed(4429, "Too many initialisation requests")
         elif kind != "pong":
-            raise Closed(4400, f"Unknown message type {kind[:40]!r}")
+            raise Closed(4400, f"Unknown message type {quoted(kind, 40)}")
 
     # Operations ---------------------------------------------------------------------------------
 

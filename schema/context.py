@@ -36,7 +36,8 @@ class Port(Protocol):
 
     Methods raise `GraphQLError` subclasses whose `extensions.code` clients can rely on; what a
     mutation's upstream refuses comes back in the payload's `user_errors` instead. So does whatever
-    goes wrong with a mutation `among` others: their results must not be lost with it.
+    goes wrong with one item of a plural mutation (`…_each`): the results of the others must not be
+    lost with it.
     """
 
     async def phone_number(
@@ -106,28 +107,45 @@ class Port(Protocol):
     async def rate_limit(self, account_sid: str | None) -> "RateLimit":
         """Return what is left of the caller's limits, those of purchases for an account."""
 
-    def check_items(self, count: int) -> None:
-        """Refuse a plural mutation of no items or too many, before anything is done."""
-
     async def purchase(
-        self, wanted: "PurchasePhoneNumberInput", *, at: Path, among: bool = False
+        self, wanted: "PurchasePhoneNumberInput", *, at: Path
     ) -> "PurchasePhoneNumberPayload":
         """Buy a number, never twice."""
 
+    async def purchase_each(
+        self, items: "Sequence[PurchasePhoneNumberInput]", *, at: Path
+    ) -> "list[PurchasePhoneNumberPayload]":
+        """Buy several numbers."""
+
     async def configure(
-        self, wanted: "ConfigurePhoneNumberInput", *, at: Path, among: bool = False
+        self, wanted: "ConfigurePhoneNumberInput", *, at: Path
     ) -> "ConfigurePhoneNumberPayload":
         """Change the settings of an owned number."""
 
+    async def configure_each(
+        self, items: "Sequence[ConfigurePhoneNumberInput]", *, at: Path
+    ) -> "list[ConfigurePhoneNumberPayload]":
+        """Change the settings of several numbers."""
+
     async def transfer(
-        self, wanted: "TransferPhoneNumberInput", *, at: Path, among: bool = False
+        self, wanted: "TransferPhoneNumberInput", *, at: Path
     ) -> "TransferPhoneNumberPayload":
         """Move an owned number to another account."""
 
+    async def transfer_each(
+        self, items: "Sequence[TransferPhoneNumberInput]", *, at: Path
+    ) -> "list[TransferPhoneNumberPayload]":
+        """Move several numbers."""
+
     async def release(
-        self, wanted: "ReleasePhoneNumberInput", *, at: Path, among: bool = False
+        self, wanted: "ReleasePhoneNumberInput", *, at: Path
     ) -> "ReleasePhoneNumberPayload":
         """Give an owned number back."""
+
+    async def release_each(
+        self, items: "Sequence[ReleasePhoneNumberInput]", *, at: Path
+    ) -> "list[ReleasePhoneNumberPayload]":
+        """Give several numbers back."""
 
     def changes(
         self, account_sid: str | None, sids: Sequence[str] | None

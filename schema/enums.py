@@ -115,6 +115,13 @@ class AccountType(_Members):
     FULL = value("Full", description="A paid account.")
 
 
+@strawberry.enum(description="A document that the law of a number's country may ask for.")
+class RegulatoryDocument(_Members):
+    ADDRESS = value("address", description="The registered address, `addressSid`.")
+    BUNDLE = value("bundle", description="The regulatory bundle, `bundleSid`.")
+    IDENTITY = value("identity", description="The identity document, `identitySid`.")
+
+
 def _saved(case: str, capability: str, purpose: str) -> EnumValueDefinition:
     return value(
         f"twilio.use-case.{case}.{capability}",

@@ -17,6 +17,7 @@ from schema.enums import (
     Preservation,
     Reachability,
     ReceiveMode,
+    RegulatoryDocument,
     SavedSearch,
 )
 from schema.scalars import E164, URL, CountryCode
@@ -248,7 +249,8 @@ class AvailablePhoneNumberFilter:
 
 
 @strawberry.input(
-    description="What shall happen with calls. Absent fields stay as they are, null clears."
+    description="What shall happen with calls. Absent fields stay as they are. Null clears a URL, a"
+    " sid or the look-up; it is refused for enums. In a purchase null is the same as absent."
 )
 class VoiceConfigurationInput:
     url: URL | None = field(default=UNSET, description="Webhook called when a call comes in.")
@@ -260,11 +262,13 @@ class VoiceConfigurationInput:
     )
     application_sid: ID | None = field(
         default=UNSET,
-        description="Application that handles calls; setting it clears the trunk.",
+        description="Application that handles calls; setting it clears the trunk. Not together with"
+        " `trunkSid`.",
     )
     trunk_sid: ID | None = field(
         default=UNSET,
-        description="SIP trunk that handles calls; setting it clears the application. Core family.",
+        description="SIP trunk that handles calls; setting it clears the application. Not together"
+        " with `applicationSid`. Core family.",
     )
     emergency_status: EmergencyStatus | None = field(
         default=UNSET,
@@ -285,7 +289,8 @@ class VoiceConfigurationInput:
 
 
 @strawberry.input(
-    description="What shall happen with text messages. Absent fields stay as they are, null clears."
+    description="What shall happen with text messages. Absent fields stay as they are. Null clears"
+    " a URL or sid; it is refused for a method. In a purchase null is the same as absent."
 )
 class SmsConfigurationInput:
     url: URL | None = field(default=UNSET, description="Webhook called when a message comes in.")
@@ -301,14 +306,27 @@ class SmsConfigurationInput:
     )
 
 
-@strawberry.input(description="What the law of the number's country asks for. Core family.")
+@strawberry.input(
+    description="What the law of the number's country asks for. Absent fields stay as they are;"
+    " null does not clear them, `clear` does. In a purchase null is the same as absent."
+    " Core family."
+)
 class RegulatoryInput:
     address_sid: ID | None = field(default=UNSET, description="A registered address.")
     identity_sid: ID | None = field(default=UNSET, description="A verified identity document.")
     bundle_sid: ID | None = field(default=UNSET, description="An approved regulatory bundle.")
+    clear: list[RegulatoryDocument] | None = field(
+        default=UNSET,
+        description="Documents that the number shall no longer have. Not in a purchase: a new"
+        " number has none.",
+    )
 
 
-@strawberry.input(description="Settings of a number. Absent fields stay as they are, null clears.")
+@strawberry.input(
+    description="Settings of a number. Absent fields stay as they are. Null clears a text, a URL or"
+    " a sid, one at a time; it is refused for whole objects, enums and regulatory sids."
+    " In a purchase null and empty texts are the same as absent: there is nothing to clear."
+)
 class ConfigurationInput:
     friendly_name: str | None = field(
         default=UNSET,
@@ -417,21 +435,33 @@ class ReleasePhoneNumberInput:
     )
 
 
-@strawberry.input(description="Several of them, each done on its own.")
+@strawberry.input(
+    description="Several of them, each done on its own. An item that is malformed or repeats the"
+    " number of an earlier one is refused on its own."
+)
 class PurchasePhoneNumbersInput:
     items: list[PurchasePhoneNumberInput] = field(description="One entry per number, 1 to 100.")
 
 
-@strawberry.input(description="Several of them, each done on its own.")
+@strawberry.input(
+    description="Several of them, each done on its own. An item that is malformed or repeats the"
+    " number of an earlier one is refused on its own."
+)
 class ConfigurePhoneNumbersInput:
     items: list[ConfigurePhoneNumberInput] = field(description="One entry per number, 1 to 100.")
 
 
-@strawberry.input(description="Several of them, each done on its own.")
+@strawberry.input(
+    description="Several of them, each done on its own. An item that is malformed or repeats the"
+    " number of an earlier one is refused on its own."
+)
 class TransferPhoneNumbersInput:
     items: list[TransferPhoneNumberInput] = field(description="One entry per number, 1 to 100.")
 
 
-@strawberry.input(description="Several of them, each done on its own.")
+@strawberry.input(
+    description="Several of them, each done on its own. An item that is malformed or repeats the"
+    " number of an earlier one is refused on its own."
+)
 class ReleasePhoneNumbersInput:
     items: list[ReleasePhoneNumberInput] = field(description="One entry per number, 1 to 100.")

@@ -1,6 +1,5 @@
 """The mutations. What the upstream refuses is data (`userErrors`), not an error."""
 
-import asyncio
 from typing import Annotated
 
 import strawberry
@@ -28,7 +27,8 @@ _WRITE = Cost(weight="10")
 @strawberry.type(description="Why something was not done.", directives=[part()])
 class UserError:
     field: list[str] = strawberry.field(
-        description="Path of the input field to blame, below `input`; empty when there is none."
+        description="Path of the input field to blame, below `input`; empty when there is none. In"
+        ' a plural mutation it begins with the item: `["items", "1", "sid"]`, counted from 0.'
     )
     message: str = strawberry.field(description="A sentence for people.")
     code: UserErrorCode = strawberry.field(description="The reason, for programs.")
@@ -174,12 +174,8 @@ class Mutation:
         info: Info,
         input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumbersPayload:
-        context, at = info.context, info.path
-        context.check_items(len(input.items))
-        results = await asyncio.gather(
-            *(context.purchase(item, at=at, among=True) for item in input.items)
-        )
-        return PurchasePhoneNumbersPayload(results=list(results))
+        results = await info.context.purchase_each(input.items, at=info.path)
+        return PurchasePhoneNumbersPayload(results=results)
 
     @field(
         description="Change the settings of several numbers, each on its own.",
@@ -190,12 +186,8 @@ class Mutation:
         info: Info,
         input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumbersPayload:
-        context, at = info.context, info.path
-        context.check_items(len(input.items))
-        results = await asyncio.gather(
-            *(context.configure(item, at=at, among=True) for item in input.items)
-        )
-        return ConfigurePhoneNumbersPayload(results=list(results))
+        results = await info.context.configure_each(input.items, at=info.path)
+        return ConfigurePhoneNumbersPayload(results=results)
 
     @field(
         description="Move several numbers, each on its own.",
@@ -206,12 +198,8 @@ class Mutation:
         info: Info,
         input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumbersPayload:
-        context, at = info.context, info.path
-        context.check_items(len(input.items))
-        results = await asyncio.gather(
-            *(context.transfer(item, at=at, among=True) for item in input.items)
-        )
-        return TransferPhoneNumbersPayload(results=list(results))
+        results = await info.context.transfer_each(input.items, at=info.path)
+        return TransferPhoneNumbersPayload(results=results)
 
     @field(
         description="Give several numbers back, each on its own. This cannot be undone.",
@@ -222,9 +210,5 @@ class Mutation:
         info: Info,
         input: Annotated[ReleasePhoneNumbersInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumbersPayload:
-        context, at = info.context, info.path
-        context.check_items(len(input.items))
-        results = await asyncio.gather(
-            *(context.release(item, at=at, among=True) for item in input.items)
-        )
-        return ReleasePhoneNumbersPayload(results=list(results))
+        results = await info.context.release_each(input.items, at=info.path)
+        return ReleasePhoneNumbersPayload(results=results)

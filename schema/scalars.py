@@ -1,8 +1,9 @@
 """Scalars with a format: each rejects a malformed value with a message that shows a good one."""
 
+import json
 import re
 from collections.abc import Callable
-from typing import NewType
+from typing import NewType, Self
 from urllib.parse import urlsplit
 
 import strawberry
@@ -15,9 +16,30 @@ CountryCode = NewType("CountryCode", str)
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _URL_LENGTH = 2048
+_USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
 # A host as every reader of URLs reads it. Others mean different hosts to different readers:
 # `%31`, full-width digits, invisible characters, and `\\`, which browsers take for `/`.
 _HOST = re.compile(r"(?:[A-Z0-9._-]+|\[[0-9A-F:.]+\])(?::[0-9]*)?", re.ASCII | re.IGNORECASE)
+
+
+class Malformed(str):
+    """A malformed value in an item of a plural mutation, let through for the item to be refused.
+
+    No client can send one: `gateway/items.py` puts it in the place of what was sent.
+
+    Attributes:
+        problem: what is wrong with the value.
+    """
+
+    __slots__ = ("problem",)
+    problem: str
+
+    @classmethod
+    def because(cls, problem: str) -> Self:
+        """Return a value that is wrong for this reason."""
+        made = cls()
+        made.problem = problem
+        return made
 
 
 def parse_e164(value: object) -> E164:
@@ -28,7 +50,7 @@ def parse_e164(value: object) -> E164:
     """
     if not isinstance(value, str) or not _E164.fullmatch(value):
         message = (
-            f"{_shown(value)} is not an E.164 phone number: write + and 2 to 15 digits"
+            f"{quoted(value)} is not an E.164 phone number: write + and 2 to 15 digits"
             ' without spaces, for example "+14155550100".'
         )
         raise ValueError(message)
@@ -46,7 +68,7 @@ def parse_url(value: object) -> URL:
         problem = _url_problem(value)
     if problem:
         message = (
-            f'{_shown(value)} is not a webhook URL: {problem}, as in "https://example.com/voice".'
+            f'{quoted(value)} is not a webhook URL: {problem}, as in "https://example.com/voice".'
         )
         raise ValueError(message)
     return URL(str(value))
@@ -60,7 +82,7 @@ def parse_country_code(value: object) -> CountryCode:
     """
     if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
         message = (
-            f"{_shown(value)} is not an ISO 3166-1 alpha-2 country code: write two capital"
+            f"{quoted(value)} is not an ISO 3166-1 alpha-2 country code: write two capital"
             ' letters, for example "US".'
         )
         raise ValueError(message)
@@ -91,11 +113,13 @@ def _url_problem(value: str) -> str:
     return next((problem for broken, problem in rules if broken), "")
 
 
-def _shown(value: object) -> str:
-    """Quote a client's value in a message, cut so that a long one cannot flood a log."""
-    text = repr(value)
-    limit = 60
-    return text if len(text) <= limit else f"{text[:limit]}…"
+def quoted(value: object, most: int = 60) -> str:
+    """Return a client's value as messages show it: as JSON, its text cut, no password in it."""
+    if isinstance(value, str):
+        text = _USERINFO.sub("://…@", value)
+        return json.dumps(text if len(text) <= most else f"{text[:most]}…", ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _unchanged(value: object) -> object:
@@ -111,7 +135,7 @@ def _scalar(
         description=description,
         specified_by_url=specified_by_url,
         serialize=_unchanged,
-        parse_value=parse,
+        parse_value=lambda value: value if isinstance(value, Malformed) else parse(value),
     )
 
 

@@ -148,35 +148,6 @@ def test_null_clears_a_setting(gateway: RunningGateway, owner: tuple[str, Sandbo
     assert shown["sms"]["url"] == "https://example.com/sms"
 
 
-@pytest.mark.parametrize("section", ["voice", "sms"])
-def test_null_clears_a_whole_section(
-    gateway: RunningGateway, owner: tuple[str, SandboxAccount], section: str
-) -> None:
-    _, account = owner
-    sid = gateway.sandbox.numbers(account.sid)[0]["sid"]
-    run(gateway, CONFIGURE, account, sid=sid, configuration=CONFIGURATION)
-    payload = run(gateway, CONFIGURE, account, sid=sid, configuration={section: None})
-    shown = settings_of(payload)
-    left = {name: each for name, each in shown[section].items() if "ethod" not in name}
-    assert left == {}
-    other = {"voice": "sms", "sms": "voice"}[section]
-    assert shown[other] == CONFIGURATION[other]
-    assert shown["friendlyName"] == CONFIGURATION["friendlyName"]
-
-
-def test_null_for_the_papers_clears_each_of_them(
-    gateway: RunningGateway, owner: tuple[str, SandboxAccount]
-) -> None:
-    _, account = owner
-    sid = gateway.sandbox.numbers(account.sid)[0]["sid"]
-    payload = run(
-        gateway, CONFIGURE, account, sid=sid, configuration={"regulatory": None}, dryRun=True
-    )
-    assert payload["wouldSend"]["parameters"] == [
-        {"name": name, "value": ""} for name in ("AddressSid", "IdentitySid", "BundleSid")
-    ]
-
-
 @pytest.mark.parametrize(
     ("section", "field", "value"),
     [

@@ -81,18 +81,18 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a name cleared": ({"friendlyName": None}, {"friendly_name": "X"}),
     "a name emptied": ({"friendlyName": ""}, {"friendly_name": "X"}),
     "a url cleared": ({"sms": {"url": None}}, {"sms": {"url": "https://example.com/s"}}),
-    "a method cleared": ({"statusCallbackMethod": None}, {"status_callback_method": "GET"}),
-    "a voice method cleared": ({"voice": {"method": None}}, {"voice": {"method": "GET"}}),
+    "a method": ({"statusCallbackMethod": "POST"}, {"status_callback_method": "GET"}),
+    "a voice method": ({"voice": {"method": "POST"}}, {"voice": {"method": "GET"}}),
     "fax": ({"voice": {"receiveMode": "FAX"}}, {}),
     "a flag set": ({"voice": {"callerIdLookup": True}}, {}),
     "a flag cleared": ({"voice": {"callerIdLookup": None}}, {"voice": {"caller_id_lookup": True}}),
-    "emergency calls cleared": (
-        {"voice": {"emergencyStatus": None}},
+    "emergency calls": (
+        {"voice": {"emergencyStatus": "INACTIVE"}},
         {"voice": {"emergency_status": "Active"}},
     ),
-    "trunk and application": (
-        {"voice": {"trunkSid": "TK" + "1" * 32, "applicationSid": "AP" + "1" * 32}},
-        {},
+    "a trunk for an application": (
+        {"voice": {"trunkSid": "TK" + "1" * 32, "applicationSid": None}},
+        {"voice": {"application_sid": "AP" + "1" * 32}},
     ),
     "an address": ({"regulatory": {"addressSid": "AD" + "1" * 32}}, {}),
     "a bundle": ({"regulatory": {"bundleSid": "BU" + "1" * 32}}, {}),
@@ -650,7 +650,9 @@ def test_a_cleared_setting_is_recognised_by_what_it_shows_then(
     before = {"voice": {"url": "https://example.com", "method": "GET"}}
     mutate(quick, "configure", case.account, sid=sid, configuration=before)
     inject(quick.sandbox, case.account, {"kind": "lost-answer"})
-    payload = mutate(quick, "configure", case.account, sid=sid, configuration={"voice": None})
+    payload = mutate(
+        quick, "configure", case.account, sid=sid, configuration={"voice": {"url": None}}
+    )
     assert told(payload) == "done, reconciled"
 
 

@@ -1,0 +1,279 @@
+"""PURE: the inputs of mutations, parsed once: resolvers and plans take the same value, and refuse
+the same things with the same words.
+
+A singular mutation raises what is wrong with its arguments; an item of a plural one is refused on
+its own, and its siblings go ahead (`parse_each`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
+
+from strawberry import UNSET
+
+from gateway import filters, validation
+from gateway.auth import Caller
+from gateway.errors import BadUserInput, GatewayError
+from gateway.outcome import InputRefused, Refusal, not_done_for
+from gateway.webhooks import Webhooks
+from schema.enums import RegulatoryDocument, UserErrorCode
+from schema.inputs import (
+    ConfigurePhoneNumberInput,
+    PurchasePhoneNumberInput,
+    ReleasePhoneNumberInput,
+    TransferPhoneNumberInput,
+)
+from schema.scalars import Malformed
+
+Values: TypeAlias = Mapping[str, Any]
+"""An input by the paths of its leaves, as clients spell them: `configuration.voice.url`."""
+
+_CONFIGURATION = "configuration."
+_CLEAR = "regulatory.clear"
+_DOCUMENTS: Mapping[RegulatoryDocument, str] = {
+    RegulatoryDocument.ADDRESS: "regulatory.addressSid",
+    RegulatoryDocument.BUNDLE: "regulatory.bundleSid",
+    RegulatoryDocument.IDENTITY: "regulatory.identitySid",
+}
+# What null does not clear, and what to write instead. Every other setting is a text, a URL or a
+# sid, which null clears.
+_METHOD = "leave it out to keep the method, or write POST, which the upstream falls back to"
+_NAME_THEM = "leave it out to keep its settings, or name those to clear, for example `{{ {} }}`"
+_NOT_CLEARED: Mapping[str, str] = {
+    "voice": _NAME_THEM.format("url: null, applicationSid: null"),
+    "sms": _NAME_THEM.format("url: null, applicationSid: null"),
+    "regulatory": _NAME_THEM.format("clear: [ADDRESS, BUNDLE, IDENTITY]"),
+    "statusCallbackMethod": _METHOD,
+    "voice.method": _METHOD,
+    "voice.fallbackMethod": _METHOD,
+    "sms.method": _METHOD,
+    "sms.fallbackMethod": _METHOD,
+    "voice.emergencyStatus": "leave it out to keep it, or write INACTIVE",
+    "voice.receiveMode": "leave it out to keep it, or write VOICE",
+    **{
+        path: f"leave it out to keep it, or write `regulatory: {{ clear: [{each.name}] }}`"
+        for each, path in _DOCUMENTS.items()
+    },
+}
+
+
+class Asker(NamedTuple):
+    """Who asks for a write, and which webhooks may be set."""
+
+    caller: Caller
+    webhooks: Webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What all mutations have in common.
+
+    Attributes:
+        name: what idempotency keys know the mutation by.
+        subject: the path of the input field that names the object.
+        account: the account that has the number, or will have it.
+        key: the client's idempotency key, if there is one.
+        dry_run: nothing is to be sent.
+        given: the whole input.
+    """
+
+    name: ClassVar[str]
+    subject: ClassVar[str] = "sid"
+
+    account: str
+    key: str | None
+    dry_run: bool
+    given: Values
+
+    def identify(self) -> str:
+        """Return what names the object: no two accounts have one number, or one sid."""
+        return str(self.given[self.subject]).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase(Write):
+    """A number to buy, with its first settings."""
+
+    name = "purchase"
+    subject = "phoneNumber"
+
+    phone_number: str
+    settings: Values
+
+    @classmethod
+    def parse(cls, wanted: PurchasePhoneNumberInput, asker: Asker) -> Self:
+        """Read the input; see `parse_each` for what is raised."""
+        given = _wellformed(wanted)
+        common = _common(wanted, given, asker)
+        settings = _settings(given, asker)
+        if settings.pop(_CLEAR, None):
+            raise _refused(_CLEAR, "A number that is being bought has nothing to clear.")
+        # Nor has it anything that null or an empty text could clear: they count as not given.
+        kept = {path: value for path, value in settings.items() if value not in {None, ""}}
+        _check(kept)
+        return cls(*common, wanted.phone_number, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Configure(Write):
+    """Settings of a number to change; None clears."""
+
+    name = "configure"
+
+    sid: str
+    settings: Values
+
+    @classmethod
+    def parse(cls, wanted: ConfigurePhoneNumberInput, asker: Asker) -> Self:
+        """Read the input; see `parse_each` for what is raised."""
+        given = _wellformed(wanted)
+        validation.check_sid("input.sid", wanted.sid, "PN")
+        common = _common(wanted, given, asker)
+        settings = _settings(given, asker)
+        for path, value in settings.items():
+            if value is None and path in _NOT_CLEARED:
+                raise _refused(path, f"Null does not clear this: {_NOT_CLEARED[path]}.")
+        for document in settings.pop(_CLEAR, None) or ():
+            path = _DOCUMENTS[document]
+            if path in settings:
+                name = path.removeprefix("regulatory.")
+                raise _refused(_CLEAR, f"`{name}` is given too; set it or clear it.")
+            settings[path] = None
+        _check(settings)
+        if not settings:
+            raise _refused("", "Nothing to change: give at least one setting.")
+        return cls(*common, wanted.sid, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer(Write):
+    """A number to move to the account `target`."""
+
+    name = "transfer"
+
+    sid: str
+    target: str
+
+    @classmethod
+    def parse(cls, wanted: TransferPhoneNumberInput, asker: Asker) -> Self:
+        """Read the input; see `parse_each` for what is raised."""
+        given = _wellformed(wanted)
+        validation.check_sid("input.sid", wanted.sid, "PN")
+        asker.caller.account_named(wanted.to_account_sid, "input.toAccountSid")
+        return cls(*_common(wanted, given, asker), wanted.sid, wanted.to_account_sid)
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Write):
+    """A number to give back, if it is the one that is `confirmed`."""
+
+    name = "release"
+
+    sid: str
+    confirmed: str
+
+    @classmethod
+    def parse(cls, wanted: ReleasePhoneNumberInput, asker: Asker) -> Self:
+        """Read the input; see `parse_each` for what is raised."""
+        given = _wellformed(wanted)
+        validation.check_sid("input.sid", wanted.sid, "PN")
+        return cls(*_common(wanted, given, asker), wanted.sid, wanted.confirm_phone_number)
+
+
+Input: TypeAlias = (
+    PurchasePhoneNumberInput
+    | ConfigurePhoneNumberInput
+    | TransferPhoneNumberInput
+    | ReleasePhoneNumberInput
+)
+Item = TypeVar("Item", bound=Input)
+W = TypeVar("W", bound=Write)
+Parse: TypeAlias = Callable[[Item, Asker], W]
+
+
+def parse_each(items: Sequence[Item], parse: "Parse[Item, W]", asker: Asker) -> list["W | Refusal"]:
+    """Return each item as parsed, or why it is refused.
+
+    An object that an earlier item names is refused, whatever becomes of the earlier one: which of
+    the two was meant nobody knows.
+
+    `parse` raises:
+        BadUserInput: an argument is malformed; a singular mutation raises it.
+        Forbidden: the caller may not use an account.
+        InputRefused: the input cannot be accepted; it is a user error in singular mutations, too.
+    """
+    parsed: list[W | Refusal] = []
+    named: dict[str, int] = {}
+    for place, item in enumerate(items):
+        try:
+            asked = parse(item, asker)
+        except (InputRefused, GatewayError) as error:
+            parsed.append(refusal_of(error))
+            continue
+        first = named.setdefault(asked.identify(), place)
+        parsed.append(asked if first == place else _repeated(asked, first))
+    return parsed
+
+
+def refusal_of(error: InputRefused | GatewayError) -> Refusal:
+    """Return the user error for what was raised."""
+    return error.refusal if isinstance(error, InputRefused) else not_done_for(error)
+
+
+def in_item(refusal: Refusal, place: int) -> Refusal:
+    """Return a refusal as one of the item at `place` of a plural input."""
+    return refusal._replace(field=("items", str(place), *refusal.field))
+
+
+def _wellformed(wanted: Input) -> Values:
+    """Return an input by its paths, unless it is an item with a malformed scalar."""
+    given = dict(filters.given(wanted))
+    for path, value in given.items():
+        if isinstance(value, Malformed):
+            raise BadUserInput(f"input.{path}", value.problem)
+    return given
+
+
+def _common(wanted: Input, given: Values, asker: Asker) -> tuple[str, str | None, bool, Values]:
+    """Return what all writes have in common."""
+    account = asker.caller.account_named(wanted.account_sid)
+    key = wanted.idempotency_key
+    if key is UNSET:
+        key = None
+    if key is not None:
+        validation.check_key(key)
+    return account, key, wanted.dry_run, given
+
+
+def _settings(given: Values, asker: Asker) -> dict[str, Any]:
+    """Return the settings that were given, by their paths below `configuration`."""
+    settings = {
+        path.removeprefix(_CONFIGURATION): value
+        for path, value in given.items()
+        if path.startswith(_CONFIGURATION)
+    }
+    problem = asker.webhooks.problem(settings)
+    if problem is not None:
+        path, message = problem
+        raise _refused(".".join(path), message)
+    return settings
+
+
+def _check(settings: Values) -> None:
+    wrong = validation.check_settings(settings)
+    if wrong is not None:
+        raise _refused(*wrong)
+
+
+def _refused(path: str, message: str) -> InputRefused:
+    """Return the refusal of a setting; of all of them without a path."""
+    field = ("configuration", *path.split(".")) if path else ("configuration",)
+    return InputRefused(Refusal(field, message, UserErrorCode.INVALID_INPUT))
+
+
+def _repeated(asked: Write, first: int) -> Refusal:
+    message = (
+        f"This item repeats item {first}: `{asked.subject}` names the same number, which one"
+        " mutation changes only once. Nothing was done for this item."
+    )
+    return Refusal((asked.subject,), message, UserErrorCode.INVALID_INPUT)
