@@ -51,6 +51,11 @@ def create_app(
                 service.journal,
                 service.client,
                 lambda: bool(service.draining),
+                service.observation.counter(
+                    "gateway_not_ready",
+                    "Answers of /readyz that were no, by what was amiss.",
+                    "check",
+                ),
             ).routes(),
             *service.observation.routes(service.client, service.events),
             *_explorer(settings, sandbox_accounts),

@@ -95,7 +95,10 @@ class ResponseCache:
         if kept is None:
             return None
         fresh_until = int.from_bytes(kept[:_STAMP], "big") / 1000
-        return Hit(Answer(200, {}, kept[_STAMP:], call.shape), stale=time.time() > fresh_until)
+        answer = Answer(200, {}, kept[_STAMP:], call.shape)
+        if not answer.body or not answer.is_readable:
+            return None  # It was kept by half.
+        return Hit(answer, stale=time.time() > fresh_until)
 
     async def keep(self, key: str, call: Call, answer: Answer) -> None:
         """Keep an answer for as long as its kind is kept, and then for the stale period.

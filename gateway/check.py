@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from gateway.auth import Caller, own_credential
+from gateway.errors import UpstreamUnavailable
 from gateway.execution import Request
 from gateway.journal import obstacle
 from gateway.limits import Limits
@@ -22,6 +23,7 @@ from gateway.settings import Settings, settings_file, unlimited
 from gateway.store import StoreUnavailable
 from gateway.tokens import problems
 from gateway.trusted import manifest_for
+from schema.enums import Source
 
 Severity = Literal["danger", "warning"]
 
@@ -325,7 +327,15 @@ async def abilities(settings: Settings) -> list[Ability]:
         elif is_key and shown is None:
             unseen = "API keys reach none, and this one cannot see whether there are any"
             found.append(Ability(name, able=False, detail=unseen, needed=False))
-    return found
+        return [_with_cause(each, service.client.unreachable) for each in found]
+
+
+def _with_cause(ability: Ability, unreachable: Mapping[Source, str]) -> Ability:
+    """Return an ability that says why, when the upstream could not be reached."""
+    if not ability.detail.endswith(f"({UpstreamUnavailable.code})") or not unreachable:
+        return ability
+    causes = "; ".join(f"{family.name.lower()}: {why}" for family, why in unreachable.items())
+    return ability._replace(detail=f"{ability.detail}: {causes}")
 
 
 def _ability(name: str, answer: Mapping[str, Any], *, needed: bool = True) -> Ability:

@@ -7,7 +7,7 @@ value under a number first has that number. `head` is only a hint where the end 
 import time
 from collections.abc import Iterable
 
-from gateway.store import Store
+from gateway.store import Store, StoreUnavailable
 
 _MOST = 1000
 
@@ -28,7 +28,10 @@ class EventLog:
             start = str(time.time_ns() // 1_000_000).encode()
             await self._store.add(_head(account), start, ttl=2 * self._memory)
             kept = await self._store.get(_head(account)) or start
-        number = int(kept)
+        try:
+            number = int(kept)
+        except ValueError:
+            raise StoreUnavailable("The end of the events' log cannot be read.") from None
         while await self._store.get(_entry(account, number + 1)) is not None:
             number += 1
         return number

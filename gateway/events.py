@@ -12,7 +12,7 @@ import asyncio
 import datetime as dt
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -187,10 +187,7 @@ class Events:
             with _retryable():
                 past = list(await self.log.after(account, position))
             if (past[0][0] if past else head + 1) != after + 1:
-                raise EventsMissed(
-                    "Events behind this one are not kept any more: follow from now on, and read the"
-                    " list again."
-                )
+                raise _missed()
             for number, event in past:
                 position = number
                 yield _decoded(account, number, event)
@@ -252,7 +249,12 @@ class Events:
             # Somebody else may have delivered it while this read the log.
             if number > topic.position:
                 topic.position = number
-                event = _decoded(topic.account, number, content)
+                try:
+                    event = _decoded(topic.account, number, content)
+                except EventsMissed as error:
+                    for subscriber in topic.subscribers:
+                        subscriber.cut(error)
+                    continue
                 for subscriber in topic.subscribers:
                     subscriber.give(event)
 
@@ -277,7 +279,11 @@ def _retryable() -> Iterator[None]:
 
 def sids_in(events: Iterable[tuple[int, bytes]]) -> set[str]:
     """Return the sids that encoded events are about."""
-    return {orjson.loads(content)["sid"] for _, content in events}
+    found = set()
+    for _, content in events:
+        with suppress(ValueError, TypeError, LookupError):
+            found.add(orjson.loads(content)["sid"])
+    return found
 
 
 def _channel(account: str) -> str:
@@ -298,14 +304,29 @@ def _encoded(change: Change) -> bytes:
 
 
 def _decoded(account: str, number: int, content: bytes) -> PhoneNumberEvent:
-    raw: dict[str, Any] = orjson.loads(content)
-    seen = raw["number"] and view("PhoneNumber", Source[raw["source"]], raw["number"], account)
-    return PhoneNumberEvent(
-        id=cast("Any", str(number)),
-        kind=PhoneNumberEventKind[raw["kind"]],
-        at=dt.datetime.fromisoformat(raw["at"]),
-        account_sid=cast("Any", account),
-        sid=raw["sid"],
-        phone_number=raw["phoneNumber"],
-        number=cast("PhoneNumber | None", seen),
+    """Return an event of the log.
+
+    Raises:
+        EventsMissed: what is kept of it cannot be read.
+    """
+    try:
+        raw: dict[str, Any] = orjson.loads(content)
+        seen = raw["number"] and view("PhoneNumber", Source[raw["source"]], raw["number"], account)
+        return PhoneNumberEvent(
+            id=cast("Any", str(number)),
+            kind=PhoneNumberEventKind[raw["kind"]],
+            at=dt.datetime.fromisoformat(raw["at"]),
+            account_sid=cast("Any", account),
+            sid=raw["sid"],
+            phone_number=raw["phoneNumber"],
+            number=cast("PhoneNumber | None", seen),
+        )
+    except (ValueError, TypeError, LookupError) as error:
+        _log.error("event_unreadable", account=account, id=number, problem=str(error))
+        raise _missed() from None
+
+
+def _missed() -> EventsMissed:
+    return EventsMissed(
+        "Events behind this one are not kept any more: follow from now on, and read the list again."
     )

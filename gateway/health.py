@@ -1,9 +1,10 @@
 """Whether the process lives (`/healthz`) and whether it is fit for work (`/readyz`)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -14,6 +15,7 @@ from gateway.settings import Settings
 from gateway.store import Store, StoreUnavailable
 from gateway.upstream.client import UpstreamClient
 
+_log = structlog.get_logger(__name__)
 OK: Final = "ok"
 _PATIENCE: Final = 2.0
 
@@ -32,12 +34,14 @@ class Health:
         journal: Journal,
         client: UpstreamClient,
         is_draining: Callable[[], bool],
+        failed: Callable[[str], object],
     ) -> None:
         self._degraded_is_ready = settings.ready_when_degraded
-        self._store = store
-        self._journal = journal
         self._client = client
         self._is_draining = is_draining
+        self._failed = failed
+        self._pings = {"store": _Ping(store.ping), "records": _Ping(journal.ping)}
+        self._reasons: dict[str, str] = {}
 
     def routes(self) -> list[Route]:
         """Return where they are served."""
@@ -50,14 +54,27 @@ class Health:
         checks = {
             "process": "draining" if self._is_draining() else OK,
             "settings": OK,  # A process whose settings are unusable does not start.
-            "store": await _state(self._store.ping()),
-            "records": await _state(self._journal.ping()),
+            **{name: await self._state(name) for name in self._pings},
             "upstream": self._upstream_state(),
         }
         amiss = {name for name, state in checks.items() if state != OK}
+        for name in amiss:
+            self._failed(name)
         if self._degraded_is_ready:
             amiss &= {"process"}
         return _answer(503 if amiss else 200, {"ready": not amiss, "checks": checks})
+
+    async def _state(self, name: str) -> str:
+        """Return a check's state; a reason is logged when it begins to hold, and never told."""
+        reason = await self._pings[name].reason()
+        if reason and reason != self._reasons.get(name):
+            _log.error("not_ready", check=name, reason=reason)
+        elif not reason and name in self._reasons:
+            _log.info("ready_again", check=name)
+        self._reasons.pop(name, None)
+        if reason:
+            self._reasons[name] = reason
+        return "unavailable" if reason else OK
 
     def _upstream_state(self) -> str:
         """Return how the upstream was found to be; nothing is asked of it for this."""
@@ -69,13 +86,28 @@ class Health:
         return "unavailable" if accounts and troubled == accounts else OK
 
 
-async def _state(ping: Awaitable[None]) -> str:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            await ping
-    except (StoreUnavailable, TimeoutError):
-        return "unavailable"
-    return OK
+class _Ping:
+    """Asks whether something can be used; whoever asks meanwhile waits for the same answer."""
+
+    def __init__(self, ping: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._ping = ping
+        self._asking: asyncio.Task[str] | None = None
+
+    async def reason(self) -> str:
+        """Return why it cannot be used; "" when it can."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> str:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._ping()
+        except StoreUnavailable as error:
+            return str(error)
+        except TimeoutError:
+            return f"no answer within {_PATIENCE:g} s"
+        return ""
 
 
 def _answer(status: int, content: object) -> Response:

@@ -21,9 +21,10 @@ import hashlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias, TypeVar
 
+import msgspec
 import orjson
 import structlog
 
@@ -107,21 +108,18 @@ class _Entry:
         return orjson.dumps(self)
 
 
-_FIELDS = frozenset(each.name for each in fields(_Entry))
-
-
-def _decode(kept: bytes) -> _Entry:
-    """Read an entry, of an earlier release, too.
+def _decode(kept: bytes, key: Key) -> _Entry:
+    """Read an entry, of an earlier release, too. What cannot be read stays as it is.
 
     Raises:
-        StoreUnavailable: it cannot be read; so nobody knows what was done, and nothing may be.
+        KeysUnavailable: it cannot be read; so nobody knows what was done, and nothing may be.
     """
     try:
         document = orjson.loads(kept)
         document.setdefault("at", document.get("sent", 0.0))
-        return _Entry(**{name: document[name] for name in document.keys() & _FIELDS})
-    except (ValueError, TypeError, AttributeError) as error:
-        raise StoreUnavailable("The record of an idempotency key cannot be read.") from error
+        return msgspec.convert(document, _Entry)
+    except (ValueError, AttributeError) as error:  # msgspec's errors are ValueErrors.
+        raise _unreadable(key, error) from error
 
 
 class Keys:
@@ -165,11 +163,11 @@ class Keys:
             found = await _by(deadline, opening)
             if found is None:
                 return await self._act(key, mine, act, deadline)
-            entry = _decode(found)
+            entry = _decode(found, key)
             if entry.digest != key.digest:
                 return _conflict()
             if entry.state == "done":
-                return from_json(entry.outcome.encode())
+                return _remembered(entry, key)
             if entry.state == "unknown" or await _by(deadline, self._is_over(entry)):
                 if entry.state != "claimed":
                     return await self._settle(key, found, entry, look)
@@ -279,6 +277,26 @@ async def _by(deadline: float, keeping: Awaitable[T]) -> T:
             return await keeping
     except TimeoutError:
         raise StoreUnavailable("The record of idempotency keys did not answer in time.") from None
+
+
+def _remembered(entry: _Entry, key: Key) -> Outcome:
+    """Return the outcome that an entry keeps.
+
+    Raises:
+        KeysUnavailable: it cannot be read.
+    """
+    try:
+        return from_json(entry.outcome.encode())
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise _unreadable(key, error) from None
+
+
+def _unreadable(key: Key, error: Exception) -> KeysUnavailable:
+    _log.error("entry_unreadable", key=key.name, problem=str(error))
+    return KeysUnavailable(
+        "What is kept of this idempotency key cannot be read, so this request sent nothing. Look"
+        " whether it was done before you use another key."
+    )
 
 
 def _soon() -> float:

@@ -7,6 +7,7 @@ whoever finds an equal one knows that it is its own.
 """
 
 import asyncio
+import errno
 import os
 import sqlite3
 import time
@@ -36,6 +37,8 @@ _SWEEP_EVERY = 100
 # After the file was found locked, whoever opens a key is refused at once for this time.
 _REST = 1.0
 _MAKING = 60.0
+# Bytes that must fit on the disk for a process to be ready.
+_ROOM = 64 * 1024
 
 
 class Journal(Protocol):
@@ -79,8 +82,10 @@ class FileJournal:
         self.owner = uuid.uuid4().hex
         self.clock = _clock_of_machine() or self.owner
         self._folder = folder
+        self._path = folder / "idempotency.sqlite"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._sql: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._lock: int | None = None
         self._opened = 0
         self._rests_until = 0.0
@@ -106,7 +111,7 @@ class FileJournal:
 
     async def ping(self) -> None:
         """See `Journal`."""
-        await self._run(lambda sql: sql.execute("SELECT 1 FROM entries LIMIT 1").fetchall())
+        await self._run(self._probe)
 
     async def aclose(self) -> None:
         """See `Journal`."""
@@ -116,9 +121,7 @@ class FileJournal:
     async def _run(self, use: Callable[[sqlite3.Connection], T]) -> T:
         def work() -> T:
             try:
-                if self._sql is None:
-                    self._sql = self._connect()
-                return use(self._sql)
+                return use(self._opened_file())
             except (sqlite3.Error, OSError) as error:
                 if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
                     self._rests_until = time.monotonic() + _REST
@@ -126,9 +129,36 @@ class FileJournal:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    def _opened_file(self) -> sqlite3.Connection:
+        """Return the file, opened; anew when it is not the one in the folder any more.
+
+        What would be written to a file that was removed is lost when the process ends.
+        """
+        if self._sql is not None and self._file != _identity(self._path):
+            self._close()
+        if self._sql is None:
+            # The folder is made once. One that has vanished may come back with what is in it.
+            if self._file is not None and not self._folder.is_dir():
+                raise FileNotFoundError("the folder has vanished")
+            self._sql = self._connect()
+            self._file = _identity(self._path)
+        return self._sql
+
+    def _probe(self, sql: sqlite3.Connection) -> None:
+        """Read from the file, and see that the folder has room for more."""
+        sql.execute("SELECT 1 FROM entries LIMIT 1").fetchall()
+        path = self._folder / ".probe"
+        file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        try:
+            if os.write(file, bytes(_ROOM)) < _ROOM:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(file)
+            path.unlink(missing_ok=True)
+
     def _connect(self) -> sqlite3.Connection:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / "idempotency.sqlite"
+        path = self._path
         # Made here and not by SQLite, so that nobody else may read it from the first moment on.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         sql = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
@@ -165,14 +195,18 @@ class FileJournal:
         row = sql.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
         if row is None:
             return self._open(sql, key, entry, ttl)
-        return bytes(row[0])
+        if not isinstance(row[0], bytes):
+            raise sqlite3.DataError("an entry is not what was kept")
+        return row[0]
 
     def _close(self) -> None:
         if self._sql is not None:
             self._sql.close()
+            self._sql = None
         if self._lock is not None:
             (self._folder / f"{self.owner}.lock").unlink(missing_ok=True)
             os.close(self._lock)
+            self._lock = None
 
 
 class StoreJournal:
@@ -245,6 +279,15 @@ def _clock_of_machine() -> str | None:
         return f"{boot} {Path('/proc/self/ns/time').readlink()}"
     except (OSError, ValueError):
         return None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same name; None when there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare(sql: sqlite3.Connection) -> None:

@@ -129,6 +129,11 @@ class Metrics(Watcher):
         """Return a new gauge; `mode` says how the values of several processes become one."""
         return Gauge(name, meaning, labels, multiprocess_mode=mode, registry=self._registry)  # type: ignore[arg-type] # a literal there
 
+    def counter(self, name: str, meaning: str, label: str) -> Callable[[str], None]:
+        """Return what counts one more under a value of `label`, of which there are few."""
+        counted = Counter(name, meaning, (label,), registry=self._registry)
+        return lambda value: counted.labels(value).inc()
+
     def before_each_reading(self, refresh: Callable[[], None]) -> None:
         """Call `refresh` before the metrics are read, to set gauges."""
         self._refreshers.append(refresh)

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,12 @@ class Observation:
         from gateway.metrics_page import metrics_route  # noqa: PLC0415 - off costs nothing
 
         return [metrics_route(self.metrics, client, events)]
+
+    def counter(self, name: str, meaning: str, label: str) -> Callable[[str], None]:
+        """Return what counts something by one label, if anybody watches."""
+        if self.metrics is None:
+            return lambda _: None
+        return self.metrics.counter(name, meaning, label)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -91,7 +91,8 @@ class Persisted:
                 kept = await self._store.get(_key(digest))
             except StoreUnavailable:
                 kept = None
-            if kept is None:
+            # What is not that document was kept by half: the client sends it again.
+            if kept is None or hashlib.sha256(kept).hexdigest() != digest:
                 raise PersistedQueryNotFound
             text = kept.decode()
         self._keep(digest, text)

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
+import msgspec
 import orjson
 import structlog
 
@@ -45,6 +46,7 @@ class Seen(NamedTuple):
     phone_number: str
 
 
+_SNAPSHOT = msgspec.json.Decoder(tuple[int, dict[str, Seen]])
 # A number that changed while the list was read: who knows which state was read.
 _UNKNOWN = Seen("", "", "")
 
@@ -133,8 +135,10 @@ class Poller:
         kept = await self._store.get(name)
         if kept is None:
             return None
-        position, numbers = orjson.loads(kept)
-        return position, {sid: Seen(*seen) for sid, seen in numbers.items()}
+        try:
+            return _SNAPSHOT.decode(kept)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
 
     async def _keep(self, name: str, position: int, numbers: Mapping[str, Seen]) -> None:
         content = orjson.dumps([position, {sid: list(seen) for sid, seen in numbers.items()}])

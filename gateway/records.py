@@ -29,6 +29,7 @@ import msgspec
 
 from gateway import coerce
 from gateway.errors import UpstreamMalformed
+from gateway.upstream.call import read_json
 from schema.connection import NodeId, encode_id
 from schema.enums import (
     AccountStatus,
@@ -196,10 +197,12 @@ def opened(block: msgspec.Raw, kind: type[Record]) -> object:
     """
     try:
         return DECODERS[kind].decode(block)
-    except msgspec.ValidationError:
-        return msgspec.json.decode(block)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise UpstreamMalformed("A part of the upstream's answer is not JSON.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            return read_json(block)
+        except ValueError:
+            message = "A part of the upstream's answer is not JSON that can be read."
+            raise UpstreamMalformed(message) from None
 
 
 def first_of(raw: Record, keys: tuple[str, ...]) -> object:

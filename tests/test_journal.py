@@ -244,6 +244,58 @@ def test_a_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_nothing_is_kept_in_a_file_that_is_not_there_any_more(tmp_path: Path) -> None:
+    """It would be forgotten when the process ends, and a key would buy again."""
+
+    async def main() -> None:
+        folder, away = tmp_path / "data", tmp_path / "away"
+        journal = FileJournal(folder)
+        assert await journal.open("key", b"x", ttl=60) is None
+        folder.rename(away)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="vanished"):
+                await journal.open("other", b"x", ttl=60)
+        away.rename(folder)
+        assert await journal.open("key", b"y", ttl=60) == b"x"
+        assert await journal.open("other", b"x", ttl=60) is None
+        assert locks(folder) == {journal.owner}
+        await journal.aclose()
+        assert locks(folder) == set()
+
+    asyncio.run(main())
+
+
+@KINDS
+@pytest.mark.parametrize("spoil", ["half", "outcome", "other", "deep", "empty"])
+def test_an_entry_that_cannot_be_read_is_an_error_with_a_code_and_stays(
+    kind: str, tmp_path: Path, spoil: str
+) -> None:
+    key = key_of("me", "AC1", "purchase", "key", {"number": "+1"})
+    whole = b'{"state":"done","digest":"%s","owner":"x","until":0.0,"outcome":"{}"}'
+    kept = {
+        "half": (whole % key.digest.encode())[:60],
+        "outcome": whole % key.digest.encode(),
+        "other": b'{"state":7,"digest":null}',
+        "deep": b"[" * 100_000,
+        "empty": b"",
+    }[spoil]
+
+    async def act(_: Sending) -> Outcome:
+        raise AssertionError("it was sent")
+
+    async def look() -> Outcome | None:
+        raise AssertionError("it was looked for")
+
+    async def use(one: Journal, two: Journal) -> None:
+        assert await one.open(key.name, kept, ttl=60) is None
+        for _ in range(2):
+            with pytest.raises(KeysUnavailable, match="cannot be read"):
+                await Keys(two, 60).once(key, act, look, time.monotonic() + 5)
+        assert await two.open(key.name, b"another", ttl=60) == kept
+
+    run(kind, tmp_path, use)
+
+
 def test_what_is_returned_from_is_on_disk(tmp_path: Path) -> None:
     """Not to be seen from outside: a killed process leaves its writes to the system, a crash of
     the machine does not.

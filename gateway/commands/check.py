@@ -24,10 +24,13 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from gateway import check, configuration  # noqa: PLC0415 - a command imports what it needs
+    from gateway.logs import configure  # noqa: PLC0415
 
     given = {name: getattr(options, name) for name in ("config", "production", "auth")}
     chosen = {name: value for name, value in given.items() if value is not None}
-    return check.report(configuration.load(chosen), _line)
+    settings = configuration.load(chosen)
+    configure("critical", settings.log_format)  # It prints what is found itself.
+    return check.report(settings, _line)
 
 
 def _line(text: str) -> None:

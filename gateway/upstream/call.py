@@ -17,6 +17,9 @@ from schema.enums import Source
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Shape: TypeAlias = msgspec.json.Decoder[Any]
+# Writers of JSON go 254 levels deep; what is kept of an answer is written within a few more.
+_ROOM = 16
+_SURELY_SHALLOW = 200
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
@@ -105,6 +108,25 @@ class Credential:
         return hashlib.sha256(material).hexdigest()[:32]
 
 
+def read_json(text: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON as plain values that can be written again, as part of something else, too.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deep for that.
+    """
+    text = bytes(text)
+    value = orjson.loads(text)
+    if text.count(b"[") + text.count(b"{") > _SURELY_SHALLOW:
+        within = value
+        for _ in range(_ROOM):
+            within = [within]
+        try:
+            orjson.dumps(within)
+        except TypeError:
+            raise ValueError("It is nested too deep.") from None
+    return value
+
+
 class Answer:
     """An upstream answer, its body whole and bounded.
 
@@ -144,7 +166,7 @@ class Answer:
         if shape is not None:
             try:
                 self._decoded = shape.decode(self.body)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return None  # Is it JSON at all? Whoever reads it as JSON will tell.
         return self._decoded
 
@@ -188,8 +210,8 @@ class Answer:
         """
         if self._json is None:
             try:
-                parsed = orjson.loads(self.body)
-            except orjson.JSONDecodeError:
+                parsed = read_json(self.body)
+            except ValueError:
                 parsed = None
             if not isinstance(parsed, dict):
                 message = "The upstream's answer is not the JSON object that its API promises."

@@ -104,10 +104,12 @@ class UpstreamClient:
 
     Attributes:
         accepted: which credentials the upstream has accepted for which account.
+        unreachable: why no connection to a family could be made at last; for operators only.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry | None = None) -> None:
         self.accepted = Accepted()
+        self.unreachable: dict[Source, str] = {}
         self._settings = settings
         self._telemetry = telemetry or Telemetry()
         self._origins = {
@@ -304,9 +306,12 @@ class UpstreamClient:
                 self._origins[call.family], message, within=left
             )
             status = response.status
+            if self.unreachable:
+                self._note_reached(call.family)
         except TimeoutError:
             raise UpstreamTimeout("The upstream did not answer in time.") from None
-        except NotConnected:
+        except NotConnected as error:
+            self._note_unreachable(call.family, str(error))
             said = "The upstream could not be reached."
             raise UpstreamUnavailable(said, processed=False) from None
         except ConnectionBroke as error:
@@ -332,6 +337,19 @@ class UpstreamClient:
             raise error if reason is None else error.reworded(reason) from None
         self.accepted.succeeded(call, credential, answer.body)
         return answer
+
+    def _note_unreachable(self, family: Source, reason: str) -> None:
+        """Tell operators why, once; clients are not told, for it names what is inside."""
+        if self.unreachable.get(family) != reason:
+            host = self._origins[family].authority
+            _log.warning(
+                "upstream_unreachable", family=family.name.lower(), host=host, reason=reason
+            )
+        self.unreachable[family] = reason
+
+    def _note_reached(self, family: Source) -> None:
+        if self.unreachable.pop(family, None) is not None:
+            _log.info("upstream_reached_again", family=family.name.lower())
 
     def _message(self, call: Call, credential: Credential, context: Mapping[str, str]) -> bytes:
         """Return a request as it goes over the wire."""

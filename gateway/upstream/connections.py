@@ -31,7 +31,7 @@ _SAFE: Final = "%/:?#[]@!$&'()*+,;=~-._"
 
 
 class NotConnected(Exception):
-    """The upstream could not be reached: nothing was sent."""
+    """The upstream could not be reached: nothing was sent. The text says why, for operators."""
 
 
 class ConnectionBroke(Exception):
@@ -183,7 +183,10 @@ class Connections:
         except BaseException as error:
             if plain is not None:
                 plain.close()
-            if isinstance(error, OSError | UnicodeError):  # A time-out is an OSError, too.
+            if isinstance(error, TimeoutError):
+                took = f"it took longer than {self._connect_timeout:g} s to connect"
+                raise NotConnected(took) from None
+            if isinstance(error, OSError | UnicodeError):
                 raise NotConnected(str(error)) from None
             raise
         self._all.add(connection)

@@ -205,6 +205,40 @@ def test_a_count_of_requests_that_cannot_be_read_spoils_no_answer(
         assert gateway.query(OWN)["account"]["sid"] == account.sid
 
 
+_DEEP = {"lists": "[" * 100_000 + "]" * 100_000, "objects": '{"a":' * 100_000 + "1" + "}" * 100_000}
+
+
+@pytest.mark.parametrize("family", ["CATALOG", "CORE"])
+@pytest.mark.parametrize("shape", list(_DEEP))
+@pytest.mark.parametrize("place", ["friendly_name", "capabilities", "unknown", "sid"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        LIST,
+        NUMBER % _PN,
+        SUBACCOUNTS,
+        '{ availablePhoneNumbers(country: "US", first: 2) { nodes { phoneNumber } } }',
+        "{ countries { code } }",
+    ],
+    ids=["list", "number", "subaccounts", "search", "countries"],
+)
+def test_json_nested_very_deep_is_left_out_or_a_typed_error(
+    quick: RunningGateway, family: str, shape: str, place: str, query: str
+) -> None:
+    account = quick.sandbox.create_account(catalog=family == "CATALOG")
+    item = {"sid": _PN, "phone_number": "+12125550100", "account_sid": account.sid, place: "DEEP"}
+    keys = ("items", "incoming_phone_numbers", "available_phone_numbers", "accounts", "countries")
+    page = item | {key: [item] for key in keys}
+    body = json.dumps(page).replace('"DEEP"', _DEEP[shape])
+    fault = {"kind": "wrong-shape", "body": body, "account": account.sid, "count": None}
+    quick.sandbox.set_faults([fault])
+    response = quick.execute(query, account=account)
+    codes = {each["extensions"]["code"] for each in response.get("errors", ())}
+    assert codes <= {"UPSTREAM_MALFORMED"}
+    quick.sandbox.clear_faults()
+    assert "errors" not in quick.execute(OWN)
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
 @pytest.mark.fault(
     "a redirect to another host", expected="UPSTREAM_MALFORMED; 1 call, none to the other host"

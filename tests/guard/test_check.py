@@ -1,13 +1,16 @@
 """`number-gateway check` names what is unsafe, and says what the credentials can do."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from gateway.check import Finding, findings, report
 from gateway.settings import Settings
+from tests.gateway_process import running_gateway
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET
 from tests.operate.valkey_process import valkey_server
 from tests.sandbox_process import RunningSandbox
@@ -221,6 +224,33 @@ def test_credentials_that_do_not_work_are_a_failure(sandbox: RunningSandbox) -> 
     assert "failed   read the account" in said
     assert "UPSTREAM_UNAUTHENTICATED" in said
     assert "wrong" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("http://nowhere.invalid", r"Errno -?\d+\] (Name or service|Temporary failure|No address)"),
+        ("http://127.0.0.1:9", "Errno 111"),
+        ("https://127.0.0.1:{port}", "SSL"),
+    ],
+    ids=["DNS", "refused", "TLS"],
+)
+def test_why_the_upstream_cannot_be_reached_is_for_operators_alone(
+    sandbox: RunningSandbox, capfd: pytest.CaptureFixture[str], url: str, cause: str
+) -> None:
+    url = url.format(port=urlsplit(sandbox.url).port)
+    chosen: dict[str, Any] = {"core_url": url, "catalog_url": url, "attempts": 1}
+    parent = sandbox.accounts()["parent"]
+    with running_gateway(sandbox, **chosen) as gateway:
+        errors = [gateway.error("{ account { sid } }") for _ in range(2)]
+    assert [each["message"] for each in errors] == ["The upstream could not be reached."] * 2
+    assert not re.search(cause, str(errors))
+    logged = capfd.readouterr().out
+    assert len(re.findall(f"upstream_unreachable .*{cause}", logged)) == 1
+    lines: list[str] = []
+    own = {"account_sid": parent.sid, "auth_token": parent.auth_token, "api_key_sid": None}
+    assert report(_settings(**chosen, **own), lines.append) == 1
+    assert re.search(f"failed   read the account: .*core: .*{cause}", "".join(lines))
 
 
 def test_an_account_without_the_catalog_uses_the_core_family(sandbox: RunningSandbox) -> None:

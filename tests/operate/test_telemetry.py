@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from resource import RLIMIT_FSIZE, prlimit
 from typing import Any
 
 import httpx
@@ -173,9 +174,43 @@ def test_records_that_cannot_be_kept_are_told_at_the_start_and_by_readiness(
     with served(folder=tmp_path, **before(sandbox), GATEWAY_DATA_DIR="file/below") as (url, _):
         answer = httpx.get(f"{url}/readyz", trust_env=False, timeout=20)
     assert (answer.status_code, answer.json()["checks"]["records"]) == (503, "unavailable")
-    (line,) = (tmp_path / "log").read_text().splitlines()
-    assert "records_unusable" in line
-    assert "file is not a folder" in line
+    at_start, when_asked = (tmp_path / "log").read_text().splitlines()
+    assert "records_unusable" in at_start
+    assert "file is not a folder" in at_start
+    assert "not_ready" in when_asked
+
+
+def _records(url: str) -> str:
+    answer = httpx.get(f"{url}/readyz", trust_env=False, timeout=20)
+    state = answer.json()["checks"]["records"]
+    assert answer.status_code == (200 if state == "ok" else 503)
+    assert "data" not in state
+    return str(state)
+
+
+def test_readiness_tells_of_a_full_disk_and_of_a_folder_that_vanished(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    variables = before(sandbox) | {"GATEWAY_DATA_DIR": "data", "GATEWAY_METRICS": "true"}
+    with served(folder=tmp_path, **variables) as (url, process):
+        assert _records(url) == "ok"
+        limits = prlimit(process.pid, RLIMIT_FSIZE)
+        # The log of this process is a file, too.
+        full = (tmp_path / "log").stat().st_size + 20_000
+        prlimit(process.pid, RLIMIT_FSIZE, (full, limits[1]))
+        assert [_records(url) for _ in range(3)] == ["unavailable"] * 3
+        prlimit(process.pid, RLIMIT_FSIZE, limits)
+        assert _records(url) == "ok"
+        (tmp_path / "data").rename(tmp_path / "elsewhere")
+        assert [_records(url) for _ in range(3)] == ["unavailable"] * 3
+        assert not (tmp_path / "data").exists()
+        (tmp_path / "elsewhere").rename(tmp_path / "data")
+        assert _records(url) == "ok"
+        counted = httpx.get(f"{url}/metrics", trust_env=False).text
+    assert 'gateway_not_ready_total{check="records"} 6.0' in counted
+    told = [line for line in (tmp_path / "log").read_text().splitlines() if "not_ready" in line]
+    assert len(told) == 2
+    assert "vanished" in told[1]
 
 
 @pytest.mark.parametrize(("degraded", "status"), [(False, 503), (True, 200)])
