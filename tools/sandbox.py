@@ -29,7 +29,9 @@ runs it with a gateway in front, `number-gateway sandbox` alone:
 
 What it is not: `.csv` paths of the 2010 API are not served (`.json` and, without an extension, XML
 are), webhooks are stored and never called, and documents are not kept: any sid of the right form
-serves as an address, bundle or identity, except one of zeros.
+serves as an address, bundle or identity, except one of zeros. An emergency address is registered as
+soon as it is set; what the console does to unregister it is `POST /_sandbox/numbers` with
+`{"configuration": {"voice": {"emergency_address_status": "unregistered"}}}` as the `resource`.
 
 ## Arranging things
 

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from gateway.sandbox import attributes, auth, trade
+from gateway.sandbox import attributes, auth, configuration, trade
 from gateway.sandbox.call import Call
 from gateway.sandbox.catalog_json import active_number, available_number
 from gateway.sandbox.documents import Account, Json, OwnedNumber
@@ -113,7 +113,8 @@ class Catalog:
         with world.store.transaction():
             owned = trade.update(world, owned, call, catalog=True)
             if target:
-                owned = trade.transfer(world, who, owned, target)
+                documents = configuration.documents(call, catalog=True)
+                owned = trade.transfer(world, who, owned, target, documents)
         return json_response(self._item(call, owned, plural=False))
 
     def release(self, call: Call, sid: str) -> Response:

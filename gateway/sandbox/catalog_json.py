@@ -9,7 +9,7 @@ _EMPTY_IN_INSTANCE = {
     "voice": ("url",),
     "sms": ("url", "fallback_url", "application_sid"),
 }
-_NOT_IN_INSTANCE = {"voice": ("receive_mode",)}
+_NOT_IN_INSTANCE = {"voice": ("receive_mode", "emergency_address_status")}
 
 
 def available_number(number: Number) -> Json:
@@ -54,6 +54,12 @@ def _configurations(owned: OwnedNumber) -> Json | None:
     if owned.configuration is None:
         return None
     document = {key: value for key, value in owned.configuration.items() if key != "core"}
+    voice = document.get("voice")
+    if isinstance(voice, dict):
+        # What an address means is the 2010 API's to say.
+        document["voice"] = {
+            key: value for key, value in voice.items() if key != "emergency_address_status"
+        }
     if "status_callback" in document:
         document["status_callback"] = document["status_callback"] or ""
     return document

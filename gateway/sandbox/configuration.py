@@ -12,6 +12,7 @@ from gateway.sandbox.switches import Switches
 
 _LONGEST_NAME = 64
 _METHODS = frozenset({"GET", "POST"})
+_NOT_REGISTERED = frozenset({"unregistered", "registration-failure"})
 Reader = Callable[[str], object]
 
 
@@ -75,6 +76,8 @@ class Setting:
     read: Reader
     documented: bool = True
     """False for what the catalog documents as readable only."""
+    effective: bool = True
+    """False for what is read and checked, and changes nothing."""
 
 
 def _handler(section: str, core: str | None, *, documented: bool = True) -> list[Setting]:
@@ -127,6 +130,8 @@ SETTINGS: tuple[Setting, ...] = (
         "Configurations.Voice.EmergencyStatus",
         _one_of("Active", "Inactive"),
         documented=False,
+        # Since October 2021: whether emergency calls work follows from the address.
+        effective=False,
     ),
     Setting(
         "voice",
@@ -183,11 +188,52 @@ def write(
         if not value and not switches.empty_clears:
             continue
         section = _section(configuration, setting.section, phone_number)
-        section[setting.key] = setting.read(value) if value else _unset(setting, phone_number)
+        read = setting.read(value) if value else _unset(setting, phone_number)
+        if setting.key == "emergency_address_sid":
+            _register(section, value, switches)
+        if setting.effective:
+            section[setting.key] = read
         changed[setting.section, setting.key] = value
     _exclude(configuration, changed)
     _require_primary_urls(configuration, changed)
     return bool(changed)
+
+
+def documents(call: Call, *, catalog: bool) -> dict[str, str | None]:
+    """The regulatory documents that a form names."""
+    named = {}
+    for setting in SETTINGS:
+        name = setting.catalog if catalog else setting.core
+        if setting.section == "core" and name and name.endswith("Sid"):
+            named[setting.key] = call.sent(name) or None
+    return named
+
+
+def emergency_address_status(voice: Json) -> str:
+    """State of the emergency address: stated by the control API, else what having one means."""
+    stated: str | None = voice.get("emergency_address_status")
+    return stated or ("registered" if voice.get("emergency_address_sid") else "unregistered")
+
+
+def refuse_registered(voice: Json, switches: Switches) -> None:
+    """Refuses what cannot be done to a number whose emergency address is registered.
+
+    Raises:
+        ApiError: It is, or is on its way in or out.
+    """
+    status = emergency_address_status(voice)
+    if status not in _NOT_REGISTERED:
+        message = (
+            f"The phone number has an emergency address ({status}): unregister that address first"
+        )
+        raise ApiError(switches.emergency_address_code, message)
+
+
+def _register(voice: Json, address_sid: str, switches: Switches) -> None:
+    """Registers the emergency address that is set; one that is registered is not taken away."""
+    if not address_sid:
+        refuse_registered(voice, switches)
+    voice.pop("emergency_address_status", None)
 
 
 def _ignored(setting: Setting, switches: Switches) -> bool:

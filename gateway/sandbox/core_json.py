@@ -1,7 +1,6 @@
 """Owned numbers as the 2010 API writes them."""
 
-from typing import Any
-
+from gateway.sandbox.configuration import emergency_address_status
 from gateway.sandbox.core_account import date
 from gateway.sandbox.documents import Json, OwnedNumber
 from gateway.sandbox.facts import friendly_name
@@ -45,7 +44,7 @@ def incoming_number(owned: OwnedNumber, switches: Switches) -> Json:
         "trunk_sid": voice.get("trunk_sid"),
         "emergency_status": voice.get("emergency_status") or "Inactive",
         "emergency_address_sid": voice.get("emergency_address_sid"),
-        "emergency_address_status": _emergency_address_status(voice),
+        "emergency_address_status": emergency_address_status(voice),
         "address_requirements": profile.address_requirements or "none",
         "address_sid": core.get("address_sid"),
         "identity_sid": core.get("identity_sid"),
@@ -60,8 +59,3 @@ def incoming_number(owned: OwnedNumber, switches: Switches) -> Json:
         "date_updated": date(owned.updated),
         "uri": f"/2010-04-01/Accounts/{owned.account_sid}/IncomingPhoneNumbers/{owned.sid}.json",
     }
-
-
-def _emergency_address_status(voice: dict[str, Any]) -> str:
-    stated: str | None = voice.get("emergency_address_status")
-    return stated or ("registered" if voice.get("emergency_address_sid") else "unregistered")

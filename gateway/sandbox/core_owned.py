@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from gateway.sandbox import magic, patterns, trade
+from gateway.sandbox import configuration, magic, patterns, trade
 from gateway.sandbox.call import Call
 from gateway.sandbox.core_account import acting_account, list_paging
 from gateway.sandbox.core_json import incoming_number, typed_number
@@ -152,7 +152,8 @@ class CoreOwned:
         with world.store.transaction():
             owned = trade.update(world, owned, call, catalog=False)
             if target and who is not None:
-                owned = trade.transfer(world, who, owned, target)
+                documents = configuration.documents(call, catalog=False)
+                owned = trade.transfer(world, who, owned, target, documents)
         return core_response(call, _NUMBER, incoming_number(owned, world.switches))
 
     def release(self, call: Call, account: str, sid: str) -> Response:

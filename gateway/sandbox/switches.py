@@ -110,6 +110,11 @@ class Switches:
     transfer_requires_relation: bool = True
     """The target must be the parent or a subaccount of the same parent; otherwise error 21473."""
 
+    emergency_address_code: Literal[21634, 20409] = 21634
+    """Error code of releasing a number whose emergency address is registered, or of taking that
+    address away; no source states it.
+    """
+
     empty_clears: bool = True
     """An empty form value clears the setting; otherwise it is ignored."""
 

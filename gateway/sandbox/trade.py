@@ -101,7 +101,8 @@ def require_type(number: Number, kind: str | None) -> None:
 
 
 def require_documents(number: Number, given: dict[str, str | None]) -> None:
-    """Refuses a purchase without its documents, in the order seen: address, bundle, identity.
+    """Refuses a purchase or transfer without its documents, in the order seen: address, bundle,
+    identity.
 
     Raises:
         ApiError: 21631, 21615, 21649, 21650, or 21651 for a document that will not do.
@@ -156,7 +157,13 @@ def update(world: World, owned: OwnedNumber, call: Call, *, catalog: bool) -> Ow
     return world.store.owned(owned.sid) or owned
 
 
-def transfer(world: World, who: Account, owned: OwnedNumber, target_sid: str) -> OwnedNumber:
+def transfer(
+    world: World,
+    who: Account,
+    owned: OwnedNumber,
+    target_sid: str,
+    documents: dict[str, str | None],
+) -> OwnedNumber:
     """Gives an owned number to another account of the same family.
 
     Args:
@@ -164,9 +171,11 @@ def transfer(world: World, who: Account, owned: OwnedNumber, target_sid: str) ->
         who: The caller, who must be the parent.
         owned: The number.
         target_sid: Account that will own it; its present owner changes nothing.
+        documents: Those of the gaining account that the request names; the number has no others
+            afterwards.
 
     Raises:
-        ApiError: 21470 to 21474, in this order.
+        ApiError: 21470 to 21474, in this order; then as of a purchase by the gaining account.
     """
     if not _ACCOUNT_SID.fullmatch(target_sid):
         raise ApiError(21470, f"{target_sid} is not a valid AccountSid")
@@ -183,7 +192,12 @@ def transfer(world: World, who: Account, owned: OwnedNumber, target_sid: str) ->
         raise ApiError(21473)
     if switches.transfer_requires_parent and who.sid != owner.owner_account_sid:
         raise ApiError(21474)
+    require_documents(owned.number, documents)
+    settings = owned.settings
     with store.transaction():
+        if settings.get("core"):
+            settings["core"].update(documents)
+            store.save_configuration(owned.sid, settings)
         store.move_owned(owned.sid, target.sid)
         store.record(
             "transferred",
@@ -196,7 +210,13 @@ def transfer(world: World, who: Account, owned: OwnedNumber, target_sid: str) ->
 
 
 def release(world: World, owned: OwnedNumber) -> None:
-    """Returns a number to the inventory: somebody else may buy it."""
+    """Returns a number to the inventory: somebody else may buy it.
+
+    Raises:
+        ApiError: Its emergency address is registered.
+    """
+    voice = owned.settings.get("voice")
+    configuration.refuse_registered(voice if isinstance(voice, dict) else {}, world.switches)
     store = world.store
     with store.transaction():
         store.remove_owned(owned.sid)

@@ -25,7 +25,6 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "SmsApplicationSid": ("sms_application_sid", "AP" + "2" * 32),
     "StatusCallback": ("status_callback", "https://example.com/status"),
     "StatusCallbackMethod": ("status_callback_method", "GET"),
-    "EmergencyStatus": ("emergency_status", "Active"),
     "EmergencyAddressSid": ("emergency_address_sid", "AD" + "3" * 32),
     "AddressSid": ("address_sid", "AD" + "4" * 32),
     "IdentitySid": ("identity_sid", "RI" + "5" * 32),
@@ -46,7 +45,6 @@ UNSET: dict[str, Any] = {
     "SmsApplicationSid": "",
     "StatusCallback": "",
     "StatusCallbackMethod": "POST",
-    "EmergencyStatus": "Inactive",
     "EmergencyAddressSid": None,
     "AddressSid": None,
     "IdentitySid": None,
@@ -61,6 +59,13 @@ def owner(sandbox: RunningSandbox, request: pytest.FixtureRequest) -> Iterator[A
     account = sandbox.accounts()[request.param]
     with acting_as(sandbox, account) as api:
         yield api
+
+
+def unregister(sandbox: RunningSandbox, number: dict[str, Any]) -> None:
+    """Take the registration of a number's emergency address back, as the console does."""
+    voice = {"emergency_address_status": "unregistered"}
+    resource = {"configuration": {"voice": voice}}
+    sandbox.put_number(number["account_sid"], number["phone_number"], resource)
 
 
 def numbers(response: httpx.Response) -> list[dict[str, Any]]:
@@ -271,7 +276,9 @@ def test_a_purchase_writes_every_setting(sandbox: RunningSandbox, api: Api) -> N
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_change_writes_one_setting_and_an_empty_value_clears_it(api: Api, name: str) -> None:
+def test_a_change_writes_one_setting_and_an_empty_value_clears_it(
+    sandbox: RunningSandbox, api: Api, name: str
+) -> None:
     before = api.owned()[0]
     key, value = SETTINGS[name]
     primary = {}
@@ -279,6 +286,8 @@ def test_a_change_writes_one_setting_and_an_empty_value_clears_it(api: Api, name
         primary = {name.replace("Fallback", ""): SETTINGS[name.replace("Fallback", "")][1]}
 
     changed = api.post(before["uri"], {**primary, name: value}).json()
+    if name == "EmergencyAddressSid":
+        unregister(sandbox, changed)
     cleared = api.post(before["uri"], {name: ""}).json()
 
     expected = {**before, key: value}
@@ -501,6 +510,54 @@ def test_a_parent_moves_numbers_within_its_family(
     assert (entry["action"], entry["from_account_sid"], entry["account_sid"]) == (
         "transferred", owner.sid, receiver.sid,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("family_api", ["catalog", "core"])
+@pytest.mark.parametrize(
+    ("requires", "given", "code"),
+    [
+        ("address", {}, 21631),
+        ("local-address", {}, 21615),
+        ("bundle", {}, 21649),
+        ("identity", {}, 21650),
+        (["address", "bundle"], {"AddressSid": "AD" + "7" * 32}, 21649),
+        ("address", {"AddressSid": "AD" + "0" * 32}, 21651),
+    ],
+)
+def test_a_regulated_number_moves_with_documents_of_the_gaining_account_only(
+    sandbox: RunningSandbox,
+    family: tuple[SandboxAccount, ...],
+    family_api: str,
+    requires: Any,
+    given: dict[str, str],
+    code: int,
+) -> None:
+    """What the losing account has given for it does not serve the gaining one."""
+    head, child, _ = family
+    core = {"address_sid": "AD" + "1" * 32, "bundle_sid": "BU" + "1" * 32}
+    core["identity_sid"] = "RI" + "1" * 32
+    resource = {"requires": requires, "configuration": {"core": core}}
+    number = sandbox.put_number(head.sid, resource=resource)
+    sid = number["sid"]
+    base = (
+        "/Numbers/ActiveNumbers" if family_api == "catalog" else f"/2010-04-01/Accounts/{head.sid}"
+    )
+    path = f"{base}/{sid}" if family_api == "catalog" else f"{base}/IncomingPhoneNumbers/{sid}.json"
+
+    def move(form: dict[str, str]) -> httpx.Response:
+        return sandbox.client.post(path, data={"AccountSid": child.sid, **form}, auth=head.auth)
+
+    assert refusal(move(given)) == (400, code)
+    assert sid in [kept["sid"] for kept in sandbox.numbers(head.sid)]
+    form = {
+        "AddressSid": "AD" + "2" * 32,
+        "BundleSid": "BU" + "2" * 32,
+        "IdentitySid": "RI" + "2" * 32,
+    }
+    moved = move(form)
+    assert (moved.status_code, moved.json()["account_sid"]) == (200, child.sid)
+    [kept] = [each for each in sandbox.numbers(child.sid) if each["sid"] == sid]
+    assert set(kept["configuration"]["core"].values()) == set(form.values())
 
 
 def test_transfers_are_refused_for_a_reason_each(

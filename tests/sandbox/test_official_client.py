@@ -69,7 +69,7 @@ SETTINGS: dict[str, Any] = {
     "voice_fallback_url": "https://example.com/voice-fallback",
     "voice_method": "GET",
     "voice_url": "https://example.com/voice",
-    "emergency_status": "Active",
+    "emergency_status": "Inactive",  # Whatever is written.
     "emergency_address_sid": "AD" + "3" * 32,
     "identity_sid": "RI" + "4" * 32,
     "address_sid": "AD" + "5" * 32,
@@ -159,7 +159,7 @@ def test_it_lists_and_fetches_countries(client: Any) -> None:
     assert brazil.subresource_uris == countries["BR"].subresource_uris
 
 
-def test_it_buys_fetches_changes_and_deletes(client: Any) -> None:
+def test_it_buys_fetches_changes_and_deletes(sandbox: RunningSandbox, client: Any) -> None:
     found = client.available_phone_numbers("US").local.list(area_code=415, limit=1)[0]
 
     bought = client.incoming_phone_numbers.create(phone_number=found.phone_number, **SETTINGS)
@@ -175,6 +175,11 @@ def test_it_buys_fetches_changes_and_deletes(client: Any) -> None:
     changed = bought.update(trunk_sid=trunk, friendly_name="Night line")
     assert (changed.trunk_sid, changed.voice_application_sid) == (trunk, "")
     assert changed.friendly_name == "Night line"
+    with pytest.raises(TwilioRestException) as caught:
+        bought.delete()
+    assert (caught.value.status, caught.value.code) == (400, 21634)
+    unregistered = {"voice": {"emergency_address_status": "unregistered"}}
+    sandbox.put_number(bought.account_sid, bought.phone_number, {"configuration": unregistered})
     assert bought.delete() is True
     with pytest.raises(TwilioRestException) as caught:
         client.incoming_phone_numbers(bought.sid).fetch()
