@@ -14,11 +14,17 @@ from gateway import filters
 from gateway.records import View
 
 _UNSET = (None, "", False)
+# What the upstream takes and does nothing with: that it shows something else means nothing.
+_WITHOUT_EFFECT = frozenset({"voice.emergencyStatus"})
 
 
 def differing(number: View, settings: Mapping[str, Any]) -> list[str]:
     """Return the paths of the settings that a number does not show as they were to be made."""
-    return [path for path, value in settings.items() if not _shows(number, path, value)]
+    return [
+        path
+        for path, value in settings.items()
+        if path not in _WITHOUT_EFFECT and not _shows(number, path, value)
+    ]
 
 
 def _shows(number: View, path: str, value: object) -> bool:

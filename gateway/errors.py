@@ -320,7 +320,11 @@ REFUSALS: Mapping[int, tuple[UserErrorCode, tuple[str, ...]]] = {
     21631: (UserErrorCode.ADDRESS_REQUIRED, ("configuration", "regulatory", "addressSid")),
     21649: (UserErrorCode.BUNDLE_REQUIRED, ("configuration", "regulatory", "bundleSid")),
     21650: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
-    21651: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
+    21634: (
+        UserErrorCode.EMERGENCY_ADDRESS_REGISTERED,
+        ("configuration", "voice", "emergencyAddressSid"),
+    ),
+    21651: (UserErrorCode.DOCUMENT_UNSUITABLE, ("configuration", "regulatory")),
 }
 
 

@@ -35,6 +35,7 @@ from schema.enums import (
     AccountStatus,
     AccountType,
     AddressRequirements,
+    EmergencyAddressStatus,
     EmergencyStatus,
     Handler,
     HttpMethod,
@@ -249,6 +250,7 @@ reachability = coerce.one_of(Reachability)
 address_requirements = coerce.one_of(AddressRequirements)
 http_method = coerce.one_of(HttpMethod)
 emergency_status = coerce.one_of(EmergencyStatus)
+emergency_address_status = coerce.one_of(EmergencyAddressStatus)
 receive_mode = coerce.one_of(ReceiveMode)
 
 
@@ -505,6 +507,7 @@ CORE: Table = {
         "trunk_sid": at("trunk_sid"),
         "emergency_status": at("emergency_status", read=emergency_status),
         "emergency_address_sid": at("emergency_address_sid"),
+        "emergency_address_status": at("emergency_address_status", read=emergency_address_status),
         "receive_mode": at("voice_receive_mode", read=receive_mode),
         "caller_id_lookup": at("voice_caller_id_lookup", read=coerce.boolean),
         "handler": _VOICE_HANDLER,

@@ -67,6 +67,27 @@ class EmergencyStatus(_Members):
     INACTIVE = value("Inactive", description="Emergency calling is not enabled.")
 
 
+@strawberry.enum(
+    description="How far the address that emergency services are given has been registered."
+)
+class EmergencyAddressStatus(_Members):
+    REGISTERED = value(
+        "registered",
+        description="It is registered: the number can be neither released nor lose it.",
+    )
+    UNREGISTERED = value("unregistered", description="No address is registered.")
+    PENDING_REGISTRATION = value("pending-registration", description="It is being registered.")
+    REGISTRATION_FAILURE = value(
+        "registration-failure", description="It could not be registered: see the address."
+    )
+    PENDING_UNREGISTRATION = value(
+        "pending-unregistration", description="It is being unregistered; until then it counts."
+    )
+    UNREGISTRATION_FAILURE = value(
+        "unregistration-failure", description="It could not be unregistered, and counts still."
+    )
+
+
 @strawberry.enum(description="What an incoming call is treated as.")
 class ReceiveMode(_Members):
     VOICE = value("voice", description="A voice call.")
@@ -169,9 +190,20 @@ class UserErrorCode(_Members):
     IDENTITY_REQUIRED = value(
         "IDENTITY_REQUIRED", description="The account needs a verified identity document first."
     )
+    DOCUMENT_UNSUITABLE = value(
+        "DOCUMENT_UNSUITABLE",
+        description="An address, bundle or identity given does not satisfy the regulation.",
+    )
     TRIAL_ACCOUNT = value("TRIAL_ACCOUNT", description="A trial account cannot do this.")
     TRANSFER_REFUSED = value(
         "TRANSFER_REFUSED", description="The number cannot go to that account."
+    )
+    EMERGENCY_ADDRESS_REGISTERED = value(
+        "EMERGENCY_ADDRESS_REGISTERED",
+        description=(
+            "The number's emergency address is registered, or about to be: unregister it first, "
+            "then the number can be released, or its emergency address taken away."
+        ),
     )
     CONFIRMATION_MISMATCH = value(
         "CONFIRMATION_MISMATCH", description="`confirmPhoneNumber` is not the number of this sid."

@@ -273,10 +273,17 @@ class VoiceConfigurationInput:
     emergency_status: EmergencyStatus | None = field(
         default=UNSET,
         description="Emergency calling. Core family.",
+        deprecation_reason=(
+            "Writing it has had no effect upstream since October 2021: whether emergency calls work"
+            " follows from the registration of `emergencyAddressSid`, see `emergencyAddressStatus`."
+        ),
     )
     emergency_address_sid: ID | None = field(
         default=UNSET,
-        description="Address given to emergency services. Core family.",
+        description=(
+            "Address given to emergency services. It is registered once it is set, and cannot be"
+            " cleared until it is unregistered: see `emergencyAddressStatus`. Core family."
+        ),
     )
     receive_mode: ReceiveMode | None = field(
         default=UNSET,
@@ -413,7 +420,12 @@ class TransferPhoneNumberInput:
     )
 
 
-@strawberry.input(description="Which number to give back. This cannot be undone.")
+@strawberry.input(
+    description=(
+        "Which number to give back. The API has no way to undo it: Twilio's console alone gives a"
+        " number back, for ten days, while nobody else has it."
+    )
+)
 class ReleasePhoneNumberInput:
     sid: ID = field(description="The number's sid.")
     confirm_phone_number: E164 = field(

@@ -155,7 +155,10 @@ class Mutation:
         return await info.context.transfer(input, at=info.path)
 
     @field(
-        description="Give an owned number back. This cannot be undone.",
+        description=(
+            "Give an owned number back. The API has no way to undo it: Twilio's console alone gives"
+            " a number back, for ten days, while nobody else has it."
+        ),
         directives=[_WRITE, needs(Scope.NUMBERS_RELEASE)],
     )
     async def release_phone_number(
@@ -202,7 +205,10 @@ class Mutation:
         return TransferPhoneNumbersPayload(results=results)
 
     @field(
-        description="Give several numbers back, each on its own. This cannot be undone.",
+        description=(
+            "Give several numbers back, each on its own. The API has no way to undo it: Twilio's"
+            " console alone gives a number back, for ten days, while nobody else has it."
+        ),
         directives=[_EACH, needs(Scope.NUMBERS_RELEASE)],
     )
     async def release_phone_numbers(

@@ -18,6 +18,7 @@ from schema.enums import (
     AccountStatus,
     AccountType,
     AddressRequirements,
+    EmergencyAddressStatus,
     EmergencyStatus,
     Handler,
     HttpMethod,
@@ -219,6 +220,12 @@ class VoiceConfiguration:
         description="Whether emergency calling is enabled."
     )
     emergency_address_sid: str | None = field(description="Address given to emergency services.")
+    emergency_address_status: EmergencyAddressStatus | None = field(
+        description=(
+            "How far that address has been registered. Unless it is unregistered, the number can be"
+            " neither released nor lose it. Core family."
+        )
+    )
     receive_mode: ReceiveMode | None = field(description="Whether calls are voice or fax.")
     caller_id_lookup: bool | None = field(
         description="Look the caller's name up in the CNAM database and send it along."

@@ -152,7 +152,6 @@ def test_null_clears_a_setting(gateway: RunningGateway, owner: tuple[str, Sandbo
     ("section", "field", "value"),
     [
         ("voice", "trunkSid", "TK" + "1" * 32),
-        ("voice", "emergencyStatus", "ACTIVE"),
         ("voice", "emergencyAddressSid", "AD" + "1" * 32),
         ("voice", "receiveMode", "FAX"),
         ("voice", "callerIdLookup", True),
@@ -181,6 +180,28 @@ def test_every_other_setting_can_be_changed(
     assert payload["userErrors"] == []
     number = payload["phoneNumber"]
     assert number.get("configuration", number)[section][field] == value
+
+
+EMERGENCY = """mutation ($input: ConfigurePhoneNumberInput!) {
+  configurePhoneNumber(input: $input) {
+    phoneNumber { configuration { voice {
+      emergencyStatus emergencyAddressSid emergencyAddressStatus } } }
+    userErrors { field code message upstreamCode } wouldSend { method } } }"""
+
+
+def test_the_registration_of_an_emergency_address_is_shown_and_its_status_is_set_in_vain(
+    gateway: RunningGateway, owner: tuple[str, SandboxAccount]
+) -> None:
+    _, account = owner
+    sid = gateway.sandbox.numbers(account.sid)[0]["sid"]
+    address = "AD" + "1" * 32
+    voice = {"emergencyAddressSid": address, "emergencyStatus": "ACTIVE"}
+    payload = run(gateway, EMERGENCY, account, sid=sid, configuration={"voice": voice})
+    assert payload["phoneNumber"]["configuration"]["voice"] == {
+        "emergencyStatus": "INACTIVE",
+        "emergencyAddressSid": address,
+        "emergencyAddressStatus": "REGISTERED",
+    }
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -151,7 +151,7 @@ query ListAndFilter {
   {
     name: "ReleaseNumber",
     job: "Release",
-    about: "Gives a number back. This cannot be undone, so it asks for the number itself, too.",
+    about: "Gives a number back. Only Twilio's console can undo it, within ten days, so it asks for the number itself, too.",
     query: `mutation ReleaseNumber($sid: ID!, $number: E164!) {
   releasePhoneNumber(input: { sid: $sid, confirmPhoneNumber: $number }) {
     releasedSid

@@ -55,7 +55,7 @@ function SignIn({ settings }: { settings: Settings }) {
 
   return (
     <>
-      <span className="badge is-real" title="Buying costs money, releasing cannot be undone">
+      <span className="badge is-real" title="Buying costs money; a released number may go to somebody else">
         Real upstream
       </span>
       <details ref={details} className="sign-in">

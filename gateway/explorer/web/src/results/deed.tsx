@@ -85,7 +85,7 @@ export function deedFor(verb: "Buy" | "Release", row: Row, sandbox: boolean): De
     phoneNumber: number,
     label: "Release this number",
     title: `Release ${spaced(number)}`,
-    warning: "This cannot be undone: somebody else may get the number.",
+    warning: "Somebody else may get the number. Only Twilio's console can give it back, within ten days.",
     done: "Released.",
     operation: { query: RELEASE, operationName: "Release", variables: { sid: row.sid, number } },
   };
