@@ -48,7 +48,7 @@ _NOT_CLEARED: Mapping[str, str] = {
     "voice.fallbackMethod": _METHOD,
     "sms.method": _METHOD,
     "sms.fallbackMethod": _METHOD,
-    "voice.emergencyStatus": "leave it out to keep it, or write INACTIVE",
+    "voice.emergencyStatus": "leave it out: writing it has no effect",
     "voice.receiveMode": "leave it out to keep it, or write VOICE",
     **{
         path: f"leave it out to keep it, or write `regulatory: {{ clear: [{each.name}] }}`"
