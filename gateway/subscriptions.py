@@ -94,9 +94,8 @@ async def feed(
                 break
             following = asyncio.ensure_future(anext(events, None))
             waiting.add(following)
-            each = executor.build_per_event_executor(event)
             # Each event has a deadline and loaders of its own.
-            each.context_value = service.context(caller)
+            each = _executor_of_event(executor, event, service.context(caller))
             result = execute_subscription_event(each)
             if not isinstance(result, ExecutionResult):
                 result = await result
@@ -166,6 +165,21 @@ def _executor(
     if isinstance(executor, list):
         return ExecutionResult(None, executor)
     return cast("StrawberryGraphQLCoreExecutionContext", executor)
+
+
+def _executor_of_event(
+    executor: StrawberryGraphQLCoreExecutionContext,
+    event: PhoneNumberEvent,
+    context: RequestContext,
+) -> StrawberryGraphQLCoreExecutionContext:
+    """Return what runs a subscription's operation on one of its events."""
+    each = executor.build_per_event_executor(event)
+    each.context_value = context
+    # graphql-core remembers selections by the identity of lists that it makes anew for each event,
+    # and shares that memory between events, so that it would grow as long as the subscription
+    # lives: see docs/contributing.md.
+    each._relevant_sub_fields = {}  # noqa: SLF001 - it has no public name
+    return cast("StrawberryGraphQLCoreExecutionContext", each)
 
 
 def _located(error: Exception, request: execution.Request) -> GraphQLError:

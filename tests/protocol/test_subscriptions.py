@@ -1,13 +1,16 @@
 """Subscriptions over server-sent events: what is reported, to whom, and what a return brings."""
 
+import gc
 import json
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 
 import pytest
+from graphql.execution.collect_fields import FieldDetails
 
 from tests.gateway_process import RunningGateway, running_gateway
-from tests.protocol.streams import CHANGES, EventStream, buy, events, mutate
+from tests.protocol.streams import CHANGES, EventStream, buy, events, mutate, socket
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
 
@@ -73,6 +76,54 @@ def test_every_change_made_through_the_gateway_is_reported(
     assert released["number"] is None
     ids = [int(each["id"]) for each in (bought, configured, released)]
     assert ids == sorted(set(ids))
+
+
+RICH = """subscription { phoneNumberChanged { id kind at number {
+  sid friendlyName capabilities { voice { enabled } sms { enabled } } account { sid }
+  configuration { voice { url method } sms { url method } } geography { region locality } } } }"""
+
+
+def _collected_fields() -> int:
+    """Return how many selected fields graphql-core remembers in this process."""
+    gc.collect()
+    return sum(type(each) is FieldDetails for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("transport", ["events", "socket"])
+def test_a_subscription_keeps_nothing_of_the_events_it_has_delivered(
+    gateway: RunningGateway, account: SandboxAccount, transport: str
+) -> None:
+    sid = gateway.sandbox.put_number(account.sid)["sid"]
+    with ExitStack() as stack:
+        if transport == "events":
+            stream = stack.enter_context(events(gateway, RICH, account=account))
+            stream.confirmed()
+            take = stream.change
+        else:
+            connection = stack.enter_context(socket(gateway))
+            connection.init(account)
+            connection.subscribe("rich", RICH)
+            take = connection.receive
+
+        def change(name: str) -> None:
+            configuration = {"friendlyName": name}
+            mutate(gateway, account, "configurePhoneNumber", sid=sid, configuration=configuration)
+
+        def deliver(count: int) -> None:
+            for number in range(count):
+                change(str(number))
+                take()
+
+        if transport == "socket":
+            begun = False
+            while not begun:  # Nothing says on a socket that a subscription is in force.
+                change("first")
+                with suppress(TimeoutError):
+                    begun = bool(connection.connection.recv(timeout=0.5))
+        deliver(3)
+        before = _collected_fields()
+        deliver(30)
+        assert _collected_fields() - before < 30
 
 
 def test_a_transfer_is_reported_in_both_accounts(
