@@ -67,8 +67,11 @@ class Endpoint:
         except ClientGone:
             return
         except ShuttingDown as error:
-            exchange.extra |= {"retry-after": "1", "connection": "close"}
-            await self._fail(exchange, 503, error.message, error.code)
+            exchange.extra |= {
+                "retry-after": str(math.ceil(error.retry_after)),
+                "connection": "close",
+            }
+            await self._answer(exchange, 503, orjson.dumps(refusal(error)))
         except Unauthenticated as error:
             exchange.extra["www-authenticate"] = self._service.authenticator.challenge
             await self._fail(exchange, 401, error.message, error.code)

@@ -22,7 +22,8 @@
     └── UpstreamError                UPSTREAM_ERROR
         ├── UpstreamRefused          UPSTREAM_REFUSED       (4xx: it understood, and said no)
         ├── UpstreamDenied           UPSTREAM_UNAUTHENTICATED (401, 403)
-        │   └── NotOwnAccount        UPSTREAM_UNAUTHENTICATED (another account's API key)
+        │   ├── NotOwnAccount        UPSTREAM_UNAUTHENTICATED (another account's API key)
+        │   └── UpstreamForbidden    FORBIDDEN              (it knows who asks, and says no)
         ├── UpstreamNotFound         NOT_FOUND              (404)
         ├── UpstreamThrottled        UPSTREAM_RATE_LIMITED  (429: too many at once)
         ├── UpstreamUnavailable      UPSTREAM_UNAVAILABLE   (5xx, no connection, breaker open)
@@ -36,9 +37,12 @@ Whatever is raised and is not of this tree is masked as `INTERNAL_SERVER_ERROR` 
 import math
 from collections.abc import Mapping
 from copy import copy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from schema.enums import UserErrorCode
+
+SOME_TIME: Final = 1.0
+"""Seconds after which to try again what may go better by then, when nobody knows more."""
 
 
 class GatewayError(Exception):
@@ -132,6 +136,13 @@ class ShuttingDown(GatewayError):
 
     code = "SHUTTING_DOWN"
 
+    def __init__(self) -> None:
+        super().__init__(
+            "This process is shutting down: ask again.",
+            retryAfterMs=math.ceil(SOME_TIME * 1000),
+        )
+        self.retry_after = SOME_TIME
+
 
 class KeyInUse(GatewayError):
     """Another request with the same idempotency key is still at work: ask again with it."""
@@ -223,7 +234,7 @@ class UpstreamError(GatewayError):
             message,
             upstreamCode=upstream_code,
             upstreamRequestId=request_id,
-            retryAfterMs=None if retry_after is None else round(retry_after * 1000),
+            retryAfterMs=None if retry_after is None else math.ceil(retry_after * 1000),
         )
         self.status = status
         self.upstream_code = upstream_code
@@ -253,6 +264,15 @@ class UpstreamDenied(UpstreamError):
 
 class NotOwnAccount(UpstreamDenied):
     """An API key could not be shown to be the own one of the account that it was used for."""
+
+
+class UpstreamForbidden(UpstreamDenied):
+    """The upstream knows these credentials, which may not do this: the account is not active, say.
+
+    Others will not help to sign in anew.
+    """
+
+    code = "FORBIDDEN"
 
 
 class UpstreamNotFound(UpstreamError):

@@ -37,6 +37,7 @@ def socket_class(settings: Settings) -> type["GuardedSocket"]:
 
     class Socket(GuardedSocket):
         write_timeout = settings.write_timeout
+        keep_alive = settings.keep_alive
 
     return Socket
 
@@ -71,9 +72,13 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     """One WebSocket of a client, which may be slow, careless or hostile."""
 
     write_timeout: ClassVar[float]
+    keep_alive: ClassVar[float]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
+        # uvicorn pings, and closes when no pong comes. Browsers answer by themselves; a client that
+        # does not is as one that does not read.
+        self.ping_interval, self.ping_timeout = self.keep_alive, self.write_timeout
         self.conn = self._handshakes = _Handshakes(
             extensions=self.conn.available_extensions,
             max_size=self.config.ws_max_size,

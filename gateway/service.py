@@ -108,7 +108,7 @@ class Service:
             BadRequest: it contradicts itself, or wants something unknown explained.
         """
         if self.draining:
-            raise ShuttingDown("This process is shutting down: ask again.")
+            raise ShuttingDown
         caller.check_time()
         explanation = protocol.explanation((*wishes, params.extensions.get("explain")))
         if not self._explains:

@@ -363,7 +363,9 @@ class Settings(BaseSettings):
         10.0, gt=0, description="Time for a client to take a piece of a stream before it is cut."
     )
     keep_alive: float = Field(
-        12.0, gt=0, description="Silence on a stream after which a sign of life is sent."
+        12.0,
+        gt=0,
+        description="Silence on a stream or WebSocket after which a sign of life is sent.",
     )
     socket_init_wait: float = Field(
         5.0, gt=0, description="Time for a WebSocket's client to introduce itself."

@@ -5,6 +5,7 @@ expiry must all be there. Nothing of a token, nor of its claims' values, goes in
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -117,7 +118,10 @@ class KeyUrl:
             # Several may wait for it: one that goes away must not end it for the others.
             await asyncio.shield(self._fetching)
         if not self._keys:
-            raise AuthenticationUnavailable("The keys to check tokens with cannot be had now.")
+            raise AuthenticationUnavailable(
+                "The keys to check tokens with cannot be had now.",
+                retryAfterMs=math.ceil(_KEYS_PAUSE * 1000),
+            )
         return _choose(self._keys, kid)
 
     async def _fetch(self) -> None:

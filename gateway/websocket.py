@@ -4,6 +4,10 @@
     subscribe ─▶ next … ─▶ complete | error  any number side by side, each with an id
     ping ─▶ pong                             in both directions
 
+While a client says nothing it is sent a ping now and then (`keep_alive`): browsers hide the pings
+of the WebSocket protocol itself (`frames.py`) from their pages. Whether a pong comes is looked at
+there only, as not every client answers here.
+
 The old protocol (subprotocol `graphql-ws`) has other names for the same messages; it is spoken only
 when the operator asks for it.
 
@@ -160,7 +164,15 @@ class _Connection:
         """Return the next message; raise when an operation had to give the connection up."""
         receiving = asyncio.ensure_future(self._message())
         waiting: set[asyncio.Future[Any]] = {receiving, self._failure}
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        silence = self._settings.keep_alive
+        while True:
+            done, _ = await asyncio.wait(
+                waiting, timeout=silence, return_when=asyncio.FIRST_COMPLETED
+            )
+            if done:
+                break
+            if self._dialect.ping is not None:
+                await self._tell({"type": self._dialect.ping})
         if self._failure.done():
             receiving.cancel()
             await asyncio.gather(receiving, return_exceptions=True)

@@ -7,6 +7,7 @@ of a GraphQL error, after which the connection is closed.
 """
 
 import asyncio
+import math
 import re
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple
@@ -16,6 +17,7 @@ import structlog
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from gateway.errors import SOME_TIME
 from gateway.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -296,14 +298,18 @@ class GuardedProtocol(HttpToolsProtocol):
             if cycle.response_started:
                 self.transport.close()
                 return
-        body = orjson.dumps(
-            {"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]}
-        )
+        extensions: dict[str, object] = {"code": "BAD_REQUEST"}
+        later = ""
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            extensions["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
+            later = f"retry-after: {math.ceil(SOME_TIME)}\r\n"
+        body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
         head = (
             f"HTTP/1.1 {status.value} {status.phrase}\r\n"
             "content-type: application/json; charset=utf-8\r\n"
             f"content-length: {len(body)}\r\n"
             "x-content-type-options: nosniff\r\n"
+            f"{later}"
             "connection: close\r\n\r\n"
         )
         self.transport.write(head.encode("ascii") + body)

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.upstream.families import CORE
 from tests.gateway_process import RunningGateway, running_gateway
+from tests.protocol.streams import events, socket
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
 FAMILIES = ["CATALOG", "CORE"]
@@ -453,3 +454,63 @@ def test_the_accounts_of_core_calls_are_in_their_paths() -> None:
     call = CORE.get_call("AC" + "1" * 32, "PN" + "2" * 32)
     assert call.path == f"/2010-04-01/Accounts/AC{'1' * 32}/IncomingPhoneNumbers/PN{'2' * 32}.json"
     assert call.route == "/2010-04-01/Accounts/{account}/IncomingPhoneNumbers/{sid}.json"
+
+
+NUMBERS = "{ phoneNumbers { nodes { sid } } }"
+CONFIGURE = """mutation {
+  configurePhoneNumber(
+    input: {sid: "PN00000000000000000000000000000000", configuration: {friendlyName: "x"}}
+  ) { userErrors { code } }
+}"""
+
+
+@pytest.mark.parametrize(("role", "code"), [("suspended", 20005), ("test", 20008)])
+@pytest.mark.parametrize("query", [NUMBERS, CONFIGURE], ids=["query", "mutation"])
+def test_credentials_that_are_good_and_may_not_are_forbidden(
+    gateway: RunningGateway, role: str, code: int, query: str
+) -> None:
+    """Others would not help: their owner need not sign in anew."""
+    account = gateway.sandbox.accounts()[role]
+    error = gateway.error(query, account=account)
+    assert error["extensions"]["code"] == "FORBIDDEN"
+    assert error["extensions"]["upstreamCode"] == code
+
+
+@pytest.mark.parametrize("role", ["suspended", "test"])
+def test_they_may_not_follow_either(gateway: RunningGateway, role: str) -> None:
+    account = gateway.sandbox.accounts()[role]
+    with events(gateway, account=account) as stream:
+        [error] = stream.next().data["errors"]
+    assert error["extensions"]["code"] == "FORBIDDEN"
+    with socket(gateway) as opened:
+        opened.init(account)
+        opened.subscribe("1", NUMBERS)
+        [error] = opened.receive()["payload"]["errors"]
+    assert error["extensions"]["code"] == "FORBIDDEN"
+
+
+def test_an_account_below_that_is_suspended_is_forbidden(gateway: RunningGateway) -> None:
+    child = gateway.sandbox.create_account(
+        owner_account_sid=gateway.account.sid, status="suspended", owned=1
+    )
+    query = "query ($sid: ID) { phoneNumbers(accountSid: $sid) { nodes { sid } } }"
+    error = gateway.error(query, {"sid": child.sid})
+    assert error["extensions"]["code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"kind": "429"}, "UPSTREAM_RATE_LIMITED"),
+        ({"kind": "status", "status": 503}, "UPSTREAM_UNAVAILABLE"),
+    ],
+)
+def test_what_may_go_better_later_says_when(
+    sandbox: RunningSandbox, fault: dict[str, Any], code: str
+) -> None:
+    """Also when the upstream does not."""
+    with running_gateway(sandbox, attempts=1) as gateway:
+        account = sandbox.create_account()
+        sandbox.set_faults([{**fault, "account": account.sid, "count": None}])
+        extensions = gateway.error(NUMBERS, account=account)["extensions"]
+    assert (extensions["code"], extensions["retryAfterMs"]) == (code, 1000)

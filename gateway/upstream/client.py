@@ -7,6 +7,7 @@ write must look what became of it.
 """
 
 import asyncio
+import math
 import random
 import re
 import time
@@ -21,8 +22,10 @@ import structlog
 
 from gateway import __version__
 from gateway.errors import (
+    SOME_TIME,
     UpstreamDenied,
     UpstreamError,
+    UpstreamForbidden,
     UpstreamMalformed,
     UpstreamNotFound,
     UpstreamRefused,
@@ -57,6 +60,9 @@ _READ_LENGTH, _MESSAGE_LENGTH = 2000, 300
 # The upstream's error dictionary begins here, and its codes must fit GraphQL's Int. What is not
 # among them is not the upstream's answer, but that of something between.
 _OWN_CODES = range(10_000, 2**31)
+# Credentials that are good, and may not do this: the account is suspended or closed, or they are
+# for tests. (Where 20003 is said of such accounts nobody can tell: it is said of wrong ones, too.)
+_FORBIDDEN = frozenset({20005, 20008})
 # Accounts whose state is kept; of more than these, those at rest are forgotten.
 _MOST_ACCOUNTS = 10_000
 # A retry is spread over this share of the time that the upstream asked to wait.
@@ -242,7 +248,7 @@ class UpstreamClient:
                     await state.limiter.acquire(owner)
             except TimeoutError:
                 message = "Too many calls of this account were waiting for the upstream."
-                raise UpstreamThrottled(message, processed=False) from None
+                raise UpstreamThrottled(message, retry_after=SOME_TIME, processed=False) from None
         try:
             return await self._guarded(state, call, credential, deadline, watch)
         finally:
@@ -420,7 +426,9 @@ def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> Non
         429: UpstreamThrottled,
     }
     kind = kinds.get(status, UpstreamUnavailable if status >= 500 else UpstreamRefused)  # noqa: PLR2004
-    raise kind(
+    if kind is UpstreamDenied and code in _FORBIDDEN:
+        kind = UpstreamForbidden
+    error = kind(
         said or f"The upstream answered with HTTP status {status}.",
         status=status,
         upstream_code=code,
@@ -430,6 +438,10 @@ def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> Non
         processed=kind is not UpstreamThrottled or code is None,
         retryable=status == 429 or status >= 500,  # noqa: PLR2004
     )
+    if status in {429, 503} and "retry-after" not in answer.headers:
+        # It is for clients: the gateway itself has waited and tried again before.
+        error.details["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
+    raise error
 
 
 def _require_json(answer: Answer) -> None:

@@ -117,7 +117,7 @@ def test_a_list_that_only_seems_whole_is_asked_for_again(
         for status, code in {
             400: "UPSTREAM_REFUSED",
             401: "UPSTREAM_UNAUTHENTICATED",
-            403: "UPSTREAM_UNAUTHENTICATED",
+            403: "FORBIDDEN",
             408: "UPSTREAM_TIMEOUT",
             410: "UPSTREAM_REFUSED",
         }.items()

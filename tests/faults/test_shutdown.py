@@ -55,6 +55,7 @@ def test_a_purchase_in_flight_is_finished_and_new_work_refused(
         assert (ready.status_code, ready.json()["checks"]["process"]) == (503, "draining")
         payload = run.result()
         ended = exit_of(gateway, 8)
+    assert refused.json()["errors"][0]["extensions"]["retryAfterMs"] > 0
     later = "with Retry-After" if refused.headers.get("retry-after") else "without Retry-After"
     seen(
         f"{told(payload)}; {in_ledger(sandbox, number, 'purchase')};"

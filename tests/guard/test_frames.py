@@ -287,3 +287,37 @@ def test_what_is_not_served_is_refused_in_json(
     assert reply.status == status
     assert reply.error()["extensions"]["code"] == "BAD_REQUEST"
     assert ("allow" in reply.headers) == (status == 405)
+
+
+# Signs of life -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lively(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+    """A gateway that gives signs of life all the time, and wants some."""
+    with running_gateway(shared_sandbox, keep_alive=0.1, write_timeout=0.5) as gateway:
+        yield gateway
+
+
+def test_a_websocket_without_a_pong_is_closed(lively: RunningGateway) -> None:
+    with _opened(lively.url) as connection:
+        received = b""
+        while chunk := connection.recv(4096):
+            received += chunk
+    assert bytes([0x80 | _PING, 4]) in received
+    assert b'{"type":"ping"}' in received
+    assert bytes([0x80 | _CLOSE]) in received
+    assert b"keepalive ping timeout" in received
+
+
+def test_a_websocket_with_pongs_lives(lively: RunningGateway, account: SandboxAccount) -> None:
+    """It answers the pings of the protocol; what it does with messages is its own affair."""
+    with web_socket(lively) as opened:
+        opened.init(account)
+        # More than would be let pass without a pong.
+        assert [opened.receive() for _ in range(10)] == [{"type": "ping"}] * 10
+        opened.send("pong")
+        opened.subscribe("1", "{ __typename }")
+        while (answer := opened.receive()) == {"type": "ping"}:
+            pass
+        assert answer["payload"] == {"data": {"__typename": "Query"}}

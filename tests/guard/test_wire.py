@@ -427,7 +427,9 @@ def test_connections_beyond_the_cap_are_refused_and_others_are_served(
                 reply = None
             statuses.append(reply.status if reply else 0)
             if reply and reply.status != 200:
-                assert reply.error()["extensions"]["code"] == "BAD_REQUEST"
+                extensions = reply.error()["extensions"]
+                assert extensions == {"code": "BAD_REQUEST", "retryAfterMs": 1000}
+                assert reply.headers["retry-after"] == "1"
     assert statuses.count(200) <= 20
     assert statuses[0] == 200
     assert set(statuses[20:]) <= {503, 0}
