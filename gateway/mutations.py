@@ -154,12 +154,12 @@ class Mutations:
 
         async def show(family: Family) -> View | None:
             # In the family that the write goes to: the other one may not show what was set.
-            return await self._shown(family, Key(account, "sid", asked.sid), at)
+            return await self._numbers.afresh().shown(family, Key(account, "sid", asked.sid), at)
 
         async def prepare() -> Outcome | _Prepared:
             nonlocal before
             family = await self._family(account, settings, at)
-            before = await show(family)
+            before = await _owned_only(show(family))
             if before is None:
                 return not_owned()
             call = family.update_call(account, asked.sid, filters.form(settings, family.settings))
@@ -189,9 +189,10 @@ class Mutations:
         async def prepare() -> Outcome | _Prepared:
             family = await self._numbers.afresh().family(account, at)
             # Core's path names the owner. The catalog moves whatever the credentials reach.
-            looks = asked.dry_run or family is CATALOG
-            if looks and await self._shown(family, Key(account, "sid", asked.sid), at) is None:
-                return not_owned()
+            if asked.dry_run or family is CATALOG:
+                key = Key(account, "sid", asked.sid)
+                if await _owned_only(self._numbers.afresh().shown(family, key, at)) is None:
+                    return not_owned()
             call = family.update_call(account, asked.sid, [("AccountSid", target)])
             return _Prepared(call, at, _reading(family, target, sid=asked.sid))
 
@@ -212,7 +213,7 @@ class Mutations:
         key = Key(account, "sid", asked.sid)
 
         async def prepare() -> Outcome | _Prepared:
-            number = await self._find(key, at)
+            number = await _owned_only(self._find(key, at))
             if number is None:
                 return not_owned()
             if number.phone_number != asked.confirmed:
@@ -346,22 +347,9 @@ class Mutations:
                 return None
             raise
 
-    async def _shown(self, family: Family, key: Key, at: Path) -> View | None:
-        """Return a number as `family` shows it now; None when the account does not own it."""
-        try:
-            return await self._numbers.afresh().shown(family, key, at)
-        except OfAnotherAccount:
-            return None
-
     async def _find(self, key: Key, at: Path) -> View | None:
-        """Return a number as it is now; None when the account does not own it.
-
-        An upstream that shows another number is not believed.
-        """
-        try:
-            found = await self._numbers.afresh().one(key, at)
-        except OfAnotherAccount:
-            return None
+        """Return a number as it is now; an upstream that shows another one is not believed."""
+        found = await self._numbers.afresh().one(key, at)
         if found is not None and key.value not in {found.sid, found.phone_number}:
             raise UpstreamMalformed("The upstream shows another number than the one asked for.")
         return found
@@ -372,6 +360,14 @@ class Mutations:
         if lock is None:
             lock = self._writing.locks[account, number] = asyncio.Lock()
         return lock
+
+
+async def _owned_only(found: Awaitable[View | None]) -> View | None:
+    """Return the number that a write is about; None too when another account has it."""
+    try:
+        return await found
+    except OfAnotherAccount:
+        return None
 
 
 async def _nothing_to_note() -> None:
