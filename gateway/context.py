@@ -9,7 +9,7 @@ from typing import Any, cast
 import structlog
 from graphql.pyutils import Path
 
-from gateway import cursors, filters, spending, validation
+from gateway import filters, spending, validation
 from gateway.accounts import Accounts
 from gateway.auth import Caller
 from gateway.errors import BadUserInput, GatewayError, OfAnotherAccount
@@ -19,8 +19,9 @@ from gateway.numbers import Key, OwnedNumbers
 from gateway.outcome import InputRefused, Outcome, Refusal
 from gateway.pages import FoundPage, Page, Places
 from gateway.reader import Reader
+from gateway.reads import OwnedList, parse_changes, parse_lookup, parse_node
 from gateway.records import View
-from gateway.search import Failure, Search, similar
+from gateway.search import Failure, Search, SearchRequest, check_similar, similar
 from gateway.settings import Settings
 from gateway.spending import Spending
 from gateway.trace import Trace
@@ -44,9 +45,7 @@ from schema.connection import (
     AvailablePhoneNumberConnection,
     BranchError,
     PhoneNumberConnection,
-    decode_id,
 )
-from schema.directives import Scope
 from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope, UserErrorCode
 from schema.inputs import (
     AvailablePhoneNumberFilter,
@@ -65,7 +64,6 @@ from schema.mutation import (
     UpstreamRequest,
     UserError,
 )
-from schema.scalars import quoted
 from schema.subscription import PhoneNumberEvent
 from schema.types import (
     Account,
@@ -125,14 +123,7 @@ class RequestContext:
         self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: Path
     ) -> PhoneNumber | None:
         """See `schema.context.Port`."""
-        account = self._account(account_sid)
-        if (sid is None) == (phone_number is None):
-            raise BadUserInput("sid", "give exactly one of `sid` and `phoneNumber`.")
-        if sid is not None:
-            validation.check_sid("sid", sid, "PN")
-            key = Key(account, "sid", sid)
-        else:
-            key = Key(account, "number", cast("str", phone_number))
+        key = parse_lookup(self.caller, sid=sid, phone_number=phone_number, account_sid=account_sid)
         number = await self._one(key, at, alone=self.alone)
         return cast("PhoneNumber | None", number)
 
@@ -146,12 +137,9 @@ class RequestContext:
         at: Path,
     ) -> PhoneNumberConnection:
         """See `schema.context.Port`."""
-        validation.check_first(first)
-        wanted = filters.wanted(filter)
-        validation.check_owned_filter(wanted)
-        listed = await self._numbers.page(
-            self._account(account_sid), wanted, first=first, after=after, at=at
-        )
+        account = self._account(account_sid)
+        asked = OwnedList.parse(account, filter, first, after)
+        listed = await self._numbers.page(account, asked.wanted, first=first, after=after, at=at)
         page = Page(listed.numbers, listed.places, more=listed.more, after=after)
         return cast("PhoneNumberConnection", page)
 
@@ -174,6 +162,23 @@ class RequestContext:
         )
         return await coming
 
+    async def available_in(
+        self,
+        country: Country,
+        *,
+        type: NumberType,  # noqa: A002
+        first: int,
+        at: Path,
+    ) -> AvailablePhoneNumberConnection | None:
+        """See `schema.context.Port`."""
+        validation.check_first(first)
+        if country.types and type not in country.types:
+            return None
+        coming: Future[AvailablePhoneNumberConnection] = self._available(
+            self.reader.credential.account, country.code, [type], {}, first, None, at
+        )
+        return await coming
+
     def similar_available(
         self,
         number: PhoneNumber,
@@ -184,7 +189,7 @@ class RequestContext:
         at: Path,
     ) -> Future[AvailablePhoneNumberConnection | None]:
         """See `schema.context.Port`."""
-        validation.check_first(first)
+        check_similar(within, distance, first)
         sought = similar(cast("Any", number), within, distance)
         coming: Future[AvailablePhoneNumberConnection | None]
         if sought is None:
@@ -290,9 +295,7 @@ class RequestContext:
         self, account_sid: str | None, sids: Sequence[str] | None
     ) -> AsyncIterator[PhoneNumberEvent]:
         """See `schema.context.Port`."""
-        account = self._account(account_sid)
-        for sid in sids or ():
-            validation.check_sid("sids", sid, "PN")
+        account = parse_changes(self.caller, account_sid, sids)
         start = await self._events.start(account, self.last_event_id)
         # Only who may read the account's numbers may follow them.
         at = Path(None, "phoneNumberChanged", "Subscription")
@@ -403,14 +406,9 @@ class RequestContext:
         self._searches.clear()
 
     async def _node(self, opaque: str, argument: str, at: Path) -> Node | None:
-        node = decode_id(opaque)
-        if node is None or node.kind not in {"PhoneNumber", "Account"}:
-            raise BadUserInput(argument, f"{quoted(opaque)} is not an id of this gateway.")
-        self.caller.account_named(node.account_sid, argument)
+        node = parse_node(self.caller, opaque, argument)
         if node.kind == "Account":
-            self.caller.check_scope(Scope.ACCOUNTS_READ)
             return await self.account(node.account_sid, at=at)
-        validation.check_sid(argument, node.sid, "PN")
         key = Key(node.account_sid, "sid", node.sid)
         return cast("Node | None", await self._one(key, at))
 
@@ -458,15 +456,14 @@ class RequestContext:
         at: Path,
     ) -> FoundPage:
         """Cut a page out of a result: searches have no pages upstream, so cursors count."""
-        validation.check_first(first)
-        name = partial(cursors.list_id, account, country, types, filters=wanted)
-        skip = cursors.decode(after, of=name()).place + 1 if after is not None else 0
-        result = await self._search.run(account, country, types, wanted, skip + first, at)
+        asked = SearchRequest.parse(account, country, types, wanted, first, after)
+        skip = asked.skip
+        result = await self._search.run(asked, at)
         shown = result.numbers[skip : skip + first]
         places = range(skip, skip + len(shown))
         # Without a full page there is no place to go on from: `exhaustive` tells the rest.
         more = len(result.numbers) > skip + first or (result.more and len(shown) == first)
-        marks = Places(name, [("", place) for place in places])
+        marks = Places(asked.list_id, [("", place) for place in places])
         page = FoundPage(shown, marks, more=more, after=after)
         page.exhaustive = result.exhaustive
         page.branch_errors = [_branch_error(failure) for failure in result.failures]

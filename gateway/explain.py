@@ -82,12 +82,17 @@ class _Walk:
                 below = self._below(f"{kind.name}.{name}", definition, node, place, path)
             except (GatewayError, GraphQLError) as error:
                 # A run would ask nothing for it, and for nothing below it.
-                located = located_error(error, [node], path.split("."))
-                self.draft.plan.errors.append(coded(located, "BAD_USER_INPUT"))
+                self._refuse(error, node, path)
                 continue
+            for index, failed in self.draft.take_failed():
+                self._refuse(failed, node, path, index)
             inner = get_named_type(definition.type)
             if node.selection_set and isinstance(inner, Fields):
                 self.selection(inner, node.selection_set, below)
+
+    def _refuse(self, error: Exception, node: FieldNode, path: str, *index: int) -> None:
+        located = located_error(error, [node], [*path.split("."), *index])
+        self.draft.plan.errors.append(coded(located, "BAD_USER_INPUT"))
 
     def _below(
         self, name: str, definition: GraphQLField, node: FieldNode, place: Place, path: str

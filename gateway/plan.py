@@ -15,6 +15,7 @@ from graphql import GraphQLError
 from gateway import planner
 from gateway.auth import Caller
 from gateway.cache import Kind
+from gateway.errors import GatewayError
 from gateway.numbers import Key, OwnedNumbers
 from gateway.outcome import Refusal
 from gateway.upstream.access import CatalogAccess
@@ -234,6 +235,7 @@ class Draft:
         self._keys: defaultdict[str, Counter[Key]] = defaultdict(Counter)
         self._key_paths: defaultdict[str, list[str]] = defaultdict(list)
         self._splittable: list[str] = []
+        self._failed: list[tuple[int, GatewayError]] = []
         # Accounts that credentials must be proven to be of: whether for certain, and by what.
         self._proofs: dict[str, tuple[int, list[str]]] = {}
 
@@ -270,6 +272,15 @@ class Draft:
     def split(self, path: str) -> None:
         """Note a search that is asked again in parts when the upstream cuts it off."""
         self._splittable.append(path)
+
+    def fail(self, index: int, error: GatewayError) -> None:
+        """Note that an item of the field's list would be refused, and the others not."""
+        self._failed.append((index, error))
+
+    def take_failed(self) -> list[tuple[int, GatewayError]]:
+        """Return the items that were noted as failed, once."""
+        failed, self._failed = self._failed, []
+        return failed
 
     def refuse(self, path: str, refusal: Refusal) -> None:
         """Note a user error of the mutation at `path`, for which nothing is asked."""

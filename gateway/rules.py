@@ -6,10 +6,10 @@ the arguments as resolvers get them.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
-from gateway import cursors, filters, partition, search, validation
-from gateway.errors import BadUserInput, UnsupportedFilters
+from gateway import cursors, filters, partition, reads, search, validation
+from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters
 from gateway.numbers import Key
 from gateway.outcome import InputRefused, Refusal
 from gateway.plan import NONE, Draft, Place, Read, Times, Writes
@@ -26,10 +26,7 @@ from gateway.writes import (
     in_item,
     parse_each,
 )
-from schema.connection import decode_id
-from schema.directives import Scope
 from schema.enums import NumberType, Source
-from schema.scalars import quoted
 
 Arguments: TypeAlias = Mapping[str, Any]
 Rule: TypeAlias = Callable[[Draft, Place, str, Arguments], Place]
@@ -51,17 +48,14 @@ def _own(draft: Draft, arguments: Arguments, name: str = "account_sid") -> str:
 
 
 def _phone_number(draft: Draft, _: Place, path: str, arguments: Arguments) -> Place:
-    account = _own(draft, arguments)
-    sid, number = arguments.get("sid"), arguments.get("phone_number")
-    if (sid is None) == (number is None):
-        raise BadUserInput("sid", "give exactly one of `sid` and `phoneNumber`.")
-    if sid is not None:
-        validation.check_sid("sid", sid, "PN")
-        key = Key(account, "sid", sid)
-    else:
-        key = Key(account, "number", str(number))
+    key = reads.parse_lookup(
+        draft.known.caller,
+        sid=arguments.get("sid"),
+        phone_number=arguments.get("phone_number"),
+        account_sid=arguments.get("account_sid"),
+    )
     draft.key(path, key)
-    return Place(path, Times(0, 1), key, account=account)
+    return Place(path, Times(0, 1), key, account=key.account)
 
 
 def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
@@ -69,17 +63,18 @@ def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place
     ids = arguments["ids"] if argument == "ids" else [arguments["id"]]
     validation.check_ids(argument, len(ids))
     accounts: dict[str, None] = {}
-    for opaque in ids:
-        node = decode_id(opaque)
-        if node is None or node.kind not in {"PhoneNumber", "Account"}:
-            raise BadUserInput(argument, f"{quoted(opaque)} is not an id of this gateway.")
-        draft.known.caller.account_named(node.account_sid, argument)
+    for index, opaque in enumerate(ids):
+        try:
+            node = reads.parse_node(draft.known.caller, opaque, argument)
+        except GatewayError as error:
+            if argument == "id":
+                raise
+            draft.fail(index, error)
+            continue
         accounts[node.account_sid] = None
         if node.kind == "PhoneNumber":
-            validation.check_sid(argument, node.sid, "PN")
             draft.key(path, Key(node.account_sid, "sid", node.sid))
         else:
-            draft.known.caller.check_scope(Scope.ACCOUNTS_READ)
             _read_account(draft, place, path, ("account", node.account_sid))
     only = next(iter(accounts)) if len(accounts) == 1 else None
     times = Times(0, len(ids))
@@ -98,10 +93,10 @@ def _list(
     draft: Draft, place: Place, path: str, arguments: Arguments, account: str | None
 ) -> Place:
     """Add a list of the numbers of an account; None when it is not known which one."""
-    first, after = arguments["first"], arguments.get("after")
-    validation.check_first(first)
-    wanted = filters.wanted(arguments.get("filter"))
-    validation.check_owned_filter(wanted)
+    asked = reads.OwnedList.parse(
+        account, arguments.get("filter"), arguments["first"], arguments.get("after")
+    )
+    _, wanted, first, after = asked
     pages, extra = 1, 0
     if account is not None:
         able = draft.known.numbers.able(account, wanted)
@@ -154,9 +149,9 @@ def _pages(account: str, wanted: Mapping[str, Any], able: list[Any], first: int,
 
 
 def _changes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    account = _own(draft, arguments)
-    for sid in arguments.get("sids") or ():
-        validation.check_sid("sids", sid, "PN")
+    account = reads.parse_changes(
+        draft.known.caller, arguments.get("account_sid"), arguments.get("sids")
+    )
     draft.proof(path, account)
     draft.read(
         place,
@@ -176,57 +171,45 @@ def _changes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
 # Numbers for sale ---------------------------------------------------------------------------------
 
 
-class _Sought(NamedTuple):
-    """Numbers for sale; `country` is what names it, if its code is not known."""
-
-    account: str
-    country: str | tuple[object, ...]
-    types: list[NumberType]
-    wanted: dict[str, Any]
-    first: int
-    after: str | None = None
-
-
 def _available(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    country = arguments["country"]
     types = arguments.get("types")
-    account = _own(draft, arguments)
-    first, after = arguments["first"], arguments.get("after")
-    wanted = filters.wanted(arguments.get("filter"))
-    kinds = [NumberType.LOCAL] if types is None else list(types)
-    return _search(draft, place, path, _Sought(account, country, kinds, wanted, first, after))
+    asked = search.SearchRequest.parse(
+        _own(draft, arguments),
+        arguments["country"],
+        [NumberType.LOCAL] if types is None else list(types),
+        filters.wanted(arguments.get("filter")),
+        arguments["first"],
+        arguments.get("after"),
+    )
+    return _search(draft, place, path, asked, asked.country)
 
 
 def _available_in(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     is_named = place.identity[:1] == ("country",)
-    sought = _Sought(
-        draft.known.caller.credential.account,
-        str(place.identity[1]) if is_named else place.identity,
-        [arguments["type"]],
-        {},
-        arguments["first"],
-    )
-    return _search(draft, place, path, sought)
+    country = str(place.identity[1]) if is_named else ""
+    account = draft.known.caller.credential.account
+    first = arguments["first"]
+    try:
+        asked = search.SearchRequest.parse(account, country, [arguments["type"]], {}, first, None)
+        return _search(draft, place, path, asked, country or place.identity)
+    except UnsupportedFilters:  # No country has the type: the field is null, without an error.
+        return Place(path, Times(0, 0), (path,))
 
 
-def _search(draft: Draft, place: Place, path: str, sought: _Sought) -> Place:
-    account, country, kinds, wanted, first, after = sought
-    validation.check_first(first)
-    skip = 0
-    if after is not None:
-        name = cursors.list_id(account, country, kinds, filters=wanted)
-        skip = cursors.decode(after, of=name).place + 1
-    most = skip + first
-    if isinstance(country, str):
-        validation.check_search(country, wanted)
-    wanted = {name: value for name, value in wanted.items() if name != "geography.isoCountry"}
-    branches = search.branches_of(kinds, wanted)
-    source, why = search.suited(branches, wanted)
+def _search(
+    draft: Draft,
+    place: Place,
+    path: str,
+    asked: search.SearchRequest,
+    country: str | tuple[object, ...],
+) -> Place:
+    """Add a search; `country` is what names it, if its code is not known."""
+    account, source, branches = asked.account, asked.source, asked.branches
+    first, most = asked.first, asked.skip + asked.first
     has = draft.known.access.known(account) if source is Source.CATALOG else None
     cold = source is Source.CATALOG and draft.known.is_cold(account)
     if source is Source.CATALOG and not has and not cold:
-        lacking = draft.known.numbers.without_catalog(account)
-        raise UnsupportedFilters("filter", f"{why}, and {lacking}.")
+        raise asked.without_catalog(draft.known.numbers.without_catalog(account))
     if source is Source.CATALOG:
         draft.proof(path, account, least=place.times.least)
     size = min(most if source is Source.CATALOG else most + 1, MAX_PAGE_SIZE)
@@ -262,8 +245,8 @@ def _search(draft: Draft, place: Place, path: str, sought: _Sought) -> Place:
 
 def _similar(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     first = arguments["first"]
-    validation.check_first(first)
     how = (arguments["within"], arguments.get("distance"), first)
+    search.check_similar(*how)
     identity = ("similar", place.identity, how)
     draft.read(
         place,
@@ -331,6 +314,11 @@ def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
     identity = ("country", arguments["code"])
     draft.read(place, path, [identity], Read("GET the country", "get", kind="countries"))
     return Place(path, Times(0, 1), identity)
+
+
+def _rate_limit(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    _own(draft, arguments)
+    return Place(path, place.times, ("rateLimit",))
 
 
 # Writes -------------------------------------------------------------------------------------------
@@ -468,6 +456,7 @@ RULES: Mapping[str, Rule] = {
     "Query.countries": _countries,
     "Query.country": _country,
     "Query.account": _account,
+    "Query.rateLimit": _rate_limit,
     "Query.node": _nodes,
     "Query.nodes": _nodes,
     "Account.phoneNumbers": _phone_numbers_of,

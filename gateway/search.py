@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 import phonenumbers
 from graphql.pyutils import Path
 
-from gateway import filters, validation
+from gateway import cursors, filters, validation
 from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters, UpstreamNotFound
 from gateway.numbers import OwnedNumbers
 from gateway.partition import Allowance, Part, can_split, complete
@@ -40,6 +40,72 @@ class Branch(NamedTuple):
     type: NumberType
     area_code: int | None
     wanted: Mapping[str, Any]
+
+
+class SearchRequest(NamedTuple):
+    """A search for numbers to buy, as a field's arguments ask for it.
+
+    Attributes:
+        account: for whom.
+        country: where.
+        types: which kinds.
+        wanted: which numbers, by the paths of the filter.
+        first: how many.
+        skip: how many stand before them.
+        branches: the searches that the upstream can do one at a time.
+        source: the family that knows every filter and type.
+        lacking: why no other family does.
+    """
+
+    account: str
+    country: str
+    types: Sequence[NumberType]
+    wanted: Mapping[str, Any]
+    first: int
+    skip: int
+    branches: "Sequence[Branch]"
+    source: Source
+    lacking: str
+
+    @classmethod
+    def parse(
+        cls,
+        account: str,
+        country: str,
+        types: Sequence[NumberType],
+        wanted: Mapping[str, Any],
+        first: int,
+        after: str | None,
+    ) -> "SearchRequest":
+        """Read the arguments.
+
+        Raises:
+            BadUserInput: one of them is malformed.
+            UnsupportedFilters: no family knows all the filters.
+        """
+        validation.check_first(first)
+        skip = 0
+        if after is not None:
+            skip = cursors.decode(after, of=_list_id(account, country, types, wanted)).place + 1
+        validation.check_search(country, wanted)
+        asked = {path: value for path, value in wanted.items() if path != "geography.isoCountry"}
+        branches = branches_of(types, asked)
+        source, lacking = suited(branches, asked)
+        return cls(account, country, types, wanted, first, skip, branches, source, lacking)
+
+    def list_id(self) -> str:
+        """Return the name of the list that cursors belong to."""
+        return _list_id(self.account, self.country, self.types, self.wanted)
+
+    def without_catalog(self, why: str) -> UnsupportedFilters:
+        """Return the error for a search that only the catalog knows, which cannot be asked."""
+        return UnsupportedFilters("filter", f"{self.lacking}, and {why}.")
+
+
+def _list_id(
+    account: str, country: str, types: Sequence[NumberType], wanted: Mapping[str, Any]
+) -> str:
+    return cursors.list_id(account, country, types, filters=wanted)
 
 
 class Failure(NamedTuple):
@@ -85,28 +151,19 @@ class Search:
         self._partition = partition
         self._allowance = Allowance(partition)
 
-    async def run(
-        self,
-        account: str,
-        country: str,
-        types: Sequence[NumberType],
-        wanted: Mapping[str, Any],
-        most: int,
-        at: Path,
-    ) -> Result:
-        """Find `most` numbers, if there are so many; some more may come along.
+    async def run(self, asked: SearchRequest, at: Path) -> Result:
+        """Find the numbers, if there are so many, and those before them; more may come along.
 
         Raises:
-            BadUserInput: a filter is malformed; nothing was asked.
-            UnsupportedFilters: no family knows all the filters.
+            UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
             GatewayError: every branch failed; the first one's error.
         """
-        validation.check_search(country, wanted)
-        wanted = {path: value for path, value in wanted.items() if path != "geography.isoCountry"}
-        branches = branches_of(types, wanted)
-        source = await self._family(account, branches, wanted, at)
+        account, source, branches = asked.account, asked.source, asked.branches
+        if source is Source.CATALOG and await self._numbers.family(account, at) is not CATALOG:
+            raise asked.without_catalog(self._numbers.without_catalog(account))
+        most = asked.skip + asked.first
         outcomes = await settled(
-            [self._branch(source, account, country, each, most, at) for each in branches]
+            [self._branch(source, account, asked.country, each, most, at) for each in branches]
         )
         found: list[Found] = []
         failures: list[Failure] = []
@@ -126,17 +183,6 @@ class Search:
             failures,
             [call for each in found for call in each.calls],
         )
-
-    async def _family(
-        self, account: str, branches: Sequence[Branch], wanted: Mapping[str, Any], at: Path
-    ) -> Source:
-        """Choose the family that knows every filter and type, if the account has it."""
-        able, lacking = suited(branches, wanted)
-        if able is Source.CATALOG and await self._numbers.family(account, at) is not CATALOG:
-            raise UnsupportedFilters(
-                "filter", f"{lacking}, and {self._numbers.without_catalog(account)}."
-            )
-        return able
 
     async def _branch(
         self, source: Source, account: str, country: str, branch: Branch, most: int, at: Path
@@ -221,6 +267,15 @@ class Search:
             call = CATALOG.search_page_call(account, page.next_query)
 
 
+def check_similar(within: SimilarScope, distance: int | None, first: int) -> None:
+    """Refuse malformed arguments of a search for similar numbers."""
+    validation.check_first(first)
+    if distance is not None:
+        if within is not SimilarScope.NEARBY:
+            raise BadUserInput("distance", "it goes with `within: NEARBY` only.")
+        validation.check_distance("distance", distance)
+
+
 def similar(
     number: View, within: SimilarScope, distance: int | None
 ) -> tuple[str, dict[str, Any]] | None:
@@ -229,14 +284,7 @@ def similar(
     Where the number's own geography is known its values are the filters, so that numbers of one
     place share one search; else the number itself is the template that the upstream looks up.
     None when it has no such place: outside the US and Canada, toll-free, or known to have none.
-
-    Raises:
-        BadUserInput: `distance` is given without need, or is out of range.
     """
-    if distance is not None:
-        if within is not SimilarScope.NEARBY:
-            raise BadUserInput("distance", "it goes with `within: NEARBY` only.")
-        validation.check_distance("distance", distance)
     template = number.phone_number
     country = _local_country(number)
     if country not in validation.NORTH_AMERICA:

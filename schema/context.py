@@ -69,6 +69,16 @@ class Port(Protocol):
     ) -> "AvailablePhoneNumberConnection":
         """Search numbers that can be bought."""
 
+    async def available_in(
+        self,
+        country: "Country",
+        *,
+        type: "NumberType",  # noqa: A002 - the argument's name in the schema
+        first: int,
+        at: Path,
+    ) -> "AvailablePhoneNumberConnection | None":
+        """Search numbers of a country that can be bought; None when it has none of the type."""
+
     def similar_available(
         self,
         number: "PhoneNumber",

@@ -434,17 +434,7 @@ class Country:
         ] = NumberType.LOCAL,
         first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
     ) -> AvailableConnection | None:
-        if self.types and type not in self.types:
-            return None
-        return await info.context.available_phone_numbers(
-            self.code,
-            types=[type],
-            filter=None,
-            first=first,
-            after=None,
-            account_sid=None,
-            at=info.path,
-        )
+        return await info.context.available_in(self, type=type, first=first, at=info.path)
 
 
 @strawberry.type(description="What is left of a limit that refills steadily.", directives=[part()])

@@ -74,7 +74,7 @@ NOT_CLEARED = [
     ({"voice": {"fallbackMethod": None}}, "voice.fallbackMethod", "POST"),
     ({"sms": {"method": None}}, "sms.method", "POST"),
     ({"sms": {"fallbackMethod": None}}, "sms.fallbackMethod", "POST"),
-    ({"voice": {"emergencyStatus": None}}, "voice.emergencyStatus", "INACTIVE"),
+    ({"voice": {"emergencyStatus": None}}, "voice.emergencyStatus", "leave it out"),
     ({"voice": {"receiveMode": None}}, "voice.receiveMode", "VOICE"),
     ({"regulatory": {"addressSid": None}}, "regulatory.addressSid", "clear: [ADDRESS]"),
     ({"regulatory": {"bundleSid": None}}, "regulatory.bundleSid", "clear: [BUNDLE]"),
