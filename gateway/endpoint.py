@@ -130,7 +130,7 @@ class Endpoint:
                 method = exchange.scope["method"]
                 raise BadRequest(405, f"{method} is not used here.", {"allow": allowed})
 
-    async def _read(self, exchange: Exchange) -> Params | list[Params]:
+    async def _read(self, exchange: Exchange) -> Params | list[Params | BadRequest]:
         if exchange.method == "GET":
             return protocol.read_get(exchange.scope["query_string"])
         body = await exchange.body(self._settings.body_limit)
@@ -173,10 +173,14 @@ class Endpoint:
                 status = 304
         await self._answer(exchange, status, body)
 
-    async def _batch(self, exchange: Exchange, batch: list[Params], caller: Caller) -> bytes:
+    async def _batch(
+        self, exchange: Exchange, batch: list[Params | BadRequest], caller: Caller
+    ) -> bytes:
         """Run operations: those that write one after another, queries between them side by side."""
 
-        async def prepare(params: Params) -> execution.Request | dict[str, Any]:
+        async def prepare(params: Params | BadRequest) -> execution.Request | dict[str, Any]:
+            if isinstance(params, BadRequest):
+                return _failure(params.message, "BAD_REQUEST")
             try:
                 request = await self._service.request(params, caller, _wishes(exchange))
             except GatewayError as error:

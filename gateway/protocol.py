@@ -21,6 +21,7 @@ from schema.scalars import quoted
 JSON = "application/json"
 # Recursive coercion must not run out of stack; inputs of the schema nest 6 levels.
 _DEEPEST = 32
+_TOO_DEEP = f"is nested more than {_DEEPEST} levels deep."
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
 MULTIPART = "multipart/mixed"
@@ -198,20 +199,31 @@ def read_get(query_string: bytes) -> Params:
     return read_object(raw)
 
 
-def read_post(body: bytes, *, batch_limit: int) -> Params | list[Params]:
+def read_post(body: bytes, *, batch_limit: int) -> Params | list[Params | BadRequest]:
     """Read a POST's parameters: one request, or several in a list when `batch_limit` allows them.
+
+    What is wrong with one of a list stands in its place.
 
     Raises:
         BadRequest: the body is not JSON in UTF-8, or not a request object, or too many of them.
     """
-    raw = read_json(body, "The body")
+    raw = _decoded(body, "The body")
     if not isinstance(raw, list):
+        _check_depth(raw, body, "The body")
         return read_object(raw)
     if not batch_limit:
         raise BadRequest(400, "Lists of operations are not accepted here; send them one by one.")
     if not 0 < len(raw) <= batch_limit:
         raise BadRequest(400, f"A list can hold 1 to {batch_limit} operations, not {len(raw)}.")
-    return [read_object(each) for each in raw]
+
+    def one(item: object) -> Params | BadRequest:
+        try:
+            _check_depth(item, body, "The operation")
+            return read_object(item)
+        except BadRequest as error:
+            return error
+
+    return [one(each) for each in raw]
 
 
 @lru_cache(maxsize=64)
@@ -286,13 +298,24 @@ def read_json(text: bytes, what: str) -> object:
     Raises:
         BadRequest: it is no JSON, or nested more deeply than any input of the schema.
     """
-    try:
-        value = orjson.loads(text.removeprefix(BOM_UTF8))
-    except orjson.JSONDecodeError:
-        raise BadRequest(400, f"{what} is not valid JSON in UTF-8.") from None
-    if text.count(b"[") + text.count(b"{") > _DEEPEST and _is_deep(value):
-        raise BadRequest(400, f"{what} is nested more than {_DEEPEST} levels deep.")
+    value = _decoded(text, what)
+    _check_depth(value, text, what)
     return value
+
+
+def _decoded(text: bytes, what: str) -> object:
+    try:
+        return orjson.loads(text.removeprefix(BOM_UTF8))
+    except orjson.JSONDecodeError as error:
+        # It reads 1024 levels, and says so of more.
+        problem = _TOO_DEEP if "depth" in error.msg else "is not valid JSON in UTF-8."
+        raise BadRequest(400, f"{what} {problem}") from None
+
+
+def _check_depth(value: object, text: bytes, what: str) -> None:
+    """Refuse a value, of which `text` is the source, that is nested too deeply."""
+    if text.count(b"[") + text.count(b"{") > _DEEPEST and _is_deep(value):
+        raise BadRequest(400, f"{what} {_TOO_DEEP}")
 
 
 def _is_deep(value: object) -> bool:

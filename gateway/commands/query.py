@@ -203,7 +203,7 @@ def _variables(file: Path | None, given: list[str]) -> dict[str, Any]:
     if file is not None:
         try:
             variables = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CommandError(f"{file} cannot be read: {error}", code=2) from None
         if not isinstance(variables, dict):
             raise CommandError(f"{file} does not hold a JSON object", code=2)
@@ -214,7 +214,7 @@ def _variables(file: Path | None, given: list[str]) -> dict[str, Any]:
         try:
             # Python would read NaN and 1e999, too, which JSON cannot say.
             json.dumps(value := json.loads(text), allow_nan=False)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         variables[name] = value
     return variables

@@ -317,6 +317,37 @@ def test_a_subscription_in_a_list_is_refused_alone(batching: RunningGateway) -> 
     assert countries["data"]["countries"]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [1],
+        {"query": 7},
+        {},
+        {"query": COUNTRIES, "variables": {"v": json.loads("[" * 40 + "]" * 40)}},
+    ],
+    ids=["a list", "a number for a query", "nothing", "40 levels"],
+)
+def test_what_is_no_request_in_a_list_is_refused_alone(
+    batching: RunningGateway, wrong: object
+) -> None:
+    first, refused, last = batching.post([{"query": COUNTRIES}, wrong, {"query": COUNTRIES}]).json()
+    assert refused["errors"][0]["extensions"] == {"code": "BAD_REQUEST"}
+    assert first == last == batching.execute(COUNTRIES)
+
+
+@pytest.mark.parametrize("levels", [40, 100_000])
+def test_what_is_nested_too_deeply_is_told_so(gateway: RunningGateway, levels: int) -> None:
+    deep = "[" * levels + "]" * levels
+    answer = gateway.http.post(
+        f"{gateway.url}/graphql",
+        content=f'{{"query": "{{ __typename }}", "variables": {{"v": {deep}}}}}',
+        headers={"content-type": "application/json"},
+        auth=gateway.account.auth,
+    )
+    assert answer.status_code == 400
+    assert "nested" in answer.json()["errors"][0]["message"]
+
+
 # Compression --------------------------------------------------------------------------------------
 
 LARGE = "{ phoneNumbers(first: 50) { nodes { id sid phoneNumber friendlyName } } }"
