@@ -6,13 +6,13 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from strawberry import UNSET
 
 from gateway import validation
-from gateway.errors import Forbidden, Unauthenticated
+from gateway.errors import BadUserInput, Forbidden, Unauthenticated
 from gateway.settings import Settings
 from gateway.upstream.call import Credential
 
@@ -125,6 +125,7 @@ class Authenticator(Protocol):
 
         Raises:
             Unauthenticated: the caller did not say who it is, or not credibly.
+            BadUserInput: `account` is not the sid of an account.
         """
 
 
@@ -175,7 +176,7 @@ def _basic(authorization: str, account: str) -> Credential:
     except ValueError:
         raise Unauthenticated("The Authorization header is not valid HTTP Basic.") from None
     username, colon, secret = decoded.partition(":")
-    named = account if _ACCOUNT.fullmatch(account) else ""
+    named = _named(account)
     if _ACCOUNT.fullmatch(username) and colon:
         return Credential(username, secret, named or username)
     if not _KEY.fullmatch(username) or not colon:
@@ -187,8 +188,24 @@ def _basic(authorization: str, account: str) -> Credential:
     return Credential(username, secret, named)
 
 
+def _named(account: str) -> str:
+    """Return the account that the header X-Account-Sid names; "" when there is no such header.
+
+    Raises:
+        BadUserInput: it names none. To act for another one instead could cost money there.
+    """
+    named = account.strip()
+    if named and not _ACCOUNT.fullmatch(named):
+        message = "this is not the sid of one account: AC and 32 hexadecimal digits."
+        raise BadUserInput("X-Account-Sid", message)
+    return named
+
+
 class Open:
-    """Clients without credentials act as the operator's account; others as themselves."""
+    """Clients without credentials act as the operator's account, or for one that it reaches.
+
+    Others act as themselves.
+    """
 
     challenge = PassThrough.challenge
 
@@ -198,7 +215,12 @@ class Open:
 
     async def caller(self, authorization: str, account: str) -> Caller:
         """See `Authenticator`."""
-        return await self._others.caller(authorization, account) if authorization else self._own
+        if authorization:
+            return await self._others.caller(authorization, account)
+        named, own = _named(account), self._own.credential
+        if named in {"", own.account}:
+            return self._own
+        return replace(self._own, credential=replace(own, account=named))
 
 
 def own_credential(settings: Settings) -> Credential | None:

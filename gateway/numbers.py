@@ -23,6 +23,7 @@ from gateway.ownership import check_owner
 from gateway.pages import Places
 from gateway.reader import Reader
 from gateway.records import VIEWS, Record, View, view
+from gateway.upstream.accepted import DENIED, INACTIVE
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, Page
 from gateway.waiting import settled
@@ -198,9 +199,13 @@ class OwnedNumbers:
 
     def _lacks_catalog(self, family: Family, account: str, error: Exception) -> bool:
         """Whether `error` on the collection says that the account lacks the catalog."""
-        # A key that is another account's says nothing about this one.
-        forbidden = isinstance(error, UpstreamDenied) and error.status == 403  # noqa: PLR2004
-        forbidden = forbidden and not isinstance(error, NotOwnAccount)
+        forbidden = (
+            isinstance(error, UpstreamDenied)
+            and error.status == 403  # noqa: PLR2004
+            # It speaks of the credentials or of the account, not of the catalog.
+            and not isinstance(error, NotOwnAccount)
+            and error.upstream_code not in {DENIED, INACTIVE}
+        )
         if family is not CATALOG or not (forbidden or isinstance(error, UpstreamNotFound)):
             return False
         self._access.note(account, has=False)

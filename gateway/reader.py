@@ -18,6 +18,7 @@ from gateway.errors import (
     UpstreamTimeout,
 )
 from gateway.trace import Trace
+from gateway.upstream.accepted import INACTIVE
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.client import Sent, UpstreamClient
 from gateway.upstream.families import CORE
@@ -213,13 +214,15 @@ class Reader:
 
         Raises:
             NotOwnAccount: the upstream does not accept the key for the account.
-            UpstreamError: it could not be asked.
+            UpstreamError: it could not be asked, or the account is not active.
         """
         if self._owns(account):
             return
         try:
             await self._proof(account, asked).wait()
         except (UpstreamDenied, UpstreamNotFound) as error:
+            if error.upstream_code == INACTIVE:
+                raise
             raise NotOwnAccount(
                 error.message,
                 status=error.status,

@@ -35,6 +35,7 @@ from schema.scalars import quoted
 
 _log = structlog.get_logger(__name__)
 _EXPLAIN = "x-gateway-explain"
+_ACCOUNT: Final = "x-account-sid"
 
 
 class Dialect(NamedTuple):
@@ -197,6 +198,10 @@ class _Connection:
     async def _authenticate(self, payload: Mapping[str, Any]) -> Caller:
         """Let the client in: browsers cannot set headers, so `connection_init` may carry them."""
         sent = {name.lower(): value for name, value in payload.items() if isinstance(value, str)}
+        for name, value in payload.items():
+            # An account that is named in no way that can be read must not pass for none named.
+            if name.lower() == _ACCOUNT and value is not None:
+                sent[_ACCOUNT] = str(value)
         self._wishes = [each[_EXPLAIN] for each in (self._headers, sent) if _EXPLAIN in each]
         return await self._service.authenticate({**self._headers, **sent})
 

@@ -23,7 +23,7 @@ _MOST = 10_000
 _ACCOUNT = "/2010-04-01/Accounts/{account}"
 _UNAUTHORIZED = 401
 # The upstream's codes for credentials that it does not accept, and for accounts not active.
-_NOT_ACCEPTED = frozenset({20003, 20005})
+DENIED, INACTIVE = 20003, 20005
 
 
 class Accepted:
@@ -92,7 +92,7 @@ class Accepted:
 
 def why(call: Call, credential: Credential, refusal: UpstreamDenied) -> str | None:
     """Return what a refusal means for an API key; None when its own words say all."""
-    if not credential.is_key or not _not_accepted(refusal):
+    if not credential.is_key or refusal.upstream_code == INACTIVE or not _not_accepted(refusal):
         return None
     if call.family is Source.CORE and not _proves(call, credential):
         return (
@@ -126,4 +126,4 @@ def _takes_back(call: Call, credential: Credential, refusal: UpstreamDenied) -> 
 
 
 def _not_accepted(refusal: UpstreamDenied) -> bool:
-    return refusal.status == _UNAUTHORIZED or refusal.upstream_code in _NOT_ACCEPTED
+    return refusal.status == _UNAUTHORIZED or refusal.upstream_code in {DENIED, INACTIVE}

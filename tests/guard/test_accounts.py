@@ -5,12 +5,15 @@ to, so the catalog is asked with one only as long as it is known to be that acco
 """
 
 import asyncio
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from websockets import ConnectionClosed, Subprotocol
+from websockets.sync.client import connect
 
 from gateway.auth import Caller
 from gateway.errors import NotOwnAccount
@@ -242,6 +245,59 @@ def test_the_plan_counts_the_proof_where_one_is_needed(
     assert "proof" not in {step["strategy"] for step in planned()["steps"]}
 
 
+@pytest.mark.parametrize("named", ["AC123", "ac" + "1" * 32, "the subaccount", "two"])
+def test_a_header_that_names_no_account_is_refused_and_not_ignored(
+    gateway: RunningGateway, family: Family, named: str
+) -> None:
+    """Else a slip of the pen would buy on the account of the credentials."""
+    number = _free(gateway.sandbox)
+    key = family.parent.api_key
+    if named == "two":
+        named = f"{family.sub.sid}, {family.parent.sid}"
+    for user in (family.parent.auth, (key["sid"], key["secret"])):
+        answer = gateway.http.post(
+            f"{gateway.url}/graphql",
+            json={"query": BUY, "variables": {"p": number}},
+            auth=user,
+            headers={"X-Account-Sid": named},
+        ).json()
+        assert _codes(answer) == {"BAD_USER_INPUT"}
+        assert "X-Account-Sid" in answer["errors"][0]["message"]
+    assert gateway.sandbox.requests() == []
+
+
+@pytest.mark.parametrize("named", [7, ["AC"], "AC123"])
+def test_a_websocket_that_names_no_account_is_not_let_in(
+    gateway: RunningGateway, family: Family, named: object
+) -> None:
+    url = f"{gateway.url.replace('http', 'ws')}/graphql"
+    user = base64.b64encode(":".join(family.parent.auth).encode()).decode()
+    payload = {"Authorization": f"Basic {user}", "X-Account-Sid": named}
+    with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
+        socket.send(json.dumps({"type": "connection_init", "payload": payload}))
+        with pytest.raises(ConnectionClosed, match="4403"):
+            socket.recv(timeout=10)
+
+
+@pytest.fixture
+def opened(sandbox: RunningSandbox, family: Family) -> Iterator[RunningGateway]:
+    """An open gateway with the Auth Token of the parent."""
+    own: dict[str, Any] = {"account_sid": family.parent.sid, "auth_token": family.parent.auth_token}
+    with running_gateway(sandbox, auth="open", **own) as gateway:
+        yield gateway
+
+
+def test_an_open_gateway_buys_for_the_account_that_the_header_names(
+    opened: RunningGateway, sandbox: RunningSandbox, family: Family
+) -> None:
+    number, url = _free(sandbox), f"{opened.url}/graphql"
+    body = {"query": BUY, "variables": {"p": number}}
+    wrong = opened.http.post(url, json=body, headers={"X-Account-Sid": "AC123"}).json()
+    assert _codes(wrong) == {"BAD_USER_INPUT"}
+    opened.http.post(url, json=body, headers={"X-Account-Sid": family.sub.sid})
+    assert _owners(sandbox, family, number) == [family.sub.sid]
+
+
 def test_an_account_sid_with_its_token_needs_no_proof(
     gateway: RunningGateway, owner: SandboxAccount
 ) -> None:
@@ -284,6 +340,16 @@ def test_a_refusal_takes_the_proof_back(gateway: RunningGateway, owner: SandboxA
     gateway.sandbox.forget_requests()
     assert "errors" not in _as_key(gateway, owner.api_key, owner.sid, LIST)
     assert len(gateway.sandbox.requests()) == 2
+
+
+def test_a_suspended_account_is_told_so_whatever_it_asks_with(gateway: RunningGateway) -> None:
+    account = gateway.sandbox.create_account(role="keys", status="suspended", owned=1)
+    for _ in range(2):
+        response = _as_key(gateway, account.api_key, account.sid, LIST)
+        assert _codes(response) == {"FORBIDDEN"}
+        assert response["errors"][0]["extensions"]["upstreamCode"] == 20005
+        assert gateway.error(LIST, account=account)["extensions"]["code"] == "FORBIDDEN"
+    assert {each["path"] for each in gateway.sandbox.requests()} >= {"/Numbers/ActiveNumbers"}
 
 
 def test_a_strangers_key_does_not_make_an_account_lose_the_catalog(
