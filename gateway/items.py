@@ -24,6 +24,7 @@ from graphql import (
     InlineFragmentNode,
     ListValueNode,
     Node,
+    NullValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
@@ -33,7 +34,9 @@ from graphql import (
     VariableNode,
     Visitor,
     get_nullable_type,
+    print_ast,
     type_from_ast,
+    value_from_ast_untyped,
     visit,
 )
 
@@ -187,14 +190,14 @@ def _named(node: Node) -> Iterator[str]:
 def _marked_node(node: ValueNode, kind: GraphQLInputType) -> ValueNode:
     """Return a literal with its malformed scalars replaced."""
     inner = get_nullable_type(kind)
-    if isinstance(node, ListValueNode):
-        if isinstance(inner, GraphQLList):
-            values = tuple(_marked_node(each, inner.of_type) for each in node.values)
-            return replace(node, values=values)
+    if isinstance(node, VariableNode):
         return node
     if isinstance(inner, GraphQLList):
+        if isinstance(node, ListValueNode):
+            values = tuple(_marked_node(each, inner.of_type) for each in node.values)
+            return replace(node, values=values)
         return _marked_node(node, inner.of_type)
-    if isinstance(node, ObjectValueNode) and isinstance(inner, GraphQLInputObjectType):
+    if isinstance(inner, GraphQLInputObjectType) and isinstance(node, ObjectValueNode):
         fields = tuple(
             replace(each, value=_marked_node(each.value, inner.fields[each.name.value].type))
             if each.name.value in inner.fields
@@ -202,8 +205,13 @@ def _marked_node(node: ValueNode, kind: GraphQLInputType) -> ValueNode:
             for each in node.fields
         )
         return replace(node, fields=fields)
-    # Numbers are told by their digits, of which there may be more than Python reads.
-    problem = _problem(getattr(node, "value", None), inner) if _is_ours(inner) else ""
+    if not _is_ours(inner) or isinstance(node, NullValueNode):
+        return node
+    try:
+        value = value_from_ast_untyped(node)
+    except ValueError:  # Python reads no numbers of thousands of digits.
+        value = print_ast(node)
+    problem = _problem(value, inner)
     return StringValueNode(value=Malformed.because(problem), loc=node.loc) if problem else node
 
 

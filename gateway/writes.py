@@ -133,7 +133,7 @@ class Configure(Write):
         for path, value in settings.items():
             if value is None and path in _NOT_CLEARED:
                 raise _refused(path, f"Null does not clear this: {_NOT_CLEARED[path]}.")
-        for document in settings.pop(_CLEAR, None) or ():
+        for document in dict.fromkeys(settings.pop(_CLEAR, None) or ()):
             path = _DOCUMENTS[document]
             if path in settings:
                 name = path.removeprefix("regulatory.")

@@ -156,7 +156,7 @@ def test_regulatory_documents_are_cleared_by_name(
     sid = sids(gateway, owner)[0]
     papers = {"bundleSid": BU, "addressSid": AD, "identitySid": RI}
     single(gateway, "configure", owner, sid=sid, configuration={"regulatory": papers})
-    cleared = {"regulatory": {"clear": ["BUNDLE", "IDENTITY"]}}
+    cleared = {"regulatory": {"clear": ["BUNDLE", "IDENTITY", "BUNDLE"]}}
     query = f"""mutation ($input: ConfigurePhoneNumberInput!) {{ configurePhoneNumber(input: $input) {{
       phoneNumber {{ regulatory {{ bundleSid addressSid identitySid }} }} {ERRORS} }} }}"""
     data = gateway.query(query, {"input": {"sid": sid, "configuration": cleared}}, account=owner)[
@@ -458,6 +458,7 @@ def test_a_malformed_scalar_is_its_own_items_error_and_the_others_go_ahead(
     ("declared", "items", "variables"),
     [
         ("", '[{{phoneNumber: "nope"}}, {{phoneNumber: "{0}"}}]', {}),
+        ("", '[{{phoneNumber: [7]}}, {{phoneNumber: "{0}"}}]', {}),
         ("($n: E164!)", '[{{phoneNumber: $n}}, {{phoneNumber: "{0}"}}]', {"n": "nope"}),
         (
             "($one: PurchasePhoneNumberInput!)",
@@ -470,7 +471,7 @@ def test_a_malformed_scalar_is_its_own_items_error_and_the_others_go_ahead(
             {"all": [{"phoneNumber": "nope"}, {"phoneNumber": "{0}"}]},
         ),
     ],
-    ids=["literal", "scalar", "item", "list"],
+    ids=["literal", "literal of another kind", "scalar", "item", "list"],
 )
 @pytest.mark.parametrize("spread", [False, True], ids=["field", "fragment"])
 def test_a_malformed_scalar_is_the_items_however_it_is_written(

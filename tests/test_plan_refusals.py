@@ -1,6 +1,7 @@
 """A plan refuses what its run refuses: the same things, with the same words, in the same order."""
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ PLAN = {"X-Gateway-Explain": "plan"}
 EXAMPLES = int(os.environ.get("PLAN_EXAMPLES", "150"))
 PN, AC = "PN" + "0" * 32, "AC" + "0" * 32
 ABSENT: Any = object()
+# Words of Python that no client should have to read.
+PYTHON = re.compile(r"\b(?:None|True|False|NoneType)\b|<class|'''")
 # What the gateway itself says, before or instead of asking the upstream.
 OURS = {"BAD_USER_INPUT", "UNSUPPORTED_FILTERS", "FORBIDDEN"}
 
@@ -33,7 +36,7 @@ FIRST = either(1, 5, 0, -1, 1001, None, "x", True)
 AFTER = either("nonsense", "", "я", "MTIz", None)
 ACCOUNT = either(AC, "me", "", "AC1", "ac" + "0" * 32, None, 7)
 SID = either(PN, "nope", "", "it's", PN.lower(), None)
-NUMBER = either("+14155550100", "+12125550177", "555", "", "'''", None, 7)
+NUMBER = either("+14155550100", "+12125550177", "555", "", "it's", None, 7, True)
 URL = either("https://example.com/a", "ftp://x", "", "https://u:p@example.com", None)
 COUNTRY = either("US", "GB", "CA", "us", "", None)
 SCOPE = either("LATA", "NEARBY", "RATE_CENTER", "NOWHERE")
@@ -227,6 +230,8 @@ def compare(gateway: RunningGateway, account: SandboxAccount, query: str, variab
         for headers in (PLAN, {})
     )
     assert refused(planned) == refused(run)
+    for error in (*planned.get("errors", ()), *run.get("errors", ())):
+        assert not PYTHON.search(error["message"]), error
     plan = planned.get("extensions", {}).get("plan", {})
     told = [(each["input"], each["message"]) for each in plan.get("refusals", ())]
     if "errors" not in run:

@@ -368,6 +368,28 @@ def test_a_bearer_sees_the_accounts_of_the_token_and_acts_for_the_first(
     assert owners == {other.sid}
 
 
+def test_an_account_that_the_token_does_not_name_stops_its_own_item_alone(
+    guarded: RunningGateway, parent: SandboxAccount, other: SandboxAccount
+) -> None:
+    sids = [each["sid"] for each in guarded.sandbox.numbers(parent.sid)[:3]]
+    query = """mutation ($own: ID!, $second: ID!, $third: ID!, $foreign: ID!) {
+      configurePhoneNumbers(input: {items: [
+        {sid: $second, accountSid: $foreign, configuration: {friendlyName: "x"}},
+        {sid: $own, configuration: {friendlyName: "mine"}}]}) {
+          results { userErrors { field message code } } }
+      transferPhoneNumbers(input: {items: [{sid: $third, toAccountSid: $foreign}]}) {
+          results { userErrors { field } } } }"""
+    variables = dict(zip(("own", "second", "third"), sids, strict=True)) | {"foreign": other.sid}
+    data = ask(guarded, token(parent.sid), query, variables).json()["data"]
+    foreign, own = data["configurePhoneNumbers"]["results"]
+    [error] = foreign["userErrors"]
+    assert (error["field"], error["code"]) == (["items", "0", "accountSid"], "NOT_DONE")
+    assert "not among those that you may use" in error["message"]
+    assert own["userErrors"] == []
+    [moved] = data["transferPhoneNumbers"]["results"]
+    assert moved["userErrors"] == [{"field": ["items", "0", "toAccountSid"]}]
+
+
 def test_the_header_chooses_among_the_tokens_accounts(
     guarded: RunningGateway, parent: SandboxAccount, other: SandboxAccount
 ) -> None:
