@@ -21,7 +21,7 @@ from gateway.pages import FoundPage, Page, Places
 from gateway.reader import Reader
 from gateway.reads import OwnedList, parse_changes, parse_lookup, parse_node
 from gateway.records import View
-from gateway.search import Failure, Search, SearchRequest, check_similar, similar
+from gateway.search import Failure, Merged, Search, SearchRequest, check_similar, similar
 from gateway.settings import Settings
 from gateway.spending import Spending
 from gateway.trace import Trace
@@ -455,15 +455,20 @@ class RequestContext:
         after: str | None,
         at: Path,
     ) -> FoundPage:
-        """Cut a page out of a result: searches have no pages upstream, so cursors count."""
+        """Cut a page out of a result: searches have no pages upstream."""
         asked = SearchRequest.parse(account, country, types, wanted, first, after)
-        skip = asked.skip
         result = await self._search.run(asked, at)
-        shown = result.numbers[skip : skip + first]
-        places = range(skip, skip + len(shown))
+        merged = Merged(result.found, asked.start)
+        if len(merged.numbers) < first and result.more and asked.start is not None:
+            # Others have come before the number that the page stands behind.
+            result = await self._search.run(asked._replace(first=2 * first), at)
+            merged = Merged(result.found, asked.start)
+        shown = merged.numbers[:first]
         # Without a full page there is no place to go on from: `exhaustive` tells the rest.
-        more = len(result.numbers) > skip + first or (result.more and len(shown) == first)
+        more = len(merged.numbers) > first or (result.more and len(shown) == first)
+        places = range(asked.skip, asked.skip + len(shown))
         marks = Places(asked.list_id, [("", place) for place in places])
+        marks.tell = merged.tell
         page = FoundPage(shown, marks, more=more, after=after)
         page.exhaustive = result.exhaustive
         page.branch_errors = [_branch_error(failure) for failure in result.failures]

@@ -1,34 +1,122 @@
-"""Cursors: opaque to clients, they wrap the upstream's own page reference and a place in it.
+"""Cursors: opaque to clients, they name the number that they stand behind.
 
 A cursor belongs to one list: account, family and filters. It carries a page's query but neither
 host nor path, so a forged one reaches nothing but that list, with the caller's own credentials.
+
+The upstream's own references often count: so many numbers from the start. What is bought or
+released meanwhile moves the numbers behind it, so a cursor also tells the last numbers before it,
+by which its place is found again: behind the last one that is still there. When none of them is,
+the list goes on where the page of the cursor began: rather a number twice than one left out.
 """
 
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
+from zlib import crc32
 
-import orjson
+import msgspec
 
 from gateway.errors import BadUserInput
 
 _LONGEST = 4096
+# So many numbers before a cursor are told; of the searches of a fan-out, so many of all together.
+TRAIL, _TRAILS = 16, 64
+_MARK = 8  # Characters of one number's mark.
+_MOST_MARKED = 2**31
 
 
-class Cursor(NamedTuple):
+class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """How far a list, or one search of a fan-out, was seen.
+
+    Attributes:
+        start: place of the first number of the page.
+        trail: marks of the last numbers seen, the last one at the end.
+    """
+
+    start: Annotated[int, msgspec.Meta(ge=0, lt=_MOST_MARKED)]
+    trail: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{8})*$", max_length=TRAIL * _MARK)]
+
+    def ends_among(self, names: Iterable[str]) -> bool:
+        """Whether the last number seen is one of `names`."""
+        last = self.trail[-_MARK:]
+        return any(mark(name) == last for name in names)
+
+    def behind(self, names: Iterable[str], place: int = -1) -> int | None:
+        """Return where the list goes on; None when none of the numbers seen is among `names`.
+
+        Args:
+            names: what is there now, in order.
+            place: where the last number seen stood.
+        """
+        marks = [self.trail[at : at + _MARK] for at in range(0, len(self.trail), _MARK)]
+        found = [mark(name) for name in names]
+        if marks and 0 <= place < len(found) and found[place] == marks[-1]:
+            return place + 1
+        places = {each: at for at, each in enumerate(found)}
+        return next((places[each] + 1 for each in reversed(marks) if each in places), None)
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A place in a list.
 
     Attributes:
         list_id: what list it belongs to, see `list_id`.
         query: query of the page it is in; "" for the first page.
-        place: place of the item in that page; -1 stands before its first item.
+        place: place of the number in that page; -1 stands before its first one.
+        seen: by which its place is found again, one for each search of a fan-out; nothing where the
+            query itself names a number, and in cursors of older releases.
+        turn: of a fan-out, the search whose number comes next.
     """
 
     list_id: str
     query: str
-    place: int
+    place: Annotated[int, msgspec.Meta(ge=-1, lt=_MOST_MARKED)]
+    seen: Annotated[tuple[Seen, ...], msgspec.Meta(max_length=64)] = ()
+    turn: Annotated[int, msgspec.Meta(ge=0, lt=64)] = 0
+
+
+_decoder = msgspec.json.Decoder(Cursor)
+
+
+def mark(name: str) -> str:
+    """Return a short form of a number's name: eight hexadecimal digits."""
+    return f"{crc32(name.encode()):08x}"
+
+
+def trail(names: Sequence[str], lists: int = 1) -> str:
+    """Return the marks of the last of `names`; of several `lists`, each has fewer."""
+    most = max(1, min(TRAIL, _TRAILS // lists))
+    return "".join(map(mark, names[-most:]))
+
+
+def extended(before: str, names: Sequence[str]) -> str:
+    """Return the trail `before`, continued by `names`."""
+    return (before + trail(names))[-TRAIL * _MARK :]
+
+
+class Window(NamedTuple):
+    """A page of a list that counts: its size, and its number from 0."""
+
+    size: int
+    number: int
+
+    @property
+    def start(self) -> int:
+        """Place of its first number in the list."""
+        return self.size * self.number
+
+
+def window(place: int, first: int, most: int) -> Window:
+    """Return the smallest page that holds a place and `first` numbers behind it.
+
+    Where no page of up to `most` does, the greatest that holds the place.
+    """
+    for size in range(first + 1, most + 1):
+        if place // size == (place + first) // size:
+            return Window(size, place // size)
+    return Window(most, place // most)
 
 
 def list_id(*parts: object, filters: Mapping[str, Any]) -> str:
@@ -39,7 +127,7 @@ def list_id(*parts: object, filters: Mapping[str, Any]) -> str:
 
 def encode(cursor: Cursor) -> str:
     """Return the opaque form."""
-    return base64.urlsafe_b64encode(orjson.dumps(list(cursor))).decode().rstrip("=")
+    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
 def decode(opaque: str, *, of: str) -> Cursor:
@@ -52,20 +140,20 @@ def decode(opaque: str, *, of: str) -> Cursor:
     Raises:
         BadUserInput: it is not a cursor, or one of another list.
     """
-    try:
-        padded = opaque.encode("ascii") + b"=" * (-len(opaque) % 4)
-        parts = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        name, query, place = parts
-    except (ValueError, TypeError, binascii.Error):
-        name = query = place = None
-    fits = isinstance(name, str) and isinstance(query, str) and type(place) is int
-    if not fits or len(opaque) > _LONGEST or place < -1:
+    cursor: Cursor | None = None
+    if len(opaque) <= _LONGEST:
+        try:
+            padded = opaque.encode("ascii") + b"=" * (-len(opaque) % 4)
+            cursor = _decoder.decode(base64.b64decode(padded, altchars=b"-_", validate=True))
+        except (ValueError, binascii.Error, msgspec.MsgspecError):
+            cursor = None
+    if cursor is None:
         raise BadUserInput(
             "after", "this is not a cursor; use `pageInfo.endCursor` or an edge's `cursor`."
         )
-    if name != of:
+    if cursor.list_id != of:
         raise BadUserInput(
             "after",
             "this cursor belongs to another list; cursors hold for the same account and filters.",
         )
-    return Cursor(name, query, place)
+    return cursor

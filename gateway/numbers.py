@@ -1,7 +1,7 @@
 """Owned numbers: one, many or a page of them, from whichever family has them, in fewest calls."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
@@ -51,6 +51,62 @@ class Slice(NamedTuple):
     numbers: list[View]
     places: Places
     more: bool
+
+
+class _Spot(NamedTuple):
+    """Where a walk through a list begins.
+
+    Attributes:
+        query: of the upstream's page; "" for one that is asked for by its size and number.
+        skip: items of the page that stand before it.
+        base: place of the page's first item in the whole list; None where pages do not count.
+    """
+
+    query: str
+    size: int
+    number: int = 0
+    skip: int = 0
+    base: int | None = None
+
+
+class _Walked:
+    """The numbers of a walk, and what cursors behind them tell to find their place again."""
+
+    def __init__(self, name: Callable[[], str], start: cursors.Cursor | None, spot: _Spot) -> None:
+        self.numbers: list[View] = []
+        self.places = Places(name)
+        self.places.tell = self._tell
+        # For each number, where its page began; None where the cursor's query names it.
+        self._begins: list[int | None] = []
+        self._before = start.seen[0].trail if start is not None and start.seen else ""
+        self._began, self._base = spot.skip + (spot.base or 0), spot.base
+
+    def add(self, number: View, query: str, place: int, skip: int) -> None:
+        """Add the next number, and where it stands."""
+        self.numbers.append(number)
+        if self._base is None:
+            self.places.marks.append((query, place))
+            self._begins.append(skip)
+        else:
+            self.places.marks.append(("", self._base + place))
+            self._begins.append(self._began)
+
+    def leave(self, page: Page, *, ends: bool) -> None:
+        """Go on behind a page, or end the walk there."""
+        if self._base is not None:
+            self._base += len(page.items)
+        elif ends:
+            # The cursor behind the last number leads straight to the next page.
+            self.places.marks[-1] = (page.next_query or "", -1)
+            self._begins[-1] = None
+
+    def _tell(self, at: int) -> tuple[tuple[cursors.Seen, ...], int]:
+        began = self._begins[at]
+        if began is None:
+            return (), 0
+        last = self.numbers[max(0, at + 1 - cursors.TRAIL) : at + 1]
+        trail = cursors.extended(self._before, [number.sid for number in last])
+        return (cursors.Seen(began, trail),), 0
 
 
 Found: TypeAlias = dict[Key, View | BaseException | None]
@@ -240,17 +296,17 @@ class OwnedNumbers:
         at: Path,
     ) -> Slice:
         """Follow upstream pages, of whatever size, until `first` numbers are together."""
-        query, skip = (start.query, start.place + 1) if start else ("", 0)
         exact = wanted.get("phoneNumber") if family is CORE else None
-        # A place in the first page is found again only in a page that reaches beyond it.
-        size = _LOOK_UP_SIZE if exact else skip + first
-        numbers: list[View] = []
-        places = Places(name)
         listed = partial(_numbers, family, account, wanted=wanted)
+        read = partial(self._page, family, account, wanted, at=at)
+        spot = await _begin(family, start, _LOOK_UP_SIZE if exact else first, read, listed)
+        query, size, number_of_page, skip, _ = spot
+        walked = _Walked(name, start, spot)
+        numbers, places = walked.numbers, walked.places
         seen: set[str] = set()
         total = 0
         for _ in range(_MOST_PAGES):
-            page = await self._page(family, account, wanted, query, size, at)
+            page = await read(query, size, number_of_page)
             total += len(page.items)
             # A number may move from page to page while they are read, but not within one page.
             seen.update(number.sid for number in numbers if page.next_query or seen or query)
@@ -259,19 +315,17 @@ class OwnedNumbers:
                     continue
                 if len(numbers) == first:
                     return self._listed(Slice(numbers, places, more=True))
-                numbers.append(number)
-                places.marks.append((query, place))
+                walked.add(number, query, place, skip)
                 if exact is not None:  # An account has a number once.
                     return self._listed(Slice(numbers, places, more=False))
             if not wanted and start is None:
                 self._sizes.learn(account, total, more=page.next_query is not None)
             if page.next_query is None:
                 return self._listed(Slice(numbers, places, more=False))
+            walked.leave(page, ends=len(numbers) == first)
             if len(numbers) == first:
-                # The cursor behind the last number leads straight to the next page.
-                places.marks[-1] = (page.next_query, -1)
                 break
-            query, skip = page.next_query, 0
+            query, skip, number_of_page = page.next_query, 0, 0
         if not numbers:
             raise UpstreamMalformed(
                 f"{_MOST_PAGES} pages of the upstream's list hold no number to show."
@@ -290,13 +344,15 @@ class OwnedNumbers:
         wanted: Mapping[str, Any],
         query: str,
         size: int,
+        number: int = 0,
+        *,
         at: Path,
         others: Sequence[Path] = (),
     ) -> Page:
         call = (
             family.page_call(account, wanted, query)
             if query
-            else family.list_call(account, wanted, min(size, MAX_PAGE_SIZE))
+            else family.list_call(account, wanted, min(size, MAX_PAGE_SIZE), number)
         )
         page = family.read_page(await self._reader.read(call, (at,), others))
         if family is CATALOG:
@@ -353,7 +409,7 @@ class OwnedNumbers:
         query, total, pages = "", 0, 0
         while left:
             at, *others = self._places(left)
-            page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at, others)
+            page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at=at, others=others)
             pages += 1
             total += len(page.items)
             numbers = [number for number in _numbers(family, account, page.items) if number]
@@ -417,6 +473,75 @@ class OwnedNumbers:
 
     def _places(self, keys: Iterable[Key]) -> list[Path]:
         return [place for key in keys for place in self._asked[key]]
+
+
+_Read: TypeAlias = Callable[..., Awaitable[Page]]
+_Listed: TypeAlias = Callable[[Sequence[object]], list[View | None]]
+
+
+async def _begin(
+    family: Family, start: cursors.Cursor | None, first: int, read: _Read, listed: _Listed
+) -> _Spot:
+    """Return where a walk begins: at the start of a list, or behind a cursor."""
+    if start is None:
+        return _Spot("", first, base=0 if family is CATALOG else None)
+    # The catalog's own references count; older releases put them into cursors.
+    counted = family is CATALOG and not start.query
+    return await (_resume_counted if counted else _resume)(start, first, read, listed)
+
+
+async def _resume(start: cursors.Cursor, first: int, read: _Read, listed: _Listed) -> _Spot:
+    """Return where a list goes on whose pages have names of their own."""
+    # A place in the first page is found again only in a page that reaches beyond it.
+    spot = _Spot(start.query, start.place + 1 + first, skip=start.place + 1)
+    if not start.seen:
+        return spot
+    page = await read(spot.query, spot.size)
+    seen, names = start.seen[0], _sids(listed(page.items))
+    behind = seen.behind(names, start.place)
+    return spot._replace(skip=min(seen.start, len(names)) if behind is None else behind)
+
+
+async def _resume_counted(start: cursors.Cursor, first: int, read: _Read, listed: _Listed) -> _Spot:
+    """Return where a list goes on whose pages are so many numbers from its start."""
+    place = max(0, start.place)
+    window = cursors.window(place, first, MAX_PAGE_SIZE)
+    page = await read("", *window)
+    if page.next_query is not None and 0 < len(page.items) < window.size:
+        # The upstream's pages are smaller than what was asked for.
+        window = cursors.Window(len(page.items), place // len(page.items))
+        page = await read("", *window)
+    spot = _Spot("", *window, start.place + 1 - window.start, window.start)
+    if not start.seen:
+        return spot
+    seen, names = start.seen[0], _sids(listed(page.items))
+    behind = seen.behind(names, place - window.start)
+    if behind is not None:
+        return spot._replace(skip=behind)
+    if not window.number and page.next_query is None:
+        return spot._replace(skip=min(seen.start, len(names)))
+    return await _look_for(seen, read, listed)
+
+
+async def _look_for(seen: cursors.Seen, read: _Read, listed: _Listed) -> _Spot:
+    """Look for the last numbers seen through a whole list."""
+    pages: list[tuple[str, int]] = []
+    names: list[str] = []
+    query: str | None = ""
+    while query is not None and len(pages) < _MOST_PAGES:
+        page = await read(query, MAX_PAGE_SIZE)
+        found = _sids(listed(page.items))
+        pages.append((query, len(names)))
+        names += found
+        query = None if seen.ends_among(found) else page.next_query
+    behind = seen.behind(names)
+    behind = min(seen.start, len(names)) if behind is None else behind
+    query, base = next(each for each in reversed(pages) if each[1] <= behind)
+    return _Spot(query, MAX_PAGE_SIZE, skip=behind - base, base=base)
+
+
+def _sids(numbers: Iterable[View | None]) -> list[str]:
+    return [number.sid if number is not None else "" for number in numbers]
 
 
 def _numbers(

@@ -30,12 +30,14 @@ class Places(Sequence[cursors.Cursor]):
 
     Attributes:
         marks: query and place of each, see `Cursor`.
+        tell: returns what else a cursor tells of one of them: what was seen, and whose turn it is.
     """
 
     def __init__(
         self, list_id: str | Callable[[], str], marks: list[tuple[str, int]] | None = None
     ) -> None:
         self.marks = [] if marks is None else marks
+        self.tell: Callable[[int], tuple[tuple[cursors.Seen, ...], int]] = lambda _: ((), 0)
         self._list_id = list_id
 
     def __len__(self) -> int:
@@ -49,9 +51,10 @@ class Places(Sequence[cursors.Cursor]):
         if not isinstance(self._list_id, str):
             self._list_id = self._list_id()
         name = self._list_id
-        if isinstance(at, slice):
-            return [cursors.Cursor(name, *mark) for mark in self.marks[at]]
-        return cursors.Cursor(name, *self.marks[at])
+        places = range(len(self.marks))[at]
+        if isinstance(places, range):
+            return [self[each] for each in places]
+        return cursors.Cursor(name, *self.marks[places], *self.tell(places))
 
 
 class Page:

@@ -142,6 +142,9 @@ def _pages(account: str, wanted: Mapping[str, Any], able: list[Any], first: int,
             continue
         needed = start.place + 1 + first
         if not start.query:
+            if family is CATALOG:
+                window = cursors.window(max(0, start.place), first, MAX_PAGE_SIZE)
+                needed -= window.start
             return -(-needed // MAX_PAGE_SIZE)
         said = _PAGE_SIZE.search(start.query)
         return min(_MOST_PAGES, -(-needed // max(1, int(said[1])))) if said else _MOST_PAGES

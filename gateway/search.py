@@ -1,5 +1,6 @@
 """Searches for numbers that can be bought: which family, how many calls, and how they merge."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple, cast
@@ -51,7 +52,7 @@ class SearchRequest(NamedTuple):
         types: which kinds.
         wanted: which numbers, by the paths of the filter.
         first: how many.
-        skip: how many stand before them.
+        start: the cursor behind which they stand, if any.
         branches: the searches that the upstream can do one at a time.
         source: the family that knows every filter and type.
         lacking: why no other family does.
@@ -62,7 +63,7 @@ class SearchRequest(NamedTuple):
     types: Sequence[NumberType]
     wanted: Mapping[str, Any]
     first: int
-    skip: int
+    start: cursors.Cursor | None
     branches: "Sequence[Branch]"
     source: Source
     lacking: str
@@ -84,14 +85,19 @@ class SearchRequest(NamedTuple):
             UnsupportedFilters: no family knows all the filters.
         """
         validation.check_first(first)
-        skip = 0
+        start: cursors.Cursor | None = None
         if after is not None:
-            skip = cursors.decode(after, of=_list_id(account, country, types, wanted)).place + 1
+            start = cursors.decode(after, of=_list_id(account, country, types, wanted))
         validation.check_search(country, wanted)
         asked = {path: value for path, value in wanted.items() if path != "geography.isoCountry"}
         branches = branches_of(types, asked)
         source, lacking = suited(branches, asked)
-        return cls(account, country, types, wanted, first, skip, branches, source, lacking)
+        return cls(account, country, types, wanted, first, start, branches, source, lacking)
+
+    @property
+    def skip(self) -> int:
+        """How many stood before them."""
+        return 0 if self.start is None else self.start.place + 1
 
     def list_id(self) -> str:
         """Return the name of the list that cursors belong to."""
@@ -119,18 +125,70 @@ class Result(NamedTuple):
     """What searches found.
 
     Attributes:
-        numbers: merged, each number once, one of each branch in turn.
+        found: what each branch found, in order; None for one that failed.
         more: more are there, or may be, and can be had by asking for more.
         exhaustive: no matching number is left out, as far as the upstream lets us know.
         failures: branches whose search failed.
         calls: the upstream calls that were made for it.
     """
 
-    numbers: list[View]
+    found: list[list[View] | None]
     more: bool
     exhaustive: bool
     failures: list[Failure]
     calls: list[Call]
+
+
+class Merged:
+    """Numbers of several branches behind a cursor: one of each in turn, each number once.
+
+    Attributes:
+        numbers: the numbers.
+    """
+
+    def __init__(
+        self, found: Sequence[Sequence[View] | None], start: cursors.Cursor | None
+    ) -> None:
+        self._found = found
+        self._seen = start.seen if start is not None else ()
+        begins = [
+            _behind(numbers, seen) for numbers, seen in zip_longest(found, self._seen[: len(found)])
+        ]
+        self._begins = begins
+        turn = start.turn % len(found) if start is not None else 0
+        turns = [*range(turn, len(found)), *range(turn)]
+        merged: dict[str, tuple[View, int]] = {}
+        rest = [[(each, at) for each in (found[at] or ())[begins[at] :]] for at in turns]
+        for entry in chain.from_iterable(zip_longest(*rest)):
+            if entry is not None:
+                merged.setdefault(entry[0].phone_number, entry)
+        entries = list(merged.values())
+        if start is not None and not start.seen:  # A cursor that counts only.
+            del entries[: start.place + 1]
+        self.numbers = [number for number, _ in entries]
+        self._branches = [at for _, at in entries]
+
+    def tell(self, place: int) -> tuple[tuple[cursors.Seen, ...], int]:
+        """Return what a cursor behind the number at `place` tells: see `Places`."""
+        shown = Counter(self._branches[: place + 1])
+        told: list[cursors.Seen] = []
+        for at, numbers in enumerate(self._found):
+            begin = self._begins[at]
+            if numbers is None:
+                told.append(self._seen[at] if at < len(self._seen) else cursors.Seen(0, ""))
+                continue
+            last = numbers[: begin + shown[at]][-cursors.TRAIL :]
+            trail = cursors.trail([each.phone_number for each in last], len(self._found))
+            told.append(cursors.Seen(begin, trail))
+        return tuple(told), (self._branches[place] + 1) % len(self._found)
+
+
+def _behind(numbers: Sequence[View] | None, seen: cursors.Seen | None) -> int:
+    """Return the place at which what a branch found goes on behind what was seen of it."""
+    if not numbers or seen is None:
+        return 0
+    behind = seen.behind([each.phone_number for each in numbers])
+    return min(seen.start, len(numbers)) if behind is None else behind
 
 
 class Found(NamedTuple):
@@ -166,18 +224,21 @@ class Search:
             [self._branch(source, account, asked.country, each, most, at) for each in branches]
         )
         found: list[Found] = []
+        numbers: list[list[View] | None] = []
         failures: list[Failure] = []
         for branch, outcome in zip(branches, outcomes, strict=True):
             if isinstance(outcome, GatewayError):
                 failures.append(Failure(branch, outcome))
+                numbers.append(None)
             elif isinstance(outcome, BaseException):
                 raise outcome
             else:
                 found.append(outcome)
+                numbers.append(outcome.numbers)
         if failures and not found:
             raise failures[0].error
         return Result(
-            _merge([each.numbers for each in found]),
+            numbers,
             any(each.more for each in found),
             not failures and all(each.exhaustive for each in found),
             failures,
@@ -362,14 +423,3 @@ def branches_of(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[
             f"{len(branches)} searches would be needed; at most {_MOST_BRANCHES} are made.",
         )
     return branches
-
-
-def _merge(found: Sequence[Sequence[View]]) -> list[View]:
-    """Take one number of each branch in turn; a number that several found comes once."""
-    if len(found) == 1:
-        return list(found[0])
-    merged: dict[str, View] = {}
-    for number in chain.from_iterable(zip_longest(*found)):
-        if number is not None:
-            merged.setdefault(number.phone_number, number)
-    return list(merged.values())

@@ -41,7 +41,10 @@ class Query:
         )
 
     @field(
-        description="The numbers that an account owns; null only with an error.",
+        description="The numbers that an account owns; null only with an error. What is bought or"
+        " released between two pages makes no gap: a page continues behind the number that `after`"
+        " names. When that number and the fifteen before it are all gone, numbers of its page may"
+        " come again.",
         directives=[paged(), needs(Scope.NUMBERS_READ)],
     )
     async def phone_numbers(
@@ -59,7 +62,10 @@ class Query:
         )
 
     @field(
-        description="Numbers that can be bought now; null only with an error.",
+        description="Numbers that can be bought now; null only with an error. The upstream has no"
+        " pages of these: each page is a new search, and continues behind the number that `after`"
+        " names, so that what is bought in between makes no gap. Where the upstream cuts a search"
+        " off (`exhaustive: false`) or changes its order, a number may be left out or come again.",
         directives=[paged(), searches(), needs(Scope.NUMBERS_READ)],
     )
     async def available_phone_numbers(

@@ -70,8 +70,10 @@ class Family(Protocol):
     owned: filters.Table
     settings: filters.Table
 
-    def list_call(self, account: str, wanted: Mapping[str, Any], page_size: int) -> Call:
-        """Return the request for the first page of owned numbers."""
+    def list_call(
+        self, account: str, wanted: Mapping[str, Any], page_size: int, number: int = 0
+    ) -> Call:
+        """Return the request for a page of owned numbers, the first one unless told otherwise."""
 
     def page_call(self, account: str, wanted: Mapping[str, Any], query: str) -> Call:
         """Return the request for a further page, from the upstream's own reference."""
@@ -104,9 +106,11 @@ class Catalog:
     _path = "/Numbers/ActiveNumbers"
     _search_path = "/Numbers/AvailableNumbers"
 
-    def list_call(self, account: str, wanted: Mapping[str, Any], page_size: int) -> Call:
+    def list_call(
+        self, account: str, wanted: Mapping[str, Any], page_size: int, number: int = 0
+    ) -> Call:
         """See `Family`."""
-        query = (*filters.parameters(wanted, self.owned), ("PageSize", str(page_size)))
+        query = (*filters.parameters(wanted, self.owned), *_paging(page_size, number))
         return self._page(self._path, account, query, _OWNED)
 
     def page_call(self, account: str, wanted: Mapping[str, Any], query: str) -> Call:
@@ -188,9 +192,11 @@ class Core:
     owned = filters.CORE_OWNED
     settings = filters.CORE_WRITE
 
-    def list_call(self, account: str, wanted: Mapping[str, Any], page_size: int) -> Call:
+    def list_call(
+        self, account: str, wanted: Mapping[str, Any], page_size: int, number: int = 0
+    ) -> Call:
         """See `Family`."""
-        query = (*filters.parameters(wanted, self.owned), ("PageSize", str(page_size)))
+        query = (*filters.parameters(wanted, self.owned), *_paging(page_size, number))
         return self._list(account, wanted, query)
 
     def page_call(self, account: str, wanted: Mapping[str, Any], query: str) -> Call:
@@ -325,6 +331,11 @@ class Core:
 CATALOG = Catalog()
 CORE = Core()
 FAMILIES: Mapping[Source, Family] = {Source.CATALOG: CATALOG, Source.CORE: CORE}
+
+
+def _paging(size: int, number: int) -> Pairs:
+    counted = (("Page", str(number)),) if number else ()
+    return (("PageSize", str(size)), *counted)
 
 
 def _account(sid: str) -> str:
