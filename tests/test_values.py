@@ -21,7 +21,7 @@ FOR_SALE = (
     '{ availablePhoneNumbers(country: "US", first: 1, filter: { %s }) { nodes { ' + ASKED + " } } }"
 )
 ON_CATALOG = "lifecycle: GENERALLY_AVAILABLE"
-NUMBER = {"sid": "PN" + "1" * 32, "account_sid": "AC" + "1" * 32, "phone_number": "+12125550100"}
+NUMBER = {"sid": "PN" + "1" * 32, "phone_number": "+12125550100"}
 
 
 class Upstream:
