@@ -10,6 +10,7 @@ from gateway.errors import (
     Forbidden,
     GatewayError,
     UpstreamError,
+    UpstreamForbidden,
     UpstreamNotFound,
 )
 from gateway.records import View, view
@@ -109,6 +110,9 @@ def not_done_for(error: GatewayError) -> Refusal:
     if isinstance(error, BadUserInput):
         field = tuple(error.argument.removeprefix("input.").split("."))
         code = UserErrorCode.INVALID_INPUT
+    elif isinstance(error, UpstreamForbidden):
+        code = UserErrorCode.FORBIDDEN
     elif isinstance(error, Forbidden) and "argument" in error.details:
         field = (str(error.details["argument"]).removeprefix("input."),)
-    return Refusal(field, error.message, code)
+    upstream_code = error.upstream_code if isinstance(error, UpstreamError) else None
+    return Refusal(field, error.message, code, upstream_code)

@@ -222,6 +222,13 @@ class UserErrorCode(_Members):
             "looking the number up, twice with a minute between, showed so."
         ),
     )
+    FORBIDDEN = value(
+        "FORBIDDEN",
+        description=(
+            "Nothing was done: the upstream knows the credentials, but the account is suspended or "
+            "closed, or they are for tests. Signing in anew does not help."
+        ),
+    )
     IDEMPOTENCY_CONFLICT = value(
         "IDEMPOTENCY_CONFLICT",
         description="The idempotency key was used before with another input.",

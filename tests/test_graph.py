@@ -489,6 +489,31 @@ def test_they_may_not_follow_either(gateway: RunningGateway, role: str) -> None:
     assert error["extensions"]["code"] == "FORBIDDEN"
 
 
+@pytest.mark.parametrize(("role", "code"), [("suspended", 20005), ("test", 20008)])
+def test_they_are_forbidden_in_each_item_of_a_plural_mutation(
+    gateway: RunningGateway, role: str, code: int
+) -> None:
+    data = gateway.query(
+        """mutation ($input: ConfigurePhoneNumbersInput!) {
+          configurePhoneNumbers(input: $input) {
+            results { userErrors { field code upstreamCode } }
+          }
+        }""",
+        {
+            "input": {
+                "items": [
+                    {"sid": f"PN{n:032x}", "configuration": {"friendlyName": "x"}} for n in (1, 2)
+                ]
+            }
+        },
+        account=gateway.sandbox.accounts()[role],
+    )
+    errors = [each["userErrors"] for each in data["configurePhoneNumbers"]["results"]]
+    assert errors == [
+        [{"field": ["items", str(n)], "code": "FORBIDDEN", "upstreamCode": code}] for n in (0, 1)
+    ]
+
+
 def test_an_account_below_that_is_suspended_is_forbidden(gateway: RunningGateway) -> None:
     child = gateway.sandbox.create_account(
         owner_account_sid=gateway.account.sid, status="suspended", owned=1
