@@ -143,7 +143,8 @@ class Settings(BaseSettings):
     )
     api_key_sid: str | None = Field(
         None,
-        description="API key (SK…) to use in place of the account's own name.",
+        description="API key (SK…) to use in place of the account's own name. It must be one of"
+        " `account_sid` itself, and reaches no subaccounts.",
         validation_alias=AliasChoices("GATEWAY_API_KEY_SID", "TWILIO_API_KEY"),
     )
     api_key_secret: SecretStr | None = Field(

@@ -364,7 +364,8 @@ class PurchasePhoneNumberInput:
     )
     account_sid: ID | None = field(
         default=UNSET,
-        description="The account that will own and pay; the caller's own when absent.",
+        description="The account that will own and pay; the caller's own when absent. An API key"
+        " buys only for the account that it was made in: for any other one nothing is bought.",
     )
     idempotency_key: str | None = field(
         default=UNSET,

@@ -98,7 +98,7 @@ User name and password of HTTP Basic are an account's sid with its `auth_token`,
 `secret` of one of its keys. Every account has both kinds of key, subaccounts too. As upstream, a
 key reaches nothing but the account that it belongs to:
 
-| credentials | its own numbers and searches | `/2010-04-01/Accounts` | its subaccounts |
+| credentials | its own numbers and searches | `/Accounts`, `/Keys` | its subaccounts |
 |---|---|---|---|
 | `auth_token` | yes | yes | yes, in the 2010 API |
 | `main_api_key` | yes | the list, and its own | no |

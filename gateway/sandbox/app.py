@@ -129,6 +129,7 @@ def _core_routes(accounts: CoreAccounts, search: CoreSearch, owned: CoreOwned) -
     return [
         _resource("/2010-04-01/Accounts", GET=accounts.list),
         _resource(account, GET=accounts.fetch),
+        _resource(f"{account}/Keys", GET=accounts.keys),
         _resource(available, GET=search.countries),
         _resource(f"{available}/{{country}}", GET=search.country),
         _resource(f"{available}/{{country}}/{{segment}}", GET=search.search),

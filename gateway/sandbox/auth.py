@@ -1,6 +1,6 @@
 """Who calls, and for which account: HTTP Basic with an account's token or an API key's secret.
 
-| credentials | the account's own resources | `/Accounts` | its subaccounts |
+| credentials | the account's own resources | `/Accounts` and `/Keys` | its subaccounts |
 | --- | --- | --- | --- |
 | Auth Token | yes | yes | yes |
 | main API key | yes | the list, and its own | no |

@@ -64,6 +64,24 @@ class CoreAccounts:
         found = auth.account_in_path(self._world.store, who, account, reaches_subaccounts=reaches)
         return core_response(call, "Account", _account(found))
 
+    def keys(self, call: Call, account: str) -> Response:
+        """The API keys of an account, without their secrets."""
+        who = self._caller(call)
+        reaches = call.credentials.kind == "token"
+        found = auth.account_in_path(self._world.store, who, account, reaches_subaccounts=reaches)
+        items = [
+            {
+                "sid": sid,
+                "friendly_name": name,
+                "date_created": date(found.created),
+                "date_updated": date(found.created),
+            }
+            for sid, name in ((found.key_sid, "Standard"), (found.main_key_sid, "Main"))
+        ]
+        size = page_size(call, self._world.switches)
+        paging = list_paging(call, size, 0, len(items), more=False)
+        return core_list_response(call, "keys", items, paging)
+
     def _caller(self, call: Call) -> Account:
         """The calling account.
 

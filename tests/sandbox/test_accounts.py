@@ -83,9 +83,16 @@ def test_what_credentials_reach_beyond_their_own_numbers(
     statuses = tuple(sandbox.client.get(path, auth=auth).status_code for path in paths)
 
     assert statuses == _REACHES[kind]
+    keys = sandbox.client.get(f"{accounts}/{parent.sid}/Keys.json", auth=auth)
+    assert keys.status_code == _REACHES[kind][1]
+    if keys.is_success:
+        assert [each["sid"] for each in keys.json()["keys"]] == [
+            parent.api_key["sid"],
+            parent.main_api_key["sid"],
+        ]
     below = [
         f"{accounts}/{child.sid}/{name}.json"
-        for name in ("IncomingPhoneNumbers", "AvailablePhoneNumbers")
+        for name in ("IncomingPhoneNumbers", "AvailablePhoneNumbers", "Keys")
     ]
     found = {sandbox.client.get(path, auth=auth).status_code for path in below}
     assert found == {_REACHES[kind][2]}
