@@ -81,9 +81,13 @@ class Gateway:
         made: dict[str, Any] = self._sandbox("POST", "accounts", fields)
         return made
 
-    def buy(self, phone_number: str) -> None:
-        """Buy a number for the first subaccount, straight from the sandbox."""
-        account = self.account("subaccount")
+    def inject(self, *faults: dict[str, Any]) -> None:
+        """Let these faults happen, and no others."""
+        self._sandbox("PUT", "faults", {"faults": list(faults)})
+
+    def buy(self, phone_number: str, account: dict[str, Any] | None = None) -> None:
+        """Buy a number straight from the sandbox, for the first subaccount unless said otherwise."""
+        account = account or self.account("subaccount")
         httpx.post(
             f"{self.sandbox}/2010-04-01/Accounts/{account['sid']}/IncomingPhoneNumbers.json",
             data={"PhoneNumber": phone_number},

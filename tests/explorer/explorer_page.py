@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Dialog, Locator, Page, Response, expect
+from playwright.sync_api import Dialog, Locator, Page, Request, Response, Route, expect
 
 SELECT_ALL = "Control+a"
 NOTED = 300
@@ -61,6 +61,21 @@ class ExplorerPage:
     def response(self) -> Locator:
         """The pane that holds the answer as JSON."""
         return self.page.locator(".graphiql-response .result-window")
+
+    @property
+    def dialog(self) -> Locator:
+        """The question before something is done, and its outcome."""
+        return self.page.get_by_role("dialog")
+
+    @property
+    def outcome(self) -> Locator:
+        """What the dialog tells of the outcome."""
+        return self.dialog.get_by_role("status")
+
+    @property
+    def tidings(self) -> Locator:
+        """What is told of deeds whose dialog is closed."""
+        return self.page.get_by_role("list", name="What became of it")
 
     @property
     def grid(self) -> Locator:
@@ -125,6 +140,45 @@ class ExplorerPage:
         body: dict[str, Any] = caught.value.json()
         expect(self.status).to_contain_text(f"{caught.value.status} ·")
         return body
+
+    def row(self, phone_number: str) -> Locator:
+        """The row of a number in the table."""
+        cell = self.page.locator(f'[role=gridcell][title="{phone_number}"]')
+        return self.grid.get_by_role("row").filter(has=cell)
+
+    def deed(self, phone_number: str) -> Locator:
+        """The button in the row of a number."""
+        return self.row(phone_number).locator(".cell-action button")
+
+    def open_deed(self, phone_number: str) -> Locator:
+        """Press the button in the row of a number; return the dialog once it knows the account."""
+        self.deed(phone_number).click()
+        expect(self.dialog).to_contain_text("AC")
+        return self.dialog
+
+    def hold(self, text: str) -> list[Route]:
+        """Keep requests whose body holds `text` from being sent; return those that are kept."""
+        held: list[Route] = []
+
+        def keep(route: Route, request: Request) -> None:
+            if text in (request.post_data or "") and "plan" not in request.headers.get(
+                "x-gateway-explain", ""
+            ):
+                held.append(route)
+            else:
+                route.fallback()
+
+        self.page.route("**/graphql", keep)
+        return held
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that only the test can see, for five seconds at most."""
+        for _ in range(200):
+            if condition():
+                return
+            self.page.wait_for_timeout(25)
+        message = "it did not come to pass"
+        raise AssertionError(message)
 
     def view(self, name: str) -> None:
         """Show the result as JSON, Table or Map."""

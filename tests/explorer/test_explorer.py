@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from gateway.explorer.routes import STATIC
 from tests.explorer.conftest import DESKTOP, ELSEWHERE, SCREENSHOTS, TOKEN_SECRET, Gateway
-from tests.explorer.explorer_page import READY, ExplorerPage
+from tests.explorer.explorer_page import NOTED, READY, ExplorerPage
 
 # The first run of an unknown hash sends it twice, and the answer that counts is the second.
 MIDDLES = (
@@ -22,17 +22,9 @@ MIDDLES = (
 HASHED = "PersistedQuery"
 SUBSCRIPTION = "WatchChanges"
 SOME_EVENTS = re.compile(r"[1-9]\d* events?")
-EXAMPLES = [
-    "SearchNearPlace",
-    "VanityPattern",
-    "ListAndFilter",
-    "BuyNumber",
-    "PointAtWebhook",
-    "TransferNumber",
-    "ReleaseNumber",
-]
-# Each takes what it names away: the next run needs another number.
-SPENDING = {"BuyNumber", "TransferNumber", "ReleaseNumber"}
+EXAMPLES = ["SearchNearPlace", "VanityPattern", "ListAndFilter", "BuyNumber"]
+# What they change is a number of the person's own: the one that was touched last, or chosen.
+ON_OWN_NUMBERS = ["PointAtWebhook", "TransferNumber", "ReleaseNumber"]
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')"
 LISTING = (
     "query Listing { phoneNumbers(first: 1000) { nodes {"
@@ -123,36 +115,71 @@ def test_hashed_files_are_never_asked_for_again(page: Page, gateway: Gateway) ->
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs_as_it_stands(explorer: ExplorerPage, name: str) -> None:
     explorer.tab(name)
-    # Sids of nobody stand in the editor until the account's own have come.
-    explorer.wait_for_text("variables", lambda text: "0000000000" not in text)
-    ran_with = ""
-    for _ in range(2):
-        if name in SPENDING:
-            # What was bought, moved or given back a moment ago is not there to be had again.
-            ran_with = explorer.wait_for_text("variables", lambda text: text != ran_with)  # noqa: B023
-        body = explorer.run()
-        assert "errors" not in body
-        (payload,) = body["data"].values()
-        assert payload.get("userErrors", []) == []
-        things = payload.get("nodes") or payload.get("phoneNumber") or payload.get("releasedSid")
-        assert things
-        expect(explorer.status).not_to_contain_text("refused")
+    # A number of nobody stands in the editor until one for sale has come.
+    explorer.wait_for_text("variables", lambda text: "5550000000" not in text)
+    body = explorer.run()
+    assert "errors" not in body
+    (payload,) = body["data"].values()
+    assert payload.get("userErrors", []) == []
+    assert payload.get("nodes") or payload.get("phoneNumber")
+    expect(explorer.status).not_to_contain_text("refused")
 
 
-@pytest.mark.parametrize("role", ["subaccount", "core-only", "large"])
-def test_examples_run_with_the_numbers_of_the_chosen_account(
+@pytest.mark.parametrize("role", ["parent", "subaccount", "core-only", "large"])
+def test_examples_act_on_the_number_that_was_bought_before(
     explorer: ExplorerPage, gateway: Gateway, role: str
 ) -> None:
     account = gateway.account(role)
     explorer.page.get_by_label("Account").select_option(account["sid"])
-    for name in ("BuyNumber", "PointAtWebhook", "ReleaseNumber"):
+    explorer.tab("BuyNumber")
+    explorer.wait_for_text("variables", lambda text: "5550000000" not in text)
+    bought = explorer.run()["data"]["purchasePhoneNumber"]["phoneNumber"]
+    for name in ("PointAtWebhook", "ReleaseNumber"):
         explorer.tab(name)
-        explorer.wait_for_text("variables", lambda text: "0000000000" not in text)
+        explorer.wait_for_text("variables", lambda text: bought["sid"] in text)
         gateway.forget()
-        body = explorer.run()
-        (payload,) = body["data"].values()
+        (payload,) = explorer.run()["data"].values()
         assert payload["userErrors"] == []
         assert {request["account"] for request in gateway.requests()} == {account["sid"]}
+    explorer.tab("TransferNumber")
+    explorer.page.wait_for_timeout(NOTED)
+    assert "0" * 32 in explorer.editor_text("variables")
+
+
+@pytest.mark.parametrize("name", ON_OWN_NUMBERS)
+def test_a_number_to_change_is_chosen_and_never_filled_in(
+    explorer: ExplorerPage, gateway: Gateway, name: str
+) -> None:
+    explorer.tab(name)
+    choice = explorer.page.get_by_label("Choose a number of yours")
+    expect(choice.get_by_role("option")).not_to_have_count(1)
+    assert "0" * 32 in explorer.editor_text("variables")
+    chosen = choice.get_by_role("option").nth(2).get_attribute("value") or ""
+    choice.select_option(chosen)
+    text = explorer.wait_for_text("variables", lambda text: chosen in text)
+    assert "0" * 10 not in text
+    (payload,) = explorer.run()["data"].values()
+    assert payload["userErrors"] == []
+    # The same number stays there, though it may be gone by now.
+    explorer.page.wait_for_timeout(NOTED)
+    assert explorer.editor_text("variables") == text
+    if name == "TransferNumber":
+        assert gateway.account("subaccount")["sid"] in text
+
+
+def test_variables_stay_as_they_are_after_a_run_and_on_other_tabs(explorer: ExplorerPage) -> None:
+    explorer.tab("BuyNumber")
+    text = explorer.wait_for_text("variables", lambda text: "5550000000" not in text)
+    explorer.run()
+    explorer.tab("ListAndFilter")
+    explorer.tab("BuyNumber")
+    explorer.page.wait_for_timeout(2 * NOTED)
+    assert explorer.editor_text("variables") == text
+    # Only who asks for another number gets one.
+    explorer.page.get_by_role("button", name="Another number").click()
+    explorer.wait_for_text("variables", lambda other: other != text)
+    (payload,) = explorer.run()["data"].values()
+    assert payload["userErrors"] == []
 
 
 def test_an_account_is_told_what_it_lacks_for_an_example(
@@ -165,10 +192,6 @@ def test_an_account_is_told_what_it_lacks_for_an_example(
     assert "0000000000" in explorer.editor_text("variables")
     explorer.tab("ReleaseNumber")
     expect(page.locator(".lack")).to_have_count(0)
-    page.get_by_label("Account").select_option(gateway.account("parent")["sid"])
-    explorer.tab("TransferNumber")
-    text = explorer.wait_for_text("variables", lambda text: "0000000000" not in text)
-    assert gateway.account("subaccount")["sid"] in text
 
 
 def test_a_refusal_does_not_look_like_success(explorer: ExplorerPage) -> None:
@@ -333,8 +356,12 @@ def test_the_plan_is_there_before_anything_runs(explorer: ExplorerPage, gateway:
         "mutation Never { purchasePhoneNumber(input:"
         ' { phoneNumber: "+14155550100" }) { userErrors { message } } }'
     )
-    expect(steps.first).to_contain_text("purchasePhoneNumber")
-    expect(explorer.page.locator(".graphiql-toolbar")).to_contain_text("Plan")
+    expect(steps.last).to_contain_text("purchasePhoneNumber")
+    expect(steps.last.locator(".tally")).to_have_text("exactly 1")
+    expect(steps.last).to_contain_text("sent once")
+    expect(steps.first).to_contain_text("look-up")
+    expect(panel.locator('[data-figure="writes"]')).to_have_text("1")
+    expect(explorer.page.locator(".graphiql-toolbar")).to_contain_text("1 look-up + 1 write")
     assert gateway.requests() == []
     assert len(gateway.ledger()) == before
 
@@ -361,6 +388,7 @@ def test_a_number_is_bought_and_released_by_clicking(
     page.get_by_role("searchbox", name="Filter rows").fill(number)
     expect(explorer.grid.get_by_role("row")).to_have_count(2)
     page.get_by_role("button", name="Release", exact=True).click()
+    dialog.get_by_label("last four digits").fill(number[-4:])
     dialog.get_by_role("button", name="Release this number").click()
     expect(dialog.get_by_role("status")).to_contain_text("Released.")
     released = gateway.ledger()[-1]

@@ -1,6 +1,23 @@
 import { create } from "zustand";
+import type { Headers } from "./credentials";
 import { isObject, type Json, type JsonObject } from "./json";
 import type { UpstreamTrace } from "./upstream/types";
+import type { Operation } from "./wire";
+
+/**
+ * What an operation yielded, with all that it came of. Rows and their buttons follow from this alone:
+ * what stands in the editors by now is another matter.
+ */
+export interface Shown {
+  operation: Operation;
+  headers: Headers;
+  data: Json;
+  /** Which run it was, counted over all tabs. */
+  run: number;
+}
+
+/** Ways in which a change can come out that are not success. */
+export type Setback = "refused" | "not done" | "outcome unknown";
 
 /** What is known of the last operation of a tab, besides the text in the response pane. */
 export interface Answer {
@@ -10,36 +27,49 @@ export interface Answer {
   requestId: string | null;
   durationMs: number;
   hasErrors: boolean;
-  /** Whether the upstream refused a change: that is data, and must not look like success. */
-  refused: boolean;
+  /** What became of changes that were not made: that is data, and must not look like success. */
+  setbacks: Setback[];
   persisted: "hit" | "registered" | null;
   upstream: UpstreamTrace | null;
   /** Events of a subscription, oldest first. */
   events: JsonObject[];
+  shown: Shown;
+  /** The body of an answer that came while another tab was in front: its own is still to show it. */
+  late?: JsonObject | undefined;
 }
 
 interface Answers {
   /** By id of the tab. */
   byTab: Record<string, Answer>;
-  /** How many mutations have succeeded: values read before may be stale. */
-  changes: number;
   /** How many operations have been sent. */
   begun: number;
-  /** An operation of the tab is on its way: what is known of the one before is over. */
-  begin(tab: string): void;
+  /** By id of the tab: the last operation that was sent from it. */
+  latest: Record<string, number>;
+  /** An operation of the tab is on its way: what is known of the one before is over. Returns its count. */
+  begin(tab: string): number;
   forget(tab: string): void;
+  /** Keep an answer, unless the tab has sent another operation since. */
   record(tab: string, answer: Answer): void;
-  changed(): void;
 }
 
-export const useAnswers = create<Answers>((set) => ({
+export const useAnswers = create<Answers>((set, get) => ({
   byTab: {},
-  changes: 0,
   begun: 0,
-  begin: (tab) => set(({ byTab, begun }) => ({ byTab: without(byTab, tab), begun: begun + 1 })),
+  latest: {},
+  begin: (tab) => {
+    const run = get().begun + 1;
+    set(({ byTab, latest }) => ({
+      byTab: without(byTab, tab),
+      begun: run,
+      latest: { ...latest, [tab]: run },
+    }));
+    return run;
+  },
   forget: (tab) => set(({ byTab }) => ({ byTab: without(byTab, tab) })),
-  record: (tab, answer) => set(({ byTab }) => ({ byTab: { ...byTab, [tab]: answer } })),
-  changed: () => set(({ changes }) => ({ changes: changes + 1 })),
+  record: (tab, answer) =>
+    set(({ byTab, latest }) =>
+      answer.shown.run === latest[tab] ? { byTab: { ...byTab, [tab]: answer } } : {},
+    ),
 }));
 
 function without(byTab: Record<string, Answer>, tab: string): Record<string, Answer> {
@@ -47,13 +77,25 @@ function without(byTab: Record<string, Answer>, tab: string): Record<string, Ans
   return others;
 }
 
-/** Whether any change in an answer's data was refused, in a list of results too. */
-export function holdsRefusal(data: Json | undefined): boolean {
-  if (Array.isArray(data)) return data.some(holdsRefusal);
-  if (!isObject(data)) return false;
-  return (
-    (Array.isArray(data.userErrors) && data.userErrors.length > 0) || Object.values(data).some(holdsRefusal)
-  );
+/** What did not succeed of the changes in an answer's data, in a list of results too. */
+export function setbacksIn(data: Json | undefined): Setback[] {
+  const found = new Set<Setback>();
+  const visit = (value: Json | undefined): void => {
+    if (Array.isArray(value)) return value.forEach(visit);
+    if (!isObject(value)) return;
+    const errors = Array.isArray(value.userErrors) ? value.userErrors : [];
+    for (const error of errors.filter(isObject)) found.add(setbackOf(error.code));
+    if (errors.length > 0) return;
+    Object.values(value).forEach(visit);
+  };
+  visit(data);
+  return [...found];
+}
+
+/** Without a code, all that is known is that something did not succeed. */
+export function setbackOf(code: Json | undefined): Setback {
+  if (code === "OUTCOME_UNKNOWN") return "outcome unknown";
+  return code === "NOT_DONE" ? "not done" : "refused";
 }
 
 /** Take the trace out of an answer's extensions: the panel shows it, the response pane need not. */

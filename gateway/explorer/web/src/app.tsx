@@ -1,17 +1,18 @@
 import { DOC_EXPLORER_PLUGIN } from "@graphiql/plugin-doc-explorer";
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
-import { pick, useGraphiQL } from "@graphiql/react";
+import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 
 import { useAnswers } from "./answers";
-import { currentAccount, headersFor, readHeaders, useChosenAccount } from "./credentials";
+import { currentAccount, headersFor, useChosenAccount } from "./credentials";
 import { EDITOR_THEME, useEditorLooks } from "./editor-looks";
 import { EXAMPLES, variablesText } from "./examples";
 import { EXAMPLES_PLUGIN } from "./examples-plugin";
-import { createFetcher, settle } from "./fetcher";
+import { createFetcher } from "./fetcher";
+import type { Ask } from "./results/deeds";
 import { Results } from "./results/results";
 import type { Settings } from "./settings";
 import { storageWithoutHeaders } from "./storage";
@@ -19,7 +20,7 @@ import { Toolbar } from "./toolbar";
 import { TopBar } from "./topbar";
 import { UPSTREAM_PLUGIN } from "./upstream/plugin";
 import { usePlanner } from "./upstream/use-plan";
-import { send, type Operation } from "./wire";
+import { send } from "./wire";
 
 const PLUGINS = [EXAMPLES_PLUGIN, UPSTREAM_PLUGIN, explorerPlugin(), HISTORY_PLUGIN];
 /** Below this width a panel would leave no room for the editors. */
@@ -28,12 +29,17 @@ const ROOMY = "(min-width: 1100px)";
 export function App({ settings, topbar }: { settings: Settings; topbar: Element }) {
   const [tabInFront] = useState(() => ({ id: "" }));
   const [fetcher] = useState(() => createFetcher(settings, () => tabInFront.id));
+  const ask: Ask = useCallback(
+    (operation, headers, traced) =>
+      send(settings.graphqlPath, operation, headers, traced && settings.explain ? "trace" : null),
+    [settings],
+  );
   const [start] = useState(() => {
     const account = currentAccount(settings.sandbox?.accounts ?? [], useChosenAccount.getState().sid);
     const headers = account ? headersFor(account) : "";
     const tabs = EXAMPLES.map((example) => ({
       query: example.query,
-      variables: variablesText(example, null),
+      variables: variablesText(example.sample),
       headers,
     }));
     return { headers, tabs, roomy: matchMedia(ROOMY).matches };
@@ -69,7 +75,7 @@ export function App({ settings, topbar }: { settings: Settings; topbar: Element 
         )}
       </GraphiQL.Toolbar>
       <GraphiQL.Footer>
-        <ResultsOfTab settings={settings} />
+        <Results settings={settings} ask={ask} />
       </GraphiQL.Footer>
       <Page settings={settings} topbar={topbar} tabInFront={tabInFront} />
     </GraphiQL>
@@ -96,6 +102,7 @@ function Page({
     document.querySelector(".graphiql-tab-active")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   }, [tabInFront, id]);
   useForgetting(id);
+  useLateAnswer(id);
   useEditorLooks();
   usePlanner(settings);
   return createPortal(<TopBar settings={settings} />, topbar);
@@ -104,27 +111,25 @@ function Page({
 /** What cannot be sent, say for a slip in the headers, leaves no answer: the one before is not its own. */
 function useForgetting(tab: string): void {
   const runs = useGraphiQL((state) => state.queryId);
-  const seen = useRef({ runs, begun: 0 });
+  const begun = useAnswers((state) => state.begun);
+  const seen = useRef({ runs, begun });
   useEffect(() => {
-    const { begun, forget } = useAnswers.getState();
-    if (runs !== seen.current.runs && begun === seen.current.begun) forget(tab);
+    if (runs !== seen.current.runs && begun === seen.current.begun) useAnswers.getState().forget(tab);
     seen.current = { runs, begun };
-  }, [runs, tab]);
+  }, [runs, begun, tab]);
 }
 
-function ResultsOfTab({ settings }: { settings: Settings }) {
-  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
-  const headerEditor = useGraphiQL((state) => state.headerEditor);
-  const tab = tabs[activeTabIndex]?.id ?? "";
-
-  const run = useCallback(
-    async (operation: Operation) => {
-      const headers = readHeaders(headerEditor?.getValue() ?? "") ?? {};
-      const answer = await send(settings.graphqlPath, operation, headers, settings.explain ? "trace" : null);
-      settle(tab, { operationName: operation.operationName ?? null, kind: "mutation" }, answer);
-      return answer;
-    },
-    [headerEditor, settings, tab],
-  );
-  return <Results settings={settings} run={run} />;
+/** An answer that came while another tab was in front is shown when its own comes back. */
+function useLateAnswer(tab: string): void {
+  const responseEditor = useGraphiQL((state) => state.responseEditor);
+  const { updateActiveTabValues } = useGraphiQLActions();
+  useEffect(() => {
+    const { byTab, record } = useAnswers.getState();
+    const answer = byTab[tab];
+    if (!answer?.late) return;
+    const response = JSON.stringify(answer.late, null, 2);
+    responseEditor?.setValue(response);
+    updateActiveTabValues({ response });
+    record(tab, { ...answer, late: undefined });
+  }, [tab, responseEditor, updateActiveTabValues]);
 }

@@ -51,8 +51,36 @@ export function isLocked(settings: Settings, headersText: string): boolean {
 }
 
 /** Header names compare without case. */
-export function authorizationOf(headers: Record<string, string>): string | undefined {
-  return Object.entries(headers).find(([name]) => name.toLowerCase() === "authorization")?.[1];
+function valueOf(headers: Headers, wanted: string): string | undefined {
+  return Object.entries(headers).find(([name]) => name.toLowerCase() === wanted)?.[1];
+}
+
+export function authorizationOf(headers: Headers): string | undefined {
+  return valueOf(headers, "authorization");
+}
+
+/** All of `headers` that says who asks, and for which account: where it is equal, so are they. */
+export function asker(headers: Headers): string {
+  return JSON.stringify([authorizationOf(headers), valueOf(headers, "x-account-sid")]);
+}
+
+/** The account that `headers` ask for, where they say it: a token and an API key do not. */
+export function accountOf(headers: Headers): string | null {
+  const named = valueOf(headers, "x-account-sid") ?? userOf(authorizationOf(headers) ?? "");
+  return named && isAccount(named.trim()) ? named.trim() : null;
+}
+
+export function isAccount(text: string): boolean {
+  return /^AC[0-9a-fA-F]{32}$/.test(text);
+}
+
+function userOf(authorization: string): string | null {
+  const [, encoded] = /^\s*basic\s+(\S+)/i.exec(authorization) ?? [];
+  try {
+    return encoded ? (atob(encoded).split(":")[0] ?? null) : null;
+  } catch {
+    return null;
+  }
 }
 
 interface Brought {

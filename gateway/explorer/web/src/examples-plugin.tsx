@@ -22,7 +22,10 @@ function ExamplesPanel() {
   return (
     <div className="panel">
       <h2 className="panel-title">Examples</h2>
-      <p className="panel-note">Each runs as it stands. A tab that you closed opens again.</p>
+      <p className="panel-note">
+        Most run as they stand; those that change a number of yours ask you to choose it. A tab that you
+        closed opens again.
+      </p>
       <ul className="examples">
         {EXAMPLES.map((example) => (
           <li key={example.name}>

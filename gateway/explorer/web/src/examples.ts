@@ -10,9 +10,11 @@ export interface Example {
   query: string;
   /** Variables to start with: good ones, or the right shape to be filled in. */
   sample?: JsonObject;
-  /** What to say when the account holds nothing that fits. */
-  lacking?(live: LiveValues): string;
-  /** Variables from what the account holds right now; null when it holds nothing that fits. */
+  /** What its variables are about: a number for sale, which is filled in, or an owned one, which is chosen. */
+  needs?: "for sale" | "owned";
+  /** What to say when the account holds nothing that fits; null when it does. */
+  lacking?(live: LiveValues): string | null;
+  /** Variables from what there is right now; null when there is nothing that fits. */
   variables?(live: LiveValues): JsonObject | null;
 }
 
@@ -96,8 +98,9 @@ query ListAndFilter {
     userErrors { field code message }
   }
 }`,
+    needs: "for sale",
     variables: (live) => (live.available ? { number: live.available } : null),
-    lacking: () => "There is no number to buy",
+    lacking: (live) => (live.available ? null : "There is no number to buy"),
     sample: { number: "+15550000000" },
   },
   {
@@ -121,11 +124,9 @@ query ListAndFilter {
     userErrors { field code message }
   }
 }`,
-    variables: (live) => {
-      const number = live.owned[0];
-      return number ? { sid: number.sid } : null;
-    },
-    lacking: () => "This account has no number to configure",
+    needs: "owned",
+    variables: ({ chosen }) => chosen && { sid: chosen.sid },
+    lacking: (live) => (live.owned.length > 0 ? null : "This account has no number to configure"),
     sample: { sid: SID },
   },
   {
@@ -134,24 +135,23 @@ query ListAndFilter {
     about: "Moves a number to a subaccount, acting as the parent.",
     query: `mutation TransferNumber($sid: ID!, $to: ID!) {
   transferPhoneNumber(input: { sid: $sid, toAccountSid: $to }) {
-    phoneNumber { phoneNumber accountSid }
+    phoneNumber { sid phoneNumber accountSid }
     userErrors { field code message }
   }
 }`,
-    variables: (live) => {
-      const number = live.owned[1] ?? live.owned[0];
-      return number && live.otherAccount ? { sid: number.sid, to: live.otherAccount } : null;
+    needs: "owned",
+    variables: ({ chosen, otherAccount }) => chosen && { sid: chosen.sid, to: otherAccount ?? ACCOUNT },
+    lacking: (live) => {
+      if (live.owned.length === 0) return "This account has no number to transfer";
+      return live.otherAccount ? null : "This account has none beside it to transfer to";
     },
-    lacking: (live) =>
-      live.owned.length === 0
-        ? "This account has no number to transfer"
-        : "This account has none beside it to transfer to",
     sample: { sid: SID, to: ACCOUNT },
   },
   {
     name: "ReleaseNumber",
     job: "Release",
-    about: "Gives a number back. Only Twilio's console can undo it, within ten days, so it asks for the number itself, too.",
+    about:
+      "Gives a number back. Only Twilio's console can undo it, within ten days, so it asks for the number itself, too.",
     query: `mutation ReleaseNumber($sid: ID!, $number: E164!) {
   releasePhoneNumber(input: { sid: $sid, confirmPhoneNumber: $number }) {
     releasedSid
@@ -159,11 +159,9 @@ query ListAndFilter {
     userErrors { field code message }
   }
 }`,
-    variables: (live) => {
-      const number = live.owned[2] ?? live.owned[0];
-      return number ? { sid: number.sid, number: number.phoneNumber } : null;
-    },
-    lacking: () => "This account has no number to release",
+    needs: "owned",
+    variables: ({ chosen }) => chosen && { sid: chosen.sid, number: chosen.phoneNumber },
+    lacking: (live) => (live.owned.length > 0 ? null : "This account has no number to release"),
     sample: { sid: SID, number: "+15550000000" },
   },
   {
@@ -199,8 +197,7 @@ export function exampleOf(query: string | null | undefined): Example | undefined
   return EXAMPLES.find((example) => example.query === query);
 }
 
-/** Text for the variables editor; what is live goes before what is a sample. */
-export function variablesText(example: Example, live: LiveValues | null): string {
-  const values = (live && example.variables?.(live)) ?? example.sample;
+/** Text for the variables editor. */
+export function variablesText(values: JsonObject | null | undefined): string {
   return values ? JSON.stringify(values, null, 2) : "";
 }

@@ -1,7 +1,7 @@
 import type { Fetcher } from "@graphiql/toolkit";
 import { getOperationAST, Kind, parse, type ExecutionResult } from "graphql";
 import { meros } from "meros/browser";
-import { holdsRefusal, takeTrace, useAnswers, type Answer } from "./answers";
+import { setbacksIn, takeTrace, useAnswers, type Answer, type Shown } from "./answers";
 import {
   authorizationOf,
   basic,
@@ -10,9 +10,12 @@ import {
   isLocked,
   useChosenAccount,
 } from "./credentials";
+import { askToRun } from "./run-question";
+import { Gathered } from "./gathered";
 import { isObject, type Json, type JsonObject } from "./json";
 import type { Settings } from "./settings";
 import { subscribe, useTransport } from "./subscriptions";
+import { noteTouched } from "./touched";
 import { NO_ANSWER, post, send, UNREACHABLE, type Exchange, type Operation } from "./wire";
 
 type Result = ExecutionResult<Record<string, unknown>, Record<string, unknown>>;
@@ -29,43 +32,62 @@ export function createFetcher(settings: Settings, activeTab: () => string): Fetc
 
     const tab = activeTab();
     const { operation, kind } = understand(params as Operation);
-    useAnswers.getState().begin(tab);
-    const blank = { ...EMPTY, operationName: operation.operationName ?? null, kind };
+    // The buttons ask before they act; so does Run, where it may cost money.
+    if (kind === "mutation" && !settings.sandbox && !(await askToRun(operation, headers)))
+      return { errors: [{ message: "Request not sent: you did not agree to it." }] } as never;
+    const run = useAnswers.getState().begin(tab);
+    const operationName = operation.operationName ?? null;
+    const blank: Blank = { operationName, kind, shown: { operation, headers, data: null, run } };
     if (kind === "subscription") return follow(settings, operation, headers, tab, blank);
     if (/@(defer|stream)\b/.test(operation.query))
       return increments(settings, operation, headers, tab, blank);
     const answer = await send(settings.graphqlPath, operation, headers, settings.explain ? "trace" : null);
-    return settle(tab, blank, answer) as Result;
+    const body = settle(tab, blank, answer);
+    if (kind === "mutation") noteTouched(body.data);
+    if (tab === activeTab()) return body as Result;
+    // GraphiQL would write it into the tab that is in front by now: its own shows it when it comes back.
+    const kept = useAnswers.getState().byTab[tab];
+    if (kept) useAnswers.getState().record(tab, { ...kept, late: body });
+    return new Promise<Result>(() => {});
   };
 }
+
+type Blank = Pick<Answer, "operationName" | "kind" | "shown">;
 
 const EMPTY = {
   status: null,
   requestId: null,
   durationMs: 0,
   hasErrors: false,
-  refused: false,
+  setbacks: [],
   persisted: null,
   upstream: null,
   events: [],
 } satisfies Partial<Answer>;
 
 /** Write an exchange down under `tab`; return the body for the response pane. */
-export function settle(
-  tab: string,
-  blank: Pick<Answer, "operationName" | "kind">,
-  answer: Exchange,
-): JsonObject {
+export function settle(tab: string, blank: Blank, answer: Exchange): JsonObject {
+  const { body, facts } = factsOf(blank.kind, answer);
+  const shown: Shown = { ...blank.shown, data: body.data ?? null };
+  useAnswers.getState().record(tab, { ...EMPTY, ...blank, ...facts, shown });
+  return body;
+}
+
+/** Write down what was done with a row of a run: the rows stay those of the run. */
+export function noteDeed(run: number, kind: Answer["kind"], operation: Operation, answer: Exchange): void {
+  const { byTab, record } = useAnswers.getState();
+  const [tab, known] = Object.entries(byTab).find(([, each]) => each.shown.run === run) ?? [];
+  if (!tab || !known || known.kind === "subscription") return;
+  const operationName = operation.operationName ?? null;
+  record(tab, { ...known, ...factsOf(kind, answer).facts, operationName, kind });
+}
+
+function factsOf(kind: Answer["kind"], answer: Exchange) {
   const { body, upstream } = takeTrace(answer.body);
   const { status, requestId, durationMs, persisted } = answer;
   const hasErrors = Array.isArray(body.errors);
-  const refused = blank.kind === "mutation" && holdsRefusal(body.data);
-  const facts = { status, requestId, durationMs, persisted, hasErrors, refused, upstream };
-  const answers = useAnswers.getState();
-  answers.record(tab, { ...EMPTY, ...blank, ...facts });
-  // A refusal, too, says that what was known is stale: somebody else has the number by now.
-  if (blank.kind === "mutation" && !hasErrors) answers.changed();
-  return body;
+  const setbacks = kind === "mutation" ? setbacksIn(body.data) : [];
+  return { body, facts: { status, requestId, durationMs, persisted, hasErrors, setbacks, upstream } };
 }
 
 /** Before the headers editor exists, the schema is read with the sandbox's credentials. */
@@ -89,13 +111,17 @@ async function follow(
   operation: Operation,
   headers: Record<string, string>,
   tab: string,
-  blank: Pick<Answer, "operationName" | "kind">,
+  blank: Blank,
 ): Promise<AsyncIterableIterator<Result>> {
   const started = performance.now();
   const events: JsonObject[] = [];
   const note = (hasErrors: boolean) => {
     const durationMs = performance.now() - started;
-    useAnswers.getState().record(tab, { ...EMPTY, ...blank, hasErrors, durationMs, events: [...events] });
+    const [name] = Object.keys(events[0] ?? {});
+    // Events make a list of their own.
+    const data = name ? { [name]: events.map((event) => event[name] ?? null) } : null;
+    const facts = { hasErrors, durationMs, events: [...events], shown: { ...blank.shown, data } };
+    useAnswers.getState().record(tab, { ...EMPTY, ...blank, ...facts });
   };
   note(false);
   const { transport } = useTransport.getState();
@@ -131,7 +157,7 @@ async function* increments(
   operation: Operation,
   headers: Record<string, string>,
   tab: string,
-  blank: Pick<Answer, "operationName" | "kind">,
+  blank: Blank,
 ): AsyncGenerator<Result> {
   const started = performance.now();
   const explain = settings.explain ? "trace" : null;
@@ -142,14 +168,21 @@ async function* increments(
   };
   let hasErrors = false;
   let upstream: Answer["upstream"] = null;
+  const gathered = new Gathered();
   const record = (body: JsonObject) => {
-    const result = settle(tab, blank, { ...facts, body, durationMs: performance.now() - started }) as Result;
+    const durationMs = performance.now() - started;
+    const result = settle(tab, blank, { ...facts, body, durationMs }) as Result;
+    gathered.add(body);
     // An error of one part is one of the whole answer, and so is its trace.
     hasErrors ||= holdsErrors(body);
     const { byTab, record } = useAnswers.getState();
     const answer = byTab[tab];
     upstream = answer?.upstream ?? upstream;
-    if (answer) record(tab, { ...answer, hasErrors, upstream });
+    const data = structuredClone(gathered.data);
+    const setbacks = blank.kind === "mutation" ? setbacksIn(data) : [];
+    const shown = { ...blank.shown, data };
+    if (answer) record(tab, { ...answer, hasErrors, upstream, setbacks, shown });
+    if (blank.kind === "mutation" && body.hasNext !== true) noteTouched(data);
     return result;
   };
 

@@ -5,9 +5,11 @@ import { readHeaders } from "./credentials";
 import { exampleOf } from "./examples";
 import { isObject } from "./json";
 import { openPanel, UPSTREAM_TITLE } from "./panels";
+import { spaced } from "./results/format";
 import type { Settings } from "./settings";
 import { useTransport, type Transport } from "./subscriptions";
-import { range } from "./upstream/plan-view";
+import { divided, range } from "./upstream/plan-view";
+import type { Plan } from "./upstream/types";
 import { usePlanned } from "./upstream/use-plan";
 import { useTabKeeper } from "./use-tab-keeper";
 import { send } from "./wire";
@@ -21,21 +23,40 @@ interface Props {
 export function Toolbar({ settings, children }: Props) {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const { documentAST, operationName } = useGraphiQL(pick("documentAST", "operationName"));
-  const { refill, lack } = useTabKeeper(settings);
+  const { owned, lack, load, choose } = useTabKeeper(settings);
   const example = exampleOf(tabs[activeTabIndex]?.query);
   const kind = documentAST && getOperationAST(documentAST, operationName)?.operation;
   return (
     <>
       {kind === "subscription" ? <LiveTools settings={settings} /> : <PlanChip />}
-      {example?.variables && (
+      {example?.needs === "for sale" && (
         <button
           type="button"
           className="chip is-link"
-          title="Fill in numbers that exist now"
-          onClick={() => void refill()}
+          title="Fill in a number that is for sale now"
+          onClick={() => void choose(null)}
         >
-          New values
+          Another number
         </button>
+      )}
+      {example?.needs === "owned" && (
+        <select
+          className="chip is-link"
+          aria-label="Choose a number of yours"
+          value=""
+          onFocus={() => void load()}
+          onChange={({ target }) => {
+            const number = owned.find((each) => each.sid === target.value);
+            if (number) void choose(number);
+          }}
+        >
+          <option value="">Choose a number…</option>
+          {owned.map((number) => (
+            <option key={number.sid} value={number.sid}>
+              {spaced(number.phoneNumber)}
+            </option>
+          ))}
+        </select>
       )}
       {lack && (
         <span className="lack" role="status">
@@ -60,12 +81,30 @@ function PlanChip() {
     >
       {plan ? (
         <>
-          Plan <b>{range(plan.calls)}</b> {plan.calls.max === 1 ? "call" : "calls"}
+          Plan <PlanInBrief plan={plan} />
         </>
       ) : (
         "Would be refused"
       )}
     </button>
+  );
+}
+
+/** A write is told apart from the look-ups around it: nobody shall read that it is sent so often. */
+function PlanInBrief({ plan }: { plan: Plan }) {
+  const { writes, reads } = divided(plan);
+  const calls = (
+    <>
+      <b>{range(reads)}</b> {writes ? "look-up" : "call"}
+      {reads.max === 1 ? "" : "s"}
+    </>
+  );
+  if (!writes) return calls;
+  return (
+    <>
+      {reads.max > 0 && <>{calls} + </>}
+      <b>{writes}</b> {writes === 1 ? "write" : "writes"}
+    </>
   );
 }
 

@@ -1,7 +1,8 @@
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { useCallback, useEffect, useRef, useState } from "react";
-import { useAnswers } from "./answers";
+import { useCallback, useEffect, useState } from "react";
 import {
+  accountOf,
+  asker,
   authorizationOf,
   basic,
   currentAccount,
@@ -10,33 +11,42 @@ import {
   useBrought,
   useChosenAccount,
   withCredentials,
+  type Headers,
 } from "./credentials";
-import { exampleOf, variablesText } from "./examples";
-import { readLiveValues, useFilled, type LiveValues } from "./live";
+import { exampleOf, variablesText, type Example } from "./examples";
+import { readNumbers, type LiveValues } from "./live";
 import type { Settings } from "./settings";
+import { touch, useTouched, type Owned } from "./touched";
+
+/** What a tab's example offers to fill in. */
+interface TabKeeper {
+  /** Numbers of the account, to choose one. */
+  owned: Owned[];
+  /** Why nothing can be filled in. */
+  lack: string | null;
+  /** Read what there is for whoever asks by now. */
+  load(): Promise<void>;
+  /** Fill in another number: the one that is named, or one that is for sale by now. */
+  choose(number: Owned | null): Promise<void>;
+}
 
 /**
  * Keep the tab in front ready to run: the chosen account's credentials in the headers, and in an
- * example's variables numbers that exist at this moment. What a person has typed is never replaced.
- *
- * Returns a function that fills in fresh values on request, and why there were none the last time.
+ * example's variables, as long as they are its sample, a number that is for sale or the one that the
+ * person touched last. Whatever else stands there changes only on request.
  */
-export function useTabKeeper(settings: Settings): { refill(): Promise<void>; lack: string | null } {
+export function useTabKeeper(settings: Settings): TabKeeper {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const { headerEditor, variableEditor } = useGraphiQL(pick("headerEditor", "variableEditor"));
   const { updateActiveTabValues } = useGraphiQLActions();
   const sid = useChosenAccount((state) => state.sid);
   const brought = useBrought();
-  const changes = useAnswers((state) => state.changes);
-  const live = useRef<{ values: LiveValues | null; changes: number; sid: string | null } | null>(null);
-
-  const [lack, setLack] = useState<string | null>(null);
+  const [numbers, setNumbers] = useState<Numbers>(NO_NUMBERS);
 
   const accounts = settings.sandbox?.accounts ?? NONE;
   const tab = tabs[activeTabIndex];
   const tabId = tab?.id;
-  const query = tab?.query;
-  const example = exampleOf(query);
+  const example = exampleOf(tab?.query);
 
   const authorize = useCallback(() => {
     const account = currentAccount(accounts, sid);
@@ -49,8 +59,11 @@ export function useTabKeeper(settings: Settings): { refill(): Promise<void>; lac
     // What a person typed is theirs; what is missing, or was filled in here, is not.
     if (Object.keys(headers).length > 0 && !ours) return;
     if (ours && Object.entries(wanted).every(([name, value]) => headers[name] === value)) return;
-    headerEditor.setValue(JSON.stringify(withCredentials(headers, wanted, ours), null, 2));
-  }, [accounts, brought, headerEditor, sid]);
+    const text = JSON.stringify(withCredentials(headers, wanted, ours), null, 2);
+    headerEditor.setValue(text);
+    // At once: the rows of the account before are to offer nothing any more.
+    updateActiveTabValues({ headers: text });
+  }, [accounts, brought, headerEditor, sid, updateActiveTabValues]);
 
   useEffect(authorize, [authorize, tabId]);
 
@@ -63,54 +76,77 @@ export function useTabKeeper(settings: Settings): { refill(): Promise<void>; lac
     return () => listener?.dispose();
   }, [authorize, headerEditor]);
 
-  const fill = useCallback(
-    async (force: boolean) => {
-      if (!example || !variableEditor || !headerEditor) return;
-      const { texts, remember } = useFilled.getState();
-      const text = variableEditor.getValue();
-      const untouched = ["", texts[example.name], variablesText(example, null)].includes(text);
-      if (!force && !untouched) return;
+  const read = useCallback(async () => {
+    if (!example?.needs || !headerEditor) return NO_NUMBERS;
+    const headers = readHeaders(headerEditor.getValue()) ?? {};
+    const found = await readNumbers(example.needs, settings.graphqlPath, headers);
+    return { ...found, of: example, by: headers };
+  }, [example, headerEditor, settings.graphqlPath]);
 
-      const known = live.current;
-      const fresh = !force && known?.values && known.changes === changes && known.sid === sid;
-      if (example.variables && !fresh) {
-        const headers = readHeaders(headerEditor.getValue()) ?? {};
-        const target = transferTarget(accounts, currentAccount(accounts, sid));
-        const values = await readLiveValues(settings.graphqlPath, headers, target?.sid ?? null);
-        live.current = { values, changes, sid };
-      }
-      // The answer may come when another tab is in front, or after somebody began to type.
-      if (variableEditor.getValue() !== text) return;
-      const values = live.current?.values ?? null;
-      setLack((values && !example.variables?.(values) && example.lacking?.(values)) || null);
-      const filled = variablesText(example, values);
-      remember(example.name, filled);
-      if (filled === text) return;
-      variableEditor.setValue(filled);
-      // GraphiQL writes down what an editor holds a moment later: too late when the tab changes meanwhile.
-      updateActiveTabValues({ variables: filled });
+  const valuesOf = useCallback(
+    (found: Numbers, chosen: Owned | null): LiveValues => {
+      const target = transferTarget(accounts, currentAccount(accounts, sid));
+      return { ...found, chosen, otherAccount: target?.sid ?? null };
     },
-    [
-      accounts,
-      changes,
-      example,
-      headerEditor,
-      settings.graphqlPath,
-      sid,
-      updateActiveTabValues,
-      variableEditor,
-    ],
+    [accounts, sid],
   );
 
-  useEffect(() => setLack(null), [tabId, sid]);
-  useEffect(() => {
-    // Without a sandbox nobody has been asked for credentials yet, and calls may cost money.
-    if (settings.sandbox) void fill(false);
-    // After a change, too: what was bought or released a moment ago cannot be bought or released again.
-  }, [fill, tabId, settings.sandbox]);
+  const write = useCallback(
+    (text: string) => {
+      if (!variableEditor || variableEditor.getValue() === text) return;
+      variableEditor.setValue(text);
+      // GraphiQL writes down what an editor holds a moment later: too late when the tab changes meanwhile.
+      updateActiveTabValues({ variables: text });
+    },
+    [updateActiveTabValues, variableEditor],
+  );
 
-  const refill = useCallback(() => fill(true), [fill]);
-  return { refill, lack };
+  const choose = useCallback(
+    async (number: Owned | null) => {
+      const found = number ? numbers : await read();
+      if (number) touch(number);
+      else setNumbers(found);
+      const filled = example?.variables?.(valuesOf(found, number));
+      if (filled) write(variablesText(filled));
+    },
+    [example, numbers, read, valuesOf, write],
+  );
+
+  const load = useCallback(async () => {
+    const headers = readHeaders(headerEditor?.getValue() ?? "") ?? {};
+    if (numbers.owned.length === 0 || asker(headers) !== asker(numbers.by)) setNumbers(await read());
+  }, [headerEditor, numbers, read]);
+
+  useEffect(() => {
+    setNumbers(NO_NUMBERS);
+    // Without a sandbox nobody has been asked for credentials yet, and calls may cost money.
+    if (!settings.sandbox || !example?.needs || !variableEditor) return undefined;
+    let gone = false;
+    void read().then((found) => {
+      if (gone) return;
+      setNumbers(found);
+      const { number } = useTouched.getState();
+      const own = number?.accountSid === accountOf(found.by) ? number : null;
+      const filled = example.variables?.(valuesOf(found, own));
+      const untouched = ["", variablesText(example.sample)].includes(variableEditor.getValue());
+      if (filled && untouched) write(variablesText(filled));
+    });
+    return () => {
+      gone = true;
+    };
+  }, [tabId, example, read, settings.sandbox, sid, valuesOf, variableEditor, write]);
+
+  const known = example !== undefined && numbers.of === example;
+  const lack = known ? (example.lacking?.(valuesOf(numbers, null)) ?? null) : null;
+  return { owned: known ? numbers.owned : NONE, lack, load, choose };
 }
 
 const NONE: never[] = [];
+
+/** What was read for an example, and by whom. */
+interface Numbers extends Pick<LiveValues, "owned" | "available"> {
+  of: Example | null;
+  by: Headers;
+}
+
+const NO_NUMBERS: Numbers = { owned: NONE, available: null, of: null, by: {} };

@@ -1,178 +1,293 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { isObject, type JsonObject } from "../json";
 import type { Exchange, Operation } from "../wire";
+import { act, close, lookUp, operationOf, type Ask, type Deed, type Stage, type Verb } from "./deeds";
+import { cellsOf, factsOf } from "./facts";
 import { spaced } from "./format";
 import type { Row } from "./rows";
 
-/** Something that a person can do with a row, after being asked. */
-export interface Deed {
-  phoneNumber: string;
+/** What a row offers at this moment. */
+export interface Offer {
   label: string;
-  title: string;
-  warning: string;
-  done: string;
-  operation: Operation;
+  /** What to do when it is taken up; null where there is nothing to do. */
+  take: (() => void) | null;
+  danger: boolean;
 }
 
-const BUY = `mutation Buy($number: E164!) {
-  purchasePhoneNumber(input: { phoneNumber: $number }) {
-    phoneNumber { sid phoneNumber accountSid }
-    userErrors { field code message }
-  }
-}`;
-
-const RELEASE = `mutation Release($sid: ID!, $number: E164!) {
-  releasePhoneNumber(input: { sid: $sid, confirmPhoneNumber: $number }) {
-    releasedSid
-    releasedPhoneNumber
-    userErrors { field code message }
-  }
-}`;
-
-/** What can be done with the rows of a list, and with which it has been done already. */
+/** What can be done with the rows of a list. */
 export interface RowAction {
-  label: string;
-  doneLabel: string;
-  done: ReadonlySet<string>;
-  run(row: Row): void;
+  /** Null for a row that nothing can be done with. */
+  offer(row: Row): Offer | null;
 }
 
-export function isDone(action: RowAction, row: Row): boolean {
-  return row.phoneNumber !== null && action.done.has(row.phoneNumber);
+const PAST: Record<Verb, string> = { Buy: "Bought", Release: "Released" };
+const PRESENT: Record<Verb, string> = { Buy: "Buying", Release: "Releasing" };
+
+export function labelFor(verb: Verb, stage: Stage | undefined): string {
+  switch (stage?.is) {
+    case "running":
+      return `${PRESENT[verb]}…`;
+    case "looking":
+      return "Looking…";
+    case "unknown":
+      return "Look it up";
+    case "done":
+      return PAST[verb];
+    case "owned":
+      return "Owned";
+    default:
+      return verb;
+  }
 }
 
-export function ActionButton({ action, row, tabIndex }: { action: RowAction; row: Row; tabIndex?: number }) {
-  const done = isDone(action, row);
+export function ActionButton({ offer, tabIndex }: { offer: Offer | null; tabIndex?: number }) {
+  if (!offer) return null;
   return (
     <button
       type="button"
-      className="small"
-      disabled={done}
+      className={offer.danger ? "small is-danger" : "small"}
+      disabled={!offer.take}
       tabIndex={tabIndex}
-      onClick={() => action.run(row)}
+      onClick={() => offer.take?.()}
     >
-      {done ? action.doneLabel : action.label}
+      {offer.label}
     </button>
   );
 }
 
-/** The verb that fits rows of a GraphQL type. */
-export function verbFor(typeName: string | null, rows: Row[]): "Buy" | "Release" | null {
-  if (typeName === "AvailablePhoneNumber" && rows.some((row) => row.phoneNumber)) return "Buy";
-  // Without its sid, a number cannot be released: the operation has to ask for it.
-  if (typeName === "PhoneNumber" && rows.some((row) => row.phoneNumber && row.sid)) return "Release";
-  return null;
-}
-
-export function deedFor(verb: "Buy" | "Release", row: Row, sandbox: boolean): Deed | null {
-  if (!row.phoneNumber) return null;
-  const number = row.phoneNumber;
-  if (verb === "Buy") {
-    const price = row.cells.baseRecurringPrice;
-    return {
-      phoneNumber: number,
-      label: "Buy this number",
-      title: `Buy ${spaced(number)}`,
-      warning: sandbox
-        ? "The sandbox charges nothing."
-        : `This costs money${typeof price === "number" ? `: ${price} a month` : ""}. It is charged to the account at once.`,
-      done: "Bought.",
-      operation: { query: BUY, operationName: "Buy", variables: { number } },
-    };
+/** The outcome in a few words: what happened, and where that leads. */
+export function tell({ verb, stage, account }: Deed): ReactNode {
+  const whose = account ? <code>{account}</code> : "The account";
+  switch (stage.is) {
+    case "running":
+      return `${PRESENT[verb]}… This cannot be called back. You may close this window: the outcome will be told.`;
+    case "looking":
+      return "Looking it up…";
+    case "done":
+      return (
+        <>
+          <b>{PAST[verb]}.</b>{" "}
+          {stage.seen && (verb === "Buy" ? "The account has it." : "The account does not have it any more.")}{" "}
+          {stage.sid && <code>{stage.sid}</code>}
+        </>
+      );
+    case "owned":
+      return (
+        <>
+          <b>Owned already.</b> {whose} had this number before; nothing was bought.
+        </>
+      );
+    case "refused":
+      return (
+        <>
+          <b>{stage.setback === "not done" ? "Not done." : "Refused."}</b> {stage.why}
+        </>
+      );
+    case "unknown":
+      return (
+        <>
+          <b>Outcome unknown.</b> {stage.why}
+        </>
+      );
+    case "untraced":
+      return verb === "Buy" ? (
+        <>
+          <b>Not owned.</b> At {stage.at} {whose} did not have this number. Asked again, it is still bought
+          once at most.
+        </>
+      ) : (
+        <>
+          <b>Not released.</b> At {stage.at} {whose} still had this number.
+        </>
+      );
+    case "asking":
+      return null;
   }
-  if (!row.sid) return null;
-  return {
-    phoneNumber: number,
-    label: "Release this number",
-    title: `Release ${spaced(number)}`,
-    warning: "Somebody else may get the number. Only Twilio's console can give it back, within ten days.",
-    done: "Released.",
-    operation: { query: RELEASE, operationName: "Release", variables: { sid: row.sid, number } },
-  };
 }
 
 interface Props {
   deed: Deed;
-  run(operation: Operation): Promise<Exchange>;
-  onDone(): void;
-  onClose(): void;
+  /** Whether nothing costs anything. */
+  sandbox: boolean;
+  ask: Ask;
+  /** Told beside it: what becomes of other deeds. */
+  children?: ReactNode;
 }
 
-type Stage =
-  { is: "asking" } | { is: "running" } | { is: "done"; sid: string | null } | { is: "refused"; why: string };
-
-/** Asks before it acts, shows the very operation that it sends, and says what came of it. */
-export function DeedDialog({ deed, run, onDone, onClose }: Props) {
+/** Asks before it acts, says on whom and on what, and shows the very operation that it sends. */
+export function DeedDialog({ deed, sandbox, ask, children }: Props) {
+  const { verb, number, stage } = deed;
   const dialog = useRef<HTMLDialogElement>(null);
   const leave = useRef<HTMLButtonElement>(null);
-  const [stage, setStage] = useState<Stage>({ is: "asking" });
+  const about = useAbout(deed, ask);
+  const [typed, setTyped] = useState("");
+  const last = number.slice(-4);
 
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    dialog.current?.showModal();
+  }, []);
   // Nobody buys by leaning on Enter: the way out has the focus, before and after. While the operation
   // runs nothing has it.
   useEffect(() => {
-    if (stage.is !== "running") leave.current?.focus();
+    if (stage.is !== "running" && stage.is !== "looking") leave.current?.focus();
   }, [stage]);
 
-  const act = async () => {
-    setStage({ is: "running" });
-    try {
-      const next = outcome((await run(deed.operation)).body);
-      setStage(next);
-      if (next.is === "done") onDone();
-    } catch (error) {
-      setStage({ is: "refused", why: error instanceof Error ? error.message : String(error) });
-    }
-  };
-
-  const finished = stage.is === "done";
+  const asks = stage.is === "asking" || stage.is === "refused" || stage.is === "untraced";
+  const release = verb === "Release";
+  const operation = operationOf(deed);
   return (
-    <dialog ref={dialog} className="deed" aria-labelledby="deed-title" onClose={onClose}>
-      <h2 id="deed-title">{deed.title}</h2>
-      <p className="deed-warning">{deed.warning}</p>
+    <dialog
+      ref={dialog}
+      className={release ? "deed is-danger" : "deed"}
+      aria-labelledby="deed-title"
+      onClose={() => close(deed)}
+    >
+      <h2 id="deed-title">
+        {verb} {spaced(number)}
+      </h2>
+      <About deed={deed} about={about} />
+      <p className="deed-warning">{warning(verb, sandbox)}</p>
+      {release && asks && (
+        <label className="deed-confirm">
+          Type the last four digits of the number to release it
+          <input
+            value={typed}
+            inputMode="numeric"
+            autoComplete="off"
+            maxLength={4}
+            size={6}
+            onChange={(event) => setTyped(event.target.value)}
+          />
+        </label>
+      )}
       <details>
         <summary>The operation that is sent</summary>
-        <pre>{deed.operation.query}</pre>
-        <pre>{JSON.stringify(deed.operation.variables, null, 2)}</pre>
+        <pre>{operation.query}</pre>
+        <pre>{JSON.stringify(operation.variables, null, 2)}</pre>
       </details>
       <p role="status" className={`deed-outcome is-${stage.is}`}>
-        {stage.is === "running" && "Working…"}
-        {stage.is === "done" && (
-          <>
-            {deed.done} {stage.sid && <code>{stage.sid}</code>}
-          </>
-        )}
-        {stage.is === "refused" && stage.why}
+        {tell(deed)}
       </p>
       <form method="dialog" className="deed-buttons">
         <button ref={leave} type="submit">
-          {finished ? "Close" : "Cancel"}
+          {asks ? "Cancel" : "Close"}
         </button>
-        {!finished && (
+        {stage.is === "unknown" && (
+          <button type="button" className="primary" onClick={() => void lookUp(deed, ask)}>
+            Look it up
+          </button>
+        )}
+        {asks && (
           <button
             type="button"
-            className="primary"
-            disabled={stage.is === "running"}
-            onClick={() => void act()}
+            className={release ? "primary is-danger" : "primary"}
+            disabled={release && typed !== last}
+            onClick={() => void act(deed, ask)}
           >
-            {deed.label}
+            {verb} this number
           </button>
         )}
       </form>
+      {children}
     </dialog>
   );
 }
 
-/** Refusals by the upstream are data, faults are errors: both are sentences for people. */
-function outcome(body: JsonObject): Stage {
-  const errors = Array.isArray(body.errors) ? body.errors.filter(isObject) : [];
-  if (errors.length > 0)
-    return { is: "refused", why: errors.map((error) => String(error.message)).join(" ") };
-  const payload = isObject(body.data) ? Object.values(body.data).find(isObject) : undefined;
-  const refusals = Array.isArray(payload?.userErrors) ? payload.userErrors.filter(isObject) : [];
-  if (refusals.length > 0)
-    return { is: "refused", why: refusals.map((error) => String(error.message)).join(" ") };
-  if (!payload) return { is: "refused", why: "The gateway gave no answer." };
-  const sid = isObject(payload.phoneNumber) ? payload.phoneNumber.sid : payload.releasedSid;
-  return { is: "done", sid: typeof sid === "string" ? sid : null };
+function warning(verb: Verb, sandbox: boolean): string {
+  if (verb === "Buy")
+    return sandbox
+      ? "The sandbox charges nothing."
+      : "This costs money. It is charged to the account at once.";
+  return (
+    "The number stops working at once, and somebody else may get it. This API cannot give it back; Twilio's" +
+    " console can, within ten days and as long as nobody else has it."
+  );
+}
+
+function About({ deed, about }: { deed: Deed; about: Details | null }) {
+  const { place, capabilities, price } = factsOf({ ...deed.row.cells, ...cellsOf(about?.number) });
+  // For an owned number they are asked for; of one for sale only what the answer holds is known.
+  const unknown = deed.verb === "Buy" ? "not in this answer" : about ? "not known" : "…";
+  return (
+    <dl className="deed-about">
+      <dt>Account</dt>
+      <dd>
+        <AccountName sid={deed.account} about={about} />
+      </dd>
+      <dt>Number</dt>
+      <dd>
+        <code>{deed.number}</code> {deed.sid && <code>{deed.sid}</code>}
+      </dd>
+      <dt>Place</dt>
+      <dd>{place ?? <i>{unknown}</i>}</dd>
+      <dt>Capabilities</dt>
+      <dd>{capabilities ?? <i>{unknown}</i>}</dd>
+      {deed.verb === "Buy" && (
+        <>
+          <dt>Price</dt>
+          <dd>{price ?? <i>price not known</i>}</dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+/** By name and sid, as far as they are known. */
+export function AccountName({ sid, about }: { sid: string | null; about: Details | null }) {
+  const known = sid ?? about?.account?.sid;
+  const name = about?.account?.name;
+  return (
+    <>
+      {name ? <b>{name}</b> : <i>{about ? "name not known" : "…"}</i>}{" "}
+      {known ? <code>{known}</code> : about && <i>the one that the gateway acts for</i>}
+    </>
+  );
+}
+
+export interface Details {
+  account: { sid: string; name: string | null } | null;
+  /** The owned number. */
+  number: JsonObject | null;
+}
+
+const ACCOUNT = "account(sid: $account) { sid friendlyName }";
+export const ABOUT_ACCOUNT = `query AboutAccount($account: ID) { ${ACCOUNT} }`;
+const ABOUT_NUMBER = `query AboutNumber($account: ID, $sid: ID!) {
+  ${ACCOUNT}
+  phoneNumber(sid: $sid, accountSid: $account) {
+    geography { isoCountry region locality rateCenter }
+    capabilities { voice { enabled } sms { enabled } mms { enabled } }
+  }
+}`;
+
+function useAbout(deed: Deed, ask: Ask): Details | null {
+  const { account, sid } = deed;
+  const operation: Operation =
+    deed.verb === "Release"
+      ? { query: ABOUT_NUMBER, variables: { account, sid } }
+      : { query: ABOUT_ACCOUNT, variables: { account } };
+  return useDetails(() => ask(operation, deed.headers));
+}
+
+/** Ask once, when the question is put. */
+export function useDetails(ask: () => Promise<Exchange>): Details | null {
+  const [details, setDetails] = useState<Details | null>(null);
+  const [asked] = useState(() => ask);
+  useEffect(() => {
+    let gone = false;
+    void asked().then(({ body }) => {
+      const data = isObject(body.data) ? body.data : {};
+      const { sid, friendlyName } = isObject(data.account) ? data.account : {};
+      const account =
+        typeof sid === "string"
+          ? { sid, name: typeof friendlyName === "string" ? friendlyName : null }
+          : null;
+      const number = isObject(data.phoneNumber) ? data.phoneNumber : null;
+      if (!gone) setDetails({ account, number });
+    });
+    return () => {
+      gone = true;
+    };
+  }, [asked]);
+  return details;
 }

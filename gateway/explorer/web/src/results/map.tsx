@@ -72,7 +72,7 @@ export default function PlaceMap({ set, action }: Props) {
                   {place.rows.map((row, index) => (
                     <li key={index}>
                       <code>{row.phoneNumber ? spaced(row.phoneNumber) : "—"}</code>
-                      {action && <ActionButton action={action} row={row} />}
+                      {action && <ActionButton offer={action.offer(row)} />}
                     </li>
                   ))}
                 </ul>

@@ -1,17 +1,18 @@
 import { formatShortcutForOS, pick, useGraphiQL } from "@graphiql/react";
-import { lazy, Suspense, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useMemo, useState } from "react";
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
-import { useAnswers } from "../answers";
-import { FIRST_CREDENTIALS, isLocked } from "../credentials";
+import { useAnswers, type Shown } from "../answers";
+import { accountOf, asker, FIRST_CREDENTIALS, isLocked, readHeaders } from "../credentials";
 import { Guard } from "../guard";
-import type { Json, JsonObject } from "../json";
 import { Mark } from "../mark";
 import type { Settings } from "../settings";
-import type { Exchange, Operation } from "../wire";
-import { deedFor, DeedDialog, verbFor, type Deed } from "./deed";
-import { collectRows, holdsEmptyList, typeLookup, type Row, type RowSet } from "./rows";
+import { DeedDialog, labelFor, type RowAction } from "./deed";
+import { begin, canDo, deedOf, lookUp, useDeeds, type Ask, type Verb } from "./deeds";
+import { collectRows, holdsEmptyList, originLookup, type RowSet } from "./rows";
+import { RunDialog } from "./run-dialog";
 import { Status } from "./status";
+import { Tidings } from "./tidings";
 
 const Table = lazy(() => import("./table"));
 const PlaceMap = lazy(() => import("./map"));
@@ -29,45 +30,42 @@ const useView = create<Preference>()(
 
 interface Props {
   settings: Settings;
-  run(operation: Operation): Promise<Exchange>;
+  ask: Ask;
 }
 
 /** The strip above the response, and the table or map that can stand in for the JSON. */
-export function Results({ settings, run }: Props) {
+export function Results({ settings, ask }: Props) {
   const sandbox = settings.sandbox !== null;
   const { tabs, activeTabIndex, schema } = useGraphiQL(pick("tabs", "activeTabIndex", "schema"));
-  const { documentAST, operationName } = useGraphiQL(pick("documentAST", "operationName"));
   const tab = tabs[activeTabIndex];
   const locked = isLocked(settings, tab?.headers ?? "");
-  const events = useAnswers((state) => (tab ? state.byTab[tab.id]?.events : undefined));
+  const shown = useAnswers((state) => (tab ? state.byTab[tab.id]?.shown : undefined));
+  const deed = useDeeds(({ all, open }) => (open === null ? undefined : all[open]));
   const { view, look } = useView();
   const [path, setPath] = useState("");
-  const [deed, setDeed] = useState<Deed | null>(null);
-  const [done, setDone] = useState<ReadonlySet<string>>(new Set());
 
-  // A number that was bought may be released later: marks hold for the answer that they were made on.
-  useEffect(() => setDone(new Set()), [tab?.response]);
-
-  const data = useMemo(() => dataOf(tab?.response, events), [tab?.response, events]);
   const sets = useMemo(
-    () => collectRows(data, typeLookup(schema, documentAST, operationName)),
-    [data, schema, documentAST, operationName],
+    () => (shown ? collectRows(shown.data, originLookup(schema, shown.operation)) : []),
+    [shown, schema],
   );
   const mappable = sets.filter((set) => set.rows.some((row) => row.place));
   const offered = view === "map" ? mappable : sets;
-  const nothing = useMemo(() => sets.length === 0 && holdsEmptyList(data), [sets, data]);
-  const shown: View = offered.length > 0 || nothing ? view : "json";
+  const nothing = useMemo(() => sets.length === 0 && holdsEmptyList(shown?.data ?? null), [sets, shown]);
+  const seen: View = offered.length > 0 || nothing ? view : "json";
   const set = offered.find((candidate) => candidate.path === path) ?? offered[0];
+  // Headers that are being typed name nobody yet.
+  const headers = readHeaders(tab?.headers ?? "");
+  const foreign = shown && headers && asker(headers) !== asker(shown.headers) ? shown.headers : null;
 
   return (
-    <div className="results" data-view={shown}>
+    <div className="results" data-view={seen}>
       <div className="results-bar">
         <div className="segmented" role="radiogroup" aria-label="Show the result as">
-          <Choice view="json" label="JSON" shown={shown} onLook={look} />
+          <Choice view="json" label="JSON" shown={seen} onLook={look} />
           <Choice
             view="table"
             label="Table"
-            shown={shown}
+            shown={seen}
             onLook={look}
             amount={total(sets)}
             empty={nothing}
@@ -75,13 +73,13 @@ export function Results({ settings, run }: Props) {
           <Choice
             view="map"
             label="Map"
-            shown={shown}
+            shown={seen}
             onLook={look}
             amount={placed(mappable)}
             empty={nothing}
           />
         </div>
-        {shown !== "json" && offered.length > 1 && (
+        {seen !== "json" && offered.length > 1 && (
           <select
             aria-label="List to show"
             value={set?.path}
@@ -96,25 +94,38 @@ export function Results({ settings, run }: Props) {
         )}
         <Status />
       </div>
-      {shown !== "json" && set && (
-        <div className="results-view">
+      {foreign && (
+        <p className="results-foreign" role="note">
+          An answer for {accountOf(foreign) ? <code>{accountOf(foreign)}</code> : "other credentials"}: run
+          the operation again for the account that you have switched to.
+        </p>
+      )}
+      {seen !== "json" && set && shown && (
+        <div className={foreign ? "results-view is-foreign" : "results-view"}>
           <Guard of={set}>
             <Suspense fallback={<p className="view-note">Loading…</p>}>
-              <SetView key={set.path} view={shown} set={set} sandbox={sandbox} done={done} onDeed={setDeed} />
+              <SetView
+                key={set.path}
+                view={seen}
+                set={set}
+                shown={shown}
+                foreign={foreign !== null}
+                ask={ask}
+              />
             </Suspense>
           </Guard>
         </div>
       )}
-      {shown !== "json" && !set && <p className="results-view view-note">No rows.</p>}
-      {shown === "json" && !tab?.response && <Blank locked={locked} />}
-      {deed && (
-        <DeedDialog
-          deed={deed}
-          run={run}
-          onDone={() => setDone((old) => new Set(old).add(deed.phoneNumber))}
-          onClose={() => setDeed(null)}
-        />
+      {seen !== "json" && !set && <p className="results-view view-note">No rows.</p>}
+      {seen === "json" && !tab?.response && <Blank locked={locked} />}
+      {deed ? (
+        <DeedDialog key={deed.key} deed={deed} sandbox={sandbox} ask={ask}>
+          <Tidings ask={ask} />
+        </DeedDialog>
+      ) : (
+        <Tidings ask={ask} />
       )}
+      <RunDialog ask={ask} />
     </div>
   );
 }
@@ -144,20 +155,38 @@ function Blank({ locked }: { locked: boolean }) {
 interface SetProps {
   view: View;
   set: RowSet;
-  sandbox: boolean;
-  done: ReadonlySet<string>;
-  onDeed(deed: Deed | null): void;
+  shown: Shown;
+  /** Whether the rows are those of another account than the one that is chosen by now. */
+  foreign: boolean;
+  ask: Ask;
 }
 
-function SetView({ view, set, sandbox, done, onDeed }: SetProps) {
-  const verb = verbFor(set.typeName, set.rows);
-  const action = verb && {
-    label: verb,
-    doneLabel: { Buy: "Bought", Release: "Released" }[verb],
-    done,
-    run: (row: Row) => onDeed(deedFor(verb, row, sandbox)),
+function SetView({ view, set, shown, foreign, ask }: SetProps) {
+  const all = useDeeds((state) => state.all);
+  const verb = foreign ? null : verbFor(set);
+  const action: RowAction | null = verb && {
+    offer(row) {
+      if (!canDo(verb, row)) return null;
+      const stage = deedOf(all, verb, row, shown)?.stage;
+      const over = stage && ["running", "looking", "done", "owned"].includes(stage.is);
+      const take = () => {
+        const deed = begin(verb, row, shown);
+        if (deed?.stage.is === "unknown") void lookUp(deed, ask);
+      };
+      return {
+        label: labelFor(verb, stage),
+        take: over ? null : take,
+        danger: verb === "Release" && stage === undefined,
+      };
+    },
   };
   return view === "map" ? <PlaceMap set={set} action={action} /> : <Table set={set} action={action} />;
+}
+
+/** The verb that fits rows of a GraphQL type. */
+function verbFor({ typeName, rows }: RowSet): Verb | null {
+  const verb = ({ AvailablePhoneNumber: "Buy", PhoneNumber: "Release" } as const)[typeName ?? ""] ?? null;
+  return verb && rows.some((row) => canDo(verb, row)) ? verb : null;
 }
 
 interface ChoiceProps {
@@ -186,20 +215,6 @@ function Choice({ view, label, shown, amount, empty = false, onLook }: ChoicePro
       </span>
     </label>
   );
-}
-
-/** Events of a subscription make a list of their own; else it is what the response pane holds. */
-function dataOf(response: string | null | undefined, events: JsonObject[] | undefined): Json {
-  if (events && events.length > 0) {
-    const [name] = Object.keys(events[0] ?? {});
-    return name ? { [name]: events.map((event) => event[name] ?? null) } : null;
-  }
-  if (!response) return null;
-  try {
-    return (JSON.parse(response) as { data?: Json }).data ?? null;
-  } catch {
-    return null;
-  }
 }
 
 function total(sets: RowSet[]): number {

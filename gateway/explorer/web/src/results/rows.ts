@@ -6,13 +6,18 @@ import {
   isInterfaceType,
   isObjectType,
   Kind,
+  parse,
+  valueFromASTUntyped,
   type DocumentNode,
+  type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLNamedType,
   type GraphQLSchema,
   type SelectionSetNode,
 } from "graphql";
+import { isAccount } from "../credentials";
 import { isObject, type Json, type JsonObject } from "../json";
+import type { Operation } from "../wire";
 
 export type Cell = string | number | boolean | null;
 
@@ -21,6 +26,8 @@ export interface Row {
   cells: Record<string, Cell>;
   phoneNumber: string | null;
   sid: string | null;
+  /** Whose it is; null for the account that asked, undefined when the answer does not say. */
+  accountSid: string | null | undefined;
   place: { latitude: number; longitude: number } | null;
 }
 
@@ -54,27 +61,38 @@ function isEmpty(value: Json | undefined): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** Find every list of objects in `data`, and single numbers such as a purchase returns. */
-export function collectRows(data: Json, typeOf: (path: string[]) => string | null = () => null): RowSet[] {
-  const sets = new Map<string, RowSet>();
+/** What is above an object in an answer: the number that it belongs to, and the account, if it is said. */
+interface Above {
+  number: string | null;
+  account: string | null;
+}
 
-  const add = (object: JsonObject, path: string[], parent: string | null) => {
+/** Find every list of objects in `data`, and single numbers such as a purchase returns. */
+export function collectRows(data: Json, look: (path: string[]) => Origin): RowSet[] {
+  const sets = new Map<string, RowSet>();
+  const origins = new Map<string, Origin>();
+
+  const add = (object: JsonObject, path: string[], parent: Above) => {
     const key = path.filter((segment) => !WRAPPERS.has(segment)).join(".");
+    const origin = origins.get(path.join(".")) ?? look(path);
+    origins.set(path.join("."), origin);
     let set = sets.get(key);
-    if (!set) sets.set(key, (set = { path: key, typeName: typeOf(path), rows: [], columns: [] }));
-    const cells: Record<string, Cell> = parent ? { [PARENT]: parent } : {};
+    if (!set) sets.set(key, (set = { path: key, typeName: origin.typeName, rows: [], columns: [] }));
+    const cells: Record<string, Cell> = parent.number ? { [PARENT]: parent.number } : {};
     flatten(object, "", cells);
     const phoneNumber = typeof object.phoneNumber === "string" ? object.phoneNumber : null;
     const sid = typeof object.sid === "string" ? object.sid : null;
-    set.rows.push({ cells, phoneNumber, sid, place: placeOf(cells) });
-    descend(object, path, phoneNumber ?? parent);
+    const account = accountIn(object) ?? parent.account;
+    set.rows.push({ cells, phoneNumber, sid, accountSid: account ?? origin.account, place: placeOf(cells) });
+    descend(object, path, { number: phoneNumber ?? parent.number, account });
   };
 
-  const descend = (object: JsonObject, path: string[], parent: string | null) => {
-    for (const [key, value] of Object.entries(object)) visit(value, [...path, key], parent);
+  const descend = (object: JsonObject, path: string[], parent: Above) => {
+    const below = { ...parent, account: accountIn(object) ?? parent.account };
+    for (const [key, value] of Object.entries(object)) visit(value, [...path, key], below);
   };
 
-  const visit = (value: Json, path: string[], parent: string | null) => {
+  const visit = (value: Json, path: string[], parent: Above) => {
     if (Array.isArray(value)) {
       // Relay's `edges` and `nodes` of one connection hold the same things: one of them is enough.
       for (const item of value) {
@@ -90,9 +108,16 @@ export function collectRows(data: Json, typeOf: (path: string[]) => string | nul
     }
   };
 
-  visit(data, [], null);
+  visit(data, [], { number: null, account: null });
   for (const set of sets.values()) set.columns = columnsOf(set.rows);
   return [...sets.values()];
+}
+
+/** The account that an object says it belongs to, or is. */
+function accountIn(object: JsonObject): string | null {
+  const { accountSid, account, sid } = object;
+  const said = [accountSid, isObject(account) ? account.sid : null, sid];
+  return said.find((each): each is string => typeof each === "string" && isAccount(each)) ?? null;
 }
 
 function flatten(object: JsonObject, prefix: string, cells: Record<string, Cell>): void {
@@ -163,15 +188,32 @@ function spell(words: string[]): string {
   return text.charAt(0).toUpperCase() + text.slice(1).toLowerCase();
 }
 
-/** Name the type at a response path by following the operation through the schema. */
-export function typeLookup(
+/** What an operation says of the things at a response path. */
+export interface Origin {
+  typeName: string | null;
+  /** Whose they are; null for the account that asked, undefined when only the things themselves could say. */
+  account: string | null | undefined;
+}
+
+/** Fields whose things may be several accounts', or another's than the operation names. */
+const OF_ANY_ACCOUNT = new Set([
+  "Query.node",
+  "Query.nodes",
+  "Account.subaccounts",
+  "Mutation.transferPhoneNumber",
+  "Mutation.transferPhoneNumbers",
+]);
+
+/** Tell type and account at a response path by following an operation through the schema. */
+export function originLookup(
   schema: GraphQLSchema | null | undefined,
-  document: DocumentNode | null | undefined,
-  operationName: string | null | undefined,
-): (path: string[]) => string | null {
+  { query, variables, operationName }: Operation,
+): (path: string[]) => Origin {
+  const nothing = () => ({ typeName: null, account: undefined });
+  const document = parsed(query);
   const operation = document && getOperationAST(document, operationName);
   const root = operation && schema?.getRootType(operation.operation);
-  if (!document || !operation || !root) return () => null;
+  if (!document || !operation || !root) return nothing;
   const fragments = new Map(
     document.definitions
       .filter(
@@ -180,34 +222,67 @@ export function typeLookup(
       .map((definition) => [definition.name.value, definition]),
   );
 
-  const step = (type: GraphQLNamedType, selections: SelectionSetNode, key: string): Found | null => {
+  const values: JsonObject = { ...variables };
+  for (const { variable, defaultValue } of operation.variableDefinitions ?? [])
+    if (defaultValue && values[variable.name.value] === undefined)
+      values[variable.name.value] = valueFromASTUntyped(defaultValue) as Json;
+
+  const accountOf = (type: GraphQLNamedType, field: FieldNode, above: Origin["account"]) => {
+    const name = `${type.name}.${field.name.value}`;
+    if (OF_ANY_ACCOUNT.has(name)) return undefined;
+    const given = Object.fromEntries(
+      (field.arguments ?? []).map((argument) => [
+        argument.name.value,
+        valueFromASTUntyped(argument.value, values) as Json,
+      ]),
+    );
+    const said = [given, isObject(given.input) ? given.input : {}];
+    const named = name === "Query.account" ? given.sid : said.map((each) => each.accountSid).find(Boolean);
+    if (typeof named === "string") return named;
+    const items = isObject(given.input) && Array.isArray(given.input.items) ? given.input.items : [];
+    return items.some((item) => isObject(item) && item.accountSid) ? undefined : above;
+  };
+
+  const step = (found: Found, selections: SelectionSetNode, key: string): Found | null => {
+    const { type } = found;
     for (const selection of selections.selections) {
       if (selection.kind === Kind.FIELD) {
         if ((selection.alias ?? selection.name).value !== key) continue;
         if (!isObjectType(type) && !isInterfaceType(type)) continue;
         const field = type.getFields()[selection.name.value];
-        if (field) return { type: getNamedType(field.type), selections: selection.selectionSet };
+        if (!field) continue;
+        const account = accountOf(type, selection, found.account);
+        return { type: getNamedType(field.type), selections: selection.selectionSet, account };
       } else {
         const fragment =
           selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
         if (!fragment) continue;
         const condition = fragment.typeCondition && schema?.getType(fragment.typeCondition.name.value);
-        const found = step(isCompositeType(condition) ? condition : type, fragment.selectionSet, key);
-        if (found) return found;
+        const inner = { ...found, type: isCompositeType(condition) ? condition : type };
+        const below = step(inner, fragment.selectionSet, key);
+        if (below) return below;
       }
     }
     return null;
   };
 
   return (path) => {
-    let current: Found | null = { type: root, selections: operation.selectionSet };
-    for (const key of path)
-      current = current?.selections ? step(current.type, current.selections, key) : null;
-    return current?.type.name ?? null;
+    let current: Found | null = { type: root, selections: operation.selectionSet, account: null };
+    for (const key of path) current = current?.selections ? step(current, current.selections, key) : null;
+    return current ? { typeName: current.type.name, account: current.account } : nothing();
   };
+}
+
+function parsed(query: string): DocumentNode | null {
+  try {
+    return parse(query);
+  } catch {
+    return null;
+  }
 }
 
 interface Found {
   type: GraphQLNamedType;
   selections?: SelectionSetNode | undefined;
+  account: Origin["account"];
 }

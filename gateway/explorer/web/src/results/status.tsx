@@ -1,7 +1,16 @@
 import { pick, useGraphiQL } from "@graphiql/react";
-import { useAnswers } from "../answers";
+import { useAnswers, type Setback } from "../answers";
 import { openPanel, UPSTREAM_TITLE } from "../panels";
 import { count, milliseconds } from "./format";
+
+const CHIPS: Record<Setback, { look: string; title: string }> = {
+  refused: { look: "is-error", title: "A change was refused: see userErrors" },
+  "not done": { look: "is-error", title: "Nothing was done: see userErrors" },
+  "outcome unknown": {
+    look: "is-unknown",
+    title: "It is not known whether a change was made: look before you try again",
+  },
+};
 
 /** One line about the last answer: HTTP status, time, calls upstream; the last leads to the panel. */
 export function Status() {
@@ -14,11 +23,11 @@ export function Status() {
   return (
     <p className="status" role="status">
       {answer.hasErrors && <span className="chip is-error">errors</span>}
-      {answer.refused && (
-        <span className="chip is-error" title="The upstream refused a change: see userErrors">
-          refused
+      {answer.setbacks.map((setback) => (
+        <span key={setback} className={`chip ${CHIPS[setback].look}`} title={CHIPS[setback].title}>
+          {setback}
         </span>
-      )}
+      ))}
       {answer.kind === "subscription" ? (
         <span className={isFetching || answer.events.length > 0 ? "chip is-live" : "chip"}>
           {count(answer.events.length, "event")}

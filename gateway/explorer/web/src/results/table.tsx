@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
-import { ActionButton, isDone, type RowAction } from "./deed";
+import { ActionButton, type RowAction } from "./deed";
 import { count, shortened, spaced } from "./format";
 import { columnLabel, NUMBER, type Cell, type Row, type RowSet } from "./rows";
 
@@ -62,9 +62,8 @@ export default function Table({ set, action }: Props) {
     const target = targets[event.key];
     const row = rows[current];
     if (target !== undefined) moveTo(target);
-    else if (event.key === "Enter" && action && row) {
-      if (!isDone(action, row)) action.run(row);
-    } else return;
+    else if (event.key === "Enter" && action && row) action.offer(row)?.take?.();
+    else return;
     event.preventDefault();
   };
 
@@ -138,7 +137,7 @@ export default function Table({ set, action }: Props) {
                 ))}
                 {action && (
                   <span role="gridcell" className="cell-action">
-                    <ActionButton action={action} row={row} tabIndex={-1} />
+                    <ActionButton offer={action.offer(row)} tabIndex={-1} />
                   </span>
                 )}
               </div>

@@ -1,5 +1,5 @@
 import { Guard } from "../guard";
-import type { Plan, Range } from "./types";
+import type { Plan, PlanStep, Range } from "./types";
 import { usePlanned } from "./use-plan";
 
 /** What the operation in the editor would cost, before it is run. */
@@ -22,13 +22,26 @@ export function PlanView() {
 }
 
 function Steps({ plan }: { plan: Plan }) {
+  const { writes, reads } = divided(plan);
   return (
     <>
       <dl className="figures">
-        <div>
-          <dd>{range(plan.calls)}</dd>
-          <dt>upstream {plan.calls.max === 1 ? "call" : "calls"}</dt>
-        </div>
+        {writes > 0 && (
+          <div>
+            <dd data-figure="writes">{writes.toLocaleString("en")}</dd>
+            <dt>{writes === 1 ? "write, sent once" : "writes, each sent once"}</dt>
+          </div>
+        )}
+        {(writes === 0 || reads.max > 0) && (
+          <div>
+            <dd data-figure="reads">{range(reads)}</dd>
+            <dt>
+              {writes > 0
+                ? `look-up${reads.max === 1 ? "" : "s"}`
+                : `upstream call${reads.max === 1 ? "" : "s"}`}
+            </dt>
+          </div>
+        )}
         <div>
           <dd className="is-faint">{range(plan.naive)}</dd>
           <dt>without the planner</dt>
@@ -46,7 +59,7 @@ function Steps({ plan }: { plan: Plan }) {
             <p className="step-call">
               <span className="strategy">{step.strategy}</span>
               <code>{step.call}</code>
-              <span className="tally">{range(step)}×</span>
+              <span className="tally">{isWrite(step) ? `exactly ${range(step)}` : `${range(step)}×`}</span>
             </p>
             <p className="step-field">
               <code>{step.field}</code> {step.reason}
@@ -56,6 +69,20 @@ function Steps({ plan }: { plan: Plan }) {
       </ol>
     </>
   );
+}
+
+function isWrite(step: PlanStep): boolean {
+  return step.strategy === "write";
+}
+
+/** How many writes a plan has, and how many other calls. */
+export function divided({ steps }: Plan): { writes: number; reads: Range } {
+  const sum = (of: PlanStep[], key: "min" | "max") => of.reduce((total, step) => total + step[key], 0);
+  const others = steps.filter((step) => !isWrite(step));
+  return {
+    writes: sum(steps.filter(isWrite), "max"),
+    reads: { min: sum(others, "min"), max: sum(others, "max") },
+  };
 }
 
 export function range({ min, max }: Range): string {

@@ -1,0 +1,35 @@
+import { create } from "zustand";
+import { isObject, type Json } from "./json";
+
+/** An owned number. */
+export interface Owned {
+  sid: string;
+  phoneNumber: string;
+  accountSid: string;
+}
+
+interface Touched {
+  /** The number that the person at this page bought, changed, moved or chose last. */
+  number: Owned | null;
+}
+
+export const useTouched = create<Touched>(() => ({ number: null }));
+
+export function touch(number: Owned | null): void {
+  useTouched.setState({ number });
+}
+
+/** Note which number the payloads of a mutation are about; one that was given back is forgotten. */
+export function noteTouched(data: Json | undefined): void {
+  if (!isObject(data)) return;
+  const payloads = Object.values(data).flatMap((value) =>
+    isObject(value) && Array.isArray(value.results) ? value.results : [value],
+  );
+  for (const payload of payloads.filter(isObject)) {
+    const { sid, phoneNumber, accountSid } = isObject(payload.phoneNumber) ? payload.phoneNumber : {};
+    if (typeof sid === "string" && typeof phoneNumber === "string" && typeof accountSid === "string")
+      touch({ sid, phoneNumber, accountSid });
+    const released = payload.releasedSid;
+    if (released && released === useTouched.getState().number?.sid) touch(null);
+  }
+}
