@@ -65,6 +65,7 @@ def test_it_is_small_with_all_its_workers(page: Page, gateway: Gateway) -> None:
     explorer = ExplorerPage(page, gateway.url)
     explorer.open()
     page.wait_for_load_state("networkidle")
+    explorer.wait_until(lambda: any("graphql.worker" in worker.url for worker in page.workers))
     names: list[str] = page.evaluate(
         "performance.getEntriesByType('resource').map((entry) => entry.name)"
     )
