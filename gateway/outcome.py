@@ -110,9 +110,9 @@ def not_done_for(error: GatewayError) -> Refusal:
     if isinstance(error, BadUserInput):
         field = tuple(error.argument.removeprefix("input.").split("."))
         code = UserErrorCode.INVALID_INPUT
-    elif isinstance(error, UpstreamForbidden):
+    elif isinstance(error, Forbidden | UpstreamForbidden):
         code = UserErrorCode.FORBIDDEN
-    elif isinstance(error, Forbidden) and "argument" in error.details:
-        field = (str(error.details["argument"]).removeprefix("input."),)
+        argument = error.details.get("argument")
+        field = (str(argument).removeprefix("input."),) if argument else ()
     upstream_code = error.upstream_code if isinstance(error, UpstreamError) else None
     return Refusal(field, error.message, code, upstream_code)

@@ -225,8 +225,9 @@ class UserErrorCode(_Members):
     FORBIDDEN = value(
         "FORBIDDEN",
         description=(
-            "Nothing was done: the upstream knows the credentials, but the account is suspended or "
-            "closed, or they are for tests. Signing in anew does not help."
+            "Nothing was done: the account is none that the caller may use; or the upstream knows "
+            "the credentials, but the account is suspended or closed, or they are for tests. "
+            "Signing in anew does not help."
         ),
     )
     IDEMPOTENCY_CONFLICT = value(

@@ -383,7 +383,7 @@ def test_an_account_that_the_token_does_not_name_stops_its_own_item_alone(
     data = ask(guarded, token(parent.sid), query, variables).json()["data"]
     foreign, own = data["configurePhoneNumbers"]["results"]
     [error] = foreign["userErrors"]
-    assert (error["field"], error["code"]) == (["items", "0", "accountSid"], "NOT_DONE")
+    assert (error["field"], error["code"]) == (["items", "0", "accountSid"], "FORBIDDEN")
     assert "not among those that you may use" in error["message"]
     assert own["userErrors"] == []
     [moved] = data["transferPhoneNumbers"]["results"]
