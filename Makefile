@@ -7,8 +7,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 run:
 	@tools/setup.sh
-	@tools/build-explorer.sh || echo "The explorer was not built; GraphQL works without it." >&2
-	@exec .venv/bin/number-gateway serve --sandbox $(ARGS)
+	@# The gateway takes the shell's place and process id, and need not wait for its page.
+	@(.venv/bin/python tools/build_explorer.py --until $$$$ &); \
+	exec .venv/bin/number-gateway serve --sandbox $(ARGS)
 
 # Two files of tests at a time: much of a run is waiting, for processes to start and for clocks.
 # In their own order: by number of tests, the longest test of all would come last, and alone.
@@ -25,7 +26,7 @@ format: .venv/.dev
 	.venv/bin/ruff format
 
 explorer: .venv/.dev
-	@tools/build-explorer.sh
+	@.venv/bin/python tools/build_explorer.py
 
 # The package to install elsewhere, with the explorer in it.
 wheel: .venv/.dev explorer
@@ -49,7 +50,7 @@ soak: .venv/.dev
 	.venv/bin/python -m tests.benchmarks.soak $(ARGS)
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist gateway/explorer/static
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist gateway/explorer/static gateway/explorer/static.next gateway/explorer/build.json
 	rm -rf gateway/explorer/web/node_modules
 
 .PHONY: .venv/.dev

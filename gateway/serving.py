@@ -36,6 +36,12 @@ _SANDBOX_START = 20.0
 _SANDBOX_STOP = 5.0
 # What a worker may take beyond the time in which it drains.
 _WORKERS_STOP = 3.0
+# What is printed to be tried.
+_WITHOUT_VARIABLES = '{"query": "{ phoneNumbers(first: 2) { nodes { phoneNumber type } } }"}'
+_WITH_VARIABLES = (
+    '{"variables": {"first": 2}, "query":'
+    ' "query ($first: Int!) { phoneNumbers(first: $first) { nodes { sid } } }"}'
+)
 
 
 def serve(given: Mapping[str, Any]) -> int:
@@ -211,12 +217,21 @@ def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] |
         lines += [
             "",
             "Try it",
-            f"  curl {address}/graphql -u {parent['sid']}:{parent['auth_token']} \\",
-            "    -H 'Content-Type: application/json' \\",
-            """    -d '{"query": "{ phoneNumbers(first: 2) { nodes { phoneNumber type } } }"}'""",
+            *_curl(address, parent, _WITHOUT_VARIABLES),
+            "",
+            "With variables",
+            *_curl(address, parent, _WITH_VARIABLES),
         ]
     sys.stdout.write("\n".join(lines) + "\n\n")
     sys.stdout.flush()
+
+
+def _curl(address: str, account: Mapping[str, Any], body: str) -> list[str]:
+    return [
+        f"  curl {address}/graphql -u {account['sid']}:{account['auth_token']} \\",
+        "    -H 'Content-Type: application/json' \\",
+        f"    -d '{body}'",
+    ]
 
 
 def server_for(app: ASGIApp, draining: Draining, settings: Settings | None = None) -> Server:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+
+from gateway.explorer.building import waiting_page
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -70,14 +72,16 @@ def explorer_routes(
             `sandbox` (`{"accounts": [{"sid", "authToken", "role"}]}` or None), `auth` (what the
             gateway wants of clients: `pass-through`, `tokens` or `open`), `explain` (whether it
             answers `X-Gateway-Explain`) and `subscriptionsPath`.
-        static: Folder of the built page; without an `index.html` in it, the page says how to build.
+        static: Folder of the built page; without an `index.html` in it, the page says how far the
+            build is, or how to build, and appears when it is there.
     """
 
     async def page(request: Request) -> Response:
         built = static / "index.html"
         if not built.is_file():
-            missing = Path(__file__).parent / "not_built.html"
-            return _page(request, missing, status_code=503, encoded=False)
+            headers = {**SECURITY_HEADERS, "Cache-Control": "no-store", "Retry-After": "2"}
+            waiting = waiting_page(static.with_name("build.json"), graphql_path)
+            return HTMLResponse(waiting, status_code=503, headers=headers)
         return _page(request, built)
 
     async def config(_request: Request) -> Response:
@@ -107,9 +111,7 @@ def explorer_routes(
     ]
 
 
-def _page(
-    request: Request, path: Path, *, status_code: int = 200, encoded: bool = True
-) -> Response:
+def _page(request: Request, path: Path) -> Response:
     """Serve a page that must be looked up anew each time, since it names the hashed files."""
     etag = f'"{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}"'
     headers = {"Cache-Control": "no-cache", "ETag": etag}
@@ -117,29 +119,22 @@ def _page(
         headers |= _ISOLATION
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={**SECURITY_HEADERS, **headers})
-    return _file(request, path, headers, status_code=status_code, encoded=encoded)
+    return _file(request, path, headers)
 
 
-def _file(
-    request: Request,
-    path: Path,
-    headers: Mapping[str, str],
-    *,
-    status_code: int = 200,
-    encoded: bool = True,
-) -> Response:
+def _file(request: Request, path: Path, headers: Mapping[str, str]) -> Response:
     """Send `path`, or the compressed copy of it that the client prefers and the build has made."""
     sent = {**SECURITY_HEADERS, **headers, "Vary": "Accept-Encoding"}
     body = path
     accepted = _accepted_encodings(request.headers.get("accept-encoding", ""))
-    for name, suffix in _ENCODINGS if encoded else ():
+    for name, suffix in _ENCODINGS:
         copy = path.with_name(path.name + suffix)
         if name in accepted and copy.is_file():
             body = copy
             sent["Content-Encoding"] = name
             break
     media_type = _MEDIA_TYPES[path.suffix]
-    return FileResponse(body, status_code=status_code, headers=sent, media_type=media_type)
+    return FileResponse(body, headers=sent, media_type=media_type)
 
 
 def _accepted_encodings(header: str) -> set[str]:

@@ -1,5 +1,7 @@
 """The explorer's routes under a real server: settings, headers, caching, and the missing build."""
 
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,3 +172,28 @@ def test_without_a_build_the_page_says_how_to_make_one(bare: httpx.Client) -> No
     assert "npm run build --prefix gateway/explorer/web" in response.text
     assert "<script" not in response.text
     assert "default-src 'none'" in response.headers["content-security-policy"]
+
+
+def test_while_it_is_built_the_page_says_how_far_it_is(bare: httpx.Client, tmp_path: Path) -> None:
+    word = {"state": "building", "step": "installing npm packages 3 of <9>"}
+    (tmp_path / "build.json").write_text(json.dumps(word))
+    response = bare.get("/")
+    assert (response.status_code, response.headers["cache-control"]) == (503, "no-store")
+    assert "The explorer is being built" in response.text
+    assert "installing npm packages 3 of &lt;9&gt;" in response.text
+    assert '<meta http-equiv="refresh"' in response.text
+    # A build that was broken off says nothing more.
+    os.utime(tmp_path / "build.json", (0, 0))
+    assert "The explorer is not built" in bare.get("/").text
+
+
+def test_a_page_that_could_not_be_built_says_why_and_what_to_do(
+    bare: httpx.Client, tmp_path: Path
+) -> None:
+    word = {"state": "failed", "step": "building failed with exit code 7"}
+    (tmp_path / "build.json").write_text(json.dumps(word))
+    os.utime(tmp_path / "build.json", (0, 0))
+    page = bare.get("/").text
+    assert "building failed with exit code 7" in page
+    assert "make explorer" in page
+    assert '<meta http-equiv="refresh"' in page

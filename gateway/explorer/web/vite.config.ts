@@ -42,7 +42,7 @@ function precompress(folder: string): Plugin {
   };
 }
 
-const STATIC = join(import.meta.dirname, "../static");
+const STATIC = process.env.EXPLORER_OUT ?? join(import.meta.dirname, "../static");
 
 export default defineConfig({
   base: "/explorer/",
