@@ -117,7 +117,7 @@ def test_whoever_stops_waiting_leaves_no_slot_behind() -> None:
         limiter.release()
         # y has been given the slot, and is cancelled before it wakes up.
         waiting[1].cancel()
-        await asyncio.wait(waiting, timeout=1)
+        await asyncio.wait(waiting, timeout=30)
         assert waiting[2].done()
         assert not waiting[2].cancelled()
         assert (limiter.running, limiter.waiting) == (1, 0)

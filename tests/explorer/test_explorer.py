@@ -46,21 +46,6 @@ def test_it_opens_without_an_error_and_asks_nobody_but_the_gateway(
     assert explorer.foreign_requests() == []
 
 
-def test_it_paints_within_a_second(browser: Browser, gateway: Gateway) -> None:
-    paints: list[float] = []
-    # Whatever else the machine is doing, it does not do it three times in the same moment.
-    for _ in range(3):
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(gateway.url)
-        page.wait_for_function(f"{FIRST_PAINT}[0]")
-        paints.append(page.evaluate(f"{FIRST_PAINT}[0].startTime"))
-        context.close()
-        if paints[-1] < 1000:
-            return
-    pytest.fail(f"first painted after {paints} ms")
-
-
 def test_it_is_small_with_all_its_workers(page: Page, gateway: Gateway) -> None:
     explorer = ExplorerPage(page, gateway.url)
     explorer.open()

@@ -18,6 +18,10 @@ from tests.sandbox_process import RunningSandbox
 
 _ROOT = Path(__file__).parents[2]
 
+# Seconds that a slow machine may take beyond what is promised. Faults last longer than the promise
+# and this together, so that a promise that is broken is seen.
+LATE = 3.5
+
 
 @dataclass(frozen=True)
 class GatewayProcess:
@@ -71,7 +75,7 @@ def gateway_process(
         process.stdout.close()
 
 
-def until(condition: Any, *, seconds: float = 5.0) -> None:
+def until(condition: Any, *, seconds: float = 30.0) -> None:
     """Wait until `condition()` holds; fail when it does not in time."""
     end = time.monotonic() + seconds
     while not condition():

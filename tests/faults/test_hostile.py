@@ -15,7 +15,7 @@ import pytest
 from gateway.upstream.connections import ConnectionBroke, Connections, Origin
 from tests.faults.asking import OWN, plural
 from tests.faults.conftest import QUICK
-from tests.faults.gateways import gateway_process, until
+from tests.faults.gateways import LATE, gateway_process, until
 from tests.faults.hostile import hostile, keeping, response
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox, SandboxAccount
@@ -159,7 +159,7 @@ def test_a_server_that_is_no_number_api_is_a_typed_error(
     ):
         started = time.monotonic()
         error = gateway.error(OWN)
-        assert time.monotonic() - started < QUICK["call_deadline"] + 0.5
+        assert time.monotonic() - started < QUICK["call_deadline"] + LATE
     seen(error["extensions"]["code"])
 
 

