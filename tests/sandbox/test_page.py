@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 from gateway.sandbox import SandboxSettings, create_sandbox
 from gateway.sandbox.faults import FIELDS, KINDS, Fault
 from gateway.sandbox.switches import Switches
-from tests.sandbox_process import RunningSandbox
+from tests.sandbox_process import RunningSandbox, running_app
 from tools.sandbox import documented, page
 
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
@@ -30,7 +30,9 @@ def test_every_control_endpoint_is_on_the_page() -> None:
     listed = re.findall(r"^\| (GET|POST|PUT|DELETE) \| `(/_sandbox/\w+)", TEXT, re.MULTILINE)
 
     app = create_sandbox(SandboxSettings(numbers=500))
-    (control,) = (route for route in app.routes if isinstance(route, Mount))
+    # It closes its database when it has been served.
+    with running_app(app):
+        (control,) = (route for route in app.routes if isinstance(route, Mount))
     served = [
         (method, control.path + route.path)
         for route in control.routes
