@@ -1,10 +1,12 @@
-// Each client reads an answer in parts, between which there are many signs of life.
+// Each client reads an answer in parts, or over a WebSocket, between many signs of life.
 import assert from "node:assert/strict";
 import { ApolloClient, HttpLink, InMemoryCache, gql } from "@apollo/client";
 import { Defer20220824Handler, GraphQL17Alpha9Handler } from "@apollo/client/incremental";
 import { createFetchMultipartSubscription } from "@apollo/client/utilities/subscriptions/relay";
 import { Client, fetchExchange } from "@urql/core";
+import { createClient } from "graphql-ws";
 import { meros } from "meros/browser";
+import { WebSocket } from "ws";
 
 const { GATEWAY_URL: url, ACCOUNT_SID, AUTH_TOKEN } = process.env;
 const headers = { authorization: `Basic ${btoa(`${ACCOUNT_SID}:${AUTH_TOKEN}`)}` };
@@ -87,7 +89,30 @@ function changeHeardByRelay() {
   });
 }
 
-const [apollo, apolloOfToday, urql, relay, heard] = await Promise.all([
+/** What comes between pings is read. */
+async function seenByWebSocket() {
+  let pings = 0;
+  const { promise, resolve } = deferred();
+  const client = createClient({
+    url: url.replace(/^http/, "ws"),
+    webSocketImpl: WebSocket,
+    connectionParams: headers,
+    lazy: false,
+    on: { ping: (received) => { if (received && ++pings === 20) resolve(); } },
+    onNonLazyError: (error) => { throw error; },
+    retryAttempts: 0,
+  });
+  await promise;
+  for await (const { data } of client.iterate({ query: "{ account { sid } }" })) return data.account.sid;
+}
+
+function deferred() {
+  let resolve;
+  return { promise: new Promise((each) => { resolve = each; }), resolve };
+}
+
+const [socket, apollo, apolloOfToday, urql, relay, heard] = await Promise.all([
+  seenByWebSocket(),
   readers.apollo(new Defer20220824Handler()),
   readers.apollo(new GraphQL17Alpha9Handler()),
   readers.urql(),
@@ -96,5 +121,5 @@ const [apollo, apolloOfToday, urql, relay, heard] = await Promise.all([
 ]);
 const similar = (data) => data.phoneNumbers.nodes.map((node) => node.similarAvailable.nodes.length);
 const read = { apollo, apolloOfToday, urql, relay };
-const report = { ...Object.fromEntries(Object.entries(read).map(([name, data]) => [name, similar(data)])), heard };
+const report = { ...Object.fromEntries(Object.entries(read).map(([name, data]) => [name, similar(data)])), heard, socket };
 process.stdout.write(JSON.stringify(report), () => process.exit(0));

@@ -147,7 +147,9 @@ def test_every_snippet_of_the_page_is_compiled_or_run(app: Path) -> None:
 
 
 def test_signs_of_life_disturb_no_client(sandbox: RunningSandbox) -> None:
-    """Apollo Client in both forms of increments, urql, and Relay with its usual readers of parts."""
+    """Apollo Client in both forms of increments, urql, Relay with its usual readers of parts; and
+    graphql-ws, on which all of them rely for WebSockets.
+    """
     account = sandbox.create_account(role="frontend", catalog=True, owned=OWNED)
     similar = {"kind": "latency", "path": "*Available*", "latency_ms": 400, "count": 50}
     sandbox.set_faults([similar])
@@ -155,4 +157,5 @@ def test_signs_of_life_disturb_no_client(sandbox: RunningSandbox) -> None:
         environment = named(gateway, account)
         report = node_json("parts.mjs", environment=environment)
     assert report.pop("heard") == environment["OWNED_SID"]
+    assert report.pop("socket") == account.sid
     assert report == {name: [1, 1] for name in ("apollo", "apolloOfToday", "urql", "relay")}
