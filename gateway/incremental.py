@@ -32,7 +32,7 @@ async def run(
     """Yield the initial result and then each increment; the last one says `hasNext: false`."""
     document = request.document
     if document.errors or document.ast is None:
-        yield {"errors": [error.formatted for error in document.errors], "hasNext": False}
+        yield _only({"errors": [error.formatted for error in document.errors]}, form)
         return
     try:
         result = experimental_execute_incrementally(
@@ -48,7 +48,7 @@ async def run(
         if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
             result = await result
         if isinstance(result, ExecutionResult):
-            yield _traced(execution.respond(result, request_id) | {"hasNext": False}, context)
+            yield _traced(_only(execution.respond(result, request_id), form), context)
             return
         pending: dict[str, Payload] = {}
         async with aclosing(_payloads(result, request_id)) as payloads:
@@ -57,6 +57,15 @@ async def run(
                 yield _traced(shown, context)
     finally:
         context.reader.cancel()
+
+
+def _only(response: Payload, form: IncrementalFormat) -> Payload:
+    """Return an answer that has no increments as its only payload."""
+    # Where nothing was executed there is no `data`, but Apollo iOS reads no first part without it,
+    # and so would not see the errors.
+    if form == "paths":
+        response.setdefault("data", None)
+    return response | {"hasNext": False}
 
 
 def _traced(payload: Payload, context: RequestContext) -> Payload:

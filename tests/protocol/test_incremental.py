@@ -242,6 +242,20 @@ def test_a_document_that_cannot_run_is_one_part_with_errors(gateway: RunningGate
     assert list(only) == ["errors", "hasNext"]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ nothing ... @defer { account { sid } } }",
+        "query ($n: Int!) { account { sid ... @defer { type } } phoneNumbers(first: $n) { nodes { sid } } }",
+    ],
+)
+def test_apollo_ios_reads_why_a_document_cannot_run(gateway: RunningGateway, query: str) -> None:
+    answer = gateway.post({"query": query}, headers={"accept": OLD})
+    (only,) = seen_by_apollo_ios(answer)
+    assert only["errors"]
+    assert (only["data"], only["hasNext"]) == (None, False)
+
+
 def test_mutations_are_not_deferred_into_doing_nothing(gateway: RunningGateway) -> None:
     query = """mutation { purchasePhoneNumber(input: {phoneNumber: "+13025550100", dryRun: true}) {
       ... @defer { wouldSend { method } } replayed
