@@ -330,8 +330,10 @@ class Mutations:
         return family if not filters.unsupported(settings, family.settings) else CORE
 
     async def _others(self, account: str, at: Path) -> list[str]:
-        """Return the other accounts, of those that the credentials show, that may have a number."""
+        """Return the other accounts, of those in reach, that may have a number."""
         own = self._reader.credential.account
+        if self._reader.credential.is_key:
+            return []  # A key reaches no other; one of the standard kind cannot even list them.
         below = await Accounts(self._reader.alone()).subaccounts(own, at)
         return [sid for sid in (own, *(each.sid for each in below)) if sid != account][
             :_MOST_OTHERS

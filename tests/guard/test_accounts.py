@@ -423,6 +423,36 @@ def test_a_poll_does_not_list_the_parents_numbers_as_a_subaccounts(
         asyncio.run(poll())
 
 
+@pytest.mark.parametrize("kind", ["api_key", "main_api_key"])
+def test_a_lost_release_by_a_key_is_settled_when_it_is_asked_about_again(
+    sandbox: RunningSandbox, tmp_path: Path, kind: str
+) -> None:
+    """Though a standard key cannot list the accounts that might have the number now."""
+    owner = sandbox.create_account(role="keys", owned=1, catalog=False)
+    sandbox.create_account(role="keys", owner_account_sid=owner.sid)
+    key, [number] = getattr(owner, kind), sandbox.numbers(owner.sid)
+    query = """mutation($s: ID!, $n: E164!) { releasePhoneNumber(input: {
+      sid: $s, confirmPhoneNumber: $n, idempotencyKey: "once"})
+      { releasedSid reconciled userErrors { code message } } }"""
+    variables = {"s": number["sid"], "n": number["phone_number"]}
+    chosen: dict[str, Any] = {"request_deadline": 1.0, "breaker_failures": 1000}
+    with running_gateway(sandbox, data_dir=tmp_path, **chosen) as gateway:
+        _as_key(gateway, key, owner.sid, LIST)
+        of_owner = {"account": owner.sid, "path": "/2010-04-01/*"}
+        lost = {"kind": "lost-answer", "method": "DELETE"}
+        sandbox.set_faults(
+            [
+                of_owner | lost,
+                of_owner | {"kind": "status", "method": "GET", "skip": 1, "count": None},
+            ]
+        )
+        first = _as_key(gateway, key, owner.sid, query, variables)["data"]["releasePhoneNumber"]
+        assert [each["code"] for each in first["userErrors"]] == ["OUTCOME_UNKNOWN"]
+        sandbox.clear_faults()
+        then = _as_key(gateway, key, owner.sid, query, variables)["data"]["releasePhoneNumber"]
+    assert then == {"releasedSid": number["sid"], "reconciled": True, "userErrors": []}
+
+
 @pytest.fixture
 def misconfigured(sandbox: RunningSandbox, family: Family) -> Iterator[RunningGateway]:
     """An open gateway whose settings name the subaccount and have a key of the parent."""
