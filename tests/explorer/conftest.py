@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from gateway.explorer.routes import STATIC
-from tests.explorer.explorer_page import ExplorerPage
+from tests.explorer.explorer_page import READY, ExplorerPage
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 TOKEN_SECRET = "a-secret-of-thirty-two-bytes-or-more"
@@ -34,6 +34,9 @@ _FLAGS = [
     "--disable-sync",
     f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
 ]
+
+# What is waited for comes; how soon, is a matter of the machine.
+expect.set_options(timeout=READY)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ SOME_EVENTS = re.compile(r"[1-9]\d* events?")
 EXAMPLES = ["SearchNearPlace", "VanityPattern", "ListAndFilter", "BuyNumber"]
 # What they change is a number of the person's own: the one that was touched last, or chosen.
 ON_OWN_NUMBERS = ["PointAtWebhook", "TransferNumber", "ReleaseNumber"]
-FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')"
 LISTING = (
     "query Listing { phoneNumbers(first: 1000) { nodes {"
     " sid phoneNumber type geography { locality region latitude longitude } } } }"
@@ -631,26 +630,21 @@ def test_a_thousand_rows_stay_easy_to_use(explorer: ExplorerPage, gateway: Gatew
     explorer.grid.focus()
     page.keyboard.press("Home")
     expect(first).to_be_visible()
-    # The best of three passes: the machine may be busy with something else during one.
-    slowest = page.evaluate(
+    most = page.evaluate(
         """async () => {
           const grid = document.querySelector('.table-scroller');
           const drawn = () => new Promise((then) =>
             requestAnimationFrame(() => requestAnimationFrame(then)));
-          const pass = async () => {
-            let slowest = 0;
-            for (let step = 1; step <= 20; step++) {
-              const start = performance.now();
-              grid.scrollTop = step * grid.scrollHeight / 21;
-              await drawn();
-              slowest = Math.max(slowest, performance.now() - start);
-            }
-            return slowest;
-          };
-          return Math.min(await pass(), await pass(), await pass());
+          let most = 0;
+          for (let step = 1; step <= 20; step++) {
+            grid.scrollTop = step * grid.scrollHeight / 21;
+            await drawn();
+            most = Math.max(most, grid.querySelectorAll('[role=row]').length);
+          }
+          return most;
         }"""
     )
-    assert slowest < 500
+    assert 0 < most < 80, "only rows that are seen are drawn"
     explorer.screenshot(SCREENSHOTS / "thousand-rows.png")
     explorer.view("Map")
     expect(page.locator(".map-count")).to_contain_text("1,000 numbers in")

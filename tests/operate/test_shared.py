@@ -160,15 +160,16 @@ def test_a_stale_answer_is_given_by_both_while_one_fetches_it_anew(
         assert two.query(query) == before
         assert len(sandbox.requests()) == 1, "it is kept for both"
         time.sleep(3.1)
+        began = time.monotonic()
         assert two.query(query) == before
-        patience = time.monotonic() + 20
         while one.query(query) == before:
-            assert time.monotonic() < patience
+            assert time.monotonic() < began + 20
             time.sleep(0.05)
         names = [each["friendlyName"] for each in two.query(query)["phoneNumbers"]["nodes"]]
         assert "New" in names
-        # Both may find it stale before either has fetched it.
-        assert 2 <= len(sandbox.requests()) <= 3
+        # Both may find it stale before either has fetched it; and once more for each time that it may
+        # have become stale again, on a machine that stands.
+        assert 2 <= len(sandbox.requests()) <= 3 + (time.monotonic() - began) // 3
 
 
 def test_a_store_that_comes_and_goes_loses_no_request(

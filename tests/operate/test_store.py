@@ -54,10 +54,11 @@ Run = Callable[[Callable[[Store], Awaitable[None]]], None]
 
 def test_a_value_is_found_until_its_time_is_up(run: Run) -> None:
     async def body(store: Store) -> None:
-        await store.set("a", b"\x00one", ttl=0.15)
+        await store.set("a", b"\x00one", ttl=60)
         assert await store.get("a") == b"\x00one"
         assert await store.get("b") is None
-        await asyncio.sleep(0.25)
+        await store.set("a", b"\x00one", ttl=0.05)
+        await asyncio.sleep(0.1)
         assert await store.get("a") is None
 
     run(body)
@@ -110,9 +111,9 @@ def test_only_the_first_of_many_replaces_what_it_has_read(run: Run) -> None:
 def test_a_value_is_replaced_with_a_new_time_and_again_with_the_same_result(run: Run) -> None:
     async def body(store: Store) -> None:
         await store.set("k", b"old", ttl=60)
-        assert await store.replace("k", b"old", b"new", ttl=0.2)
+        assert await store.replace("k", b"old", b"new", ttl=0.8)
         assert await store.replace("k", b"old", b"new", ttl=60)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.9)
         assert await store.get("k") is None
 
     run(body)
@@ -132,11 +133,11 @@ def test_only_what_was_read_is_removed(run: Run) -> None:
 def test_a_bucket_gives_its_capacity_at_once_and_then_its_rate(run: Run) -> None:
     async def body(store: Store) -> None:
         async def take(amount: float = 1) -> float:
-            return await store.take("b", capacity=3, per_second=10, amount=amount)
+            return await store.take("b", capacity=3, per_second=2, amount=amount)
 
         assert [await take() for _ in range(3)] == [0, 0, 0]
         wait = await take()
-        assert 0.0 < wait <= 0.1
+        assert 0.0 < wait <= 0.5
         await asyncio.sleep(wait + 0.02)
         assert await take() == 0
         assert await take(3) > 0.1
@@ -317,12 +318,14 @@ def test_a_server_that_hangs_costs_little_and_then_nothing_for_a_moment(tmp_path
             began = loop.time()
             with pytest.raises(StoreUnavailable):
                 await store.get("k")
-            assert loop.time() - began < 0.7
+            # It would hang for ever.
+            assert loop.time() - began < 10
             began = loop.time()
             for _ in range(50):
                 with pytest.raises(StoreUnavailable):
                     await store.get("k")
-            assert loop.time() - began < 0.1
+            # Each would have waited a fifth of a second.
+            assert loop.time() - began < 5
             server.thaw()
             await asyncio.sleep(1.1)
             assert await store.get("k") == b"kept"
