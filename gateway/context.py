@@ -16,7 +16,7 @@ from gateway.errors import BadUserInput, GatewayError, OfAnotherAccount
 from gateway.events import Change, Events
 from gateway.mutations import Mutations
 from gateway.numbers import Key, OwnedNumbers
-from gateway.outcome import InputRefused, Outcome, Refusal
+from gateway.outcome import InputRefused, Outcome
 from gateway.pages import FoundPage, Page, Places
 from gateway.reader import Reader
 from gateway.reads import OwnedList, parse_changes, parse_lookup, parse_node
@@ -26,6 +26,7 @@ from gateway.settings import Settings
 from gateway.spending import Spending
 from gateway.trace import Trace
 from gateway.upstream.call import Call
+from gateway.user_errors import Reason, Refusal
 from gateway.waiting import Shared, settled
 from gateway.webhooks import Webhooks
 from gateway.writes import (
@@ -46,7 +47,7 @@ from schema.connection import (
     BranchError,
     PhoneNumberConnection,
 )
-from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope, UserErrorCode
+from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope
 from schema.inputs import (
     AvailablePhoneNumberFilter,
     ConfigurePhoneNumberInput,
@@ -520,8 +521,7 @@ def _refusal(error: Exception) -> Refusal:
     if isinstance(error, GatewayError):
         return refusal_of(error)
     _log.error("mutation_failed", kind=type(error).__name__, exc_info=error)
-    message = "Something went wrong in the gateway, and it is not known whether it was done."
-    return Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN)
+    return Reason.BROKEN.refuse()
 
 
 def _purchased(outcome: Outcome) -> PurchasePhoneNumberPayload:

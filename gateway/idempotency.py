@@ -30,10 +30,10 @@ import structlog
 
 from gateway.errors import GatewayError, KeyInUse, KeysUnavailable
 from gateway.journal import Journal
-from gateway.outcome import Outcome, Refusal, from_json
-from gateway.reconcile import Look, Unproven, not_done, unknown
+from gateway.outcome import Outcome, from_json
+from gateway.reconcile import Look, Unproven, unknown
 from gateway.store import StoreUnavailable
-from schema.enums import UserErrorCode
+from gateway.user_errors import Reason
 
 T = TypeVar("T")
 
@@ -165,7 +165,7 @@ class Keys:
                 return await self._act(key, mine, act, deadline)
             entry = _decode(found, key)
             if entry.digest != key.digest:
-                return _conflict()
+                return Outcome(refusal=Reason.KEY_OF_ANOTHER.refuse())
             if entry.state == "done":
                 return _remembered(entry, key)
             if entry.state == "unknown" or await _by(deadline, self._is_over(entry)):
@@ -216,10 +216,7 @@ class Keys:
         if seen is not None:
             outcome = seen._replace(reconciled=True)
         elif missed is not None and time.monotonic() >= missed + _SETTLED_AFTER:
-            outcome = not_done(
-                "The answer was lost. Looking the number up shows that nothing was done; use a new"
-                " key to try again."
-            )
+            outcome = Outcome(refusal=Reason.NO_TRACE.refuse())
         else:
             said = "looking the number up has not shown it done so far"
             outcome = self._still_unknown(entry, said)._replace(missed=True)
@@ -302,9 +299,3 @@ def _unreadable(key: Key, error: Exception) -> KeysUnavailable:
 def _soon() -> float:
     """Return the deadline for what is noted after a write: its outcome does not wait for long."""
     return time.monotonic() + _GRACE
-
-
-def _conflict() -> Outcome:
-    message = "This idempotency key was used before, with another input; nothing was done."
-    code = UserErrorCode.IDEMPOTENCY_CONFLICT
-    return Outcome(refusal=Refusal(("idempotencyKey",), message, code))

@@ -12,7 +12,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
@@ -27,6 +27,7 @@ from gateway.comparison import differing
 from gateway.draining import Abandoned, Draining
 from gateway.errors import (
     DeadlineExceeded,
+    GatewayError,
     OfAnotherAccount,
     UpstreamDenied,
     UpstreamError,
@@ -36,15 +37,16 @@ from gateway.errors import (
 )
 from gateway.idempotency import Keys, Sending, key_of
 from gateway.numbers import Key, OwnedNumbers
-from gateway.outcome import Outcome, Refusal, not_owned, refused
+from gateway.outcome import Outcome, refused
 from gateway.ownership import check_owner
 from gateway.reader import Reader
 from gateway.reconcile import Look, Unproven, reconcile, unknown
 from gateway.records import View, view
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, Family
+from gateway.user_errors import Reason, Refusal
 from gateway.writes import Configure, Purchase, Release, Transfer, Write
-from schema.enums import Source, UserErrorCode
+from schema.enums import EmergencyAddressStatus, Source
 
 _log = structlog.get_logger(__name__)
 _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
@@ -55,6 +57,11 @@ _MOST_OTHERS = 50
 _REFUSED = (UpstreamRefused, UpstreamNotFound, UpstreamDenied)
 # The upstream's code for what test credentials may not do.
 _TEST_CREDENTIALS = 20008
+# What clearing an emergency address is, and the states in which there is none to be cleared.
+_EMERGENCY_ADDRESS = "voice.emergencyAddressSid"
+_NOT_REGISTERED = frozenset(
+    {EmergencyAddressStatus.UNREGISTERED, EmergencyAddressStatus.REGISTRATION_FAILURE}
+)
 # A release is answered with this status and no body; anything else is not the upstream's.
 _NO_CONTENT = 204
 
@@ -81,13 +88,14 @@ class _Prepared(NamedTuple):
         at: the field that wants it.
         read: makes the outcome's number out of the answer; it raises UpstreamMalformed when that
             is not the answer to this request.
-        buys: whether it is a purchase.
+        missing: says what is true when the upstream answers, with its code, that there is no such
+            thing.
     """
 
     call: Call
     at: Path
     read: Callable[[Answer], View | None]
-    buys: bool = False
+    missing: Callable[[int | None], Awaitable[Outcome]]
 
 
 Tell: TypeAlias = Callable[[Outcome], Awaitable[None]]
@@ -133,12 +141,15 @@ class Mutations:
 
         async def prepare() -> Outcome | _Prepared:
             if (owned := await self._owned(key, at)) is not None:
-                return _already_owned(owned)
+                return Outcome(owned, Reason.ALREADY_OWNED.refuse())
             family = await self._family(account, settings, at)
             form = filters.form(settings, family.settings)
             call = family.purchase_call(account, asked.phone_number, form)
             read = _reading(family, account, number=asked.phone_number)
-            return _Prepared(call, at, read, buys=True)
+            return _Prepared(call, at, read, missing)
+
+        async def missing(code: int | None) -> Outcome:
+            return Outcome(refusal=Reason.NOT_SOLD.refuse(upstream_code=code, account=account))
 
         async def look() -> Outcome | None:
             number = await self._find(key, at)
@@ -161,9 +172,13 @@ class Mutations:
             family = await self._family(account, settings, at)
             before = await _owned_only(show(family))
             if before is None:
-                return not_owned()
+                return _not_owned(account)
+            clears = settings.get(_EMERGENCY_ADDRESS, "") is None
+            if clears and (status := _registration(before)) is not None:
+                return Outcome(refusal=Reason.EMERGENCY_ADDRESS_LEFT.refuse(status=status))
             call = family.update_call(account, asked.sid, filters.form(settings, family.settings))
-            return _Prepared(call, at, _reading(family, account, sid=asked.sid))
+            read = _reading(family, account, sid=asked.sid)
+            return _Prepared(call, at, read, partial(_missing, account))
 
         async def look() -> Outcome | None:
             number = await show(await self._family(account, settings, at))
@@ -181,20 +196,20 @@ class Mutations:
     async def transfer(self, asked: Transfer, at: Path, tell: Tell) -> Outcome:
         """Move a number that an account owns to another account."""
         account, target = asked.account, asked.target
-        if target == account:
-            message = "The number is in that account already."
-            code = UserErrorCode.TRANSFER_REFUSED
-            return Outcome(refusal=Refusal(("toAccountSid",), message, code))
+        missing = partial(self._not_there, asked, at)
 
         async def prepare() -> Outcome | _Prepared:
-            family = await self._numbers.afresh().family(account, at)
+            family = await self._family(account, asked.documents, at)
             # Core's path names the owner. The catalog moves whatever the credentials reach.
-            if asked.dry_run or family is CATALOG:
+            if asked.dry_run or family is CATALOG or target == account:
                 key = Key(account, "sid", asked.sid)
                 if await _owned_only(self._numbers.afresh().shown(family, key, at)) is None:
-                    return not_owned()
-            call = family.update_call(account, asked.sid, [("AccountSid", target)])
-            return _Prepared(call, at, _reading(family, target, sid=asked.sid))
+                    return await missing(None)
+            if target == account:
+                return Outcome(refusal=Reason.SAME_ACCOUNT.refuse(account=account))
+            form = [("AccountSid", target), *filters.form(asked.documents, family.settings)]
+            call = family.update_call(account, asked.sid, form)
+            return _Prepared(call, at, _reading(family, target, sid=asked.sid), missing)
 
         async def look() -> Outcome | None:
             there = await self._find(Key(target, "sid", asked.sid), at)
@@ -213,14 +228,11 @@ class Mutations:
         key = Key(account, "sid", asked.sid)
 
         async def prepare() -> Outcome | _Prepared:
-            number = await _owned_only(self._find(key, at))
-            if number is None:
-                return not_owned()
-            if number.phone_number != asked.confirmed:
-                return _mismatch(number, asked.confirmed)
+            if (refusal := await self._refuses_release(asked, key, at)) is not None:
+                return Outcome(refusal=refusal)
             family = await self._numbers.afresh().family(account, at)
             call = family.release_call(account, asked.sid)
-            return _Prepared(call, at, read)
+            return _Prepared(call, at, read, partial(_missing, account))
 
         def read(answer: Answer) -> View | None:
             if answer.status != _NO_CONTENT or answer.body:
@@ -266,7 +278,7 @@ class Mutations:
                 prepared = await prepare()
                 if isinstance(prepared, Outcome):
                     return prepared
-                write = partial(self._write, prepared, look, sending)
+                write = partial(self._write, prepared, asked.takes, look, sending)
                 outcome = await (spend(write) if spend is not None else write())
             await tell(outcome)
             return outcome
@@ -292,7 +304,9 @@ class Mutations:
             found = "the gateway had to stop before it could look the number up"
             return unknown(f"a {asked.name}", started, "the gateway had to stop", found)
 
-    async def _write(self, prepared: _Prepared, look: Look, sending: Sending) -> Outcome:
+    async def _write(
+        self, prepared: _Prepared, takes: frozenset[str], look: Look, sending: Sending
+    ) -> Outcome:
         """Send the one request; when its answer is lost, `look` whether it was done."""
         left = self._reader.deadline - time.monotonic()
         if left < _LEAST_TIME:
@@ -314,7 +328,9 @@ class Mutations:
                 return await reconcile(prepared.call, error, look, self._reader.deadline)
             if isinstance(error, UpstreamDenied):
                 raise
-            return refused(error, buys=prepared.buys)
+            if isinstance(error, UpstreamNotFound):
+                return await prepared.missing(error.upstream_code)
+            return refused(error, takes)
         except Exception as error:  # noqa: BLE001 - it was sent: what is said must be true
             _log.exception("write_answer_unread", kind=type(error).__name__)
             lost = UpstreamMalformed("The upstream's answer could not be read.")
@@ -328,6 +344,34 @@ class Mutations:
         """Return the account's family, or core when only core can set all that is asked."""
         family = await self._numbers.afresh().family(account, at)
         return family if not filters.unsupported(settings, family.settings) else CORE
+
+    async def _not_there(self, asked: Transfer, at: Path, code: int | None) -> Outcome:
+        """Return the outcome of moving what the account does not own: it may have been moved."""
+        account, target = asked.account, asked.target
+        there = None
+        if target != account:
+            with suppress(GatewayError):
+                there = await self._find(Key(target, "sid", asked.sid), at)
+        if there is None:
+            return _not_owned(account, code)
+        values = {"account": account, "target": target}
+        return Outcome(refusal=Reason.ALREADY_THERE.refuse(None, code, **values))
+
+    async def _refuses_release(self, asked: Release, key: Key, at: Path) -> Refusal | None:
+        """Return why a number cannot be released; None when nothing speaks against it."""
+        number = await _owned_only(self._find(key, at))
+        if number is None:
+            return Reason.NOT_OWNED.refuse(account=asked.account)
+        if number.phone_number != asked.confirmed:
+            return Reason.CONFIRMATION_MISMATCH.refuse(
+                number=number.phone_number, confirmed=asked.confirmed
+            )
+        voice = number.configuration and number.configuration.voice
+        if number.source is Source.CATALOG and voice and voice.emergency_address_sid:
+            # There is an address, and only core knows how far it is registered.
+            number = await _owned_only(self._numbers.afresh().shown(CORE, key, at)) or number
+        status = _registration(number)
+        return None if status is None else Reason.EMERGENCY_ADDRESS_KEPT.refuse(status=status)
 
     async def _others(self, account: str, at: Path) -> list[str]:
         """Return the other accounts, of those in reach, that may have a number."""
@@ -411,12 +455,20 @@ def _reading(
     return read
 
 
-def _already_owned(number: View) -> Outcome:
-    message = "The account owns this number already; nothing was bought and no setting changed."
-    return Outcome(number, Refusal(("phoneNumber",), message, UserErrorCode.ALREADY_OWNED))
+def _not_owned(account: str, code: int | None = None) -> Outcome:
+    """Return the outcome for a sid that an account does not have."""
+    return Outcome(refusal=Reason.NOT_OWNED.refuse(upstream_code=code, account=account))
 
 
-def _mismatch(number: View, confirmed: str) -> Outcome:
-    message = f"The sid belongs to {number.phone_number}, not to {confirmed}; nothing was released."
-    code = UserErrorCode.CONFIRMATION_MISMATCH
-    return Outcome(refusal=Refusal(("confirmPhoneNumber",), message, code))
+async def _missing(account: str, code: int | None) -> Outcome:
+    """Return the outcome of a write that the upstream answered with its own 404."""
+    return _not_owned(account, code)
+
+
+def _registration(number: View) -> str | None:
+    """Return in words how the emergency address of a number is registered; None when it is not."""
+    voice = number.configuration and number.configuration.voice
+    status: EmergencyAddressStatus | None = voice and voice.emergency_address_status
+    if status is None or status in _NOT_REGISTERED:
+        return None
+    return status.name.lower().replace("_", " ")

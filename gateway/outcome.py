@@ -11,20 +11,11 @@ from gateway.errors import (
     GatewayError,
     UpstreamError,
     UpstreamForbidden,
-    UpstreamNotFound,
 )
 from gateway.records import View, view
 from gateway.upstream.call import Call
+from gateway.user_errors import Reason, Refusal
 from schema.enums import Source, UserErrorCode
-
-
-class Refusal(NamedTuple):
-    """Why a write was not done, as the payload's `userErrors` say it."""
-
-    field: tuple[str, ...]
-    message: str
-    code: UserErrorCode
-    upstream_code: int | None = None
 
 
 class InputRefused(Exception):
@@ -85,34 +76,28 @@ def from_json(kept: bytes) -> Outcome:
     return Outcome(number, refusal, document["reconciled"], replayed=True)
 
 
-def refused(error: UpstreamError, *, buys: bool = False) -> Outcome:
-    """Return the outcome of a write that the upstream refused, from the table of codes."""
-    if isinstance(error, UpstreamNotFound) and buys:
-        message = "The upstream sells nothing to this account here; nothing was bought."
-        code = UserErrorCode.NOT_FOUND
-        return Outcome(refusal=Refusal((), message, code, error.upstream_code))
-    if isinstance(error, UpstreamNotFound):
-        return not_owned(error.upstream_code)
+def refused(error: UpstreamError, takes: frozenset[str]) -> Outcome:
+    """Return the outcome of a write that the upstream refused, from the table of codes.
+
+    Args:
+        error: the refusal.
+        takes: the fields that the input has, to leave out of the blamed path what it has not.
+    """
     code, field = REFUSALS.get(error.upstream_code or 0, (UserErrorCode.REFUSED, ()))
+    while field and field[0] not in takes:
+        field = field[1:]
     return Outcome(refusal=Refusal(field, error.message, code, error.upstream_code))
-
-
-def not_owned(upstream_code: int | None = None) -> Outcome:
-    """Return the outcome for a sid that the account does not have."""
-    message = "The account owns no number with this sid."
-    return Outcome(refusal=Refusal(("sid",), message, UserErrorCode.NOT_FOUND, upstream_code))
 
 
 def not_done_for(error: GatewayError) -> Refusal:
     """Return the user error for an error that is raised only when nothing was done."""
-    field: tuple[str, ...] = ()
-    code = UserErrorCode.NOT_DONE
+    problem = error.message
     if isinstance(error, BadUserInput):
         field = tuple(error.argument.removeprefix("input.").split("."))
-        code = UserErrorCode.INVALID_INPUT
-    elif isinstance(error, Forbidden | UpstreamForbidden):
-        code = UserErrorCode.FORBIDDEN
+        return Reason.BAD_ARGUMENT.refuse(field, problem=problem)
+    code = error.upstream_code if isinstance(error, UpstreamError) else None
+    if isinstance(error, Forbidden | UpstreamForbidden):
         argument = error.details.get("argument")
         field = (str(argument).removeprefix("input."),) if argument else ()
-    upstream_code = error.upstream_code if isinstance(error, UpstreamError) else None
-    return Refusal(field, error.message, code, upstream_code)
+        return Reason.NOT_ALLOWED.refuse(field, code, problem=problem)
+    return Reason.NOT_SENT.refuse(upstream_code=code, problem=problem)

@@ -17,8 +17,8 @@ from gateway.auth import Caller
 from gateway.cache import Kind
 from gateway.errors import GatewayError
 from gateway.numbers import Key, OwnedNumbers
-from gateway.outcome import Refusal
 from gateway.upstream.access import CatalogAccess
+from gateway.user_errors import Refusal
 from gateway.webhooks import Webhooks
 
 # Of the fields that share a call, so many are named.

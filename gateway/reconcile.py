@@ -19,9 +19,9 @@ from typing import TypeAlias
 import structlog
 
 from gateway.errors import GatewayError, UpstreamError
-from gateway.outcome import Outcome, Refusal
+from gateway.outcome import Outcome
 from gateway.upstream.call import Call
-from schema.enums import UserErrorCode
+from gateway.user_errors import Reason
 
 _log = structlog.get_logger(__name__)
 
@@ -90,17 +90,15 @@ def unknown(
         found: what looking showed.
         upstream_code: the upstream's error code, if it gave one.
     """
-    message = (
-        f"It is not known whether it was done: {what} was sent at about {_clock(sent)} and its"
-        f" answer was lost ({lost.rstrip('.')}); {found} (at {_clock(time.time())})."
-        " Look before you try again."
+    refusal = Reason.LOST.refuse(
+        upstream_code=upstream_code,
+        what=what,
+        sent=_clock(sent),
+        lost=lost.rstrip("."),
+        found=found,
+        now=_clock(time.time()),
     )
-    return Outcome(refusal=Refusal((), message, UserErrorCode.OUTCOME_UNKNOWN, upstream_code))
-
-
-def not_done(message: str, upstream_code: int | None = None) -> Outcome:
-    """Return the outcome of a write that certainly had no effect."""
-    return Outcome(refusal=Refusal((), message, UserErrorCode.NOT_DONE, upstream_code))
+    return Outcome(refusal=refusal)
 
 
 def _told(problem: Exception) -> str:

@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 from gateway import cursors, filters, partition, reads, search, validation
 from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters
 from gateway.numbers import Key
-from gateway.outcome import InputRefused, Refusal
+from gateway.outcome import InputRefused
 from gateway.plan import NONE, Draft, Place, Read, Times, Writes
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE
+from gateway.user_errors import Refusal
 from gateway.writes import (
     Asker,
     Configure,
@@ -409,15 +410,22 @@ def _set(draft: Draft, asked: Purchase | Configure) -> Writes:
 
 
 def _transfer(draft: Draft, asked: Transfer) -> Writes:
+    numbers = draft.known.numbers
+    found = Times(1, 1 + _finding_family(draft, asked.account))
     if asked.target == asked.account:
-        return _NOTHING
+        return Writes(found, 0)  # It is not sent: there, or not there, it cannot move.
+    # Where it is not, it is looked for where it was to go.
+    there = Times(0, _finding(draft, asked.target).most)
     # Core's path names the owner: only the catalog, and a dry run, need to look.
-    looks = asked.dry_run or draft.known.numbers.may_ask_catalog(asked.account)
-    return Writes(Times(1, 1 + _finding_family(draft, asked.account)) if looks else NONE, 1)
+    if asked.dry_run or numbers.may_ask_catalog(asked.account):
+        return Writes(found.plus(there), 1)
+    return Writes(there, 1)
 
 
 def _release(draft: Draft, asked: Release) -> Writes:
-    return Writes(_finding(draft, asked.account), 1)
+    # An emergency address that the catalog shows is registered or not, as core knows.
+    registered = int(draft.known.numbers.may_ask_catalog(asked.account))
+    return Writes(_finding(draft, asked.account).plus(Times(0, registered)), 1)
 
 
 def _frozen(values: Mapping[str, Any]) -> str:

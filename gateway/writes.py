@@ -14,9 +14,10 @@ from strawberry import UNSET
 from gateway import filters, validation
 from gateway.auth import Caller
 from gateway.errors import BadUserInput, GatewayError
-from gateway.outcome import InputRefused, Refusal, not_done_for
+from gateway.outcome import InputRefused, not_done_for
+from gateway.user_errors import Reason, Refusal
 from gateway.webhooks import Webhooks
-from schema.enums import RegulatoryDocument, UserErrorCode
+from schema.enums import RegulatoryDocument
 from schema.inputs import (
     ConfigurePhoneNumberInput,
     PurchasePhoneNumberInput,
@@ -71,6 +72,7 @@ class Write:
     Attributes:
         name: what idempotency keys know the mutation by.
         subject: the path of the input field that names the object.
+        takes: the fields of the input that the upstream's refusals may be about.
         account: the account that has the number, or will have it.
         key: the client's idempotency key, if there is one.
         dry_run: nothing is to be sent.
@@ -79,6 +81,7 @@ class Write:
 
     name: ClassVar[str]
     subject: ClassVar[str] = "sid"
+    takes: ClassVar[frozenset[str]] = frozenset({"sid"})
 
     account: str
     key: str | None
@@ -96,6 +99,7 @@ class Purchase(Write):
 
     name = "purchase"
     subject = "phoneNumber"
+    takes = frozenset({"phoneNumber", "configuration"})
 
     phone_number: str
     settings: Values
@@ -119,6 +123,7 @@ class Configure(Write):
     """Settings of a number to change; None clears."""
 
     name = "configure"
+    takes = frozenset({"sid", "configuration"})
 
     sid: str
     settings: Values
@@ -147,12 +152,14 @@ class Configure(Write):
 
 @dataclass(frozen=True, slots=True)
 class Transfer(Write):
-    """A number to move to the account `target`."""
+    """A number to move to the account `target`, with `documents` of that account."""
 
     name = "transfer"
+    takes = frozenset({"sid", "toAccountSid", "regulatory"})
 
     sid: str
     target: str
+    documents: Values
 
     @classmethod
     def parse(cls, wanted: TransferPhoneNumberInput, asker: Asker) -> Self:
@@ -160,7 +167,14 @@ class Transfer(Write):
         given = _wellformed(wanted)
         validation.check_sid("input.sid", wanted.sid, "PN")
         asker.caller.account_named(wanted.to_account_sid, "input.toAccountSid")
-        return cls(*_common(wanted, given, asker), wanted.sid, wanted.to_account_sid)
+        common = _common(wanted, given, asker)
+        if given.get(_CLEAR):
+            message = "A number that moves has nothing to clear: it keeps no document."
+            raise _refused(_CLEAR, message, below=())
+        # As in a purchase, null counts as not given.
+        documents = {path: given[path] for path in _DOCUMENTS.values() if given.get(path)}
+        _check(documents, below=())
+        return cls(*common, wanted.sid, wanted.to_account_sid, documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,21 +273,17 @@ def _settings(given: Values, asker: Asker) -> dict[str, Any]:
     return settings
 
 
-def _check(settings: Values) -> None:
+def _check(settings: Values, below: tuple[str, ...] = ("configuration",)) -> None:
     wrong = validation.check_settings(settings)
     if wrong is not None:
-        raise _refused(*wrong)
+        raise _refused(*wrong, below=below)
 
 
-def _refused(path: str, message: str) -> InputRefused:
+def _refused(path: str, message: str, below: tuple[str, ...] = ("configuration",)) -> InputRefused:
     """Return the refusal of a setting; of all of them without a path."""
-    field = ("configuration", *path.split(".")) if path else ("configuration",)
-    return InputRefused(Refusal(field, message, UserErrorCode.INVALID_INPUT))
+    field = (*below, *path.split(".")) if path else below
+    return InputRefused(Reason.BAD_SETTING.refuse(field, problem=message))
 
 
 def _repeated(asked: Write, first: int) -> Refusal:
-    message = (
-        f"This item repeats item {first}: `{asked.subject}` names the same number, which one"
-        " mutation changes only once. Nothing was done for this item."
-    )
-    return Refusal((asked.subject,), message, UserErrorCode.INVALID_INPUT)
+    return Reason.REPEATED.refuse((asked.subject,), first=first, subject=asked.subject)

@@ -177,18 +177,23 @@ class UserErrorCode(_Members):
         "ALREADY_OWNED",
         description="The account owns this number already; nothing was bought or changed.",
     )
-    NOT_AVAILABLE = value("NOT_AVAILABLE", description="Nobody can buy this number now.")
+    NOT_AVAILABLE = value(
+        "NOT_AVAILABLE", description="The upstream does not sell this number to the account now."
+    )
     INVALID_PHONE_NUMBER = value(
         "INVALID_PHONE_NUMBER", description="There is no such phone number."
     )
     ADDRESS_REQUIRED = value(
-        "ADDRESS_REQUIRED", description="The account must register an address first."
+        "ADDRESS_REQUIRED",
+        description="An address of the account that is to own the number must be given.",
     )
     BUNDLE_REQUIRED = value(
-        "BUNDLE_REQUIRED", description="The account must have a regulatory bundle first."
+        "BUNDLE_REQUIRED",
+        description="A regulatory bundle of the account that is to own the number must be given.",
     )
     IDENTITY_REQUIRED = value(
-        "IDENTITY_REQUIRED", description="The account needs a verified identity document first."
+        "IDENTITY_REQUIRED",
+        description="A verified identity of the account that is to own the number must be given.",
     )
     DOCUMENT_UNSUITABLE = value(
         "DOCUMENT_UNSUITABLE",
@@ -196,7 +201,7 @@ class UserErrorCode(_Members):
     )
     TRIAL_ACCOUNT = value("TRIAL_ACCOUNT", description="A trial account cannot do this.")
     TRANSFER_REFUSED = value(
-        "TRANSFER_REFUSED", description="The number cannot go to that account."
+        "TRANSFER_REFUSED", description="The number cannot go to that account, or is there."
     )
     EMERGENCY_ADDRESS_REGISTERED = value(
         "EMERGENCY_ADDRESS_REGISTERED",

@@ -324,8 +324,8 @@ class RegulatoryInput:
     bundle_sid: ID | None = field(default=UNSET, description="An approved regulatory bundle.")
     clear: list[RegulatoryDocument] | None = field(
         default=UNSET,
-        description="Documents that the number shall no longer have. Not in a purchase: a new"
-        " number has none.",
+        description="Documents that the number shall no longer have. Not in a purchase or transfer:"
+        " the number has none then.",
     )
 
 
@@ -404,6 +404,13 @@ class TransferPhoneNumberInput:
     sid: ID = field(description="The number's sid.")
     to_account_sid: ID = field(
         description="The account that will own it: parent or subaccount of the present owner.",
+    )
+    regulatory: RegulatoryInput | None = field(
+        default=UNSET,
+        description=(
+            "Papers of the account that will own it, which a regulated number needs, as if that"
+            " account bought it: those of the present owner do not move."
+        ),
     )
     account_sid: ID | None = field(
         default=UNSET,

@@ -1,0 +1,191 @@
+"""PURE: what the gateway says itself when a write was not done, as one table.
+
+Each reason has its code, its words, when it is given, and what proves that it is true. The page
+`docs/user-errors.md` is made from this table, and a test shows every line of it. What the upstream
+refuses is told in the upstream's own words, with a code from `gateway.errors.REFUSALS`.
+"""
+
+import enum
+from typing import NamedTuple
+
+from schema.enums import UserErrorCode
+
+
+class Refusal(NamedTuple):
+    """Why a write was not done, as the payload's `userErrors` say it."""
+
+    field: tuple[str, ...]
+    message: str
+    code: UserErrorCode
+    upstream_code: int | None = None
+
+
+class _Line(NamedTuple):
+    """A line of the table: `words` name in braces what depends on the case."""
+
+    code: UserErrorCode
+    field: tuple[str, ...]
+    words: str
+    when: str
+    proof: str
+
+
+_ASKED = "the input itself; nothing is asked"
+_NOT_SENT = "it is raised before anything leaves, or when the upstream certainly did nothing"
+_EMERGENCY = "a look-up in core before anything is sent"
+_SETTING = ("configuration", "…")
+
+
+class Reason(enum.Enum):
+    """Why the gateway says that a write was not done, or that it does not know."""
+
+    ALREADY_OWNED = _Line(
+        UserErrorCode.ALREADY_OWNED,
+        ("phoneNumber",),
+        "The account owns this number already; nothing was bought and no setting changed.",
+        "a purchase of what the account has",
+        "a look-up before anything is sent shows the number",
+    )
+    NOT_OWNED = _Line(
+        UserErrorCode.NOT_FOUND,
+        ("sid",),
+        "The account {account} owns no number with this sid. If another account does, name that"
+        " in `accountSid`.",
+        "a change, transfer or release of a number that the account does not own, or that does not"
+        " exist",
+        "the upstream's own 404 about this account, or its answer that the number is another's",
+    )
+    NOT_SOLD = _Line(
+        UserErrorCode.NOT_FOUND,
+        (),
+        "The upstream has no place where the account {account} could buy; nothing was bought.",
+        "a purchase",
+        "the upstream's own 404 in answer to it",
+    )
+    SAME_ACCOUNT = _Line(
+        UserErrorCode.TRANSFER_REFUSED,
+        ("toAccountSid",),
+        "The account {account} owns the number already: there is nothing to move.",
+        "a transfer from an account to itself",
+        "a look-up in that account shows the number",
+    )
+    ALREADY_THERE = _Line(
+        UserErrorCode.TRANSFER_REFUSED,
+        ("toAccountSid",),
+        "The number is in the account {target} already, and not in {account}.",
+        "a transfer of a number that the account does not own, and the other one does",
+        "as for a number that is not owned, and a look-up in the other account shows it",
+    )
+    CONFIRMATION_MISMATCH = _Line(
+        UserErrorCode.CONFIRMATION_MISMATCH,
+        ("confirmPhoneNumber",),
+        "The sid belongs to {number}, not to {confirmed}; nothing was released.",
+        "a release whose `confirmPhoneNumber` is another number",
+        "a look-up before anything is sent shows which number the sid has",
+    )
+    EMERGENCY_ADDRESS_KEPT = _Line(
+        UserErrorCode.EMERGENCY_ADDRESS_REGISTERED,
+        (),
+        "The number's emergency address is {status}. Until it is unregistered, which Twilio's"
+        " console does, the number cannot be released; nothing was released.",
+        "a release of a number whose emergency address is registered, or on its way in or out",
+        _EMERGENCY,
+    )
+    EMERGENCY_ADDRESS_LEFT = _Line(
+        UserErrorCode.EMERGENCY_ADDRESS_REGISTERED,
+        ("configuration", "voice", "emergencyAddressSid"),
+        "The number's emergency address is {status}. Until it is unregistered, which Twilio's"
+        " console does, it cannot be taken away; nothing was changed.",
+        "`emergencyAddressSid: null` for a number whose emergency address is registered, or on its"
+        " way in or out",
+        _EMERGENCY,
+    )
+    BAD_SETTING = _Line(
+        UserErrorCode.INVALID_INPUT,
+        _SETTING,
+        "{problem}",
+        "a setting or document that cannot be accepted; the words say why",
+        _ASKED,
+    )
+    BAD_ARGUMENT = _Line(
+        UserErrorCode.INVALID_INPUT,
+        ("…",),
+        "{problem}",
+        "a malformed argument in an item of a plural mutation, or behind another write of the same"
+        " operation; elsewhere it is the error `BAD_USER_INPUT` at the top",
+        _ASKED,
+    )
+    REPEATED = _Line(
+        UserErrorCode.INVALID_INPUT,
+        ("sid or phoneNumber",),
+        "This item repeats item {first}: `{subject}` names the same number, which one mutation"
+        " changes only once. Nothing was done for this item.",
+        "an item of a plural mutation that names the number of an earlier one",
+        _ASKED,
+    )
+    KEY_OF_ANOTHER = _Line(
+        UserErrorCode.IDEMPOTENCY_CONFLICT,
+        ("idempotencyKey",),
+        "This idempotency key was used before, with another input; nothing was done.",
+        "an idempotency key that was used with another input",
+        "the record of the key",
+    )
+    NOT_ALLOWED = _Line(
+        UserErrorCode.FORBIDDEN,
+        ("accountSid or toAccountSid",),
+        "{problem}",
+        "an item of a plural mutation, or a write behind another one, for an account with which the"
+        " caller, or whom the gateway acts as, may not do it; elsewhere it is the error `FORBIDDEN`"
+        " at the top",
+        "the caller's token, before anything is asked; or the upstream's own code",
+    )
+    NOT_SENT = _Line(
+        UserErrorCode.NOT_DONE,
+        (),
+        "{problem}",
+        "an item of a plural mutation, or a write behind another one, that could not be sent;"
+        " elsewhere it is an error at the top",
+        _NOT_SENT,
+    )
+    NO_TRACE = _Line(
+        UserErrorCode.NOT_DONE,
+        (),
+        "The answer was lost. Looking the number up shows that nothing was done; use a new key to"
+        " try again.",
+        "an idempotency key whose write was lost",
+        "two looks show no trace of the write, the second a minute after the first, by a clock that"
+        " does not jump",
+    )
+    LOST = _Line(
+        UserErrorCode.OUTCOME_UNKNOWN,
+        (),
+        "It is not known whether it was done: {what} was sent at about {sent} and its answer was"
+        " lost ({lost}); {found} (at {now}). Look before you try again.",
+        "a write whose answer was lost, and looking has not shown it done",
+        "nothing: that is what it says",
+    )
+    BROKEN = _Line(
+        UserErrorCode.OUTCOME_UNKNOWN,
+        (),
+        "Something went wrong in the gateway, and it is not known whether it was done.",
+        "an item of a plural mutation, or a write behind another one, that met a fault of the"
+        " gateway; it is logged",
+        "nothing: that is what it says",
+    )
+
+    def refuse(
+        self,
+        field: tuple[str, ...] | None = None,
+        upstream_code: int | None = None,
+        **values: object,
+    ) -> Refusal:
+        """Return the refusal, its words filled in with `values`.
+
+        Args:
+            field: the input field to blame, where it depends on the case.
+            upstream_code: the upstream's error code, if it gave one.
+            values: what the words name in braces.
+        """
+        line = self.value
+        message = line.words.format(**values)
+        return Refusal(line.field if field is None else field, message, line.code, upstream_code)
