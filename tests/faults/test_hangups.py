@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.faults.asking import OWN, document, in_ledger, mutate, told, writes
-from tests.faults.gateways import until
+from tests.faults.gateways import LATE, until
 from tests.faults.test_writes import VERBS, case_of, inject
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.protocol import streams
@@ -58,11 +58,11 @@ def test_a_hang_up_cancels_the_reads_upstream(sandbox: RunningSandbox, seen: Tel
         threading.Thread(target=hang).start()
         with running_gateway(sandbox, core_url=url, attempt_timeout=30.0) as gateway:
             client = begin(gateway, OWN, gateway.account)
-            assert asked.wait(5)
+            assert asked.wait(30)
             time.sleep(0.1)
             assert not closed.is_set()
             client.close()
-            cancelled = closed.wait(5)
+            cancelled = closed.wait(5 + LATE)
     seen(f"the upstream call is {'cancelled' if cancelled else 'still open'} within 5 s")
 
 
