@@ -22,11 +22,18 @@ Pairs: TypeAlias = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A REST parameter: its `name` (case-sensitive), and whether only US and Canada know it."""
+    """A REST parameter.
+
+    Attributes:
+        name: what it is called there, case-sensitive.
+        us_ca_only: only the US and Canada know it.
+        false_is_any: the upstream may take false for no filter, so it is not sent.
+    """
 
     name: str
     write: Callable[[Any], str] = str
     us_ca_only: bool = False
+    false_is_any: bool = False
 
 
 Table: TypeAlias = Mapping[str, Param]
@@ -133,10 +140,10 @@ CORE_SEARCH: Table = {
     "nearLatLong": Param("NearLatLong", degrees, us_ca_only=True),
     "nearNumber": Param("NearNumber", us_ca_only=True),
     "distance": Param("Distance", us_ca_only=True),
-    "voiceEnabled": Param("VoiceEnabled", truth),
-    "smsEnabled": Param("SmsEnabled", truth),
-    "mmsEnabled": Param("MmsEnabled", truth),
-    "faxEnabled": Param("FaxEnabled", truth),
+    "voiceEnabled": Param("VoiceEnabled", truth, false_is_any=True),
+    "smsEnabled": Param("SmsEnabled", truth, false_is_any=True),
+    "mmsEnabled": Param("MmsEnabled", truth, false_is_any=True),
+    "faxEnabled": Param("FaxEnabled", truth, false_is_any=True),
     "excludeAllAddressRequired": Param("ExcludeAllAddressRequired", truth),
     "excludeLocalAddressRequired": Param("ExcludeLocalAddressRequired", truth),
     "excludeForeignAddressRequired": Param("ExcludeForeignAddressRequired", truth),
@@ -256,6 +263,8 @@ def parameters(filters: Mapping[str, Any], table: Table) -> Pairs:
         if path not in filters or not param.name:
             continue
         value = filters[path]
+        if value is False and param.false_is_any:
+            continue
         values: Sequence[Any] = value if isinstance(value, list) else [value]
         pairs += [(param.name, param.write(each)) for each in values]
     return pairs

@@ -1,9 +1,10 @@
 """Searches that the upstream cuts off, completed by asking for ever narrower parts.
 
 A search has no pages, and the upstream gives at most a few dozen numbers whatever `PageSize` says.
-So a search that was cut off is split by the next digit of the number (`Contains=+1510`), each part
-that is cut off again is split further, until enough is found, everything is found, or the allowance
-of calls is spent.
+So a search that was cut off is split by the next digit of the number (`Contains=+1510`), or of the
+client's own pattern (`55` into `550` … `559` and `55$`; `5*5` into `505` … `595`). Each part that
+is cut off again is split further, until enough is found, everything is found, or the allowance of
+calls is spent.
 """
 
 import asyncio
@@ -16,8 +17,9 @@ import phonenumbers
 from gateway.errors import UpstreamRefused
 from gateway.records import View
 
-# Calls of one round run at once; a round is one split of the shortest prefix.
-_LONGEST_PREFIX = 12
+# Calls of one round run at once; a round is one split of the shortest pattern.
+_LONGEST_PATTERN = 16
+_DIGITS = "0123456789"
 
 
 class Part(NamedTuple):
@@ -44,21 +46,33 @@ class Allowance:
 Ask = Callable[[Mapping[str, Any]], Awaitable[Part]]
 
 
-def prefix_of(country: str, wanted: Mapping[str, Any]) -> str | None:
-    """Return the digits that all results begin with; None when a search cannot be split.
-
-    A pattern of the client's own cannot be combined with ours: `Contains` is given once.
-    """
+def pattern_of(country: str, wanted: Mapping[str, Any]) -> str | None:
+    """Return the pattern that all results match; None when nothing is known of them."""
     if "contains" in wanted:
-        return None
+        # At the ends of a pattern that is not anchored, `%` says nothing.
+        pattern: str = wanted["contains"]
+        return pattern.rstrip("%") if pattern.startswith("+") else pattern.strip("%")
     code = phonenumbers.country_code_for_region(country)
     return f"+{code}{wanted.get('areaCode', '')}" if code else None
 
 
 def can_split(country: str, wanted: Mapping[str, Any], allowance: int) -> bool:
     """Whether a search that was cut off can be asked in parts, with so many calls."""
-    root = prefix_of(country, wanted)
-    return root is not None and allowance >= len(_next_digits(root))
+    pattern = pattern_of(country, wanted)
+    parts = split(pattern) if pattern is not None else []
+    return bool(parts) and allowance >= len(parts)
+
+
+def split(pattern: str) -> list[str]:
+    """Return narrower patterns that match together what `pattern` matches; none if it has none."""
+    if "*" in pattern:
+        return [pattern.replace("*", digit, 1) for digit in _DIGITS]
+    if pattern.endswith("$") or len(pattern) >= _LONGEST_PATTERN:
+        return []
+    if pattern.startswith("+"):
+        # No area code of North America begins with 0 or 1.
+        return [pattern + digit for digit in (_DIGITS[2:] if pattern == "+1" else _DIGITS)]
+    return [*(pattern + digit for digit in _DIGITS), f"{pattern}$"]
 
 
 async def complete(
@@ -81,29 +95,22 @@ async def complete(
         allowance: calls that may be made, also for others.
     """
     found = {number.phone_number: number for number in first}
-    root = prefix_of(country, wanted)
+    root = pattern_of(country, wanted)
     queue = deque([root] if root is not None else [])
     complete_so_far = root is not None
     while queue and len(found) < most:
-        prefix = queue.popleft()
-        digits = _next_digits(prefix)
-        if len(prefix) >= _LONGEST_PREFIX or not allowance.take(len(digits)):
+        patterns = split(queue.popleft())
+        if not patterns or not allowance.take(len(patterns)):
             complete_so_far = False
             break
-        prefixes = [prefix + digit for digit in digits]
         try:
-            parts = await asyncio.gather(*(ask({**wanted, "contains": each}) for each in prefixes))
+            parts = await asyncio.gather(*(ask({**wanted, "contains": each}) for each in patterns))
         except UpstreamRefused:
-            # This upstream does not know anchored patterns.
+            # This upstream does not know patterns with anchors.
             complete_so_far = False
             break
-        for each, part in zip(prefixes, parts, strict=True):
+        for each, part in zip(patterns, parts, strict=True):
             found |= {number.phone_number: number for number in part.numbers}
             if part.cut_off:
                 queue.append(each)
     return list(found.values()), complete_so_far and not queue
-
-
-def _next_digits(prefix: str) -> str:
-    # No area code of North America begins with 0 or 1.
-    return "23456789" if prefix == "+1" else "0123456789"

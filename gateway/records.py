@@ -361,6 +361,15 @@ def _catalog_friendly_name(view: View) -> str | None:
     return coerce.text(named or view.raw.friendly_name)
 
 
+def _formatted(view: View) -> str:
+    """Return a number for sale as core formats it: `(808) 925-1571`, else as it is."""
+    named = coerce.text(view.raw.friendly_name)
+    number: str = view.phone_number
+    if named is not None or not (number.startswith("+1") and len(number) == len("+18089251571")):
+        return named or number
+    return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
+
+
 CATALOG: Table = {
     "PhoneNumber": {
         **_IDENTITY,
@@ -376,7 +385,12 @@ CATALOG: Table = {
     "AvailablePhoneNumber": {
         **_CATALOG_PROFILE,
         "source": _IDENTITY["source"],
-        "friendly_name": at("friendly_name"),
+        "friendly_name": Derived(
+            _formatted,
+            "friendly_name, or phone_number",
+            {"friendly_name": _TEXT},
+            usual=(("friendly_name",),),
+        ),
         "base_setup_price": at("base_setup_price", read=coerce.number),
         "base_recurring_price": at("base_recurring_price", read=coerce.number),
     },

@@ -216,10 +216,17 @@ def _search(
         raise asked.without_catalog(draft.known.numbers.without_catalog(account))
     if source is Source.CATALOG:
         draft.proof(path, account, least=place.times.least)
-    size = min(most if source is Source.CATALOG else most + 1, MAX_PAGE_SIZE)
+    code = country if isinstance(country, str) else ""
     pages = -(-most // MAX_PAGE_SIZE) if source is Source.CATALOG else 1
+
+    def size(branch: search.Branch) -> int:
+        if source is Source.CATALOG:
+            return min(most, MAX_PAGE_SIZE)
+        return search.core_page_size(code, branch.wanted, most)
+
     identities: list[tuple[object, ...]] = [
-        ("search", account, country, each.type, _frozen(each.wanted), size) for each in branches
+        ("search", account, country, each.type, _frozen(each.wanted), size(each))
+        for each in branches
     ]
     count = len(identities)
     reason = "one search" if count == 1 else f"{count} searches, one per type and area code"
@@ -238,8 +245,10 @@ def _search(
             reason=reason,
         ),
     )
-    if source is Source.CORE and most > search.LEAST_CUT_OFF:
+    if source is Source.CORE:
         for each in branches:
+            if most <= search.LEAST_CUT_OFF and size(each) != MAX_PAGE_SIZE:
+                continue
             if not isinstance(country, str) or partition.can_split(
                 country, each.wanted, draft.known.partition
             ):

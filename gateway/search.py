@@ -1,7 +1,7 @@
 """Searches for numbers that can be bought: which family, how many calls, and how they merge."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple, cast
 
@@ -33,6 +33,13 @@ _SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
     SimilarScope.POSTAL_CODE: (("inPostalCode", "postal_code"),),
 }
 _COORDINATES = ("latitude", "longitude")
+# Filters whose false the upstream may take for any, and what says of a number that they hold.
+_LACKING: Mapping[str, tuple[str, str]] = {
+    "voiceEnabled": ("voice", "enabled"),
+    "smsEnabled": ("sms", "enabled"),
+    "mmsEnabled": ("mms", "enabled"),
+    "faxEnabled": ("voice", "fax"),
+}
 
 
 class Branch(NamedTuple):
@@ -88,7 +95,7 @@ class SearchRequest(NamedTuple):
         start: cursors.Cursor | None = None
         if after is not None:
             start = cursors.decode(after, of=_list_id(account, country, types, wanted))
-        validation.check_search(country, wanted)
+        validation.check_search(country, types, wanted)
         asked = {path: value for path, value in wanted.items() if path != "geography.isoCountry"}
         branches = branches_of(types, asked)
         source, lacking = suited(branches, asked)
@@ -252,15 +259,15 @@ class Search:
             return await self._catalog(account, country, branch, most, at)
 
         calls: list[Call] = []
-        # There are no pages: one more than needed tells whether there are more.
-        size = min(most + 1, MAX_PAGE_SIZE)
+        size = core_page_size(country, branch.wanted, most)
+        keeps = filters_afterwards(country, branch.wanted)
 
         async def ask(wanted: Mapping[str, Any]) -> Part:
             path = filters.CORE_SEARCH_PATHS[branch.type.name]
             call = CORE.search_call(account, country, path, wanted, size)
             calls.append(call)
             try:
-                return await self._core(call, branch.type, size, at)
+                part = await self._core(call, branch.type, size, at)
             except UpstreamNotFound as error:
                 raise UpstreamNotFound(
                     f"country: {country} has no {branch.type.name} numbers that can be searched.",
@@ -268,6 +275,9 @@ class Search:
                     upstream_code=error.upstream_code,
                     request_id=cast("str | None", error.details.get("upstreamRequestId")),
                 ) from None
+            if keeps is None:
+                return part
+            return Part([each for each in part.numbers if keeps(each)], part.cut_off)
 
         part = await ask(branch.wanted)
         if not part.cut_off:
@@ -405,6 +415,36 @@ def suited(branches: Sequence[Branch], wanted: Mapping[str, Any]) -> tuple[Sourc
             f" {', '.join(not_catalog)}: they cannot be combined.",
         )
     return Source.CATALOG, f"only the catalog knows {', '.join(not_core)}"
+
+
+def filters_afterwards(country: str, wanted: Mapping[str, Any]) -> Callable[[View], bool] | None:
+    """Return what tells whether a number of core meets filters that core may ignore.
+
+    These are the capabilities that a number shall lack, and area codes of toll-free numbers outside
+    the US and Canada. None when core filters by all that is wanted.
+    """
+    lacking = [_LACKING[path] for path in _LACKING if wanted.get(path) is False]
+    prefix = ""
+    if country not in validation.NORTH_AMERICA and "areaCode" in wanted:
+        prefix = f"+{phonenumbers.country_code_for_region(country)}{wanted['areaCode']}"
+    if not lacking and not prefix:
+        return None
+
+    def keeps(number: View) -> bool:
+        can = number.capabilities
+        return number.phone_number.startswith(prefix) and all(
+            getattr(can and getattr(can, section), name, None) is False for section, name in lacking
+        )
+
+    return keeps
+
+
+def core_page_size(country: str, wanted: Mapping[str, Any], most: int) -> int:
+    """Return how many numbers are asked of core to have `most` of those that are wanted."""
+    if filters_afterwards(country, wanted) is not None:
+        return MAX_PAGE_SIZE
+    # There are no pages: one more than needed tells whether there are more.
+    return min(most + 1, MAX_PAGE_SIZE)
 
 
 def branches_of(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[Branch]:

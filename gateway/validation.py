@@ -4,11 +4,12 @@ Every refusal names the argument, in the client's own spelling.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.errors import BadUserInput
 from gateway.filters import CORE_SEARCH
+from schema.enums import NumberType
 from schema.scalars import quoted
 
 MOST_FIRST = 1000
@@ -17,6 +18,8 @@ MOST_ITEMS = 100
 _KEY_LENGTH = 255
 FRIENDLY_NAME_LENGTH = 64
 NORTH_AMERICA = frozenset({"US", "CA"})
+# Of the North American plan; and what toll-free numbers elsewhere begin with, but for a 0.
+_AREA_CODES, _TOLL_FREE_PREFIXES = (200, 999), (10, 9999)
 _PATTERN = re.compile(r"(?=.{2,16}\Z)\+?[0-9A-Za-z*%]+\$?", re.ASCII)
 _ORDINARY = re.compile(r"[0-9A-Za-z]", re.ASCII)
 _OWNED_PATTERN = re.compile(r"\+?[0-9*]{1,16}", re.ASCII)
@@ -107,9 +110,9 @@ def check_owned_filter(wanted: Mapping[str, Any]) -> None:
     _check_coordinates(wanted)
 
 
-def check_search(country: str, wanted: Mapping[str, Any]) -> None:
+def check_search(country: str, types: Sequence[NumberType], wanted: Mapping[str, Any]) -> None:
     """Refuse a malformed search, or one that the upstream would silently widen."""
-    _check_area(country, wanted)
+    _check_area(country, types, wanted)
     _check_pattern(wanted)
     _check_nearness(wanted)
     _check_texts(wanted, _TEXTS)
@@ -151,19 +154,24 @@ def check_settings(settings: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _check_area(country: str, wanted: Mapping[str, Any]) -> None:
+def _check_area(country: str, types: Sequence[NumberType], wanted: Mapping[str, Any]) -> None:
+    least, most = _AREA_CODES
     if country not in NORTH_AMERICA:
+        toll_free = set(types) == {NumberType.TOLL_FREE}
         for path in wanted:
-            if path in CORE_SEARCH and CORE_SEARCH[path].us_ca_only:
-                raise BadUserInput(f"filter.{path}", "it works in the US and Canada only.")
+            if path == "areaCode" and toll_free:
+                least, most = _TOLL_FREE_PREFIXES
+            elif path in CORE_SEARCH and CORE_SEARCH[path].us_ca_only:
+                also = ", elsewhere for `types: [TOLL_FREE]`" if path == "areaCode" else ""
+                raise BadUserInput(f"filter.{path}", f"it works in the US and Canada only{also}.")
     codes = wanted.get("areaCode")
     if codes is None:
         return
     if not codes:
         raise BadUserInput("filter.areaCode", "the list is empty; leave it out to search all.")
     for code in codes:
-        if not 200 <= code <= 999:  # noqa: PLR2004 - NANP area codes
-            raise BadUserInput("filter.areaCode", f"{code} is not an area code: 200 to 999.")
+        if not least <= code <= most:
+            raise BadUserInput("filter.areaCode", f"{code} is not an area code: {least} to {most}.")
 
 
 def _check_pattern(wanted: Mapping[str, Any]) -> None:

@@ -89,6 +89,8 @@ class AvailablePhoneNumberConnection:
     page_info: PageInfo = field(description="Where this page stands.")
     exhaustive: bool = field(
         description="The upstream is known to have no matching number beyond those counted here."
+        " False: there may be more. While `hasNextPage`, ask for the next page; then ask for less"
+        " at once: add `areaCode`, `inRegion`, `inLocality` or digits to `contains`."
     )
     branch_errors: list[BranchError] = field(
         description="Searches of a fan-out (`types`, `areaCode`) that failed; the others are kept."

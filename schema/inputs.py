@@ -115,7 +115,8 @@ class PhoneNumberFilter:
     )
     beta: bool | None = field(
         default=UNSET,
-        description="New to the platform, or not. Core family.",
+        description="`false` leaves out numbers new to the platform; `true` is the same as leaving"
+        " this out. Core family.",
     )
     origin: NumberOrigin | None = field(
         default=UNSET,
@@ -146,8 +147,9 @@ class AvailablePhoneNumberFilter:
     area_code: list[int] | None = field(
         default=UNSET,
         description=(
-            "Area codes, three digits each (US and Canada); several are searched one by one "
-            "and merged."
+            "Area codes, three digits each (US and Canada); elsewhere, for `types: [TOLL_FREE]`,"
+            " what the number begins with behind the country's code, for example 800. Several are"
+            " searched one by one and merged."
         ),
     )
     contains: str | None = field(
@@ -194,10 +196,26 @@ class AvailablePhoneNumberFilter:
         default=UNSET,
         description="Miles for `nearLatLong` or `nearNumber`: 1 to 500; 25 when absent.",
     )
-    voice_enabled: bool | None = field(default=UNSET, description="It can be called.")
-    sms_enabled: bool | None = field(default=UNSET, description="It takes text messages.")
-    mms_enabled: bool | None = field(default=UNSET, description="It takes multimedia messages.")
-    fax_enabled: bool | None = field(default=UNSET, description="It takes faxes.")
+    voice_enabled: bool | None = field(
+        default=UNSET,
+        description="It can be called. `false`: it is known not to; the upstream may take false for"
+        " any, so the gateway filters by it.",
+    )
+    sms_enabled: bool | None = field(
+        default=UNSET,
+        description="It takes text messages. `false`: it is known not to; the upstream may take"
+        " false for any, so the gateway filters by it.",
+    )
+    mms_enabled: bool | None = field(
+        default=UNSET,
+        description="It takes multimedia messages. `false`: it is known not to; the upstream may"
+        " take false for any, so the gateway filters by it.",
+    )
+    fax_enabled: bool | None = field(
+        default=UNSET,
+        description="It takes faxes. `false`: it is known not to; the upstream may take false for"
+        " any, so the gateway filters by it.",
+    )
     exclude_all_address_required: bool | None = field(
         default=UNSET,
         description="Leave out numbers that need any address.",
@@ -212,7 +230,8 @@ class AvailablePhoneNumberFilter:
     )
     beta: bool | None = field(
         default=UNSET,
-        description="`false` leaves out numbers new to the platform.",
+        description="`false` leaves out numbers new to the platform; `true` is the same as leaving"
+        " this out.",
     )
     lifecycle: Lifecycle | None = field(
         default=UNSET,

@@ -403,7 +403,10 @@ class PhoneNumber(Node, NumberProfile):
 
 @strawberry.type(description="A phone number that can be bought now.")
 class AvailablePhoneNumber(NumberProfile):
-    friendly_name: str | None = field(description="The number, formatted for people.")
+    friendly_name: str | None = field(
+        description="The number, formatted for people: `(808) 925-1571` for the North American"
+        " plan. The catalog has none, so the gateway formats its numbers in the same way."
+    )
     source: Source = field(description="Which upstream family this answer came from.")
     base_setup_price: float | None = field(
         description="Price once, as the catalog states it; it names no currency."

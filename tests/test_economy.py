@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -579,11 +580,52 @@ def test_it_stops_at_the_allowance_and_says_so(sandbox: RunningSandbox) -> None:
     assert len(sandbox.requests()) == 1
 
 
-def test_a_pattern_of_the_clients_own_is_not_split(gateway: RunningGateway) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [("555", "555"), ("5*5%", "5.5"), ("+1212*55", "^212.55"), ("EPIC", "3742")],
+)
+def test_a_pattern_of_the_clients_own_is_split_too(
+    sandbox: RunningSandbox, pattern: str, matches: str
+) -> None:
+    numbers = {each["national"] for each in sandbox.inventory("US", "local", ("national",))}
+    expected = {number for number in numbers if re.search(matches, number)}
+    sandbox.set_switches(search_cap=30)
+    with running_gateway(sandbox) as gateway:
+        data = gateway.query(WIDE, {"first": 200, "filter": {"contains": pattern}})
+    found = [node["phoneNumber"][2:] for node in data["availablePhoneNumbers"]["nodes"]]
+    assert len(found) == len(set(found)) == min(200, len(expected))
+    assert set(found) <= expected
+    assert data["availablePhoneNumbers"]["exhaustive"] is (len(expected) <= 200)
+    assert len(sandbox.requests()) <= 41
+
+
+def test_all_matches_of_a_pattern_are_found_beyond_a_thousand(sandbox: RunningSandbox) -> None:
+    numbers = {
+        each["phone_number"]
+        for each in sandbox.inventory("US", "local", ("phone_number", "national"))
+        if "31" in each["national"]
+    }
+    assert len(numbers) > 1000
+    found: set[str] = set()
+    after, more = None, True
+    with running_gateway(sandbox) as gateway:
+        while more:
+            variables = {"first": 1000, "filter": {"contains": "31"}, "after": after}
+            page = gateway.query(WIDE, variables)["availablePhoneNumbers"]
+            found |= {node["phoneNumber"] for node in page["nodes"]}
+            after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+    assert found == numbers
+    assert page["exhaustive"] is True
+
+
+def test_a_pattern_that_cannot_be_split_says_that_more_may_be_there(
+    gateway: RunningGateway,
+) -> None:
     gateway.sandbox.set_switches(search_cap=30)
-    data = gateway.query(WIDE, {"first": 200, "filter": {"contains": "555"}})
+    data = gateway.query(WIDE, {"first": 200, "filter": {"contains": "55$"}})
     assert len(data["availablePhoneNumbers"]["nodes"]) == 30
     assert data["availablePhoneNumbers"]["exhaustive"] is False
+    assert data["availablePhoneNumbers"]["pageInfo"]["hasNextPage"] is False
     assert len(gateway.sandbox.requests()) == 1
 
 

@@ -171,7 +171,7 @@ CORE = [
     Case(
         "smsEnabled false",
         "smsEnabled: false",
-        {"SmsEnabled": "false"},
+        {},
         opposite(enabled("sms")),
         country="GB",
     ),
@@ -518,3 +518,131 @@ def test_a_core_filter_works_on_owned_numbers(
     expected = [each["sid"] for each in everything if rule(each)]
     assert [node["sid"] for node in data["phoneNumbers"]["nodes"]] == expected
     assert 0 < len(expected) < len(everything)
+
+
+# What the upstream may ignore -----------------------------------------------------------------------
+
+LACKING = {
+    "voiceEnabled": lambda n: not (n["capabilities"] or {}).get("voice"),
+    "smsEnabled": opposite(enabled("sms")),
+    "mmsEnabled": opposite(enabled("mms")),
+    "faxEnabled": opposite(capability("voice", "fax", True)),
+}
+
+
+@pytest.mark.parametrize("reading", ["any", "filter"])
+@pytest.mark.parametrize("name", LACKING)
+def test_false_for_a_capability_means_the_same_however_the_upstream_reads_it(
+    gateway: RunningGateway,
+    inventory: Callable[[str, str], list[Number]],
+    name: str,
+    reading: str,
+) -> None:
+    """A maintainer of an official client explained false as "do not filter"."""
+    gateway.sandbox.set_switches(enabled_false=reading)
+    expected = [each for each in inventory("CA", "LOCAL") if LACKING[name](each)][:40]
+    query = f"""query ($first: Int!, $after: String) {{ availablePhoneNumbers(country: "CA",
+      filter: {{ {name}: false }}, first: $first, after: $after) {{
+      nodes {{ phoneNumber capabilities {{ voice {{ enabled fax }} sms {{ enabled }} mms {{ enabled }} }} }}
+      pageInfo {{ hasNextPage endCursor }} exhaustive }} }}"""
+    found: list[str] = []
+    after = None
+    for first in (7, 33):
+        page = gateway.query(query, {"first": first, "after": after})["availablePhoneNumbers"]
+        found += [node["phoneNumber"] for node in page["nodes"]]
+        after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+        assert (more, page["exhaustive"]) == (True, False)
+    assert found == [each["phone_number"] for each in expected]
+
+
+@pytest.mark.parametrize("reading", ["any", "filter"])
+def test_a_filter_of_the_gateways_own_finds_enough_in_a_search_that_is_cut_off(
+    gateway: RunningGateway, inventory: Callable[[str, str], list[Number]], reading: str
+) -> None:
+    gateway.sandbox.set_switches(enabled_false=reading, search_cap=30)
+    query = """{ availablePhoneNumbers(country: "CA", filter: { smsEnabled: false }, first: 5) {
+      nodes { phoneNumber } pageInfo { hasNextPage } exhaustive } }"""
+    page = gateway.query(query)["availablePhoneNumbers"]
+    lacking = {n["phone_number"] for n in inventory("CA", "LOCAL") if LACKING["smsEnabled"](n)}
+    assert len(page["nodes"]) == 5
+    assert {node["phoneNumber"] for node in page["nodes"]} <= lacking
+    assert page["pageInfo"]["hasNextPage"]
+
+
+def test_a_search_that_leaves_everything_out_is_empty_and_exhaustive(
+    gateway: RunningGateway,
+) -> None:
+    query = """{ availablePhoneNumbers(country: "US", first: 3,
+      filter: { contains: "510555****", smsEnabled: true, voiceEnabled: true, faxEnabled: false,
+                mmsEnabled: false, inRegion: "NY" }) { nodes { phoneNumber } exhaustive } }"""
+    data = gateway.query(query)["availablePhoneNumbers"]
+    assert data == {"nodes": [], "exhaustive": True}
+
+
+TOLL_FREE = """query ($code: [Int!], $country: CountryCode!, $contains: String) {
+  availablePhoneNumbers(country: $country, types: [TOLL_FREE], first: 400,
+    filter: { areaCode: $code, contains: $contains }) { nodes { phoneNumber } exhaustive } }"""
+
+
+@pytest.mark.parametrize("reading", ["ignore", "filter"])
+@pytest.mark.parametrize(("country", "prefix"), [("GB", "+44"), ("AU", "+61")])
+def test_toll_free_numbers_of_other_countries_are_searched_by_area_code(
+    gateway: RunningGateway, reading: str, country: str, prefix: str
+) -> None:
+    gateway.sandbox.set_switches(foreign_toll_free_area_code=reading)
+    kind = {"type": "tollfree", "geography": {"iso_country": country}}
+    mine = [f"{prefix}8085550{each:03}" for each in (1, 2, 7)]
+    for number in mine:
+        gateway.sandbox.put_number(None, number, kind)
+    data = gateway.query(TOLL_FREE, {"country": country, "code": [808]})["availablePhoneNumbers"]
+    assert [each["phoneNumber"] for each in data["nodes"]] == mine
+    assert data["exhaustive"] is True
+    given = {"country": country, "code": [808, 8085], "contains": "5550002"}
+    both = gateway.query(TOLL_FREE, given)["availablePhoneNumbers"]["nodes"]
+    assert [each["phoneNumber"] for each in both] == [mine[1]]
+
+
+@pytest.mark.parametrize("reading", ["ignore", "filter"])
+def test_an_area_code_that_is_ignored_is_found_in_a_search_that_is_cut_off(
+    gateway: RunningGateway, reading: str
+) -> None:
+    gateway.sandbox.set_switches(foreign_toll_free_area_code=reading, search_cap=30)
+    kind = {"type": "tollfree", "geography": {"iso_country": "GB"}}
+    gateway.sandbox.put_number(None, "+448099550123", kind)
+    data = gateway.query(TOLL_FREE, {"country": "GB", "code": [809]})["availablePhoneNumbers"]
+    assert [each["phoneNumber"] for each in data["nodes"]] == ["+448099550123"]
+    assert data["exhaustive"] is True
+
+
+@pytest.mark.parametrize(
+    ("types", "code"), [("[LOCAL]", 808), ("[LOCAL, TOLL_FREE]", 808), ("[TOLL_FREE]", 8)]
+)
+def test_an_area_code_that_makes_no_sense_is_refused(
+    gateway: RunningGateway, types: str, code: int
+) -> None:
+    error = gateway.error(
+        f"""{{ availablePhoneNumbers(country: "GB", types: {types}, filter: {{ areaCode: [{code}] }})
+          {{ nodes {{ phoneNumber }} }} }}"""
+    )
+    assert error["extensions"]["argument"] == "filter.areaCode"
+    assert gateway.sandbox.requests() == []
+
+
+def test_numbers_for_sale_have_the_same_friendly_name_in_both_families(
+    gateway: RunningGateway,
+) -> None:
+    query = """{ core: availablePhoneNumbers(country: "US", first: 5, filter: { contains: "510555" })
+        { nodes { phoneNumber friendlyName source } }
+      catalog: availablePhoneNumbers(country: "US", first: 5, filter: { lifecycle: GENERALLY_AVAILABLE })
+        { nodes { phoneNumber friendlyName source } }
+      foreign: availablePhoneNumbers(country: "AU", first: 5,
+        filter: { lifecycle: GENERALLY_AVAILABLE })
+        { nodes { phoneNumber friendlyName source } } }"""
+    data = gateway.query(query)
+    for nodes, source in (("core", "CORE"), ("catalog", "CATALOG"), ("foreign", "CATALOG")):
+        assert data[nodes]["nodes"]
+        for node in data[nodes]["nodes"]:
+            number = node["phoneNumber"]
+            shown = f"({number[2:5]}) {number[5:8]}-{number[8:]}"
+            expected = number if nodes == "foreign" else shown
+            assert (node["source"], node["friendlyName"]) == (source, expected)

@@ -118,6 +118,7 @@ def parameter(table: Mapping[str, filters.Param], path: str) -> str:
     if param is None:
         return NOT_AVAILABLE
     area = " (US and Canada)" if param.us_ca_only else ""
+    area += ", only when true; false is filtered afterwards" if param.false_is_any else ""
     return f"`{param.name}`{area}" if param.name else "part of the path"
 
 

@@ -45,7 +45,7 @@ class CoreSearch:
         if kind is None or kind not in facts.number_types(country):
             raise not_found(call.path)
         world = self._world
-        criteria = core_criteria(world.store, call, world.switches, country)
+        criteria = core_criteria(world.store, call, world.switches, country, kind)
         limit = page_size(call, world.switches, world.switches.search_default_page_size)
         if world.switches.search_cap is not None:
             limit = min(limit, world.switches.search_cap)

@@ -7,6 +7,7 @@ area codes look at the numbers themselves.
 
 import math
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from gateway.sandbox.switches import Switches
 _EARTH_RADIUS_MILES = 3958.8
 _DEFAULT_DISTANCE, _FARTHEST = 25, 500
 _AREA_CODE_LENGTH = 3
+_FOREIGN_AREA_CODE_LENGTHS = frozenset({2, 3, 4})
 # Up to so many places, their numbers are gathered and sorted; beyond, a walk in order is quicker.
 _FEW_PLACES = 8
 
@@ -101,7 +103,9 @@ class Criteria:
         )
 
 
-def core_criteria(store: Store, call: Call, switches: Switches, iso_country: str) -> Criteria:
+def core_criteria(
+    store: Store, call: Call, switches: Switches, iso_country: str, kind: str
+) -> Criteria:
     """The filters of one AvailablePhoneNumbers request.
 
     Raises:
@@ -109,11 +113,15 @@ def core_criteria(store: Store, call: Call, switches: Switches, iso_country: str
     """
     criteria = Criteria(store)
     _number_filters(criteria, call, switches)
-    _profile_filters(criteria, call)
+    _profile_filters(criteria, call, switches)
     geographic = [name for name in (*_ATTRIBUTES, *_NEAR, "AreaCode") if call.get(name)]
     if iso_country in GEO_SEARCH_COUNTRIES:
         _geography_filters(criteria, call, switches)
     else:
+        if kind == "tollfree" and "AreaCode" in geographic:
+            geographic.remove("AreaCode")
+            if switches.foreign_toll_free_area_code == "filter":
+                _area_code_filter(criteria, str(call.get("AreaCode")), switches)
         if geographic and switches.foreign_geo_filter == "error":
             raise _refused(switches, f"{geographic[0]} is for US and Canadian numbers only")
         if locality := call.get("InLocality"):
@@ -153,11 +161,11 @@ _EXCLUSIONS = {
 }
 
 
-def _profile_filters(criteria: Criteria, call: Call) -> None:
+def _profile_filters(criteria: Criteria, call: Call, switches: Switches) -> None:
     wanted = {
         capability: value
         for name, capability in _CAPABILITY_FILTERS.items()
-        if (value := call.flag(name)) is not None
+        if (value := call.flag(name)) or (value is False and switches.enabled_false == "filter")
     }
     excluded = {
         requirement
@@ -185,13 +193,20 @@ _ATTRIBUTES: dict[str, Callable[[Place], object]] = {
 _NEAR = ("NearLatLong", "NearNumber")
 
 
+def _area_code_filter(
+    criteria: Criteria,
+    area_code: str,
+    switches: Switches,
+    lengths: AbstractSet[int] = _FOREIGN_AREA_CODE_LENGTHS,
+) -> None:
+    if not (area_code.isascii() and area_code.isdigit() and len(area_code) in lengths):
+        raise _refused(switches, "AreaCode has the wrong number of digits", 21451)
+    criteria.glob("national", f"{area_code}*")
+
+
 def _geography_filters(criteria: Criteria, call: Call, switches: Switches) -> None:
     if area_code := call.get("AreaCode"):
-        if not (
-            area_code.isascii() and area_code.isdigit() and len(area_code) == _AREA_CODE_LENGTH
-        ):
-            raise _refused(switches, "AreaCode must have three digits", 21451)
-        criteria.glob("national", f"{area_code}*")
+        _area_code_filter(criteria, area_code, switches, {_AREA_CODE_LENGTH})
     if (
         call.get("InRateCenter")
         and not call.get("InLata")

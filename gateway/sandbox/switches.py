@@ -64,6 +64,16 @@ class Switches:
     is an error.
     """
 
+    enabled_false: Literal["any", "filter"] = "any"
+    """`SmsEnabled=false` and its like in an AvailablePhoneNumbers search: no filter, as a
+    maintainer of an official client explained it, or only numbers without the capability.
+    """
+
+    foreign_toll_free_area_code: Literal["ignore", "filter"] = "ignore"
+    """`AreaCode` in a search for toll-free numbers outside the US and Canada: ignored, or the
+    prefix of the number.
+    """
+
     foreign_geo_filter: Literal["ignore", "error"] = "ignore"
     """A filter for the US and Canada, used on another country."""
 

@@ -200,6 +200,7 @@ def test_a_search_returns_the_first_matches_of_the_inventory_in_its_order(
     sandbox: RunningSandbox, parent: Api, name: str
 ) -> None:
     path, params, predicate = {**WORKED_EXAMPLES, **FILTERS}[name]
+    sandbox.set_switches(enabled_false="filter")
     expected = [n["phone_number"] for n in inventory(sandbox, path) if predicate(n)]
 
     found = [n["phone_number"] for n in parent.search(path, PageSize=1000, **params)]
@@ -482,3 +483,26 @@ def test_switches_change_the_refusals_of_a_search(sandbox: RunningSandbox, paren
     assert refusal(parent.get(f"{path}/GB/Mobile.json?InRegion=CA")) == (422, 20422)
     assert refusal(parent.get(f"{path}/US/Local.json?Contains=1")) == (422, 20001)
     assert set(parent.search()[0]["capabilities"]) == {"voice", "sms", "mms", "fax"}
+
+
+@pytest.mark.parametrize("capability", ["Voice", "Sms", "Mms", "Fax"])
+def test_false_for_a_capability_is_no_filter_unless_switched(
+    sandbox: RunningSandbox, parent: Api, capability: str
+) -> None:
+    everything = parent.search(PageSize=1000)
+    assert parent.search(PageSize=1000, **{f"{capability}Enabled": "false"}) == everything
+    sandbox.set_switches(enabled_false="filter")
+    assert parent.search(PageSize=1000, **{f"{capability}Enabled": "false"}) != everything
+
+
+def test_an_area_code_of_foreign_toll_free_numbers_is_ignored_unless_switched(
+    sandbox: RunningSandbox, parent: Api
+) -> None:
+    everything = parent.search("GB/TollFree", PageSize=1000)
+    assert parent.search("GB/TollFree", PageSize=1000, AreaCode=808) == everything
+    sandbox.set_switches(foreign_toll_free_area_code="filter")
+    path = f"{parent.base}/AvailablePhoneNumbers/GB"
+    assert parent.search("GB/TollFree", PageSize=1000, AreaCode=80) == everything
+    assert parent.search("GB/TollFree", PageSize=1000, AreaCode=999) == []
+    assert refusal(parent.get(f"{path}/TollFree.json?AreaCode=x")) == (400, 21451)
+    assert parent.search("GB/Mobile", AreaCode=808)
