@@ -2,7 +2,7 @@
 
 from graphql.pyutils import Path
 
-from gateway.errors import UpstreamMalformed, UpstreamNotFound
+from gateway.errors import UpstreamMalformed, UpstreamNotFound, believe_missing
 from gateway.ownership import check_owner
 from gateway.reader import Reader
 from gateway.records import View, view
@@ -22,7 +22,8 @@ class Accounts:
         """Return an account; None when the caller's credentials show no such one."""
         try:
             answer = await self._reader.read(CORE.account_call(sid), (at,))
-        except UpstreamNotFound:
+        except UpstreamNotFound as error:
+            believe_missing(error)
             return None
         found = _whole(view("Account", Source.CORE, answer.json(), sid), "sid")
         check_owner(found.sid, sid, Source.CORE)
@@ -59,7 +60,8 @@ class Accounts:
         call = CORE.country_call(self._reader.credential.account, code)
         try:
             answer = await self._reader.read(call, (at,))
-        except UpstreamNotFound:
+        except UpstreamNotFound as error:
+            believe_missing(error)
             return None
         return _whole(view("Country", Source.CORE, answer.json()), "code")
 

@@ -313,6 +313,21 @@ class OfAnotherAccount(UpstreamMalformed):
     """The upstream answered with what belongs to another account than was asked for."""
 
 
+# The upstream's code in a 404 of its own.
+_NO_SUCH_RESOURCE = 20404
+
+
+def believe_missing(error: UpstreamNotFound) -> None:
+    """Raise unless the upstream itself says that there is no such thing: a proxy may be wrong.
+
+    Raises:
+        UpstreamMalformed: the 404 does not carry the upstream's own code.
+    """
+    if error.upstream_code != _NO_SUCH_RESOURCE:
+        message = "Something other than the upstream answered that there is no such thing."
+        raise UpstreamMalformed(message, status=error.status) from None
+
+
 # Upstream error code → what a client is told, and the input field to blame (below `input`).
 # Source: the upstream's error dictionary; 21452 and 21650 are in the resource's own documentation.
 REFUSALS: Mapping[int, tuple[UserErrorCode, tuple[str, ...]]] = {

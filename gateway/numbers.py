@@ -18,6 +18,7 @@ from gateway.errors import (
     UpstreamDenied,
     UpstreamMalformed,
     UpstreamNotFound,
+    believe_missing,
 )
 from gateway.ownership import check_owner
 from gateway.pages import Places
@@ -33,8 +34,6 @@ _MOST_PAGES = 64
 # Core matches numbers in part: the one looked for stands among those that contain it.
 _LOOK_UP_SIZE = 50
 _EVERYTHING: Mapping[str, Any] = MappingProxyType({})
-# The upstream's code in a 404 of its own.
-_NO_SUCH_RESOURCE = 20404
 
 
 class Key(NamedTuple):
@@ -150,7 +149,7 @@ class OwnedNumbers:
         try:
             return await self._get(family, key, (at,))
         except UpstreamNotFound as error:
-            _believe(error)
+            believe_missing(error)
             return None
 
     async def page(
@@ -443,12 +442,12 @@ class OwnedNumbers:
             return await self._get(family, key, at)
         except UpstreamNotFound as error:
             if family is CORE or await self.family(key.account, at[0]) is CATALOG:
-                _believe(error)
+                believe_missing(error)
                 return None
         try:
             return await self._get(CORE, key, at)
         except UpstreamNotFound as error:
-            _believe(error)
+            believe_missing(error)
             return None
 
     async def _get(self, family: Family, key: Key, at: Sequence[Path]) -> View | None:
@@ -587,13 +586,6 @@ def _is(number: View, exact: str) -> bool:
     if exact.removeprefix("+") not in (number.phone_number or ""):
         raise UpstreamMalformed("The upstream shows another number than the one asked for.")
     return False
-
-
-def _believe(error: UpstreamNotFound) -> None:
-    """Raise unless the upstream itself says that there is no such number: a proxy may be wrong."""
-    if error.upstream_code != _NO_SUCH_RESOURCE:
-        message = "Something other than the upstream answered that there is no such number."
-        raise UpstreamMalformed(message, status=error.status) from None
 
 
 def _of(after: str, name: str) -> bool:

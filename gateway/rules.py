@@ -426,9 +426,9 @@ def _transfer(draft: Draft, asked: Transfer) -> Writes:
     # Where it is not, it is looked for where it was to go.
     there = Times(0, _finding(draft, asked.target).most)
     # Core's path names the owner: only the catalog, and a dry run, need to look.
-    if asked.dry_run or numbers.may_ask_catalog(asked.account):
+    if asked.dry_run or (numbers.may_ask_catalog(asked.account) and not asked.documents):
         return Writes(found.plus(there), 1)
-    return Writes(there, 1)
+    return Writes(Times(0, _finding_family(draft, asked.account)).plus(there), 1)
 
 
 def _release(draft: Draft, asked: Release) -> Writes:

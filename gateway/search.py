@@ -9,7 +9,13 @@ import phonenumbers
 from graphql.pyutils import Path
 
 from gateway import cursors, filters, validation
-from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters, UpstreamNotFound
+from gateway.errors import (
+    BadUserInput,
+    GatewayError,
+    UnsupportedFilters,
+    UpstreamNotFound,
+    believe_missing,
+)
 from gateway.numbers import OwnedNumbers
 from gateway.partition import Allowance, Part, can_split, complete
 from gateway.reader import Reader
@@ -269,6 +275,7 @@ class Search:
             try:
                 part = await self._core(call, branch.type, size, at)
             except UpstreamNotFound as error:
+                believe_missing(error)
                 raise UpstreamNotFound(
                     f"country: {country} has no {branch.type.name} numbers that can be searched.",
                     status=error.status,

@@ -40,6 +40,14 @@ class World(NamedTuple):
         """Return a number that can be bought."""
         return str(self.gateway.sandbox.put_number()["phone_number"])
 
+    def with_emergency_address(
+        self, account: SandboxAccount, number: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the number after an emergency address was registered for it."""
+        voice = {"emergency_address_sid": "AD" + "1" * 32}
+        resource = {"configuration": {"voice": voice}}
+        return self.gateway.sandbox.put_number(account.sid, number["phone_number"], resource)
+
     def check(self, query: str, account: SandboxAccount | None = None) -> dict[str, int]:
         """See that a plan bounds what its run costs; return the bounds and what it was."""
         asking, sandbox = account or self.parent, self.gateway.sandbox
@@ -219,6 +227,20 @@ MUTATIONS: dict[str, Callable[[World, SandboxAccount, list[dict[str, Any]]], str
         owned[2]["sid"], world.child.sid if account is world.parent else account.sid
     ),
     "transfer to itself": lambda _, account, owned: transfer(owned[2]["sid"], account.sid),
+    "transfer to itself, not owned": lambda _, account, __: transfer("PN" + "0" * 32, account.sid),
+    "transfer, not owned": lambda world, _, __: transfer("PN" + "0" * 32, world.child.sid),
+    "transfer, not owned, dry": lambda world, _, __: transfer(
+        "PN" + "0" * 32, world.child.sid, "dryRun: true"
+    ),
+    "transfer with papers": lambda world, _, owned: transfer(
+        owned[2]["sid"], world.child.sid, f'regulatory: {{addressSid: "AD{"1" * 32}"}}'
+    ),
+    "transfer with papers, dry": lambda world, _, owned: transfer(
+        owned[2]["sid"], world.child.sid, f'dryRun: true, regulatory: {{bundleSid: "BU{"1" * 32}"}}'
+    ),
+    "release, emergency address": lambda world, account, owned: release(
+        world.with_emergency_address(account, owned[3])
+    ),
     "release": lambda _, __, owned: release(owned.pop()),
     "release, dry": lambda _, __, owned: release(owned[3], "dryRun: true"),
     "release, another number": lambda _, __, owned: release(
@@ -245,9 +267,9 @@ def configure(
     return f"configurePhoneNumber(input: {{{wanted}}}) {{ {below} }}"
 
 
-def transfer(sid: str, account: str) -> str:
+def transfer(sid: str, account: str, more: str = "") -> str:
     """Return the field that moves a number."""
-    wanted = f'sid: "{sid}", toAccountSid: "{account}"'
+    wanted = f'sid: "{sid}", toAccountSid: "{account}" {more}'
     return f"transferPhoneNumber(input: {{{wanted}}}) {{ reconciled }}"
 
 

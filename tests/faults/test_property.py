@@ -45,7 +45,7 @@ FAULTS = st.fixed_dictionaries(
         "count": st.integers(1, 2),
         "skip": st.integers(0, 1),
         # The upstream's own error, and what a proxy may say in its place.
-        "status": st.sampled_from([500, 502, 400, 403, 404, 409]),
+        "status": st.sampled_from([500, 502, 400, 403, 404, 409, 429]),
     }
 )
 

@@ -384,3 +384,26 @@ def test_nothing_takes_longer_than_the_requests_deadline(
     # The upstream would have taken eight.
     inside = "inside" if max(took) < patient["request_deadline"] + LATE else "beyond"
     seen(f"{error['extensions']['code']} and {told(payload)}, each {inside} the request's deadline")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        marked(f"{what}: HTML with status 404", query, "UPSTREAM_MALFORMED, and nothing is missing")
+        for what, query in (
+            ("an account", OWN),
+            ("a country", '{ country(code: "US") { code } }'),
+            ("a number", '{ phoneNumber(sid: "PN%s") { sid } }' % ("0" * 32)),
+            ("a search", '{ availablePhoneNumbers(country: "US") { nodes { phoneNumber } } }'),
+        )
+    ],
+)
+def test_a_404_of_a_proxy_does_not_say_that_something_is_missing(
+    quick: RunningGateway, query: str, seen: Tell
+) -> None:
+    account = quick.sandbox.create_account(catalog=False)
+    quick.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=account)
+    page = {"kind": "html", "status": 404, "method": "GET", "count": None}
+    quick.sandbox.set_faults([page | {"account": account.sid}])
+    code = quick.error(query, account=account)["extensions"]["code"]
+    seen(f"{code}, and nothing is missing")
