@@ -69,6 +69,9 @@ SOUGHT = st.fixed_dictionaries(
         "geography": st.sampled_from([{"isoCountry": "CA"}, {"lata": "x"}]),
     },
 )
+REGULATORY: st.SearchStrategy[Any] = st.sampled_from(
+    [None, {"bundleSid": None}, {"clear": ["BUNDLE"]}, {"clear": []}, {"addressSid": "x"}]
+)
 CONFIGURATION: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {},
     optional={
@@ -85,9 +88,7 @@ CONFIGURATION: st.SearchStrategy[Any] = st.fixed_dictionaries(
                 {"receiveMode": None},
             ]
         ),
-        "regulatory": st.sampled_from(
-            [None, {"bundleSid": None}, {"clear": ["BUNDLE"]}, {"clear": []}, {"addressSid": "x"}]
-        ),
+        "regulatory": REGULATORY,
     },
 )
 KEY = st.sampled_from(["", "k" * 300, None])
@@ -109,7 +110,7 @@ def some(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 INPUTS = {
     "purchase": input_of(phoneNumber=some(NUMBER), configuration=CONFIGURATION | st.none()),
     "configure": input_of(sid=some(SID), configuration=CONFIGURATION),
-    "transfer": input_of(sid=some(SID), toAccountSid=some(ACCOUNT)),
+    "transfer": input_of(sid=some(SID), toAccountSid=some(ACCOUNT), regulatory=REGULATORY),
     "release": input_of(sid=some(SID), confirmPhoneNumber=some(NUMBER)),
 }
 
