@@ -41,11 +41,12 @@ class Checkout:
             shutil.copytree(ROOT / name, folder / name, ignore=not_copied)
         for name in ("Makefile", "pyproject.toml", "README.md"):
             shutil.copy2(ROOT / name, folder)
-        # Packages are those of this run; only that they are set up is said anew.
-        (folder / ".venv").mkdir()
-        for each in Path(sys.prefix).iterdir():
-            if not each.name.startswith(".ready"):
-                (folder / ".venv" / each.name).symlink_to(each)
+        # Packages are those of this run, but for a Node.js; that they are set up is said anew.
+        (folder / ".venv" / "bin").mkdir(parents=True)
+        own = Path(sys.prefix)
+        for each in (*own.iterdir(), *(own / "bin").iterdir()):
+            if not each.name.startswith((".ready", "bin", "node", "npm")):
+                (folder / ".venv" / each.relative_to(own)).symlink_to(each)
         (folder / ".venv" / ".ready-run").touch()
         self.fake.mkdir()
         for name, text in {"node": "#!/bin/sh\n", "npm": NPM}.items():
@@ -61,7 +62,6 @@ class Checkout:
             cwd=self.folder,
             env=kept
             | {
-                # make puts what it finds in .venv first.
                 "PATH": f"{self.fake}:{kept['PATH']}",
                 "PYTHONPATH": str(self.folder),
                 "FAKE": str(self.fake),
