@@ -346,6 +346,21 @@ def test_a_release_is_red_and_waits_for_the_last_four_digits(
     expect(explorer.deed(number)).to_have_text("Released")
 
 
+def test_a_release_whose_answer_was_lost_is_looked_up_and_confirmed_anew(
+    explorer: ExplorerPage, gateway: Gateway, account: dict[str, Any]
+) -> None:
+    number = ask(explorer, account, OWNED)[0]["phoneNumber"]
+    gateway.inject({"kind": "reset", "method": "DELETE", "account": account["sid"]})
+    dialog = explorer.open_deed(number)
+    digits = dialog.get_by_label("last four digits")
+    digits.fill(number[-4:])
+    dialog.get_by_role("button", name="Release this number").click()
+    dialog.get_by_role("button", name="Look it up").click(timeout=20_000)
+    expect(explorer.outcome).to_contain_text("Not released.")
+    expect(digits).to_be_empty()
+    expect(dialog.get_by_role("button", name="Release this number")).to_be_disabled()
+
+
 def test_rows_of_another_account_than_the_chosen_one_are_marked_and_offer_nothing(
     explorer: ExplorerPage, gateway: Gateway
 ) -> None:
@@ -476,3 +491,10 @@ def test_the_plan_of_a_purchase_never_reads_as_buying_more_than_once(
     expect(explorer.page.locator(".graphiql-toolbar")).to_contain_text(
         re.compile("Plan 1.2 look-ups \\+ 1 write")
     )
+    # What a run would refuse is said before it.
+    explorer.type_operation(
+        'mutation { configurePhoneNumber(input: { sid: "%s", configuration: {} })'
+        " { userErrors { message } } }" % ("PN" + "1" * 32)
+    )
+    expect(panel.locator(".plan")).to_contain_text("would be refused: Nothing to change")
+    expect(explorer.page.locator(".graphiql-toolbar")).to_contain_text("Would be refused")

@@ -123,13 +123,12 @@ function useForgetting(tab: string): void {
 function useLateAnswer(tab: string): void {
   const responseEditor = useGraphiQL((state) => state.responseEditor);
   const { updateActiveTabValues } = useGraphiQLActions();
+  const answer = useAnswers((state) => state.byTab[tab]);
   useEffect(() => {
-    const { byTab, record } = useAnswers.getState();
-    const answer = byTab[tab];
-    if (!answer?.late) return;
+    if (!answer?.late || !responseEditor) return;
     const response = JSON.stringify(answer.late, null, 2);
-    responseEditor?.setValue(response);
+    responseEditor.setValue(response);
     updateActiveTabValues({ response });
-    record(tab, { ...answer, late: undefined });
-  }, [tab, responseEditor, updateActiveTabValues]);
+    useAnswers.getState().record(tab, { ...answer, late: undefined });
+  }, [tab, answer, responseEditor, updateActiveTabValues]);
 }

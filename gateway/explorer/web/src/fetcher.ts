@@ -44,8 +44,9 @@ export function createFetcher(settings: Settings, activeTab: () => string): Fetc
     const answer = await send(settings.graphqlPath, operation, headers, settings.explain ? "trace" : null);
     const body = settle(tab, blank, answer);
     if (kind === "mutation") noteTouched(body.data);
-    if (tab === activeTab()) return body as Result;
-    // GraphiQL would write it into the tab that is in front by now: its own shows it when it comes back.
+    if (tab === activeTab() && useAnswers.getState().begun === run) return body as Result;
+    // GraphiQL would write it into the tab that is in front by now, or drop it for the sake of a later run:
+    // its own tab shows it when it is in front.
     const kept = useAnswers.getState().byTab[tab];
     if (kept) useAnswers.getState().record(tab, { ...kept, late: body });
     return new Promise<Result>(() => {});

@@ -72,14 +72,17 @@ export function Toolbar({ settings, children }: Props) {
 function PlanChip() {
   const { plan, refused, note } = usePlanned();
   if (!plan && !refused) return null;
+  const refusal = refused ? note : plan?.refusals?.[0]?.message;
+  // Of several items some may be refused, and the others are written.
+  const nothing = refused || (refusal !== undefined && plan !== null && divided(plan).writes === 0);
   return (
     <button
       type="button"
-      className={refused ? "chip is-link is-error" : "chip is-link"}
-      title={refused ? (note ?? "") : "What this will cost upstream"}
+      className={refusal ? "chip is-link is-error" : "chip is-link"}
+      title={refusal ?? "What this will cost upstream"}
       onClick={() => openPanel(UPSTREAM_TITLE)}
     >
-      {plan ? (
+      {plan && !nothing ? (
         <>
           Plan <PlanInBrief plan={plan} />
         </>

@@ -90,14 +90,11 @@ export function tell({ verb, stage, account }: Deed): ReactNode {
         </>
       );
     case "untraced":
-      return verb === "Buy" ? (
+      return (
         <>
-          <b>Not owned.</b> At {stage.at} {whose} did not have this number. Asked again, it is still bought
-          once at most.
-        </>
-      ) : (
-        <>
-          <b>Not released.</b> At {stage.at} {whose} still had this number.
+          <b>{verb === "Buy" ? "Not owned." : "Not released."}</b> At {stage.at} {whose}{" "}
+          {verb === "Buy" ? "did not have" : "still had"} this number. The first attempt may still be on its
+          way: another one carries the same key, so that it is not done twice.
         </>
       );
     case "asking":
@@ -130,6 +127,8 @@ export function DeedDialog({ deed, sandbox, ask, children }: Props) {
   // runs nothing has it.
   useEffect(() => {
     if (stage.is !== "running" && stage.is !== "looking") leave.current?.focus();
+    // Another try is to be confirmed anew.
+    setTyped("");
   }, [stage]);
 
   const asks = stage.is === "asking" || stage.is === "refused" || stage.is === "untraced";

@@ -96,8 +96,8 @@ export function Results({ settings, ask }: Props) {
       </div>
       {foreign && (
         <p className="results-foreign" role="note">
-          An answer for {accountOf(foreign) ? <code>{accountOf(foreign)}</code> : "other credentials"}: run
-          the operation again for the account that you have switched to.
+          An answer for {accountOf(foreign) ? <code>{accountOf(foreign)}</code> : "other credentials"}, and
+          not for those that are chosen now: run the operation again to act on its rows.
         </p>
       )}
       {seen !== "json" && set && shown && (

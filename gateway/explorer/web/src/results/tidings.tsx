@@ -22,7 +22,9 @@ export function Tidings({ ask }: { ask: Ask }) {
       {news.map((deed) => (
         <li key={deed.key} className={`is-${deed.stage.is}`}>
           <p>
-            <b>{spaced(deed.number)}</b>{" "}
+            <b>
+              {deed.verb} {spaced(deed.number)}.
+            </b>{" "}
             {deed.stage.is === "running" ? labelFor(deed.verb, deed.stage) : tell(deed)}
           </p>
           {deed.stage.is === "unknown" && (

@@ -42,10 +42,12 @@ function Steps({ plan }: { plan: Plan }) {
             </dt>
           </div>
         )}
-        <div>
-          <dd className="is-faint">{range(plan.naive)}</dd>
-          <dt>without the planner</dt>
-        </div>
+        {writes === 0 && (
+          <div>
+            <dd className="is-faint">{range(plan.naive)}</dd>
+            <dt>without the planner</dt>
+          </div>
+        )}
         {plan.cost !== undefined && (
           <div>
             <dd className="is-faint">{plan.cost.toLocaleString("en")}</dd>
@@ -53,13 +55,21 @@ function Steps({ plan }: { plan: Plan }) {
           </div>
         )}
       </dl>
+      {plan.refusals?.map(({ field, input, message }, index) => (
+        <p key={index} className="panel-note is-error">
+          <code>{[field, ...input].join(".")}</code> would be refused: {message}
+        </p>
+      ))}
       <ol className="steps">
         {plan.steps.map((step, index) => (
           <li key={index}>
             <p className="step-call">
               <span className="strategy">{step.strategy}</span>
               <code>{step.call}</code>
-              <span className="tally">{isWrite(step) ? `exactly ${range(step)}` : `${range(step)}×`}</span>
+              <span className="tally">
+                {isWrite(step) && "exactly "}
+                {range(step)}×
+              </span>
             </p>
             <p className="step-field">
               <code>{step.field}</code> {step.reason}

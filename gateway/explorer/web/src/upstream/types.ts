@@ -41,4 +41,6 @@ export interface Plan {
   /** Weight of the operation against the gateway's limit, where one is set. */
   cost?: number;
   steps: PlanStep[];
+  /** What would be user errors of the run, known beforehand. */
+  refusals?: { field: string; input: (string | number)[]; message: string; code: string }[];
 }
