@@ -14,8 +14,10 @@ def admit(
     document: Document,
     operation_name: str | None,
     variables: Mapping[str, Any],
-) -> None:
-    """Let an operation pass, or say why not. Documents with errors pass: they run nothing.
+) -> int:
+    """Let an operation pass and return its cost, or say why not.
+
+    Documents with errors pass: they run nothing.
 
     Raises:
         LimitExceeded: with these variables it costs too much.
@@ -23,6 +25,8 @@ def admit(
     """
     operation = document.measure(operation_name)
     if operation is None or document.errors:
-        return
-    meter.check_cost(operation.price(variables))
+        return 0
+    cost = operation.price(variables)
+    meter.check_cost(cost)
     caller.check_scopes(operation.scopes)
+    return cost

@@ -32,12 +32,20 @@ from gateway import (
     telemetry,
 )
 from gateway.auth import Caller
-from gateway.errors import GatewayError, RateLimited, ShuttingDown, Unauthenticated, refusal
+from gateway.errors import (
+    GatewayError,
+    RateLimited,
+    ShuttingDown,
+    SlowConsumer,
+    Unauthenticated,
+    refusal,
+)
 from gateway.exchange import Exchange
 from gateway.hangup import ClientGone, Hangups
 from gateway.multipart import Multipart
 from gateway.protocol import BadRequest, Delivery, Params
 from gateway.service import Service
+from gateway.unsent import CONNECTION, SMALL, Outbox, Pending, guess
 from gateway.websocket import WebSockets
 
 _log = structlog.get_logger(__name__)
@@ -75,7 +83,7 @@ class Endpoint:
         except Unauthenticated as error:
             exchange.extra["www-authenticate"] = self._service.authenticator.challenge
             await self._fail(exchange, 401, error.message, error.code)
-        except RateLimited as error:
+        except (RateLimited, SlowConsumer) as error:
             exchange.extra["retry-after"] = str(math.ceil(error.retry_after))
             await self._answer(exchange, 429, orjson.dumps(refusal(error)))
         except GatewayError as error:
@@ -100,7 +108,14 @@ class Endpoint:
         params = await self._read(exchange)
         caller = await self._service.authenticate(exchange.headers)
         if isinstance(params, list):
-            await self._answer(exchange, 200, await self._batch(exchange, params, caller))
+            answers = await self._batch(exchange, params, caller)
+            pending = Pending(self._outbox(exchange, caller), 0)
+            try:
+                pending.finished(len(answers))
+                await self._answer(exchange, 200, answers)
+                await pending.taken()
+            finally:
+                pending.end()
             return
         request = await self._service.request(params, caller, _wishes(exchange))
         _check_method(exchange, request)
@@ -161,9 +176,38 @@ class Endpoint:
         request: execution.Request,
         caller: Caller,
     ) -> None:
-        response = await self._run(exchange, request, caller)
+        pending: Pending | None = None
+        size = guess(request.cost, request.document.text)
+        if size >= SMALL:
+            pending = await self._outbox(exchange, caller).begin(size)
+        try:
+            response = await self._run(exchange, request, caller)
+            body = response if isinstance(response, bytes) else protocol.encode(response)
+            if pending is None and len(body) >= SMALL:
+                pending = Pending(self._outbox(exchange, caller), 0)
+            if pending is not None:
+                pending.finished(len(body))
+            await self._whole(exchange, params, request, response, body)
+            if pending is not None:
+                await pending.taken()
+        finally:
+            if pending is not None:
+                pending.end()
+
+    def _outbox(self, exchange: Exchange, caller: Caller) -> Outbox:
+        connection = exchange.scope.get(CONNECTION)
+        return self._service.unsent.outbox(caller.principal, connection)
+
+    async def _whole(
+        self,
+        exchange: Exchange,
+        params: Params,
+        request: execution.Request,
+        response: dict[str, Any] | bytes,
+        body: bytes,
+    ) -> None:
+        """Send the one answer to an operation, with what caches need to know."""
         status = protocol.status_of(response, exchange.accepted.media_type)
-        body = response if isinstance(response, bytes) else protocol.encode(response)
         is_query = request.kind is OperationType.QUERY
         if is_query and not request.explanation and not caching.has_errors(body):
             persisted = exchange.method == "GET" and not params.query
@@ -210,7 +254,8 @@ class Endpoint:
 
     async def _events(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:
         frames = sse.frames(self._feed(exchange, request, caller))
-        await self._stream(exchange, request, frames, sse.CONTENT_TYPE, sse.SIGN_OF_LIFE)
+        content_type, beat = sse.CONTENT_TYPE, sse.SIGN_OF_LIFE
+        await self._stream(exchange, request, caller, frames, content_type, beat)
 
     async def _parts(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:
         service = self._service
@@ -224,7 +269,8 @@ class Endpoint:
             payloads = _noted(request, results)
             answer = Multipart(multipart.INCREMENTAL[form])
         parts, content_type = answer.frames(payloads), answer.content_type
-        await self._stream(exchange, request, parts, content_type, answer.sign_of_life, early=False)
+        beat = answer.sign_of_life
+        await self._stream(exchange, request, caller, parts, content_type, beat, early=False)
 
     def _feed(
         self, exchange: Exchange, request: execution.Request, caller: Caller
@@ -236,6 +282,7 @@ class Endpoint:
         self,
         exchange: Exchange,
         request: execution.Request,
+        caller: Caller,
         chunks: AsyncIterator[bytes],
         content_type: str,
         sign_of_life: bytes,
@@ -244,15 +291,21 @@ class Endpoint:
     ) -> None:
         endless = request.kind is OperationType.SUBSCRIPTION
         # The end waits until all of an answer is sent: clients repeat what was not completed.
-        with nullcontext() if endless else self._service.draining:
-            await exchange.stream(
-                chunks,
-                content_type,
-                sign_of_life=sign_of_life,
-                early=early,
-                keep_alive=self._settings.keep_alive,
-                send_timeout=self._settings.send_timeout,
-            )
+        size = 0 if endless else guess(request.cost, request.document.text)
+        pending = await self._outbox(exchange, caller).begin(size)
+        try:
+            with nullcontext() if endless else self._service.draining:
+                await exchange.stream(
+                    chunks,
+                    content_type,
+                    sign_of_life=sign_of_life,
+                    early=early,
+                    keep_alive=self._settings.keep_alive,
+                    send_timeout=self._settings.send_timeout,
+                    pending=pending,
+                )
+        finally:
+            pending.end()
 
 
 def _wishes(exchange: Exchange) -> list[str]:

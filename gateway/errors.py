@@ -181,9 +181,14 @@ class DocumentNotTrusted(GatewayError):
 
 
 class SlowConsumer(GatewayError):
-    """A subscriber did not take its events in time and was cut off."""
+    """A client did not take what was meant for it: a subscriber's events, or answers.
+
+    Attributes:
+        retry_after: seconds after which to ask again.
+    """
 
     code = "SLOW_CONSUMER"
+    retry_after: ClassVar[float] = 1.0
 
 
 class EventsUnavailable(GatewayError):

@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway import compression, protocol, telemetry
 from gateway.protocol import Accepted, BadRequest
+from gateway.unsent import Pending
 
 _log = structlog.get_logger(__name__)
 # Compressing more than this takes long enough to disturb others, so a thread does it.
@@ -116,6 +117,7 @@ class Exchange:
         early: bool = True,
         keep_alive: float,
         send_timeout: float,
+        pending: Pending,
     ) -> None:
         """Send what `chunks` yields, piece by piece, until it ends or the client goes.
 
@@ -127,6 +129,7 @@ class Exchange:
             early: it may come before the first piece, too.
             keep_alive: see there.
             send_timeout: a client that does not take a piece within it is cut off.
+            pending: is told what waits for the client.
         """
         headers = {
             "content-type": content_type,
@@ -161,8 +164,10 @@ class Exchange:
                     following = asyncio.ensure_future(_next(chunks))
                 elif not early:
                     continue
+                pending.finished(len(chunk))
                 async with asyncio.timeout(send_timeout):
                     await self._send(_piece(chunk, more=True))
+                pending.sent()
             await self._send(_piece(b"", more=False))
         except TimeoutError:
             _log.warning("slow_client_cut_off", request_id=self.request_id)

@@ -24,6 +24,7 @@ class Request(NamedTuple):
     Attributes:
         explanation: what the client wants told about its upstream calls: `plan` is to be told them
             without making them, `trace` to be told them with the answer; "" for nothing.
+        cost: the objects that its answer may have.
     """
 
     document: Document
@@ -31,6 +32,7 @@ class Request(NamedTuple):
     variables: dict[str, Any]
     extensions: dict[str, Any]
     explanation: Explanation = ""
+    cost: int = 0
 
     @property
     def kind(self) -> OperationType | None:

@@ -15,10 +15,11 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
 from websockets.frames import CloseCode, Frame
-from websockets.http11 import Response
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from gateway.settings import Settings
+from gateway.unsent import CONNECTION
 from gateway.wire import ReaderWatch
 
 _log = structlog.get_logger(__name__)
@@ -100,7 +101,26 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             self._watch.stop()
         super().connection_lost(exc)
 
+    def handle_connect(self, event: Request) -> None:
+        """Hand a handshake to the application, which may have to know the connection itself."""
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key] # ours
+
     # Slowness -----------------------------------------------------------------------------------
+
+    @property
+    def write_paused(self) -> bool:
+        """See `gateway.unsent.Connection`."""
+        return not self.writable.is_set()
+
+    async def drain(self) -> None:
+        """See `gateway.unsent.Connection`."""
+        await self.writable.wait()
+
+    def cut(self) -> None:
+        """See `gateway.unsent.Connection`."""
+        self.transport.abort()
 
     def pause_writing(self) -> None:
         """Take nothing more from a client that does not read: pings would be answered, too."""

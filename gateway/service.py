@@ -34,6 +34,7 @@ from gateway.search import Search
 from gateway.settings import Settings
 from gateway.spending import Spending
 from gateway.trace import Trace
+from gateway.unsent import Unsent
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
@@ -58,6 +59,7 @@ class Service:
         self.store = make_store(settings)
         self.spending = Spending(settings, self.store)
         self.observation = Observation(settings)
+        self.unsent = Unsent(settings)
         self.client = UpstreamClient(settings, self.observation.telemetry)
         self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
@@ -117,9 +119,10 @@ class Service:
             explanation = ""
         await self.spending.request(caller)
         document = await self.persisted.document(params)
-        admit(self.meter, caller, document, params.operation_name, params.variables)
+        cost = admit(self.meter, caller, document, params.operation_name, params.variables)
         variables = document.mark_items(params.operation_name, params.variables)
-        return Request(document, params.operation_name, variables, params.extensions, explanation)
+        name, extensions = params.operation_name, params.extensions
+        return Request(document, name, variables, extensions, explanation, cost)
 
     def context(
         self, caller: Caller, *, detailed: bool = False, spare: int | None = None

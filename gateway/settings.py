@@ -301,6 +301,23 @@ class Settings(BaseSettings):
     write_timeout: float = Field(
         15.0, gt=0, description="Time for which a client may not read its answer."
     )
+    unsent_per_connection: int = Field(
+        4 * 2**20,
+        ge=1024,
+        description="Bytes of answers that may wait for a connection's client to read them; until"
+        " there is room, further operations wait.",
+    )
+    unsent_per_caller: int = Field(
+        32 * 2**20,
+        ge=1024,
+        description="The same for all connections of a caller.",
+    )
+    unsent_per_process: int = Field(
+        128 * 2**20,
+        ge=1024,
+        description="The same for all clients of a process; beyond it, whoever leaves most unread"
+        " is cut off.",
+    )
     keep_alive_timeout: int = Field(
         75, gt=0, description="Time for which an idle connection is kept."
     )

@@ -16,7 +16,7 @@ Source: PROTOCOL.md of the npm package graphql-ws; the close codes are its own.
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -31,6 +31,7 @@ from gateway.exchange import headers_of
 from gateway.execution import Request
 from gateway.protocol import BadRequest
 from gateway.service import Service
+from gateway.unsent import CONNECTION, Connection, Outbox, Pending, guess
 from schema.scalars import quoted
 
 _log = structlog.get_logger(__name__)
@@ -80,11 +81,11 @@ class WebSockets:
             await send(_close(4406, "Subprotocol not acceptable"))
             return
         await send({"type": "websocket.accept", "subprotocol": dialect.subprotocol})
-        connection = _Connection(self._service, dialect, headers_of(scope), receive, send)
+        connection = _Connection(self._service, dialect, scope, receive, send)
         try:
             await connection.run()
         except Closed as closed:
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(settings.send_timeout):
                     await send(_close(closed.code, closed.reason))
         finally:
@@ -98,7 +99,7 @@ class _Connection:
         self,
         service: Service,
         dialect: Dialect,
-        headers: Mapping[str, str],
+        scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
@@ -106,7 +107,10 @@ class _Connection:
         self._settings = service.settings
         self._dialect = dialect
         self._heartbeats = {dialect.ping, "pong"}
-        self._headers = headers
+        self._headers = headers = headers_of(scope)
+        self._below: Connection | None = scope.get(CONNECTION)
+        self._outbox: Outbox | None = None
+        self._size = 0
         self._receive = receive
         self._send = send
         self._request_id = protocol.request_id(headers.get("x-request-id", ""))
@@ -146,6 +150,9 @@ class _Connection:
 
     async def _message(self) -> dict[str, Any] | None:
         """Return the next message; None when the client is gone."""
+        if self._outbox is not None and self._outbox.is_full:
+            # What waits is bounded: a client that reads nothing is not listened to either.
+            await self._outbox.room()
         received = await self._receive()
         if received["type"] == "websocket.disconnect":
             return None
@@ -153,6 +160,7 @@ class _Connection:
         content = (received.get("bytes") or b"") if text is None else text.encode()
         if len(content) > self._settings.frame_limit:
             raise Closed(1009, f"A message is larger than {self._settings.frame_limit} bytes")
+        self._size = len(content)
         try:
             message = protocol.read_json(content, "A message")
         except BadRequest as error:
@@ -193,6 +201,7 @@ class _Connection:
                 payload = refusal(error)["errors"][0]
                 await self._tell({"type": "connection_error", "payload": payload})
             raise Closed(4403, "Forbidden") from None
+        self._outbox = self._service.unsent.outbox(self._caller.principal, self._below)
         await self._tell({"type": "connection_ack"})
 
     async def _authenticate(self, payload: Mapping[str, Any]) -> Caller:
@@ -240,7 +249,7 @@ class _Connection:
             params = protocol.read_object(message.get("payload"))
         except BadRequest as error:
             raise Closed(4400, error.message) from None
-        task = asyncio.create_task(self._operate(name, params))
+        task = asyncio.create_task(self._operate(name, params, self._size))
         self._operations[name] = task
         task.add_done_callback(lambda task: self._done(name, task))
 
@@ -249,6 +258,8 @@ class _Connection:
             del self._operations[name]
         if task.cancelled() or (error := task.exception()) is None:
             return
+        if isinstance(error, OSError):  # It could not be sent.
+            error = Closed(1006, "The client is gone")
         if not isinstance(error, Closed):
             kind = type(error).__name__
             _log.error("operation_failed", request_id=self._request_id, kind=kind, exc_info=error)
@@ -256,13 +267,19 @@ class _Connection:
         if not self._failure.done():
             self._failure.set_exception(error)
 
-    async def _operate(self, name: str, params: protocol.Params) -> None:
-        """Run one operation and send what it yields."""
-        with self._service.observation.telemetry.operation(self._request_id):
-            await self._run(name, params)
+    async def _operate(self, name: str, params: protocol.Params, size: int) -> None:
+        """Run one operation, which came in `size` bytes, and send what it yields."""
+        assert self._outbox is not None  # noqa: S101 - nothing runs before connection_init
+        self._outbox.keep(size)
+        try:
+            with self._service.observation.telemetry.operation(self._request_id):
+                await self._run(name, params)
+        finally:
+            self._outbox.keep(-size)
 
     async def _run(self, name: str, params: protocol.Params) -> None:
         assert self._caller is not None  # noqa: S101 - nothing runs before connection_init
+        assert self._outbox is not None  # noqa: S101
         try:
             request = await self._service.request(params, self._caller, self._wishes)
         except GatewayError as error:
@@ -272,14 +289,21 @@ class _Connection:
             extensions = {"code": "BAD_REQUEST"}
             await self._refuse(name, [{"message": error.message, "extensions": extensions}])
             return
-        if request.kind is OperationType.SUBSCRIPTION:
-            await self._follow(name, request, self._caller)
+        endless = request.kind is OperationType.SUBSCRIPTION
+        size = 0 if endless else guess(request.cost, request.document.text)
+        try:
+            pending = await self._outbox.begin(size)
+        except GatewayError as error:
+            await self._refuse(name, refusal(error)["errors"])
             return
-        # The end waits until all of the answer is sent: clients repeat what was not completed.
-        with self._service.draining:
-            await self._follow(name, request, self._caller)
+        try:
+            # The end waits until all of an answer is sent: clients repeat what was not completed.
+            with nullcontext() if endless else self._service.draining:
+                await self._follow(name, request, self._caller, pending)
+        finally:
+            pending.end()
 
-    async def _follow(self, name: str, request: Request, caller: Caller) -> None:
+    async def _follow(self, name: str, request: Request, caller: Caller, pending: Pending) -> None:
         feed = subscriptions.feed(self._service, request, caller, self._request_id, None)
         async with aclosing(feed):
             async for emission in feed:
@@ -287,8 +311,11 @@ class _Connection:
                     await self._refuse(name, orjson.loads(emission.json)["errors"])
                     return
                 if emission.response is not None:
-                    payload = orjson.Fragment(emission.json)
+                    content = emission.json
+                    pending.finished(len(content))
+                    payload = orjson.Fragment(content)
                     await self._tell({"type": self._dialect.next, "id": name, "payload": payload})
+                    await pending.taken()
         # From here on the client may use the id again.
         self._operations.pop(name, None)
         await self._tell({"type": "complete", "id": name})

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from gateway.errors import SOME_TIME
 from gateway.settings import Settings
+from gateway.unsent import CONNECTION
 
 _log = structlog.get_logger(__name__)
 # What a name, an address and a port are made of (RFC 9110, 7.2; RFC 3986, 3.2.2).
@@ -190,6 +191,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._cancel_patience()
         self._head_bytes = 0
         self._receiving = True
+        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key] # ours
         self._patience = self.loop.call_later(self.limits.body_timeout, self._body_is_late)
         super().on_headers_complete()
         cycle = self._latest()
@@ -252,6 +254,19 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request's body took too long.")
+
+    @property
+    def write_paused(self) -> bool:
+        """See `gateway.unsent.Connection`."""
+        return self.flow.write_paused
+
+    async def drain(self) -> None:
+        """See `gateway.unsent.Connection`."""
+        await self.flow.drain()
+
+    def cut(self) -> None:
+        """See `gateway.unsent.Connection`."""
+        self.transport.abort()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: see to it that it reads at all."""

@@ -15,6 +15,7 @@ from gateway.events import Change, Events, _encoded
 from gateway.exchange import Exchange
 from gateway.service import Service
 from gateway.store import MemoryStore, StoreUnavailable
+from gateway.unsent import Pending, Unsent
 from gateway.upstream.call import Credential
 from gateway.websocket import WebSockets
 from schema.enums import PhoneNumberEventKind
@@ -235,7 +236,12 @@ def test_a_stream_whose_client_takes_nothing_is_cut_off() -> None:
         exchange = Exchange(scope, receive, send)
         async with aclosing(chunks()) as source:  # type: ignore[type-var]
             await exchange.stream(
-                source, "text/plain", sign_of_life=b"", keep_alive=5, send_timeout=0.1
+                source,
+                "text/plain",
+                sign_of_life=b"",
+                keep_alive=5,
+                pending=Pending(Unsent(bare_settings()).outbox("somebody", None), 0),
+                send_timeout=0.1,
             )
             assert closed
         assert len(sent) == 4
