@@ -18,6 +18,7 @@ from gateway.errors import (
     UpstreamDenied,
     UpstreamMalformed,
     UpstreamNotFound,
+    UpstreamRefused,
     believe_missing,
 )
 from gateway.ownership import check_owner
@@ -505,7 +506,12 @@ async def _resume_counted(start: cursors.Cursor, first: int, read: _Read, listed
     """Return where a list goes on whose pages are so many numbers from its start."""
     place = max(0, start.place)
     window = cursors.window(place, first, MAX_PAGE_SIZE)
-    page = await read("", *window)
+    try:
+        page = await read("", *window)
+    except (UpstreamNotFound, UpstreamRefused):
+        if not window.number:
+            raise
+        page = Page((), None)  # The list has become too short to have this page.
     if page.next_query is not None and 0 < len(page.items) < window.size:
         # The upstream's pages are smaller than what was asked for.
         window = cursors.Window(len(page.items), place // len(page.items))
