@@ -107,6 +107,8 @@ def test_an_example_runs_as_it_stands(explorer: ExplorerPage, name: str) -> None
     (payload,) = body["data"].values()
     assert payload.get("userErrors", []) == []
     assert payload.get("nodes") or payload.get("phoneNumber")
+    # The sandbox charges nothing: nobody is asked before.
+    expect(explorer.dialog).to_be_hidden()
     expect(explorer.status).not_to_contain_text("refused")
 
 

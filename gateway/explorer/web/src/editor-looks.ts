@@ -50,7 +50,7 @@ export function useEditorLooks(): void {
   const { setTheme } = useGraphiQLActions();
 
   useEffect(() => {
-    if (!monaco) return;
+    if (!monaco) return undefined;
     monaco.editor.defineTheme(EDITOR_THEME.light, {
       base: "vs",
       inherit: true,
@@ -82,6 +82,11 @@ export function useEditorLooks(): void {
     setTheme(theme);
     // Monaco measures characters once; the face may have come later.
     void document.fonts.ready.then(() => monaco.editor.remeasureFonts());
+    // Without a choice of its own the page follows the system, and Monaco has to be told.
+    const system = matchMedia("(prefers-color-scheme: dark)");
+    const follow = () => setTheme(theme);
+    system.addEventListener("change", follow);
+    return () => system.removeEventListener("change", follow);
   }, [monaco, theme, setTheme]);
 
   useEffect(() => {
