@@ -30,6 +30,7 @@ T = TypeVar("T")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB, expires REAL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS expiry ON entries (expires);
+CREATE TABLE IF NOT EXISTS clocks (clock TEXT PRIMARY KEY, ahead REAL) WITHOUT ROWID;
 """
 _BUSY = 2.0
 _PAUSE = 0.01
@@ -76,6 +77,9 @@ class FileJournal:
 
     Opened at first use, so that a gateway whose disk fails still serves everything else. Each
     process holds a lock on a file of its own as long as it lives, however it dies.
+
+    Entries expire by the time of day, so that they outlive the machine's next start; but that is
+    read once for each start, and then carried on by the clock that never jumps.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -88,6 +92,7 @@ class FileJournal:
         self._file: tuple[int, int] | None = None
         self._lock: int | None = None
         self._opened = 0
+        self._ahead = 0.0
         self._rests_until = 0.0
 
     async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
@@ -97,8 +102,9 @@ class FileJournal:
     async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
         """See `Journal`."""
         statement = "UPDATE entries SET value = ?, expires = ? WHERE key = ? AND value = ?"
-        values = (new, time.time() + ttl, key, old)
-        return await self._run(lambda sql: sql.execute(statement, values).rowcount == 1)
+        return await self._run(
+            lambda sql: sql.execute(statement, (new, self._now() + ttl, key, old)).rowcount == 1
+        )
 
     async def forget(self, key: str, old: bytes) -> None:
         """See `Journal`."""
@@ -164,6 +170,7 @@ class FileJournal:
         sql = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
             _prepare(sql)
+            self._ahead = _ahead(sql, self.clock)
             if self._lock is None:
                 self._sweep()
                 self._lock = _lock(self._folder / f"{self.owner}.lock")
@@ -181,7 +188,7 @@ class FileJournal:
     def _open(self, sql: sqlite3.Connection, key: str, entry: bytes, ttl: float) -> bytes | None:
         if time.monotonic() < self._rests_until:
             raise sqlite3.OperationalError("it was locked a moment ago")
-        now = time.time()
+        now = self._now()
         if self._opened % _SWEEP_EVERY == 0:
             sql.execute("DELETE FROM entries WHERE expires < ?", (now,))
         self._opened += 1
@@ -198,6 +205,10 @@ class FileJournal:
         if not isinstance(row[0], bytes):
             raise sqlite3.DataError("an entry is not what was kept")
         return row[0]
+
+    def _now(self) -> float:
+        """Return the time of day as it would be had nobody set the clock."""
+        return time.monotonic() + self._ahead
 
     def _close(self) -> None:
         if self._sql is not None:
@@ -267,6 +278,15 @@ def obstacle(folder: Path) -> str | None:
     files = [each for each in folder.glob("idempotency.sqlite*") if each.is_file()]
     closed = next((each for each in [there, *files] if not os.access(each, os.W_OK)), None)
     return f"{closed} cannot be written" if closed is not None else None
+
+
+def _ahead(sql: sqlite3.Connection, clock: str) -> float:
+    """Return by how much the time of day was ahead of a clock when that was first used here."""
+    read, keep = "SELECT ahead FROM clocks WHERE clock = ?", "INSERT OR IGNORE INTO clocks VALUES"
+    if (kept := sql.execute(read, (clock,)).fetchone()) is None:
+        sql.execute(f"{keep} (?, ?)", (clock, time.time() - time.monotonic()))
+        kept = sql.execute(read, (clock,)).fetchone()
+    return float(kept[0])
 
 
 def _clock_of_machine() -> str | None:

@@ -94,6 +94,23 @@ def test_an_entry_expires(kind: str, tmp_path: Path) -> None:
     run(kind, tmp_path, use)
 
 
+def test_no_entry_is_forgotten_because_somebody_sets_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time
+
+    async def main() -> None:
+        one = FileJournal(tmp_path)
+        await one.open("key", b"sent", ttl=60)
+        monkeypatch.setattr(time, "time", lambda: now() + 3600)
+        later = FileJournal(tmp_path)
+        for journal in (one, later):
+            assert await journal.open("key", b"again", ttl=60) == b"sent"
+            await journal.aclose()
+
+    asyncio.run(main())
+
+
 class Trembling(MemoryStore):
     """A store whose answers get lost: the client library asks again, or gives up."""
 
