@@ -96,8 +96,8 @@ export function Results({ settings, ask }: Props) {
       </div>
       {foreign && (
         <p className="results-foreign" role="note">
-          An answer for {accountOf(foreign) ? <code>{accountOf(foreign)}</code> : "other credentials"}, and
-          not for those that are chosen now: run the operation again to act on its rows.
+          This answer is for {accountOf(foreign) ? <code>{accountOf(foreign)}</code> : "somebody else"}, asked
+          with other credentials than are chosen now: run the operation again to act on its rows.
         </p>
       )}
       {seen !== "json" && set && shown && (
