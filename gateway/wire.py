@@ -139,6 +139,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._receiving = False
         self._refusal: _Refused | None = None
+        # A refusal that waits until all that was asked before it is answered.
+        self._last_words: bytes | None = None
 
     # Connections --------------------------------------------------------------------------------
 
@@ -161,7 +163,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; the first bytes of a head start its time."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._last_words is not None:
             return
         if not self._receiving and self._patience is None:
             self._expect_head()
@@ -178,11 +180,14 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header, and keep it while there are not too many."""
+        """Count a header, and keep it while there are not too many.
+
+        Blanks around a value are none of it (RFC 9110, 5.5); the parser leaves those behind it.
+        """
         self._count(len(name) + len(value))
         if len(self.headers) >= self.limits.headers:
             self._reject_size(f"There are more than {self.limits.headers} headers.")
-        super().on_header(name, value)
+        super().on_header(name, value.strip(b" \t"))
 
     def on_headers_complete(self) -> None:
         """Start the request, and the time that its body may take."""
@@ -212,13 +217,20 @@ class GuardedProtocol(HttpToolsProtocol):
                 hosts += 1
                 if hosts > 1 or not _HOST.fullmatch(value):
                     self._reject(HTTPStatus.BAD_REQUEST, "There must be one Host, a name.")
-            elif name == b"expect" and value.lower() != b"100-continue":
-                self._reject(HTTPStatus.EXPECTATION_FAILED, "Only 100-continue can be expected.")
+            elif name == b"expect":
+                self._check_expectations(value)
         if not hosts and version >= "1.1":
             self._reject(HTTPStatus.BAD_REQUEST, "The header Host is missing.")
         if version < "1.1":
             # It knows no 100, and is not asked to wait for one (RFC 9110, 10.1.1).
             self.expect_100_continue = False
+
+    def _check_expectations(self, value: bytes) -> None:
+        """Take a list of expectations (RFC 9110, 10.1.1); uvicorn knows but the value alone."""
+        expected = {each.strip().lower() for each in value.split(b",")} - {b""}
+        if expected - {b"100-continue"}:
+            self._reject(HTTPStatus.EXPECTATION_FAILED, "Only 100-continue can be expected.")
+        self.expect_100_continue = self.expect_100_continue or bool(expected)
 
     def _count(self, size: int) -> None:
         self._head_bytes += size
@@ -302,30 +314,50 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
-        """Answer in JSON and close."""
+        """Answer in JSON and close, once all earlier requests of the connection are answered."""
         self._cancel_patience()
         if self.transport.is_closing():
             return
         cycle = self._busy()
+        if cycle is not None and (self.pipeline or not self._receiving):
+            if self._receiving:
+                self.pipeline.popleft()  # The request that is refused; it has not begun.
+            self._last_words = _refusal(status, message)
+            return
         if cycle is not None:
             cycle.disconnected = True
             cycle.message_event.set()
             if cycle.response_started:
                 self.transport.close()
                 return
-        extensions: dict[str, object] = {"code": "BAD_REQUEST"}
-        later = ""
-        if status is HTTPStatus.SERVICE_UNAVAILABLE:
-            extensions["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
-            later = f"retry-after: {math.ceil(SOME_TIME)}\r\n"
-        body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-            "content-type: application/json; charset=utf-8\r\n"
-            f"content-length: {len(body)}\r\n"
-            "x-content-type-options: nosniff\r\n"
-            f"{later}"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
+        self._close_with(_refusal(status, message))
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or with the refusal that ends the connection."""
+        last = not self.pipeline
+        super().on_response_complete()
+        if last and self._last_words is not None and not self.transport.is_closing():
+            self._close_with(self._last_words)
+
+    def _close_with(self, words: bytes) -> None:
+        self.transport.write(words)
         self.transport.close()
+
+
+def _refusal(status: HTTPStatus, message: str) -> bytes:
+    """Return a whole answer after which the connection is closed."""
+    extensions: dict[str, object] = {"code": "BAD_REQUEST"}
+    later = ""
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        extensions["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
+        later = f"retry-after: {math.ceil(SOME_TIME)}\r\n"
+    body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        "content-type: application/json; charset=utf-8\r\n"
+        f"content-length: {len(body)}\r\n"
+        "x-content-type-options: nosniff\r\n"
+        f"{later}"
+        "connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

@@ -1,6 +1,7 @@
 """Hostile bytes: each is answered with JSON, or with nothing; none with a 500 or plain text."""
 
 import base64
+import re
 import select
 import socket
 import threading
@@ -397,6 +398,18 @@ def test_a_body_that_would_be_refused_is_not_asked_for(
     assert b"connection: close" in answer
 
 
+@pytest.mark.parametrize("expected", ["100-continue \t", "100-continue, 100-Continue", ""])
+def test_expectations_are_a_list_with_blanks_around(gateway: RunningGateway, expected: str) -> None:
+    answer = converse(gateway.url, _request(gateway, f"expect: {expected}", _CLOSE))
+    assert _statuses(answer)[-1] == 200
+
+
+def test_blanks_behind_a_header_s_value_are_none_of_it(gateway: RunningGateway) -> None:
+    top = head(_JSON + " \t", _basic(gateway) + "  ", f"content-length: {len(_BODY)} ", _CLOSE)
+    top = top.replace(b"localhost", b"localhost ")
+    assert converse(gateway.url, top + _BODY).startswith(b"HTTP/1.1 200 ")
+
+
 def test_other_expectations_fail(gateway: RunningGateway) -> None:
     reply = _posted(gateway, _BODY, "expect: 200-ok")
     assert reply.status == 417
@@ -407,6 +420,39 @@ def test_http_1_0_knows_no_expectations(gateway: RunningGateway) -> None:
     top = head(_JSON, _basic(gateway), "expect: 100-continue", f"content-length: {len(_BODY)}")
     answer = converse(gateway.url, top.replace(b"HTTP/1.1", b"HTTP/1.0") + _BODY)
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+# One behind the other -----------------------------------------------------------------------------
+
+
+def _request(gateway: RunningGateway, *headers: str) -> bytes:
+    body = b'{"query": "{ account { sid } }"}'
+    return head(_JSON, _basic(gateway), f"content-length: {len(body)}", *headers) + body
+
+
+def _statuses(answer: bytes) -> list[int]:
+    return [int(each) for each in re.findall(rb"HTTP/1\.1 (\d+) ", answer)]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"POST /graphql HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n",
+        b"POST /graphql HTTP/1.1\r\nhost: a\r\nexpect: 200-ok\r\ncontent-length: 9\r\n\r\n",
+    ],
+    ids=["no request", "no host", "no chunk", "no such expectation"],
+)
+def test_what_cannot_be_read_behind_requests_takes_no_answer_from_them(
+    gateway: RunningGateway, behind: bytes
+) -> None:
+    """Else who asked for a purchase would read of it that it was refused."""
+    answer = converse(gateway.url, _request(gateway) * 2 + behind)
+    *served, refused = _statuses(answer)
+    assert served == [200, 200]
+    assert refused in {400, 417}
+    assert answer.count(gateway.account.sid.encode()) == 2
 
 
 # Connections --------------------------------------------------------------------------------------
