@@ -22,6 +22,7 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from gateway import (
+    addresses,
     caching,
     execution,
     incremental,
@@ -31,6 +32,7 @@ from gateway import (
     subscriptions,
     telemetry,
 )
+from gateway.addresses import Addresses
 from gateway.auth import Caller
 from gateway.errors import (
     GatewayError,
@@ -60,9 +62,11 @@ class Endpoint:
         self._hangups = Hangups()
         self._settings = service.settings
         self._sockets = WebSockets(service)
+        self._addresses = Addresses(service.settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one WebSocket."""
+        addresses.current.set(self._addresses.of(scope))
         if scope["type"] == "websocket":
             await self._sockets.serve(scope, receive, send)
             return

@@ -73,8 +73,9 @@ def _watch_upstream(metrics: Metrics, client: UpstreamClient) -> None:
             for state in _STATES:
                 breakers.labels(family, state).set(counts[family, state])
         limiters = list(client.limiters())
-        running.set(sum(each.running for each in limiters))
-        waiting.set(sum(each.waiting for each in limiters))
+        strangers = client.strangers
+        running.set(strangers.running + sum(each.running for each in limiters))
+        waiting.set(strangers.waiting + sum(each.waiting for each in limiters))
         slots.set(sum(int(each.limit) for each in limiters))
 
     metrics.before_each_reading(refresh)

@@ -201,7 +201,7 @@ class Reader:
             # It seemed whole when it came.
             if self._seen.get(call) is coming:
                 self._broken[call] = broken = self._broken.get(call, 0) + 1
-                if self._client.ask_again(call, answer, broken):
+                if self._client.ask_again(call, self.credential, answer, broken):
                     del self._seen[call]
                 else:
                     self._seen[call] = _broken(answer)

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -75,6 +76,15 @@ def _header_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(each.lower() for each in names)
 
 
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for each in values:
+        try:
+            ip_network(each, strict=False)
+        except ValueError:
+            raise ValueError("it must be addresses or networks, such as 10.0.0.0/8") from None
+    return values
+
+
 def _http_url(value: str) -> str:
     if not _names_a_server(value, {"http", "https"}):
         raise ValueError("it must be a URL that begins with http:// or https:// and names a host")
@@ -104,6 +114,9 @@ _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 _HeaderNames = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_header_names)
+]
+_Networks = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_networks)
 ]
 _HttpUrl = Annotated[str, AfterValidator(_http_url)]
 _StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
@@ -182,6 +195,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
     workers: int = Field(1, ge=1, le=256, description="Processes that serve the port together.")
+    trusted_proxies: _Networks = Field(
+        (),
+        description="Addresses and networks of proxies whose `X-Forwarded-For` says which address a"
+        " client has, for example `10.0.0.0/8`; without them it is that of the connection.",
+    )
     production: bool = Field(
         False,  # noqa: FBT003 - pydantic takes the default by position
         description="Explorer, introspection, suggestions and explanations are off.",
@@ -202,6 +220,12 @@ class Settings(BaseSettings):
     concurrency_most: int = Field(90, ge=1, description="Upstream calls at once, at most.")
     concurrency_limit: int = Field(
         100, ge=1, description="What the upstream's own limit per account is believed to be."
+    )
+    strangers_concurrency: int = Field(
+        20,
+        ge=1,
+        description="Upstream calls at once with credentials that the upstream has not lately"
+        " accepted for the account they name, in one process; half of them for one client address.",
     )
     upstream_body_limit: int = Field(
         16 * 2**20, ge=1024, description="Largest upstream answer that is read."

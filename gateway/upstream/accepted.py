@@ -86,7 +86,7 @@ class Accepted:
 
     def refused(self, call: Call, credential: Credential, refusal: UpstreamDenied) -> None:
         """Note what a refusal of the upstream takes back."""
-        if _takes_back(call, credential, refusal):
+        if takes_back(call, credential, refusal):
             self.forget(credential, call.account)
 
 
@@ -116,7 +116,7 @@ def _proves(call: Call, credential: Credential) -> bool:
     )
 
 
-def _takes_back(call: Call, credential: Credential, refusal: UpstreamDenied) -> bool:
+def takes_back(call: Call, credential: Credential, refusal: UpstreamDenied) -> bool:
     """Whether a refusal says that the credential is not good for the call's account.
 
     Others say less: the catalog is closed to this account, or a standard key reads no accounts.

@@ -63,8 +63,8 @@ class Credential:
     Attributes:
         username: an account sid (`AC…`) or the sid of an API key (`SK…`).
         account: the account that it acts for when nothing else is said.
-        owner: the account whose credentials these are said to be; by default what the user name
-            says, or else `account`.
+        owner: of the operator's own credentials, the account that they are said to be of; "" for
+            what clients bring, where the user name says it, or else `account`.
     """
 
     username: str
@@ -76,6 +76,11 @@ class Credential:
     def is_key(self) -> bool:
         """Whether this is an API key, whose name does not say which account it belongs to."""
         return not self.username.startswith("AC")
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether these are the gateway's own, and not what some client says."""
+        return bool(self.owner)
 
     @property
     def home(self) -> str:

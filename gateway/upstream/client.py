@@ -11,6 +11,7 @@ import math
 import random
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -20,7 +21,7 @@ from urllib.parse import quote_plus, urlencode
 import orjson
 import structlog
 
-from gateway import __version__
+from gateway import __version__, addresses
 from gateway.errors import (
     SOME_TIME,
     UpstreamDenied,
@@ -35,7 +36,7 @@ from gateway.errors import (
 )
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry
-from gateway.upstream.accepted import Accepted, why
+from gateway.upstream.accepted import Accepted, takes_back, why
 from gateway.upstream.call import Answer, Call, Credential, Pairs
 from gateway.upstream.connections import (
     AnswerRefused,
@@ -47,6 +48,7 @@ from gateway.upstream.connections import (
 )
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
+from gateway.upstream.strangers import Strangers, too_many
 from schema.enums import Source
 
 _log = structlog.get_logger(__name__)
@@ -65,6 +67,8 @@ _OWN_CODES = range(10_000, 2**31)
 _FORBIDDEN = frozenset({20005, 20008})
 # Accounts whose state is kept; of more than these, those at rest are forgotten.
 _MOST_ACCOUNTS = 10_000
+# Of credentials that were never accepted; of more than these, the ones used last are kept.
+_MOST_UNPROVEN = 1000
 # A retry is spread over this share of the time that the upstream asked to wait.
 _SPREAD = 0.1
 # A Retry-After beyond this is a mistake, and a number of milliseconds must fit GraphQL's Int.
@@ -83,11 +87,10 @@ class Sent(NamedTuple):
 Watcher = Callable[[Sent], None]
 
 
-class _Account:
-    """What is known of one account's dealings with the upstream: none can use up another's."""
+class _Dealings:
+    """How calls to the upstream have gone: of an account, or of one credential of a stranger."""
 
     def __init__(self, settings: Settings) -> None:
-        self.limiter = Limiter(settings.concurrency, settings.concurrency_most)
         self.budget = RetryBudget(settings.retry_budget)
         self.breakers = {
             family: Breaker(
@@ -97,6 +100,17 @@ class _Account:
             )
             for family in Source
         }
+
+
+class _Account(_Dealings):
+    """What is known of one account's dealings with the upstream: none can use up another's.
+
+    Only credentials that the upstream has lately accepted for it use and move it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.limiter = Limiter(settings.concurrency, settings.concurrency_most)
 
     @property
     def rests(self) -> bool:
@@ -110,11 +124,13 @@ class UpstreamClient:
 
     Attributes:
         accepted: which credentials the upstream has accepted for which account.
+        strangers: the slots of the others.
         unreachable: why no connection to a family could be made at last; for operators only.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry | None = None) -> None:
         self.accepted = Accepted()
+        self.strangers = Strangers(settings.strangers_concurrency)
         self.unreachable: dict[Source, str] = {}
         self._settings = settings
         self._telemetry = telemetry or Telemetry()
@@ -127,6 +143,8 @@ class UpstreamClient:
             connect_timeout=settings.connect_timeout, body_limit=settings.upstream_body_limit
         )
         self._accounts: dict[str, _Account] = {}
+        # By account and name of the credential, those used last behind the others.
+        self._unproven: OrderedDict[tuple[str, str], _Dealings] = OrderedDict()
 
     @property
     def call_deadline(self) -> float:
@@ -162,20 +180,21 @@ class UpstreamClient:
         Raises:
             UpstreamError: of the kind that fits; `processed` tells whether it may have acted.
         """
-        state = self._account(call.account)
-        state.budget.note_call()
+        dealings = self._dealings(call.account, credential)
+        dealings.budget.note_call()
         deadline = min(deadline, time.monotonic() + self._settings.call_deadline)
         while True:
             try:
-                return await self._try(state, call, credential, deadline, owner, watch)
+                return await self._try(dealings, call, credential, deadline, owner, watch)
             except UpstreamError as error:
-                wait = self._wait_before_next(state, call, error, attempt, deadline)
+                wait = self._wait_before_next(dealings, call, error, attempt, deadline)
                 if wait is None:
                     raise
             await asyncio.sleep(wait)
             attempt += 1
+            dealings = self._dealings(call.account, credential)
 
-    def ask_again(self, call: Call, answer: Answer, attempt: int) -> bool:
+    def ask_again(self, call: Call, credential: Credential, answer: Answer, attempt: int) -> bool:
         """Note that an answer, which seemed whole, was not; return whether to ask again.
 
         Many may have waited for it: it counts as one failure, and for all of them the same is
@@ -183,21 +202,27 @@ class UpstreamClient:
 
         Args:
             call: what was asked.
+            credential: as whom.
             answer: what came.
             attempt: how many attempts there have been.
         """
         if answer.again is None:
-            state = self._account(call.account)
-            state.breakers[call.family].failed()
-            answer.again = state.budget.take()
+            dealings = self._dealings(call.account, credential)
+            dealings.breakers[call.family].failed()
+            answer.again = dealings.budget.take()
         return answer.again and attempt < self._settings.attempts
 
     def breaker_states(self) -> dict[str, str]:
-        """Return the state of each breaker that has been used, by `family account`."""
+        """Return the state of each breaker that has been used, by `family account`.
+
+        Strangers have a say only as long as there is nobody else.
+        """
+        known = self._accounts.items()
+        unproven = ((account, each) for (account, _), each in self._unproven.items())
         return {
             f"{family.name.lower()} {account}": breaker.state
-            for account, state in self._accounts.items()
-            for family, breaker in state.breakers.items()
+            for account, dealings in known or unproven
+            for family, breaker in dealings.breakers.items()
         }
 
     def limiters(self) -> Iterator[Limiter]:
@@ -205,8 +230,26 @@ class UpstreamClient:
         for state in self._accounts.values():
             yield state.limiter
 
+    def _dealings(self, account: str, credential: Credential) -> _Dealings:
+        """Return what a call of `credential` for an account uses and moves.
+
+        That is the account's only where it is known that the credential is good for it: anybody
+        can name an account, and must not harm it by that.
+        """
+        if credential.is_operators or self.accepted.accepts(credential, account):
+            return self._account(account)
+        name = (account, credential.secret_name)
+        dealings = self._unproven.get(name)
+        if dealings is None:
+            dealings = self._unproven[name] = _Dealings(self._settings)
+            if len(self._unproven) > _MOST_UNPROVEN:
+                self._unproven.popitem(last=False)
+        else:
+            self._unproven.move_to_end(name)
+        return dealings
+
     def _account(self, sid: str) -> "_Account":
-        """Return the state of an account; strangers come and go, so it is not kept for ever."""
+        """Return the state of an account; accounts come and go, so it is not kept for ever."""
         state = self._accounts.get(sid)
         if state is None:
             if len(self._accounts) >= _MOST_ACCOUNTS:
@@ -216,7 +259,7 @@ class UpstreamClient:
         return state
 
     def _wait_before_next(
-        self, state: "_Account", call: Call, error: UpstreamError, attempt: int, deadline: float
+        self, dealings: _Dealings, call: Call, error: UpstreamError, attempt: int, deadline: float
     ) -> float | None:
         """Return seconds to wait before the next attempt; None when there shall be none."""
         may = error.retryable and (call.reads or not error.processed)
@@ -228,41 +271,81 @@ class UpstreamClient:
                 attempt, base=self._settings.backoff_base, cap=self._settings.backoff_cap
             )
         left = deadline - time.monotonic() - wait
-        if left <= 0 or not state.budget.take():
+        if left <= 0 or not dealings.budget.take():
             return None
         # All that were told the same time must not come back in the same moment.
         return wait if error.retry_after is None else wait + min(left / 2, _spread(wait))
 
     async def _try(
         self,
-        state: "_Account",
+        dealings: _Dealings,
         call: Call,
         credential: Credential,
         deadline: float,
         owner: object,
         watch: Watcher | None,
     ) -> Answer:
-        if not state.limiter.try_acquire():
+        if not isinstance(dealings, _Account):
+            answer = await self._try_as_stranger(dealings, call, credential, deadline, watch)
+            if answer is not None:
+                return answer
+            dealings = self._account(call.account)
+        limiter = dealings.limiter
+        if not limiter.try_acquire():
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
-                    await state.limiter.acquire(owner)
+                    await limiter.acquire(owner)
             except TimeoutError:
                 message = "Too many calls of this account were waiting for the upstream."
                 raise UpstreamThrottled(message, retry_after=SOME_TIME, processed=False) from None
         try:
-            return await self._guarded(state, call, credential, deadline, watch)
+            answer = await self._guarded(dealings, call, credential, deadline, watch)
+        except UpstreamThrottled:
+            limiter.slower()
+            raise
+        else:
+            self._adapt(limiter, answer)
+            return answer
         finally:
-            state.limiter.release()
+            limiter.release()
+
+    async def _try_as_stranger(
+        self,
+        dealings: _Dealings,
+        call: Call,
+        credential: Credential,
+        deadline: float,
+        watch: Watcher | None,
+    ) -> Answer | None:
+        """Send a call in a stranger's slot; None when the credential is not a stranger's by now."""
+        address, name = addresses.share_of(addresses.current.get()), credential.secret_name
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                if not await self.strangers.enter(address, name, call.account):
+                    return None
+        except TimeoutError:
+            raise too_many() from None
+        try:
+            answer = await self._guarded(dealings, call, credential, deadline, watch)
+        except UpstreamDenied as error:
+            if takes_back(call, credential, error):
+                self.strangers.refuse(name, call.account, error)
+            raise
+        finally:
+            self.strangers.leave(address, name)
+        if self.accepted.accepts(credential, call.account):
+            self.strangers.accept(name, call.account)
+        return answer
 
     async def _guarded(
         self,
-        state: "_Account",
+        dealings: _Dealings,
         call: Call,
         credential: Credential,
         deadline: float,
         watch: Watcher | None,
     ) -> Answer:
-        limiter, breaker = state.limiter, state.breakers[call.family]
+        breaker = dealings.breakers[call.family]
         refused = breaker.refuses_for()
         if refused is not None:
             message = "The upstream kept failing for this account, so it is left alone for a while."
@@ -276,16 +359,13 @@ class UpstreamClient:
         except (UpstreamUnavailable, UpstreamTimeout, UpstreamMalformed):
             breaker.failed()
             raise
-        except UpstreamError as error:
+        except UpstreamError:
             breaker.succeeded()
-            if isinstance(error, UpstreamThrottled):
-                limiter.slower()
             raise
         except BaseException:
             breaker.abandoned()
             raise
         breaker.succeeded()
-        self._adapt(limiter, answer)
         return answer
 
     def _adapt(self, limiter: Limiter, answer: Answer) -> None:
