@@ -11,7 +11,7 @@ their own way from the start (`websocket.py`).
 import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing
 from itertools import groupby
 from typing import Any
 
@@ -293,12 +293,13 @@ class Endpoint:
         *,
         early: bool = True,
     ) -> None:
+        service = self._service
         endless = request.kind is OperationType.SUBSCRIPTION
         # The end waits until all of an answer is sent: clients repeat what was not completed.
         size = 0 if endless else guess(request.cost, request.document.text)
         pending = await self._outbox(exchange, caller).begin(size)
         try:
-            with nullcontext() if endless else self._service.draining:
+            with service.shares.callers.held(caller.principal) if endless else service.draining:
                 await exchange.stream(
                     chunks,
                     content_type,

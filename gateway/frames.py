@@ -31,6 +31,8 @@ _MOST_FRAGMENTS = 1000
 # by their answers; these cost their sender next to nothing.
 _MOST_FRAMES = 5000
 _WINDOW = 10.0
+# Seconds for a client to answer that a WebSocket is closed: until then it takes a connection.
+_CLOSING = 1.0
 
 
 def socket_class(settings: Settings) -> type["GuardedSocket"]:
@@ -80,6 +82,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         # uvicorn pings, and closes when no pong comes. Browsers answer by themselves; a client that
         # does not is as one that does not read.
         self.ping_interval, self.ping_timeout = self.keep_alive, self.write_timeout
+        self.close_timeout = _CLOSING
         self.conn = self._handshakes = _Handshakes(
             extensions=self.conn.available_extensions,
             max_size=self.config.ws_max_size,
@@ -143,6 +146,9 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close" and not self.handshake_complete:
             self._handshakes.reason = message.get("reason") or ""
         await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # uvicorn would complain that there was no answer to it.
+            self.handshake_complete = True
 
     async def receive(self) -> Any:  # noqa: ANN401 - an ASGI message
         """Return the next message; reading goes on only while the client reads, too."""

@@ -231,6 +231,28 @@ class Reader:
             ) from None
         self._check_owns(account)
 
+    async def verify(self, asked: Sequence[Path]) -> None:
+        """See that the upstream lately accepted the credential for its account; else ask it.
+
+        The operator's own needs no proof.
+
+        Raises:
+            NotOwnAccount: an answer came, but proves nothing.
+            UpstreamError: the upstream does not accept it, or could not be asked.
+            DeadlineExceeded: it did not answer in time.
+        """
+        credential, account = self.credential, self.credential.account
+        accepts = self._client.accepted.accepts
+        if credential.is_operators or accepts(credential, account):
+            return
+        try:
+            await self._proof(account, asked).wait()
+        except TimeoutError:
+            raise DeadlineExceeded("The upstream did not answer in time.") from None
+        if not accepts(credential, account):
+            message = f"It could not be proven that the credentials in use are those of {account}."
+            raise NotOwnAccount(message, processed=False)
+
     def must_prove(self, account: str) -> bool:
         """Whether the catalog may be asked about an account only after a proof."""
         return self.credential.is_key and not self._owns(account)

@@ -32,6 +32,7 @@ from gateway.records import View
 from gateway.redis_store import make_store
 from gateway.search import Search
 from gateway.settings import Settings
+from gateway.shares import Shares
 from gateway.spending import Spending
 from gateway.trace import Trace
 from gateway.unsent import Unsent
@@ -43,6 +44,8 @@ from schema import build_schema
 
 # Of a list that is read whole: 64,000 numbers.
 _MOST_PAGES = 64
+# What asks for a proof when a connection begins.
+_INTRODUCTION = Path(None, "connection_init", None)
 # Of the time until the exit, what is kept back for what comes after the last traces.
 _LAST_STEPS = 0.5
 
@@ -67,6 +70,7 @@ class Service:
         self._sizes = planner.Sizes()
         self.journal = journal_for(self.store, settings.data_dir)
         self.draining = Draining(settings.drain_limit)
+        self.shares = Shares(settings)
         self._writing = Writing(
             Keys(self.journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
         )
@@ -91,6 +95,22 @@ class Service:
         return await self.authenticator.caller(
             headers.get("authorization", ""), headers.get("x-account-sid", "")
         )
+
+    async def verify(self, caller: Caller) -> None:
+        """See that the upstream accepts whom a caller is asked for as; it is asked if need be.
+
+        All who want to know the same at once are told by one call, and whoever comes later is as
+        long as that holds.
+
+        Raises:
+            UpstreamError: it does not, or cannot be asked.
+            DeadlineExceeded: it did not answer in time.
+        """
+        reader = self._reader(caller.credential)
+        try:
+            await reader.verify((_INTRODUCTION,))
+        finally:
+            reader.cancel()
 
     async def request(self, params: Params, caller: Caller, wishes: Iterable[str] = ()) -> Request:
         """Return what a client wants to run, and may run, whatever way it came.

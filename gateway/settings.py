@@ -316,6 +316,18 @@ class Settings(BaseSettings):
     )
 
     connection_limit: int = Field(1000, ge=1, description="Most connections to one process.")
+    unverified_connections: int | None = Field(
+        None,
+        ge=1,
+        description="Most WebSockets to one process whose clients have not yet shown who they are,"
+        " half of them of one client address; when not set: a quarter of `connection_limit`.",
+    )
+    caller_connections: int | None = Field(
+        None,
+        ge=1,
+        description="Most WebSockets and streams of subscriptions of one caller to one process;"
+        " when not set: a quarter of `connection_limit`.",
+    )
     header_limit: int = Field(100, ge=10, description="Most headers in a request.")
     header_bytes_limit: int = Field(
         32 * 1024, ge=1024, description="Largest request head: URL and headers."

@@ -1,6 +1,7 @@
 """GraphQL over WebSocket: the `graphql-transport-ws` protocol over raw ASGI.
 
-    connection_init ─▶ connection_ack        once, within the init wait; carries the credentials
+    connection_init ─▶ connection_ack        once, within the init wait; carries the credentials,
+                                             which the upstream must accept (4403; 1013: later)
     subscribe ─▶ next … ─▶ complete | error  any number side by side, each with an id
     ping ─▶ pong                             in both directions
 
@@ -15,9 +16,10 @@ Source: PROTOCOL.md of the npm package graphql-ws; the close codes are its own.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
-from contextlib import aclosing, nullcontext, suppress
-from typing import Any, Final, NamedTuple
+from contextlib import ExitStack, aclosing, nullcontext, suppress
+from typing import Any, Final, NamedTuple, NoReturn
 
 import orjson
 import structlog
@@ -25,8 +27,17 @@ from graphql import OperationType
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import protocol, subscriptions
+from gateway.addresses import current, share_of
 from gateway.auth import Caller
-from gateway.errors import GatewayError, LimitExceeded, refusal
+from gateway.errors import (
+    SOME_TIME,
+    DeadlineExceeded,
+    GatewayError,
+    LimitExceeded,
+    RateLimited,
+    UpstreamError,
+    refusal,
+)
 from gateway.exchange import headers_of
 from gateway.execution import Request
 from gateway.protocol import BadRequest
@@ -37,6 +48,9 @@ from schema.scalars import quoted
 _log = structlog.get_logger(__name__)
 _EXPLAIN = "x-gateway-explain"
 _ACCOUNT: Final = "x-account-sid"
+_FORBIDDEN: Final = 4403
+# Of the IANA's registry; clients come back after a while.
+_TRY_AGAIN: Final = 1013
 
 
 class Dialect(NamedTuple):
@@ -80,7 +94,6 @@ class WebSockets:
             await send({"type": "websocket.accept"})
             await send(_close(4406, "Subprotocol not acceptable"))
             return
-        await send({"type": "websocket.accept", "subprotocol": dialect.subprotocol})
         connection = _Connection(self._service, dialect, scope, receive, send)
         try:
             await connection.run()
@@ -125,18 +138,38 @@ class _Connection:
         Raises:
             Closed: the client broke the protocol, was not let in, or is too slow.
         """
-        try:
-            async with asyncio.timeout(self._settings.socket_init_wait):
-                # Both sides may ping at any time.
-                while (first := await self._message()) and first["type"] in self._heartbeats:
-                    await self._handle(first)
-        except TimeoutError:
-            raise Closed(4408, "Connection initialisation timeout") from None
-        if first is None:
-            return
-        await self._init(first)
-        while (message := await self._message_or_failure()) is not None:
-            await self._handle(message)
+        shares = self._service.shares
+        with ExitStack() as known, ExitStack() as unknown:
+            try:
+                unknown.enter_context(shares.unverified.held(share_of(current.get())))
+            except RateLimited as error:
+                await self._turn_away(error)
+                return
+            await self._send({"type": "websocket.accept", "subprotocol": self._dialect.subprotocol})
+            caller = await self._introduction()
+            if caller is None:
+                return
+            try:
+                known.enter_context(shares.callers.held(caller.principal))
+            except RateLimited as error:
+                await self._refuse_connection(error, _TRY_AGAIN, error.message)
+            unknown.close()
+            self._caller = caller
+            self._outbox = self._service.unsent.outbox(caller.principal, self._below)
+            await self._tell({"type": "connection_ack"})
+            while (message := await self._message_or_failure()) is not None:
+                await self._handle(message)
+
+    async def _turn_away(self, error: RateLimited) -> None:
+        """Refuse the handshake: an open connection would have to be closed by both sides."""
+        headers = [
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"retry-after", str(math.ceil(error.retry_after)).encode()),
+        ]
+        start = {"type": "websocket.http.response.start", "status": 503, "headers": headers}
+        await self._send(start)
+        body = orjson.dumps(refusal(error))
+        await self._send({"type": "websocket.http.response.body", "body": body})
 
     async def stop(self) -> None:
         """Stop everything that still runs."""
@@ -188,21 +221,45 @@ class _Connection:
             self._failure.result()
         return await receiving
 
-    async def _init(self, message: Mapping[str, Any]) -> None:
+    async def _introduction(self) -> Caller | None:
+        """Return who the client is; None when it goes without saying so.
+
+        Raises:
+            Closed: it does not say so in time, or not credibly.
+        """
+        try:
+            async with asyncio.timeout(self._settings.socket_init_wait):
+                # Both sides may ping at any time.
+                while (message := await self._message()) and message["type"] in self._heartbeats:
+                    await self._handle(message)
+        except TimeoutError:
+            raise Closed(4408, "Connection initialisation timeout") from None
+        if message is None:
+            return None
         if message["type"] != "connection_init":
             raise Closed(4401, "Unauthorized: send connection_init first")
         payload = message.get("payload") or {}
         if not isinstance(payload, dict):
             raise Closed(4400, "The payload of connection_init must be an object")
         try:
-            self._caller = await self._authenticate(payload)
+            caller = await self._authenticate(payload)
+            # What stays open, perhaps for days, is not for whoever makes a name up.
+            await self._service.verify(caller)
+        except (DeadlineExceeded, UpstreamError) as error:
+            if isinstance(error, DeadlineExceeded) or error.transient:
+                later = error.details.setdefault("retryAfterMs", math.ceil(SOME_TIME * 1000))
+                reason = f"Try again in {later} ms: {error.message}"
+                await self._refuse_connection(error, _TRY_AGAIN, reason)
+            await self._refuse_connection(error, _FORBIDDEN, f"Forbidden: {error.message}")
         except GatewayError as error:
-            if self._dialect is LEGACY:
-                payload = refusal(error)["errors"][0]
-                await self._tell({"type": "connection_error", "payload": payload})
-            raise Closed(4403, "Forbidden") from None
-        self._outbox = self._service.unsent.outbox(self._caller.principal, self._below)
-        await self._tell({"type": "connection_ack"})
+            await self._refuse_connection(error, _FORBIDDEN, "Forbidden")
+        return caller
+
+    async def _refuse_connection(self, error: GatewayError, code: int, reason: str) -> NoReturn:
+        if self._dialect is LEGACY:
+            payload = refusal(error)["errors"][0]
+            await self._tell({"type": "connection_error", "payload": payload})
+        raise Closed(code, reason)
 
     async def _authenticate(self, payload: Mapping[str, Any]) -> Caller:
         """Let the client in: browsers cannot set headers, so `connection_init` may carry them."""

@@ -4,11 +4,15 @@ uvicorn waits for ever for headers, bodies and readers, keeps any number of head
 malformed requests in plain text, takes requests for no host or two, and sends chunks to clients of
 HTTP/1.0. This is its protocol class with these edges taken off; every refusal is JSON in the form
 of a GraphQL error, after which the connection is closed.
+
+At the limit of connections the one makes room whose client has let us wait longest. Where none has,
+a connection more may ask only how the process is: whoever finds no answer to that would end it.
 """
 
 import asyncio
 import math
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple
 
@@ -22,6 +26,14 @@ from gateway.settings import Settings
 from gateway.unsent import CONNECTION
 
 _log = structlog.get_logger(__name__)
+# What is answered whatever else there is to do; and how many may ask for it beyond the limit.
+_ALWAYS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
+_RESERVE = 20
+# Seconds for which a client may let us wait, before it has to make room for others.
+_GRACE = 1.0
+# Seconds in which one line in the log is enough about what goes on.
+_QUIET = 60.0
+_TOO_MANY = "There are too many connections."
 # What a name, an address and a port are made of (RFC 9110, 7.2; RFC 3986, 3.2.2).
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 
@@ -54,6 +66,7 @@ def protocol_class(settings: Settings) -> type["GuardedProtocol"]:
 
     class Protocol(GuardedProtocol):
         limits = WireLimits.of(settings)
+        crowd = Crowd(settings.connection_limit)
 
     return Protocol
 
@@ -65,6 +78,44 @@ class _Refused(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+
+
+class Crowd:
+    """The connections of one process beyond its limit.
+
+    Attributes:
+        reserved: those that may only ask how the process is; the oldest first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.reserved: dict[GuardedProtocol, None] = {}
+        self._limit = limit
+        self._logged = -math.inf
+
+    def admit(self, new: "GuardedProtocol", others: Iterable[object]) -> None:
+        """Make room for a new connection; or let it ask only how the process is."""
+        self._log(new.loop.time())
+        before = new.loop.time() - _GRACE
+        waiting = [
+            each
+            for each in others
+            if isinstance(each, GuardedProtocol)
+            and each.waits_since < before
+            and each not in self.reserved
+        ]
+        if waiting:
+            min(waiting, key=lambda each: each.waits_since).make_room()
+            return
+        self.reserved[new] = None
+        if len(self.reserved) > _RESERVE:
+            oldest = next(iter(self.reserved))
+            del self.reserved[oldest]
+            oldest.turn_away()
+
+    def _log(self, now: float) -> None:
+        if now - self._logged > _QUIET:
+            self._logged = now
+            _log.warning("connection_limit_reached", limit=self._limit)
 
 
 class ReaderWatch:
@@ -131,6 +182,7 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection of a client, which may be slow, careless or hostile."""
 
     limits: ClassVar[WireLimits]
+    crowd: ClassVar[Crowd]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
@@ -141,23 +193,37 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refusal: _Refused | None = None
         # A refusal that waits until all that was asked before it is answered.
         self._last_words: bytes | None = None
+        # Since when the client has been waited for; for ever in the future while it is not.
+        self.waits_since = math.inf
 
     # Connections --------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, unless there are too many."""
+        """Take a connection."""
         super().connection_made(transport)
         self._watch = ReaderWatch(self.loop, transport, self.limits.write_timeout)
-        if len(self.connections) > self.limits.connections:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.")
-            return
         self._expect_head()
+        if len(self.connections) - len(self.crowd.reserved) > self.limits.connections:
+            self.crowd.admit(self, self.connections)
+        self.waits_since = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection's timers."""
         self._cancel_patience()
+        self.crowd.reserved.pop(self, None)
         self.resume_writing()
         super().connection_lost(exc)
+
+    def make_room(self) -> None:
+        """Close, as the client has been waited for in vain."""
+        # It counts no more from this moment on.
+        self.connections.discard(self)
+        self._cancel_patience()
+        self._head_is_late()
+
+    def turn_away(self) -> None:
+        """Refuse the connection: there are too many."""
+        self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, _TOO_MANY)
 
     # Heads --------------------------------------------------------------------------------------
 
@@ -199,7 +265,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key] # ours
         self._patience = self.loop.call_later(self.limits.body_timeout, self._body_is_late)
         super().on_headers_complete()
+        self.waits_since = math.inf
         cycle = self._latest()
+        if cycle is not None and self in self.crowd.reserved:
+            cycle.keep_alive = False
         if cycle is not None and (version < "1.1" or cycle.waiting_for_100_continue):
             cycle.send = _ClosingSend(cycle)  # type: ignore[method-assign]
 
@@ -211,6 +280,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _check_head(self, version: str) -> None:
         """Refuse a head that does not say for whom it is, or expects what nobody here does."""
+        if self in self.crowd.reserved and self.url.partition(b"?")[0] not in _ALWAYS:
+            self._reject(HTTPStatus.SERVICE_UNAVAILABLE, _TOO_MANY)
         hosts = 0
         for name, value in self.headers:
             if name == b"host":
@@ -336,6 +407,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Go on with the next request, or with the refusal that ends the connection."""
         last = not self.pipeline
         super().on_response_complete()
+        if last:
+            self.waits_since = self.loop.time()
         if last and self._last_words is not None and not self.transport.is_closing():
             self._close_with(self._last_words)
 

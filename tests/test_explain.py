@@ -72,6 +72,7 @@ def test_a_plan_is_one_result_over_a_websocket(
             payload=credentials(buyer) | (PLAN if way == "connection_init" else {}),
         )
         assert client.receive() == {"type": "connection_ack"}
+        gateway.sandbox.forget_requests()
         client.send("subscribe", id="1", payload=wanted)
         answer = client.receive()
         assert answer["type"] == "next"

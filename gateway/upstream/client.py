@@ -87,10 +87,16 @@ class Sent(NamedTuple):
 Watcher = Callable[[Sent], None]
 
 
-class _Dealings:
-    """How calls to the upstream have gone: of an account, or of one credential of a stranger."""
+class _Account:
+    """What is known of one account's dealings with the upstream: none can use up another's.
+
+    Only credentials that the upstream has lately accepted for an account use and move what is the
+    account's. What is known of each other credential is kept apart, and becomes the account's with
+    the first that is accepted.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self.limiter = Limiter(settings.concurrency, settings.concurrency_most)
         self.budget = RetryBudget(settings.retry_budget)
         self.breakers = {
             family: Breaker(
@@ -100,17 +106,6 @@ class _Dealings:
             )
             for family in Source
         }
-
-
-class _Account(_Dealings):
-    """What is known of one account's dealings with the upstream: none can use up another's.
-
-    Only credentials that the upstream has lately accepted for it use and move it.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.limiter = Limiter(settings.concurrency, settings.concurrency_most)
 
     @property
     def rests(self) -> bool:
@@ -130,7 +125,7 @@ class UpstreamClient:
 
     def __init__(self, settings: Settings, telemetry: Telemetry | None = None) -> None:
         self.accepted = Accepted()
-        self.strangers = Strangers(settings.strangers_concurrency)
+        self.strangers = Strangers(settings.strangers_concurrency, settings.concurrency)
         self.unreachable: dict[Source, str] = {}
         self._settings = settings
         self._telemetry = telemetry or Telemetry()
@@ -144,7 +139,7 @@ class UpstreamClient:
         )
         self._accounts: dict[str, _Account] = {}
         # By account and name of the credential, those used last behind the others.
-        self._unproven: OrderedDict[tuple[str, str], _Dealings] = OrderedDict()
+        self._unproven: OrderedDict[tuple[str, str], _Account] = OrderedDict()
 
     @property
     def call_deadline(self) -> float:
@@ -180,19 +175,19 @@ class UpstreamClient:
         Raises:
             UpstreamError: of the kind that fits; `processed` tells whether it may have acted.
         """
-        dealings = self._dealings(call.account, credential)
-        dealings.budget.note_call()
+        account = self._used_by(credential, call.account)
+        account.budget.note_call()
         deadline = min(deadline, time.monotonic() + self._settings.call_deadline)
         while True:
             try:
-                return await self._try(dealings, call, credential, deadline, owner, watch)
+                return await self._try(account, call, credential, deadline, owner, watch)
             except UpstreamError as error:
-                wait = self._wait_before_next(dealings, call, error, attempt, deadline)
+                wait = self._wait_before_next(account, call, error, attempt, deadline)
                 if wait is None:
                     raise
             await asyncio.sleep(wait)
             attempt += 1
-            dealings = self._dealings(call.account, credential)
+            account = self._used_by(credential, call.account)
 
     def ask_again(self, call: Call, credential: Credential, answer: Answer, attempt: int) -> bool:
         """Note that an answer, which seemed whole, was not; return whether to ask again.
@@ -207,9 +202,9 @@ class UpstreamClient:
             attempt: how many attempts there have been.
         """
         if answer.again is None:
-            dealings = self._dealings(call.account, credential)
-            dealings.breakers[call.family].failed()
-            answer.again = dealings.budget.take()
+            account = self._used_by(credential, call.account)
+            account.breakers[call.family].failed()
+            answer.again = account.budget.take()
         return answer.again and attempt < self._settings.attempts
 
     def breaker_states(self) -> dict[str, str]:
@@ -218,11 +213,11 @@ class UpstreamClient:
         Strangers have a say only as long as there is nobody else.
         """
         known = self._accounts.items()
-        unproven = ((account, each) for (account, _), each in self._unproven.items())
+        unproven = ((sid, each) for (sid, _), each in self._unproven.items())
         return {
-            f"{family.name.lower()} {account}": breaker.state
-            for account, dealings in known or unproven
-            for family, breaker in dealings.breakers.items()
+            f"{family.name.lower()} {sid}": breaker.state
+            for sid, account in known or unproven
+            for family, breaker in account.breakers.items()
         }
 
     def limiters(self) -> Iterator[Limiter]:
@@ -230,36 +225,43 @@ class UpstreamClient:
         for state in self._accounts.values():
             yield state.limiter
 
-    def _dealings(self, account: str, credential: Credential) -> _Dealings:
+    def _is_known(self, account: str, credential: Credential) -> bool:
+        """Whether a credential is good for an account, so far as is known."""
+        return credential.is_operators or self.accepted.accepts(credential, account)
+
+    def _used_by(self, credential: Credential, sid: str) -> _Account:
         """Return what a call of `credential` for an account uses and moves.
 
         That is the account's only where it is known that the credential is good for it: anybody
         can name an account, and must not harm it by that.
         """
-        if credential.is_operators or self.accepted.accepts(credential, account):
-            return self._account(account)
-        name = (account, credential.secret_name)
-        dealings = self._unproven.get(name)
-        if dealings is None:
-            dealings = self._unproven[name] = _Dealings(self._settings)
+        if self._is_known(sid, credential):
+            return self._account(sid)
+        name = (sid, credential.secret_name)
+        account = self._unproven.get(name)
+        if account is None:
+            account = self._unproven[name] = _Account(self._settings)
             if len(self._unproven) > _MOST_UNPROVEN:
                 self._unproven.popitem(last=False)
         else:
             self._unproven.move_to_end(name)
-        return dealings
+        return account
 
-    def _account(self, sid: str) -> "_Account":
-        """Return the state of an account; accounts come and go, so it is not kept for ever."""
+    def _account(self, sid: str, begun: _Account | None = None) -> _Account:
+        """Return the state of an account, which may have `begun` as a stranger's.
+
+        Accounts come and go, so it is not kept for ever.
+        """
         state = self._accounts.get(sid)
         if state is None:
             if len(self._accounts) >= _MOST_ACCOUNTS:
                 busy = {sid: each for sid, each in self._accounts.items() if not each.rests}
                 self._accounts = busy
-            state = self._accounts[sid] = _Account(self._settings)
+            state = self._accounts[sid] = begun or _Account(self._settings)
         return state
 
     def _wait_before_next(
-        self, dealings: _Dealings, call: Call, error: UpstreamError, attempt: int, deadline: float
+        self, account: _Account, call: Call, error: UpstreamError, attempt: int, deadline: float
     ) -> float | None:
         """Return seconds to wait before the next attempt; None when there shall be none."""
         may = error.retryable and (call.reads or not error.processed)
@@ -271,26 +273,62 @@ class UpstreamClient:
                 attempt, base=self._settings.backoff_base, cap=self._settings.backoff_cap
             )
         left = deadline - time.monotonic() - wait
-        if left <= 0 or not dealings.budget.take():
+        if left <= 0 or not account.budget.take():
             return None
         # All that were told the same time must not come back in the same moment.
         return wait if error.retry_after is None else wait + min(left / 2, _spread(wait))
 
     async def _try(
         self,
-        dealings: _Dealings,
+        account: _Account,
         call: Call,
         credential: Credential,
         deadline: float,
         owner: object,
         watch: Watcher | None,
     ) -> Answer:
-        if not isinstance(dealings, _Account):
-            answer = await self._try_as_stranger(dealings, call, credential, deadline, watch)
-            if answer is not None:
-                return answer
-            dealings = self._account(call.account)
-        limiter = dealings.limiter
+        stranger = account is not self._accounts.get(call.account)
+        if stranger and not await self._enter(call, credential, deadline):
+            stranger = False
+            account = self._account(call.account)
+        try:
+            return await self._in_turn(account, call, credential, deadline, owner, watch)
+        except UpstreamDenied as error:
+            if stranger and takes_back(call, credential, error):
+                self.strangers.refuse(credential.secret_name, call.account, error)
+            raise
+        finally:
+            if stranger:
+                self._leave(account, call, credential)
+
+    async def _enter(self, call: Call, credential: Credential, deadline: float) -> bool:
+        """Wait for a stranger's slot; False when the credential is not a stranger's by now."""
+        name = credential.secret_name
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await self.strangers.enter(_address(), name, call.account)
+        except TimeoutError:
+            raise too_many() from None
+
+    def _leave(self, account: _Account, call: Call, credential: Credential) -> None:
+        """Give a stranger's slot back; if it is no stranger any more, so are its other calls."""
+        name = credential.secret_name
+        if self._is_known(call.account, credential):
+            self._unproven.pop((call.account, name), None)
+            self._account(call.account, account)
+            self.strangers.accept(name, call.account)
+        self.strangers.leave(_address(), name)
+
+    async def _in_turn(
+        self,
+        account: _Account,
+        call: Call,
+        credential: Credential,
+        deadline: float,
+        owner: object,
+        watch: Watcher | None,
+    ) -> Answer:
+        limiter = account.limiter
         if not limiter.try_acquire():
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
@@ -299,53 +337,19 @@ class UpstreamClient:
                 message = "Too many calls of this account were waiting for the upstream."
                 raise UpstreamThrottled(message, retry_after=SOME_TIME, processed=False) from None
         try:
-            answer = await self._guarded(dealings, call, credential, deadline, watch)
-        except UpstreamThrottled:
-            limiter.slower()
-            raise
-        else:
-            self._adapt(limiter, answer)
-            return answer
+            return await self._guarded(account, call, credential, deadline, watch)
         finally:
             limiter.release()
 
-    async def _try_as_stranger(
-        self,
-        dealings: _Dealings,
-        call: Call,
-        credential: Credential,
-        deadline: float,
-        watch: Watcher | None,
-    ) -> Answer | None:
-        """Send a call in a stranger's slot; None when the credential is not a stranger's by now."""
-        address, name = addresses.share_of(addresses.current.get()), credential.secret_name
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                if not await self.strangers.enter(address, name, call.account):
-                    return None
-        except TimeoutError:
-            raise too_many() from None
-        try:
-            answer = await self._guarded(dealings, call, credential, deadline, watch)
-        except UpstreamDenied as error:
-            if takes_back(call, credential, error):
-                self.strangers.refuse(name, call.account, error)
-            raise
-        finally:
-            self.strangers.leave(address, name)
-        if self.accepted.accepts(credential, call.account):
-            self.strangers.accept(name, call.account)
-        return answer
-
     async def _guarded(
         self,
-        dealings: _Dealings,
+        account: _Account,
         call: Call,
         credential: Credential,
         deadline: float,
         watch: Watcher | None,
     ) -> Answer:
-        breaker = dealings.breakers[call.family]
+        limiter, breaker = account.limiter, account.breakers[call.family]
         refused = breaker.refuses_for()
         if refused is not None:
             message = "The upstream kept failing for this account, so it is left alone for a while."
@@ -359,13 +363,16 @@ class UpstreamClient:
         except (UpstreamUnavailable, UpstreamTimeout, UpstreamMalformed):
             breaker.failed()
             raise
-        except UpstreamError:
+        except UpstreamError as error:
             breaker.succeeded()
+            if isinstance(error, UpstreamThrottled):
+                limiter.slower()
             raise
         except BaseException:
             breaker.abandoned()
             raise
         breaker.succeeded()
+        self._adapt(limiter, answer)
         return answer
 
     def _adapt(self, limiter: Limiter, answer: Answer) -> None:
@@ -451,6 +458,11 @@ class UpstreamClient:
             f"{head}Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(content)}\r\n\r\n{content}"
         ).encode("latin-1")
+
+
+def _address() -> str:
+    """Return the name under which the client for whom this runs has its shares."""
+    return addresses.share_of(addresses.current.get())
 
 
 def _encoded(query: Pairs) -> str:

@@ -42,6 +42,7 @@ class Strangers:
 
     Args:
         slots: how many calls may run at once.
+        each: how many calls of one credential may, at most.
         most: how many credentials may wait; of more, the oldest of the address with most of them
             is told to come back.
 
@@ -49,11 +50,11 @@ class Strangers:
         running: how many calls do run.
     """
 
-    def __init__(self, slots: int, most: int = _MOST_WAITING) -> None:
+    def __init__(self, slots: int, each: int, most: int = _MOST_WAITING) -> None:
         self.slots = slots
         self.running = 0
         self._of_address = max(1, slots // 2)
-        self._of_credential = max(1, slots // 4)
+        self._of_credential = max(1, min(slots // 4, each))
         self._most = most
         self._running: Counter[str | tuple[str, str]] = Counter()
         self._waiting: OrderedDict[str, _Queues] = OrderedDict()

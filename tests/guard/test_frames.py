@@ -1,6 +1,5 @@
 """Hostile WebSockets: heads and frames that no well-behaved client would send."""
 
-import base64
 import json
 import socket
 import struct
@@ -14,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.processes import MEMORY_SHOWS, gateway_process, resident
 from tests.guard.raw import connected, head, read_reply
-from tests.protocol.streams import Socket
+from tests.protocol.streams import Socket, credentials
 from tests.protocol.streams import socket as web_socket
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
@@ -46,13 +45,12 @@ def _frame(opcode: int, content: bytes = b"", *, last: bool = True) -> bytes:
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[socket.socket]:
+def _opened(url: str, account: SandboxAccount) -> Iterator[socket.socket]:
     """A bare connection on which a WebSocket was accepted and introduced."""
     with connected(url, seconds=30) as connection:
         connection.sendall(head(*_HANDSHAKE, method="GET"))
         assert connection.recv(4096).startswith(b"HTTP/1.1 101")
-        pair = base64.b64encode(f"AC{0:032x}:nobody's".encode()).decode()
-        init = {"type": "connection_init", "payload": {"authorization": f"Basic {pair}"}}
+        init = {"type": "connection_init", "payload": credentials(account)}
         connection.sendall(_frame(_TEXT, json.dumps(init).encode()))
         assert b"connection_ack" in connection.recv(4096)
         yield connection
@@ -84,7 +82,7 @@ def _send_until_cut_off(connection: socket.socket, block: bytes, times: int) -> 
 
 @pytest.mark.parametrize("piece", [b"", b" "], ids=["F-01-empty", "F-02-one-byte"])
 def test_a_message_in_countless_fragments_is_refused(gateway: RunningGateway, piece: bytes) -> None:
-    with _opened(gateway.url) as connection:
+    with _opened(gateway.url, gateway.account) as connection:
         connection.sendall(_frame(_TEXT, b"{", last=False))
         block = _frame(_CONTINUED, piece, last=False) * 1000
         assert _send_until_cut_off(connection, block, 1000) < 1000
@@ -94,7 +92,7 @@ def test_a_message_in_countless_fragments_is_refused(gateway: RunningGateway, pi
 
 
 def test_a_message_in_many_fragments_is_taken(gateway: RunningGateway) -> None:
-    with _opened(gateway.url) as connection:
+    with _opened(gateway.url, gateway.account) as connection:
         ping = json.dumps({"type": "ping", "payload": {"a": "x" * 50_000}}).encode()
         pieces = [ping[start : start + 64] for start in range(0, len(ping), 64)]
         sent = _frame(_TEXT, pieces[0], last=False)
@@ -105,7 +103,7 @@ def test_a_message_in_many_fragments_is_taken(gateway: RunningGateway) -> None:
 
 @pytest.mark.parametrize("opcode", [_PING, _PONG], ids=["F-03-pings", "F-04-pongs"])
 def test_countless_control_frames_are_refused(gateway: RunningGateway, opcode: int) -> None:
-    with _opened(gateway.url) as connection:
+    with _opened(gateway.url, gateway.account) as connection:
         connection.settimeout(0.001)
         said = b""
         for _ in range(200):
@@ -129,17 +127,18 @@ def process(shared_sandbox: RunningSandbox) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.skipif(not MEMORY_SHOWS, reason="reads memory from /proc")
 def test_answers_that_a_client_does_not_read_do_not_fill_the_memory(
-    process: tuple[int, str],
+    process: tuple[int, str], shared_sandbox: RunningSandbox
 ) -> None:
     """It is not read from, either, and then cut off."""
     pid, url = process
+    account = shared_sandbox.accounts()["parent"]
     httpx.get(f"{url}/healthz", trust_env=False)
     idle = resident(pid)
-    with _opened(url) as connection:
+    with _opened(url, account) as connection:
         ping = json.dumps({"type": "ping", "payload": {"a": "x" * 100_000}}).encode()
         assert _send_until_cut_off(connection, _frame(_TEXT, ping) * 10, 100) < 100
         assert resident(pid) - idle < 32 * 2**20
-    with _opened(url) as connection:
+    with _opened(url, account) as connection:
         block = _frame(_PING, b"x" * 125) * 2000
         assert _send_until_cut_off(connection, block, 240) < 240
         assert resident(pid) - idle < 32 * 2**20
@@ -151,7 +150,7 @@ def test_a_client_that_takes_a_rest_and_then_reads_on_gets_everything(
 ) -> None:
     with (
         running_gateway(shared_sandbox, write_timeout=30) as gateway,
-        _opened(gateway.url) as connection,
+        _opened(gateway.url, gateway.account) as connection,
     ):
         ping = json.dumps({"type": "ping", "payload": {"a": "x" * 200_000}}).encode()
         connection.settimeout(0.2)
@@ -295,7 +294,7 @@ def test_what_is_not_served_is_refused_in_json(
 def test_a_websocket_without_a_pong_is_closed(shared_sandbox: RunningSandbox) -> None:
     with (
         running_gateway(shared_sandbox, keep_alive=0.1, write_timeout=0.5) as gateway,
-        _opened(gateway.url) as connection,
+        _opened(gateway.url, gateway.account) as connection,
     ):
         received = b""
         while chunk := connection.recv(4096):

@@ -151,7 +151,7 @@ def test_a_stranger_whose_calls_keep_failing_is_refused_by_a_breaker_of_its_own(
 
 def test_of_one_address_the_newest_credential_is_served_first_and_addresses_take_turns() -> None:
     async def run() -> list[str]:
-        strangers = Strangers(4)
+        strangers = Strangers(4, 4)
         served: list[str] = []
 
         async def ask(address: str, credential: str) -> None:
@@ -183,7 +183,7 @@ def test_of_one_address_the_newest_credential_is_served_first_and_addresses_take
 
 def test_what_waits_goes_on_when_its_credential_is_accepted_and_ends_when_it_is_refused() -> None:
     async def run() -> None:
-        strangers = Strangers(4)
+        strangers = Strangers(4, 4)
         assert await strangers.enter("a", "good", "AC1")
         assert await strangers.enter("a", "bad", "AC1")
         asked = [("good", "AC1"), ("good", "AC2"), ("bad", "AC1")]
@@ -203,7 +203,7 @@ def test_what_waits_goes_on_when_its_credential_is_accepted_and_ends_when_it_is_
 
 def test_of_too_many_who_wait_the_oldest_of_the_most_crowded_address_is_sent_away() -> None:
     async def run() -> None:
-        strangers = Strangers(1, most=3)
+        strangers = Strangers(1, 1, most=3)
         assert await strangers.enter("a", "0", "AC")
         asked = [("b", "1"), ("a", "1"), ("a", "2"), ("a", "2"), ("a", "3")]
         waiting = [asyncio.create_task(strangers.enter(*each, "AC")) for each in asked]

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -453,34 +452,6 @@ def test_what_cannot_be_read_behind_requests_takes_no_answer_from_them(
     assert served == [200, 200]
     assert refused in {400, 417}
     assert answer.count(gateway.account.sid.encode()) == 2
-
-
-# Connections --------------------------------------------------------------------------------------
-
-
-def test_connections_beyond_the_cap_are_refused_and_others_are_served(
-    strict: RunningGateway,
-) -> None:
-    request = head(method="GET", path="/healthz")
-    statuses: list[int] = []
-    with ExitStack() as stack:
-        held = [stack.enter_context(connected(strict.url)) for _ in range(30)]
-        for connection in held:
-            try:
-                connection.sendall(request)
-                reply = read_reply(connection)
-            except (BrokenPipeError, ConnectionResetError):
-                reply = None
-            statuses.append(reply.status if reply else 0)
-            if reply and reply.status != 200:
-                extensions = reply.error()["extensions"]
-                assert extensions == {"code": "BAD_REQUEST", "retryAfterMs": 1000}
-                assert reply.headers["retry-after"] == "1"
-    assert statuses.count(200) <= 20
-    assert statuses[0] == 200
-    assert set(statuses[20:]) <= {503, 0}
-    time.sleep(0.2)
-    assert strict.http.get(f"{strict.url}/healthz").status_code == 200
 
 
 # Memory -------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """The events of an account: the log that processes share, topics, and consumers that are too slow."""
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -268,13 +267,13 @@ def test_a_socket_whose_client_takes_nothing_is_closed() -> None:
             if "next" in message.get("text", ""):
                 await asyncio.Event().wait()
 
-        authorization = f"Basic {base64.b64encode(f'{ACCOUNT}:secret'.encode()).decode()}"
         scope = {
             "type": "websocket",
-            "headers": [(b"authorization", authorization.encode())],
+            "headers": [],
             "subprotocols": ["graphql-transport-ws"],
         }
-        async with Service(bare_settings(send_timeout=0.1)) as service:
+        own = {"auth": "open", "account_sid": ACCOUNT, "auth_token": "secret"}
+        async with Service(bare_settings(send_timeout=0.1, **own)) as service:
             await WebSockets(service).serve(scope, receive, send)
         assert sent[-1]["type"] == "websocket.close"
         assert sent[-1]["code"] == 4408
