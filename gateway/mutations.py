@@ -57,11 +57,14 @@ _MOST_OTHERS = 50
 _REFUSED = (UpstreamRefused, UpstreamNotFound, UpstreamDenied)
 # The upstream's code for what test credentials may not do.
 _TEST_CREDENTIALS = 20008
-# What clearing an emergency address is, and the states in which there is none to be cleared.
+# What clearing an emergency address is, and in words the states that keep it and its number.
 _EMERGENCY_ADDRESS = "voice.emergencyAddressSid"
-_NOT_REGISTERED = frozenset(
-    {EmergencyAddressStatus.UNREGISTERED, EmergencyAddressStatus.REGISTRATION_FAILURE}
-)
+_REGISTERED: Mapping[EmergencyAddressStatus, str] = {
+    EmergencyAddressStatus.REGISTERED: "is registered",
+    EmergencyAddressStatus.PENDING_REGISTRATION: "is about to be registered",
+    EmergencyAddressStatus.PENDING_UNREGISTRATION: "is about to be unregistered",
+    EmergencyAddressStatus.UNREGISTRATION_FAILURE: "is registered: unregistering it has failed",
+}
 # A release is answered with this status and no body; anything else is not the upstream's.
 _NO_CONTENT = 204
 
@@ -469,6 +472,4 @@ def _registration(number: View) -> str | None:
     """Return in words how the emergency address of a number is registered; None when it is not."""
     voice = number.configuration and number.configuration.voice
     status: EmergencyAddressStatus | None = voice and voice.emergency_address_status
-    if status is None or status in _NOT_REGISTERED:
-        return None
-    return status.name.lower().replace("_", " ")
+    return None if status is None else _REGISTERED.get(status)

@@ -86,7 +86,7 @@ class Reason(enum.Enum):
     EMERGENCY_ADDRESS_KEPT = _Line(
         UserErrorCode.EMERGENCY_ADDRESS_REGISTERED,
         (),
-        "The number's emergency address is {status}. Until it is unregistered, which Twilio's"
+        "The number's emergency address {status}. Until it is unregistered, which Twilio's"
         " console does, the number cannot be released; nothing was released.",
         "a release of a number whose emergency address is registered, or on its way in or out",
         _EMERGENCY,
@@ -94,7 +94,7 @@ class Reason(enum.Enum):
     EMERGENCY_ADDRESS_LEFT = _Line(
         UserErrorCode.EMERGENCY_ADDRESS_REGISTERED,
         ("configuration", "voice", "emergencyAddressSid"),
-        "The number's emergency address is {status}. Until it is unregistered, which Twilio's"
+        "The number's emergency address {status}. Until it is unregistered, which Twilio's"
         " console does, it cannot be taken away; nothing was changed.",
         "`emergencyAddressSid: null` for a number whose emergency address is registered, or on its"
         " way in or out",

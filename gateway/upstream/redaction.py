@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
+from unicodedata import normalize
 from urllib.parse import quote
 
 GONE: Final = "…"
@@ -86,6 +87,7 @@ def _spellings(username: str, secret: str) -> Iterator[str]:
         yield "".join(f"u{code:04x}" for code in codes)
         yield "".join(f"x{code:02x}" for code in codes)
         yield "".join(f"25{code:02x}" for code in codes)
+        yield "".join(f"{code:03o}" for code in codes)
         yield "".join(map(str, codes))
 
 
@@ -99,7 +101,8 @@ def _in_base64(content: bytes) -> Iterator[str]:
 
 
 def _squeezed(text: str) -> str:
-    return "".join(each.lower()[0] for each in text if each.isalnum())
+    """Return the letters and digits of a text, one for each, whatever their case and width."""
+    return "".join(normalize("NFKC", each).lower()[0] for each in text if each.isalnum())
 
 
 def _cleared(text: str, pieces: dict[int, set[str]]) -> str:

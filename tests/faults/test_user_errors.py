@@ -194,7 +194,7 @@ SCENARIOS: list[tuple[Reason, str, Scenario, str | None]] = [
             lambda s, status=status: released_with_emergency_address(s, status),
             None,
         )
-        for status in ("registered", "pending-registration", "pending-unregistration")
+        for status in ("registered", "pending-registration", "unregistration-failure")
     ),
     (
         Reason.EMERGENCY_ADDRESS_KEPT,
@@ -311,6 +311,22 @@ def test_an_unregistered_emergency_address_keeps_no_number(
 ) -> None:
     case = with_emergency_address(Stage(hasty, family, data), "release", "unregistered")
     assert mutate(hasty, "release", case.account, **case.given)["userErrors"] == []
+
+
+@FAMILY
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("pending-registration", "is about to be registered."),
+        ("pending-unregistration", "is about to be unregistered."),
+        ("unregistration-failure", "is registered: unregistering it has failed."),
+    ],
+)
+def test_how_far_an_emergency_address_is_registered_is_said_in_words(
+    hasty: RunningGateway, data: Path, family: str, status: str, words: str
+) -> None:
+    error = released_with_emergency_address(Stage(hasty, family, data), status, dryRun=True)
+    assert error["message"].startswith(f"The number's emergency address {words} ")
 
 
 @FAMILY

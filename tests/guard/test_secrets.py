@@ -248,6 +248,8 @@ def _echoes(user: str, secret: str) -> list[str]:
         f"{secret.encode().hex()} {json.dumps(secret)[1:-1]}",
         "".join(f"\\u{ord(each):04x}" for each in secret),
         "".join(f"&#{ord(each)};" for each in secret),
+        "".join(f"\\{ord(each):03o}" for each in secret),
+        "".join(chr(0xFEE0 + ord(each)) for each in secret),  # full-width letters
     ]
 
 
