@@ -479,8 +479,11 @@ def test_a_mutation_is_planned_without_being_done(gateway: RunningGateway, verb:
     assert (plan["steps"][-1]["min"], plan["steps"][-1]["max"]) == (1, 1)
     gateway.query(f"mutation {{ {text} }}", account=parent)
     asked = len(gateway.sandbox.requests())
-    # It may be refused after the look-up.
-    assert plan["calls"] == {"min": 1, "max": asked}
+    # It may be refused after the look-up. One look-up more: at a transfer, in the account that it
+    # goes to, when it is not in the one that it leaves; at a release, how an emergency address is
+    # registered, when there is one.
+    spared = int(verb in {"transfer", "release"})
+    assert plan["calls"] == {"min": 1, "max": asked + spared}
 
 
 @pytest.mark.parametrize("way", ["header", "extension"])
