@@ -15,7 +15,7 @@ def admit(
     operation_name: str | None,
     variables: Mapping[str, Any],
 ) -> int:
-    """Let an operation pass and return its cost, or say why not.
+    """Let an operation pass and return how many objects it may yield, or say why not.
 
     Documents with errors pass: they run nothing.
 
@@ -29,4 +29,4 @@ def admit(
     cost = operation.price(variables)
     meter.check_cost(cost)
     caller.check_scopes(operation.scopes)
-    return cost
+    return cost + operation.introspection

@@ -10,7 +10,7 @@ their own way from the start (`websocket.py`).
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from itertools import groupby
 from typing import Any
@@ -94,14 +94,8 @@ class Endpoint:
             response = refusal(error)
             status = protocol.status_of(response, exchange.accepted.media_type)
             await self._answer(exchange, status, orjson.dumps(response))
-        except Exception as error:
-            # The last line of defence: masked and logged.
-            kind, request_id = type(error).__name__, exchange.request_id
-            _log.exception("request_failed", request_id=request_id, kind=kind)
-            if exchange.started:
-                raise
-            message = "Something went wrong in the gateway; its log has more under this request id."
-            await self._fail(exchange, 500, message, GatewayError.code)
+        except Exception as error:  # noqa: BLE001 - it is logged there
+            await self._failed(exchange, error)
 
     async def _serve(self, exchange: Exchange) -> None:
         exchange.accepted = protocol.accepted(exchange.headers.get("accept", ""))
@@ -112,14 +106,7 @@ class Endpoint:
         params = await self._read(exchange)
         caller = await self._service.authenticate(exchange.headers)
         if isinstance(params, list):
-            answers = await self._batch(exchange, params, caller)
-            pending = Pending(self._outbox(exchange, caller), 0)
-            try:
-                pending.finished(len(answers))
-                await self._answer(exchange, 200, answers)
-                await pending.taken()
-            finally:
-                pending.end()
+            await self._batch(exchange, params, caller)
             return
         request = await self._service.request(params, caller, _wishes(exchange))
         _check_method(exchange, request)
@@ -167,6 +154,20 @@ class Endpoint:
     async def _answer(self, exchange: Exchange, status: int, body: bytes) -> None:
         await exchange.answer(status, body, compress_from=self._settings.compress_from)
 
+    async def _failed(self, exchange: Exchange, error: Exception) -> None:
+        """Mask and log what nobody has thought of: the last line of defence."""
+        connection = exchange.scope.get(CONNECTION)
+        if isinstance(error, RuntimeError) and connection is not None and connection.is_gone:
+            # That is how the loop says that it does not write to a closed connection.
+            await exchange.gone()
+            return
+        kind, request_id = type(error).__name__, exchange.request_id
+        _log.error("request_failed", request_id=request_id, kind=kind, exc_info=error)
+        if exchange.started:
+            raise error
+        message = "Something went wrong in the gateway; its log has more under this request id."
+        await self._fail(exchange, 500, message, GatewayError.code)
+
     async def _fail(self, exchange: Exchange, status: int, message: str, code: str) -> None:
         """Answer a request that is refused before GraphQL comes into it."""
         await self._answer(exchange, status, orjson.dumps(_failure(message, code)))
@@ -181,7 +182,7 @@ class Endpoint:
         caller: Caller,
     ) -> None:
         pending: Pending | None = None
-        size = guess(request.cost, request.document.text)
+        size = _size(request)
         if size >= SMALL:
             pending = await self._outbox(exchange, caller).begin(size)
         try:
@@ -191,7 +192,10 @@ class Endpoint:
                 pending = Pending(self._outbox(exchange, caller), 0)
             if pending is not None:
                 pending.finished(len(body))
-            await self._whole(exchange, params, request, response, body)
+            status = protocol.status_of(response, exchange.accepted.media_type)
+            del response  # While the answer waits, it is there as JSON only.
+            await self._whole(exchange, params, request, status, body)
+            del body
             if pending is not None:
                 await pending.taken()
         finally:
@@ -207,11 +211,10 @@ class Endpoint:
         exchange: Exchange,
         params: Params,
         request: execution.Request,
-        response: dict[str, Any] | bytes,
+        status: int,
         body: bytes,
     ) -> None:
         """Send the one answer to an operation, with what caches need to know."""
-        status = protocol.status_of(response, exchange.accepted.media_type)
         is_query = request.kind is OperationType.QUERY
         if is_query and not request.explanation and not caching.has_errors(body):
             persisted = exchange.method == "GET" and not params.query
@@ -221,40 +224,54 @@ class Endpoint:
                 status = 304
         await self._answer(exchange, status, body)
 
+    async def _prepared(
+        self, exchange: Exchange, params: Params | BadRequest, caller: Caller
+    ) -> execution.Request | dict[str, Any]:
+        """Return what an entry of a list wants to run; the answer when it cannot be run."""
+        if isinstance(params, BadRequest):
+            return _failure(params.message, "BAD_REQUEST")
+        try:
+            request = await self._service.request(params, caller, _wishes(exchange))
+        except GatewayError as error:
+            return refusal(error)
+        except BadRequest as error:
+            return _failure(error.message, "BAD_REQUEST")
+        if request.kind is OperationType.SUBSCRIPTION:
+            return _failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
+        return request
+
     async def _batch(
         self, exchange: Exchange, batch: list[Params | BadRequest], caller: Caller
-    ) -> bytes:
+    ) -> None:
         """Run operations: those that write one after another, queries between them side by side."""
-
-        async def prepare(params: Params | BadRequest) -> execution.Request | dict[str, Any]:
-            if isinstance(params, BadRequest):
-                return _failure(params.message, "BAD_REQUEST")
-            try:
-                request = await self._service.request(params, caller, _wishes(exchange))
-            except GatewayError as error:
-                return refusal(error)
-            except BadRequest as error:
-                return _failure(error.message, "BAD_REQUEST")
-            if request.kind is OperationType.SUBSCRIPTION:
-                return _failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
-            return request
 
         async def run(request: execution.Request | dict[str, Any]) -> dict[str, Any] | bytes:
             if isinstance(request, dict):
                 return request
             try:
+                if _size(request) >= SMALL:
+                    await self._service.unsent.turns.turn(caller.principal)
                 return await self._run(exchange, request, caller)
             except GatewayError as error:
                 return refusal(error)
 
-        answers: list[dict[str, Any] | bytes] = []
         with self._service.draining:  # What is to be done is done, also what has not begun yet.
-            requests = await asyncio.gather(*map(prepare, batch))
-            for _, together in groupby(enumerate(requests), _turn):
-                answers += await asyncio.gather(*(run(request) for _, request in together))
-        return protocol.encode(
-            [msgspec.Raw(each) if isinstance(each, bytes) else each for each in answers]
-        )
+            requests = await asyncio.gather(
+                *(self._prepared(exchange, params, caller) for params in batch)
+            )
+            size = sum(_size(each) for each in requests if isinstance(each, execution.Request))
+            pending = await self._outbox(exchange, caller).begin(size)
+            try:
+                answers: list[dict[str, Any] | bytes] = []
+                for _, together in groupby(enumerate(requests), _turn):
+                    answers += await asyncio.gather(*(run(request) for _, request in together))
+                body = _listed(answers)
+                del answers
+                pending.finished(len(body))
+                await self._answer(exchange, 200, body)
+                await pending.taken()
+            finally:
+                pending.end()
 
     async def _events(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:
         frames = sse.frames(self._feed(exchange, request, caller))
@@ -296,7 +313,7 @@ class Endpoint:
         service = self._service
         endless = request.kind is OperationType.SUBSCRIPTION
         # The end waits until all of an answer is sent: clients repeat what was not completed.
-        size = 0 if endless else guess(request.cost, request.document.text)
+        size = 0 if endless else _size(request)
         pending = await self._outbox(exchange, caller).begin(size)
         try:
             with service.shares.callers.held(caller.principal) if endless else service.draining:
@@ -319,6 +336,11 @@ def _wishes(exchange: Exchange) -> list[str]:
         return []
     name = _EXPLAIN.encode()
     return [value.decode("latin-1") for each, value in exchange.scope["headers"] if each == name]
+
+
+def _size(request: execution.Request) -> int:
+    """Return about how large the answer will be, in bytes."""
+    return guess(request.cost, request.document.text)
 
 
 def _delivery(exchange: Exchange, request: execution.Request) -> Delivery:
@@ -346,6 +368,13 @@ async def _noted(
     finally:
         response = {"errors": errors, "data": data}
         telemetry.note(request.document, request.operation_name, response)
+
+
+def _listed(answers: Iterable[dict[str, Any] | bytes]) -> bytes:
+    """Return the answers to a list of operations as JSON."""
+    return protocol.encode(
+        [msgspec.Raw(each) if isinstance(each, bytes) else each for each in answers]
+    )
 
 
 def _turn(placed: tuple[int, execution.Request | dict[str, Any]]) -> int:

@@ -146,7 +146,7 @@ class Exchange:
             await self._send(_piece(b"", more=False))
             await _close(chunks)
             return
-        gone = asyncio.ensure_future(self._gone())
+        gone = asyncio.ensure_future(self.gone())
         following = asyncio.ensure_future(_next(chunks))
         try:
             while True:
@@ -181,7 +181,7 @@ class Exchange:
         telemetry.answered(status, self.request_id)
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
-    async def _gone(self) -> None:
+    async def gone(self) -> None:
         """Return when the client goes away."""
         while (await self.receive())["type"] != "http.disconnect":
             pass

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import orjson
 import structlog
 from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
 from websockets.frames import CloseCode, Frame
@@ -121,6 +122,11 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         """See `gateway.unsent.Connection`."""
         await self.writable.wait()
 
+    @property
+    def is_gone(self) -> bool:
+        """See `gateway.unsent.Connection`."""
+        return self.transport.is_closing()
+
     def cut(self) -> None:
         """See `gateway.unsent.Connection`."""
         self.transport.abort()
@@ -142,7 +148,13 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Send a message; why a handshake is refused is told to whoever shook hands."""
+        """Send a message; why a handshake is refused is told to whoever shook hands.
+
+        Raises:
+            ClientDisconnected: the client is gone, or was cut off.
+        """
+        if message["type"] == "websocket.send" and (self.close_sent or self.transport.is_closing()):
+            raise ClientDisconnected
         if message["type"] == "websocket.close" and not self.handshake_complete:
             self._handshakes.reason = message.get("reason") or ""
         await super().send(message)

@@ -127,11 +127,13 @@ class Operation:
         cost: a number, or an expression of the variables.
         defaults: values of variables that a request does not give.
         scopes: see `Measure`.
+        introspection: objects of introspection that it yields besides.
     """
 
     cost: Cost
     defaults: Mapping[str, Any]
     scopes: frozenset[tuple[frozenset[str], ...]]
+    introspection: int = 0
 
     def price(self, variables: Mapping[str, Any]) -> int:
         """Return the cost with these variables, which need not have been checked."""
@@ -170,7 +172,8 @@ class Meter:
                 for each in node.variable_definitions or ()
                 if each.default_value is not None
             }
-            operation = Operation(measure.cost, defaults, measure.scopes)
+            looks = _evaluate(measure.introspection, {}, {})
+            operation = Operation(measure.cost, defaults, measure.scopes, looks)
             if isinstance(operation.cost, int):
                 self.check_cost(operation.cost)
             found[node.name.value if node.name else ""] = operation

@@ -77,5 +77,4 @@ async def payloads(feed: Feed) -> AsyncGenerator[Mapping[str, Any], None]:
     yield {}
     async with aclosing(feed):
         async for emission in feed:
-            told = emission.response is not None
-            yield {"payload": orjson.Fragment(emission.json)} if told else {}
+            yield {} if emission.json is None else {"payload": orjson.Fragment(emission.json)}

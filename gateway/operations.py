@@ -170,6 +170,10 @@ class Documents:
         self._characters = 0
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
+    def __contains__(self, text: str) -> bool:
+        """Whether the document for a text is in memory."""
+        return text in self._kept
+
     def get(self, text: str) -> Document:
         """Return the document for a text, from memory when it was seen before."""
         document = self._kept.get(text)

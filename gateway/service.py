@@ -138,6 +138,8 @@ class Service:
                 raise Forbidden("Plans are switched off here (setting `explain`); nothing was run.")
             explanation = ""
         await self.spending.request(caller)
+        if params.query and params.query not in self.documents:
+            await self.unsent.turns.turn(caller.principal)  # It is to be parsed and validated.
         document = await self.persisted.document(params)
         cost = admit(self.meter, caller, document, params.operation_name, params.variables)
         variables = document.mark_items(params.operation_name, params.variables)

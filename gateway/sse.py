@@ -27,7 +27,7 @@ async def frames(feed: Feed) -> AsyncIterator[bytes]:
 
 
 def _frame(emission: Emission) -> bytes:
-    if emission.response is None:
+    if emission.json is None:
         return _FOLLOWING
     name = f"id: {emission.id}\n".encode() if emission.id is not None else b""
     return b"event: next\n%sdata: %s\n\n" % (name, emission.json)

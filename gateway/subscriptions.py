@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator
 from collections.abc import Set as AbstractSet
 from inspect import isawaitable
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, Self, TypeAlias, cast
 
 from graphql import (
     ExecutionResult,
@@ -27,25 +27,24 @@ from schema.subscription import PhoneNumberEvent
 
 
 class Emission(NamedTuple):
-    """One response of a feed.
+    """One response of a feed, as JSON: what it was made of takes several times the memory.
 
     Attributes:
-        response: None announces that the subscription is in force: nothing from here on is missed.
+        json: None announces that the subscription is in force: nothing from here on is missed.
         id: of the event that it reports, to come back to; None when it reports none.
+        refused: whether nothing was executed: there are only errors.
     """
 
-    response: dict[str, Any] | bytes | None
+    json: bytes | None
     id: str | None = None
+    refused: bool = False
 
-    @property
-    def json(self) -> bytes:
-        """The response as JSON."""
-        return self.response if isinstance(self.response, bytes) else protocol.encode(self.response)
-
-    @property
-    def refused(self) -> bool:
-        """Whether nothing was executed: there are only errors."""
-        return isinstance(self.response, dict) and "data" not in self.response
+    @classmethod
+    def of(cls, response: dict[str, Any] | bytes, name: str | None = None) -> Self:
+        """Return a response, which may report the event with this id."""
+        if isinstance(response, bytes):
+            return cls(response, name)
+        return cls(protocol.encode(response), name, "data" not in response)
 
 
 Feed: TypeAlias = AsyncGenerator[Emission, None]
@@ -65,9 +64,9 @@ async def feed(
     """
     if request.kind is not OperationType.SUBSCRIPTION or request.explanation == "plan":
         try:
-            yield Emission(await service.execute(request, caller, request_id))
+            yield Emission.of(await service.execute(request, caller, request_id))
         except GatewayError as error:
-            yield Emission(refusal(error))
+            yield Emission.of(refusal(error))
         return
     context = service.context(caller)
     telemetry.note(request.document, request.operation_name, {})
@@ -75,7 +74,7 @@ async def feed(
     context.last_event_id = None if last is None else str(last)
     source = await _source(service, request, context)
     if isinstance(source, ExecutionResult):
-        yield Emission(execution.respond(source, request_id))
+        yield Emission.of(execution.respond(source, request_id))
         return
     executor, events = source
     following = asyncio.ensure_future(anext(events, None))
@@ -94,15 +93,17 @@ async def feed(
                 break
             following = asyncio.ensure_future(anext(events, None))
             waiting.add(following)
+            # What is changed once may have to be told on many streams.
+            await service.unsent.turns.turn(caller.principal)
             # Each event has a deadline and loaders of its own.
             each = _executor_of_event(executor, event, service.context(caller))
             result = execute_subscription_event(each)
             if not isinstance(result, ExecutionResult):
                 result = await result
-            yield Emission(execution.respond(result, request_id), event.id)
+            yield Emission.of(execution.respond(result, request_id), event.id)
     except Exception as error:  # noqa: BLE001 - masked like every error of a resolver
         shown = execution.shown(_located(error, request), request_id)
-        yield Emission({"errors": [shown.formatted]})
+        yield Emission.of({"errors": [shown.formatted]})
     finally:
         following.cancel()
         confirmed.cancel()

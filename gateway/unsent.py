@@ -16,6 +16,7 @@ import structlog
 
 from gateway.errors import SlowConsumer
 from gateway.settings import Settings
+from gateway.turns import Turns
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +38,10 @@ class Connection(Protocol):
     @property
     def write_paused(self) -> bool:
         """Whether the system does not take more now."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended, or is about to."""
 
     async def drain(self) -> None:
         """Return when the system has taken what was written."""
@@ -90,6 +95,7 @@ class Unsent:
         self._callers: WeakValueDictionary[str, _Budget] = WeakValueDictionary()
         self._outboxes: set[Outbox] = set()
         self.finished = 0
+        self.turns = Turns()
 
     def outbox(self, principal: str, connection: Connection | None) -> "Outbox":
         """Return where the answers for a caller on one connection are counted."""
@@ -138,6 +144,8 @@ class Outbox:
     async def begin(self, size: int) -> "Pending":
         """Return as soon as there is room for an answer of about `size` bytes.
 
+        Large ones begin in turn, too: see `gateway.turns`.
+
         Raises:
             SlowConsumer: there was none as long as a request may take.
         """
@@ -149,7 +157,14 @@ class Outbox:
                 raise SlowConsumer(
                     "Too many answers wait to be read by you; this operation was not begun."
                 ) from None
-        return Pending(self, size)
+        pending = Pending(self, size)
+        if size >= SMALL:
+            try:
+                await self._unsent.turns.turn(self._principal)
+            except asyncio.CancelledError:
+                pending.end()
+                raise
+        return pending
 
     async def room(self, size: int = 0) -> None:
         """Return when `size` more bytes may be held."""

@@ -364,15 +364,21 @@ class _Connection:
         feed = subscriptions.feed(self._service, request, caller, self._request_id, None)
         async with aclosing(feed):
             async for emission in feed:
+                content = emission.json
+                if content is None:
+                    continue
                 if emission.refused:
-                    await self._refuse(name, orjson.loads(emission.json)["errors"])
+                    await self._refuse(name, orjson.loads(content)["errors"])
                     return
-                if emission.response is not None:
-                    content = emission.json
-                    pending.finished(len(content))
-                    payload = orjson.Fragment(content)
-                    await self._tell({"type": self._dialect.next, "id": name, "payload": payload})
-                    await pending.taken()
+                payload = orjson.Fragment(content)
+                told = {"type": self._dialect.next, "id": name, "payload": payload}
+                text = orjson.dumps(told).decode()
+                pending.finished(len(content))
+                # What waits is there once: as the text of the message.
+                del emission, content, payload, told
+                await self._send_text(text)
+                del text
+                await pending.taken()
         # From here on the client may use the id again.
         self._operations.pop(name, None)
         await self._tell({"type": "complete", "id": name})
@@ -388,7 +394,9 @@ class _Connection:
         Raises:
             Closed: the client does not take it.
         """
-        text = orjson.dumps(message).decode()
+        await self._send_text(orjson.dumps(message).decode())
+
+    async def _send_text(self, text: str) -> None:
         try:
             async with asyncio.timeout(self._settings.send_timeout):
                 await self._send({"type": "websocket.send", "text": text})

@@ -35,6 +35,8 @@ _GRACE = 1.0
 _QUIET = 60.0
 _TOO_MANY = "There are too many connections."
 # What a name, an address and a port are made of (RFC 9110, 7.2; RFC 3986, 3.2.2).
+# Requests can be as small as 26 bytes: so much is parsed before it is seen whether one waits.
+_SLICE = 4096
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 
 
@@ -195,6 +197,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._last_words: bytes | None = None
         # Since when the client has been waited for; for ever in the future while it is not.
         self.waits_since = math.inf
+        self._unparsed = b""
 
     # Connections --------------------------------------------------------------------------------
 
@@ -228,12 +231,21 @@ class GuardedProtocol(HttpToolsProtocol):
     # Heads --------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Read what came; the first bytes of a head start its time."""
-        if self.transport.is_closing() or self._last_words is not None:
-            return
-        if not self._receiving and self._patience is None:
-            self._expect_head()
-        super().data_received(data)
+        """Read what came; the first bytes of a head start its time.
+
+        While a request waits for the answers to those before it, nothing behind it is read: a
+        client that sends many at once is to have no more than it sends in memory.
+        """
+        for start in range(0, len(data), _SLICE):
+            if self.transport.is_closing() or self._last_words is not None:
+                return
+            if self.pipeline:
+                self._unparsed += data[start:]
+                self.flow.pause_reading()
+                return
+            if not self._receiving and self._patience is None:
+                self._expect_head()
+            super().data_received(data[start : start + _SLICE])
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over: from here on its time is for the WebSocket to measure."""
@@ -347,6 +359,11 @@ class GuardedProtocol(HttpToolsProtocol):
         """See `gateway.unsent.Connection`."""
         await self.flow.drain()
 
+    @property
+    def is_gone(self) -> bool:
+        """See `gateway.unsent.Connection`."""
+        return self.transport.is_closing()
+
     def cut(self) -> None:
         """See `gateway.unsent.Connection`."""
         self.transport.abort()
@@ -411,6 +428,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self.waits_since = self.loop.time()
         if last and self._last_words is not None and not self.transport.is_closing():
             self._close_with(self._last_words)
+        if self.pipeline:
+            self.flow.pause_reading()
+        elif self._unparsed:
+            data, self._unparsed = self._unparsed, b""
+            self.data_received(data)
 
     def _close_with(self, words: bytes) -> None:
         self.transport.write(words)

@@ -1,34 +1,40 @@
 """Clients that read nothing: what waits for them is bounded, and others are answered."""
 
 import asyncio
-import json
 import os
-from contextlib import suppress
+import re
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from resource import RLIMIT_AS, prlimit
 from threading import Thread
 from typing import Any
 
 import pytest
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from graphql import parse
 
 from gateway.errors import SlowConsumer
+from gateway.limits import Limits, Meter
 from gateway.settings import Settings
-from gateway.unsent import Pending, Unsent
+from gateway.turns import Turns
+from gateway.unsent import Pending, Unsent, guess
+from schema import build_schema
 from tests.faults.gateways import gateway_process
-from tests.gateway_process import running_gateway
-from tests.guard.processes import MEMORY_SHOWS, resident
-from tests.protocol.streams import credentials, socket
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.gateway_process import RunningGateway, running_gateway
+from tests.guard.processes import MEMORY_SHOWS, processor_seconds, resident
+from tests.guard.raw import connected, head
+from tests.guard.unread import LARGE, WAYS, unread
+from tests.protocol.streams import credentials, mutate, socket
+from tests.sandbox_process import RunningSandbox
 
-LARGE = "{ __schema { types { name description fields { name description type { name } } } } }"
+_MUCH = "{ __schema { types { name description fields { name } } } }"
 
 
 class _Line:
     """A connection of which the system takes nothing."""
 
     write_paused = True
+    is_gone = False
 
     def __init__(self) -> None:
         self.is_cut = False
@@ -99,47 +105,115 @@ def test_who_reads_gets_everything_however_little_may_wait(sandbox: RunningSandb
     with running_gateway(sandbox, **limits) as gateway, socket(gateway) as connection:
         connection.init(gateway.account)
         for name in range(30):
-            connection.subscribe(str(name), LARGE)
+            connection.subscribe(str(name), _MUCH)
         ended = [connection.receive() for _ in range(60)]
         assert sum(each["type"] == "complete" for each in ended) == 30
-        assert gateway.post({"query": LARGE}).status_code == 200
-
-
-def _never_read(url: str, account: SandboxAccount) -> None:
-    """Ask for much on a WebSocket, and read nothing of it, until the server is gone."""
-    query = {"type": "subscribe", "payload": {"query": LARGE}}
-    message = {"type": "connection_init", "payload": credentials(account)}
-    protocols: Any = ["graphql-transport-ws"]
-    with (
-        suppress(WebSocketException, OSError),
-        connect(url, subprotocols=protocols, proxy=None, max_queue=1, close_timeout=0.1) as asking,
-    ):
-        asking.send(json.dumps(message))
-        asking.recv()
-        for name in range(50):
-            asking.send(json.dumps(query | {"id": str(name)}))
+        assert gateway.post({"query": _MUCH}).status_code == 200
 
 
 @pytest.mark.skipif(not MEMORY_SHOWS, reason="it is seen in /proc")
-def test_with_little_memory_others_are_answered_while_somebody_reads_nothing(
-    sandbox: RunningSandbox, tmp_path: Path
+def test_with_little_memory_others_are_answered_while_much_is_asked_for_and_nothing_read(
+    sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without bounds what waits for these sockets takes more memory than there is."""
-    greedy = sandbox.create_account()
-    with gateway_process(sandbox, tmp_path) as gateway:
+    """In every way that there is, all at once.
+
+    Without bounds, what waits for these connections takes more memory than there is.
+    """
+    # Every thread's own arena would take 64 MB of what the process may address.
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    greedy, restless = sandbox.create_account(), sandbox.create_account()
+    number = sandbox.put_number(restless.sid)["sid"]
+    limits = {"batch_limit": 10, "write_timeout": 60, "unsent_per_caller": 8 * 2**20}
+    with gateway_process(sandbox, tmp_path, **limits) as gateway, ExitStack() as attack:
         pid, asked = gateway.process.pid, gateway.asked
         asked.post({"query": LARGE}, account=greedy)
         before = resident(pid)
         pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[0])
-        most = pages * os.sysconf("SC_PAGE_SIZE") + 128 * 2**20
+        most = pages * os.sysconf("SC_PAGE_SIZE") + 192 * 2**20
         prlimit(pid, RLIMIT_AS, (most, most))
-        url = asked.url.replace("http", "ws", 1) + "/graphql"
-        greed = [Thread(target=_never_read, args=(url, greedy), daemon=True) for _ in range(20)]
-        for each in greed:
-            each.start()
+        for way in WAYS:
+            caller = restless if way == "changes" else greedy
+            # What one of them asks for on a WebSocket is 20 MB.
+            connections = 8 if way == "websocket" else 1
+            attack.enter_context(unread(asked.url, caller, way, connections=connections, count=50))
             assert asked.query("{ __typename }")
-        assert asked.query("{ account { sid } }")
-        assert resident(pid) - before < 64 * 2**20
-        gateway.kill()
-        for each in greed:
-            each.join(5)
+        for name in range(5):
+            named = {"friendlyName": str(name)}
+            mutate(asked, restless, "configurePhoneNumber", sid=number, configuration=named)
+        used = -1.0
+        while processor_seconds(pid) - used > 0.02:  # Until all that can be done is done.
+            assert asked.query("{ account { sid } }")
+            assert resident(pid) - before < 48 * 2**20
+            used = processor_seconds(pid)
+            time.sleep(0.2)
+
+
+def test_requests_behind_one_another_are_answered_in_order_however_many(
+    gateway: RunningGateway,
+) -> None:
+    user = credentials(gateway.account)["Authorization"]
+    headers = (f"authorization: {user}", "apollo-require-preflight: true")
+    asked = b"".join(
+        head(*headers, method="GET", path=f"/graphql?query={{x{each}:__typename}}")
+        for each in range(1000)
+    )
+    with connected(gateway.url) as connection:
+        writing = Thread(target=connection.sendall, args=(asked,), daemon=True)
+        writing.start()
+        received = b""
+        while not received.endswith(b'{"data":{"x999":"Query"}}'):
+            received += connection.recv(65_536)
+        writing.join()
+    answered = re.findall(rb'{"data":{"x([0-9]+)":"Query"}}', received)
+    assert [int(each) for each in answered] == list(range(1000))
+
+
+def test_lists_run_however_little_may_wait(sandbox: RunningSandbox) -> None:
+    limits: dict[str, Any] = {"unsent_per_connection": 64 * 1024, "unsent_per_caller": 64 * 1024}
+    with running_gateway(sandbox, batch_limit=10, **limits) as gateway:
+        answers = gateway.post([{"query": _MUCH}] * 10).json()
+    assert [each["data"]["__schema"] is not None for each in answers] == [True] * 10
+
+
+def test_introspection_counts_by_what_it_yields() -> None:
+    schema = build_schema()._schema
+    looked_at = Meter(schema, Limits()).read(parse(LARGE))[""]
+    assert guess(looked_at.introspection, LARGE) > 64 * 1024
+
+
+# Turns ------------------------------------------------------------------------------------------
+
+
+def test_between_two_large_beginnings_everybody_else_goes_on() -> None:
+    order: list[str] = []
+
+    async def large(turns: Turns, caller: str) -> None:
+        await turns.turn(caller)
+        order.append(caller)
+
+    async def small() -> None:
+        for _ in range(2):
+            await asyncio.sleep(0)
+        order.append("small")
+
+    async def main() -> None:
+        turns = Turns()
+        async with asyncio.TaskGroup() as group:
+            for caller in ("greedy", "greedy", "greedy", "greedy", "other"):
+                group.create_task(large(turns, caller))
+            group.create_task(small())
+
+    asyncio.run(main())
+    assert order == ["greedy", "small", "greedy", "other", "greedy", "greedy"]
+
+
+def test_who_waits_no_longer_takes_no_turn() -> None:
+    async def main() -> None:
+        turns = Turns()
+        await turns.turn("me")
+        waiting = [asyncio.ensure_future(turns.turn("me")) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        await asyncio.gather(*waiting[1:])
+
+    asyncio.run(main())
