@@ -48,6 +48,7 @@ bench: .venv/.dev
 
 soak: .venv/.dev
 	.venv/bin/python -m tests.benchmarks.soak $(ARGS)
+	.venv/bin/python -m tests.benchmarks.harm
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist gateway/explorer/static gateway/explorer/static.next gateway/explorer/build.json

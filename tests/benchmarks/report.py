@@ -1,5 +1,6 @@
 """From measurements to a Markdown table with ratios and targets, and to a plot."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -206,3 +207,16 @@ def draw(results: Results, file: Path) -> None:
     axes.legend(fontsize=8)
     figure.savefig(file, metadata={"Date": None})
     plt.close(figure)
+
+
+def keep_chapter(file: Path, text: str) -> None:
+    """Write a chapter, which begins with a heading of its own, in place of what it was before."""
+    heading = text.split("\n", 1)[0]
+    kept = file.read_text() if file.exists() else ""
+    chapters = [each for each in re.split(r"^(?=# )", kept, flags=re.MULTILINE) if each.strip()]
+    names = [each.split("\n", 1)[0] for each in chapters]
+    if heading in names:
+        chapters[names.index(heading)] = text
+    else:
+        chapters.append(text)
+    file.write_text("\n".join(each.rstrip("\n") + "\n" for each in chapters))

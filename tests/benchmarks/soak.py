@@ -25,7 +25,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from tests.benchmarks.report import table
+from tests.benchmarks.report import keep_chapter, table
 from tests.operate.gateway_command import served
 from tests.operate.valkey_process import valkey_server
 
@@ -188,7 +188,7 @@ class Soak:
 
 
 @contextmanager
-def _sandbox() -> Iterator[str]:
+def sandbox_of_its_own() -> Iterator[str]:
     command = [sys.executable, "-m", "gateway", "sandbox", "--port", "0", "--exit-with-stdin"]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT
@@ -268,7 +268,7 @@ def _clients(soak: Soak, seconds: float, pause: float) -> list[Awaitable[None]]:
 
 def measure(workers: int, seconds: float, pause: float) -> tuple[dict[str, str], list[str]]:
     """Run the load on so many workers; return what was measured, and what was wrong with it."""
-    with tempfile.TemporaryDirectory() as name, _sandbox() as sandbox:
+    with tempfile.TemporaryDirectory() as name, sandbox_of_its_own() as sandbox:
         folder = Path(name)
         (folder / "valkey").mkdir()
         variables = {
@@ -336,7 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f" change every {_FAULT_SECONDS:g} s, {os.cpu_count()} cores.\n\n{text}\n"
     )
     sys.stdout.write(text)
-    options.output.write_text(text)
+    keep_chapter(options.output, text)
     for each in wrong:
         sys.stderr.write(f"WRONG: {each}\n")
     return 1 if wrong else 0
