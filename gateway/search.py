@@ -270,7 +270,7 @@ class Search:
 
         async def ask(wanted: Mapping[str, Any]) -> Part:
             path = filters.CORE_SEARCH_PATHS[branch.type.name]
-            call = CORE.search_call(account, country, path, wanted, size)
+            call = CORE.search_call(account, country, path, asked_of_core(country, wanted), size)
             calls.append(call)
             try:
                 part = await self._core(call, branch.type, size, at)
@@ -424,11 +424,24 @@ def suited(branches: Sequence[Branch], wanted: Mapping[str, Any]) -> tuple[Sourc
     return Source.CATALOG, f"only the catalog knows {', '.join(not_core)}"
 
 
+def asked_of_core(country: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return filters as core knows them for a country.
+
+    Area codes of North American countries other than the US and Canada, as Puerto Rico's, are but
+    the beginning of a number there.
+    """
+    by_pattern = country not in validation.NORTH_AMERICA and validation.has_area_codes(country)
+    if not by_pattern or "areaCode" not in wanted:
+        return wanted
+    rest = {path: value for path, value in wanted.items() if path != "areaCode"}
+    return {"contains": f"+1{wanted['areaCode']}", **rest}
+
+
 def filters_afterwards(country: str, wanted: Mapping[str, Any]) -> Callable[[View], bool] | None:
     """Return what tells whether a number of core meets filters that core may ignore.
 
-    These are the capabilities that a number shall lack, and area codes of toll-free numbers outside
-    the US and Canada. None when core filters by all that is wanted.
+    These are the capabilities that a number shall lack, and area codes outside the US and Canada.
+    None when core filters by all that is wanted.
     """
     lacking = [_LACKING[path] for path in _LACKING if wanted.get(path) is False]
     prefix = ""

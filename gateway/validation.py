@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import phonenumbers
+
 from gateway.errors import BadUserInput
 from gateway.filters import CORE_SEARCH
 from schema.enums import NumberType
@@ -154,19 +156,27 @@ def check_settings(settings: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
+def has_area_codes(country: str) -> bool:
+    """Whether a country's numbers begin with +1 and an area code, as in North America."""
+    return phonenumbers.country_code_for_region(country) == 1
+
+
 def _check_area(country: str, types: Sequence[NumberType], wanted: Mapping[str, Any]) -> None:
-    least, most = _AREA_CODES
     if country not in NORTH_AMERICA:
-        toll_free = set(types) == {NumberType.TOLL_FREE}
         for path in wanted:
-            if path == "areaCode" and toll_free:
-                least, most = _TOLL_FREE_PREFIXES
-            elif path in CORE_SEARCH and CORE_SEARCH[path].us_ca_only:
-                also = ", elsewhere for `types: [TOLL_FREE]`" if path == "areaCode" else ""
-                raise BadUserInput(f"filter.{path}", f"it works in the US and Canada only{also}.")
+            if path in CORE_SEARCH and CORE_SEARCH[path].us_ca_only and path != "areaCode":
+                raise BadUserInput(f"filter.{path}", "it works in the US and Canada only.")
     codes = wanted.get("areaCode")
     if codes is None:
         return
+    least, most = _AREA_CODES
+    if not has_area_codes(country):
+        if set(types) != {NumberType.TOLL_FREE}:
+            raise BadUserInput(
+                "filter.areaCode",
+                "it works for North American numbers, elsewhere for `types: [TOLL_FREE]`.",
+            )
+        least, most = _TOLL_FREE_PREFIXES
     if not codes:
         raise BadUserInput("filter.areaCode", "the list is empty; leave it out to search all.")
     for code in codes:

@@ -147,7 +147,8 @@ class AvailablePhoneNumberFilter:
     area_code: list[int] | None = field(
         default=UNSET,
         description=(
-            "Area codes, three digits each (US and Canada); elsewhere, for `types: [TOLL_FREE]`,"
+            "Area codes, three digits each, of North American numbers (US, Canada, and Puerto Rico,"
+            " which is the country `PR`); elsewhere, for `types: [TOLL_FREE]`,"
             " what the number begins with behind the country's code, for example 800. Several are"
             " searched one by one and merged."
         ),

@@ -614,6 +614,29 @@ def test_an_area_code_that_is_ignored_is_found_in_a_search_that_is_cut_off(
     assert data["exhaustive"] is True
 
 
+@pytest.mark.parametrize("reading", ["ignore", "error"])
+def test_area_codes_of_puerto_rico_find_its_numbers(gateway: RunningGateway, reading: str) -> None:
+    """The upstream knows them as a pattern only."""
+    gateway.sandbox.set_switches(foreign_geo_filter=reading)
+    query = """query ($code: [Int!], $contains: String) {
+      availablePhoneNumbers(country: "PR", first: 20,
+        filter: { areaCode: $code, contains: $contains }) { nodes { phoneNumber } exhaustive } }"""
+
+    def found(code: list[int], contains: str | None = None) -> tuple[list[str], bool]:
+        given = {"code": code, "contains": contains}
+        data = gateway.query(query, given)["availablePhoneNumbers"]
+        return [each["phoneNumber"] for each in data["nodes"]], data["exhaustive"]
+
+    kind = {"type": "local", "geography": {"iso_country": "PR"}}
+    mine = [f"+1939555{each:04}" for each in (1, 2, 7)]
+    for number in mine:
+        gateway.sandbox.put_number(None, number, kind)
+    assert found([939]) == (mine, True)
+    assert found([787, 939], "9395550002") == ([mine[1]], True)
+    assert {each[:5] for each in found([787])[0]} == {"+1787"}
+    assert found([415]) == ([], True)
+
+
 @pytest.mark.parametrize(
     ("types", "code"), [("[LOCAL]", 808), ("[LOCAL, TOLL_FREE]", 808), ("[TOLL_FREE]", 8)]
 )

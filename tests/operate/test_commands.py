@@ -121,6 +121,15 @@ def test_a_query_from_standard_input_asks_a_gateway_that_runs(
     assert json.loads(done.stdout) == {"account": {"sid": gateway.account.sid}}
 
 
+def test_what_a_gateway_finds_too_large_is_a_wrong_operation(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    deep = "{ phoneNumbers(first: 1000) { nodes { account { subaccounts { sid } } } } }"
+    asked = ("query", "--url", f"{gateway.url}/graphql")
+    done = run(tmp_path, *asked, stdin=deep, variables=as_owner(gateway.sandbox), code=2)
+    assert "LIMIT_EXCEEDED" in done.stderr
+
+
 def test_headers_take_the_place_of_the_credentials(gateway: RunningGateway, tmp_path: Path) -> None:
     arguments = [
         "query",
