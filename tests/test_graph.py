@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from gateway.upstream.families import CORE
 from tests.gateway_process import RunningGateway, running_gateway
@@ -482,11 +483,11 @@ def test_they_may_not_follow_either(gateway: RunningGateway, role: str) -> None:
     with events(gateway, account=account) as stream:
         [error] = stream.next().data["errors"]
     assert error["extensions"]["code"] == "FORBIDDEN"
-    with socket(gateway) as opened:
+    with pytest.raises(ConnectionClosed) as closed, socket(gateway) as opened:
         opened.init(account)
-        opened.subscribe("1", NUMBERS)
-        [error] = opened.receive()["payload"]["errors"]
-    assert error["extensions"]["code"] == "FORBIDDEN"
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4403
+    assert closed.value.rcvd.reason.startswith("Forbidden: ")
 
 
 @pytest.mark.parametrize(("role", "code"), [("suspended", 20005), ("test", 20008)])
