@@ -174,7 +174,7 @@ def _check_area(country: str, types: Sequence[NumberType], wanted: Mapping[str, 
         if set(types) != {NumberType.TOLL_FREE}:
             raise BadUserInput(
                 "filter.areaCode",
-                "it works in the US and Canada and where else numbers begin with +1, and anywhere for"
+                "it works in the US and Canada and where else numbers begin with +1, anywhere for"
                 " `types: [TOLL_FREE]`.",
             )
         least, most = _TOLL_FREE_PREFIXES
