@@ -91,9 +91,16 @@ class Accepted:
 
 
 def why(call: Call, credential: Credential, refusal: UpstreamDenied) -> str | None:
-    """Return what a refusal means for an API key; None when its own words say all."""
-    if not credential.is_key or refusal.upstream_code == INACTIVE or not _not_accepted(refusal):
+    """Return what a refusal means, in words; None when its own say all."""
+    if refusal.upstream_code == INACTIVE or not _not_accepted(refusal):
         return None
+    if not credential.is_key:
+        if call.account == credential.username:
+            return None
+        return (
+            f"The upstream does not accept the Auth Token in use for account {call.account}: it"
+            " reaches its own account and that account's subaccounts."
+        )
     if call.family is Source.CORE and not _proves(call, credential):
         return (
             "The upstream does not let the API key in use read this account: standard keys read no"

@@ -383,6 +383,19 @@ def test_the_parents_auth_token_acts_for_its_subaccounts(
     assert _owners(gateway.sandbox, family, number) == [family.sub.sid]
 
 
+@pytest.mark.parametrize("query", [LIST_OF, BUY])
+@pytest.mark.parametrize("whose", ["a stranger's", "nobody's"])
+def test_an_account_out_of_reach_of_an_auth_token_is_named_in_the_refusal(
+    gateway: RunningGateway, family: Family, query: str, whose: str
+) -> None:
+    stranger = gateway.sandbox.create_account(role="keys", owned=1).sid
+    named = stranger if whose == "a stranger's" else "AC" + "0" * 32
+    given = {"a": named, "p": _free(gateway.sandbox)}
+    error = gateway.error(query, given, account=family.parent)
+    assert f"does not accept the Auth Token in use for account {named}:" in error["message"]
+    assert error["extensions"]["code"] == "UPSTREAM_UNAUTHENTICATED"
+
+
 def test_a_subscription_under_a_subaccounts_name_is_refused_to_the_parents_key(
     gateway: RunningGateway, family: Family
 ) -> None:
