@@ -1,17 +1,20 @@
 """Turns: what takes the processor for long begins one after another, each caller in its turn.
 
 A process does one thing at a time, and what it has begun is not interrupted. If everything that one
-client asks for at once began at once, whoever asks next would wait for all of it. So between two
-such beginnings the loop goes round a few times, with all that is ready in the meantime; and of
-those who wait, the next is of another caller.
+client asks for at once began at once, whoever asks next would wait for all of it. So when as much
+has begun as takes `_SLICE`, the loop first goes round a few times, with all that is ready in the
+meantime; and of those who wait, the next is of another caller.
 """
 
 import asyncio
 from collections import OrderedDict, deque
+from time import perf_counter
 from typing import Final
 
+_SLICE: Final = 0.01
+"""Seconds for which the loop may be busy with what began in turn, before others are let in."""
 _ROUNDS: Final = 3
-"""How often the loop goes round between two turns: enough to read a request and to answer it."""
+"""How often it goes round then: enough to read a request and to answer it."""
 
 
 class Turns:
@@ -21,24 +24,30 @@ class Turns:
         # One queue per caller; whose turn it was goes to the end.
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._taken = False
+        self._since = 0.0
 
     async def turn(self, principal: str) -> None:
-        """Return when a caller may begin something large; at once if nobody else just did."""
-        loop = asyncio.get_running_loop()
+        """Return when a caller may begin something large; at once while that delays nobody."""
         if not self._taken:
-            self._taken = True
-            loop.call_soon(self._go_round, loop, _ROUNDS)
+            self._take()
             return
-        turn: asyncio.Future[None] = loop.create_future()
+        if not self._queues and perf_counter() - self._since < _SLICE:
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queues.setdefault(principal, deque()).append(turn)
-        # Who is cancelled while it waits is passed over, and who is when it was called skips one.
+        # Who is cancelled while it waits is passed over.
         await turn
 
-    def _go_round(self, loop: asyncio.AbstractEventLoop, left: int) -> None:
-        if left:
-            loop.call_soon(self._go_round, loop, left - 1)
+    def _take(self) -> None:
+        self._taken = True
+        self._since = perf_counter()
+        asyncio.get_running_loop().call_soon(self._go_round, _ROUNDS)
+
+    def _go_round(self, left: int) -> None:
+        if left and perf_counter() - self._since >= _SLICE:
+            asyncio.get_running_loop().call_soon(self._go_round, left - 1)
         elif self._call():
-            loop.call_soon(self._go_round, loop, _ROUNDS)
+            self._take()
         else:
             self._taken = False
 

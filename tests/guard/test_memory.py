@@ -189,6 +189,7 @@ def test_between_two_large_beginnings_everybody_else_goes_on() -> None:
 
     async def large(turns: Turns, caller: str) -> None:
         await turns.turn(caller)
+        time.sleep(0.02)  # noqa: ASYNC251 - it holds up the loop
         order.append(caller)
 
     async def small() -> None:
@@ -211,6 +212,7 @@ def test_who_waits_no_longer_takes_no_turn() -> None:
     async def main() -> None:
         turns = Turns()
         await turns.turn("me")
+        time.sleep(0.02)  # noqa: ASYNC251 - it holds up the loop
         waiting = [asyncio.ensure_future(turns.turn("me")) for _ in range(3)]
         await asyncio.sleep(0)
         waiting[0].cancel()
