@@ -59,6 +59,17 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
+async def send_more(send: Send, answer: Answer, behind: bytes) -> None:
+    """Sends the whole answer and, in the segment that ends it, what nobody asked for."""
+    await _start(send, answer)
+    body = answer.body + behind
+    cycle = getattr(send, "__self__", None)
+    if cycle is not None:
+        # uvicorn compares what is sent with what was announced.
+        cycle.expected_content_length = len(body)
+    await send({"type": "http.response.body", "body": body})
+
+
 async def send_slowly(send: Send, answer: Answer, seconds: float, pieces: int = 20) -> None:
     """Sends the answer in pieces spread over some seconds."""
     await _start(send, answer)

@@ -22,6 +22,7 @@ KINDS: dict[str, str] = {
     "redirect": "a redirection to `location`",
     "wrong-shape": "valid JSON of another shape",
     "null-items": "the real answer with nulls among the elements of its lists",
+    "stray-bytes": "the real answer, and behind it the beginning of another, or `body`",
 }
 _DEFAULT_STATUS = {"status": 503, "html": 502, "redirect": 302, "429": 429}
 FIELDS: dict[str, tuple[type, ...]] = {
@@ -39,6 +40,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "location": (str,),
     "bytes": (int,),
 }
+_PROCESSED = frozenset({"latency", "lost-answer", "slow-body", "null-items", "stray-bytes"})
 _LONGEST_LATENCY_MS = 600_000
 _LARGEST_BODY = 256 * 1024 * 1024
 
@@ -76,7 +78,7 @@ class Fault:
     commit: bool = False
     """Process the request before going wrong."""
     body: Any = None
-    """Body to send instead of the kind's own: JSON, or text sent as it is."""
+    """Body to send instead of the kind's own, or behind it: JSON, or text sent as it is."""
     location: str | None = None
     """Where a redirection points."""
     bytes: int = 32 * 1024 * 1024
@@ -101,7 +103,7 @@ class Fault:
 
     def processes(self, method: str) -> bool:
         """Whether the request is really carried out."""
-        if self.commit or self.kind in {"latency", "lost-answer", "slow-body", "null-items"}:
+        if self.commit or self.kind in _PROCESSED:
             return True
         # A broken answer to a read needs the answer; a write is left undone unless `commit` is
         # given.

@@ -14,6 +14,7 @@ from gateway.sandbox.switches import Switches
 _BROKEN_OFF = b'{"items": [{"phone_number": "+1'
 _OTHER_SHAPE = b'[{"unexpected": true}]'
 _PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
+_STRAY = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 _CODES = {401: 20003, 403: 20008, 404: 20404, 405: 20004, 429: 20429, 503: 20503}
 
 
@@ -59,6 +60,11 @@ def _with_body(fault: Fault, answer: Answer) -> Answer:
     return answer
 
 
+def stray_bytes(fault: Fault) -> bytes:
+    """What follows the answer on its connection."""
+    return _with_body(fault, Answer(200, [], _STRAY)).body
+
+
 def _broken_off(fault: Fault, answer: Answer) -> Answer:
     answer.body = answer.body[: max(1, len(answer.body) // 2)]
     return _with_body(fault, answer)
@@ -83,4 +89,5 @@ _OF_REAL: dict[str, Callable[[Fault, Answer], Answer]] = {
     "truncate": _with_body,
     "malformed": _broken_off,
     "null-items": _with_null_items,
+    "stray-bytes": lambda _, answer: answer,
 }

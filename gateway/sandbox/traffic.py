@@ -26,7 +26,7 @@ from gateway.sandbox.errors import ApiError
 from gateway.sandbox.faults import Fault, Faults
 from gateway.sandbox.formats import error_response
 from gateway.sandbox.journal import Journal
-from gateway.sandbox.spoil import spoil
+from gateway.sandbox.spoil import spoil, stray_bytes
 from gateway.sandbox.world import World
 
 _LARGEST_BODY = 1024 * 1024
@@ -46,6 +46,7 @@ _ALWAYS = {
     "Access-Control-Expose-Headers": "ETag",
 }
 _CORE = "/2010-04-01"
+_SENT_BY_KIND = frozenset({"truncate", "slow-body", "huge-body", "stray-bytes"})
 
 logger = logging.getLogger(__name__)
 
@@ -182,10 +183,12 @@ def _stamp(answer: Answer, call: Call, concurrent: int, seconds: float) -> None:
 async def _send(fault: Fault | None, answer: Answer | None, send: Send, receive: Receive) -> None:
     if answer is None:
         await connection.reset(send, receive)
-    elif fault is None or fault.kind not in {"truncate", "slow-body", "huge-body"}:
+    elif fault is None or fault.kind not in _SENT_BY_KIND:
         await connection.send_answer(send, answer)
     elif fault.kind == "truncate":
         await connection.send_half(send, receive, answer)
+    elif fault.kind == "stray-bytes":
+        await connection.send_more(send, answer, stray_bytes(fault))
     elif fault.kind == "slow-body":
         await connection.send_slowly(send, answer, (fault.latency_ms or 2000) / 1000)
     else:

@@ -1,5 +1,6 @@
 """Faults as an HTTP client meets them, and whether the request was carried out."""
 
+import base64
 import socket
 import time
 from collections.abc import Callable
@@ -229,6 +230,24 @@ def test_null_items_stand_between_the_real_ones(sandbox: RunningSandbox, api: Ap
     assert listed == [entry for item in expected for entry in (None, item)]
     assert owned[0] is None
     assert len(owned) == 6
+
+
+@pytest.mark.parametrize("more", [b"x", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"])
+def test_stray_bytes_stand_behind_the_answer_on_a_connection_that_stays_open(
+    sandbox: RunningSandbox, api: Api, more: bytes
+) -> None:
+    expected = api.get("/Numbers/ActiveNumbers").content
+    sandbox.set_faults([{"kind": "stray-bytes", "body": more.decode()}])
+    host, port = sandbox.url.removeprefix("http://").split(":")
+    basic = base64.b64encode(":".join(api.account.auth).encode()).decode()
+    head = f"GET /Numbers/ActiveNumbers HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Basic {basic}\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        for behind in (more, b""):
+            connection.sendall(head.encode())
+            received = b""
+            while not received.endswith(b"\r\n\r\n" + expected + behind):
+                received += connection.recv(65_536)
+            assert f"content-length: {len(expected)}\r\n".encode() in received
 
 
 def test_skip_and_count_choose_the_requests(sandbox: RunningSandbox, api: Api) -> None:
