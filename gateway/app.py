@@ -64,7 +64,7 @@ def create_app(
         exception_handlers=HANDLERS,
     )
     app.router.redirect_slashes = False
-    app.state.draining = service.draining
+    app.state.service = service
     return app
 
 

@@ -168,7 +168,7 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
         return _serve_with_workers(settings, listening, accounts)
     app = create_app(settings, sandbox_accounts=accounts)
     _announce(_address(listening), settings, accounts)
-    return _run(app, listening, app.state.draining, settings=settings)
+    return _run(app, listening, app.state.service.draining, settings=settings)
 
 
 def _serve_with_workers(
@@ -201,7 +201,7 @@ def _work(
     except CommandError as error:
         sys.stderr.write(f"number-gateway: {error}\n")
         return 1
-    return _run(app, listening, app.state.draining, settings=settings)
+    return _run(app, listening, app.state.service.draining, settings=settings)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:

@@ -9,6 +9,7 @@ import httpx
 
 from gateway.app import create_app
 from gateway.frames import socket_class
+from gateway.service import Service
 from gateway.settings import Settings
 from gateway.wire import protocol_class
 from tests.sandbox_process import RunningSandbox, SandboxAccount, running_app
@@ -19,12 +20,16 @@ _NOT_A_PAGE = {"apollo-require-preflight": "true"}
 
 @dataclass(frozen=True)
 class RunningGateway:
-    """A gateway that listens; `account` is whom `query` asks as, unless told otherwise."""
+    """A gateway that listens; `account` is whom `query` asks as, unless told otherwise.
+
+    `service` is what lives as long as it does, where it runs in this process.
+    """
 
     url: str
     sandbox: RunningSandbox
     account: SandboxAccount
     http: httpx.Client
+    service: Service | None = None
 
     def post(
         self,
@@ -82,9 +87,10 @@ def running_gateway(
         "_env_file": None,
     } | settings
     settled = Settings(**chosen)
+    app = create_app(settled, sandbox_accounts=[] if settled.sandbox_url else None)
     with (
         running_app(
-            create_app(settled, sandbox_accounts=[] if settled.sandbox_url else None),
+            app,
             http=protocol_class(settled),
             ws=socket_class(settled),
             ws_max_size=2**20,
@@ -92,4 +98,6 @@ def running_gateway(
         ) as url,
         httpx.Client(timeout=60.0, trust_env=False, headers=_NOT_A_PAGE) as http,
     ):
-        yield RunningGateway(url, sandbox, account or sandbox.accounts()["parent"], http)
+        yield RunningGateway(
+            url, sandbox, account or sandbox.accounts()["parent"], http, app.state.service
+        )

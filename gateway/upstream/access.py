@@ -3,32 +3,30 @@
 The catalog is a closed preview. An account without access gets 404 on the collection.
 """
 
+import math
 import time
 
 
 class CatalogAccess:
-    """What was found out, process-wide.
+    """What was found out, process-wide; bounded, forgetting what was found out first.
 
     Having access is remembered for good; lacking it, for `memory` seconds: it may be granted.
     """
 
-    def __init__(self, memory: float) -> None:
+    def __init__(self, memory: float, most: int = 10_000) -> None:
         self._memory = memory
-        self._lacking_until: dict[str, float] = {}
-        self._having: set[str] = set()
+        self._most = most
+        # Account → whether it has access, and until when that is believed.
+        self._found: dict[str, tuple[bool, float]] = {}
 
     def known(self, account: str) -> bool | None:
         """Return whether the account has the catalog; None when that must be found out."""
-        if account in self._having:
-            return True
-        until = self._lacking_until.get(account)
-        return None if until is None or until < time.monotonic() else False
+        has, until = self._found.get(account, (False, -math.inf))
+        return None if until < time.monotonic() else has
 
     def note(self, account: str, *, has: bool) -> None:
         """Remember what was found out."""
-        if has:
-            self._having.add(account)
-            self._lacking_until.pop(account, None)
-        else:
-            self._having.discard(account)
-            self._lacking_until[account] = time.monotonic() + self._memory
+        # What was known keeps its place: it is noted with every answer.
+        self._found[account] = (has, math.inf if has else time.monotonic() + self._memory)
+        if len(self._found) > self._most:
+            del self._found[next(iter(self._found))]

@@ -48,7 +48,7 @@ async def serve(upstream: str, ports: list[int]) -> None:
         )
         configure(settings.log_level, settings.log_format)
         app = create_app(settings)
-        server = server_for(app, app.state.draining, settings)
+        server = server_for(app, app.state.service.draining, settings)
         servers.append(server)
         serving.append(asyncio.create_task(server.serve(sockets=[_listening(port)])))
     # The signal reaches the server that began last.

@@ -2,11 +2,21 @@
 
 import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+HANDSHAKE = (
+    "upgrade: websocket",
+    "connection: Upgrade",
+    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+    "sec-websocket-version: 13",
+    "sec-websocket-protocol: graphql-transport-ws",
+)
+"""Headers that open a WebSocket."""
 
 
 class Reply(NamedTuple):
@@ -38,6 +48,18 @@ def connected(url: str, *, seconds: float = 10.0) -> Iterator[socket.socket]:
 def head(*headers: str, method: str = "POST", path: str = "/graphql") -> bytes:
     """Return a request's head with these headers besides Host."""
     return "\r\n".join([f"{method} {path} HTTP/1.1", "host: localhost", *headers, "", ""]).encode()
+
+
+def frame(opcode: int, content: bytes = b"", *, last: bool = True) -> bytes:
+    """Return a WebSocket's frame, masked with zeros."""
+    size = len(content)
+    if size < 126:
+        length = bytes([0x80 | size])
+    elif size < 2**16:
+        length = bytes([0x80 | 126]) + struct.pack(">H", size)
+    else:
+        length = bytes([0x80 | 127]) + struct.pack(">Q", size)
+    return bytes([last << 7 | opcode]) + length + bytes(4) + content
 
 
 def read_reply(connection: socket.socket) -> Reply | None:

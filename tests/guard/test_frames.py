@@ -2,7 +2,6 @@
 
 import json
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,36 +11,19 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.processes import MEMORY_SHOWS, gateway_process, resident
+from tests.guard.raw import HANDSHAKE as _HANDSHAKE
 from tests.guard.raw import connected, head, read_reply
+from tests.guard.raw import frame as _frame
 from tests.protocol.streams import Socket, credentials
 from tests.protocol.streams import socket as web_socket
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 
-_HANDSHAKE = (
-    "upgrade: websocket",
-    "connection: Upgrade",
-    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
-    "sec-websocket-version: 13",
-    "sec-websocket-protocol: graphql-transport-ws",
-)
 _CONTINUED, _TEXT, _CLOSE, _PING, _PONG = 0, 1, 8, 9, 10
 
 
 @pytest.fixture
 def account(sandbox: RunningSandbox) -> SandboxAccount:
     return sandbox.accounts()["parent"]
-
-
-def _frame(opcode: int, content: bytes = b"", *, last: bool = True) -> bytes:
-    """Return a frame, masked with zeros."""
-    size = len(content)
-    if size < 126:
-        length = bytes([0x80 | size])
-    elif size < 2**16:
-        length = bytes([0x80 | 126]) + struct.pack(">H", size)
-    else:
-        length = bytes([0x80 | 127]) + struct.pack(">Q", size)
-    return bytes([last << 7 | opcode]) + length + bytes(4) + content
 
 
 @contextmanager

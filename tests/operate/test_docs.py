@@ -85,6 +85,20 @@ def test_every_page_is_reached_from_another() -> None:
             assert (folder / target).exists(), target
 
 
+def test_each_line_of_the_threat_model_names_tests_that_there_are() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    modules = [*(ROOT / "tests").glob("test_*.py"), *(ROOT / "tests").glob("*/test_*.py")]
+    tests = "".join(each.read_text() for each in modules)
+    rows = re.findall(r"^\|(?! attacker |-)(.+)\|$", text, re.MULTILINE)
+    assert len(rows) > 20
+    for row in rows:
+        *_, named = row.split(" | ")
+        names = re.findall(r"`(\w+)`", named)
+        assert names, row
+        missing = [each for each in names if not re.search(rf"^def {each}\(", tests, re.MULTILINE)]
+        assert missing == [], row
+
+
 def test_the_systemd_unit_runs_a_command_that_exists() -> None:
     text = (ROOT / "docs" / "deployment.md").read_text()
     (unit,) = re.findall(r"```ini\n(.*?)```", text, re.DOTALL)
