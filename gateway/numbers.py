@@ -354,7 +354,13 @@ class OwnedNumbers:
             if query
             else family.list_call(account, wanted, min(size, MAX_PAGE_SIZE), number)
         )
-        page = family.read_page(await self._reader.read(call, (at,), others))
+        try:
+            page = family.read_page(await self._reader.read(call, (at,), others))
+        except UpstreamNotFound as error:
+            # Of the catalog's it says that the account does not have it, see `_lacks_catalog`.
+            if family is CORE:
+                believe_missing(error)
+            raise
         if family is CATALOG:
             self._access.note(account, has=True)
         if page.next_query is not None and page.next_query == query:

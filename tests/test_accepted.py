@@ -42,8 +42,14 @@ def test_an_auth_token_is_accepted_for_subaccounts_and_owns_only_its_own_account
     accepted = Accepted()
     assert accepted.owns(TOKEN, MAIN)
     assert not accepted.accepts(TOKEN, MAIN)
-    accepted.succeeded(below(SUB), TOKEN, b"")
-    accepted.succeeded(CATALOG.list_call(MAIN, {}, 1), TOKEN, b"")
+    # What comes with a 200 need not be the upstream's.
+    for page in (b"", b"{}", b"<html>Welcome</html>"):
+        accepted.succeeded(below(SUB), TOKEN, page)
+        accepted.succeeded(CATALOG.list_call(MAIN, {}, 1), TOKEN, page)
+    assert not accepted.accepts(TOKEN, SUB)
+    assert not accepted.accepts(TOKEN, MAIN)
+    accepted.succeeded(below(SUB), TOKEN, SUB.encode())
+    accepted.succeeded(CATALOG.list_call(MAIN, {}, 1), TOKEN, b'{"items":[],"meta":{}}')
     assert accepted.accepts(TOKEN, SUB)
     assert accepted.accepts(TOKEN, MAIN)
     assert not accepted.owns(TOKEN, SUB)

@@ -80,8 +80,8 @@ class Accepted:
 
     def succeeded(self, call: Call, credential: Credential, body: bytes) -> None:
         """Note what a success of the upstream with this `body` proves."""
-        # Money goes where a key belongs: what proves it must say itself what it is about.
-        if _proves(call, credential) and (not credential.is_key or call.account.encode() in body):
+        # What proves it must say itself what it is about: any page may come with a 200.
+        if _proves(call, credential) and _is_about(call, credential, body):
             self.note(credential, call.account)
 
     def refused(self, call: Call, credential: Credential, refusal: UpstreamDenied) -> None:
@@ -121,6 +121,15 @@ def _proves(call: Call, credential: Credential) -> bool:
     return call.route.startswith(_ACCOUNT) and (
         not credential.is_key or call.route.startswith("/", len(_ACCOUNT))
     )
+
+
+def _is_about(call: Call, credential: Credential, body: bytes) -> bool:
+    """Whether an answer says itself that it is the upstream's, and about the call's account.
+
+    The catalog's lists need not name it; they are of whoever's credentials these are.
+    """
+    is_list = call.family is Source.CATALOG and not credential.is_key and b'"meta"' in body
+    return is_list or call.account.encode() in body
 
 
 def takes_back(call: Call, credential: Credential, refusal: UpstreamDenied) -> bool:

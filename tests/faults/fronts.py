@@ -34,6 +34,7 @@ _SMALL: dict[str, Any] = {
     "unsent_per_caller": UNSENT // 2,
     "unsent_per_process": UNSENT,
     "subscriber_queue": 8,
+    "connection_limit": 60,
     "token_leeway": 0.0,
 }
 # Entries of each memory. What is forgotten is found out again, so nothing may depend on more.
@@ -41,6 +42,7 @@ REMEMBERED = 8
 _BY_MODULE = (
     "gateway.auth._MOST_KNOWN",
     "gateway.upstream.client._MOST_ACCOUNTS",
+    "gateway.upstream.client._MOST_UNPROVEN",
     "gateway.persisted._MOST",
 )
 
@@ -198,6 +200,7 @@ def remembered(front: Front) -> dict[str, int]:
     assert isinstance(store, MemoryStore)
     return {
         "accounts": len(client._accounts),
+        "unproven": len(client._unproven),
         "accepted": len(client.accepted._until),
         "access": len(access._found),
         "sizes": len(service._sizes._known),
@@ -219,6 +222,9 @@ def held(front: Front) -> dict[str, int]:
         "flights": len(service._flights._flights),
         "running": sum(each.running for each in service.client.limiters()),
         "waiting": sum(each.waiting for each in service.client.limiters()),
+        "strangers": service.client.strangers.running + service.client.strangers.waiting,
+        "unverified": service.shares.unverified._total,
+        "shares": service.shares.callers._total,
         "subscribers": service.events.subscribers,
         "writes": len(service.draining._writes),
         "locks": len(service._writing.locks),

@@ -41,8 +41,16 @@ _CODES = {
     *("UPSTREAM_REFUSED", "UPSTREAM_UNAUTHENTICATED", "FORBIDDEN", "DEADLINE_EXCEEDED"),
 }
 _TEXT, _PING = 1, 9
+# What an upstream sends that must not be believed, or passed on.
+LIES = (
+    *("others", "stray", "half a stray", "echo", "deep", "drip", "nulls", "redirect", "huge"),
+    "half",
+)
 LIST = "{ phoneNumbers(first: 3) { nodes { sid accountSid friendlyName } } }"
-LARGE = "{ __schema { types { name description fields { name description type { name } } } } }"
+# More than the system takes for a client that does not read, if it is asked for often enough.
+LARGE = """{ __schema { types { name description inputFields { name description type { name } }
+  fields { name description args { name description } type { name ofType { name } } } } } }"""
+_OFTEN = 48
 FOLLOW = "subscription { phoneNumberChanged { kind sid } }"
 # What is asked about an account, one of its numbers, and where it could be moved to.
 READS = {
@@ -91,9 +99,7 @@ class Attack(Money):
 
     @rule(
         drawn=st.lists(
-            st.sampled_from(
-                ["others", "stray", "echo", "deep", "drip", "nulls", "redirect", "huge", "half"]
-            ),
+            st.sampled_from(list(LIES)),
             min_size=1,
             max_size=3,
         ),
@@ -177,6 +183,8 @@ class Attack(Money):
     def send_a_body(self, name: str) -> None:
         self._raw(BODIES[name], self.front.intruder())
 
+    # In open mode the victim itself would wait for what these documents ask of its account.
+    @precondition(lambda self: self.front.mode != "open")
     @rule(seed=st.integers(0, 10_000), name=st.sampled_from(list(WORST)))
     def send_documents(self, seed: int, name: str) -> None:
         for text in (*mutations(seed, 3), WORST[name]):
@@ -246,13 +254,15 @@ class Attack(Money):
                 query = LARGE if kind == "socket" else FOLLOW
                 asked = [
                     json.dumps({"type": "subscribe", "id": str(each), "payload": {"query": query}})
-                    for each in range(10)
+                    for each in range(_OFTEN)
                 ]
                 self._socket(asked, introduced=True)
             else:
                 accept = "text/event-stream" if kind == "events" else "application/json"
                 body = json.dumps({"query": LARGE}).encode()
-                self._connect(self._request(body, self.front.intruder() | {"Accept": accept}) * 10)
+                self._connect(
+                    self._request(body, self.front.intruder() | {"Accept": accept}) * _OFTEN
+                )
 
     @rule()
     def leave(self) -> None:
@@ -332,9 +342,11 @@ class Attack(Money):
         page = {"items": [own], "incoming_phone_numbers": [own], "meta": {"key": "items"}}
         deep = json.dumps(own | page).replace('"DEEP"', '{"a":' * 100_000 + "1" + "}" * 100_000)
         wrote = {"commit": method == "POST"}
+        stray = fronts.stray_answer(front)
         lies: dict[str, dict[str, Any]] = {
             "others": {"kind": "wrong-shape", "body": front.foreign, **wrote},
-            "stray": {"kind": "stray-bytes", "body": fronts.stray_answer(front)},
+            "stray": {"kind": "stray-bytes", "body": stray},
+            "half a stray": {"kind": "stray-bytes", "body": stray[: len(stray) // 2]},
             "echo": {"kind": "status", "status": 400, "body": {"code": 20001, "message": secret}},
             "deep": {"kind": "wrong-shape", "body": deep, **wrote},
             "drip": {"kind": "slow-body", "latency_ms": 200},
@@ -385,7 +397,11 @@ class Attack(Money):
     def _connect(self, sent: bytes) -> socket.socket:
         """Open a connection and send something; the one that is open longest ends, if too many are."""
         host, _, port = self.front.gateway.url.rpartition("/")[2].partition(":")
-        connection = socket.create_connection((host, int(port)), timeout=10)
+        connection = socket.socket()
+        # The system must not read for who does not: what it takes is not seen by the gateway.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(10)
+        connection.connect((host, int(port)))
         self.open.append(connection)
         if len(self.open) > 40:
             self.open.pop(0).close()

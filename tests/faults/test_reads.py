@@ -395,6 +395,7 @@ def test_nothing_takes_longer_than_the_requests_deadline(
         for what, query in (
             ("an account", OWN),
             ("a country", '{ country(code: "US") { code } }'),
+            ("a list", "{ phoneNumbers(first: 2) { nodes { sid } } }"),
             ("a number", '{ phoneNumber(sid: "PN%s") { sid } }' % ("0" * 32)),
             ("a search", '{ availablePhoneNumbers(country: "US") { nodes { phoneNumber } } }'),
         )
