@@ -28,7 +28,7 @@ _SMALL: dict[str, Any] = {
     "breaker_pause": 0.05,
     "breaker_longest_pause": 0.1,
     "retry_budget": 1.0,
-    "request_deadline": 5.0,
+    "request_deadline": 10.0,
     "upstream_body_limit": 256 * 1024,
     "unsent_per_connection": UNSENT // 8,
     "unsent_per_caller": UNSENT // 2,

@@ -50,7 +50,7 @@ LIST = "{ phoneNumbers(first: 3) { nodes { sid accountSid friendlyName } } }"
 # More than the system takes for a client that does not read, if it is asked for often enough.
 LARGE = """{ __schema { types { name description inputFields { name description type { name } }
   fields { name description args { name description } type { name ofType { name } } } } } }"""
-_OFTEN = 48
+_OFTEN = 12
 FOLLOW = "subscription { phoneNumberChanged { kind sid } }"
 # What is asked about an account, one of its numbers, and where it could be moved to.
 READS = {
