@@ -291,8 +291,12 @@ class Attack(Money):
 
     def until_served(self) -> None:
         """Wait until the victim is served again, now that nothing disturbs it any more."""
-        until(self._served)
+        until(lambda: self._served() and not self._is_left_alone())
         self.disturbed = False
+
+    def _is_left_alone(self) -> bool:
+        """Whether a breaker is open: that of the family which is not asked waits for its pause."""
+        return "open" in self.front.service.client.breaker_states().values()
 
     def ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Run an operation as the victim, who must be told nothing of others."""
