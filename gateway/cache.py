@@ -86,8 +86,8 @@ class ResponseCache:
         )
         return f"answer:{hashlib.sha256(material.encode()).hexdigest()}"
 
-    async def find(self, key: str, call: Call) -> Hit | None:
-        """Return a kept answer to `call`."""
+    async def find(self, key: str, credential: Credential, call: Call) -> Hit | None:
+        """Return a kept answer to `call`, which was asked with `credential`."""
         try:
             kept = await self._store.get(key)
         except StoreUnavailable:
@@ -95,7 +95,7 @@ class ResponseCache:
         if kept is None:
             return None
         fresh_until = int.from_bytes(kept[:_STAMP], "big") / 1000
-        answer = Answer(200, {}, kept[_STAMP:], call.shape)
+        answer = Answer(200, {}, kept[_STAMP:], call.shape, credential)
         if not answer.body or not answer.is_readable:
             return None  # It was kept by half.
         return Hit(answer, stale=time.time() > fresh_until)

@@ -380,7 +380,7 @@ class Reader:
 
     async def _through_cache(self, call: Call, asked: Sequence[Path]) -> Answer:
         key = await self._cache.key(self.credential, call)
-        hit = await self._cache.find(key, call) if key else None
+        hit = await self._cache.find(key, self.credential, call) if key else None
         if hit is not None and key:
             self.trace.note_spared(call, "cached", asked[:1])
             if hit.stale:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from gateway.errors import UpstreamMalformed
-from gateway.upstream.redaction import redact, redactor
+from gateway.upstream.redaction import Redactor, redact
 from schema.enums import Source
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -102,9 +102,9 @@ class Credential:
         return hashlib.sha256(material).hexdigest()[:32]
 
     @cached_property
-    def redact(self) -> Callable[[str], str]:
+    def redact(self) -> Redactor:
         """Returns text of others without this credential, and without what looks like another."""
-        return redactor(self.username, self.secret)
+        return Redactor(self.username, self.secret)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -197,6 +197,10 @@ class Answer:
             return None
         told = redact(named) if self._credential is None else self._credential.redact(named)
         return named if told == named else None
+
+    def repeats_credential(self, text: str) -> bool:
+        """Whether a part of it holds the credential that it was asked with, however it is spelt."""
+        return self._credential is not None and self._credential.redact.finds(text)
 
     def read(self) -> None:
         """See that it is what its shape says, or at least a JSON object.

@@ -4,6 +4,7 @@ Facts: the catalog's resource pages (`/Numbers/ActiveNumbers`, `/Numbers/Availab
 2010-04-01 OpenAPI description.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
@@ -17,6 +18,11 @@ from gateway.upstream.call import Answer, Call, Pairs, Shape
 from schema.enums import Source
 
 MAX_PAGE_SIZE = 1000
+# A next page's query that is what it ought to be: a token names a sid, which is no secret.
+_PLAIN_PAGING = re.compile(
+    r"(?:(?:\A|&)(?:[A-Za-z.]{1,32}=(?:true|false|[0-9]{1,4})|PageToken=P[AB]PN[0-9a-f]{32}))+",
+    re.ASCII,
+)
 
 
 class _Meta(msgspec.Struct, gc=False):
@@ -345,13 +351,17 @@ def _account(sid: str) -> str:
 def _query_of(reference: object, answer: Answer) -> str | None:
     """Return the query of a next-page reference. Host and path stay ours, so it leads nowhere.
 
-    A reference that cannot be read must not pass for the end of the list.
+    A reference that cannot be read must not pass for the end of the list; nor may one that repeats
+    the credential go on: cursors carry it to clients.
     """
     if reference is None or reference == "":
         return None
     query = urlsplit(reference).query if isinstance(reference, str) else ""
     if not query:
         message = "The upstream's reference to its next page cannot be read."
+        raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+    if not _PLAIN_PAGING.fullmatch(query) and answer.repeats_credential(query):
+        message = "The upstream's reference to its next page repeats credentials."
         raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
     return query
 

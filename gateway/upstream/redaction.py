@@ -10,7 +10,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 from unicodedata import normalize
 from urllib.parse import quote
@@ -20,6 +20,8 @@ GONE: Final = "…"
 # hexadecimal digits of a given token of 32 turn up once in 600,000 places.
 _TELLING: Final = 6
 _SHORTEST: Final = 4
+# So many are never chance, not even in a thousand sids.
+_NO_CHANCE: Final = 12
 
 _LOOKS_SECRET: Final = re.compile(
     r"""
@@ -45,21 +47,35 @@ def redact(text: str) -> str:
     return _LOOKS_SECRET.sub(_without, text)
 
 
-def redactor(username: str, secret: str) -> Callable[[str], str]:
-    """Return a function that also takes one credential out, however it is spelt or split."""
-    pieces: dict[int, set[str]] = {}
-    for form in map(_squeezed, _spellings(username, secret)):
-        size = min(_TELLING, len(form))
-        if size >= _SHORTEST:
-            found = pieces.setdefault(size, set())
-            found.update(form[at : at + size] for at in range(len(form) - size + 1))
+class Redactor:
+    """Takes one credential out of text, however it is spelt or split, and what looks like others.
 
-    def redact_all(text: str) -> str:
-        if secret:
-            text = text.replace(secret, GONE)
-        return redact(_cleared(text, pieces))
+    Args:
+        username: its user name, which is no secret by itself.
+        secret: its secret.
+    """
 
-    return redact_all
+    def __init__(self, username: str, secret: str) -> None:
+        self._secret = secret
+        self._pieces: dict[int, set[str]] = {}
+        for form in map(_squeezed, _spellings(username, secret)):
+            size = min(_TELLING, len(form))
+            if size >= _SHORTEST:
+                found = self._pieces.setdefault(size, set())
+                found.update(form[at : at + size] for at in range(len(form) - size + 1))
+
+    def __call__(self, text: str) -> str:
+        """Return text without them."""
+        if self._secret:
+            text = text.replace(self._secret, GONE)
+        return redact(_cleared(text, self._pieces))
+
+    def finds(self, text: str) -> bool:
+        """Whether text holds so much of the credential in a row that it cannot be chance."""
+        if self._secret and self._secret in text:
+            return True
+        stretches = _stretches(_squeezed(text), self._pieces)
+        return any(end - start >= _NO_CHANCE for start, end in stretches)
 
 
 def _without(found: re.Match[str]) -> str:
@@ -108,7 +124,13 @@ def _squeezed(text: str) -> str:
 def _cleared(text: str, pieces: dict[int, set[str]]) -> str:
     """Leave out every stretch of text whose letters and digits are those of a secret."""
     places = [at for at, each in enumerate(text) if each.isalnum()]
-    squeezed = _squeezed(text)
+    for start, end in reversed(_stretches(_squeezed(text), pieces)):
+        text = text[: places[start]] + GONE + text[places[end - 1] + 1 :]
+    return text
+
+
+def _stretches(squeezed: str, pieces: dict[int, set[str]]) -> list[list[int]]:
+    """Return where the pieces of a secret stand in letters and digits: begin and end of each."""
     stretches: list[list[int]] = []
     found = sorted(
         (at, at + size)
@@ -121,6 +143,4 @@ def _cleared(text: str, pieces: dict[int, set[str]]) -> str:
             stretches[-1][1] = max(end, stretches[-1][1])
         else:
             stretches.append([start, end])
-    for start, end in reversed(stretches):
-        text = text[: places[start]] + GONE + text[places[end - 1] + 1 :]
-    return text
+    return stretches

@@ -21,7 +21,7 @@ import pytest
 from gateway.auth import Caller, PassThrough, own_credential
 from gateway.settings import Settings
 from gateway.upstream.call import Credential
-from tests.gateway_process import running_gateway
+from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.raw import connected, head
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET, token
 from tests.sandbox_process import RunningSandbox, SandboxAccount
@@ -231,6 +231,9 @@ def test_the_operators_credentials_and_tokens_are_in_nothing_that_is_written_or_
     _assert_secret(harvest, tmp_path, [*_spellings(account.auth_token, SECRET), *parts])
 
 
+LISTED = "{ phoneNumbers(first: 1) { edges { cursor } } }"
+
+
 def _echoes(user: str, secret: str) -> list[str]:
     """Return what an upstream may say that repeats credentials, whole or in part."""
     pair = f"{user}:{secret}"
@@ -290,6 +293,47 @@ def test_what_the_upstream_repeats_of_credentials_is_in_nothing(
             assert piece.lower() not in text.lower()
     # What it says besides is told where it is the upstream's own.
     assert any("is not known" in answer for answer in harvest.answers)
+
+
+@pytest.fixture(scope="module")
+def caching(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+    """A gateway that keeps answers for a minute."""
+    with running_gateway(shared_sandbox, cache_owned=60) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("spelling", ["{secret}", "Basic%20{basic}", "{hex}", "{pieces}"])
+@pytest.mark.parametrize("catalog", [True, False])
+def test_no_cursor_carries_credentials_that_a_reference_to_the_next_page_repeats(
+    caching: RunningGateway, sandbox: RunningSandbox, catalog: bool, spelling: str
+) -> None:
+    account = sandbox.create_account(owned=2, catalog=catalog)
+    user, secret = account.auth
+    echo = spelling.format(
+        secret=secret,
+        basic=base64.b64encode(f"{user}:{secret}".encode()).decode(),
+        hex=secret.encode().hex(),
+        pieces="-".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
+    )
+    # Only core knows `beta`; its lists by anything go on by the upstream's own reference.
+    asked = LISTED if catalog else LISTED.replace("first", "filter: { beta: false }, first")
+    number = {"sid": "PN" + "1" * 32, "account_sid": user, "phone_number": "+12125550101"}
+    reference = f"/x?PageSize=1&Page=1&PageToken={echo}"
+    body = {
+        "items": [number],
+        "meta": {"key": "items", "next_page_url": reference},
+        "incoming_phone_numbers": [number],
+        "next_page_uri": reference,
+    }
+    if catalog:
+        del body["incoming_phone_numbers"], body["next_page_uri"]
+    fault = {"kind": "wrong-shape", "status": 200, "body": body, "count": None}
+    sandbox.set_faults([fault | {"account": user}])
+    # The second time the answer is a kept one.
+    errors = [caching.error(asked, account=account) for _ in range(2)]
+    sandbox.clear_faults()
+    told = {error["message"] for error in errors}
+    assert told == {"The upstream's reference to its next page repeats credentials."}
 
 
 @pytest.mark.parametrize("production", [True, False])
