@@ -186,3 +186,58 @@ def test_a_country_is_two_capital_letters_or_null(
         "{ phoneNumbers { nodes { geography { isoCountry } } } }", account=account
     )["phoneNumbers"]["nodes"]
     assert node["geography"] == {"isoCountry": shown_as}
+
+
+@pytest.mark.parametrize("family", ["CATALOG", "CORE"])
+@pytest.mark.parametrize(
+    ("resource", "absent", "expected"),
+    [
+        ({"capabilities": None}, [], None),
+        ({}, ["capabilities"], None),
+        ({"capabilities": []}, [], None),
+        ({"capabilities": "voice"}, [], None),
+        ({}, ["capabilities.voice"], looks(None, (True,), (False,))),
+        ({"capabilities": {"voice": []}}, [], looks(None, (True,), (False,))),
+        ({"capabilities": {"voice": "yes"}}, [], looks(None, (True,), (False,))),
+        ({}, ["capabilities.voice.fax"], looks((True, None), (True,), (False,))),
+        (
+            {"capabilities": {"voice": {IN: False, OUT: False}}},
+            [],
+            looks((False, True), (True,), (False,)),
+        ),
+    ],
+)
+def test_what_a_number_of_the_sandbox_says_nothing_of_is_unknown_in_both_families(
+    gateway: RunningGateway,
+    family: str,
+    resource: dict[str, Any],
+    absent: list[str],
+    expected: Any,
+) -> None:
+    sandbox = gateway.sandbox
+    account = sandbox.create_account(role="silent", catalog=family == "CATALOG")
+    whole = {IN: True, OUT: True}
+    usual = {"capabilities": {"voice": {**whole, "fax": True}, "sms": whole, "mms": None}}
+    number = sandbox.put_number(account.sid, resource=usual)["phone_number"]
+    sandbox.put_number(account.sid, number, resource, absent)
+    [owned] = gateway.query(OWNED, account=account)["phoneNumbers"]["nodes"]
+    assert owned["capabilities"] == expected
+
+
+@pytest.mark.parametrize(
+    ("sms", "absent", "expected"),
+    [
+        ({}, [IN, OUT], None),
+        ({IN: False}, [OUT], None),
+        ({OUT: True}, [IN], {"enabled": True}),
+    ],
+)
+def test_half_of_a_number_s_connectivity_is_enough_for_a_yes_of_core_s_sandbox(
+    gateway: RunningGateway, sms: dict[str, Any], absent: list[str], expected: Any
+) -> None:
+    account = gateway.sandbox.create_account(role="silent", catalog=False)
+    resource = {"capabilities": {"sms": sms}}
+    gone = [f"capabilities.sms.{each}" for each in absent]
+    gateway.sandbox.put_number(account.sid, resource=resource, absent=gone)
+    [owned] = gateway.query(OWNED, account=account)["phoneNumbers"]["nodes"]
+    assert owned["capabilities"]["sms"] == expected

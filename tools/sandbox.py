@@ -64,7 +64,8 @@ ENDPOINTS = (
         (
             "makes or changes one: `account_sid` (null: anybody can buy it), `phone_number`,"
             " `resource` (merged into what it is: attributes as `inventory` has them,"
-            " `configuration`, `origin`: `twilio` or `hosted`), `absent` (dotted paths to remove)"
+            " `configuration`, `origin`: `twilio` or `hosted`), `absent` (dotted paths to remove);"
+            " capabilities that are missing or no object are so in both APIs"
         ),
     ),
     ("GET", "inventory?country=&type=&fields=", "everything that can be bought, in search order"),

@@ -35,7 +35,7 @@ _RESOURCE_FIELDS: dict[str, tuple[type, ...]] = {
     "beta": (bool, _NULL),
     "base_setup_price": (str, int, float, _NULL),
     "base_recurring_price": (str, int, float, _NULL),
-    "capabilities": (dict, _NULL),
+    "capabilities": (dict, list, str, _NULL),
     "regulatory": (dict, _NULL),
     "requires": (list, str, _NULL),
     "configuration": (dict, _NULL),

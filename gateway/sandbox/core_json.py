@@ -51,7 +51,7 @@ def incoming_number(owned: OwnedNumber, switches: Switches) -> Json:
         "bundle_sid": core.get("bundle_sid"),
         "api_version": core.get("api_version") or "2010-04-01",
         "beta": profile.beta,
-        "capabilities": profile.core_capabilities,
+        **profile.core_capabilities,
         "origin": owned.origin,
         "status": "in-use",
         "type": kind,

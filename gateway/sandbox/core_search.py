@@ -86,14 +86,17 @@ def _available(numbers: list[Number], switches: Switches) -> list[Json]:
 
 
 def _kind(profile: Profile, switches: Switches) -> Json:
-    capabilities = profile.core_capabilities
-    if switches.capability_key_case == "upper":
-        capabilities = {
-            name.upper() if name in {"sms", "mms"} else name: value
-            for name, value in capabilities.items()
+    written = profile.core_capabilities
+    capabilities = written.get("capabilities")
+    if switches.capability_key_case == "upper" and isinstance(capabilities, dict):
+        written = {
+            "capabilities": {
+                name.upper() if name in {"sms", "mms"} else name: value
+                for name, value in capabilities.items()
+            }
         }
     return {
         "address_requirements": profile.address_requirements,
         "beta": profile.beta,
-        "capabilities": capabilities,
+        **written,
     }

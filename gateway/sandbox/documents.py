@@ -151,20 +151,41 @@ class Profile:
         return (stated,) if isinstance(stated, str) else tuple(stated)
 
     @cached_property
-    def core_capabilities(self) -> dict[str, bool]:
-        """`voice`, `sms`, `mms`, `fax` as the four booleans of the 2010 API."""
-        capabilities = self.document.get("capabilities") or {}
+    def core_capabilities(self) -> Json:
+        """`capabilities` as the 2010 API writes them: four of them, true or false.
 
-        def connected(name: str) -> bool:
-            found = capabilities.get(name) or {}
-            return bool(found.get("inbound_connectivity") or found.get("outbound_connectivity"))
+        What is missing here is missing there, and what is no object is written as it is.
+        """
+        if "capabilities" not in self.document:
+            return {}
+        stated = self.document["capabilities"]
+        if not isinstance(stated, dict):
+            return {"capabilities": stated}
+        sections = ((name, _connected(stated.get(name, ...))) for name in ("voice", "sms", "mms"))
+        written = {name: said for name, said in sections if said is not ...}
+        voice = stated.get("voice", ...)
+        if voice is None or (isinstance(voice, dict) and "fax" in voice):
+            written["fax"] = voice is not None and voice["fax"]
+        return {"capabilities": written}
 
-        return {
-            "voice": connected("voice"),
-            "sms": connected("sms"),
-            "mms": connected("mms"),
-            "fax": bool((capabilities.get("voice") or {}).get("fax")),
-        }
+    def core_can(self, name: str) -> object:
+        """What the 2010 API says of a capability; None when it says nothing."""
+        written = self.core_capabilities.get("capabilities")
+        return written.get(name) if isinstance(written, dict) else None
+
+
+_CONNECTIVITY = ("inbound_connectivity", "outbound_connectivity")
+
+
+def _connected(section: object) -> object:
+    """Whether there is any connectivity; `...` when that is not said."""
+    if section is None:
+        return False
+    if not isinstance(section, dict):
+        return section
+    if any(section.get(name) for name in _CONNECTIVITY):
+        return True
+    return False if all(name in section for name in _CONNECTIVITY) else ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ def _profile_filters(criteria: Criteria, call: Call, switches: Switches) -> None
     if wanted or excluded or without_beta:
         criteria.profiles(
             lambda profile: (
-                all(profile.core_capabilities[name] == value for name, value in wanted.items())
+                all(profile.core_can(name) == value for name, value in wanted.items())
                 and profile.address_requirements not in excluded
                 and not (without_beta and profile.beta)
             )
