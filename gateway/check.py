@@ -143,6 +143,9 @@ def _documents(settings: Settings) -> Iterator[Finding]:
 def _browsers(settings: Settings) -> Iterator[Finding]:
     if "*" in settings.cors_origins:
         yield Finding("danger", "cors_origins", "Pages of every site may use the gateway.")
+    if "null" in settings.cors_origins:
+        message = "`null` is the origin of sandboxed frames, which every site can make."
+        yield Finding("danger", "cors_origins", message)
     for origin in settings.cors_origins:
         if origin.startswith("http://") and not _is_loopback(urlsplit(origin).hostname or ""):
             yield Finding(

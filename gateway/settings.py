@@ -85,6 +85,23 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(_origin, origins)))
+
+
+def _origin(value: str) -> str:
+    """Return an origin as browsers write it: in small letters, without the usual port."""
+    origin = value.lower().removesuffix("/")
+    if origin in {"*", "null"}:
+        return origin
+    if not _ORIGIN.fullmatch(origin):
+        raise ValueError("it must be origins such as https://app.example:8443, without a path")
+    for scheme, port in (("http", ":80"), ("https", ":443")):
+        if origin.startswith(f"{scheme}://"):
+            origin = origin.removesuffix(port)
+    return origin
+
+
 def _http_url(value: str) -> str:
     if not _names_a_server(value, {"http", "https"}):
         raise ValueError("it must be a URL that begins with http:// or https:// and names a host")
@@ -111,6 +128,7 @@ def _names_a_server(url: str, schemes: Iterable[str]) -> bool:
 
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 _HeaderNames = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_header_names)
@@ -118,6 +136,7 @@ _HeaderNames = Annotated[
 _Networks = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_networks)
 ]
+_Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_origins)]
 _HttpUrl = Annotated[str, AfterValidator(_http_url)]
 _StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
 
@@ -294,7 +313,7 @@ class Settings(BaseSettings):
         True,  # noqa: FBT003
         description="GETs that any web page could make a browser send are refused.",
     )
-    cors_origins: _List = Field(
+    cors_origins: _Origins = Field(
         (),
         description="Origins whose pages may use the gateway, for example https://app.example;"
         " with `serve --sandbox` those of this machine may besides.",

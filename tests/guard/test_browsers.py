@@ -189,6 +189,34 @@ def test_what_is_no_name_of_a_header_is_no_setting(name: str) -> None:
         bare_settings(cors_headers=[name])
 
 
+@pytest.mark.parametrize(
+    ("listed", "sent"),
+    [
+        ("https://App.Example/", "https://app.example"),
+        ("https://app.example:443", "https://app.example"),
+        ("http://[::1]:80/", "http://[::1]"),
+        ("https://app.example:80", "https://app.example:80"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("null", "null"),
+    ],
+)
+def test_an_origin_may_be_listed_as_people_write_it(
+    shared_sandbox: RunningSandbox, listed: str, sent: str
+) -> None:
+    with running_gateway(shared_sandbox, cors_origins=(listed,)) as gateway:
+        assert _preflight(gateway, sent).headers["access-control-allow-origin"] == sent
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["app.example", "https://app.example/path", "https://*.example", "https://a b", "https://", ""],
+)
+def test_what_no_browser_sends_as_its_origin_is_no_setting(name: str) -> None:
+    """It would never match, and its pages would be refused with the advice to list it."""
+    with pytest.raises(ValidationError):
+        bare_settings(cors_origins=[name])
+
+
 @pytest.fixture(scope="module")
 def beside_a_sandbox(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
     """A gateway as `serve --sandbox` runs it."""

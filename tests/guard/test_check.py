@@ -67,6 +67,7 @@ def test_safe_settings_are_found_safe() -> None:
         ({"catalog_url": "http://10.0.0.1:8010"}, "danger", "catalog_url"),
         ({"api_key_sid": None}, "warning", "api_key_sid"),
         ({"cors_origins": ("*",)}, "danger", "cors_origins"),
+        ({"cors_origins": ("null",)}, "danger", "cors_origins"),
         ({"cors_origins": ("http://app.example",)}, "warning", "cors_origins"),
         ({"csrf_prevention": False}, "danger", "csrf_prevention"),
         ({"introspection": True}, "warning", "introspection"),
