@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import orjson
 import structlog
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.errors import SOME_TIME
@@ -198,6 +198,7 @@ class GuardedProtocol(HttpToolsProtocol):
         # Since when the client has been waited for; for ever in the future while it is not.
         self.waits_since = math.inf
         self._unparsed = b""
+        self._running: RequestResponseCycle | None = None
 
     # Connections --------------------------------------------------------------------------------
 
@@ -216,6 +217,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self.crowd.reserved.pop(self, None)
         self.resume_writing()
         super().connection_lost(exc)
+        # uvicorn tells the latest request alone, which may be behind the one that is answered.
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def make_room(self) -> None:
         """Close, as the client has been waited for in vain."""

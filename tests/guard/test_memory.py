@@ -1,6 +1,7 @@
 """Clients that read nothing: what waits for them is bounded, and others are answered."""
 
 import asyncio
+import gc
 import os
 import re
 import time
@@ -14,12 +15,13 @@ import pytest
 from graphql import parse
 
 from gateway.errors import SlowConsumer
+from gateway.exchange import Exchange
 from gateway.limits import Limits, Meter
 from gateway.settings import Settings
 from gateway.turns import Turns
 from gateway.unsent import Pending, Unsent, guess
 from schema import build_schema
-from tests.faults.gateways import gateway_process
+from tests.faults.gateways import gateway_process, until
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.processes import MEMORY_SHOWS, processor_seconds, resident
 from tests.guard.raw import connected, head
@@ -166,6 +168,18 @@ def test_requests_behind_one_another_are_answered_in_order_however_many(
         writing.join()
     answered = re.findall(rb'{"data":{"x([0-9]+)":"Query"}}', received)
     assert [int(each) for each in answered] == list(range(1000))
+
+
+def test_of_who_hangs_up_with_requests_behind_one_another_nothing_is_left(
+    gateway: RunningGateway,
+) -> None:
+    def served() -> int:
+        return sum(isinstance(each, Exchange) for each in gc.get_objects())
+
+    before = served()
+    with unread(gateway.url, gateway.account, "changes", connections=5, count=3):
+        until(lambda: served() >= before + 5)
+    until(lambda: served() <= before)
 
 
 def test_lists_run_however_little_may_wait(sandbox: RunningSandbox) -> None:
