@@ -65,7 +65,8 @@ _REGISTERED: Mapping[EmergencyAddressStatus, str] = {
     EmergencyAddressStatus.PENDING_UNREGISTRATION: "is about to be unregistered",
     EmergencyAddressStatus.UNREGISTRATION_FAILURE: "is registered: unregistering it has failed",
 }
-# A release is answered with this status and no body; anything else is not the upstream's.
+# A release is answered with this status, the upstream's own id of the request and no body; anything
+# else may be the answer of something between.
 _NO_CONTENT = 204
 
 
@@ -238,7 +239,7 @@ class Mutations:
             return _Prepared(call, at, read, partial(_missing, account))
 
         def read(answer: Answer) -> View | None:
-            if answer.status != _NO_CONTENT or answer.body:
+            if answer.status != _NO_CONTENT or answer.body or answer.request_id is None:
                 message = "The answer is not the one that a release has."
                 raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
             return released

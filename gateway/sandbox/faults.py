@@ -20,7 +20,7 @@ KINDS: dict[str, str] = {
     "slow-body": "the real answer, a few bytes at a time",
     "huge-body": "a valid JSON body of many megabytes",
     "redirect": "a redirection to `location`",
-    "wrong-shape": "valid JSON of another shape",
+    "wrong-shape": "valid JSON of another shape, or `body`, without the API's own headers",
     "null-items": "the real answer with nulls among the elements of its lists",
     "stray-bytes": "the real answer, and behind it the beginning of another, or `body`",
 }
@@ -40,6 +40,8 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "location": (str,),
     "bytes": (int,),
 }
+# Answers of something between: they have none of the headers that the API's own answers have.
+_BETWEEN = frozenset({"html", "redirect", "wrong-shape"})
 _PROCESSED = frozenset({"latency", "lost-answer", "slow-body", "null-items", "stray-bytes"})
 _LONGEST_LATENCY_MS = 600_000
 _LARGEST_BODY = 256 * 1024 * 1024
@@ -100,6 +102,11 @@ class Fault:
         if self.path.startswith("^"):
             return re.search(self.path, path) is not None
         return fnmatch.fnmatchcase(path, self.path)
+
+    @property
+    def is_between(self) -> bool:
+        """Whether something between answers, and not the API."""
+        return self.kind in _BETWEEN
 
     def processes(self, method: str) -> bool:
         """Whether the request is really carried out."""

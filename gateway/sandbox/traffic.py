@@ -84,7 +84,7 @@ class Traffic:
             else:
                 fault = self.faults.take(call.method, call.path, sid)
                 answer = await self._process(fault, call, app, scope)
-            if answer is not None:
+            if answer is not None and not (fault is not None and fault.is_between):
                 _stamp(answer, call, concurrent, time.perf_counter() - started)
             outcome = fault.kind if fault else "answered"
             self.journal.close(entry, answer.status if answer else None, outcome)
