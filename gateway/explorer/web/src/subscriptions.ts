@@ -3,6 +3,9 @@ import { persist } from "zustand/middleware";
 import type { JsonObject } from "./json";
 import type { Operation } from "./wire";
 
+/** The code with which a WebSocket is closed that may not be used with these credentials. */
+const FORBIDDEN = 4403;
+
 export type Transport = "sse" | "ws";
 
 interface Preference {
@@ -38,7 +41,12 @@ export async function subscribe(
   const url = new URL(path, location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   // A browser cannot set headers on a WebSocket: they travel in the first message.
-  return createClient({ url: url.href, connectionParams: headers, retryAttempts: 5 }).iterate(
+  return createClient({ url: url.href, connectionParams: headers, retryAttempts: 5, shouldRetry }).iterate(
     payload,
   ) as AsyncIterableIterator<JsonObject>;
+}
+
+/** A connection that broke is made again, not one whose credentials were refused. */
+function shouldRetry(fault: unknown): boolean {
+  return fault instanceof CloseEvent && fault.code !== FORBIDDEN;
 }
