@@ -95,10 +95,17 @@ def country(value: object) -> str | None:
     """Read an ISO 3166-1 alpha-2 code, in capitals."""
     if not isinstance(value, str) or not value:
         return None
-    if len(value) == 2 and value.isascii() and value.isalpha():  # noqa: PLR2004 - as ISO has it
-        return value.upper()
-    _warn("country", value)
-    return None
+    code = _country(value)
+    if code is None:
+        _warn("country", value)
+    return code
+
+
+@lru_cache(maxsize=1024)
+def _country(text: str) -> str | None:
+    # There are few, and each number of a list has one.
+    is_code = len(text) == 2 and text.isascii() and text.isalpha()  # noqa: PLR2004 - as ISO has it
+    return text.upper() if is_code else None
 
 
 def date(value: object) -> dt.datetime | None:

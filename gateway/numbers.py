@@ -81,15 +81,15 @@ class _Walked:
         self._before = start.seen[0].trail if start is not None and start.seen else ""
         self._began, self._base = spot.skip + (spot.base or 0), spot.base
 
-    def add(self, number: View, query: str, place: int, skip: int) -> None:
-        """Add the next number, and where it stands."""
-        self.numbers.append(number)
-        if self._base is None:
-            self.places.marks.append((query, place))
-            self._begins.append(skip)
+    def add(self, placed: list[tuple[int, View]], query: str, skip: int) -> None:
+        """Add the next numbers of a page, with where each of them stands in it."""
+        self.numbers += [number for _, number in placed]
+        base = self._base
+        if base is None:
+            self.places.marks += [(query, place) for place, _ in placed]
         else:
-            self.places.marks.append(("", self._base + place))
-            self._begins.append(self._began)
+            self.places.marks += [("", base + place) for place, _ in placed]
+        self._begins += [skip if base is None else self._began] * len(placed)
 
     def leave(self, page: Page, *, ends: bool) -> None:
         """Go on behind a page, or end the walk there."""
@@ -310,14 +310,18 @@ class OwnedNumbers:
             total += len(page.items)
             # A number may move from page to page while they are read, but not within one page.
             seen.update(number.sid for number in numbers if page.next_query or seen or query)
-            for place, number in enumerate(listed(page.items[skip:]), skip):
-                if number is None or (seen and number.sid in seen):
-                    continue
-                if len(numbers) == first:
-                    return self._listed(Slice(numbers, places, more=True))
-                walked.add(number, query, place, skip)
-                if exact is not None:  # An account has a number once.
-                    return self._listed(Slice(numbers, places, more=False))
+            fresh = [
+                (place, number)
+                for place, number in enumerate(listed(page.items[skip:]), skip)
+                if number is not None and not (seen and number.sid in seen)
+            ]
+            if exact is not None and fresh:  # An account has a number once.
+                walked.add(fresh[:1], query, skip)
+                return self._listed(Slice(numbers, places, more=False))
+            room = first - len(numbers)
+            walked.add(fresh[:room], query, skip)
+            if len(fresh) > room:
+                return self._listed(Slice(numbers, places, more=True))
             if not wanted and start is None:
                 self._sizes.learn(account, total, more=page.next_query is not None)
             if page.next_query is None:
