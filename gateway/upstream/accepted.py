@@ -63,14 +63,11 @@ class Accepted:
 
     def note(self, credential: Credential, account: str) -> None:
         """Remember that the upstream has accepted the credential for `account`."""
-        name = (account, credential.secret_name)
-        now = self._clock()
-        until = self._until.get(name, now)
-        # Not written anew with every answer: it is about minutes.
-        if until - now > self._memory / 2:
+        if not self._is_due(credential, account):
             return
+        name = (account, credential.secret_name)
         self._until.pop(name, None)
-        self._until[name] = now + self._memory
+        self._until[name] = self._clock() + self._memory
         if len(self._until) > self._most:
             del self._until[next(iter(self._until))]
 
@@ -81,13 +78,22 @@ class Accepted:
     def succeeded(self, call: Call, credential: Credential, body: bytes) -> None:
         """Note what a success of the upstream with this `body` proves."""
         # What proves it must say itself what it is about: any page may come with a 200.
-        if _proves(call, credential) and _is_about(call, credential, body):
+        if (
+            self._is_due(credential, call.account)
+            and _proves(call, credential)
+            and _is_about(call, credential, body)
+        ):
             self.note(credential, call.account)
 
     def refused(self, call: Call, credential: Credential, refusal: UpstreamDenied) -> None:
         """Note what a refusal of the upstream takes back."""
         if takes_back(call, credential, refusal):
             self.forget(credential, call.account)
+
+    def _is_due(self, credential: Credential, account: str) -> bool:
+        """Whether a proof is to be made, or renewed: not with every answer, it is about minutes."""
+        until = self._until.get((account, credential.secret_name))
+        return until is None or until - self._clock() <= self._memory / 2
 
 
 def why(call: Call, credential: Credential, refusal: UpstreamDenied) -> str | None:
