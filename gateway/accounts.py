@@ -1,12 +1,11 @@
 """Accounts and countries, as one request sees them. Both are known to the core family only."""
 
-from graphql.pyutils import Path
-
 from gateway.errors import UpstreamMalformed, UpstreamNotFound, believe_missing
 from gateway.ownership import check_owner
 from gateway.reader import Reader
 from gateway.records import View, view
 from gateway.upstream.families import CORE
+from schema.context import FieldPath
 from schema.enums import Source
 
 _MOST_PAGES = 50
@@ -18,7 +17,7 @@ class Accounts:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def one(self, sid: str, at: Path) -> View | None:
+    async def one(self, sid: str, at: FieldPath) -> View | None:
         """Return an account; None when the caller's credentials show no such one."""
         try:
             answer = await self._reader.read(CORE.account_call(sid), (at,))
@@ -29,7 +28,7 @@ class Accounts:
         check_owner(found.sid, sid, Source.CORE)
         return found
 
-    async def subaccounts(self, parent: str, at: Path) -> list[View]:
+    async def subaccounts(self, parent: str, at: FieldPath) -> list[View]:
         """Return the accounts that `parent` owns, itself left out."""
         account = self._reader.credential.account
         found: list[View] = []
@@ -48,14 +47,14 @@ class Accounts:
             call = CORE.subaccounts_call(account, page.next_query)
         raise UpstreamMalformed("The upstream's list of accounts does not end.")
 
-    async def countries(self, at: Path) -> list[View]:
+    async def countries(self, at: FieldPath) -> list[View]:
         """Return the countries in which the caller's account can buy numbers."""
         call = CORE.countries_call(self._reader.credential.account)
         items = CORE.read_countries(await self._reader.read(call, (at,)))
         found = (view("Country", Source.CORE, item) for item in items)
         return [_whole(country, "code") for country in found if country is not None]
 
-    async def country(self, code: str, at: Path) -> View | None:
+    async def country(self, code: str, at: FieldPath) -> View | None:
         """Return one country; None when numbers cannot be bought there."""
         call = CORE.country_call(self._reader.credential.account, code)
         try:

@@ -34,7 +34,6 @@ from graphql import (
 )
 from graphql.execution import Executor
 from graphql.execution.collect_fields import collect_fields
-from graphql.pyutils import Path
 from graphql.utilities import coerce_input_literal
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
@@ -44,6 +43,7 @@ from gateway.arguments import Arguments, Unfit, Values
 from gateway.projection import Details, Dispatch, Selected, Selection, is_attribute, plain
 from gateway.records import View
 from gateway.waiting import settled
+from schema.context import FieldPath
 
 # Ways in which one document's conditions may turn out that are kept.
 _MOST_TREES: Final = 64
@@ -53,7 +53,7 @@ class Asked(NamedTuple):
     """What resolvers use of Strawberry's `Info`."""
 
     context: Any
-    path: Path
+    at: FieldPath
 
 
 # What a query is compiled to ----------------------------------------------------------------------
@@ -83,11 +83,19 @@ class _Variable(NamedTuple):
 class _Call:
     """A field with a resolver: what is called, with which arguments, and how it is completed.
 
-    `begins`: the resolver returns a future of what it has begun, which may be left alone, and
-    nothing is called below.
+    Attributes:
+        name: in the response.
+        at: where it stands in the response.
+        resolve: the resolver.
+        constants: its arguments that are the same each time.
+        variables: what reads the others.
+        completion: what becomes of its value.
+        begins: the resolver returns a future of what it has begun, which may be left alone, and
+            nothing is called below.
     """
 
     name: str
+    at: FieldPath
     resolve: Callable[..., Awaitable[Any]]
     constants: dict[str, Any]
     variables: tuple[tuple[str, Callable[[Values], Any]], ...]
@@ -117,7 +125,6 @@ class _Object:
         is_plain: it has plain fields only.
     """
 
-    typename: str
     nullable: bool
     project: Dispatch
     deeper: tuple[tuple[str, str, "_Completion"], ...]
@@ -137,11 +144,10 @@ _Completion: TypeAlias = _Object | _List
 
 
 class _Waiting(NamedTuple):
-    """A field that is still to be resolved, where it is, and what its value goes into."""
+    """A field that is still to be resolved, of what, and what its value goes into."""
 
     call: _Call
     source: object
-    at: Path
     into: dict[str, Any]
 
 
@@ -165,40 +171,37 @@ class _Run:
                 raise outcome
 
     def _resolve(self, each: _Waiting) -> Any:  # noqa: ANN401 - what resolvers return
-        asked = Asked(self._context, each.at)
+        asked = Asked(self._context, each.call.at)
         return each.call.resolve(each.source, info=asked, **each.call.arguments(self._values))
 
     async def _finish(self, begun: Sequence[tuple[_Waiting, Future[Any]]]) -> None:
         """Wait for what was begun, and complete it; nothing is to be resolved below."""
         for each, coming in begun:
             value = await coming
-            each.into[each.call.name] = self.complete(each.call.completion, value, each.at, [])
+            each.into[each.call.name] = self.complete(each.call.completion, value, [])
 
-    async def _call(self, call: _Call, source: object, at: Path, into: dict[str, Any]) -> None:
+    async def _call(self, call: _Call, source: object, into: dict[str, Any]) -> None:
         """Resolve a field and put its value into an object of the response."""
-        value = await self._resolve(_Waiting(call, source, at, into))
+        value = await self._resolve(_Waiting(call, source, into))
         waiting: list[_Waiting] = []
-        into[call.name] = self.complete(call.completion, value, at, waiting)
+        into[call.name] = self.complete(call.completion, value, waiting)
         if waiting:
             await self.together(waiting)
 
-    def complete(self, to: _Completion, value: object, at: Path, waiting: list[_Waiting]) -> Any:  # noqa: ANN401 - JSON
+    def complete(self, to: _Completion, value: object, waiting: list[_Waiting]) -> Any:  # noqa: ANN401 - JSON
         """Return the response's form of a value; what is still to be resolved joins `waiting`."""
         if value is None:
             if to.nullable:
                 return None
             raise Unfit
         if isinstance(to, _List):
-            return self._list(to, value, at, waiting)
+            return self._list(to, value, waiting)
         if to.is_plain:
             return self._plain(to, value)
         made: dict[str, Any] = to.project(value)
         for name, attribute, below in to.deeper:
-            inner = Path(at, name, to.typename)
-            made[name] = self.complete(below, getattr(value, attribute), inner, waiting)
-        waiting += [
-            _Waiting(call, value, Path(at, call.name, to.typename), made) for call in to.calls
-        ]
+            made[name] = self.complete(below, getattr(value, attribute), waiting)
+        waiting += [_Waiting(call, value, made) for call in to.calls]
         return made
 
     def _plain(self, to: _Object, value: object) -> Any:  # noqa: ANN401 - JSON
@@ -211,16 +214,13 @@ class _Run:
             self._shared[place] = value, msgspec.Raw(protocol.encode(to.project(value)))
         return self._shared[place][1]
 
-    def _list(self, to: _List, value: object, at: Path, waiting: list[_Waiting]) -> list[Any]:
+    def _list(self, to: _List, value: object, waiting: list[_Waiting]) -> list[Any]:
         if not isinstance(value, list):
             raise Unfit
         item = to.item
         if isinstance(item, _Object) and item.is_plain and not item.nullable:
             return item.project.all(value)
-        return [
-            self.complete(item, each, Path(at, place, None), waiting)
-            for place, each in enumerate(value)
-        ]
+        return [self.complete(item, each, waiting) for each in value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +239,7 @@ class _Query:
         context.alone = self.ends
         data: dict[str, Any] = dict(self.names)
         run = _Run(context, values)
-        await run.together(
-            [_Waiting(call, None, Path(None, call.name, "Query"), data) for call in self.calls]
-        )
+        await run.together([_Waiting(call, None, data) for call in self.calls])
         return data
 
 
@@ -340,7 +338,7 @@ def _compile(
             is_name = group[0].node.name.value == "__typename"
             names.append((response_name, root.name if is_name else None))
             if not is_name:
-                calls.append(_Tree(executor).call(root, response_name, group))
+                calls.append(_Tree(executor).call(root, response_name, group, ""))
     except Unfit:
         return None
     ends = len(calls) == 1 and _ends(calls[0].completion)
@@ -353,8 +351,8 @@ class _Tree:
     def __init__(self, executor: Executor[Any]) -> None:
         self._executor = executor
 
-    def call(self, parent: GraphQLObjectType, name: str, group: Details) -> _Call:
-        """Compile a field with a resolver.
+    def call(self, parent: GraphQLObjectType, name: str, group: Details, above: str) -> _Call:
+        """Compile a field with a resolver; `above` leads to the object that has it.
 
         Raises:
             Unfit: it, or something below, is not of the kind that can be compiled.
@@ -372,16 +370,17 @@ class _Tree:
         if not usual or unusual:
             raise Unfit
         constants, variables = Arguments(self._executor.schema).of(definition, made, node)
-        completion = self._completion(definition.type, group)
+        at = FieldPath(above + name)
+        completion = self._completion(definition.type, group, f"{at}.")
         resolve: Any = resolver.wrapped_func
         begins = not made.is_async and _ends(completion)
-        return _Call(name, resolve, constants, variables, completion, begins)
+        return _Call(name, at, resolve, constants, variables, completion, begins)
 
-    def _completion(self, kind: GraphQLOutputType, group: Details) -> _Completion:
+    def _completion(self, kind: GraphQLOutputType, group: Details, at: str) -> _Completion:
         nullable = not isinstance(kind, GraphQLNonNull)
         inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
         if isinstance(inner, GraphQLList):
-            return _List(nullable, self._completion(inner.of_type, group))
+            return _List(nullable, self._completion(inner.of_type, group, at))
         if not isinstance(inner, GraphQLObjectType):
             raise Unfit
         groups, deferred, _ = self._executor.collect_subfields(inner, group)
@@ -399,10 +398,10 @@ class _Tree:
                 raise Unfit
             if is_attribute(definition.resolve):
                 attribute = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-                below_it = self._completion(definition.type, below)
+                below_it = self._completion(definition.type, below, f"{at}{name}.")
                 deeper.append((name, attribute.python_name, below_it))
             else:
-                calls.append(self.call(inner, name, below))
+                calls.append(self.call(inner, name, below, at))
         dispatch = Dispatch(Selection(inner, fields))
         is_plain = not deeper and not calls
-        return _Object(inner.name, nullable, dispatch, tuple(deeper), tuple(calls), is_plain)
+        return _Object(nullable, dispatch, tuple(deeper), tuple(calls), is_plain)

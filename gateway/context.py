@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, cast
 
 import structlog
-from graphql.pyutils import Path
 
 from gateway import filters, spending, validation
 from gateway.accounts import Accounts
@@ -47,6 +46,7 @@ from schema.connection import (
     BranchError,
     PhoneNumberConnection,
 )
+from schema.context import FieldPath
 from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope
 from schema.inputs import (
     AvailablePhoneNumberFilter,
@@ -121,7 +121,7 @@ class RequestContext:
     # Queries ------------------------------------------------------------------------------------
 
     async def phone_number(
-        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: Path
+        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: FieldPath
     ) -> PhoneNumber | None:
         """See `schema.context.Port`."""
         key = parse_lookup(self.caller, sid=sid, phone_number=phone_number, account_sid=account_sid)
@@ -135,7 +135,7 @@ class RequestContext:
         first: int,
         after: str | None,
         account_sid: str | None,
-        at: Path,
+        at: FieldPath,
     ) -> PhoneNumberConnection:
         """See `schema.context.Port`."""
         account = self._account(account_sid)
@@ -153,7 +153,7 @@ class RequestContext:
         first: int,
         after: str | None,
         account_sid: str | None,
-        at: Path,
+        at: FieldPath,
     ) -> AvailablePhoneNumberConnection:
         """See `schema.context.Port`."""
         kinds = [NumberType.LOCAL] if types is None else list(types)
@@ -169,7 +169,7 @@ class RequestContext:
         *,
         type: NumberType,  # noqa: A002
         first: int,
-        at: Path,
+        at: FieldPath,
     ) -> AvailablePhoneNumberConnection | None:
         """See `schema.context.Port`."""
         validation.check_first(first)
@@ -187,7 +187,7 @@ class RequestContext:
         within: SimilarScope,
         distance: int | None,
         first: int,
-        at: Path,
+        at: FieldPath,
     ) -> Future[AvailablePhoneNumberConnection | None]:
         """See `schema.context.Port`."""
         check_similar(within, distance, first)
@@ -202,26 +202,26 @@ class RequestContext:
         coming = self._available(number.account_sid, country, kinds, wanted, first, None, at)
         return coming
 
-    async def countries(self, *, at: Path) -> list[Country]:
+    async def countries(self, *, at: FieldPath) -> list[Country]:
         """See `schema.context.Port`."""
         return cast("list[Country]", await self._accounts.countries(at))
 
-    async def country(self, code: str, *, at: Path) -> Country | None:
+    async def country(self, code: str, *, at: FieldPath) -> Country | None:
         """See `schema.context.Port`."""
         return cast("Country | None", await self._accounts.country(code, at))
 
-    async def account(self, sid: str | None, *, at: Path) -> Account | None:
+    async def account(self, sid: str | None, *, at: FieldPath) -> Account | None:
         """See `schema.context.Port`."""
         found = await self._accounts.one(self._account(sid, argument="sid"), at)
         return cast("Account | None", found)
 
-    async def subaccounts(self, account: Account, *, at: Path) -> list[Account]:
+    async def subaccounts(self, account: Account, *, at: FieldPath) -> list[Account]:
         """See `schema.context.Port`."""
         found = await self._accounts.subaccounts(account.sid, at)
         return cast("list[Account]", [each for each in found if self.caller.may_see(each.sid)])
 
     async def nodes(
-        self, ids: Sequence[str], *, argument: str, at: Path
+        self, ids: Sequence[str], *, argument: str, at: FieldPath
     ) -> list[Node | Exception | None]:
         """See `schema.context.Port`."""
         validation.check_ids(argument, len(ids))
@@ -239,25 +239,25 @@ class RequestContext:
     # Mutations ----------------------------------------------------------------------------------
 
     async def purchase(
-        self, wanted: PurchasePhoneNumberInput, *, at: Path
+        self, wanted: PurchasePhoneNumberInput, *, at: FieldPath
     ) -> PurchasePhoneNumberPayload:
         """See `schema.context.Port`."""
         return _purchased(await self._write_one(wanted, Purchase.parse, self._buy, at))
 
     async def purchase_each(
-        self, items: Sequence[PurchasePhoneNumberInput], *, at: Path
+        self, items: Sequence[PurchasePhoneNumberInput], *, at: FieldPath
     ) -> list[PurchasePhoneNumberPayload]:
         """See `schema.context.Port`."""
         return [*map(_purchased, await self._write_each(items, Purchase.parse, self._buy, at))]
 
     async def configure(
-        self, wanted: ConfigurePhoneNumberInput, *, at: Path
+        self, wanted: ConfigurePhoneNumberInput, *, at: FieldPath
     ) -> ConfigurePhoneNumberPayload:
         """See `schema.context.Port`."""
         return _configured(await self._write_one(wanted, Configure.parse, self._configure, at))
 
     async def configure_each(
-        self, items: Sequence[ConfigurePhoneNumberInput], *, at: Path
+        self, items: Sequence[ConfigurePhoneNumberInput], *, at: FieldPath
     ) -> list[ConfigurePhoneNumberPayload]:
         """See `schema.context.Port`."""
         return [
@@ -265,13 +265,13 @@ class RequestContext:
         ]
 
     async def transfer(
-        self, wanted: TransferPhoneNumberInput, *, at: Path
+        self, wanted: TransferPhoneNumberInput, *, at: FieldPath
     ) -> TransferPhoneNumberPayload:
         """See `schema.context.Port`."""
         return _transferred(await self._write_one(wanted, Transfer.parse, self._transfer, at))
 
     async def transfer_each(
-        self, items: Sequence[TransferPhoneNumberInput], *, at: Path
+        self, items: Sequence[TransferPhoneNumberInput], *, at: FieldPath
     ) -> list[TransferPhoneNumberPayload]:
         """See `schema.context.Port`."""
         return [
@@ -279,13 +279,13 @@ class RequestContext:
         ]
 
     async def release(
-        self, wanted: ReleasePhoneNumberInput, *, at: Path
+        self, wanted: ReleasePhoneNumberInput, *, at: FieldPath
     ) -> ReleasePhoneNumberPayload:
         """See `schema.context.Port`."""
         return _released(await self._write_one(wanted, Release.parse, self._release, at))
 
     async def release_each(
-        self, items: Sequence[ReleasePhoneNumberInput], *, at: Path
+        self, items: Sequence[ReleasePhoneNumberInput], *, at: FieldPath
     ) -> list[ReleasePhoneNumberPayload]:
         """See `schema.context.Port`."""
         return [*map(_released, await self._write_each(items, Release.parse, self._release, at))]
@@ -299,7 +299,7 @@ class RequestContext:
         account = parse_changes(self.caller, account_sid, sids)
         start = await self._events.start(account, self.last_event_id)
         # Only who may read the account's numbers may follow them.
-        at = Path(None, "phoneNumberChanged", "Subscription")
+        at = FieldPath("phoneNumberChanged")
         await self._numbers.page(account, {}, first=1, after=None, at=at)
         credential = self.reader.credential
         async for event in self._events.follow(account, credential, start, self.following):
@@ -318,16 +318,16 @@ class RequestContext:
 
     # ----------------------------------------------------------------------------------------------
 
-    async def _buy(self, asked: Purchase, at: Path) -> Outcome:
+    async def _buy(self, asked: Purchase, at: FieldPath) -> Outcome:
         tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, asked.account)
         spend = partial(self._spending.spend, self.caller, asked.account)
         return await self._mutations.purchase(asked, at, tell, spend)
 
-    async def _configure(self, asked: Configure, at: Path) -> Outcome:
+    async def _configure(self, asked: Configure, at: FieldPath) -> Outcome:
         tell = partial(self._announce, PhoneNumberEventKind.CONFIGURED, asked.account)
         return await self._mutations.configure(asked, at, tell)
 
-    async def _transfer(self, asked: Transfer, at: Path) -> Outcome:
+    async def _transfer(self, asked: Transfer, at: FieldPath) -> Outcome:
         moved = PhoneNumberEventKind.TRANSFERRED
 
         async def tell(outcome: Outcome) -> None:
@@ -336,7 +336,7 @@ class RequestContext:
 
         return await self._mutations.transfer(asked, at, tell)
 
-    async def _release(self, asked: Release, at: Path) -> Outcome:
+    async def _release(self, asked: Release, at: FieldPath) -> Outcome:
         released = PhoneNumberEventKind.RELEASED
         tell = partial(self._announce, released, asked.account, there=False)
         return await self._mutations.release(asked, at, tell)
@@ -352,8 +352,8 @@ class RequestContext:
         self,
         wanted: Item,
         parse: Parse[Item, W],
-        write: Callable[[W, Path], Awaitable[Outcome]],
-        at: Path,
+        write: Callable[[W, FieldPath], Awaitable[Outcome]],
+        at: FieldPath,
     ) -> Outcome:
         """Return the outcome of a mutation.
 
@@ -375,8 +375,8 @@ class RequestContext:
         self,
         items: Sequence[Item],
         parse: Parse[Item, W],
-        write: Callable[[W, Path], Awaitable[Outcome]],
-        at: Path,
+        write: Callable[[W, FieldPath], Awaitable[Outcome]],
+        at: FieldPath,
     ) -> list[Outcome]:
         """Return the outcome of each item of a plural mutation: what stops one stops no other."""
         try:
@@ -406,14 +406,14 @@ class RequestContext:
         self._written = True
         self._searches.clear()
 
-    async def _node(self, opaque: str, argument: str, at: Path) -> Node | None:
+    async def _node(self, opaque: str, argument: str, at: FieldPath) -> Node | None:
         node = parse_node(self.caller, opaque, argument)
         if node.kind == "Account":
             return await self.account(node.account_sid, at=at)
         key = Key(node.account_sid, "sid", node.sid)
         return cast("Node | None", await self._one(key, at))
 
-    async def _one(self, key: Key, at: Path, *, alone: bool = False) -> View | None:
+    async def _one(self, key: Key, at: FieldPath, *, alone: bool = False) -> View | None:
         """Return an owned number; None when the account has no such one."""
         try:
             return await self._numbers.one(key, at, alone=alone)
@@ -430,7 +430,7 @@ class RequestContext:
         wanted: dict[str, Any],
         first: int,
         after: str | None,
-        at: Path,
+        at: FieldPath,
     ) -> Future[Any]:
         """Begin a search; equal searches of one request are one, and share the page."""
         key: tuple[Any, ...] = (account, country, *types, *wanted.items(), first, after)
@@ -454,7 +454,7 @@ class RequestContext:
         wanted: dict[str, Any],
         first: int,
         after: str | None,
-        at: Path,
+        at: FieldPath,
     ) -> FoundPage:
         """Cut a page out of a result: searches have no pages upstream."""
         asked = SearchRequest.parse(account, country, types, wanted, first, after)
@@ -485,9 +485,9 @@ class _Search(Shared[FoundPage]):
     def __init__(self, task: Future[FoundPage], trace: Trace) -> None:
         super().__init__(task)
         self._trace = trace
-        self._sharing: list[Path] = []
+        self._sharing: list[FieldPath] = []
 
-    def share(self, at: Path) -> None:
+    def share(self, at: FieldPath) -> None:
         """Note that another field has it, too."""
         self._sharing.append(at)
         if self.task.done():

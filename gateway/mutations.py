@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
 import structlog
-from graphql.pyutils import Path
 
 from gateway import filters
 from gateway.accounts import Accounts
@@ -46,6 +45,7 @@ from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, Family
 from gateway.user_errors import Reason, Refusal
 from gateway.writes import Configure, Purchase, Release, Transfer, Write
+from schema.context import FieldPath
 from schema.enums import EmergencyAddressStatus, Source
 
 _log = structlog.get_logger(__name__)
@@ -97,7 +97,7 @@ class _Prepared(NamedTuple):
     """
 
     call: Call
-    at: Path
+    at: FieldPath
     read: Callable[[Answer], View | None]
     missing: Callable[[int | None], Awaitable[Outcome]]
 
@@ -132,7 +132,7 @@ class Mutations:
         self._principal = caller.principal
         self._may_see = caller.may_see
 
-    async def purchase(self, asked: Purchase, at: Path, tell: Tell, spend: Spend) -> Outcome:
+    async def purchase(self, asked: Purchase, at: FieldPath, tell: Tell, spend: Spend) -> Outcome:
         """Buy a number for an account; refuse when the account has it.
 
         Only a purchase that is about to be sent is spent on: neither a replay nor a look-up.
@@ -162,7 +162,7 @@ class Mutations:
         lock = self._lock(account, asked.phone_number)
         return await self._run(asked, prepare, look, tell, lock, spend=spend)
 
-    async def configure(self, asked: Configure, at: Path, tell: Tell) -> Outcome:
+    async def configure(self, asked: Configure, at: FieldPath, tell: Tell) -> Outcome:
         """Change settings of a number that an account owns."""
         account, settings = asked.account, asked.settings
         before: View | None = None
@@ -197,7 +197,7 @@ class Mutations:
 
         return await self._run(asked, prepare, look, tell)
 
-    async def transfer(self, asked: Transfer, at: Path, tell: Tell) -> Outcome:
+    async def transfer(self, asked: Transfer, at: FieldPath, tell: Tell) -> Outcome:
         """Move a number that an account owns to another account."""
         account, target = asked.account, asked.target
         missing = partial(self._not_there, asked, at)
@@ -226,7 +226,7 @@ class Mutations:
 
         return await self._run(asked, prepare, look, tell)
 
-    async def release(self, asked: Release, at: Path, tell: Tell) -> Outcome:
+    async def release(self, asked: Release, at: FieldPath, tell: Tell) -> Outcome:
         """Give back a number that an account owns, if it is the one that the client means."""
         account = asked.account
         key = Key(account, "sid", asked.sid)
@@ -344,12 +344,12 @@ class Mutations:
             await self._reader.changed(prepared.call)
             self._numbers.forget()
 
-    async def _family(self, account: str, settings: Mapping[str, Any], at: Path) -> Family:
+    async def _family(self, account: str, settings: Mapping[str, Any], at: FieldPath) -> Family:
         """Return the account's family, or core when only core can set all that is asked."""
         family = await self._numbers.afresh().family(account, at)
         return family if not filters.unsupported(settings, family.settings) else CORE
 
-    async def _not_there(self, asked: Transfer, at: Path, code: int | None) -> Outcome:
+    async def _not_there(self, asked: Transfer, at: FieldPath, code: int | None) -> Outcome:
         """Return the outcome of moving what the account does not own: it may have been moved."""
         account, target = asked.account, asked.target
         there = None
@@ -361,7 +361,7 @@ class Mutations:
         values = {"account": account, "target": target}
         return Outcome(refusal=Reason.ALREADY_THERE.refuse(None, code, **values))
 
-    async def _refuses_release(self, asked: Release, key: Key, at: Path) -> Refusal | None:
+    async def _refuses_release(self, asked: Release, key: Key, at: FieldPath) -> Refusal | None:
         """Return why a number cannot be released; None when nothing speaks against it."""
         number = await _owned_only(self._find(key, at))
         if number is None:
@@ -377,7 +377,7 @@ class Mutations:
         status = _registration(number)
         return None if status is None else Reason.EMERGENCY_ADDRESS_KEPT.refuse(status=status)
 
-    async def _others(self, account: str, at: Path) -> list[str]:
+    async def _others(self, account: str, at: FieldPath) -> list[str]:
         """Return the other accounts, of those in reach, that may have a number."""
         own = self._reader.credential.account
         if self._reader.credential.is_key:
@@ -387,7 +387,7 @@ class Mutations:
             :_MOST_OTHERS
         ]
 
-    async def _owned(self, key: Key, at: Path) -> View | None:
+    async def _owned(self, key: Key, at: FieldPath) -> View | None:
         """Return the number if the account has it; None too for test credentials."""
         try:
             return await self._find(key, at)
@@ -397,7 +397,7 @@ class Mutations:
                 return None
             raise
 
-    async def _find(self, key: Key, at: Path) -> View | None:
+    async def _find(self, key: Key, at: FieldPath) -> View | None:
         """Return a number as it is now; an upstream that shows another one is not believed."""
         found = await self._numbers.afresh().one(key, at)
         if found is not None and key.value not in {found.sid, found.phone_number}:

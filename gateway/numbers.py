@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from aiodataloader import DataLoader
-from graphql.pyutils import Path
 
 from gateway import cursors, filters, planner
 from gateway.errors import (
@@ -29,6 +28,7 @@ from gateway.upstream.accepted import DENIED, INACTIVE
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, Page
 from gateway.waiting import settled
+from schema.context import FieldPath
 
 # Pages of one list that a single field may read: 1000 numbers in pages of 50, and some slack.
 _MOST_PAGES = 64
@@ -119,7 +119,7 @@ class OwnedNumbers:
         self._reader = reader
         self._access = access
         self._sizes = sizes
-        self._asked: dict[Key, list[Path]] = defaultdict(list)
+        self._asked: dict[Key, list[FieldPath]] = defaultdict(list)
         self._unsorted: list[list[View]] = []
         self._read: dict[Key, View] = {}
 
@@ -129,7 +129,7 @@ class OwnedNumbers:
 
     # Reading ----------------------------------------------------------------------------------
 
-    async def one(self, key: Key, at: Path, *, alone: bool = False) -> View | None:
+    async def one(self, key: Key, at: FieldPath, *, alone: bool = False) -> View | None:
         """Return one number; None when the account has no such one.
 
         When it is known that no other field asks for one, it is asked for `alone`, without waiting
@@ -145,7 +145,7 @@ class OwnedNumbers:
             return await (self._by_sid(key) if key.by == "sid" else self._by_number(key))
         return await self._loader.load(key)
 
-    async def shown(self, family: Family, key: Key, at: Path) -> View | None:
+    async def shown(self, family: Family, key: Key, at: FieldPath) -> View | None:
         """Return the number with a sid as `family` shows it; None when the account has none."""
         try:
             return await self._get(family, key, (at,))
@@ -160,7 +160,7 @@ class OwnedNumbers:
         *,
         first: int,
         after: str | None,
-        at: Path,
+        at: FieldPath,
     ) -> Slice:
         """Return up to `first` numbers behind the cursor `after`.
 
@@ -185,7 +185,7 @@ class OwnedNumbers:
             " catalog, which this account does not have.",
         )
 
-    async def family(self, account: str, at: Path) -> Family:
+    async def family(self, account: str, at: FieldPath) -> Family:
         """Return the family that serves the account, found out by a call when it is not known.
 
         When it is the catalog, the credentials are those of the account.
@@ -273,7 +273,7 @@ class OwnedNumbers:
             return "this account does not have it"
         return "it is asked with an account's own credentials only, which these are not"
 
-    async def _probe(self, account: str, at: Path) -> bool:
+    async def _probe(self, account: str, at: FieldPath) -> bool:
         try:
             await self._reader.read(CATALOG.list_call(account, {}, 1), (at,))
         except (UpstreamNotFound, UpstreamDenied) as error:
@@ -293,7 +293,7 @@ class OwnedNumbers:
         first: int,
         start: cursors.Cursor | None,
         name: Callable[[], str],
-        at: Path,
+        at: FieldPath,
     ) -> Slice:
         """Follow upstream pages, of whatever size, until `first` numbers are together."""
         exact = wanted.get("phoneNumber") if family is CORE else None
@@ -350,8 +350,8 @@ class OwnedNumbers:
         size: int,
         number: int = 0,
         *,
-        at: Path,
-        others: Sequence[Path] = (),
+        at: FieldPath,
+        others: Sequence[FieldPath] = (),
     ) -> Page:
         call = (
             family.page_call(account, wanted, query)
@@ -461,7 +461,7 @@ class OwnedNumbers:
             believe_missing(error)
             return None
 
-    async def _get(self, family: Family, key: Key, at: Sequence[Path]) -> View | None:
+    async def _get(self, family: Family, key: Key, at: Sequence[FieldPath]) -> View | None:
         answer = await self._reader.read(family.get_call(key.account, key.value), at)
         if family is CATALOG:
             self._access.note(key.account, has=True)
@@ -481,7 +481,7 @@ class OwnedNumbers:
         )
         return listed.numbers[0] if listed.numbers else None
 
-    def _places(self, keys: Iterable[Key]) -> list[Path]:
+    def _places(self, keys: Iterable[Key]) -> list[FieldPath]:
         return [place for key in keys for place in self._asked[key]]
 
 

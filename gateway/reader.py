@@ -5,8 +5,6 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeAlias, cast
 
-from graphql.pyutils import Path
-
 from gateway.cache import ResponseCache
 from gateway.errors import (
     DeadlineExceeded,
@@ -23,6 +21,7 @@ from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.client import Sent, UpstreamClient
 from gateway.upstream.families import CORE
 from gateway.waiting import Shared
+from schema.context import FieldPath
 from schema.enums import Source
 
 _Name: TypeAlias = tuple[str, Call, str | None]
@@ -167,7 +166,9 @@ class Reader:
         # What ends the waiting for each of them.
         self._leave: list[Callable[[], object]] = []
 
-    async def read(self, call: Call, asked: Sequence[Path], others: Sequence[Path] = ()) -> Answer:
+    async def read(
+        self, call: Call, asked: Sequence[FieldPath], others: Sequence[FieldPath] = ()
+    ) -> Answer:
         """Return the answer to a read.
 
         Args:
@@ -206,7 +207,7 @@ class Reader:
                 else:
                     self._seen[call] = _broken(answer)
 
-    async def prove(self, account: str, asked: Sequence[Path]) -> None:
+    async def prove(self, account: str, asked: Sequence[FieldPath]) -> None:
         """See that the catalog, which takes the account from the credentials, takes `account`.
 
         That is so for an account's own name, and for an API key with which the upstream has lately
@@ -231,7 +232,7 @@ class Reader:
             ) from None
         self._check_owns(account)
 
-    async def verify(self, asked: Sequence[Path]) -> None:
+    async def verify(self, asked: Sequence[FieldPath]) -> None:
         """See that the upstream lately accepted the credential for its account; else ask it.
 
         The operator's own needs no proof.
@@ -257,7 +258,7 @@ class Reader:
         """Whether the catalog may be asked about an account only after a proof."""
         return self.credential.is_key and not self._owns(account)
 
-    async def write(self, call: Call, asked: Sequence[Path], *, deadline: float) -> Answer:
+    async def write(self, call: Call, asked: Sequence[FieldPath], *, deadline: float) -> Answer:
         """Send a call that changes something; once that is settled, say that it has `changed`.
 
         Args:
@@ -309,7 +310,7 @@ class Reader:
         """Forget all answers: the next read asks again."""
         self._seen.clear()
 
-    def _begun(self, call: Call, asked: Sequence[Path]) -> Shared[Answer]:
+    def _begun(self, call: Call, asked: Sequence[FieldPath]) -> Shared[Answer]:
         """Begin a read that this request has not seen yet."""
         coming: Shared[Answer]
         if call.family is Source.CATALOG and not self._owns(call.account):
@@ -331,7 +332,7 @@ class Reader:
             message = f"It could not be proven that the credentials in use are those of {account}."
             raise NotOwnAccount(message, processed=False)
 
-    async def _beside_proof(self, call: Call, asked: Sequence[Path]) -> Answer:
+    async def _beside_proof(self, call: Call, asked: Sequence[FieldPath]) -> Answer:
         """Ask the catalog while it is proven that it will answer for the right account.
 
         Its answer is used only then, and is not kept.
@@ -340,7 +341,7 @@ class Reader:
         await self.prove(call.account, asked)
         return await answer.wait()
 
-    def _proof(self, account: str, asked: Sequence[Path]) -> Shared[Answer]:
+    def _proof(self, account: str, asked: Sequence[FieldPath]) -> Shared[Answer]:
         """Begin a read that proves whose key this is, with all who need it at once."""
         call = CORE.list_call(account, {}, 1)
         coming = self._seen.get(call)
@@ -351,7 +352,7 @@ class Reader:
     def _boarded(
         self,
         call: Call,
-        asked: Sequence[Path],
+        asked: Sequence[FieldPath],
         kept: str | None,
         flights: Flights | None = None,
     ) -> Shared[Answer]:
@@ -378,7 +379,7 @@ class Reader:
         async with asyncio.timeout(self.deadline - time.monotonic()):
             return await flight.wait()
 
-    async def _through_cache(self, call: Call, asked: Sequence[Path]) -> Answer:
+    async def _through_cache(self, call: Call, asked: Sequence[FieldPath]) -> Answer:
         key = await self._cache.key(self.credential, call)
         hit = await self._cache.find(key, self.credential, call) if key else None
         if hit is not None and key:
@@ -409,7 +410,7 @@ class Reader:
 
         return send
 
-    async def _send(self, call: Call, asked: Sequence[Path], deadline: float) -> Answer:
+    async def _send(self, call: Call, asked: Sequence[FieldPath], deadline: float) -> Answer:
         def watch(attempt: Sent) -> None:
             self.trace.note_sent(attempt, asked)
 

@@ -6,7 +6,6 @@ from itertools import chain, zip_longest
 from typing import Any, NamedTuple, cast
 
 import phonenumbers
-from graphql.pyutils import Path
 
 from gateway import cursors, filters, validation
 from gateway.errors import (
@@ -23,6 +22,7 @@ from gateway.records import VIEWS, Record, View, view
 from gateway.upstream.call import Call
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page
 from gateway.waiting import settled
+from schema.context import FieldPath
 from schema.enums import NumberType, SimilarScope, Source
 
 # A search that yields this many, or as many as were asked for, may have been cut off.
@@ -222,7 +222,7 @@ class Search:
         self._partition = partition
         self._allowance = Allowance(partition)
 
-    async def run(self, asked: SearchRequest, at: Path) -> Result:
+    async def run(self, asked: SearchRequest, at: FieldPath) -> Result:
         """Find the numbers, if there are so many, and those before them; more may come along.
 
         Raises:
@@ -259,7 +259,7 @@ class Search:
         )
 
     async def _branch(
-        self, source: Source, account: str, country: str, branch: Branch, most: int, at: Path
+        self, source: Source, account: str, country: str, branch: Branch, most: int, at: FieldPath
     ) -> Found:
         if source is Source.CATALOG:
             return await self._catalog(account, country, branch, most, at)
@@ -303,7 +303,7 @@ class Search:
         more = not everything and len(numbers) >= most
         return Found(numbers, more, exhaustive=everything, calls=calls)
 
-    async def _core(self, call: Call, kind: NumberType, size: int, at: Path) -> Part:
+    async def _core(self, call: Call, kind: NumberType, size: int, at: FieldPath) -> Part:
         items = CORE.read_search(await self._reader.read(call, (at,)))
         token, shown = str(kind.value), VIEWS[Source.CORE]["AvailablePhoneNumber"]
         numbers: list[View] = []
@@ -322,7 +322,7 @@ class Search:
         return Part(numbers, cut_off=len(items) >= size or len(items) in _CUT_OFF_AT)
 
     async def _catalog(
-        self, account: str, country: str, branch: Branch, most: int, at: Path
+        self, account: str, country: str, branch: Branch, most: int, at: FieldPath
     ) -> Found:
         place = (("Geography.IsoCountry", country), ("Type", str(branch.type.value)))
         call = CATALOG.search_call(account, branch.wanted, place, min(most, MAX_PAGE_SIZE))

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from graphql.pyutils import Path
-
 from gateway import cursors, execution, explain, planner, protocol, telemetry
 from gateway.admission import admit
 from gateway.auth import Caller, authenticator
@@ -41,11 +39,12 @@ from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
 from gateway.webhooks import Webhooks
 from schema import build_schema
+from schema.context import FieldPath
 
 # Of a list that is read whole: 64,000 numbers.
 _MOST_PAGES = 64
 # What asks for a proof when a connection begins.
-_INTRODUCTION = Path(None, "connection_init", None)
+_INTRODUCTION = FieldPath("connection_init")
 # Of the time until the exit, what is kept back for what comes after the last traces.
 _LAST_STEPS = 0.5
 
@@ -266,7 +265,7 @@ class Service:
 
     async def _listed(self, credential: Credential, account: str) -> list[View]:
         """Return all numbers of an account."""
-        at = Path(None, "phoneNumberChanged", "Subscription")
+        at = FieldPath("phoneNumberChanged")
         found: list[View] = []
         after: str | None = None
         for _ in range(_MOST_PAGES):

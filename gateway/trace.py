@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from graphql.pyutils import Path
-
 from gateway.upstream.call import Call
 from gateway.upstream.client import Sent
+from schema.context import FieldPath
 
 Outcome = Literal["sent", "coalesced", "primed", "cached"]
 
@@ -22,11 +21,6 @@ class _Entry:
     status: int | None = None
     fields: dict[str, None] = field(default_factory=dict)
     count: int = 1
-
-
-def field_of(at: Path) -> str:
-    """Return the place in the answer without list indices: `phoneNumbers.nodes.account`."""
-    return ".".join(step for step in at.as_list() if isinstance(step, str))
 
 
 class Trace:
@@ -47,16 +41,16 @@ class Trace:
         self._entries: list[_Entry] = []
         self._shared: dict[tuple[Call, Outcome], _Entry] = {}
 
-    def note_sent(self, attempt: Sent, asked: Iterable[Path]) -> None:
+    def note_sent(self, attempt: Sent, asked: Iterable[FieldPath]) -> None:
         """Note an attempt of a call, made for the fields `asked`."""
         self.sent += 1
         if self.detailed:
             call, started, seconds, status = attempt
             entry = _Entry(call, "sent", started, seconds, status)
-            entry.fields.update(dict.fromkeys(map(field_of, asked)))
+            entry.fields.update(dict.fromkeys(asked))
             self._entries.append(entry)
 
-    def note_spared(self, call: Call, outcome: Outcome, asked: Iterable[Path]) -> None:
+    def note_spared(self, call: Call, outcome: Outcome, asked: Iterable[FieldPath]) -> None:
         """Note that `call` was not needed, and why; equal ones are one entry with a count."""
         self.spared += 1
         self.spared_by[outcome] = self.spared_by.get(outcome, 0) + 1
@@ -68,7 +62,7 @@ class Trace:
             self._entries.append(entry)
         else:
             entry.count += 1
-        entry.fields.update(dict.fromkeys(map(field_of, asked)))
+        entry.fields.update(dict.fromkeys(asked))
 
     def begin_again(self) -> None:
         """Forget what was spared: everything will be asked for anew, and spared again."""

@@ -3,6 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from schema.context import Info
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
@@ -19,6 +20,7 @@ def build_schema() -> strawberry.Schema:
         types=(PhoneNumber, AvailablePhoneNumber, Account),
         config=StrawberryConfig(
             scalar_map=SCALARS,
+            info_class=Info,
             enable_experimental_incremental_execution=True,
         ),
     )

@@ -5,10 +5,9 @@
 
 from asyncio import Future
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NewType, Protocol
 
 import strawberry
-from graphql.pyutils import Path
 
 if TYPE_CHECKING:
     from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
@@ -30,9 +29,12 @@ if TYPE_CHECKING:
     from schema.subscription import PhoneNumberEvent
     from schema.types import Account, Country, Node, PhoneNumber, RateLimit
 
+FieldPath = NewType("FieldPath", str)
+"""Where a field stands in the response, without places in lists: `phoneNumbers.nodes.account`."""
+
 
 class Port(Protocol):
-    """Everything that resolvers ask for; `at` is the place in the answer, for traces.
+    """Everything that resolvers ask for; `at` is the field that asks, for traces.
 
     Methods raise `GraphQLError` subclasses whose `extensions.code` clients can rely on; what a
     mutation's upstream refuses comes back in the payload's `user_errors` instead. So does whatever
@@ -41,7 +43,7 @@ class Port(Protocol):
     """
 
     async def phone_number(
-        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: Path
+        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: FieldPath
     ) -> "PhoneNumber | None":
         """Return one owned number by sid or by number; None when the account has no such one."""
 
@@ -52,7 +54,7 @@ class Port(Protocol):
         first: int,
         after: str | None,
         account_sid: str | None,
-        at: Path,
+        at: FieldPath,
     ) -> "PhoneNumberConnection":
         """Return a page of owned numbers."""
 
@@ -65,7 +67,7 @@ class Port(Protocol):
         first: int,
         after: str | None,
         account_sid: str | None,
-        at: Path,
+        at: FieldPath,
     ) -> "AvailablePhoneNumberConnection":
         """Search numbers that can be bought."""
 
@@ -75,7 +77,7 @@ class Port(Protocol):
         *,
         type: "NumberType",  # noqa: A002 - the argument's name in the schema
         first: int,
-        at: Path,
+        at: FieldPath,
     ) -> "AvailablePhoneNumberConnection | None":
         """Search numbers of a country that can be bought; None when it has none of the type."""
 
@@ -86,27 +88,27 @@ class Port(Protocol):
         within: "SimilarScope",
         distance: int | None,
         first: int,
-        at: Path,
+        at: FieldPath,
     ) -> "Future[AvailablePhoneNumberConnection | None]":
         """Begin to search numbers that can be bought and share something with `number`.
 
         What comes is None when it has no place that they could share.
         """
 
-    async def countries(self, *, at: Path) -> "list[Country]":
+    async def countries(self, *, at: FieldPath) -> "list[Country]":
         """Return the countries in which the caller's account can buy numbers."""
 
-    async def country(self, code: str, *, at: Path) -> "Country | None":
+    async def country(self, code: str, *, at: FieldPath) -> "Country | None":
         """Return one country; None when numbers cannot be bought there."""
 
-    async def account(self, sid: str | None, *, at: Path) -> "Account | None":
+    async def account(self, sid: str | None, *, at: FieldPath) -> "Account | None":
         """Return an account; the caller's own without a sid."""
 
-    async def subaccounts(self, account: "Account", *, at: Path) -> "list[Account]":
+    async def subaccounts(self, account: "Account", *, at: FieldPath) -> "list[Account]":
         """Return the accounts that `account` owns, itself left out."""
 
     async def nodes(
-        self, ids: Sequence[str], *, argument: str, at: Path
+        self, ids: Sequence[str], *, argument: str, at: FieldPath
     ) -> "list[Node | Exception | None]":
         """Return objects by opaque id, in order; None for each that is not there.
 
@@ -118,42 +120,42 @@ class Port(Protocol):
         """Return what is left of the caller's limits, those of purchases for an account."""
 
     async def purchase(
-        self, wanted: "PurchasePhoneNumberInput", *, at: Path
+        self, wanted: "PurchasePhoneNumberInput", *, at: FieldPath
     ) -> "PurchasePhoneNumberPayload":
         """Buy a number, never twice."""
 
     async def purchase_each(
-        self, items: "Sequence[PurchasePhoneNumberInput]", *, at: Path
+        self, items: "Sequence[PurchasePhoneNumberInput]", *, at: FieldPath
     ) -> "list[PurchasePhoneNumberPayload]":
         """Buy several numbers."""
 
     async def configure(
-        self, wanted: "ConfigurePhoneNumberInput", *, at: Path
+        self, wanted: "ConfigurePhoneNumberInput", *, at: FieldPath
     ) -> "ConfigurePhoneNumberPayload":
         """Change the settings of an owned number."""
 
     async def configure_each(
-        self, items: "Sequence[ConfigurePhoneNumberInput]", *, at: Path
+        self, items: "Sequence[ConfigurePhoneNumberInput]", *, at: FieldPath
     ) -> "list[ConfigurePhoneNumberPayload]":
         """Change the settings of several numbers."""
 
     async def transfer(
-        self, wanted: "TransferPhoneNumberInput", *, at: Path
+        self, wanted: "TransferPhoneNumberInput", *, at: FieldPath
     ) -> "TransferPhoneNumberPayload":
         """Move an owned number to another account."""
 
     async def transfer_each(
-        self, items: "Sequence[TransferPhoneNumberInput]", *, at: Path
+        self, items: "Sequence[TransferPhoneNumberInput]", *, at: FieldPath
     ) -> "list[TransferPhoneNumberPayload]":
         """Move several numbers."""
 
     async def release(
-        self, wanted: "ReleasePhoneNumberInput", *, at: Path
+        self, wanted: "ReleasePhoneNumberInput", *, at: FieldPath
     ) -> "ReleasePhoneNumberPayload":
         """Give an owned number back."""
 
     async def release_each(
-        self, items: "Sequence[ReleasePhoneNumberInput]", *, at: Path
+        self, items: "Sequence[ReleasePhoneNumberInput]", *, at: FieldPath
     ) -> "list[ReleasePhoneNumberPayload]":
         """Give several numbers back."""
 
@@ -163,4 +165,10 @@ class Port(Protocol):
         """Report changes of an account's numbers, of all or only of `sids`, as they happen."""
 
 
-Info: TypeAlias = strawberry.Info[Port, None]
+class Info(strawberry.Info[Port, None]):
+    """What resolvers know of the request, and of the place that they are called for."""
+
+    @property
+    def at(self) -> FieldPath:
+        """The field that is resolved."""
+        return FieldPath(".".join(step for step in self.path.as_list() if isinstance(step, str)))

@@ -130,7 +130,7 @@ class Mutation:
         info: Info,
         input: Annotated[PurchasePhoneNumberInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumberPayload:
-        return await info.context.purchase(input, at=info.path)
+        return await info.context.purchase(input, at=info.at)
 
     @field(
         description="Change the settings of an owned number.",
@@ -141,7 +141,7 @@ class Mutation:
         info: Info,
         input: Annotated[ConfigurePhoneNumberInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumberPayload:
-        return await info.context.configure(input, at=info.path)
+        return await info.context.configure(input, at=info.at)
 
     @field(
         description="Move an owned number between a parent account and its subaccounts.",
@@ -152,7 +152,7 @@ class Mutation:
         info: Info,
         input: Annotated[TransferPhoneNumberInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumberPayload:
-        return await info.context.transfer(input, at=info.path)
+        return await info.context.transfer(input, at=info.at)
 
     @field(
         description=(
@@ -166,7 +166,7 @@ class Mutation:
         info: Info,
         input: Annotated[ReleasePhoneNumberInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumberPayload:
-        return await info.context.release(input, at=info.path)
+        return await info.context.release(input, at=info.at)
 
     @field(
         description="Buy several numbers, each on its own: one refusal stops no other.",
@@ -177,7 +177,7 @@ class Mutation:
         info: Info,
         input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumbersPayload:
-        results = await info.context.purchase_each(input.items, at=info.path)
+        results = await info.context.purchase_each(input.items, at=info.at)
         return PurchasePhoneNumbersPayload(results=results)
 
     @field(
@@ -189,7 +189,7 @@ class Mutation:
         info: Info,
         input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumbersPayload:
-        results = await info.context.configure_each(input.items, at=info.path)
+        results = await info.context.configure_each(input.items, at=info.at)
         return ConfigurePhoneNumbersPayload(results=results)
 
     @field(
@@ -201,7 +201,7 @@ class Mutation:
         info: Info,
         input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumbersPayload:
-        results = await info.context.transfer_each(input.items, at=info.path)
+        results = await info.context.transfer_each(input.items, at=info.at)
         return TransferPhoneNumbersPayload(results=results)
 
     @field(
@@ -216,5 +216,5 @@ class Mutation:
         info: Info,
         input: Annotated[ReleasePhoneNumbersInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumbersPayload:
-        results = await info.context.release_each(input.items, at=info.path)
+        results = await info.context.release_each(input.items, at=info.at)
         return ReleasePhoneNumbersPayload(results=results)

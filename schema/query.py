@@ -37,7 +37,7 @@ class Query:
         account_sid: AccountSid = None,
     ) -> PhoneNumber | None:
         return await info.context.phone_number(
-            sid=sid, phone_number=phone_number, account_sid=account_sid, at=info.path
+            sid=sid, phone_number=phone_number, account_sid=account_sid, at=info.at
         )
 
     @field(
@@ -58,7 +58,7 @@ class Query:
         account_sid: AccountSid = None,
     ) -> PhoneNumberConnection | None:
         return await info.context.phone_numbers(
-            filter, first=first, after=after, account_sid=account_sid, at=info.path
+            filter, first=first, after=after, account_sid=account_sid, at=info.at
         )
 
     @field(
@@ -90,7 +90,7 @@ class Query:
             first=first,
             after=after,
             account_sid=account_sid,
-            at=info.path,
+            at=info.at,
         )
 
     @field(
@@ -102,7 +102,7 @@ class Query:
         ],
     )
     async def countries(self, info: Info) -> list[Country] | None:
-        return await info.context.countries(at=info.path)
+        return await info.context.countries(at=info.at)
 
     @field(
         description="One country; null when the account cannot buy numbers there.",
@@ -113,7 +113,7 @@ class Query:
         info: Info,
         code: Annotated[CountryCode, argument(description="The country's code.")],
     ) -> Country | None:
-        return await info.context.country(code, at=info.path)
+        return await info.context.country(code, at=info.at)
 
     @field(
         description="An account; the caller's own without `sid`.",
@@ -124,7 +124,7 @@ class Query:
         info: Info,
         sid: Annotated[ID | None, argument(description="The account's sid.")] = None,
     ) -> Account | None:
-        return await info.context.account(sid, at=info.path)
+        return await info.context.account(sid, at=info.at)
 
     @field(
         description="Any object with an `id`, by that id; an account needs `accounts:read`, too.",
@@ -135,7 +135,7 @@ class Query:
         info: Info,
         id: Annotated[ID, argument(description="The object's id.")],  # noqa: A002
     ) -> Node | None:
-        [found] = await info.context.nodes([id], argument="id", at=info.path)
+        [found] = await info.context.nodes([id], argument="id", at=info.at)
         if isinstance(found, Exception):
             raise found
         return found
@@ -152,9 +152,7 @@ class Query:
         ids: Annotated[list[ID], argument(description="The objects' ids, up to 1000.")],
     ) -> list[Node | None] | None:
         # Errors among them become errors at their places.
-        return cast(
-            "list[Node | None]", await info.context.nodes(ids, argument="ids", at=info.path)
-        )
+        return cast("list[Node | None]", await info.context.nodes(ids, argument="ids", at=info.at))
 
     @field(
         description="What the gateway still lets the caller do, now that this was counted; null"

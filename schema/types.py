@@ -329,7 +329,7 @@ class Account(Node):
         directives=[ListSize(assumed_size=10), needs(Scope.ACCOUNTS_READ)],
     )
     async def subaccounts(self, info: Info) -> list["Account"] | None:
-        return await info.context.subaccounts(self, at=info.path)
+        return await info.context.subaccounts(self, at=info.at)
 
     @field(
         description="The numbers that it owns; null only with an error.",
@@ -344,7 +344,7 @@ class Account(Node):
         ] = None,
     ) -> OwnedConnection | None:
         return await info.context.phone_numbers(
-            None, first=first, after=after, account_sid=self.sid, at=info.path
+            None, first=first, after=after, account_sid=self.sid, at=info.at
         )
 
 
@@ -371,7 +371,7 @@ class PhoneNumber(Node, NumberProfile):
 
     @field(description="The account that owns it.", directives=[needs(Scope.ACCOUNTS_READ)])
     async def account(self, info: Info) -> Account | None:
-        return await info.context.account(self.account_sid, at=info.path)
+        return await info.context.account(self.account_sid, at=info.at)
 
     @field(
         description=(
@@ -396,7 +396,7 @@ class PhoneNumber(Node, NumberProfile):
     ) -> AvailableConnection | None:
         # Begun now and awaited by the executor: a list begins the searches of all its numbers.
         coming = info.context.similar_available(
-            self, within=within, distance=distance, first=first, at=info.path
+            self, within=within, distance=distance, first=first, at=info.at
         )
         return cast("AvailablePhoneNumberConnection", coming)
 
@@ -437,7 +437,7 @@ class Country:
         ] = NumberType.LOCAL,
         first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
     ) -> AvailableConnection | None:
-        return await info.context.available_in(self, type=type, first=first, at=info.path)
+        return await info.context.available_in(self, type=type, first=first, at=info.at)
 
 
 @strawberry.type(description="What is left of a limit that refills steadily.", directives=[part()])
