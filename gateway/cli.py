@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway import __version__
-from gateway.commands import CommandError, check, export, query, schema, settings
+from gateway.commands import check, export, query, schema, settings
+from gateway.errors import CommandError
 from gateway.printable import printable
 
 

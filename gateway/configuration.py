@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
-from gateway.commands import CommandError
+from gateway.errors import CommandError
 from gateway.settings import PREFIX, USUAL_FILE, Settings, settings_file, variables
 
 _INTRODUCTION: Final = f"""\

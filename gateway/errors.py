@@ -1,4 +1,4 @@
-"""Errors that clients may see, as one tree, and what upstream error codes mean.
+"""Errors that clients may see, as one tree.
 
     GatewayError                     code of `extensions`
     ├── BadUserInput                 BAD_USER_INPUT
@@ -32,17 +32,27 @@
             └── OfAnotherAccount     UPSTREAM_MALFORMED     (it shows what was not asked for)
 
 Whatever is raised and is not of this tree is masked as `INTERNAL_SERVER_ERROR` and logged.
+Beside it stands what never reaches a client: `CommandError`, for whoever runs a command.
 """
 
 import math
-from collections.abc import Mapping
 from copy import copy
 from typing import Any, ClassVar, Final, Self
 
-from schema.enums import UserErrorCode
-
 SOME_TIME: Final = 1.0
 """Seconds after which to try again what may go better by then, when nobody knows more."""
+
+
+class CommandError(Exception):
+    """Something the operator must put right; the message is one line for them.
+
+    Attributes:
+        code: exit code of the process.
+    """
+
+    def __init__(self, message: str, *, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class GatewayError(Exception):
@@ -331,41 +341,6 @@ def believe_missing(error: UpstreamNotFound) -> None:
     if error.upstream_code != _NO_SUCH_RESOURCE:
         message = "Something other than the upstream answered that there is no such thing."
         raise UpstreamMalformed(message, status=error.status) from None
-
-
-# Upstream error code → what a client is told, and the input field to blame (below `input`).
-# Source: the upstream's error dictionary; 21452 and 21650 are in the resource's own documentation.
-REFUSALS: Mapping[int, tuple[UserErrorCode, tuple[str, ...]]] = {
-    20002: (UserErrorCode.INVALID_INPUT, ("configuration", "friendlyName")),
-    20404: (UserErrorCode.NOT_FOUND, ("sid",)),
-    21401: (UserErrorCode.INVALID_PHONE_NUMBER, ("phoneNumber",)),
-    21402: (UserErrorCode.INVALID_INPUT, ("configuration",)),
-    21403: (UserErrorCode.INVALID_INPUT, ("configuration",)),
-    21404: (UserErrorCode.TRIAL_ACCOUNT, ()),
-    21405: (UserErrorCode.INVALID_INPUT, ("configuration", "voice", "fallbackUrl")),
-    21406: (UserErrorCode.INVALID_INPUT, ("configuration", "sms", "fallbackUrl")),
-    21407: (UserErrorCode.INVALID_INPUT, ("configuration", "sms")),
-    21409: (UserErrorCode.INVALID_INPUT, ("configuration", "voice", "callerIdLookup")),
-    21420: (UserErrorCode.INVALID_INPUT, ("configuration",)),
-    21421: (UserErrorCode.INVALID_PHONE_NUMBER, ("phoneNumber",)),
-    21422: (UserErrorCode.NOT_AVAILABLE, ("phoneNumber",)),
-    21452: (UserErrorCode.NOT_AVAILABLE, ("phoneNumber",)),
-    21458: (UserErrorCode.INVALID_INPUT, ("phoneNumber",)),
-    21470: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
-    21471: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
-    21472: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
-    21473: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
-    21474: (UserErrorCode.TRANSFER_REFUSED, ()),
-    21615: (UserErrorCode.ADDRESS_REQUIRED, ("configuration", "regulatory", "addressSid")),
-    21631: (UserErrorCode.ADDRESS_REQUIRED, ("configuration", "regulatory", "addressSid")),
-    21649: (UserErrorCode.BUNDLE_REQUIRED, ("configuration", "regulatory", "bundleSid")),
-    21650: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
-    21634: (
-        UserErrorCode.EMERGENCY_ADDRESS_REGISTERED,
-        ("configuration", "voice", "emergencyAddressSid"),
-    ),
-    21651: (UserErrorCode.DOCUMENT_UNSUITABLE, ("configuration", "regulatory")),
-}
 
 
 def refusal(error: GatewayError) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from gateway.commands import CommandError
+from gateway.errors import CommandError
 from gateway.events import Events
 from gateway.logs import RequestLog
 from gateway.settings import Settings

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from gateway.errors import (
-    REFUSALS,
     BadUserInput,
     Forbidden,
     GatewayError,
@@ -14,7 +13,7 @@ from gateway.errors import (
 )
 from gateway.records import View, view
 from gateway.upstream.call import Call
-from gateway.user_errors import Reason, Refusal
+from gateway.user_errors import REFUSALS, Reason, Refusal
 from schema.enums import Source, UserErrorCode
 
 

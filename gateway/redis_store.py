@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from gateway.commands import CommandError
+from gateway.errors import CommandError
 from gateway.settings import Settings
 from gateway.store import MemoryStore, Store, StoreUnavailable
 

@@ -20,9 +20,9 @@ from starlette.types import ASGIApp
 
 from gateway import workers
 from gateway.auth import authenticator, own_credential
-from gateway.commands import CommandError
 from gateway.configuration import load
 from gateway.draining import Draining
+from gateway.errors import CommandError
 from gateway.frames import socket_class
 from gateway.journal import obstacle
 from gateway.logs import configure

@@ -2,10 +2,11 @@
 
 Each reason has its code, its words, when it is given, and what proves that it is true. The page
 `docs/user-errors.md` is made from this table, and a test shows every line of it. What the upstream
-refuses is told in the upstream's own words, with a code from `gateway.errors.REFUSALS`.
+refuses is told in the upstream's own words, with a code from `REFUSALS`.
 """
 
 import enum
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from schema.enums import UserErrorCode
@@ -189,3 +190,38 @@ class Reason(enum.Enum):
         line = self.value
         message = line.words.format(**values)
         return Refusal(line.field if field is None else field, message, line.code, upstream_code)
+
+
+# Upstream error code → what a client is told, and the input field to blame (below `input`).
+# Source: the upstream's error dictionary; 21452 and 21650 are in the resource's own documentation.
+REFUSALS: Mapping[int, tuple[UserErrorCode, tuple[str, ...]]] = {
+    20002: (UserErrorCode.INVALID_INPUT, ("configuration", "friendlyName")),
+    20404: (UserErrorCode.NOT_FOUND, ("sid",)),
+    21401: (UserErrorCode.INVALID_PHONE_NUMBER, ("phoneNumber",)),
+    21402: (UserErrorCode.INVALID_INPUT, ("configuration",)),
+    21403: (UserErrorCode.INVALID_INPUT, ("configuration",)),
+    21404: (UserErrorCode.TRIAL_ACCOUNT, ()),
+    21405: (UserErrorCode.INVALID_INPUT, ("configuration", "voice", "fallbackUrl")),
+    21406: (UserErrorCode.INVALID_INPUT, ("configuration", "sms", "fallbackUrl")),
+    21407: (UserErrorCode.INVALID_INPUT, ("configuration", "sms")),
+    21409: (UserErrorCode.INVALID_INPUT, ("configuration", "voice", "callerIdLookup")),
+    21420: (UserErrorCode.INVALID_INPUT, ("configuration",)),
+    21421: (UserErrorCode.INVALID_PHONE_NUMBER, ("phoneNumber",)),
+    21422: (UserErrorCode.NOT_AVAILABLE, ("phoneNumber",)),
+    21452: (UserErrorCode.NOT_AVAILABLE, ("phoneNumber",)),
+    21458: (UserErrorCode.INVALID_INPUT, ("phoneNumber",)),
+    21470: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
+    21471: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
+    21472: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
+    21473: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
+    21474: (UserErrorCode.TRANSFER_REFUSED, ()),
+    21615: (UserErrorCode.ADDRESS_REQUIRED, ("configuration", "regulatory", "addressSid")),
+    21631: (UserErrorCode.ADDRESS_REQUIRED, ("configuration", "regulatory", "addressSid")),
+    21649: (UserErrorCode.BUNDLE_REQUIRED, ("configuration", "regulatory", "bundleSid")),
+    21650: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
+    21634: (
+        UserErrorCode.EMERGENCY_ADDRESS_REGISTERED,
+        ("configuration", "voice", "emergencyAddressSid"),
+    ),
+    21651: (UserErrorCode.DOCUMENT_UNSUITABLE, ("configuration", "regulatory")),
+}

@@ -12,15 +12,3 @@ class Commands(Protocol):
 
     def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:  # noqa: ANN401
         """Declare a command and return its parser."""
-
-
-class CommandError(Exception):
-    """Something the operator must put right; the message is one line for them.
-
-    Attributes:
-        code: exit code of the process.
-    """
-
-    def __init__(self, message: str, *, code: int = 1) -> None:
-        super().__init__(message)
-        self.code = code

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.commands import CommandError
+from gateway.errors import CommandError
 
 if TYPE_CHECKING:
     import httpx

@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from gateway.commands import CommandError, Commands, asking, tables
+from gateway.commands import Commands, asking, tables
 from gateway.commands.progress import Progress
+from gateway.errors import CommandError
 from gateway.printable import printable
 
 fcntl: Any

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.commands import CommandError, Commands, asking, tables
+from gateway.commands import Commands, asking, tables
 from gateway.commands.progress import Progress
 from gateway.commands.selections import Selected, selection_of
+from gateway.errors import CommandError
 from gateway.printable import printable
 
 _EPILOG: Final = """\

@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from gateway.commands import CommandError, Commands
+from gateway.commands import Commands
+from gateway.errors import CommandError
 
 
 def add(commands: Commands) -> None:
