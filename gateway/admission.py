@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.limits import Meter
 from gateway.operations import Document
 

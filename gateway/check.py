@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from gateway.auth import Caller, own_credential
+from gateway.auth import own_credential
+from gateway.caller import Caller
 from gateway.errors import UpstreamUnavailable
 from gateway.execution import Request
 from gateway.journal import obstacle

@@ -10,7 +10,7 @@ import structlog
 
 from gateway import filters, spending, validation
 from gateway.accounts import Accounts
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.errors import BadUserInput, GatewayError, OfAnotherAccount
 from gateway.events import Change, Events
 from gateway.mutations import Mutations

@@ -33,7 +33,7 @@ from gateway import (
     telemetry,
 )
 from gateway.addresses import Addresses
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.errors import (
     GatewayError,
     RateLimited,

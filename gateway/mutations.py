@@ -21,7 +21,7 @@ import structlog
 
 from gateway import filters
 from gateway.accounts import Accounts
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.comparison import differing
 from gateway.draining import Abandoned, Draining
 from gateway.errors import (

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 from graphql import GraphQLError
 
 from gateway import planner
-from gateway.auth import Caller
 from gateway.cache import Kind
+from gateway.caller import Caller
 from gateway.errors import GatewayError
 from gateway.numbers import Key, OwnedNumbers
 from gateway.upstream.access import CatalogAccess

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from gateway import filters, validation
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.errors import BadUserInput
 from gateway.numbers import Key
 from schema.connection import NodeId, decode_id

@@ -7,8 +7,9 @@ from weakref import WeakValueDictionary
 
 from gateway import cursors, execution, explain, planner, protocol, telemetry
 from gateway.admission import admit
-from gateway.auth import Caller, authenticator
+from gateway.auth import authenticator
 from gateway.cache import ResponseCache
+from gateway.caller import Caller
 from gateway.context import RequestContext
 from gateway.draining import Draining
 from gateway.errors import Forbidden, ShuttingDown, TooManyCalls

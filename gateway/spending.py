@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.errors import GatewayError, RateLimited
 from gateway.outcome import Outcome
 from gateway.settings import Settings

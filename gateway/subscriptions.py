@@ -19,7 +19,7 @@ from graphql import (
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway import execution, protocol, telemetry
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.context import RequestContext
 from gateway.errors import GatewayError, Unauthenticated, refusal
 from gateway.service import Service

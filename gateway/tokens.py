@@ -15,7 +15,8 @@ import httpx
 import jwt
 import structlog
 
-from gateway.auth import Caller, is_account_sid
+from gateway.auth import is_account_sid
+from gateway.caller import Caller
 from gateway.errors import AuthenticationUnavailable, Forbidden, Unauthenticated
 from gateway.settings import Settings
 from gateway.upstream.call import Credential

@@ -28,7 +28,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway import protocol, subscriptions
 from gateway.addresses import current, share_of
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.errors import (
     SOME_TIME,
     DeadlineExceeded,

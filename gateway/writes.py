@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 from strawberry import UNSET
 
 from gateway import filters, validation
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.errors import BadUserInput, GatewayError
 from gateway.outcome import InputRefused, not_done_for
 from gateway.user_errors import Reason, Refusal

@@ -15,7 +15,7 @@ import pytest
 from websockets import ConnectionClosed, Subprotocol
 from websockets.sync.client import connect
 
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.errors import NotOwnAccount
 from gateway.service import Service
 from gateway.settings import Settings

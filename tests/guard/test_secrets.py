@@ -18,7 +18,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from gateway.auth import Caller, PassThrough, own_credential
+from gateway.auth import PassThrough, own_credential
+from gateway.caller import Caller
 from gateway.settings import Settings
 from gateway.upstream.call import Credential
 from tests.gateway_process import RunningGateway, running_gateway

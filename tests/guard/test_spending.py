@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.auth import Caller
+from gateway.caller import Caller
 from gateway.errors import RateLimited
 from gateway.settings import Settings
 from gateway.spending import Spending
