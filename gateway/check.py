@@ -13,12 +13,12 @@ import orjson
 
 from gateway.auth import own_credential
 from gateway.caller import Caller
+from gateway.encoding import encode
 from gateway.errors import UpstreamUnavailable
-from gateway.execution import Request
 from gateway.journal import obstacle
 from gateway.limits import Limits
-from gateway.protocol import encode
 from gateway.redis_store import make_store
+from gateway.request import Request
 from gateway.service import Service
 from gateway.settings import Settings, settings_file, unlimited
 from gateway.store import StoreUnavailable

@@ -38,8 +38,8 @@ from graphql.utilities import coerce_input_literal
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from gateway import protocol
 from gateway.arguments import Arguments, Unfit, Values
+from gateway.encoding import encode
 from gateway.projection import Details, Dispatch, Selected, Selection, is_attribute, plain
 from gateway.records import View
 from gateway.waiting import settled
@@ -211,7 +211,7 @@ class _Run:
         if place not in self._shared:
             # Kept with the value, so that its id stays its own; and written out, as it may stand in
             # many places.
-            self._shared[place] = value, msgspec.Raw(protocol.encode(to.project(value)))
+            self._shared[place] = value, msgspec.Raw(encode(to.project(value)))
         return self._shared[place][1]
 
     def _list(self, to: _List, value: object, waiting: list[_Waiting]) -> list[Any]:

@@ -24,7 +24,6 @@ from starlette.types import Receive, Scope, Send
 from gateway import (
     addresses,
     caching,
-    execution,
     incremental,
     multipart,
     protocol,
@@ -34,7 +33,9 @@ from gateway import (
 )
 from gateway.addresses import Addresses
 from gateway.caller import Caller
+from gateway.encoding import encode
 from gateway.errors import (
+    BadRequest,
     GatewayError,
     RateLimited,
     ShuttingDown,
@@ -45,7 +46,9 @@ from gateway.errors import (
 from gateway.exchange import Exchange
 from gateway.hangup import ClientGone, Hangups
 from gateway.multipart import Multipart
-from gateway.protocol import BadRequest, Delivery, Params
+from gateway.params import Params
+from gateway.protocol import Delivery
+from gateway.request import Request
 from gateway.service import Service
 from gateway.unsent import CONNECTION, SMALL, Outbox, Pending, guess
 from gateway.websocket import WebSockets
@@ -143,7 +146,7 @@ class Endpoint:
         return protocol.read_post(body, batch_limit=self._settings.batch_limit)
 
     async def _run(
-        self, exchange: Exchange, request: execution.Request, caller: Caller
+        self, exchange: Exchange, request: Request, caller: Caller
     ) -> dict[str, Any] | bytes:
         running = self._service.execute(request, caller, exchange.request_id)
         with self._service.draining:
@@ -178,7 +181,7 @@ class Endpoint:
         self,
         exchange: Exchange,
         params: Params,
-        request: execution.Request,
+        request: Request,
         caller: Caller,
     ) -> None:
         pending: Pending | None = None
@@ -187,7 +190,7 @@ class Endpoint:
             pending = await self._outbox(exchange, caller).begin(size)
         try:
             response = await self._run(exchange, request, caller)
-            body = response if isinstance(response, bytes) else protocol.encode(response)
+            body = response if isinstance(response, bytes) else encode(response)
             if pending is None and len(body) >= SMALL:
                 pending = Pending(self._outbox(exchange, caller), 0)
             if pending is not None:
@@ -210,7 +213,7 @@ class Endpoint:
         self,
         exchange: Exchange,
         params: Params,
-        request: execution.Request,
+        request: Request,
         status: int,
         body: bytes,
     ) -> None:
@@ -226,7 +229,7 @@ class Endpoint:
 
     async def _prepared(
         self, exchange: Exchange, params: Params | BadRequest, caller: Caller
-    ) -> execution.Request | dict[str, Any]:
+    ) -> Request | dict[str, Any]:
         """Return what an entry of a list wants to run; the answer when it cannot be run."""
         if isinstance(params, BadRequest):
             return _failure(params.message, "BAD_REQUEST")
@@ -245,7 +248,7 @@ class Endpoint:
     ) -> None:
         """Run operations: those that write one after another, queries between them side by side."""
 
-        async def run(request: execution.Request | dict[str, Any]) -> dict[str, Any] | bytes:
+        async def run(request: Request | dict[str, Any]) -> dict[str, Any] | bytes:
             if isinstance(request, dict):
                 return request
             try:
@@ -259,7 +262,7 @@ class Endpoint:
             requests = await asyncio.gather(
                 *(self._prepared(exchange, params, caller) for params in batch)
             )
-            size = sum(_size(each) for each in requests if isinstance(each, execution.Request))
+            size = sum(_size(each) for each in requests if isinstance(each, Request))
             pending = await self._outbox(exchange, caller).begin(size)
             try:
                 answers: list[dict[str, Any] | bytes] = []
@@ -273,12 +276,12 @@ class Endpoint:
             finally:
                 pending.end()
 
-    async def _events(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:
+    async def _events(self, exchange: Exchange, request: Request, caller: Caller) -> None:
         frames = sse.frames(self._feed(exchange, request, caller))
         content_type, beat = sse.CONTENT_TYPE, sse.SIGN_OF_LIFE
         await self._stream(exchange, request, caller, frames, content_type, beat)
 
-    async def _parts(self, exchange: Exchange, request: execution.Request, caller: Caller) -> None:
+    async def _parts(self, exchange: Exchange, request: Request, caller: Caller) -> None:
         service = self._service
         if request.kind is OperationType.SUBSCRIPTION:
             payloads = multipart.payloads(self._feed(exchange, request, caller))
@@ -293,16 +296,14 @@ class Endpoint:
         beat = answer.sign_of_life
         await self._stream(exchange, request, caller, parts, content_type, beat, early=False)
 
-    def _feed(
-        self, exchange: Exchange, request: execution.Request, caller: Caller
-    ) -> subscriptions.Feed:
+    def _feed(self, exchange: Exchange, request: Request, caller: Caller) -> subscriptions.Feed:
         last_event = exchange.headers.get("last-event-id") or None
         return subscriptions.feed(self._service, request, caller, exchange.request_id, last_event)
 
     async def _stream(
         self,
         exchange: Exchange,
-        request: execution.Request,
+        request: Request,
         caller: Caller,
         chunks: AsyncIterator[bytes],
         content_type: str,
@@ -338,12 +339,12 @@ def _wishes(exchange: Exchange) -> list[str]:
     return [value.decode("latin-1") for each, value in exchange.scope["headers"] if each == name]
 
 
-def _size(request: execution.Request) -> int:
+def _size(request: Request) -> int:
     """Return about how large the answer will be, in bytes."""
     return guess(request.cost, request.document.text)
 
 
-def _delivery(exchange: Exchange, request: execution.Request) -> Delivery:
+def _delivery(exchange: Exchange, request: Request) -> Delivery:
     accepted = exchange.accepted
     if request.explanation == "plan":
         # A single result, also of what would else be a stream.
@@ -352,7 +353,7 @@ def _delivery(exchange: Exchange, request: execution.Request) -> Delivery:
 
 
 async def _noted(
-    request: execution.Request, payloads: AsyncGenerator[Mapping[str, Any], None]
+    request: Request, payloads: AsyncGenerator[Mapping[str, Any], None]
 ) -> AsyncGenerator[Mapping[str, Any], None]:
     """Yield the payloads of an incremental answer; note in the end what came of all."""
     data: Any = None
@@ -372,19 +373,17 @@ async def _noted(
 
 def _listed(answers: Iterable[dict[str, Any] | bytes]) -> bytes:
     """Return the answers to a list of operations as JSON."""
-    return protocol.encode(
-        [msgspec.Raw(each) if isinstance(each, bytes) else each for each in answers]
-    )
+    return encode([msgspec.Raw(each) if isinstance(each, bytes) else each for each in answers])
 
 
-def _turn(placed: tuple[int, execution.Request | dict[str, Any]]) -> int:
+def _turn(placed: tuple[int, Request | dict[str, Any]]) -> int:
     """Return the same for neighbours of a list that may run together: only what writes is alone."""
     place, request = placed
-    writes = isinstance(request, execution.Request) and request.kind is OperationType.MUTATION
+    writes = isinstance(request, Request) and request.kind is OperationType.MUTATION
     return place if writes else -1
 
 
-def _check_method(exchange: Exchange, request: execution.Request) -> None:
+def _check_method(exchange: Exchange, request: Request) -> None:
     if exchange.method == "GET" and request.kind is OperationType.MUTATION:
         raise BadRequest(405, "GET is not for mutations; send this by POST.", {"allow": "POST"})
 

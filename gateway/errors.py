@@ -32,10 +32,12 @@
             └── OfAnotherAccount     UPSTREAM_MALFORMED     (it shows what was not asked for)
 
 Whatever is raised and is not of this tree is masked as `INTERNAL_SERVER_ERROR` and logged.
-Beside it stands what never reaches a client: `CommandError`, for whoever runs a command.
+Beside it stand `BadRequest`, for what is no GraphQL request at all, and `CommandError`, which never
+reaches a client: it is for whoever runs a command.
 """
 
 import math
+from collections.abc import Mapping
 from copy import copy
 from typing import Any, ClassVar, Final, Self
 
@@ -53,6 +55,16 @@ class CommandError(Exception):
     def __init__(self, message: str, *, code: int = 1) -> None:
         super().__init__(message)
         self.code = code
+
+
+class BadRequest(Exception):
+    """A request that is not GraphQL over HTTP; `status` is the answer's HTTP status."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = dict(headers or {})
 
 
 class GatewayError(Exception):

@@ -8,7 +8,8 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import compression, protocol, telemetry
-from gateway.protocol import Accepted, BadRequest
+from gateway.errors import BadRequest
+from gateway.protocol import Accepted
 from gateway.unsent import Pending
 
 _log = structlog.get_logger(__name__)

@@ -1,7 +1,7 @@
 """Runs an operation: graphql-core's executor over the schema's resolvers."""
 
 from inspect import isawaitable
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
@@ -11,33 +11,11 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from gateway.context import RequestContext
 from gateway.errors import GatewayError
 from gateway.fast import FastExecutor
-from gateway.operations import Document, coded
-from gateway.protocol import Explanation
+from gateway.operations import coded
+from gateway.request import Request
 
 _log = structlog.get_logger(__name__)
 _MASKED = "Something went wrong in the gateway; its log has more under this request id."
-
-
-class Request(NamedTuple):
-    """A GraphQL request, whatever transport it came by.
-
-    Attributes:
-        explanation: what the client wants told about its upstream calls: `plan` is to be told them
-            without making them, `trace` to be told them with the answer; "" for nothing.
-        cost: the objects that its answer may have.
-    """
-
-    document: Document
-    operation_name: str | None
-    variables: dict[str, Any]
-    extensions: dict[str, Any]
-    explanation: Explanation = ""
-    cost: int = 0
-
-    @property
-    def kind(self) -> OperationType | None:
-        """What would run; None when the document does not say."""
-        return self.document.kind(self.operation_name)
 
 
 async def run(

@@ -6,7 +6,7 @@ graphql-core writes the current form: every increment names a pending entry by i
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution import (
@@ -17,14 +17,18 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway import execution
 from gateway.context import RequestContext
-from gateway.protocol import IncrementalFormat
+from gateway.request import Request
+
+# How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
+# them (a path in every increment). Clients that name neither, such as urql, read the paths.
+IncrementalFormat: TypeAlias = Literal["pending", "paths"]
 
 Payload: TypeAlias = dict[str, Any]
 
 
 async def run(
     schema: GraphQLSchema,
-    request: execution.Request,
+    request: Request,
     context: RequestContext,
     request_id: str,
     form: IncrementalFormat,

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from gateway.protocol import IncrementalFormat
+from gateway.incremental import IncrementalFormat
 from gateway.subscriptions import Feed
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import structlog
 
 from gateway.errors import (
+    BadRequest,
     DocumentNotTrusted,
     PersistedQueryNotFound,
     PersistedQueryNotSupported,
 )
 from gateway.operations import Document, Documents
-from gateway.protocol import BadRequest, Params
+from gateway.params import Params
 from gateway.settings import Settings
 from gateway.store import Store, StoreUnavailable
 from gateway.trusted import manifest_for

@@ -7,16 +7,17 @@ import enum
 import random
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-import msgspec
 import orjson
 from graphql import OperationType
 
-from schema.scalars import quoted
+from gateway.errors import BadRequest
+from gateway.incremental import IncrementalFormat
+from gateway.params import Params
 
 JSON = "application/json"
 # Recursive coercion must not run out of stack; inputs of the schema nest 6 levels.
@@ -27,13 +28,8 @@ EVENTS = "text/event-stream"
 MULTIPART = "multipart/mixed"
 CONTENT_TYPES = {media: f"{media}; charset=utf-8" for media in (JSON, GRAPHQL)}
 
-# How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
-# them (a path in every increment). Clients that name neither, such as urql, read the paths.
-IncrementalFormat: TypeAlias = Literal["pending", "paths"]
-Explanation: TypeAlias = Literal["", "plan", "trace"]
 
 _ANY = frozenset({"*/*", "application/*"})
-_encoder = msgspec.json.Encoder()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{8,128}", re.ASCII)
 
 
@@ -43,21 +39,6 @@ class Delivery(enum.Enum):
     SINGLE = enum.auto()
     EVENTS = enum.auto()
     PARTS = enum.auto()
-
-
-class Params(NamedTuple):
-    """The parameters of a request, as the client sent them.
-
-    Attributes:
-        query: the document; "" when the client names a persisted one instead.
-        document_id: id of a persisted document, None without one.
-    """
-
-    query: str
-    operation_name: str | None
-    variables: dict[str, Any]
-    extensions: dict[str, Any]
-    document_id: str | None = None
 
 
 class Accepted(NamedTuple):
@@ -92,21 +73,6 @@ class Accepted(NamedTuple):
         if self.parts and (incremental or not (self.single or self.events)):
             return Delivery.PARTS
         return Delivery.SINGLE if self.single else Delivery.EVENTS
-
-
-class BadRequest(Exception):
-    """A request that is not GraphQL over HTTP; `status` is the answer's HTTP status."""
-
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = dict(headers or {})
-
-
-def encode(response: object) -> bytes:
-    """Return a response, or a list of them, as JSON; projections are among what it may hold."""
-    return _encoder.encode(response)
 
 
 @lru_cache(maxsize=256)
@@ -145,32 +111,6 @@ def accepted(accept: str) -> Accepted:
         raise BadRequest(406, f"The answer can be {GRAPHQL}, {JSON}, {EVENTS} or {MULTIPART}.")
     media_type = best[1] if best else JSON
     return Accepted(media_type, best is not None, events, parts, incremental, subscriptions)
-
-
-def explanation(wishes: Iterable[object]) -> Explanation:
-    """Return what is to be explained; a plan, if it is among the wishes, so that nothing is run.
-
-    Args:
-        wishes: what the header `X-Gateway-Explain`, if need be repeated, and the extension
-            `explain` say; None where there is none.
-
-    Raises:
-        BadRequest: one is neither `plan` nor `trace`. It must not be run as if it were nothing:
-            whoever mistypes `plan` does not want to buy.
-    """
-    found: Explanation = ""
-    for wish in wishes:
-        match wish.strip().lower() if isinstance(wish, str) else wish:
-            case "plan":
-                found = "plan"
-            case "trace":
-                found = found or "trace"
-            case None | "":
-                pass
-            case _:
-                named = str(wish)[:40]
-                raise BadRequest(400, f"`plan` and `trace` can be explained, not {quoted(named)}.")
-    return found
 
 
 def request_id(proposed: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from gateway import cursors, execution, explain, planner, protocol, telemetry
+from gateway import cursors, execution, explain, planner, telemetry
 from gateway.admission import admit
 from gateway.auth import authenticator
 from gateway.cache import ResponseCache
@@ -14,7 +14,6 @@ from gateway.context import RequestContext
 from gateway.draining import Draining
 from gateway.errors import Forbidden, ShuttingDown, TooManyCalls
 from gateway.events import Events
-from gateway.execution import Request
 from gateway.idempotency import Keys
 from gateway.journal import journal_for
 from gateway.limits import Limits, Meter
@@ -22,13 +21,14 @@ from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
 from gateway.observation import Observation
 from gateway.operations import Documents
+from gateway.params import Params
 from gateway.persisted import Persisted
 from gateway.plan import Known, Plan
 from gateway.polling import Poller
-from gateway.protocol import Params
 from gateway.reader import Calls, Flights, Reader
 from gateway.records import View
 from gateway.redis_store import make_store
+from gateway.request import Request, explanation_of
 from gateway.search import Search
 from gateway.settings import Settings
 from gateway.shares import Shares
@@ -132,7 +132,7 @@ class Service:
         if self.draining:
             raise ShuttingDown
         caller.check_time()
-        explanation = protocol.explanation((*wishes, params.extensions.get("explain")))
+        explanation = explanation_of((*wishes, params.extensions.get("explain")))
         if not self._explains:
             if explanation == "plan":
                 raise Forbidden("Plans are switched off here (setting `explain`); nothing was run.")

@@ -18,10 +18,12 @@ from graphql import (
 )
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway import execution, protocol, telemetry
+from gateway import execution, telemetry
 from gateway.caller import Caller
 from gateway.context import RequestContext
+from gateway.encoding import encode
 from gateway.errors import GatewayError, Unauthenticated, refusal
+from gateway.request import Request
 from gateway.service import Service
 from schema.subscription import PhoneNumberEvent
 
@@ -44,7 +46,7 @@ class Emission(NamedTuple):
         """Return a response, which may report the event with this id."""
         if isinstance(response, bytes):
             return cls(response, name)
-        return cls(protocol.encode(response), name, "data" not in response)
+        return cls(encode(response), name, "data" not in response)
 
 
 Feed: TypeAlias = AsyncGenerator[Emission, None]
@@ -52,7 +54,7 @@ Feed: TypeAlias = AsyncGenerator[Emission, None]
 
 async def feed(
     service: Service,
-    request: execution.Request,
+    request: Request,
     caller: Caller,
     request_id: str,
     last_event_id: str | None,
@@ -112,7 +114,7 @@ async def feed(
 
 
 async def _source(
-    service: Service, request: execution.Request, context: RequestContext
+    service: Service, request: Request, context: RequestContext
 ) -> (
     tuple[StrawberryGraphQLCoreExecutionContext, AsyncGenerator[PhoneNumberEvent, None]]
     | ExecutionResult
@@ -148,7 +150,7 @@ async def _before(
 
 
 def _executor(
-    service: Service, request: execution.Request, context: RequestContext
+    service: Service, request: Request, context: RequestContext
 ) -> StrawberryGraphQLCoreExecutionContext | ExecutionResult:
     """Return what runs the operation; the errors when it cannot be run."""
     document = request.document
@@ -183,7 +185,7 @@ def _executor_of_event(
     return cast("StrawberryGraphQLCoreExecutionContext", each)
 
 
-def _located(error: Exception, request: execution.Request) -> GraphQLError:
+def _located(error: Exception, request: Request) -> GraphQLError:
     """Return the end of an event stream as an error of its field, the only one at the root."""
     operation = request.document.operation(request.operation_name)
     selected = list(operation.selection_set.selections) if operation else []

@@ -31,6 +31,7 @@ from gateway.addresses import current, share_of
 from gateway.caller import Caller
 from gateway.errors import (
     SOME_TIME,
+    BadRequest,
     DeadlineExceeded,
     GatewayError,
     LimitExceeded,
@@ -39,8 +40,8 @@ from gateway.errors import (
     refusal,
 )
 from gateway.exchange import headers_of
-from gateway.execution import Request
-from gateway.protocol import BadRequest
+from gateway.params import Params
+from gateway.request import Request
 from gateway.service import Service
 from gateway.unsent import CONNECTION, Connection, Outbox, Pending, guess
 from schema.scalars import quoted
@@ -324,7 +325,7 @@ class _Connection:
         if not self._failure.done():
             self._failure.set_exception(error)
 
-    async def _operate(self, name: str, params: protocol.Params, size: int) -> None:
+    async def _operate(self, name: str, params: Params, size: int) -> None:
         """Run one operation, which came in `size` bytes, and send what it yields."""
         assert self._outbox is not None  # noqa: S101 - nothing runs before connection_init
         self._outbox.keep(size)
@@ -334,7 +335,7 @@ class _Connection:
         finally:
             self._outbox.keep(-size)
 
-    async def _run(self, name: str, params: protocol.Params) -> None:
+    async def _run(self, name: str, params: Params) -> None:
         assert self._caller is not None  # noqa: S101 - nothing runs before connection_init
         assert self._outbox is not None  # noqa: S101
         try:

@@ -9,7 +9,7 @@ from graphql import GraphQLObjectType, parse
 from graphql.execution import Executor
 from graphql.execution.collect_fields import collect_fields
 
-from gateway import protocol
+from gateway.encoding import encode
 from gateway.errors import UpstreamMalformed
 from gateway.projection import _Once, compile_for, select
 from gateway.records import DECODERS, STRICT, VIEWS, View, view
@@ -69,7 +69,7 @@ def kept() -> dict[bytes, bytes]:
 
 def test_equal_blocks_are_projected_once_from_the_second_number_on() -> None:
     project = projection()
-    answers = [orjson.loads(protocol.encode(project(number(index)))) for index in range(4)]
+    answers = [orjson.loads(encode(project(number(index)))) for index in range(4)]
     assert answers == [
         {
             "sid": f"PN{index}",
@@ -96,7 +96,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     project = projection()
     for index in range(100):
         for _ in range(2):
-            made = orjson.loads(protocol.encode(project(number(index, f"u{index}"))))
+            made = orjson.loads(encode(project(number(index, f"u{index}"))))
             assert made["configuration"]["sms"]["url"] == f"u{index}"
         assert len(kept()) <= 10
         assert sum(len(each.seen) for each in _Once._everything.values()) <= 10

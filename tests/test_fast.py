@@ -26,8 +26,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway import protocol
 from gateway.cursors import Cursor
+from gateway.encoding import encode
 from gateway.execution import shown
 from gateway.fast import FastExecutor
 from gateway.limits import Limits, Meter
@@ -323,7 +323,7 @@ def compiled(document: Document, stub: Stub, variables: dict[str, Any]) -> bytes
 
     async def run() -> bytes | None:
         try:
-            return protocol.encode({"data": await query(stub)})
+            return encode({"data": await query(stub)})
         except Exception:  # noqa: BLE001 - as in production
             return None
 
@@ -350,7 +350,7 @@ def response(document: Document, stub: Stub, variables: dict[str, Any], *, fast:
             result = await result
         assert isinstance(result, ExecutionResult)
         errors = sorted(orjson.dumps(shown(each, "id").formatted) for each in result.errors or ())
-        return protocol.encode({"data": result.data}) + b"".join(errors)
+        return encode({"data": result.data}) + b"".join(errors)
 
     return LOOP.run_until_complete(run())
 

@@ -10,8 +10,9 @@ import brotli
 import httpx
 import pytest
 
+from gateway.errors import BadRequest
 from gateway.operations import Documents
-from gateway.protocol import GRAPHQL, JSON, Accepted, BadRequest, Delivery, accepted
+from gateway.protocol import GRAPHQL, JSON, Accepted, Delivery, accepted
 from schema import build_schema
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.protocol.streams import credentials

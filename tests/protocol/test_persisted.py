@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from gateway.errors import PersistedQueryNotFound
 from gateway.operations import Documents
+from gateway.params import Params
 from gateway.persisted import Persisted
-from gateway.protocol import Params
 from gateway.store import MemoryStore
 from gateway.trusted import BadManifest, read_manifest
 from schema import build_schema
