@@ -118,6 +118,25 @@ class RequestContext:
         self._mutations = mutations
         self._written = False
 
+    # Its own end --------------------------------------------------------------------------------
+
+    @property
+    def is_traced(self) -> bool:
+        """See `gateway.request.Port`."""
+        return self.reader.trace.detailed
+
+    def begin_again(self) -> None:
+        """See `gateway.request.Port`."""
+        self.reader.trace.begin_again()
+
+    def report(self) -> dict[str, Any]:
+        """See `gateway.request.Port`."""
+        return self.reader.trace.report(self.caller.credential.redact)
+
+    def cancel(self) -> None:
+        """See `gateway.request.Port`."""
+        self.reader.cancel()
+
     # Queries ------------------------------------------------------------------------------------
 
     async def phone_number(

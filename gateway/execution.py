@@ -2,24 +2,48 @@
 
 from inspect import isawaitable
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
 from graphql.execution import experimental_execute_incrementally
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.context import RequestContext
+from gateway.compiled import Queries
 from gateway.errors import GatewayError
 from gateway.fast import FastExecutor
-from gateway.operations import coded
-from gateway.request import Request
+from gateway.operations import Document, coded
+from gateway.projection import Projections
+from gateway.request import Port, Request
 
 _log = structlog.get_logger(__name__)
 _MASKED = "Something went wrong in the gateway; its log has more under this request id."
 
 
+class Compiled:
+    """What has been compiled for one document."""
+
+    __slots__ = ("projections", "queries")
+
+    def __init__(self) -> None:
+        self.projections = Projections()
+        self.queries = Queries()
+
+
+# By document, and as long as it lives.
+_compiled: WeakKeyDictionary[Document, Compiled] = WeakKeyDictionary()
+
+
+def compiled_for(document: Document) -> Compiled:
+    """Return what has been compiled for a document, and where more of that is kept."""
+    compiled = _compiled.get(document)
+    if compiled is None:
+        compiled = _compiled[document] = Compiled()
+    return compiled
+
+
 async def run(
-    schema: GraphQLSchema, request: Request, context: RequestContext, request_id: str
+    schema: GraphQLSchema, request: Request, context: Port, request_id: str
 ) -> dict[str, Any]:
     """Execute a query or mutation and return the response object: `data`, `errors`.
 
@@ -30,21 +54,21 @@ async def run(
         return {"errors": [error.formatted for error in document.errors]}
     fast = context.fast and request.kind is OperationType.QUERY
     # A detailed trace tells every field that asked, which is more than is known of shared answers.
-    if fast and not context.reader.trace.detailed:
-        query = document.queries.find(
+    if fast and not context.is_traced:
+        query = compiled_for(document).queries.find(
             schema, document.whole, request.operation_name, request.variables, document.conditions
         )
         if query is not None:
             try:
                 return {"data": await query(context)}
             except Exception:  # noqa: BLE001 - whatever it is, graphql-core will raise it properly
-                context.reader.trace.begin_again()
+                context.begin_again()
                 context.alone = False
     executor: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
     if fast:
         executor = {
             "executor_class": FastExecutor,
-            "projections": document.projections,
+            "projections": compiled_for(document).projections,
             "conditions": document.conditions,
         }
     # The plain `execute` refuses schemas that have @defer; `whole` is free of it.

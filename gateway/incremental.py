@@ -16,8 +16,7 @@ from graphql.execution import (
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway import execution
-from gateway.context import RequestContext
-from gateway.request import Request
+from gateway.request import Port, Request
 
 # How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
 # them (a path in every increment). Clients that name neither, such as urql, read the paths.
@@ -29,7 +28,7 @@ Payload: TypeAlias = dict[str, Any]
 async def run(
     schema: GraphQLSchema,
     request: Request,
-    context: RequestContext,
+    context: Port,
     request_id: str,
     form: IncrementalFormat,
 ) -> AsyncGenerator[Mapping[str, Any], None]:
@@ -60,7 +59,7 @@ async def run(
                 shown = payload if form == "pending" else _with_paths(payload, pending)
                 yield _traced(shown, context)
     finally:
-        context.reader.cancel()
+        context.cancel()
 
 
 def _only(response: Payload, form: IncrementalFormat) -> Payload:
@@ -72,13 +71,11 @@ def _only(response: Payload, form: IncrementalFormat) -> Payload:
     return response | {"hasNext": False}
 
 
-def _traced(payload: Payload, context: RequestContext) -> Payload:
+def _traced(payload: Payload, context: Port) -> Payload:
     """Return a payload; the last one with the upstream calls, if the client wants to know."""
-    trace = context.reader.trace
-    if payload["hasNext"] or not trace.detailed:
+    if payload["hasNext"] or not context.is_traced:
         return payload
-    report = trace.report(context.reader.credential.redact)
-    return payload | {"extensions": {"upstream": report}}
+    return payload | {"extensions": {"upstream": context.report()}}
 
 
 async def _payloads(

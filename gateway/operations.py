@@ -29,12 +29,10 @@ from graphql import (
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway import hints
-from gateway.compiled import Queries
 from gateway.directives import without_incremental
 from gateway.errors import GatewayError, LimitExceeded
 from gateway.items import Items, Variables, marked
 from gateway.limits import Limits, Meter, Operation
-from gateway.projection import Projections
 from gateway.wording import worded
 
 
@@ -66,9 +64,11 @@ _ABORTED = "Validation aborted."  # graphql-core's words when `_Merging` has spe
 _TOO_MANY_TOKENS = "Syntax Error: Document contains more than"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Document:
     """A document that is ready to run, or the errors that keep it from running.
+
+    It is itself alone: whatever is made for it can be kept beside it, as long as it lives.
 
     Attributes:
         text: as the client sent it.
@@ -80,8 +80,6 @@ class Document:
         discreet: errors do not suggest what the schema has instead.
         conditions: variables that decide what is selected (in @skip and @include).
         tokens: how many it has.
-        projections: what the fast executor has compiled for it.
-        queries: its queries, compiled whole.
         chosen: its operations, by the names that requests gave.
         in_items: variables that stand in items of plural mutations, by operation ("" without name).
         described: kind, name and digest of each of them, for those who watch.
@@ -96,8 +94,6 @@ class Document:
     discreet: bool = False
     conditions: tuple[str, ...] = ()
     tokens: int = 0
-    projections: Projections = field(default_factory=Projections)
-    queries: Queries = field(default_factory=Queries)
     chosen: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
     in_items: Mapping[str, Variables] = field(default_factory=dict)
     described: dict[str | None, tuple[str, str, str]] = field(default_factory=dict)

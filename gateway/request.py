@@ -1,7 +1,7 @@
 """An operation that a client wants to run, and what it wants explained about it."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from graphql import OperationType
 
@@ -10,6 +10,31 @@ from gateway.operations import Document
 from schema.scalars import quoted
 
 Explanation: TypeAlias = Literal["", "plan", "trace"]
+
+
+class Port(Protocol):
+    """What executing needs of the object that resolvers take all from.
+
+    Attributes:
+        fast: compiled queries and projections may answer.
+        alone: the field that is being resolved is the only one of its query.
+    """
+
+    fast: bool
+    alone: bool
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether the client wants to be told every upstream call."""
+
+    def begin_again(self) -> None:
+        """Forget what was traced: the operation is executed once more, from its beginning."""
+
+    def report(self) -> dict[str, Any]:
+        """Return the upstream calls that were made, and those that were spared."""
+
+    def cancel(self) -> None:
+        """Give up reads that nobody waits for any more."""
 
 
 class Request(NamedTuple):

@@ -210,11 +210,10 @@ class Service:
         try:
             response = await execution.run(self.schema, request, context, request_id)
         finally:
-            context.reader.cancel()
+            context.cancel()
         telemetry.note(request.document, request.operation_name, response)
         if request.explanation == "trace" and isinstance(response, dict):
-            report = context.reader.trace.report(caller.credential.redact)
-            response["extensions"] = {"upstream": report}
+            response["extensions"] = {"upstream": context.report()}
         return response
 
     def admitted(self, request: Request, caller: Caller) -> RequestContext:

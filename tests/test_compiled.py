@@ -9,6 +9,7 @@ import pytest
 from graphql.execution import experimental_execute_incrementally
 
 from gateway.arguments import Unfit
+from gateway.execution import compiled_for
 from gateway.operations import Documents
 from schema import build_schema
 from tests.gateway_process import RunningGateway
@@ -22,7 +23,9 @@ def is_compiled(text: str, variables: dict[str, object] | None = None) -> bool:
     assert document.errors == ()
     assert document.whole is not None
     given = variables or {}
-    found = document.queries.find(SCHEMA, document.whole, None, given, document.conditions)
+    found = compiled_for(document).queries.find(
+        SCHEMA, document.whole, None, given, document.conditions
+    )
     return found is not None
 
 
@@ -85,7 +88,9 @@ def test_conditions_are_compiled_for_each_of_their_outcomes() -> None:
     )
     assert document.whole is not None
     for on in (True, False, True):
-        assert document.queries.find(SCHEMA, document.whole, None, {"on": on}, ("on",))
+        assert compiled_for(document).queries.find(
+            SCHEMA, document.whole, None, {"on": on}, ("on",)
+        )
 
 
 def test_a_query_that_fails_asks_the_upstream_no_more_than_once(gateway: RunningGateway) -> None:
@@ -166,7 +171,9 @@ def test_resolvers_get_the_arguments_that_graphql_core_gives(
     document = Documents(SCHEMA).get(text)
     assert document.errors == ()
     assert document.whole is not None
-    query = document.queries.find(SCHEMA, document.whole, None, variables, document.conditions)
+    query = compiled_for(document).queries.find(
+        SCHEMA, document.whole, None, variables, document.conditions
+    )
     plain, straight = Recorder(), Recorder()
 
     async def run() -> None:

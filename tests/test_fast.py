@@ -28,7 +28,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.cursors import Cursor
 from gateway.encoding import encode
-from gateway.execution import shown
+from gateway.execution import compiled_for, shown
 from gateway.fast import FastExecutor
 from gateway.limits import Limits, Meter
 from gateway.operations import Document, Documents
@@ -317,7 +317,9 @@ def operations(draw: st.DrawFn) -> str:
 def compiled(document: Document, stub: Stub, variables: dict[str, Any]) -> bytes | None:
     """Run the query as it was compiled and return the response's bytes; None if it is left."""
     assert document.whole is not None
-    query = document.queries.find(SCHEMA, document.whole, None, variables, document.conditions)
+    query = compiled_for(document).queries.find(
+        SCHEMA, document.whole, None, variables, document.conditions
+    )
     if query is None:
         return None
 
@@ -337,7 +339,7 @@ def response(document: Document, stub: Stub, variables: dict[str, Any], *, fast:
     if fast:
         options = {
             "executor_class": FastExecutor,
-            "projections": document.projections,
+            "projections": compiled_for(document).projections,
             "conditions": document.conditions,
         }
 
@@ -395,7 +397,7 @@ def test_both_ways_give_the_same_bytes(
         for _ in range(2):
             assert compiled(document, stub, variables) in {None, plain}
     event("an error" if b'"message"' in plain else "no error")
-    if any(each for each in document.projections.functions.values()):
+    if any(each for each in compiled_for(document).projections.functions.values()):
         event("projected")
     event("compiled" if compiled(document, stub, {"yes": yes}) else "left to graphql-core")
 
@@ -415,7 +417,7 @@ def test_everything_plain_about_a_number_is_projected(source: Source, typename: 
     assert number is not None
     stub = Stub([number], [number])
     assert response(document, stub, {}, fast=True) == response(document, stub, {}, fast=False)
-    assert all(document.projections.functions.values())
+    assert all(compiled_for(document).projections.functions.values())
 
 
 def test_a_setting_turns_the_fast_way_off(sandbox: RunningSandbox) -> None:
