@@ -368,7 +368,7 @@ async def _noted(
                 yield payload
     finally:
         response = {"errors": errors, "data": data}
-        telemetry.note(request.document, request.operation_name, response)
+        telemetry.note(request.described, response)
 
 
 def _listed(answers: Iterable[dict[str, Any] | bytes]) -> bytes:

@@ -24,7 +24,8 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway import __version__
-from gateway.telemetry import QUIET, Activity, Attempt, Watcher
+from gateway.telemetry import Activity, Watcher
+from gateway.upstream.attempts import QUIET, Attempt
 from gateway.upstream.call import Call
 from schema.enums import Source
 

@@ -1,5 +1,6 @@
 """Documents: parsed and validated once, then kept."""
 
+import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -112,6 +113,20 @@ class Document:
         node = self.operation(name)
         known = self.in_items.get(node.name.value if node.name else "") if node else None
         return marked(variables, known) if known else variables
+
+    def describe(self, name: str | None) -> tuple[str, str, str]:
+        """Return kind and name of the operation that would run, "" for what it has not; and digest.
+
+        The digest is the first 16 hexadecimal digits of the document's SHA-256.
+        """
+        described = self.described.get(name)
+        if described is None:
+            operation = self.operation(name)
+            kind = operation.operation.value if operation else ""
+            named = operation.name.value if operation and operation.name else ""
+            digest = hashlib.sha256(self.text.encode()).hexdigest()[:16]
+            described = self.described[name] = kind, named, digest
+        return described
 
     @property
     def incremental(self) -> bool:

@@ -54,6 +54,11 @@ class Request(NamedTuple):
     cost: int = 0
 
     @property
+    def described(self) -> tuple[str, str, str]:
+        """Kind, name and digest of what would run; see `Document.describe`."""
+        return self.document.describe(self.operation_name)
+
+    @property
     def kind(self) -> OperationType | None:
         """What would run; None when the document does not say."""
         return self.document.kind(self.operation_name)

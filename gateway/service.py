@@ -204,14 +204,14 @@ class Service:
         """
         if request.explanation == "plan":
             plan = self._explained(request, caller)
-            telemetry.note(request.document, request.operation_name, plan)
+            telemetry.note(request.described, plan)
             return plan
         context = self.admitted(request, caller)
         try:
             response = await execution.run(self.schema, request, context, request_id)
         finally:
             context.cancel()
-        telemetry.note(request.document, request.operation_name, response)
+        telemetry.note(request.described, response)
         if request.explanation == "trace" and isinstance(response, dict):
             response["extensions"] = {"upstream": context.report()}
         return response

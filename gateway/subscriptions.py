@@ -71,7 +71,7 @@ async def feed(
             yield Emission.of(refusal(error))
         return
     context = service.context(caller)
-    telemetry.note(request.document, request.operation_name, {})
+    telemetry.note(request.described, {})
     last = request.extensions.get("lastEventId") if last_event_id is None else last_event_id
     context.last_event_id = None if last is None else str(last)
     source = await _source(service, request, context)

@@ -5,18 +5,16 @@ upstream call. Metrics, traces and logs are watchers of both. With none of them 
 is wrapped around requests, and an attempt is told to `QUIET`, which does nothing.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.operations import Document
+from gateway.upstream.attempts import QUIET, Attempt
 from gateway.upstream.call import Call
 
 OK: Final = "ok"
@@ -64,32 +62,18 @@ class Activity:
     trace_context: Any = None
 
     def executed(
-        self, document: Document, name: str | None, response: Mapping[str, Any] | bytes
+        self, described: tuple[str, str, str], response: Mapping[str, Any] | bytes
     ) -> None:
-        """Note what was executed, and what came of it."""
+        """Note what was executed, by kind, name and digest, and what came of it."""
         if self.digest:
             # One of several in a list, which is one request.
             self.operation = BATCH
             return
-        described = document.described.get(name)
-        if described is None:
-            described = document.described[name] = _described(document, name)
         self.kind, self.operation, self.digest = described
         if isinstance(response, bytes):
             self.outcome = OK  # A query that went well throughout.
         else:
             self.outcome = outcome_of(response, is_mutation=self.kind == "mutation")
-
-
-class Attempt(Protocol):
-    """An attempt of an upstream call while it runs."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Headers to send with it."""
-
-    def ended(self, call: Call, status: int | None, seconds: float) -> None:
-        """Note the end of an attempt of `call`; `status` is None when there was no answer."""
 
 
 class Watcher:
@@ -182,15 +166,6 @@ class Observed:
             self._telemetry.ended(activity)
 
 
-def _described(document: Document, name: str | None) -> tuple[str, str, str]:
-    """Return the kind and name of an operation, "" for what it has not; and the digest."""
-    operation = document.operation(name)
-    if operation is None:
-        return "", "", digest(document.text)
-    named = operation.name.value if operation.name else ""
-    return operation.operation.value, named, digest(document.text)
-
-
 def current() -> Activity | None:
     """Return the activity that the running code belongs to; None when nobody watches."""
     return _current.get()
@@ -203,17 +178,11 @@ def answered(status: int, request_id: str = "") -> None:
         activity.status, activity.request_id = status, request_id
 
 
-def note(document: Document, name: str | None, response: Mapping[str, Any] | bytes) -> None:
-    """Note what was executed, and what came of it, if anybody watches."""
+def note(described: tuple[str, str, str], response: Mapping[str, Any] | bytes) -> None:
+    """Note what was executed, by kind, name and digest, and what came of it."""
     activity = _current.get()
     if activity is not None:
-        activity.executed(document, name, response)
-
-
-@lru_cache(maxsize=4096)
-def digest(text: str) -> str:
-    """Return a document's short name for logs: 16 hexadecimal digits of its SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        activity.executed(described, response)
 
 
 def outcome_of(response: Mapping[str, Any], *, is_mutation: bool) -> str:
@@ -232,15 +201,6 @@ def _has_user_errors(payload: object) -> bool:
     return isinstance(payload, dict) and bool(payload.get("userErrors"))
 
 
-class _Quiet:
-    """An attempt that nobody watches."""
-
-    headers: Mapping[str, str] = {}
-
-    def ended(self, call: Call, status: int | None, seconds: float) -> None:
-        """Do nothing."""
-
-
 class _Both:
     """An attempt that two watch."""
 
@@ -256,5 +216,4 @@ class _Both:
         self._other.ended(call, status, seconds)
 
 
-QUIET: Final[Attempt] = _Quiet()
 _current: ContextVar[Activity | None] = ContextVar("activity", default=None)

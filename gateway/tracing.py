@@ -32,7 +32,8 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from gateway import __version__
-from gateway.telemetry import OK, PARTIAL, QUIET, REFUSED, Activity, Attempt, Watcher
+from gateway.telemetry import OK, PARTIAL, REFUSED, Activity, Watcher
+from gateway.upstream.attempts import QUIET, Attempt
 from gateway.upstream.call import Call
 
 _FINE: Final = frozenset({OK, PARTIAL, REFUSED})
@@ -222,7 +223,7 @@ class _Attempt:
         _propagator.inject(self.headers, set_span_in_context(NonRecordingSpan(span.context)))
 
     def ended(self, call: Call, status: int | None, seconds: float) -> None:
-        """See `gateway.telemetry.Attempt`."""
+        """See `gateway.upstream.attempts.Attempt`."""
         del seconds  # The span has its own clock.
         self._tracing.end_call(self._span, call, status)
 

@@ -35,8 +35,8 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.settings import Settings
-from gateway.telemetry import Telemetry
 from gateway.upstream.accepted import Accepted, takes_back, why
+from gateway.upstream.attempts import NOBODY, Observer
 from gateway.upstream.call import Answer, Call, Credential, Pairs
 from gateway.upstream.connections import (
     AnswerRefused,
@@ -123,12 +123,12 @@ class UpstreamClient:
         unreachable: why no connection to a family could be made at last; for operators only.
     """
 
-    def __init__(self, settings: Settings, telemetry: Telemetry | None = None) -> None:
+    def __init__(self, settings: Settings, observer: Observer = NOBODY) -> None:
         self.accepted = Accepted()
         self.strangers = Strangers(settings.strangers_concurrency, settings.concurrency)
         self.unreachable: dict[Source, str] = {}
         self._settings = settings
-        self._telemetry = telemetry or Telemetry()
+        self._observer = observer
         self._origins = {
             Source.CATALOG: Origin.of(settings.catalog_url),
             Source.CORE: Origin.of(settings.core_url),
@@ -392,7 +392,7 @@ class UpstreamClient:
             # A write that leaves now could not even be cancelled before it is on the wire.
             raise UpstreamTimeout("There was no time left to ask the upstream.", processed=False)
         status = None
-        watched = self._telemetry.attempt(call)
+        watched = self._observer.attempt(call)
         message = self._message(call, credential, watched.headers)
         try:
             response = await self._connections.send(

@@ -1,0 +1,46 @@
+"""Who watches attempts of upstream calls: what the client tells of each, and to whom."""
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from gateway.upstream.call import Call
+
+
+class Attempt(Protocol):
+    """An attempt of an upstream call while it runs."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers to send with it."""
+
+    def ended(self, call: Call, status: int | None, seconds: float) -> None:
+        """Note the end of an attempt of `call`; `status` is None when there was no answer."""
+
+
+class Observer(Protocol):
+    """Somebody who is told of attempts."""
+
+    def attempt(self, call: Call) -> Attempt:
+        """Note that a call goes out."""
+
+
+class _Quiet:
+    """An attempt that nobody watches."""
+
+    headers: Mapping[str, str] = {}
+
+    def ended(self, call: Call, status: int | None, seconds: float) -> None:
+        """Do nothing."""
+
+
+class _Nobody:
+    """Nobody watches."""
+
+    def attempt(self, call: Call) -> Attempt:
+        """Do nothing."""
+        del call
+        return QUIET
+
+
+QUIET: Final[Attempt] = _Quiet()
+NOBODY: Final[Observer] = _Nobody()
