@@ -64,6 +64,11 @@ def share_of(address: str) -> str:
     return str(ip_network((read, _NETWORK_OF_ONE), strict=False))
 
 
+def current_share() -> str:
+    """Return the name under which the client for whom this runs has its shares."""
+    return share_of(current.get())
+
+
 def _read(text: str) -> IPv4Address | IPv6Address | None:
     """Read an address, with or without a port; None when it is none."""
     text = text.strip().strip('"')

@@ -17,6 +17,7 @@ from gateway.refusals import HANDLERS
 from gateway.service import Service
 from gateway.settings import Settings
 from gateway.telemetry import Observed, Telemetry
+from gateway.unsent import Unsent
 
 _GRAPHQL: Final = "/graphql"
 
@@ -32,8 +33,11 @@ def create_app(
             then pages that this machine serves may use the gateway.
     """
     service = Service(settings)
+    unsent = Unsent(settings, service.turns)
     # So that the app somebody begins to write can try it; what it reaches is made up.
-    endpoint = Browsers(Endpoint(service), settings, loopback_pages=sandbox_accounts is not None)
+    endpoint = Browsers(
+        Endpoint(service, unsent), settings, loopback_pages=sandbox_accounts is not None
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -64,7 +68,7 @@ def create_app(
         exception_handlers=HANDLERS,
     )
     app.router.redirect_slashes = False
-    app.state.service = service
+    app.state.service, app.state.unsent = service, unsent
     return app
 
 

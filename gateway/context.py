@@ -11,6 +11,7 @@ import structlog
 from gateway import filters, spending, validation
 from gateway.accounts import Accounts
 from gateway.caller import Caller
+from gateway.counted import counted
 from gateway.errors import BadUserInput, GatewayError, OfAnotherAccount
 from gateway.events import Change, Events
 from gateway.mutations import Mutations
@@ -339,7 +340,7 @@ class RequestContext:
 
     async def _buy(self, asked: Purchase, at: FieldPath) -> Outcome:
         tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, asked.account)
-        spend = partial(self._spending.spend, self.caller, asked.account)
+        spend = partial(counted, self._spending, self.caller, asked.account)
         return await self._mutations.purchase(asked, at, tell, spend)
 
     async def _configure(self, asked: Configure, at: FieldPath) -> Outcome:

@@ -50,7 +50,7 @@ from gateway.params import Params
 from gateway.protocol import Delivery
 from gateway.request import Request
 from gateway.service import Service
-from gateway.unsent import CONNECTION, SMALL, Outbox, Pending, guess
+from gateway.unsent import CONNECTION, SMALL, Outbox, Pending, Unsent, guess
 from gateway.websocket import WebSockets
 
 _log = structlog.get_logger(__name__)
@@ -60,11 +60,12 @@ _EXPLAIN = "x-gateway-explain"
 class Endpoint:
     """Answers GraphQL over HTTP, WebSocket, server-sent events and multipart."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, unsent: Unsent) -> None:
         self._service = service
+        self._unsent = unsent
         self._hangups = Hangups()
         self._settings = service.settings
-        self._sockets = WebSockets(service)
+        self._sockets = WebSockets(service, unsent)
         self._addresses = Addresses(service.settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -207,7 +208,7 @@ class Endpoint:
 
     def _outbox(self, exchange: Exchange, caller: Caller) -> Outbox:
         connection = exchange.scope.get(CONNECTION)
-        return self._service.unsent.outbox(caller.principal, connection)
+        return self._unsent.outbox(caller.principal, connection)
 
     async def _whole(
         self,
@@ -253,7 +254,7 @@ class Endpoint:
                 return request
             try:
                 if _size(request) >= SMALL:
-                    await self._service.unsent.turns.turn(caller.principal)
+                    await self._service.turns.turn(caller.principal)
                 return await self._run(exchange, request, caller)
             except GatewayError as error:
                 return refusal(error)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from gateway import cursors, execution, explain, planner, telemetry
+from gateway import addresses, cursors, execution, explain, planner, telemetry
 from gateway.admission import admit
 from gateway.auth import authenticator
 from gateway.cache import ResponseCache
@@ -34,7 +34,7 @@ from gateway.settings import Settings
 from gateway.shares import Shares
 from gateway.spending import Spending
 from gateway.trace import Trace
-from gateway.unsent import Unsent
+from gateway.turns import Turns
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
@@ -62,8 +62,8 @@ class Service:
         self.store = make_store(settings)
         self.spending = Spending(settings, self.store)
         self.observation = Observation(settings)
-        self.unsent = Unsent(settings)
-        self.client = UpstreamClient(settings, self.observation.telemetry)
+        self.turns = Turns()
+        self.client = UpstreamClient(settings, self.observation.telemetry, addresses.current_share)
         self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
@@ -139,7 +139,7 @@ class Service:
             explanation = ""
         await self.spending.request(caller)
         if params.query and params.query not in self.documents:
-            await self.unsent.turns.turn(caller.principal)  # It is to be parsed and validated.
+            await self.turns.turn(caller.principal)  # It is to be parsed and validated.
         document = await self.persisted.document(params)
         cost = admit(self.meter, caller, document, params.operation_name, params.variables)
         variables = document.mark_items(params.operation_name, params.variables)

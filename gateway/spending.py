@@ -5,17 +5,14 @@ cannot be reached requests are let through, but nothing is bought.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import structlog
 
 from gateway.caller import Caller
-from gateway.errors import GatewayError, RateLimited
-from gateway.outcome import Outcome
+from gateway.errors import RateLimited
 from gateway.settings import Settings
 from gateway.store import Store, StoreUnavailable
-from schema.enums import UserErrorCode
 
 _log = structlog.get_logger(__name__)
 _MINUTE, _DAY = 60.0, 86_400.0
@@ -78,25 +75,6 @@ class Spending:
         if wait:
             message = f"More than {self._requests} requests in a minute; wait a little."
             raise RateLimited(message, retry_after=wait)
-
-    async def spend(
-        self, caller: Caller, account: str, buy: Callable[[], Awaitable[Outcome]]
-    ) -> Outcome:
-        """Count a purchase and make it; it is not counted when it certainly was not made.
-
-        Raises:
-            RateLimited: as `purchase` does; nothing was sent.
-        """
-        await self.purchase(caller, account)
-        try:
-            outcome = await buy()
-        except (GatewayError, StoreUnavailable):  # They are raised only when nothing was bought.
-            await self.give_back(caller, account)
-            raise
-        refused = outcome.refusal
-        if refused is not None and refused.code is not UserErrorCode.OUTCOME_UNKNOWN:
-            await self.give_back(caller, account)
-        return outcome
 
     async def purchase(self, caller: Caller, account: str) -> None:
         """Count a purchase, before it is made.

@@ -96,7 +96,7 @@ async def feed(
             following = asyncio.ensure_future(anext(events, None))
             waiting.add(following)
             # What is changed once may have to be told on many streams.
-            await service.unsent.turns.turn(caller.principal)
+            await service.turns.turn(caller.principal)
             # Each event has a deadline and loaders of its own.
             each = _executor_of_event(executor, event, service.context(caller))
             result = execute_subscription_event(each)

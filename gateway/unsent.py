@@ -89,13 +89,13 @@ class _Budget:
 class Unsent:
     """The bytes of one process. For tasks of one loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, turns: Turns) -> None:
         self._settings = settings
         # Kept as long as an outbox of the caller's is.
         self._callers: WeakValueDictionary[str, _Budget] = WeakValueDictionary()
         self._outboxes: set[Outbox] = set()
         self.finished = 0
-        self.turns = Turns()
+        self.turns = turns
 
     def outbox(self, principal: str, connection: Connection | None) -> "Outbox":
         """Return where the answers for a caller on one connection are counted."""

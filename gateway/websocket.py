@@ -43,7 +43,7 @@ from gateway.exchange import headers_of
 from gateway.params import Params
 from gateway.request import Request
 from gateway.service import Service
-from gateway.unsent import CONNECTION, Connection, Outbox, Pending, guess
+from gateway.unsent import CONNECTION, Connection, Outbox, Pending, Unsent, guess
 from schema.scalars import quoted
 
 _log = structlog.get_logger(__name__)
@@ -81,8 +81,9 @@ class Closed(Exception):
 class WebSockets:
     """Serves WebSockets."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, unsent: Unsent) -> None:
         self._service = service
+        self._unsent = unsent
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket until either side ends it."""
@@ -95,7 +96,7 @@ class WebSockets:
             await send({"type": "websocket.accept"})
             await send(_close(4406, "Subprotocol not acceptable"))
             return
-        connection = _Connection(self._service, dialect, scope, receive, send)
+        connection = _Connection(self._service, self._unsent, dialect, scope, receive, send)
         try:
             await connection.run()
         except Closed as closed:
@@ -112,12 +113,14 @@ class _Connection:
     def __init__(
         self,
         service: Service,
+        unsent: Unsent,
         dialect: Dialect,
         scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
         self._service = service
+        self._unsent = unsent
         self._settings = service.settings
         self._dialect = dialect
         self._heartbeats = {dialect.ping, "pong"}
@@ -156,7 +159,7 @@ class _Connection:
                 await self._refuse_connection(error, _TRY_AGAIN, error.message)
             unknown.close()
             self._caller = caller
-            self._outbox = self._service.unsent.outbox(caller.principal, self._below)
+            self._outbox = self._unsent.outbox(caller.principal, self._below)
             await self._tell({"type": "connection_ack"})
             while (message := await self._message_or_failure()) is not None:
                 await self._handle(message)

@@ -11,6 +11,7 @@ from gateway.app import create_app
 from gateway.frames import socket_class
 from gateway.service import Service
 from gateway.settings import Settings
+from gateway.unsent import Unsent
 from gateway.wire import protocol_class
 from tests.sandbox_process import RunningSandbox, SandboxAccount, running_app
 
@@ -22,7 +23,7 @@ _NOT_A_PAGE = {"apollo-require-preflight": "true"}
 class RunningGateway:
     """A gateway that listens; `account` is whom `query` asks as, unless told otherwise.
 
-    `service` is what lives as long as it does, where it runs in this process.
+    `service` and `unsent` are what lives as long as it does, where it runs in this process.
     """
 
     url: str
@@ -30,6 +31,7 @@ class RunningGateway:
     account: SandboxAccount
     http: httpx.Client
     service: Service | None = None
+    unsent: Unsent | None = None
 
     def post(
         self,
@@ -99,5 +101,10 @@ def running_gateway(
         httpx.Client(timeout=60.0, trust_env=False, headers=_NOT_A_PAGE) as http,
     ):
         yield RunningGateway(
-            url, sandbox, account or sandbox.accounts()["parent"], http, app.state.service
+            url,
+            sandbox,
+            account or sandbox.accounts()["parent"],
+            http,
+            app.state.service,
+            app.state.unsent,
         )

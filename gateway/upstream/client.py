@@ -21,7 +21,7 @@ from urllib.parse import quote_plus, urlencode
 import orjson
 import structlog
 
-from gateway import __version__, addresses
+from gateway import __version__
 from gateway.errors import (
     SOME_TIME,
     UpstreamDenied,
@@ -123,12 +123,26 @@ class UpstreamClient:
         unreachable: why no connection to a family could be made at last; for operators only.
     """
 
-    def __init__(self, settings: Settings, observer: Observer = NOBODY) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        observer: Observer = NOBODY,
+        share: Callable[[], str] = str,
+    ) -> None:
+        """Make it.
+
+        Args:
+            settings: of all upstream calls.
+            observer: who watches attempts.
+            share: tells under which name the client for whom the code runs has its share of what
+                strangers may use.
+        """
         self.accepted = Accepted()
         self.strangers = Strangers(settings.strangers_concurrency, settings.concurrency)
         self.unreachable: dict[Source, str] = {}
         self._settings = settings
         self._observer = observer
+        self._share = share
         self._origins = {
             Source.CATALOG: Origin.of(settings.catalog_url),
             Source.CORE: Origin.of(settings.core_url),
@@ -306,7 +320,7 @@ class UpstreamClient:
         name = credential.secret_name
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                return await self.strangers.enter(_address(), name, call.account)
+                return await self.strangers.enter(self._share(), name, call.account)
         except TimeoutError:
             raise too_many() from None
 
@@ -317,7 +331,7 @@ class UpstreamClient:
             self._unproven.pop((call.account, name), None)
             self._account(call.account, account)
             self.strangers.accept(name, call.account)
-        self.strangers.leave(_address(), name)
+        self.strangers.leave(self._share(), name)
 
     async def _in_turn(
         self,
@@ -458,11 +472,6 @@ class UpstreamClient:
             f"{head}Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(content)}\r\n\r\n{content}"
         ).encode("latin-1")
-
-
-def _address() -> str:
-    """Return the name under which the client for whom this runs has its shares."""
-    return addresses.share_of(addresses.current.get())
 
 
 def _encoded(query: Pairs) -> str:

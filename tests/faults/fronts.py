@@ -13,6 +13,7 @@ import pytest
 
 from gateway.service import Service
 from gateway.store import MemoryStore
+from gateway.unsent import Unsent
 from gateway.upstream.access import CatalogAccess
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET, hand_made, token
@@ -63,6 +64,7 @@ class Front:
     sandbox: RunningSandbox
     gateway: RunningGateway
     service: Service
+    unsent: Unsent
     victim: SandboxAccount
     child: SandboxAccount
     rival: SandboxAccount
@@ -173,15 +175,16 @@ def front(
         chosen |= {"token_algorithm": "HS256", "token_secret": SECRET}
         chosen |= {"token_issuer": ISSUER, "token_audience": AUDIENCE}
     with running_gateway(sandbox, account=victim, **chosen) as gateway:
-        service = gateway.service
+        service, unsent = gateway.service, gateway.unsent
         assert service is not None
+        assert unsent is not None
         _remember_little(service)
         for account in (victim, rival):
             for number in sandbox.numbers(account.sid):
                 named = {"configuration": {"friendly_name": mark(account)}}
                 sandbox.put_number(account.sid, number["phone_number"], named)
         foreign = _page_of(rival, sandbox)
-        yield Front(mode, sandbox, gateway, service, victim, child, rival, foreign)
+        yield Front(mode, sandbox, gateway, service, unsent, victim, child, rival, foreign)
 
 
 def _remember_little(service: Service) -> None:
@@ -216,9 +219,9 @@ def held(front: Front) -> dict[str, int]:
     """Return how much is held for clients that are there; nothing, when they are gone."""
     service = front.service
     return {
-        "bytes": service.unsent.finished,
-        "outboxes": len(service.unsent._outboxes),
-        "callers": len(service.unsent._callers),
+        "bytes": front.unsent.finished,
+        "outboxes": len(front.unsent._outboxes),
+        "callers": len(front.unsent._callers),
         "flights": len(service._flights._flights),
         "running": sum(each.running for each in service.client.limiters()),
         "waiting": sum(each.waiting for each in service.client.limiters()),

@@ -287,7 +287,7 @@ class Attack(Money):
         for name, count in fronts.remembered(self.front).items():
             assert count <= REMEMBERED + busy, name
         # One answer more than may be held can be finished before anybody is cut off.
-        assert self.front.service.unsent.finished <= UNSENT + 1024 * 1024
+        assert self.front.unsent.finished <= UNSENT + 1024 * 1024
 
     def until_served(self) -> None:
         """Wait until the victim is served again, now that nothing disturbs it any more."""

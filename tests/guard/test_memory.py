@@ -50,7 +50,7 @@ class _Line:
 
 def _unsent(**limits: float) -> Unsent:
     chosen = {"unsent_per_connection": 2000, "unsent_per_caller": 3000, "_env_file": None}
-    return Unsent(Settings(**{**chosen, **limits}))  # type: ignore[arg-type]
+    return Unsent(Settings(**{**chosen, **limits}), Turns())  # type: ignore[arg-type]
 
 
 def test_operations_wait_until_there_is_room_for_their_answers_in_turn() -> None:

@@ -14,6 +14,7 @@ from gateway.events import Change, Events, _encoded
 from gateway.exchange import Exchange
 from gateway.service import Service
 from gateway.store import MemoryStore, StoreUnavailable
+from gateway.turns import Turns
 from gateway.unsent import Pending, Unsent
 from gateway.upstream.call import Credential
 from gateway.websocket import WebSockets
@@ -239,7 +240,7 @@ def test_a_stream_whose_client_takes_nothing_is_cut_off() -> None:
                 "text/plain",
                 sign_of_life=b"",
                 keep_alive=5,
-                pending=Pending(Unsent(bare_settings()).outbox("somebody", None), 0),
+                pending=Pending(Unsent(bare_settings(), Turns()).outbox("somebody", None), 0),
                 send_timeout=0.1,
             )
             assert closed
@@ -274,7 +275,9 @@ def test_a_socket_whose_client_takes_nothing_is_closed() -> None:
         }
         own = {"auth": "open", "account_sid": ACCOUNT, "auth_token": "secret"}
         async with Service(bare_settings(send_timeout=0.1, **own)) as service:
-            await WebSockets(service).serve(scope, receive, send)
+            await WebSockets(service, Unsent(service.settings, service.turns)).serve(
+                scope, receive, send
+            )
         assert sent[-1]["type"] == "websocket.close"
         assert sent[-1]["code"] == 4408
 
