@@ -1,4 +1,4 @@
-"""The comparison: `python -m tests.benchmarks [--quick]`. See README.md beside this file."""
+"""The comparison: `python -m tests.benchmarks [--quick | --store]`. See README.md here."""
 
 import argparse
 import contextlib
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.benchmarks import load, report, servers
+from tests.benchmarks import load, report, servers, sharing
 from tests.benchmarks.compare import MismatchError, check_equal
 from tests.benchmarks.load import LoadError, Measured
 from tests.benchmarks.operations import OPERATIONS, Operation
@@ -155,18 +155,27 @@ def main() -> int:
     """Run the comparison; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, under a minute")
-    parser.add_argument("--rounds", type=int, help="alternating rounds (default 5)")
-    parser.add_argument("--seconds", type=float, help="length of one measurement (default 3)")
+    parser.add_argument("--store", action="store_true", help="what the shared store costs, alone")
+    parser.add_argument(
+        "--rounds", type=int, help="alternating rounds (default 5; 24 of the store)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, help="length of one measurement (default 3; 0.25 of the store)"
+    )
     parser.add_argument("--peers", default="", help="parts of names, by comma (default all)")
     parser.add_argument("--operations", default="", help="names, by comma (default all)")
     parser.add_argument("--output", type=Path, default=_RESULTS, help="folder of the report")
     chosen = parser.parse_args()
+    names = chosen.operations.split(",")
+    operations = [one for one in OPERATIONS if not chosen.operations or one.name in names]
+    if chosen.store:
+        operations = operations if chosen.operations else operations[:1]
+        sharing.report(operations, chosen.rounds or 24, chosen.seconds or 0.25, chosen.output)
+        return 0
     rounds = chosen.rounds or (1 if chosen.quick else 5)
     seconds = chosen.seconds or (1 if chosen.quick else 3)
     wanted = [part.lower() for part in chosen.peers.split(",")]
     peers = [peer for peer in PEERS if any(part in peer.name.lower() for part in wanted)]
-    names = chosen.operations.split(",")
-    operations = [one for one in OPERATIONS if not chosen.operations or one.name in names]
     if servers.cores()[0] == servers.cores()[1]:
         say("only one core: server, upstream and generator share it, and ratios mean little")
     facts = _facts(rounds, seconds)

@@ -6,32 +6,22 @@ hardly depends on what else runs. Writes `tests/benchmarks/results/telemetry.md`
 """
 
 import argparse
-import asyncio
 import contextlib
 import os
-import random
 import sys
 import threading
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final
 
-import uvloop
-
-from tests.benchmarks import servers
-from tests.benchmarks.load import SAMPLES
 from tests.benchmarks.operations import OPERATIONS, Operation
 from tests.benchmarks.report import table
-from tests.benchmarks.slices import Load, rendered
 from tests.benchmarks.watched import OFF, WAYS
+from tests.benchmarks.ways import Pair, measure
 
 _RESULT: Final = Path(__file__).parent / "results/telemetry.md"
-# Metrics are counted in the background, this much later at most.
-_AFTERWARDS: Final = 0.15
-_WARM_UP: Final = 1.0
 
 
 class _Collector(BaseHTTPRequestHandler):
@@ -62,75 +52,16 @@ def _collector() -> Iterator[str]:
         server.server_close()
 
 
-class Pair(NamedTuple):
-    """The processor time of a request in two slices, one after the other, in microseconds."""
-
-    without: float
-    watched: float
-
-
 def costs(operation: Operation, rounds: int, seconds: float) -> dict[str, list[Pair]]:
     """Return what a request costs with nothing watched and in each way, side by side."""
-    own, other = servers.cores()
-    with contextlib.ExitStack() as running:
-        upstream = running.enter_context(servers.upstream())
-        collector = running.enter_context(_collector())
-        ports = {way: servers.free_port() for way in WAYS}
-        command = [sys.executable, "-m", "tests.benchmarks.watched", "--upstream", upstream.url]
-        command += ["--ports", ",".join(map(str, ports.values()))]
-        process = running.enter_context(
-            servers.running(
-                "gateways",
-                command,
-                list(ports.values())[-1],
-                cpu=own,
-                environment={"OTEL_EXPORTER_OTLP_ENDPOINT": collector},
-            )
-        )
-        before = os.sched_getaffinity(0)
-        running.callback(os.sched_setaffinity, 0, before)
-        os.sched_setaffinity(0, {other})
-        return uvloop.run(_alternating(operation, ports, process, rounds, seconds))
-
-
-async def _alternating(
-    operation: Operation,
-    ports: Mapping[str, int],
-    process: servers.Server,
-    rounds: int,
-    seconds: float,
-) -> dict[str, list[Pair]]:
-    pairs: defaultdict[str, list[Pair]] = defaultdict(list)
-    requests = rendered([operation.body(each) for each in operation.samples(SAMPLES)])
-    loads = {way: Load(requests) for way in ports}
-
-    async def cost(way: str, seconds: float) -> float:
-        before = process.processor_seconds()
-        answered = await loads[way].slice(seconds)
-        await asyncio.sleep(_AFTERWARDS)
-        return (process.processor_seconds() - before) / answered * 1e6
-
-    for way, load in loads.items():
-        await load.connect(ports[way])
-        await cost(way, _WARM_UP)
-    others = [way for way in ports if way != OFF]
-    for turn in range(rounds):
-        # What a slice leaves behind in caches falls to another one each time.
-        random.shuffle(others)
-        for way in others:
-            if turn % 2:
-                without, watched = await cost(OFF, seconds), await cost(way, seconds)
-            else:
-                watched, without = await cost(way, seconds), await cost(OFF, seconds)
-            pairs[way].append(Pair(without, watched))
-    for load in loads.values():
-        load.close()
-    return pairs
+    with _collector() as collector:
+        environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector}
+        return measure(operation, "watching", rounds, seconds, environment)
 
 
 def _cell(pairs: Sequence[Pair]) -> str:
-    more = median(pair.watched / pair.without for pair in pairs) - 1
-    return f"{median(pair.watched for pair in pairs):.0f} µs ({more:+.1%})"
+    more = median(pair.other.cost / pair.first.cost for pair in pairs) - 1
+    return f"{median(pair.other.cost for pair in pairs):.0f} µs ({more:+.1%})"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

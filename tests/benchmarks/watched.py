@@ -1,4 +1,4 @@
-"""Several gateways in one process, one for each way of watching; each listens on its own port.
+"""Several gateways in one process, each set up in another way; each listens on its own port.
 
 Two processes that run the same code can differ by a tenth in speed, by where their memory happens
 to lie. What watching costs is less than that, so all ways have to share one process.
@@ -6,6 +6,7 @@ to lie. What watching costs is less than that, so all ways have to share one pro
 
 import argparse
 import asyncio
+import os
 import socket
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from gateway.logs import configure
 from gateway.serving import server_for
 from gateway.settings import Settings
 
+STORE: Final = "BENCH_STORE"
 OFF: Final = "off"
 WAYS: Final[dict[str, dict[str, Any]]] = {
     OFF: {"log_requests": "none"},
@@ -26,6 +28,21 @@ WAYS: Final[dict[str, dict[str, Any]]] = {
     "every request logged": {"log_requests": "all"},
     "off, once more": {"log_requests": "none"},
 }
+"""Ways of watching."""
+ALONE: Final = "no store"
+_MANY: Final = 100_000_000
+_LIMITED: Final[dict[str, Any]] = {"store_url": os.environ.get(STORE), "requests_per_minute": _MANY}
+_KEEPING: Final[dict[str, Any]] = {"cache_owned": 60.0, "cache_search": 60.0}
+SHARING: Final[dict[str, dict[str, Any]]] = {
+    ALONE: {},
+    "limits": _LIMITED,
+    "limits and cache, found": _LIMITED | _KEEPING,
+    "limits and cache, not found": _LIMITED
+    | {"cache_owned": 0.001, "cache_search": 0.001, "cache_stale": 0.0},
+    "no store, once more": {},
+}
+"""Ways of using the shared store, which an environment variable names."""
+TABLES: Final = {"watching": WAYS, "sharing": SHARING}
 
 
 def _listening(port: int) -> socket.socket:
@@ -34,17 +51,16 @@ def _listening(port: int) -> socket.socket:
     return listening
 
 
-async def serve(upstream: str, ports: list[int]) -> None:
+async def serve(upstream: str, ways: dict[str, dict[str, Any]], ports: list[int]) -> None:
     """Serve every way on its port, in order, until SIGTERM."""
     servers, serving = [], []
-    for port, way in zip(ports, WAYS.values(), strict=True):
+    for port, way in zip(ports, ways.values(), strict=True):
         settings = Settings(
             auth="pass-through",
             production=True,
             catalog_url=upstream,
             core_url=upstream,
-            requests_per_minute=0,
-            **way,
+            **({"requests_per_minute": 0} | way),
         )
         configure(settings.log_level, settings.log_format)
         app = create_app(settings)
@@ -60,11 +76,14 @@ async def serve(upstream: str, ports: list[int]) -> None:
 
 def main() -> None:
     """Read the command line and serve."""
-    parser = argparse.ArgumentParser(description="The gateway in each way of watching.")
+    parser = argparse.ArgumentParser(description="The gateway in each of several ways.")
     parser.add_argument("--upstream", required=True)
+    parser.add_argument("--ways", choices=TABLES, required=True, help="how they differ")
     parser.add_argument("--ports", required=True, help="one for each way, with commas")
     chosen = parser.parse_args()
-    uvloop.run(serve(chosen.upstream, [int(port) for port in chosen.ports.split(",")]))
+    uvloop.run(
+        serve(chosen.upstream, TABLES[chosen.ways], [int(port) for port in chosen.ports.split(",")])
+    )
 
 
 if __name__ == "__main__":
