@@ -32,14 +32,12 @@ from gateway.webhooks import Webhooks
 from gateway.writes import (
     Asker,
     Configure,
-    Item,
-    Parse,
+    Input,
     Purchase,
     Release,
     Transfer,
     W,
     in_item,
-    parse_each,
     refusal_of,
 )
 from schema.connection import (
@@ -262,53 +260,49 @@ class RequestContext:
         self, wanted: PurchasePhoneNumberInput, *, at: FieldPath
     ) -> PurchasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        return _purchased(await self._write_one(wanted, Purchase.parse, self._buy, at))
+        return _purchased(await self._write_one(wanted, Purchase, self._buy, at))
 
     async def purchase_each(
         self, items: Sequence[PurchasePhoneNumberInput], *, at: FieldPath
     ) -> list[PurchasePhoneNumberPayload]:
         """See `schema.context.Port`."""
-        return [*map(_purchased, await self._write_each(items, Purchase.parse, self._buy, at))]
+        return [*map(_purchased, await self._write_each(items, Purchase, self._buy, at))]
 
     async def configure(
         self, wanted: ConfigurePhoneNumberInput, *, at: FieldPath
     ) -> ConfigurePhoneNumberPayload:
         """See `schema.context.Port`."""
-        return _configured(await self._write_one(wanted, Configure.parse, self._configure, at))
+        return _configured(await self._write_one(wanted, Configure, self._configure, at))
 
     async def configure_each(
         self, items: Sequence[ConfigurePhoneNumberInput], *, at: FieldPath
     ) -> list[ConfigurePhoneNumberPayload]:
         """See `schema.context.Port`."""
-        return [
-            *map(_configured, await self._write_each(items, Configure.parse, self._configure, at))
-        ]
+        return [*map(_configured, await self._write_each(items, Configure, self._configure, at))]
 
     async def transfer(
         self, wanted: TransferPhoneNumberInput, *, at: FieldPath
     ) -> TransferPhoneNumberPayload:
         """See `schema.context.Port`."""
-        return _transferred(await self._write_one(wanted, Transfer.parse, self._transfer, at))
+        return _transferred(await self._write_one(wanted, Transfer, self._transfer, at))
 
     async def transfer_each(
         self, items: Sequence[TransferPhoneNumberInput], *, at: FieldPath
     ) -> list[TransferPhoneNumberPayload]:
         """See `schema.context.Port`."""
-        return [
-            *map(_transferred, await self._write_each(items, Transfer.parse, self._transfer, at))
-        ]
+        return [*map(_transferred, await self._write_each(items, Transfer, self._transfer, at))]
 
     async def release(
         self, wanted: ReleasePhoneNumberInput, *, at: FieldPath
     ) -> ReleasePhoneNumberPayload:
         """See `schema.context.Port`."""
-        return _released(await self._write_one(wanted, Release.parse, self._release, at))
+        return _released(await self._write_one(wanted, Release, self._release, at))
 
     async def release_each(
         self, items: Sequence[ReleasePhoneNumberInput], *, at: FieldPath
     ) -> list[ReleasePhoneNumberPayload]:
         """See `schema.context.Port`."""
-        return [*map(_released, await self._write_each(items, Release.parse, self._release, at))]
+        return [*map(_released, await self._write_each(items, Release, self._release, at))]
 
     # Subscriptions ------------------------------------------------------------------------------
 
@@ -370,8 +364,8 @@ class RequestContext:
 
     async def _write_one(
         self,
-        wanted: Item,
-        parse: Parse[Item, W],
+        wanted: Input,
+        kind: type[W],
         write: Callable[[W, FieldPath], Awaitable[Outcome]],
         at: FieldPath,
     ) -> Outcome:
@@ -381,7 +375,7 @@ class RequestContext:
         lost: not after another write of the same operation.
         """
         try:
-            outcome = await write(parse(wanted, self._asker()), at)
+            outcome = await write(kind.parse(wanted, self._asker()), at)
         except InputRefused as refused:
             outcome = Outcome(refusal=refused.refusal)
         except Exception as error:
@@ -393,14 +387,14 @@ class RequestContext:
 
     async def _write_each(
         self,
-        items: Sequence[Item],
-        parse: Parse[Item, W],
+        items: Sequence[Input],
+        kind: type[W],
         write: Callable[[W, FieldPath], Awaitable[Outcome]],
         at: FieldPath,
     ) -> list[Outcome]:
         """Return the outcome of each item of a plural mutation: what stops one stops no other."""
         try:
-            validation.check_items(len(items))
+            parsed = kind.parse_each(items, self._asker())
         except BadUserInput as error:
             if not self._written:
                 raise
@@ -408,7 +402,7 @@ class RequestContext:
 
         async def one(place: int, asked: W | Refusal) -> Outcome:
             if isinstance(asked, Refusal):
-                return Outcome(refusal=in_item(asked, place))
+                return Outcome(refusal=asked)
             try:
                 outcome = await write(asked, at)
             except Exception as error:  # noqa: BLE001 - it is said, and logged if it is not ours
@@ -417,7 +411,6 @@ class RequestContext:
                 return outcome
             return outcome._replace(refusal=in_item(outcome.refusal, place))
 
-        parsed = parse_each(items, parse, self._asker())
         outcomes = await gather(*(one(*each) for each in enumerate(parsed)))
         self._note_written()
         return outcomes

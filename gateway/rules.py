@@ -15,18 +15,7 @@ from gateway.outcome import InputRefused
 from gateway.plan import NONE, Draft, Place, Read, Times, Writes
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE
 from gateway.user_errors import Refusal
-from gateway.writes import (
-    Asker,
-    Configure,
-    Item,
-    Parse,
-    Purchase,
-    Release,
-    Transfer,
-    W,
-    in_item,
-    parse_each,
-)
+from gateway.writes import Asker, Configure, Purchase, Release, Transfer, W
 from schema.enums import NumberType, Source
 
 Arguments: TypeAlias = Mapping[str, Any]
@@ -340,28 +329,24 @@ Cost: TypeAlias = Callable[[Draft, W], Writes]
 _NOTHING = Writes(NONE, 0)
 
 
-def _parsed(draft: Draft, parse: Parse[Item, W], wanted: Any) -> list[W | Refusal]:  # noqa: ANN401 - a mutation's input
+def _parsed(draft: Draft, kind: type[W], wanted: Any) -> list[W | Refusal]:  # noqa: ANN401 - a mutation's input
     """Return what is asked for by a singular or plural mutation, item by item."""
     asker = Asker(draft.known.caller, draft.known.webhooks)
     items = getattr(wanted, "items", None)
-    if items is None:
-        try:
-            return [parse(wanted, asker)]
-        except InputRefused as error:
-            return [error.refusal]
-    validation.check_items(len(items))
-    return [
-        in_item(each, place) if isinstance(each, Refusal) else each
-        for place, each in enumerate(parse_each(items, parse, asker))
-    ]
+    if items is not None:
+        return kind.parse_each(items, asker)
+    try:
+        return [kind.parse(wanted, asker)]
+    except InputRefused as error:
+        return [error.refusal]
 
 
-def _written(call: str, parse: Parse[Item, W], cost: Cost[W], looks_for: str, unless: str) -> Rule:
+def _written(call: str, kind: type[W], cost: Cost[W], looks_for: str, unless: str) -> Rule:
     """Return the rule of a mutation, singular and plural, whose item costs `cost`.
 
     Args:
         call: the write, in words.
-        parse: reads an item, or refuses it.
+        kind: what an item asks for.
         cost: what one item costs.
         looks_for: what the look-ups before it are for.
         unless: when a look-up keeps it from being sent.
@@ -370,7 +355,7 @@ def _written(call: str, parse: Parse[Item, W], cost: Cost[W], looks_for: str, un
     def rule(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
         total = _NOTHING
         going: list[W] = []
-        for each in _parsed(draft, parse, arguments["input"]):
+        for each in _parsed(draft, kind, arguments["input"]):
             if isinstance(each, Refusal):
                 draft.refuse(path, each)
             else:
@@ -443,28 +428,28 @@ def _frozen(values: Mapping[str, Any]) -> str:
 
 _PURCHASE = _written(
     "POST a purchase",
-    Purchase.parse,
+    Purchase,
     _set,
     "whether the account owns it already: it is not bought twice",
     "the account owns it already",
 )
 _CONFIGURE = _written(
     "POST a change",
-    Configure.parse,
+    Configure,
     _set,
     "whether the account owns it, and how it is set",
     "the account does not own it",
 )
 _TRANSFER = _written(
     "POST a change",
-    Transfer.parse,
+    Transfer,
     _transfer,
     "whether the account owns it, or which family serves the account",
     "the account does not own it",
 )
 _RELEASE = _written(
     "DELETE the number",
-    Release.parse,
+    Release,
     _release,
     "whether the account owns it, and that it is the number which was confirmed",
     "the account does not own it, or it is another number",

@@ -2,14 +2,12 @@
 the same things with the same words.
 
 A singular mutation raises what is wrong with its arguments; an item of a plural one is refused on
-its own, and its siblings go ahead (`parse_each`).
+its own, and its siblings go ahead.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
-
-from strawberry import UNSET
 
 from gateway import filters, validation
 from gateway.caller import Caller
@@ -28,9 +26,16 @@ from schema.scalars import Malformed
 
 Values: TypeAlias = Mapping[str, Any]
 """An input by the paths of its leaves, as clients spell them: `configuration.voice.url`."""
+Input: TypeAlias = (
+    PurchasePhoneNumberInput
+    | ConfigurePhoneNumberInput
+    | TransferPhoneNumberInput
+    | ReleasePhoneNumberInput
+)
 
 _CONFIGURATION = "configuration."
 _CLEAR = "regulatory.clear"
+_KEY = "idempotencyKey"
 _DOCUMENTS: Mapping[RegulatoryDocument, str] = {
     RegulatoryDocument.ADDRESS: "regulatory.addressSid",
     RegulatoryDocument.BUNDLE: "regulatory.bundleSid",
@@ -88,6 +93,57 @@ class Write:
     dry_run: bool
     given: Values
 
+    @classmethod
+    def parse(cls, wanted: Input, asker: Asker) -> Self:
+        """Read the input of a singular mutation, or an item of a plural one.
+
+        Raises:
+            BadUserInput: an argument is malformed; a singular mutation raises it.
+            Forbidden: the caller may not use an account.
+            InputRefused: the input cannot be accepted; it is a user error in singular mutations,
+                too.
+        """
+        given = _wellformed(wanted)
+        if "sid" in given:
+            validation.check_sid("input.sid", given["sid"], "PN")
+        if "toAccountSid" in given:
+            asker.caller.account_named(given["toAccountSid"], "input.toAccountSid")
+        account, key = asker.caller.account_named(given.get("accountSid")), given.get(_KEY)
+        if key is not None:
+            validation.check_key(key)
+        problem = asker.webhooks.problem(_settings(given))
+        if problem is not None:
+            raise _refused(".".join(problem[0]), problem[1])
+        return cls(account, key, given["dryRun"], given, *cls._own(given))
+
+    @classmethod
+    def parse_each(cls, items: Sequence[Input], asker: Asker) -> list[Self | Refusal]:
+        """Return each item of a plural mutation as parsed, or why it is refused.
+
+        An object that an earlier item names is refused, whatever becomes of the earlier one: which
+        of the two was meant nobody knows.
+
+        Raises:
+            BadUserInput: there are none, or too many.
+        """
+        validation.check_items(len(items))
+        parsed: list[Self | Refusal] = []
+        named: dict[str, int] = {}
+        for place, item in enumerate(items):
+            try:
+                asked = cls.parse(item, asker)
+            except (InputRefused, GatewayError) as error:
+                parsed.append(in_item(refusal_of(error), place))
+                continue
+            first = named.setdefault(asked.identify(), place)
+            parsed.append(asked if first == place else in_item(_repeated(asked, first), place))
+        return parsed
+
+    @classmethod
+    def _own(cls, given: Values) -> tuple[Any, ...]:
+        """Return the values of the fields that only this kind of write has; see `parse`."""
+        raise NotImplementedError
+
     def identify(self) -> str:
         """Return what names the object: no two accounts have one number, or one sid."""
         return str(self.given[self.subject]).lower()
@@ -105,17 +161,14 @@ class Purchase(Write):
     settings: Values
 
     @classmethod
-    def parse(cls, wanted: PurchasePhoneNumberInput, asker: Asker) -> Self:
-        """Read the input; see `parse_each` for what is raised."""
-        given = _wellformed(wanted)
-        common = _common(wanted, given, asker)
-        settings = _settings(given, asker)
+    def _own(cls, given: Values) -> tuple[str, Values]:
+        settings = _settings(given)
         if settings.pop(_CLEAR, None):
             raise _refused(_CLEAR, "A number that is being bought has nothing to clear.")
         # Nor has it anything that null or an empty text could clear: they count as not given.
         kept = {path: value for path, value in settings.items() if value not in {None, ""}}
         _check(kept)
-        return cls(*common, wanted.phone_number, kept)
+        return given["phoneNumber"], kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +182,8 @@ class Configure(Write):
     settings: Values
 
     @classmethod
-    def parse(cls, wanted: ConfigurePhoneNumberInput, asker: Asker) -> Self:
-        """Read the input; see `parse_each` for what is raised."""
-        given = _wellformed(wanted)
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        common = _common(wanted, given, asker)
-        settings = _settings(given, asker)
+    def _own(cls, given: Values) -> tuple[str, Values]:
+        settings = _settings(given)
         for path, value in settings.items():
             if value is None and path in _NOT_CLEARED:
                 raise _refused(path, f"Null does not clear this: {_NOT_CLEARED[path]}.")
@@ -147,7 +196,7 @@ class Configure(Write):
         _check(settings)
         if not settings:
             raise _refused("", "Nothing to change: give at least one setting.")
-        return cls(*common, wanted.sid, settings)
+        return given["sid"], settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +211,14 @@ class Transfer(Write):
     documents: Values
 
     @classmethod
-    def parse(cls, wanted: TransferPhoneNumberInput, asker: Asker) -> Self:
-        """Read the input; see `parse_each` for what is raised."""
-        given = _wellformed(wanted)
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        asker.caller.account_named(wanted.to_account_sid, "input.toAccountSid")
-        common = _common(wanted, given, asker)
+    def _own(cls, given: Values) -> tuple[str, str, Values]:
         if given.get(_CLEAR):
             message = "A number that moves has nothing to clear: it keeps no document."
             raise _refused(_CLEAR, message, below=())
         # As in a purchase, null counts as not given.
         documents = {path: given[path] for path in _DOCUMENTS.values() if given.get(path)}
         _check(documents, below=())
-        return cls(*common, wanted.sid, wanted.to_account_sid, documents)
+        return given["sid"], given["toAccountSid"], documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,46 +231,11 @@ class Release(Write):
     confirmed: str
 
     @classmethod
-    def parse(cls, wanted: ReleasePhoneNumberInput, asker: Asker) -> Self:
-        """Read the input; see `parse_each` for what is raised."""
-        given = _wellformed(wanted)
-        validation.check_sid("input.sid", wanted.sid, "PN")
-        return cls(*_common(wanted, given, asker), wanted.sid, wanted.confirm_phone_number)
+    def _own(cls, given: Values) -> tuple[str, str]:
+        return given["sid"], given["confirmPhoneNumber"]
 
 
-Input: TypeAlias = (
-    PurchasePhoneNumberInput
-    | ConfigurePhoneNumberInput
-    | TransferPhoneNumberInput
-    | ReleasePhoneNumberInput
-)
-Item = TypeVar("Item", bound=Input)
 W = TypeVar("W", bound=Write)
-Parse: TypeAlias = Callable[[Item, Asker], W]
-
-
-def parse_each(items: Sequence[Item], parse: "Parse[Item, W]", asker: Asker) -> list["W | Refusal"]:
-    """Return each item as parsed, or why it is refused.
-
-    An object that an earlier item names is refused, whatever becomes of the earlier one: which of
-    the two was meant nobody knows.
-
-    `parse` raises:
-        BadUserInput: an argument is malformed; a singular mutation raises it.
-        Forbidden: the caller may not use an account.
-        InputRefused: the input cannot be accepted; it is a user error in singular mutations, too.
-    """
-    parsed: list[W | Refusal] = []
-    named: dict[str, int] = {}
-    for place, item in enumerate(items):
-        try:
-            asked = parse(item, asker)
-        except (InputRefused, GatewayError) as error:
-            parsed.append(refusal_of(error))
-            continue
-        first = named.setdefault(asked.identify(), place)
-        parsed.append(asked if first == place else _repeated(asked, first))
-    return parsed
 
 
 def refusal_of(error: InputRefused | GatewayError) -> Refusal:
@@ -248,29 +257,13 @@ def _wellformed(wanted: Input) -> Values:
     return given
 
 
-def _common(wanted: Input, given: Values, asker: Asker) -> tuple[str, str | None, bool, Values]:
-    """Return what all writes have in common."""
-    account = asker.caller.account_named(wanted.account_sid)
-    key = wanted.idempotency_key
-    if key is UNSET:
-        key = None
-    if key is not None:
-        validation.check_key(key)
-    return account, key, wanted.dry_run, given
-
-
-def _settings(given: Values, asker: Asker) -> dict[str, Any]:
+def _settings(given: Values) -> dict[str, Any]:
     """Return the settings that were given, by their paths below `configuration`."""
-    settings = {
+    return {
         path.removeprefix(_CONFIGURATION): value
         for path, value in given.items()
         if path.startswith(_CONFIGURATION)
     }
-    problem = asker.webhooks.problem(settings)
-    if problem is not None:
-        path, message = problem
-        raise _refused(".".join(path), message)
-    return settings
 
 
 def _check(settings: Values, below: tuple[str, ...] = ("configuration",)) -> None:
