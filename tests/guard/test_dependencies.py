@@ -42,6 +42,37 @@ def test_every_pin_has_hashes_and_no_place_to_fetch_it_from() -> None:
     assert not re.search(r"https?:|file:|--index|--find|--trusted|/[a-z]", text)
 
 
+def test_the_lock_is_what_the_dependencies_resolve_to(tmp_path: Path) -> None:
+    fresh = tmp_path / "requirements.lock"
+    fresh.write_bytes(LOCK.read_bytes())
+    done = subprocess.run(  # noqa: S603 - our own script
+        [str(ROOT / "tools" / "lock.sh"), str(fresh)], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    # A release may have got more files since, so hashes are not compared.
+    pins = re.compile(r"^(\S+==.*) \\$", re.MULTILINE)
+    assert pins.findall(fresh.read_text()) == pins.findall(LOCK.read_text()), "run `make lock`"
+
+
+@pytest.mark.parametrize("processor", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.3", "3.12.0", "3.13.0", "3.14.0"])
+def test_the_lock_has_wheels_of_all_that_a_python_needs(python: str, processor: str) -> None:
+    done = subprocess.run(  # noqa: S603 - from the group `dev`
+        [
+            *(sys.executable, "-m", "uv", "pip", "install", "--no-config", "--dry-run"),
+            *("--no-python-downloads", "--target", "never-made", "--only-binary", ":all:"),
+            *("--python-version", python, "--python-platform", f"{processor}-manylinux_2_28"),
+            *("--require-hashes", "--requirement", str(LOCK)),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    # What redis needs on Pythons whose own timeouts have a fault.
+    assert (" + async-timeout==" in done.stderr) == (python == "3.11.0")
+
+
 def test_the_image_has_what_is_locked() -> None:
     text = (ROOT / "Containerfile").read_text(encoding="utf-8")
     installs = re.findall(r"pip install (.*?)(?: \\|$)", text, re.MULTILINE)

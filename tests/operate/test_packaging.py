@@ -1,10 +1,9 @@
-"""The wheel, in an environment that has nothing else, runs everything."""
+"""The wheel runs everything: in an environment with nothing else, and as the pages install it."""
 
 import os
 import re
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SYSTEM_PYTHON = Path("/usr/bin/python3")
 PAGE = {"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}
 
 
@@ -26,14 +26,53 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of programs of an environment in which only the wheel was asked for."""
-    folder = tmp_path_factory.mktemp("empty")
-    venv.create(folder, with_pip=True)
-    pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*pip, str(wheel)], check=False, capture_output=True, text=True)  # noqa: S603
-    assert done.returncode == 0, done.stderr
+    folder = tmp_path_factory.mktemp("empty") / "environment"
+    for arguments in (
+        ("venv", str(folder)),
+        ("pip", "install", "--python", str(folder), str(wheel)),
+    ):
+        done = subprocess.run(  # noqa: S603 - from the group `dev`
+            [sys.executable, "-m", "uv", "--no-config", *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
     return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of programs of an environment made as the page says, by the system's Python."""
+    problem = _problem_of_the_systems_python()
+    if problem is not None:
+        if os.environ.get("CI"):
+            pytest.fail(problem)
+        pytest.skip(problem)
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    (block,) = (
+        each
+        for each in re.findall(r"```(?:sh|console)\n(.*?)```", page, re.DOTALL)
+        if "--require-hashes" in each
+    )
+    folder = tmp_path_factory.mktemp("installed")
+    (folder / "requirements.lock").symlink_to(ROOT / "requirements.lock")
+    (folder / "dist").mkdir()
+    (folder / "dist" / wheel.name).symlink_to(wheel)
+    script = block.replace("make wheel\n", "").replace("/opt/number-gateway", str(folder / "opt"))
+    assert "python3 -m venv" in script
+    done = subprocess.run(  # noqa: S603 - our own page
+        ["bash", "-euc", script],  # noqa: S607
+        cwd=folder,
+        env=os.environ | {"PATH": f"{SYSTEM_PYTHON.parent}:{os.environ['PATH']}"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "opt" / "bin"
 
 
 def test_the_wheel_carries_both_packages_their_data_and_the_licence(wheel: Path) -> None:
@@ -46,26 +85,45 @@ def test_the_wheel_carries_both_packages_their_data_and_the_licence(wheel: Path)
     assert "gateway/explorer/static/index.html" in names, "build it first: make explorer"
 
 
-def test_in_an_empty_environment_everything_runs(installed: Path, tmp_path: Path) -> None:
-    program = str(installed / "number-gateway")
-    environment = {"PATH": os.environ["PATH"]}
+def test_in_an_empty_environment_everything_runs(alone: Path, tmp_path: Path) -> None:
+    assert run(alone, tmp_path, "schema") == (ROOT / "schema" / "schema.graphql").read_text()
+    assert "port" in run(alone, tmp_path, "settings")
+    serve_and_query(alone, tmp_path, GATEWAY_METRICS="true")
 
-    def run(*arguments: str) -> str:
-        return subprocess.run(  # noqa: S603 - our own command
-            [program, *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
 
-    assert run("schema") == (ROOT / "schema" / "schema.graphql").read_text()
-    assert "port" in run("settings")
+def test_the_documented_installation_runs_on_the_systems_python(
+    installed: Path, tmp_path: Path
+) -> None:
+    serve_and_query(installed, tmp_path, GATEWAY_METRICS="true", GATEWAY_TRACES="true")
+    check = [str(installed / "pip"), "check", "--disable-pip-version-check"]
+    assert subprocess.run(check, check=True, capture_output=True, text=True).stdout == (  # noqa: S603
+        "No broken requirements found.\n"
+    )
+    made_by = run(installed, tmp_path, "-c", "import sys; print(sys.base_prefix)", program="python")
+    assert made_by.strip() == "/usr"
+
+
+def run(programs: Path, folder: Path, *arguments: str, program: str = "number-gateway") -> str:
+    """Return what a program of an environment prints, run in `folder`."""
+    return subprocess.run(  # noqa: S603 - our own command
+        [str(programs / program), *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def serve_and_query(programs: Path, folder: Path, **variables: str) -> None:
+    """Serve from an environment, and ask the server as clients do and with `query`."""
     server = subprocess.Popen(  # noqa: S603 - our own command
-        [program, "serve", "--sandbox", "--port", "0", "--sandbox-port", "0", "--numbers", "500"],
-        cwd=tmp_path,
-        env=environment | {"GATEWAY_METRICS": "true"},
+        [
+            *(str(programs / "number-gateway"), "serve", "--sandbox"),
+            *("--port", "0", "--sandbox-port", "0", "--numbers", "500"),
+        ],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -79,7 +137,11 @@ def test_in_an_empty_environment_everything_runs(installed: Path, tmp_path: Path
             assert client.get("/readyz").json()["ready"] is True
             assert "gateway_operations_total" in client.get("/metrics").text
             assert client.get("/").status_code == 200
-        assert found[0]["sid"] in run("query", "--url", f"{url}/graphql", _file(tmp_path))
+        page = folder / "page.graphql"
+        page.write_text(PAGE["query"])
+        assert found[0]["sid"] in run(
+            programs, folder, "query", "--url", f"{url}/graphql", str(page)
+        )
     finally:
         server.terminate()
         _, errors = server.communicate(timeout=40)
@@ -92,7 +154,10 @@ def test_the_recipe_for_the_wheel_builds_the_explorer_first() -> None:
     assert "make wheel" in (ROOT / "docs" / "deployment.md").read_text()
 
 
-def _file(folder: Path) -> str:
-    path = folder / "page.graphql"
-    path.write_text(PAGE["query"])
-    return str(path)
+def _problem_of_the_systems_python() -> str | None:
+    """Return why the system's Python cannot run the gateway, or None."""
+    trial = "import sys, ensurepip; sys.exit(sys.version_info < (3, 11))"
+    if not SYSTEM_PYTHON.exists():
+        return f"there is no {SYSTEM_PYTHON}"
+    done = subprocess.run([str(SYSTEM_PYTHON), "-c", trial], check=False, capture_output=True)  # noqa: S603
+    return f"{SYSTEM_PYTHON} is older than 3.11, or lacks python3-venv" if done.returncode else None
