@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.addresses import current_share
 from gateway.browsers import Browsers
 from gateway.endpoint import Endpoint
 from gateway.explorer import explorer_routes
@@ -32,7 +33,7 @@ def create_app(
         sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox;
             then pages that this machine serves may use the gateway.
     """
-    service = Service(settings)
+    service = Service(settings, current_share)
     unsent = Unsent(settings, service.turns)
     # So that the app somebody begins to write can try it; what it reaches is made up.
     endpoint = Browsers(

@@ -29,7 +29,7 @@ import msgspec
 
 from gateway import coerce
 from gateway.errors import UpstreamMalformed
-from gateway.upstream.call import read_json
+from gateway.plain_json import read_json
 from schema.connection import NodeId, encode_id
 from schema.enums import (
     AccountStatus,

@@ -1,11 +1,11 @@
 """What lives as long as the process, and the making of what lives as long as a request."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from gateway import addresses, cursors, execution, explain, planner, telemetry
+from gateway import cursors, execution, explain, planner, telemetry
 from gateway.admission import admit
 from gateway.auth import authenticator
 from gateway.cache import ResponseCache
@@ -53,7 +53,8 @@ _LAST_STEPS = 0.5
 class Service:
     """The process-wide parts, each made from the settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, share: Callable[[], str] = str) -> None:
+        """Make them; `share` names whose share of what strangers may use the running code uses."""
         self.settings = settings
         self.schema = build_schema()._schema  # noqa: SLF001 - it has no public name
         self.meter = Meter(self.schema, Limits.of(settings))
@@ -63,7 +64,7 @@ class Service:
         self.spending = Spending(settings, self.store)
         self.observation = Observation(settings)
         self.turns = Turns()
-        self.client = UpstreamClient(settings, self.observation.telemetry, addresses.current_share)
+        self.client = UpstreamClient(settings, self.observation.telemetry, share)
         self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)

@@ -9,17 +9,14 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import msgspec
-import orjson
 
 from gateway.errors import UpstreamMalformed
+from gateway.plain_json import read_json
 from gateway.upstream.redaction import Redactor, redact
 from schema.enums import Source
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Shape: TypeAlias = msgspec.json.Decoder[Any]
-# Writers of JSON go 254 levels deep; what is kept of an answer is written within a few more.
-_ROOM = 16
-_SURELY_SHALLOW = 200
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
@@ -111,25 +108,6 @@ class Credential:
         """A one-way name of this credential, fit for cache keys: 32 hexadecimal digits."""
         material = f"{self.username}\0{self.secret}\0{self.account}".encode()
         return hashlib.sha256(material).hexdigest()[:32]
-
-
-def read_json(text: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - any JSON
-    """Return JSON as plain values that can be written again, as part of something else, too.
-
-    Raises:
-        ValueError: it is no JSON, or nested too deep for that.
-    """
-    text = bytes(text)
-    value = orjson.loads(text)
-    if text.count(b"[") + text.count(b"{") > _SURELY_SHALLOW:
-        within = value
-        for _ in range(_ROOM):
-            within = [within]
-        try:
-            orjson.dumps(within)
-        except TypeError:
-            raise ValueError("It is nested too deep.") from None
-    return value
 
 
 class Answer:
