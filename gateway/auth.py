@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Protocol
@@ -11,15 +10,9 @@ from gateway.caller import Caller
 from gateway.errors import BadUserInput, Unauthenticated
 from gateway.settings import Settings
 from gateway.upstream.call import Credential
+from gateway.validation import is_sid
 
-_ACCOUNT = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
 _MOST_KNOWN = 1000
-_KEY = re.compile(r"SK[0-9a-fA-F]{32}", re.ASCII)
-
-
-def is_account_sid(text: str) -> bool:
-    """Whether a text has the form of an account sid."""
-    return _ACCOUNT.fullmatch(text) is not None
 
 
 class Authenticator(Protocol):
@@ -90,9 +83,9 @@ def _basic(authorization: str, account: str) -> Credential:
         raise Unauthenticated("The Authorization header is not valid HTTP Basic.") from None
     username, colon, secret = decoded.partition(":")
     named = _named(account)
-    if _ACCOUNT.fullmatch(username) and colon:
+    if is_sid(username, "AC") and colon:
         return Credential(username, secret, named or username)
-    if not _KEY.fullmatch(username) or not colon:
+    if not is_sid(username, "SK") or not colon:
         raise Unauthenticated("The user name is neither an account sid nor an API key sid.")
     if not named:
         raise Unauthenticated(
@@ -108,7 +101,7 @@ def _named(account: str) -> str:
         BadUserInput: it names none. To act for another one instead could cost money there.
     """
     named = account.strip()
-    if named and not _ACCOUNT.fullmatch(named):
+    if named and not is_sid(named, "AC"):
         message = "this is not the sid of one account: AC and 32 hexadecimal digits."
         raise BadUserInput("X-Account-Sid", message)
     return named

@@ -9,7 +9,6 @@ A write runs to its end whatever becomes of the client that asked for it.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
@@ -44,12 +43,12 @@ from gateway.records import View, view
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, Family
 from gateway.user_errors import Reason, Refusal
+from gateway.validation import is_sid
 from gateway.writes import Configure, Purchase, Release, Transfer, Write
 from schema.context import FieldPath
 from schema.enums import EmergencyAddressStatus, Source
 
 _log = structlog.get_logger(__name__)
-_NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}", re.ASCII)
 # Of the time left, what is kept back for looking the number up if the answer gets lost.
 _KEPT_BACK, _LEAST_TIME = 0.25, 0.2
 # Accounts in which a number is looked for that is not where it was.
@@ -446,7 +445,7 @@ def _reading(
         shown = view("PhoneNumber", family.source, family.read_one(answer), home)
         right = (
             shown is not None
-            and _NUMBER_SID.fullmatch(shown.sid)
+            and is_sid(shown.sid, "PN")
             and shown.sid == (sid or shown.sid)
             and shown.phone_number == (number or shown.phone_number)
         )

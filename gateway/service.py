@@ -159,9 +159,9 @@ class Service:
         """
         calls = Calls(self.settings.most_calls)
         reader = self._reader(caller.credential, detailed=detailed, calls=calls)
-        activity = telemetry.current()
-        if activity is not None:
-            activity.principal, activity.reads = caller.name, reader.trace
+        watched = telemetry.current()
+        if watched is not None:
+            watched.principal, watched.reads = caller.name, reader.trace
         numbers = self._numbers(reader)
         mutations = Mutations(reader, numbers, self._writing, caller)
         partition = self.settings.partition_calls

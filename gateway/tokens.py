@@ -15,11 +15,11 @@ import httpx
 import jwt
 import structlog
 
-from gateway.auth import is_account_sid
 from gateway.caller import Caller
 from gateway.errors import AuthenticationUnavailable, Forbidden, Unauthenticated
 from gateway.settings import Settings
 from gateway.upstream.call import Credential
+from gateway.validation import is_sid
 from schema.directives import Scope
 
 _log = structlog.get_logger(__name__)
@@ -188,9 +188,7 @@ class Tokens:
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("Send a token: Authorization: Bearer ….")
         claims = await self._claims(token.strip())
-        accounts = [
-            each for each in _texts(claims.get(self._accounts_claim)) if is_account_sid(each)
-        ]
+        accounts = [each for each in _texts(claims.get(self._accounts_claim)) if is_sid(each, "AC")]
         if not accounts:
             raise Forbidden("The token names no account.")
         if account and account not in accounts:

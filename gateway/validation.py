@@ -61,6 +61,11 @@ _PRICES = (
 _HIGHEST_PRICE = 1_000_000
 
 
+def is_sid(text: str, kind: str) -> bool:
+    """Whether a text has the form of a sid of a kind, which its two letters name."""
+    return text.startswith(kind) and _SID.fullmatch(text) is not None
+
+
 def check_first(first: int) -> None:
     """Refuse a page size outside 1 to 1000."""
     if not 1 <= first <= MOST_FIRST:
@@ -87,12 +92,8 @@ def check_ids(argument: str, count: int) -> None:
 
 def check_sid(argument: str, sid: str, prefix: str) -> None:
     """Refuse what is not a sid: `prefix` (`AC`, `PN`) and 32 hexadecimal digits."""
-    if not _is_sid(sid, prefix):
+    if not is_sid(sid, prefix):
         raise BadUserInput(argument, _no_sid(sid, prefix))
-
-
-def _is_sid(text: str, prefix: str) -> bool:
-    return text.startswith(prefix) and _SID.fullmatch(text) is not None
 
 
 def _no_sid(text: str, prefix: str) -> str:
@@ -147,7 +148,7 @@ def check_settings(settings: Mapping[str, Any]) -> tuple[str, str] | None:
         return "friendlyName", problem
     for path, prefix in _SETTING_SIDS.items():
         sid = settings.get(path)
-        if sid is not None and not _is_sid(sid, prefix):
+        if sid is not None and not is_sid(sid, prefix):
             return path, _no_sid(sid, prefix)
     if settings.get("voice.trunkSid") and settings.get("voice.applicationSid"):
         # The upstream would drop one of them without a word.
