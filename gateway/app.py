@@ -52,8 +52,7 @@ def create_app(
             WebSocketRoute(_GRAPHQL, endpoint),
             *Health(
                 settings,
-                service.store,
-                service.journal,
+                service.outages,
                 service.client,
                 lambda: bool(service.draining),
                 service.observation.counter(

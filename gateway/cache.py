@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import structlog
@@ -109,10 +110,8 @@ class ResponseCache:
             return
         fresh = self._fresh[kind_of(call)]
         stamp = round((time.time() + fresh) * 1000).to_bytes(_STAMP, "big")
-        try:
+        with suppress(StoreUnavailable):
             await self._store.set(key, stamp + answer.body, ttl=fresh + self._stale)
-        except StoreUnavailable:
-            _log.warning("cache_unavailable")
 
     def refresh(self, key: str, call: Call, send: Callable[[], Awaitable[Answer]]) -> None:
         """Fetch a stale answer anew, in the background, unless that is being done."""

@@ -173,9 +173,17 @@ class KeyInUse(GatewayError):
 
 
 class KeysUnavailable(GatewayError):
-    """Idempotency keys cannot be remembered now; nothing was sent."""
+    """Idempotency keys cannot be remembered now; nothing was sent.
+
+    `retry_after` is in seconds; None when to try again will not help.
+    """
 
     code = "IDEMPOTENCY_UNAVAILABLE"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(
+            message, retryAfterMs=None if retry_after is None else math.ceil(retry_after * 1000)
+        )
 
 
 class PersistedQueryNotFound(GatewayError):

@@ -46,6 +46,8 @@ _GRACE = 5.0
 _SETTLED_AFTER = 60.0
 # How long an entry may be held that does not say it: one of an earlier release.
 _HELD_AT_MOST = 60.0
+# Seconds after which to try again when entries cannot be kept.
+_COME_AGAIN = 5.0
 # Entries of others that are watched, and clocks by which an entry keeps when it was looked for.
 _MOST_WATCHED, _MOST_CLOCKS = 10_000, 16
 
@@ -125,7 +127,11 @@ def _decode(kept: bytes, key: Key) -> _Entry:
 class Keys:
     """Runs mutations at most once per key. One per process."""
 
-    def __init__(self, journal: Journal, memory: float) -> None:
+    def __init__(
+        self, journal: Journal, memory: float, refused: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Keep keys in `journal` for `memory` seconds; `refused` counts refusals by their cause."""
+        self._refused = refused
         self._journal = journal
         self._memory = memory
         # When an entry of somebody else was first seen, by the monotonic clock.
@@ -148,9 +154,11 @@ class Keys:
         try:
             return await self._once(key, act, look, deadline)
         except StoreUnavailable as error:
-            _log.error("journal_unavailable", problem=str(error))
+            self._refused(error.cause)
             raise KeysUnavailable(
-                "Idempotency keys cannot be remembered now, so this request sent nothing."
+                "Idempotency keys cannot be remembered now, so this request sent nothing. It is"
+                " safe to send it again with the same key.",
+                retry_after=_COME_AGAIN,
             ) from None
 
     async def _once(self, key: Key, act: Act, look: Look, deadline: float) -> Outcome:
@@ -273,7 +281,9 @@ async def _by(deadline: float, keeping: Awaitable[T]) -> T:
         async with asyncio.timeout(deadline - time.monotonic()):
             return await keeping
     except TimeoutError:
-        raise StoreUnavailable("The record of idempotency keys did not answer in time.") from None
+        raise StoreUnavailable(
+            "The record of idempotency keys did not answer in time.", cause="timeout"
+        ) from None
 
 
 def _remembered(entry: _Entry, key: Key) -> Outcome:

@@ -15,9 +15,10 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from gateway.store import MemoryStore, Store, StoreUnavailable
+from gateway.store import Cause, MemoryStore, Store, StoreUnavailable
+from gateway.store_advice import Advice, advice_on
 
 fcntl: Any
 try:
@@ -40,6 +41,31 @@ _REST = 1.0
 _MAKING = 60.0
 # Bytes that must fit on the disk for a process to be ready.
 _ROOM = 64 * 1024
+# Low bytes of SQLite's codes, and the system's own.
+_SQLITE_CAUSES: Final[dict[int, Cause]] = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "read-only",
+    sqlite3.SQLITE_PERM: "denied",
+    sqlite3.SQLITE_AUTH: "denied",
+    sqlite3.SQLITE_CANTOPEN: "denied",
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
+}
+_SYSTEM_CAUSES: Final[dict[int | None, Cause]] = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EFBIG: "full",
+    errno.EMFILE: "full",
+    errno.ENFILE: "full",
+    errno.EROFS: "read-only",
+    errno.EACCES: "denied",
+    errno.EPERM: "denied",
+    errno.ENOENT: "missing",
+    errno.ENOTDIR: "missing",
+    errno.ESTALE: "missing",
+}
 
 
 class Journal(Protocol):
@@ -66,7 +92,13 @@ class Journal(Protocol):
         """Whether the process `owner` is certainly dead; False when that cannot be told."""
 
     async def ping(self) -> None:
-        """Return when it can be used."""
+        """Return when it answers; costs next to nothing."""
+
+    async def probe(self) -> None:
+        """Return when something has been written."""
+
+    async def advice(self) -> list[Advice]:
+        """Return what speaks against keeping entries there."""
 
     async def aclose(self) -> None:
         """Close it."""
@@ -82,7 +114,10 @@ class FileJournal:
     read once for each start, and then carried on by the clock that never jumps.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, failed: Callable[[StoreUnavailable], None] = lambda _: None
+    ) -> None:
+        self._failed = failed
         self.owner = uuid.uuid4().hex
         self.clock = _clock_of_machine() or self.owner
         self._folder = folder
@@ -117,7 +152,15 @@ class FileJournal:
 
     async def ping(self) -> None:
         """See `Journal`."""
-        await self._run(self._probe)
+        await self._run(lambda sql: sql.execute("SELECT 1 FROM entries LIMIT 1").fetchall())
+
+    async def probe(self) -> None:
+        """See `Journal`."""
+        await self._run(lambda _: self._write_something())
+
+    async def advice(self) -> list[Advice]:
+        """See `Journal`: its commits are on disk when they return."""
+        return []
 
     async def aclose(self) -> None:
         """See `Journal`."""
@@ -131,9 +174,30 @@ class FileJournal:
             except (sqlite3.Error, OSError) as error:
                 if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
                     self._rests_until = time.monotonic() + _REST
-                raise StoreUnavailable(f"{self._folder}: {error}") from error
+                raise StoreUnavailable(
+                    f"{self._folder}: {error}", cause=self._cause_of(error)
+                ) from error
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except StoreUnavailable as error:
+            self._failed(error)
+            raise
+
+    def _cause_of(self, error: sqlite3.Error | OSError) -> Cause:
+        if not self._folder.is_dir():
+            return "missing"
+        if isinstance(error, OSError):
+            return _SYSTEM_CAUSES.get(error.errno, "failed")
+        # The low byte is the kind of an extended code.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_IOERR:
+            # SQLite keeps the system's reason to itself.
+            try:
+                self._write_something()
+            except OSError as reason:
+                return _SYSTEM_CAUSES.get(reason.errno, "failed")
+        return _SQLITE_CAUSES.get(code, "failed")
 
     def _opened_file(self) -> sqlite3.Connection:
         """Return the file, opened; anew when it is not the one in the folder any more.
@@ -150,9 +214,8 @@ class FileJournal:
             self._file = _identity(self._path)
         return self._sql
 
-    def _probe(self, sql: sqlite3.Connection) -> None:
-        """Read from the file, and see that the folder has room for more."""
-        sql.execute("SELECT 1 FROM entries LIMIT 1").fetchall()
+    def _write_something(self) -> None:
+        """See that the folder can be written, and has room for more."""
         path = self._folder / ".probe"
         file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         try:
@@ -257,13 +320,26 @@ class StoreJournal:
         """See `Journal`."""
         await self._store.ping()
 
+    async def probe(self) -> None:
+        """See `Journal`."""
+        await self._store.probe()
+
+    async def advice(self) -> list[Advice]:
+        """See `Journal`."""
+        return advice_on(await self._store.conditions())
+
     async def aclose(self) -> None:
         """See `Journal`: the store is closed by whoever opened it."""
 
 
-def journal_for(store: Store, folder: Path) -> Journal:
-    """Return the journal to use: in the shared store if there is one, else in `folder`."""
-    return FileJournal(folder) if isinstance(store, MemoryStore) else StoreJournal(store)
+def journal_for(
+    store: Store, folder: Path, failed: Callable[[StoreUnavailable], None] = lambda _: None
+) -> Journal:
+    """Return the journal to use: in the shared store if there is one, else in `folder`.
+
+    `failed` is told of each failure of the file; of its own a store tells itself.
+    """
+    return FileJournal(folder, failed) if isinstance(store, MemoryStore) else StoreJournal(store)
 
 
 def obstacle(folder: Path) -> str | None:

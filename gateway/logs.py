@@ -92,6 +92,7 @@ class RequestLog(Watcher):
         if expected and not self._everything:
             return
         write = self._log.info if expected else self._log.warning
+        blamed = {"blamed": activity.blamed} if activity.blamed else {}
         write(
             "request",
             request_id=activity.request_id,
@@ -105,6 +106,7 @@ class RequestLog(Watcher):
             ms=round(activity.seconds * 1000, 2),
             upstream_calls=activity.reads.sent if activity.reads else 0,
             saved_calls=activity.reads.spared if activity.reads else 0,
+            **blamed,
         )
 
 

@@ -7,9 +7,8 @@ that shares the store.
 
 import hashlib
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Any
-
-import structlog
 
 from gateway.errors import (
     BadRequest,
@@ -23,7 +22,6 @@ from gateway.settings import Settings
 from gateway.store import Store, StoreUnavailable
 from gateway.trusted import manifest_for
 
-_log = structlog.get_logger(__name__)
 _MOST = 1000
 _MOST_CHARACTERS = 4 * 2**20
 _PREFIX = "sha256:"
@@ -107,10 +105,8 @@ class Persisted:
         if document.errors or len(content) > self._limit:
             return document
         self._keep(digest, text)
-        try:
+        with suppress(StoreUnavailable):
             await self._store.set(_key(digest), content, ttl=self._ttl)
-        except StoreUnavailable as error:
-            _log.warning("persisted_query_not_shared", problem=str(error))
         return document
 
     def _keep(self, digest: str, text: str) -> None:

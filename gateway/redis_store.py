@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeVar, cast
 
 import structlog
@@ -23,7 +23,8 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from gateway.errors import CommandError
 from gateway.settings import Settings
-from gateway.store import MemoryStore, Store, StoreUnavailable
+from gateway.store import Cause, Condition, MemoryStore, Store, StoreUnavailable
+from gateway.store_servers import cause_of, condition_of
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -31,6 +32,7 @@ _T = TypeVar("_T")
 _CONNECTIONS: Final = 64
 _REST_AFTER_TIMEOUT: Final = 1.0
 _QUIET: Final = 5.0
+_PROBE_TTL: Final = 10.0
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 
@@ -72,10 +74,19 @@ class RedisStore:
         url: `redis://`, `rediss://` (TLS), `valkey://`, `valkeys://` or `unix://`.
         prefix: of every key and channel, so that a server can have other users.
         timeout: seconds for one command, connecting included.
+        failed: is told of every failure.
     """
 
-    def __init__(self, url: str, *, prefix: str = "number-gateway:", timeout: float = 0.5) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "number-gateway:",
+        timeout: float = 0.5,
+        failed: Callable[[StoreUnavailable], None] = lambda _: None,
+    ) -> None:
         self._prefix = prefix
+        self._failed = failed
         self._timeout = timeout
         self._rests_until = 0.0
         pool = BlockingConnectionPool.from_url(
@@ -146,6 +157,16 @@ class RedisStore:
         """See `Store`."""
         await self._ask(self._client.ping())
 
+    async def probe(self) -> None:
+        """See `Store`."""
+        await self.set("probe", b"", ttl=_PROBE_TTL)
+        # A server may allow commands and no scripts.
+        await self.replace("probe", b"", b"", ttl=_PROBE_TTL)
+
+    async def conditions(self) -> list[Condition]:
+        """See `Store`."""
+        return [await self._ask(condition_of(self._client))]
+
     async def aclose(self) -> None:
         """See `Store`."""
         await self._feed.aclose()
@@ -155,17 +176,22 @@ class RedisStore:
         """Run a command; nothing is awaited at all while a server that hangs is left alone."""
         if time.monotonic() < self._rests_until:
             cast("Any", command).close()
-            raise StoreUnavailable("The shared store did not answer a moment ago.")
+            raise self._unavailable("did not answer a moment ago.", cause="timeout")
         try:
             async with asyncio.timeout(2 * self._timeout):
                 return await command
         except (TimeoutError, RedisTimeout):
             self._rests_until = time.monotonic() + _REST_AFTER_TIMEOUT
-            raise StoreUnavailable("The shared store did not answer in time.") from None
+            raise self._unavailable("did not answer in time.", cause="timeout") from None
         except (RedisError, OSError, ValueError) as error:
             # The library tells a reply that it cannot read by a ValueError, too, and has left the
             # connection then. The text may name the server, never its password.
-            raise StoreUnavailable(f"The shared store failed: {error}") from None
+            raise self._unavailable(f"failed: {error}", cause=cause_of(error)) from None
+
+    def _unavailable(self, what: str, *, cause: Cause) -> StoreUnavailable:
+        error = StoreUnavailable(f"The shared store {what}", cause=cause)
+        self._failed(error)
+        return error
 
 
 class _Feed:
@@ -263,7 +289,9 @@ def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
-def make_store(settings: Settings) -> Store:
+def make_store(
+    settings: Settings, failed: Callable[[StoreUnavailable], None] = lambda _: None
+) -> Store:
     """Return the store that the settings ask for: shared, or in the process.
 
     Raises:
@@ -276,6 +304,7 @@ def make_store(settings: Settings) -> Store:
             settings.store_url.get_secret_value(),
             prefix=settings.store_prefix,
             timeout=settings.store_timeout,
+            failed=failed,
         )
     except (TypeError, ValueError):
         # What went wrong may repeat a part of the URL, which may be a part of the password.

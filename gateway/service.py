@@ -21,6 +21,7 @@ from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
 from gateway.observation import Observation
 from gateway.operations import Documents
+from gateway.outages import Outages
 from gateway.params import Params
 from gateway.persisted import Persisted
 from gateway.plan import Known, Plan
@@ -60,20 +61,40 @@ class Service:
         self.meter = Meter(self.schema, Limits.of(settings))
         self.documents = Documents(self.schema, self.meter, discreet=settings.production)
         self.authenticator = authenticator(settings)
-        self.store = make_store(settings)
-        self.spending = Spending(settings, self.store)
         self.observation = Observation(settings)
+        self.outages = Outages(
+            self.observation.counter(
+                "gateway_storage_failures",
+                "Times that the shared store, or the records in `data_dir`, could not be used.",
+                "cause",
+            )
+        )
+        count_refusal = self.observation.counter(
+            "gateway_storage_refusals",
+            "Mutations refused because the storage could not be used; nothing was sent for them.",
+            "cause",
+        )
+        self.store = make_store(settings, self.outages.note)
+
+        def refused(cause: str) -> None:
+            count_refusal(cause)
+            telemetry.blame(f"storage {cause}")
+
+        self.spending = Spending(settings, self.store, refused)
         self.turns = Turns()
         self.client = UpstreamClient(settings, self.observation.telemetry, share)
         self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
         self._sizes = planner.Sizes()
-        self.journal = journal_for(self.store, settings.data_dir)
+        self.journal = journal_for(self.store, settings.data_dir, self.outages.note)
+        self.outages.watch(self.journal)
         self.draining = Draining(settings.drain_limit)
         self.shares = Shares(settings)
         self._writing = Writing(
-            Keys(self.journal, settings.idempotency_memory), self.draining, WeakValueDictionary()
+            Keys(self.journal, settings.idempotency_memory, refused),
+            self.draining,
+            WeakValueDictionary(),
         )
         self._explains = not settings.production if settings.explain is None else settings.explain
         self.persisted = Persisted(settings, self.store, self.documents)
@@ -280,6 +301,8 @@ class Service:
         return found
 
     async def __aenter__(self) -> Self:
+        if self.settings.store_url is not None:
+            self.outages.begin()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -287,6 +310,7 @@ class Service:
         await self.events.aclose()
         await self.client.aclose()
         await self._cache.aclose()
+        await self.outages.aclose()
         await self.journal.aclose()
         await self.store.aclose()
         await self.observation.aclose(self.draining.left - _LAST_STEPS)

@@ -5,6 +5,7 @@ cannot be reached requests are let through, but nothing is bought.
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
@@ -41,8 +42,12 @@ class Allowance(NamedTuple):
 class Spending:
     """Counts what callers do, and says when it is too much."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, refused: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Count in `store`; `refused` counts purchases that are refused as it cannot be used."""
         self._store = store
+        self._refused = refused
         production = settings.production
         self._requests = _limit(
             settings.requests_per_minute, _REQUESTS_IN_PRODUCTION if production else 0
@@ -86,8 +91,11 @@ class Spending:
             return
         try:
             wait = await self._take(_key("purchases", caller, account), self._purchases, _DAY, 1)
-        except StoreUnavailable:
-            message = "Purchases cannot be counted now, so none is made."
+        except StoreUnavailable as error:
+            self._refused(error.cause)
+            message = (
+                "Purchases cannot be counted now, so none is made. It is safe to ask again later."
+            )
             raise RateLimited(message, retry_after=_SOME_TIME) from None
         if wait:
             message = f"The account may buy {self._purchases} numbers a day; nothing was bought."

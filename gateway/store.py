@@ -8,14 +8,62 @@ import heapq
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 # Looking for what expired takes a few milliseconds when the store is full.
 _SWEEP_SECONDS = 10.0
 
 
+Cause: TypeAlias = Literal[
+    "unreachable",  # no connection
+    "timeout",  # no answer in time
+    "loading",  # it has just started, and reads its files
+    "denied",  # wrong password or user, or no right to do so
+    "full",  # no memory or disk space left, or a quota is used up
+    "read-only",  # a replica; or a file system that is mounted so
+    "not-persisting",  # it cannot write its own files, and takes no more
+    "too-few-replicas",  # fewer have what is written than it is told to insist on
+    "missing",  # the folder vanished
+    "locked",  # another process holds the file
+    "damaged",  # the file cannot be read
+    "failed",  # anything else
+]
+"""Why something cannot be kept: a label of metrics, and what `/readyz` says."""
+
+
 class StoreUnavailable(Exception):
-    """The store cannot be reached; what must not be lost must be refused."""
+    """The store cannot be used; what must not be lost must be refused.
+
+    The text is for operators: it may name hosts and folders. `cause` may be told to anybody.
+    """
+
+    def __init__(self, *details: object, cause: Cause = "failed") -> None:
+        super().__init__(*details)
+        self.cause: Cause = cause
+
+
+class Condition(NamedTuple):
+    """How a server of the shared store is set up.
+
+    Attributes:
+        server: its address.
+        is_replica: it repeats what another one is told, and cannot be written.
+        persistence: whether what it keeps survives its crash: in a log of all writes, in snapshots
+            of now and then, or not at all; None when it does not say.
+        fsync: when the log is on disk: `always`, `everysec` or `no`; "" when that is unknown.
+        eviction: what it drops when its memory is full: `noeviction` for nothing, or a policy such
+            as `allkeys-lru`; "" when it does not say.
+        memory_limit: bytes that it may keep; 0 for no limit.
+        ahead: seconds by which its clock is ahead of this machine's.
+    """
+
+    server: str
+    is_replica: bool = False
+    persistence: Literal["log", "snapshots", "none"] | None = None
+    fsync: str = ""
+    eviction: str = ""
+    memory_limit: int = 0
+    ahead: float = 0.0
 
 
 class Store(Protocol):
@@ -52,7 +100,13 @@ class Store(Protocol):
         """Yield messages sent to `channel` from now on."""
 
     async def ping(self) -> None:
-        """Return when the store answers."""
+        """Return when the store answers; costs next to nothing."""
+
+    async def probe(self) -> None:
+        """Return when something has been written, everywhere that the store keeps something."""
+
+    async def conditions(self) -> "list[Condition]":
+        """Return how each server that keeps something is set up."""
 
     async def aclose(self) -> None:
         """Close its connections."""
@@ -160,6 +214,13 @@ class MemoryStore:
 
     async def ping(self) -> None:
         """See `Store`."""
+
+    async def probe(self) -> None:
+        """See `Store`."""
+
+    async def conditions(self) -> list[Condition]:
+        """See `Store`: there is no server."""
+        return []
 
     async def aclose(self) -> None:
         """See `Store`."""

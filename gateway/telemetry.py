@@ -44,6 +44,7 @@ class Activity:
         operation: its name; "" when it has none.
         digest: first 16 hexadecimal digits of the document's SHA-256; "" until it is known.
         principal: who asks, by a name that is no secret; "" until it is known.
+        blamed: what is to blame for a refusal, in words for operators; "" for the client.
         trace_context: what the tracing watcher needs of it.
     """
 
@@ -58,6 +59,7 @@ class Activity:
     operation: str = ""
     digest: str = ""
     principal: str = ""
+    blamed: str = ""
     reads: Reads | None = None
     trace_context: Any = None
 
@@ -183,6 +185,13 @@ def note(described: tuple[str, str, str], response: Mapping[str, Any] | bytes) -
     activity = _current.get()
     if activity is not None:
         activity.executed(described, response)
+
+
+def blame(what: str) -> None:
+    """Note what a request is refused for that is not the client's affair, if anybody watches."""
+    activity = _current.get()
+    if activity is not None:
+        activity.blamed = what
 
 
 def outcome_of(response: Mapping[str, Any], *, is_mutation: bool) -> str:

