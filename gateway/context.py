@@ -55,7 +55,7 @@ from schema.inputs import (
     ReleasePhoneNumberInput,
     TransferPhoneNumberInput,
 )
-from schema.mutation import (
+from schema.payloads import (
     ConfigurePhoneNumberPayload,
     PurchasePhoneNumberPayload,
     ReleasePhoneNumberPayload,
@@ -64,7 +64,7 @@ from schema.mutation import (
     UpstreamRequest,
     UserError,
 )
-from schema.subscription import PhoneNumberEvent
+from schema.phone_number_event import PhoneNumberEvent
 from schema.types import (
     Account,
     Allowance,

@@ -31,7 +31,7 @@ from gateway.settings import Settings
 from gateway.store import Store, StoreUnavailable
 from gateway.upstream.call import Credential
 from schema.enums import PhoneNumberEventKind, Source
-from schema.subscription import PhoneNumberEvent
+from schema.phone_number_event import PhoneNumberEvent
 from schema.types import PhoneNumber
 
 _log = structlog.get_logger(__name__)

@@ -25,7 +25,7 @@ from gateway.encoding import encode
 from gateway.errors import GatewayError, Unauthenticated, refusal
 from gateway.request import Request
 from gateway.service import Service
-from schema.subscription import PhoneNumberEvent
+from schema.phone_number_event import PhoneNumberEvent
 
 
 class Emission(NamedTuple):

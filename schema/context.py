@@ -20,13 +20,13 @@ if TYPE_CHECKING:
         ReleasePhoneNumberInput,
         TransferPhoneNumberInput,
     )
-    from schema.mutation import (
+    from schema.payloads import (
         ConfigurePhoneNumberPayload,
         PurchasePhoneNumberPayload,
         ReleasePhoneNumberPayload,
         TransferPhoneNumberPayload,
     )
-    from schema.subscription import PhoneNumberEvent
+    from schema.phone_number_event import PhoneNumberEvent
     from schema.types import Account, Country, Node, PhoneNumber, RateLimit
 
 FieldPath = NewType("FieldPath", str)

@@ -1,32 +1,15 @@
 """The subscription: changes of an account's numbers as they happen."""
 
-import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 import strawberry
-from strawberry import argument, field
+from strawberry import argument
 from strawberry.scalars import ID
 
 from schema.context import Info
 from schema.directives import Scope, needs
-from schema.enums import PhoneNumberEventKind
-from schema.types import PhoneNumber
-
-
-@strawberry.type(description="Something that happened to a number.")
-class PhoneNumberEvent:
-    id: ID = field(description="Id of the event; rises within one account.")
-    kind: PhoneNumberEventKind = field(description="What happened.")
-    at: dt.datetime = field(description="When the gateway learnt of it.")
-    account_sid: ID = field(description="The account in which it happened.")
-    sid: ID = field(description="The number's sid.")
-    phone_number: str | None = field(
-        description="The number, as `PhoneNumber.phoneNumber` writes it."
-    )
-    number: PhoneNumber | None = field(
-        description="The number after the change; null when it left the account."
-    )
+from schema.phone_number_event import PhoneNumberEvent
 
 
 @strawberry.type(description="What can be followed.")

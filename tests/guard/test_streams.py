@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 
 from gateway import subscriptions
 from gateway.errors import Unauthenticated
-from schema.subscription import PhoneNumberEvent
+from schema.phone_number_event import PhoneNumberEvent
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET, token
 from tests.protocol.streams import CHANGES, Socket, socket

@@ -19,7 +19,7 @@ from gateway.unsent import Pending, Unsent
 from gateway.upstream.call import Credential
 from gateway.websocket import WebSockets
 from schema.enums import PhoneNumberEventKind
-from schema.subscription import PhoneNumberEvent
+from schema.phone_number_event import PhoneNumberEvent
 from tests.protocol.streams import bare_settings
 
 ACCOUNT = "AC" + "1" * 32
