@@ -5,8 +5,8 @@ from gateway.ownership import check_owner
 from gateway.reader import Reader
 from gateway.records import View, view
 from gateway.upstream.families import CORE
-from schema.context import FieldPath
 from schema.enums import Source
+from schema.info import FieldPath
 
 _MOST_PAGES = 50
 

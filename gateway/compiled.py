@@ -43,7 +43,7 @@ from gateway.encoding import encode
 from gateway.projection import Details, Dispatch, Selected, Selection, is_attribute, plain
 from gateway.records import View
 from gateway.waiting import settled
-from schema.context import FieldPath
+from schema.info import FieldPath
 
 # Ways in which one document's conditions may turn out that are kept.
 _MOST_TREES: Final = 64

@@ -45,8 +45,8 @@ from schema.connection import (
     BranchError,
     PhoneNumberConnection,
 )
-from schema.context import FieldPath
 from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope
+from schema.info import FieldPath
 from schema.inputs import (
     AvailablePhoneNumberFilter,
     ConfigurePhoneNumberInput,
@@ -78,7 +78,7 @@ _log = structlog.get_logger(__name__)
 
 
 class RequestContext:
-    """Implements `schema.context.Port` for one request.
+    """Implements the ports of the schema for one request.
 
     Views stand in for the schema's types: they have their fields, but are made from tables, so the
     type checker is told with casts.
@@ -141,7 +141,7 @@ class RequestContext:
     async def phone_number(
         self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: FieldPath
     ) -> PhoneNumber | None:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         key = parse_lookup(self.caller, sid=sid, phone_number=phone_number, account_sid=account_sid)
         number = await self._one(key, at, alone=self.alone)
         return cast("PhoneNumber | None", number)
@@ -155,7 +155,7 @@ class RequestContext:
         account_sid: str | None,
         at: FieldPath,
     ) -> PhoneNumberConnection:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         account = self._account(account_sid)
         asked = OwnedList.parse(account, filter, first, after)
         listed = await self._numbers.page(account, asked.wanted, first=first, after=after, at=at)
@@ -173,7 +173,7 @@ class RequestContext:
         account_sid: str | None,
         at: FieldPath,
     ) -> AvailablePhoneNumberConnection:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         kinds = [NumberType.LOCAL] if types is None else list(types)
         account = self._account(account_sid)
         coming: Future[AvailablePhoneNumberConnection] = self._available(
@@ -189,7 +189,7 @@ class RequestContext:
         first: int,
         at: FieldPath,
     ) -> AvailablePhoneNumberConnection | None:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         validation.check_first(first)
         if country.types and type not in country.types:
             return None
@@ -207,7 +207,7 @@ class RequestContext:
         first: int,
         at: FieldPath,
     ) -> Future[AvailablePhoneNumberConnection | None]:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         check_similar(within, distance, first)
         sought = similar(cast("Any", number), within, distance)
         coming: Future[AvailablePhoneNumberConnection | None]
@@ -221,27 +221,27 @@ class RequestContext:
         return coming
 
     async def countries(self, *, at: FieldPath) -> list[Country]:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return cast("list[Country]", await self._accounts.countries(at))
 
     async def country(self, code: str, *, at: FieldPath) -> Country | None:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return cast("Country | None", await self._accounts.country(code, at))
 
     async def account(self, sid: str | None, *, at: FieldPath) -> Account | None:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         found = await self._accounts.one(self._account(sid, argument="sid"), at)
         return cast("Account | None", found)
 
     async def subaccounts(self, account: Account, *, at: FieldPath) -> list[Account]:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         found = await self._accounts.subaccounts(account.sid, at)
         return cast("list[Account]", [each for each in found if self.caller.may_see(each.sid)])
 
     async def nodes(
         self, ids: Sequence[str], *, argument: str, at: FieldPath
     ) -> list[Node | Exception | None]:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         validation.check_ids(argument, len(ids))
         found = await settled([self._node(each, argument, at) for each in ids])
         for each in found:
@@ -250,7 +250,7 @@ class RequestContext:
         return found
 
     async def rate_limit(self, account_sid: str | None) -> RateLimit:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         requests, purchases = await self._spending.left(self.caller, self._account(account_sid))
         return RateLimit(requests=_allowance(requests), purchases=_allowance(purchases))
 
@@ -259,49 +259,49 @@ class RequestContext:
     async def purchase(
         self, wanted: PurchasePhoneNumberInput, *, at: FieldPath
     ) -> PurchasePhoneNumberPayload:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return _purchased(await self._write_one(wanted, Purchase, self._buy, at))
 
     async def purchase_each(
         self, items: Sequence[PurchasePhoneNumberInput], *, at: FieldPath
     ) -> list[PurchasePhoneNumberPayload]:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return [*map(_purchased, await self._write_each(items, Purchase, self._buy, at))]
 
     async def configure(
         self, wanted: ConfigurePhoneNumberInput, *, at: FieldPath
     ) -> ConfigurePhoneNumberPayload:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return _configured(await self._write_one(wanted, Configure, self._configure, at))
 
     async def configure_each(
         self, items: Sequence[ConfigurePhoneNumberInput], *, at: FieldPath
     ) -> list[ConfigurePhoneNumberPayload]:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return [*map(_configured, await self._write_each(items, Configure, self._configure, at))]
 
     async def transfer(
         self, wanted: TransferPhoneNumberInput, *, at: FieldPath
     ) -> TransferPhoneNumberPayload:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return _transferred(await self._write_one(wanted, Transfer, self._transfer, at))
 
     async def transfer_each(
         self, items: Sequence[TransferPhoneNumberInput], *, at: FieldPath
     ) -> list[TransferPhoneNumberPayload]:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return [*map(_transferred, await self._write_each(items, Transfer, self._transfer, at))]
 
     async def release(
         self, wanted: ReleasePhoneNumberInput, *, at: FieldPath
     ) -> ReleasePhoneNumberPayload:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return _released(await self._write_one(wanted, Release, self._release, at))
 
     async def release_each(
         self, items: Sequence[ReleasePhoneNumberInput], *, at: FieldPath
     ) -> list[ReleasePhoneNumberPayload]:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         return [*map(_released, await self._write_each(items, Release, self._release, at))]
 
     # Subscriptions ------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ class RequestContext:
     async def changes(
         self, account_sid: str | None, sids: Sequence[str] | None
     ) -> AsyncIterator[PhoneNumberEvent]:
-        """See `schema.context.Port`."""
+        """See the ports of the schema."""
         account = parse_changes(self.caller, account_sid, sids)
         start = await self._events.start(account, self.last_event_id)
         # Only who may read the account's numbers may follow them.

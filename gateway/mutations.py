@@ -45,8 +45,8 @@ from gateway.upstream.families import CATALOG, CORE, Family
 from gateway.user_errors import Reason, Refusal
 from gateway.validation import is_sid
 from gateway.writes import Configure, Purchase, Release, Transfer, Write
-from schema.context import FieldPath
 from schema.enums import EmergencyAddressStatus, Source
+from schema.info import FieldPath
 
 _log = structlog.get_logger(__name__)
 # Of the time left, what is kept back for looking the number up if the answer gets lost.

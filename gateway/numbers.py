@@ -28,7 +28,7 @@ from gateway.upstream.accepted import DENIED, INACTIVE
 from gateway.upstream.access import CatalogAccess
 from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, Page
 from gateway.waiting import settled
-from schema.context import FieldPath
+from schema.info import FieldPath
 
 # Pages of one list that a single field may read: 1000 numbers in pages of 50, and some slack.
 _MOST_PAGES = 64

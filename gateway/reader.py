@@ -21,8 +21,8 @@ from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.client import Sent, UpstreamClient
 from gateway.upstream.families import CORE
 from gateway.waiting import Shared
-from schema.context import FieldPath
 from schema.enums import Source
+from schema.info import FieldPath
 
 _Name: TypeAlias = tuple[str, Call, str | None]
 

@@ -22,8 +22,8 @@ from gateway.records import VIEWS, Record, View, view
 from gateway.upstream.call import Call
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page
 from gateway.waiting import settled
-from schema.context import FieldPath
 from schema.enums import NumberType, SimilarScope, Source
+from schema.info import FieldPath
 
 # A search that yields this many, or as many as were asked for, may have been cut off.
 # Sources: maintainers of the official clients name 30; the documentation, 50 and 1000.

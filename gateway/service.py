@@ -41,7 +41,7 @@ from gateway.upstream.call import Credential
 from gateway.upstream.client import UpstreamClient
 from gateway.webhooks import Webhooks
 from schema import build_schema
-from schema.context import FieldPath
+from schema.info import FieldPath
 
 # Of a list that is read whole: 64,000 numbers.
 _MOST_PAGES = 64

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from gateway.upstream.call import Call
 from gateway.upstream.client import Sent
-from schema.context import FieldPath
+from schema.info import FieldPath
 
 Outcome = Literal["sent", "coalesced", "primed", "cached"]
 

@@ -1,9 +1,9 @@
-"""The GraphQL schema that clients see; it knows no HTTP and no upstream (`schema/context.py`)."""
+"""The GraphQL schema that clients see; it knows no HTTP and no upstream (`…_port.py`)."""
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from schema.context import Info
+from schema.info import Info
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS

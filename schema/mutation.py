@@ -5,8 +5,8 @@ from typing import Annotated
 import strawberry
 from strawberry import argument, field
 
-from schema.context import Info
 from schema.directives import Cost, ListSize, Scope, needs
+from schema.info import Info
 from schema.inputs import (
     ConfigurePhoneNumberInput,
     ConfigurePhoneNumbersInput,
@@ -27,6 +27,7 @@ from schema.payloads import (
     TransferPhoneNumberPayload,
     TransferPhoneNumbersPayload,
 )
+from schema.write_port import Writes
 
 _WRITE = Cost(weight="10")
 
@@ -41,7 +42,7 @@ class Mutation:
     )
     async def purchase_phone_number(
         self,
-        info: Info,
+        info: Info[Writes, None],
         input: Annotated[PurchasePhoneNumberInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumberPayload:
         return await info.context.purchase(input, at=info.at)
@@ -52,7 +53,7 @@ class Mutation:
     )
     async def configure_phone_number(
         self,
-        info: Info,
+        info: Info[Writes, None],
         input: Annotated[ConfigurePhoneNumberInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumberPayload:
         return await info.context.configure(input, at=info.at)
@@ -63,7 +64,7 @@ class Mutation:
     )
     async def transfer_phone_number(
         self,
-        info: Info,
+        info: Info[Writes, None],
         input: Annotated[TransferPhoneNumberInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumberPayload:
         return await info.context.transfer(input, at=info.at)
@@ -77,7 +78,7 @@ class Mutation:
     )
     async def release_phone_number(
         self,
-        info: Info,
+        info: Info[Writes, None],
         input: Annotated[ReleasePhoneNumberInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumberPayload:
         return await info.context.release(input, at=info.at)
@@ -88,7 +89,7 @@ class Mutation:
     )
     async def purchase_phone_numbers(
         self,
-        info: Info,
+        info: Info[Writes, None],
         input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumbersPayload:
         results = await info.context.purchase_each(input.items, at=info.at)
@@ -100,7 +101,7 @@ class Mutation:
     )
     async def configure_phone_numbers(
         self,
-        info: Info,
+        info: Info[Writes, None],
         input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumbersPayload:
         results = await info.context.configure_each(input.items, at=info.at)
@@ -112,7 +113,7 @@ class Mutation:
     )
     async def transfer_phone_numbers(
         self,
-        info: Info,
+        info: Info[Writes, None],
         input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumbersPayload:
         results = await info.context.transfer_each(input.items, at=info.at)
@@ -127,7 +128,7 @@ class Mutation:
     )
     async def release_phone_numbers(
         self,
-        info: Info,
+        info: Info[Writes, None],
         input: Annotated[ReleasePhoneNumbersInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumbersPayload:
         results = await info.context.release_each(input.items, at=info.at)

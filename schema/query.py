@@ -7,11 +7,12 @@ from strawberry import argument, field
 from strawberry.scalars import ID
 
 from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
-from schema.context import Info
 from schema.directives import ListSize, Scope, needs, paged, searches
 from schema.enums import NumberType
 from schema.hints import HOUR, CacheControl
+from schema.info import Info
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
+from schema.read_port import Reads
 from schema.scalars import E164, CountryCode
 from schema.types import Account, Country, Node, PhoneNumber, RateLimit
 
@@ -31,7 +32,7 @@ class Query:
     )
     async def phone_number(
         self,
-        info: Info,
+        info: Info[Reads, None],
         sid: Annotated[ID | None, argument(description="The number's sid.")] = None,
         phone_number: Annotated[E164 | None, argument(description="The number itself.")] = None,
         account_sid: AccountSid = None,
@@ -49,7 +50,7 @@ class Query:
     )
     async def phone_numbers(
         self,
-        info: Info,
+        info: Info[Reads, None],
         filter: Annotated[  # noqa: A002 - the argument's name in the schema
             PhoneNumberFilter | None, argument(description="Which of them.")
         ] = None,
@@ -70,7 +71,7 @@ class Query:
     )
     async def available_phone_numbers(
         self,
-        info: Info,
+        info: Info[Reads, None],
         country: Annotated[CountryCode, argument(description="The country to search in.")],
         types: Annotated[
             list[NumberType] | None,
@@ -101,7 +102,7 @@ class Query:
             needs(Scope.NUMBERS_READ),
         ],
     )
-    async def countries(self, info: Info) -> list[Country] | None:
+    async def countries(self, info: Info[Reads, None]) -> list[Country] | None:
         return await info.context.countries(at=info.at)
 
     @field(
@@ -110,7 +111,7 @@ class Query:
     )
     async def country(
         self,
-        info: Info,
+        info: Info[Reads, None],
         code: Annotated[CountryCode, argument(description="The country's code.")],
     ) -> Country | None:
         return await info.context.country(code, at=info.at)
@@ -121,7 +122,7 @@ class Query:
     )
     async def account(
         self,
-        info: Info,
+        info: Info[Reads, None],
         sid: Annotated[ID | None, argument(description="The account's sid.")] = None,
     ) -> Account | None:
         return await info.context.account(sid, at=info.at)
@@ -132,7 +133,7 @@ class Query:
     )
     async def node(
         self,
-        info: Info,
+        info: Info[Reads, None],
         id: Annotated[ID, argument(description="The object's id.")],  # noqa: A002
     ) -> Node | None:
         [found] = await info.context.nodes([id], argument="id", at=info.at)
@@ -148,7 +149,7 @@ class Query:
     )
     async def nodes(
         self,
-        info: Info,
+        info: Info[Reads, None],
         ids: Annotated[list[ID], argument(description="The objects' ids, up to 1000.")],
     ) -> list[Node | None] | None:
         # Errors among them become errors at their places.
@@ -158,5 +159,7 @@ class Query:
         description="What the gateway still lets the caller do, now that this was counted; null"
         " only with an error."
     )
-    async def rate_limit(self, info: Info, account_sid: AccountSid = None) -> RateLimit | None:
+    async def rate_limit(
+        self, info: Info[Reads, None], account_sid: AccountSid = None
+    ) -> RateLimit | None:
         return await info.context.rate_limit(account_sid)

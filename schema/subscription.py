@@ -7,8 +7,9 @@ import strawberry
 from strawberry import argument
 from strawberry.scalars import ID
 
-from schema.context import Info
 from schema.directives import Scope, needs
+from schema.event_port import Events
+from schema.info import Info
 from schema.phone_number_event import PhoneNumberEvent
 
 
@@ -20,7 +21,7 @@ class Subscription:
     )
     async def phone_number_changed(
         self,
-        info: Info,
+        info: Info[Events, None],
         account_sid: Annotated[
             ID | None, argument(description="The account; the caller's own when absent.")
         ] = None,

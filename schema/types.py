@@ -12,7 +12,6 @@ import strawberry
 from strawberry import field
 from strawberry.scalars import ID
 
-from schema.context import Info
 from schema.directives import ListSize, Scope, needs, paged, part
 from schema.enums import (
     AccountStatus,
@@ -32,6 +31,8 @@ from schema.enums import (
     Source,
 )
 from schema.hints import CacheControl
+from schema.info import Info
+from schema.read_port import Reads
 from schema.scalars import CountryCode
 
 if TYPE_CHECKING:
@@ -328,7 +329,7 @@ class Account(Node):
         description="Its subaccounts. Empty for a subaccount; null only with an error.",
         directives=[ListSize(assumed_size=10), needs(Scope.ACCOUNTS_READ)],
     )
-    async def subaccounts(self, info: Info) -> list["Account"] | None:
+    async def subaccounts(self, info: Info[Reads, None]) -> list["Account"] | None:
         return await info.context.subaccounts(self, at=info.at)
 
     @field(
@@ -337,7 +338,7 @@ class Account(Node):
     )
     async def phone_numbers(
         self,
-        info: Info,
+        info: Info[Reads, None],
         first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
         after: Annotated[
             str | None, strawberry.argument(description="Continue behind this cursor.")
@@ -370,7 +371,7 @@ class PhoneNumber(Node, NumberProfile):
     is_type_of = _views("PhoneNumber")
 
     @field(description="The account that owns it.", directives=[needs(Scope.ACCOUNTS_READ)])
-    async def account(self, info: Info) -> Account | None:
+    async def account(self, info: Info[Reads, None]) -> Account | None:
         return await info.context.account(self.account_sid, at=info.at)
 
     @field(
@@ -384,7 +385,7 @@ class PhoneNumber(Node, NumberProfile):
     )
     def similar_available(
         self,
-        info: Info,
+        info: Info[Reads, None],
         within: Annotated[
             SimilarScope, strawberry.argument(description="What they shall have in common.")
         ],
@@ -431,7 +432,7 @@ class Country:
     )
     async def available_phone_numbers(
         self,
-        info: Info,
+        info: Info[Reads, None],
         type: Annotated[  # noqa: A002 - the argument's name in the schema
             NumberType, strawberry.argument(description="The kind of number.")
         ] = NumberType.LOCAL,

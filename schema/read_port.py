@@ -1,0 +1,114 @@
+"""What resolvers of reads need from whoever serves the schema.
+
+The types of the graph need it, and it names them: with `types` and `connection` it makes the one
+circle of imports that a recursive graph cannot do without. The schema itself knows no HTTP and no
+upstream; `gateway/context.py` implements its ports.
+"""
+
+from asyncio import Future
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from schema.info import FieldPath
+
+if TYPE_CHECKING:
+    from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
+    from schema.enums import NumberType, SimilarScope
+    from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
+    from schema.types import Account, Country, Node, PhoneNumber, RateLimit
+
+
+class Numbers(Protocol):
+    """Owned numbers, and objects by id."""
+
+    async def phone_number(
+        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: FieldPath
+    ) -> "PhoneNumber | None":
+        """Return one owned number by sid or by number; None when the account has no such one."""
+
+    async def phone_numbers(
+        self,
+        filter: "PhoneNumberFilter | None",  # noqa: A002 - the argument's name in the schema
+        *,
+        first: int,
+        after: str | None,
+        account_sid: str | None,
+        at: FieldPath,
+    ) -> "PhoneNumberConnection":
+        """Return a page of owned numbers."""
+
+    async def nodes(
+        self, ids: Sequence[str], *, argument: str, at: FieldPath
+    ) -> "list[Node | Exception | None]":
+        """Return objects by opaque id, in order; None for each that is not there.
+
+        In the place of one that cannot be had is its error, for the executor to raise there.
+        `argument` is where the ids come from.
+        """
+
+
+class Search(Protocol):
+    """Numbers that can be bought."""
+
+    async def available_phone_numbers(
+        self,
+        country: str,
+        *,
+        types: "Sequence[NumberType] | None",
+        filter: "AvailablePhoneNumberFilter | None",  # noqa: A002
+        first: int,
+        after: str | None,
+        account_sid: str | None,
+        at: FieldPath,
+    ) -> "AvailablePhoneNumberConnection":
+        """Search numbers that can be bought."""
+
+    async def available_in(
+        self,
+        country: "Country",
+        *,
+        type: "NumberType",  # noqa: A002 - the argument's name in the schema
+        first: int,
+        at: FieldPath,
+    ) -> "AvailablePhoneNumberConnection | None":
+        """Search numbers of a country that can be bought; None when it has none of the type."""
+
+    def similar_available(
+        self,
+        number: "PhoneNumber",
+        *,
+        within: "SimilarScope",
+        distance: int | None,
+        first: int,
+        at: FieldPath,
+    ) -> "Future[AvailablePhoneNumberConnection | None]":
+        """Begin to search numbers that can be bought and share something with `number`.
+
+        What comes is None when it has no place that they could share.
+        """
+
+
+class Accounts(Protocol):
+    """Accounts, what is left of their limits, and countries."""
+
+    async def account(self, sid: str | None, *, at: FieldPath) -> "Account | None":
+        """Return an account; the caller's own without a sid."""
+
+    async def subaccounts(self, account: "Account", *, at: FieldPath) -> "list[Account]":
+        """Return the accounts that `account` owns, itself left out."""
+
+    async def rate_limit(self, account_sid: str | None) -> "RateLimit":
+        """Return what is left of the caller's limits, those of purchases for an account."""
+
+    async def countries(self, *, at: FieldPath) -> "list[Country]":
+        """Return the countries in which the caller's account can buy numbers."""
+
+    async def country(self, code: str, *, at: FieldPath) -> "Country | None":
+        """Return one country; None when numbers cannot be bought there."""
+
+
+class Reads(Numbers, Search, Accounts, Protocol):
+    """All of them; `at` is the field that asks, for traces.
+
+    Methods raise errors whose `extensions.code` clients can rely on.
+    """

@@ -1,0 +1,67 @@
+"""What resolvers of mutations need from whoever serves the schema."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from schema.info import FieldPath
+from schema.inputs import (
+    ConfigurePhoneNumberInput,
+    PurchasePhoneNumberInput,
+    ReleasePhoneNumberInput,
+    TransferPhoneNumberInput,
+)
+from schema.payloads import (
+    ConfigurePhoneNumberPayload,
+    PurchasePhoneNumberPayload,
+    ReleasePhoneNumberPayload,
+    TransferPhoneNumberPayload,
+)
+
+
+class Writes(Protocol):
+    """All mutations; `at` is the field that asks, for traces.
+
+    What the upstream refuses comes back in the payload's `user_errors`. So does whatever goes wrong
+    with one item of a plural mutation (`…_each`): the results of the others must not be lost with
+    it.
+    """
+
+    async def purchase(
+        self, wanted: PurchasePhoneNumberInput, *, at: FieldPath
+    ) -> PurchasePhoneNumberPayload:
+        """Buy a number, never twice."""
+
+    async def purchase_each(
+        self, items: Sequence[PurchasePhoneNumberInput], *, at: FieldPath
+    ) -> list[PurchasePhoneNumberPayload]:
+        """Buy several numbers."""
+
+    async def configure(
+        self, wanted: ConfigurePhoneNumberInput, *, at: FieldPath
+    ) -> ConfigurePhoneNumberPayload:
+        """Change the settings of an owned number."""
+
+    async def configure_each(
+        self, items: Sequence[ConfigurePhoneNumberInput], *, at: FieldPath
+    ) -> list[ConfigurePhoneNumberPayload]:
+        """Change the settings of several numbers."""
+
+    async def transfer(
+        self, wanted: TransferPhoneNumberInput, *, at: FieldPath
+    ) -> TransferPhoneNumberPayload:
+        """Move an owned number to another account."""
+
+    async def transfer_each(
+        self, items: Sequence[TransferPhoneNumberInput], *, at: FieldPath
+    ) -> list[TransferPhoneNumberPayload]:
+        """Move several numbers."""
+
+    async def release(
+        self, wanted: ReleasePhoneNumberInput, *, at: FieldPath
+    ) -> ReleasePhoneNumberPayload:
+        """Give an owned number back."""
+
+    async def release_each(
+        self, items: Sequence[ReleasePhoneNumberInput], *, at: FieldPath
+    ) -> list[ReleasePhoneNumberPayload]:
+        """Give several numbers back."""
