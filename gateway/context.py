@@ -8,20 +8,28 @@ from typing import Any, cast
 
 import structlog
 
-from gateway import filters, spending, validation
+from gateway import spending
 from gateway.accounts import Accounts
 from gateway.caller import Caller
 from gateway.counted import counted
 from gateway.errors import BadUserInput, GatewayError, OfAnotherAccount
 from gateway.events import Change, Events
+from gateway.lookups import (
+    AccountLookup,
+    FollowedNumbers,
+    NodeLookups,
+    OwnedList,
+    PhoneNumberLookup,
+    RateLimitLookup,
+)
 from gateway.mutations import Mutations
-from gateway.numbers import Key, OwnedNumbers
+from gateway.numbers import OwnedNumbers
 from gateway.outcome import InputRefused, Outcome
 from gateway.pages import FoundPage, Page, Places
 from gateway.reader import Reader
-from gateway.reads import OwnedList, parse_changes, parse_lookup, parse_node
 from gateway.records import View
-from gateway.search import Failure, Merged, Search, SearchRequest, check_similar, similar
+from gateway.search import Failure, Merged, Search
+from gateway.search_request import CountrySearch, SearchRequest, SimilarSearch
 from gateway.settings import Settings
 from gateway.spending import Spending
 from gateway.trace import Trace
@@ -29,7 +37,7 @@ from gateway.upstream.call import Call
 from gateway.user_errors import Reason, Refusal
 from gateway.waiting import Shared, settled
 from gateway.webhooks import Webhooks
-from gateway.writes import (
+from gateway.write_inputs import (
     Asker,
     Configure,
     Input,
@@ -43,6 +51,7 @@ from gateway.writes import (
 from schema.connection import (
     AvailablePhoneNumberConnection,
     BranchError,
+    NodeId,
     PhoneNumberConnection,
 )
 from schema.enums import NumberType, PhoneNumberEventKind, SimilarScope
@@ -142,8 +151,10 @@ class RequestContext:
         self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: FieldPath
     ) -> PhoneNumber | None:
         """See the ports of the schema."""
-        key = parse_lookup(self.caller, sid=sid, phone_number=phone_number, account_sid=account_sid)
-        number = await self._one(key, at, alone=self.alone)
+        asked = PhoneNumberLookup.parse(
+            self.caller, sid=sid, phone_number=phone_number, account_sid=account_sid
+        )
+        number = await self._one(asked, at, alone=self.alone)
         return cast("PhoneNumber | None", number)
 
     async def phone_numbers(
@@ -156,9 +167,10 @@ class RequestContext:
         at: FieldPath,
     ) -> PhoneNumberConnection:
         """See the ports of the schema."""
-        account = self._account(account_sid)
-        asked = OwnedList.parse(account, filter, first, after)
-        listed = await self._numbers.page(account, asked.wanted, first=first, after=after, at=at)
+        asked = OwnedList.parse(
+            self.caller, first=first, filter=filter, after=after, account_sid=account_sid
+        )
+        listed = await self._numbers.page(asked, at)
         page = Page(listed.numbers, listed.places, more=listed.more, after=after)
         return cast("PhoneNumberConnection", page)
 
@@ -174,12 +186,19 @@ class RequestContext:
         at: FieldPath,
     ) -> AvailablePhoneNumberConnection:
         """See the ports of the schema."""
-        kinds = [NumberType.LOCAL] if types is None else list(types)
-        account = self._account(account_sid)
-        coming: Future[AvailablePhoneNumberConnection] = self._available(
-            account, country, kinds, filters.wanted(filter), first, after, at
+        asked = SearchRequest.parse(
+            self.caller,
+            country=country,
+            first=first,
+            types=types,
+            filter=filter,
+            after=after,
+            account_sid=account_sid,
         )
-        return await coming
+        key = (asked.account, country, *asked.types, *asked.wanted.items(), first, after)
+        return cast(
+            "AvailablePhoneNumberConnection", await self._available(key, lambda: asked, after, at)
+        )
 
     async def available_in(
         self,
@@ -190,13 +209,13 @@ class RequestContext:
         at: FieldPath,
     ) -> AvailablePhoneNumberConnection | None:
         """See the ports of the schema."""
-        validation.check_first(first)
+        asked = CountrySearch.parse(type=type, first=first)
         if country.types and type not in country.types:
             return None
-        coming: Future[AvailablePhoneNumberConnection] = self._available(
-            self.reader.credential.account, country.code, [type], {}, first, None, at
-        )
-        return await coming
+        account = self.caller.credential.account
+        make = partial(asked.within, account, country.code)
+        key = (account, country.code, type, first, None)
+        return cast("AvailablePhoneNumberConnection", await self._available(key, make, None, at))
 
     def similar_available(
         self,
@@ -208,16 +227,18 @@ class RequestContext:
         at: FieldPath,
     ) -> Future[AvailablePhoneNumberConnection | None]:
         """See the ports of the schema."""
-        check_similar(within, distance, first)
-        sought = similar(cast("Any", number), within, distance)
-        coming: Future[AvailablePhoneNumberConnection | None]
+        asked = SimilarSearch.parse(within=within, first=first, distance=distance)
+        sought = asked.near(cast("Any", number))
         if sought is None:
-            coming = get_running_loop().create_future()
-            coming.set_result(None)
-            return coming
+            nothing: Future[AvailablePhoneNumberConnection | None]
+            nothing = get_running_loop().create_future()
+            nothing.set_result(None)
+            return nothing
         country, wanted = sought
-        kinds = [NumberType.LOCAL]
-        coming = self._available(number.account_sid, country, kinds, wanted, first, None, at)
+        account, kind = number.account_sid, NumberType.LOCAL
+        make = partial(SearchRequest.of, account, country, (kind,), wanted, first)
+        key = (account, country, kind, *wanted.items(), first, None)
+        coming: Future[Any] = self._available(key, make, None, at)
         return coming
 
     async def countries(self, *, at: FieldPath) -> list[Country]:
@@ -230,8 +251,8 @@ class RequestContext:
 
     async def account(self, sid: str | None, *, at: FieldPath) -> Account | None:
         """See the ports of the schema."""
-        found = await self._accounts.one(self._account(sid, argument="sid"), at)
-        return cast("Account | None", found)
+        asked = AccountLookup.parse(self.caller, sid=sid)
+        return cast("Account | None", await self._accounts.one(asked.account, at))
 
     async def subaccounts(self, account: Account, *, at: FieldPath) -> list[Account]:
         """See the ports of the schema."""
@@ -242,8 +263,8 @@ class RequestContext:
         self, ids: Sequence[str], *, argument: str, at: FieldPath
     ) -> list[Node | Exception | None]:
         """See the ports of the schema."""
-        validation.check_ids(argument, len(ids))
-        found = await settled([self._node(each, argument, at) for each in ids])
+        asked = NodeLookups.parse(self.caller, argument, ids)
+        found = await settled([self._node(each, at) for each in asked.each])
         for each in found:
             if isinstance(each, BaseException) and not isinstance(each, GatewayError):
                 raise each
@@ -251,7 +272,8 @@ class RequestContext:
 
     async def rate_limit(self, account_sid: str | None) -> RateLimit:
         """See the ports of the schema."""
-        requests, purchases = await self._spending.left(self.caller, self._account(account_sid))
+        asked = RateLimitLookup.parse(self.caller, account_sid=account_sid)
+        requests, purchases = await self._spending.left(self.caller, asked.account)
         return RateLimit(requests=_allowance(requests), purchases=_allowance(purchases))
 
     # Mutations ----------------------------------------------------------------------------------
@@ -310,14 +332,14 @@ class RequestContext:
         self, account_sid: str | None, sids: Sequence[str] | None
     ) -> AsyncIterator[PhoneNumberEvent]:
         """See the ports of the schema."""
-        account = parse_changes(self.caller, account_sid, sids)
+        asked = FollowedNumbers.parse(self.caller, account_sid=account_sid, sids=sids)
+        account = asked.account
         start = await self._events.start(account, self.last_event_id)
         # Only who may read the account's numbers may follow them.
-        at = FieldPath("phoneNumberChanged")
-        await self._numbers.page(account, {}, first=1, after=None, at=at)
+        await self._numbers.page(asked.page, FieldPath("phoneNumberChanged"))
         credential = self.reader.credential
         async for event in self._events.follow(account, credential, start, self.following):
-            if sids is None or event.sid in sids:
+            if asked.include(event.sid):
                 yield event
 
     async def _announce(
@@ -354,10 +376,6 @@ class RequestContext:
         released = PhoneNumberEventKind.RELEASED
         tell = partial(self._announce, released, asked.account, there=False)
         return await self._mutations.release(asked, at, tell)
-
-    def _account(self, sid: str | None, argument: str = "accountSid") -> str:
-        """Return the account that an argument names, the caller's own without one."""
-        return self.caller.account_named(sid, argument)
 
     def _asker(self) -> Asker:
         return Asker(self.caller, Webhooks.of(self._settings))
@@ -419,14 +437,17 @@ class RequestContext:
         self._written = True
         self._searches.clear()
 
-    async def _node(self, opaque: str, argument: str, at: FieldPath) -> Node | None:
-        node = parse_node(self.caller, opaque, argument)
-        if node.kind == "Account":
-            return await self.account(node.account_sid, at=at)
-        key = Key(node.account_sid, "sid", node.sid)
-        return cast("Node | None", await self._one(key, at))
+    async def _node(self, asked: NodeId | GatewayError, at: FieldPath) -> Node | None:
+        if isinstance(asked, GatewayError):
+            raise asked
+        if asked.kind == "Account":
+            return cast("Node | None", await self._accounts.one(asked.account_sid, at))
+        number = PhoneNumberLookup(asked.account_sid, "sid", asked.sid)
+        return cast("Node | None", await self._one(number, at))
 
-    async def _one(self, key: Key, at: FieldPath, *, alone: bool = False) -> View | None:
+    async def _one(
+        self, key: PhoneNumberLookup, at: FieldPath, *, alone: bool = False
+    ) -> View | None:
         """Return an owned number; None when the account has no such one."""
         try:
             return await self._numbers.one(key, at, alone=alone)
@@ -437,40 +458,37 @@ class RequestContext:
 
     def _available(
         self,
-        account: str,
-        country: str,
-        types: Sequence[NumberType],
-        wanted: dict[str, Any],
-        first: int,
+        key: tuple[object, ...],
+        make: Callable[[], SearchRequest],
         after: str | None,
         at: FieldPath,
     ) -> Future[Any]:
-        """Begin a search; equal searches of one request are one, and share the page."""
-        key: tuple[Any, ...] = (account, country, *types, *wanted.items(), first, after)
+        """Begin a search; equal searches of one request are one, and share the page.
+
+        Args:
+            key: the same for equal searches: of many, only one need be made.
+            make: makes it.
+            after: the cursor behind which it goes on, as the client wrote it.
+            at: the field that asks.
+        """
         try:
             search = self._searches.get(key)
         except TypeError:  # Lists and objects have no hash, but are rare here.
             key = (repr(key),)
             search = self._searches.get(key)
         if search is None:
-            work = self._cut_out(account, country, types, wanted, first, after, at)
+            work = self._cut_out(make, after, at)
             search = self._searches[key] = _Search(ensure_future(work), self.reader.trace)
         else:
             search.share(at)
         return search.wait()
 
     async def _cut_out(
-        self,
-        account: str,
-        country: str,
-        types: Sequence[NumberType],
-        wanted: dict[str, Any],
-        first: int,
-        after: str | None,
-        at: FieldPath,
+        self, make: Callable[[], SearchRequest], after: str | None, at: FieldPath
     ) -> FoundPage:
         """Cut a page out of a result: searches have no pages upstream."""
-        asked = SearchRequest.parse(account, country, types, wanted, first, after)
+        asked = make()
+        first = asked.first
         result = await self._search.run(asked, at)
         merged = Merged(result.found, asked.start)
         if len(merged.numbers) < first and result.more and asked.start is not None:

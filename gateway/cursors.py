@@ -13,6 +13,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, NamedTuple
 from zlib import crc32
 
@@ -130,30 +131,24 @@ def encode(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
-def decode(opaque: str, *, of: str) -> Cursor:
-    """Return what an `after` argument says.
-
-    Args:
-        opaque: what the client sent.
-        of: id of the list that it is used on.
+def decode(opaque: str) -> Cursor:
+    """Return what an `after` argument says; what list it belongs to is for the caller to see.
 
     Raises:
-        BadUserInput: it is not a cursor, or one of another list.
+        BadUserInput: it is not a cursor.
     """
-    cursor: Cursor | None = None
     if len(opaque) <= _LONGEST:
-        try:
+        with suppress(ValueError, binascii.Error, msgspec.MsgspecError):
             padded = opaque.encode("ascii") + b"=" * (-len(opaque) % 4)
-            cursor = _decoder.decode(base64.b64decode(padded, altchars=b"-_", validate=True))
-        except (ValueError, binascii.Error, msgspec.MsgspecError):
-            cursor = None
-    if cursor is None:
-        raise BadUserInput(
-            "after", "this is not a cursor; use `pageInfo.endCursor` or an edge's `cursor`."
-        )
-    if cursor.list_id != of:
-        raise BadUserInput(
-            "after",
-            "this cursor belongs to another list; cursors hold for the same account and filters.",
-        )
-    return cursor
+            return _decoder.decode(base64.b64decode(padded, altchars=b"-_", validate=True))
+    raise BadUserInput(
+        "after", "this is not a cursor; use `pageInfo.endCursor` or an edge's `cursor`."
+    )
+
+
+def of_another_list() -> BadUserInput:
+    """Return the error for a cursor that is used on a list that it does not belong to."""
+    return BadUserInput(
+        "after",
+        "this cursor belongs to another list; cursors hold for the same account and filters.",
+    )

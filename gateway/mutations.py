@@ -34,7 +34,8 @@ from gateway.errors import (
     UpstreamRefused,
 )
 from gateway.idempotency import Keys, Sending, key_of
-from gateway.numbers import Key, OwnedNumbers
+from gateway.lookups import PhoneNumberLookup
+from gateway.numbers import OwnedNumbers
 from gateway.outcome import Outcome, refused
 from gateway.ownership import check_owner
 from gateway.reader import Reader
@@ -44,7 +45,7 @@ from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, Family
 from gateway.user_errors import Reason, Refusal
 from gateway.validation import is_sid
-from gateway.writes import Configure, Purchase, Release, Transfer, Write
+from gateway.write_inputs import Configure, Purchase, Release, Transfer, Write
 from schema.enums import EmergencyAddressStatus, Source
 from schema.info import FieldPath
 
@@ -140,7 +141,7 @@ class Mutations:
         it had been bought. So it is looked up first.
         """
         account, settings = asked.account, asked.settings
-        key = Key(account, "number", asked.phone_number)
+        key = PhoneNumberLookup(account, "number", asked.phone_number)
 
         async def prepare() -> Outcome | _Prepared:
             if (owned := await self._owned(key, at)) is not None:
@@ -168,7 +169,9 @@ class Mutations:
 
         async def show(family: Family) -> View | None:
             # In the family that the write goes to: the other one may not show what was set.
-            return await self._numbers.afresh().shown(family, Key(account, "sid", asked.sid), at)
+            return await self._numbers.afresh().shown(
+                family, PhoneNumberLookup(account, "sid", asked.sid), at
+            )
 
         async def prepare() -> Outcome | _Prepared:
             nonlocal before
@@ -205,7 +208,7 @@ class Mutations:
             family = await self._family(account, asked.documents, at)
             # Core's path names the owner. The catalog moves whatever the credentials reach.
             if asked.dry_run or family is CATALOG or target == account:
-                key = Key(account, "sid", asked.sid)
+                key = PhoneNumberLookup(account, "sid", asked.sid)
                 if await _owned_only(self._numbers.afresh().shown(family, key, at)) is None:
                     return await missing(None)
             if target == account:
@@ -215,10 +218,10 @@ class Mutations:
             return _Prepared(call, at, _reading(family, target, sid=asked.sid), missing)
 
         async def look() -> Outcome | None:
-            there = await self._find(Key(target, "sid", asked.sid), at)
+            there = await self._find(PhoneNumberLookup(target, "sid", asked.sid), at)
             if there is not None:
                 return Outcome(there)
-            here = await self._find(Key(account, "sid", asked.sid), at)
+            here = await self._find(PhoneNumberLookup(account, "sid", asked.sid), at)
             if here is None:
                 raise Unproven("the number shows in neither of the two accounts")
             return None
@@ -228,7 +231,7 @@ class Mutations:
     async def release(self, asked: Release, at: FieldPath, tell: Tell) -> Outcome:
         """Give back a number that an account owns, if it is the one that the client means."""
         account = asked.account
-        key = Key(account, "sid", asked.sid)
+        key = PhoneNumberLookup(account, "sid", asked.sid)
 
         async def prepare() -> Outcome | _Prepared:
             if (refusal := await self._refuses_release(asked, key, at)) is not None:
@@ -250,7 +253,7 @@ class Mutations:
         async def look_later() -> Outcome | None:
             seen = await look()
             for other in await self._others(account, at) if seen is not None else ():
-                if await self._find(Key(other, "sid", asked.sid), at) is not None:
+                if await self._find(PhoneNumberLookup(other, "sid", asked.sid), at) is not None:
                     where = f"account {other}" if self._may_see(other) else "another account"
                     raise Unproven(f"the number was moved and is in {where} now")
             return seen
@@ -354,13 +357,15 @@ class Mutations:
         there = None
         if target != account:
             with suppress(GatewayError):
-                there = await self._find(Key(target, "sid", asked.sid), at)
+                there = await self._find(PhoneNumberLookup(target, "sid", asked.sid), at)
         if there is None:
             return _not_owned(account, code)
         values = {"account": account, "target": target}
         return Outcome(refusal=Reason.ALREADY_THERE.refuse(None, code, **values))
 
-    async def _refuses_release(self, asked: Release, key: Key, at: FieldPath) -> Refusal | None:
+    async def _refuses_release(
+        self, asked: Release, key: PhoneNumberLookup, at: FieldPath
+    ) -> Refusal | None:
         """Return why a number cannot be released; None when nothing speaks against it."""
         number = await _owned_only(self._find(key, at))
         if number is None:
@@ -386,7 +391,7 @@ class Mutations:
             :_MOST_OTHERS
         ]
 
-    async def _owned(self, key: Key, at: FieldPath) -> View | None:
+    async def _owned(self, key: PhoneNumberLookup, at: FieldPath) -> View | None:
         """Return the number if the account has it; None too for test credentials."""
         try:
             return await self._find(key, at)
@@ -396,7 +401,7 @@ class Mutations:
                 return None
             raise
 
-    async def _find(self, key: Key, at: FieldPath) -> View | None:
+    async def _find(self, key: PhoneNumberLookup, at: FieldPath) -> View | None:
         """Return a number as it is now; an upstream that shows another one is not believed."""
         found = await self._numbers.afresh().one(key, at)
         if found is not None and key.value not in {found.sid, found.phone_number}:

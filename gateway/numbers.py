@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from aiodataloader import DataLoader
 
-from gateway import cursors, filters, planner
+from gateway import cursors, filters, lookup_strategy
 from gateway.errors import (
-    BadUserInput,
     NotOwnAccount,
     UnsupportedFilters,
     UpstreamDenied,
@@ -20,6 +19,7 @@ from gateway.errors import (
     UpstreamRefused,
     believe_missing,
 )
+from gateway.lookups import OwnedList, PhoneNumberLookup
 from gateway.ownership import check_owner
 from gateway.pages import Places
 from gateway.reader import Reader
@@ -35,14 +35,6 @@ _MOST_PAGES = 64
 # Core matches numbers in part: the one looked for stands among those that contain it.
 _LOOK_UP_SIZE = 50
 _EVERYTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-class Key(NamedTuple):
-    """How an owned number is asked for: by `sid` or by `number`."""
-
-    account: str
-    by: Literal["sid", "number"]
-    value: str
 
 
 class Slice(NamedTuple):
@@ -109,27 +101,29 @@ class _Walked:
         return (cursors.Seen(began, trail),), 0
 
 
-Found: TypeAlias = dict[Key, View | BaseException | None]
+Found: TypeAlias = dict[PhoneNumberLookup, View | BaseException | None]
 
 
 class OwnedNumbers:
     """The owned numbers as one request sees them."""
 
-    def __init__(self, reader: Reader, access: CatalogAccess, sizes: planner.Sizes) -> None:
+    def __init__(self, reader: Reader, access: CatalogAccess, sizes: lookup_strategy.Sizes) -> None:
         self._reader = reader
         self._access = access
         self._sizes = sizes
-        self._asked: dict[Key, list[FieldPath]] = defaultdict(list)
+        self._asked: dict[PhoneNumberLookup, list[FieldPath]] = defaultdict(list)
         self._unsorted: list[list[View]] = []
-        self._read: dict[Key, View] = {}
+        self._read: dict[PhoneNumberLookup, View] = {}
 
     @cached_property
-    def _loader(self) -> DataLoader[Key, View | None]:
+    def _loader(self) -> DataLoader[PhoneNumberLookup, View | None]:
         return DataLoader(self._load)  # type: ignore[arg-type]
 
     # Reading ----------------------------------------------------------------------------------
 
-    async def one(self, key: Key, at: FieldPath, *, alone: bool = False) -> View | None:
+    async def one(
+        self, key: PhoneNumberLookup, at: FieldPath, *, alone: bool = False
+    ) -> View | None:
         """Return one number; None when the account has no such one.
 
         When it is known that no other field asks for one, it is asked for `alone`, without waiting
@@ -145,7 +139,7 @@ class OwnedNumbers:
             return await (self._by_sid(key) if key.by == "sid" else self._by_number(key))
         return await self._loader.load(key)
 
-    async def shown(self, family: Family, key: Key, at: FieldPath) -> View | None:
+    async def shown(self, family: Family, key: PhoneNumberLookup, at: FieldPath) -> View | None:
         """Return the number with a sid as `family` shows it; None when the account has none."""
         try:
             return await self._get(family, key, (at,))
@@ -155,27 +149,19 @@ class OwnedNumbers:
 
     async def page(
         self,
-        account: str,
-        wanted: Mapping[str, Any],
-        *,
-        first: int,
-        after: str | None,
+        asked: OwnedList,
         at: FieldPath,
     ) -> Slice:
-        """Return up to `first` numbers behind the cursor `after`.
+        """Return a page of numbers.
 
         Raises:
             UnsupportedFilters: no family that the account has knows all filters.
-            BadUserInput: `after` is no cursor of this list.
+            BadUserInput: the cursor is not of this list.
         """
-        able = self.able(account, wanted)
-        for family in able:
-            name = partial(cursors.list_id, account, family.source.name, filters=wanted)
-            if after is not None and family is not able[-1] and not _of(after, name()):
-                continue
-            start = cursors.decode(after, of=name()) if after is not None else None
+        account, wanted = asked.account, asked.wanted
+        for family, start in asked.starts(self.able(account, wanted)):
             try:
-                return await self._walk(family, account, wanted, first, start, name, at)
+                return await self._walk(family, asked, start, at)
             except (UpstreamNotFound, UpstreamDenied) as error:
                 if not self._lacks_catalog(family, account, error):
                     raise
@@ -209,7 +195,7 @@ class OwnedNumbers:
         self._read.clear()
         self._asked.clear()
 
-    def _already_read(self, key: Key) -> View | None:
+    def _already_read(self, key: PhoneNumberLookup) -> View | None:
         for numbers in self._unsorted:
             for number in numbers:
                 self._read |= dict.fromkeys(_names(number), number)
@@ -226,6 +212,10 @@ class OwnedNumbers:
     def may_ask_catalog(self, account: str) -> bool:
         """Whether the catalog can be asked about the account, and is not known to be closed."""
         return self.may_have_catalog(account) and self._access.known(account) is not False
+
+    def must_find_family(self, account: str) -> bool:
+        """Whether a call is needed to find out which family serves the account."""
+        return self.may_have_catalog(account) and self._access.known(account) is None
 
     def must_prove(self, account: str) -> bool:
         """Whether a call more is needed before the catalog's answers about the account count."""
@@ -288,20 +278,18 @@ class OwnedNumbers:
     async def _walk(
         self,
         family: Family,
-        account: str,
-        wanted: Mapping[str, Any],
-        first: int,
+        asked: OwnedList,
         start: cursors.Cursor | None,
-        name: Callable[[], str],
         at: FieldPath,
     ) -> Slice:
-        """Follow upstream pages, of whatever size, until `first` numbers are together."""
+        """Follow upstream pages, of whatever size, until the page is full."""
+        account, wanted, first, _ = asked
         exact = wanted.get("phoneNumber") if family is CORE else None
         listed = partial(_numbers, family, account, wanted=wanted)
         read = partial(self._page, family, account, wanted, at=at)
         spot = await _begin(family, start, _LOOK_UP_SIZE if exact else first, read, listed)
         query, size, number_of_page, skip, _ = spot
-        walked = _Walked(name, start, spot)
+        walked = _Walked(partial(asked.list_id, family), start, spot)
         numbers, places = walked.numbers, walked.places
         seen: set[str] = set()
         total = 0
@@ -373,9 +361,9 @@ class OwnedNumbers:
 
     # Batches ----------------------------------------------------------------------------------
 
-    async def _load(self, keys: list[Key]) -> list[View | BaseException | None]:
+    async def _load(self, keys: list[PhoneNumberLookup]) -> list[View | BaseException | None]:
         """Answer all keys that fields asked for in one step of the execution."""
-        accounts: dict[str, list[Key]] = defaultdict(list)
+        accounts: dict[str, list[PhoneNumberLookup]] = defaultdict(list)
         for key in keys:
             accounts[key.account].append(key)
         outcomes = await settled(
@@ -387,10 +375,10 @@ class OwnedNumbers:
             found |= dict.fromkeys(keys_of_one, outcome) if failed else outcome
         return [found[key] for key in keys]
 
-    async def _load_account(self, account: str, keys: Sequence[Key]) -> Found:
+    async def _load_account(self, account: str, keys: Sequence[PhoneNumberLookup]) -> Found:
         numbers = [key for key in keys if key.by == "number"]
         sids = [key for key in keys if key.by == "sid"]
-        choice = planner.choose(len(keys), self._sizes.of(account))
+        choice = lookup_strategy.choose(len(keys), self._sizes.of(account))
         found: Found = {}
         if choice.strategy == "list":
             found |= await self._from_list(account, keys)
@@ -398,7 +386,7 @@ class OwnedNumbers:
         if numbers:
             found |= await self._each([key for key in numbers if key not in found], self._by_number)
             by_sid = {
-                Key(account, "sid", each.sid): each
+                PhoneNumberLookup(account, "sid", each.sid): each
                 for each in found.values()
                 if isinstance(each, View)
             }
@@ -408,10 +396,12 @@ class OwnedNumbers:
             found |= also
         return found | await self._each([key for key in sids if key not in found], self._by_sid)
 
-    async def _each(self, keys: Sequence[Key], fetch: Callable[[Key], Any]) -> Found:
+    async def _each(
+        self, keys: Sequence[PhoneNumberLookup], fetch: Callable[[PhoneNumberLookup], Any]
+    ) -> Found:
         return dict(zip(keys, await settled([fetch(key) for key in keys]), strict=True))
 
-    async def _from_list(self, account: str, keys: Sequence[Key]) -> Found:
+    async def _from_list(self, account: str, keys: Sequence[PhoneNumberLookup]) -> Found:
         """Look for the keys in list pages, as long as that is cheaper than asking for each."""
         family = await self.family(account, self._places(keys)[0])
         left = dict.fromkeys(keys)
@@ -433,20 +423,20 @@ class OwnedNumbers:
             if page.next_query is None:
                 found |= dict.fromkeys(left)
                 break
-            if not planner.go_on_listing(pages, len(left), self._sizes.of(account)):
+            if not lookup_strategy.go_on_listing(pages, len(left), self._sizes.of(account)):
                 break
             query = page.next_query
         self._note_primed(family, found, pages)
         return found
 
-    def _note_primed(self, family: Family, found: Iterable[Key], calls: int) -> None:
+    def _note_primed(self, family: Family, found: Iterable[PhoneNumberLookup], calls: int) -> None:
         """Note the look-ups that were answered by `calls` calls for other things."""
         answered = ((key, place) for key in found for place in self._asked[key])
         for key, place in islice(answered, calls, None):
             call = family.get_call(key.account, key.value)
             self._reader.trace.note_spared(call, "primed", (place,))
 
-    async def _by_sid(self, key: Key) -> View | None:
+    async def _by_sid(self, key: PhoneNumberLookup) -> View | None:
         at = self._places((key,))
         family: Family = CATALOG if self.may_ask_catalog(key.account) else CORE
         try:
@@ -461,7 +451,9 @@ class OwnedNumbers:
             believe_missing(error)
             return None
 
-    async def _get(self, family: Family, key: Key, at: Sequence[FieldPath]) -> View | None:
+    async def _get(
+        self, family: Family, key: PhoneNumberLookup, at: Sequence[FieldPath]
+    ) -> View | None:
         answer = await self._reader.read(family.get_call(key.account, key.value), at)
         if family is CATALOG:
             self._access.note(key.account, has=True)
@@ -471,17 +463,12 @@ class OwnedNumbers:
         check_owner(number.raw.account_sid, key.account, family.source)
         return number
 
-    async def _by_number(self, key: Key) -> View | None:
-        listed = await self.page(
-            key.account,
-            {"phoneNumber": key.value},
-            first=1,
-            after=None,
-            at=self._places((key,))[0],
-        )
+    async def _by_number(self, key: PhoneNumberLookup) -> View | None:
+        only = OwnedList(key.account, {"phoneNumber": key.value}, 1)
+        listed = await self.page(only, self._places((key,))[0])
         return listed.numbers[0] if listed.numbers else None
 
-    def _places(self, keys: Iterable[Key]) -> list[FieldPath]:
+    def _places(self, keys: Iterable[PhoneNumberLookup]) -> list[FieldPath]:
         return [place for key in keys for place in self._asked[key]]
 
 
@@ -604,23 +591,14 @@ def _is(number: View, exact: str) -> bool:
     return False
 
 
-def _of(after: str, name: str) -> bool:
-    """Whether the cursor `after` belongs to the list `name`."""
-    try:
-        cursors.decode(after, of=name)
-    except BadUserInput:
-        return False
-    return True
-
-
 def _untyped(family: Family, wanted: Mapping[str, Any]) -> bool:
     """Whether the family has no list of the type wanted: core lists three types only."""
     kind = wanted.get("type")
     return family is CORE and kind is not None and kind.name not in filters.CORE_OWNED_PATHS
 
 
-def _names(number: View) -> set[Key]:
+def _names(number: View) -> set[PhoneNumberLookup]:
     return {
-        Key(number.home, "sid", number.sid),
-        Key(number.home, "number", number.phone_number),
+        PhoneNumberLookup(number.home, "sid", number.sid),
+        PhoneNumberLookup(number.home, "number", number.phone_number),
     }

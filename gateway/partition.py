@@ -10,13 +10,21 @@ calls is spent.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import phonenumbers
 
 from gateway.errors import UpstreamRefused
 from gateway.records import View
+from gateway.upstream.families import MAX_PAGE_SIZE
 
+CUT_OFF_AT: Final = frozenset({30, 50, MAX_PAGE_SIZE})
+"""A search that yields so many, or as many as were asked for, may have been cut off.
+
+Sources: maintainers of the official clients name 30; the documentation, 50 and 1000.
+"""
+LEAST_CUT_OFF: Final = min(CUT_OFF_AT)
+"""Shorter searches show that they were cut off by being as long as was asked for."""
 # Calls of one round run at once; a round is one split of the shortest pattern.
 _LONGEST_PATTERN = 16
 _DIGITS = "0123456789"

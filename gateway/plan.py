@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from graphql import GraphQLError
 
-from gateway import planner
+from gateway import lookup_strategy
 from gateway.cache import Kind
 from gateway.caller import Caller
 from gateway.errors import GatewayError
-from gateway.numbers import Key, OwnedNumbers
-from gateway.upstream.access import CatalogAccess
+from gateway.lookups import PhoneNumberLookup
+from gateway.numbers import OwnedNumbers
 from gateway.user_errors import Refusal
 from gateway.webhooks import Webhooks
 
@@ -201,7 +201,6 @@ class Known(NamedTuple):
     Attributes:
         caller: who asks.
         numbers: the owned numbers, to find out which families can be asked.
-        access: which accounts have the catalog.
         sizes: how many numbers accounts own.
         keeps: whether answers of a kind are kept, so that a call may be spared.
         partition: most calls to complete searches that the upstream cuts off.
@@ -210,19 +209,14 @@ class Known(NamedTuple):
 
     caller: Caller
     numbers: OwnedNumbers
-    access: CatalogAccess
-    sizes: planner.Sizes
+    sizes: lookup_strategy.Sizes
     keeps: Callable[[Kind], bool]
     partition: int
     webhooks: Webhooks
 
     def is_cold(self, account: str | None) -> bool:
         """Whether a call more may be needed to find out which family serves the account."""
-        return (
-            account is not None
-            and self.numbers.may_have_catalog(account)
-            and self.access.known(account) is None
-        )
+        return account is not None and self.numbers.must_find_family(account)
 
 
 class Draft:
@@ -232,7 +226,7 @@ class Draft:
         self.known = known
         self.plan = Plan()
         self._seen: set[Identity] = set()
-        self._keys: defaultdict[str, Counter[Key]] = defaultdict(Counter)
+        self._keys: defaultdict[str, Counter[PhoneNumberLookup]] = defaultdict(Counter)
         self._key_paths: defaultdict[str, list[str]] = defaultdict(list)
         self._splittable: list[str] = []
         self._failed: list[tuple[int, GatewayError]] = []
@@ -263,7 +257,7 @@ class Draft:
             reason += "; another one if the account turns out not to have the catalog"
         self.plan.steps.append(Step(path, asked.call, asked.strategy, least, most, naive, reason))
 
-    def key(self, path: str, key: Key) -> None:
+    def look_up_number(self, path: str, key: PhoneNumberLookup) -> None:
         """Note a look-up of an owned number; all of one account are planned together."""
         self._keys[key.account][key] += 1
         self._key_paths[key.account].append(path)
@@ -327,8 +321,8 @@ class Draft:
             self.plan.steps.append(step)
         return self.plan
 
-    def _batch(self, account: str, keys: Counter[Key], paths: str) -> None:
-        choice = planner.choose(len(keys), self.known.sizes.of(account))
+    def _batch(self, account: str, keys: Counter[PhoneNumberLookup], paths: str) -> None:
+        choice = lookup_strategy.choose(len(keys), self.known.sizes.of(account))
         call = {"get": "GET one number", "list": "GET a page of 1000 numbers"}[choice.strategy]
         sids = sum(key.by == "sid" for key in keys)
         least, most, reason = choice.least, choice.most, choice.reason

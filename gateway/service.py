@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
-from gateway import cursors, execution, explain, planner, telemetry
+from gateway import execution, telemetry
 from gateway.admission import admit
 from gateway.auth import authenticator
 from gateway.cache import ResponseCache
@@ -13,10 +13,13 @@ from gateway.caller import Caller
 from gateway.context import RequestContext
 from gateway.draining import Draining
 from gateway.errors import Forbidden, ShuttingDown, TooManyCalls
+from gateway.estimate import estimate
 from gateway.events import Events
 from gateway.idempotency import Keys
 from gateway.journal import journal_for
 from gateway.limits import Limits, Meter
+from gateway.lookup_strategy import Sizes
+from gateway.lookups import OwnedList
 from gateway.mutations import Mutations, Writing
 from gateway.numbers import OwnedNumbers
 from gateway.observation import Observation
@@ -86,7 +89,7 @@ class Service:
         self._cache = ResponseCache(self.store, settings)
         self._flights = Flights()
         self._access = CatalogAccess(settings.family_memory)
-        self._sizes = planner.Sizes()
+        self._sizes = Sizes()
         self.journal = journal_for(self.store, settings.data_dir, self.outages.note)
         self.outages.watch(self.journal)
         self.draining = Draining(settings.drain_limit)
@@ -265,13 +268,12 @@ class Service:
         known = Known(
             caller,
             self._numbers(self._reader(caller.credential)),
-            self._access,
             self._sizes,
             self._cache.keeps_kind,
             partition,
             Webhooks.of(self.settings),
         )
-        plan = explain.plan(
+        plan = estimate(
             self.schema, request.document, request.operation_name, request.variables, known
         )
         if most is not None and plan.needed > most:
@@ -289,15 +291,15 @@ class Service:
         """Return all numbers of an account."""
         at = FieldPath("phoneNumberChanged")
         found: list[View] = []
-        after: str | None = None
+        asked = OwnedList(account, {}, 1000)
         for _ in range(_MOST_PAGES):
             # Each page in a request of its own, with a deadline of its own.
             numbers = self._numbers(self._reader(credential, cache=self._uncached))
-            page = await numbers.page(account, {}, first=1000, after=after, at=at)
+            page = await numbers.page(asked, at)
             found += page.numbers
             if not page.more:
                 break
-            after = cursors.encode(page.places[-1])
+            asked = asked._replace(start=page.places[-1])
         return found
 
     async def __aenter__(self) -> Self:

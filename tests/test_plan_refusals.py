@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from gateway.rules import RULES
+from gateway.field_rules import FREE, RULES
 from schema import build_schema
 from tests.gateway_process import RunningGateway
 from tests.sandbox_process import SandboxAccount
@@ -305,10 +305,6 @@ def test_what_a_run_refuses_is_not_planned(
     assert planned["errors"]
     assert "extensions" not in planned
     compare(gateway, gateway.account, query, variables)
-
-
-# Fields whose resolvers ask nothing of the upstream and refuse nothing.
-FREE: set[str] = set()
 
 
 def test_every_field_with_a_resolver_has_a_rule_or_is_known_to_cost_nothing() -> None:

@@ -1,25 +1,44 @@
-"""What each field of the schema will ask of the upstream: one rule per field that asks anything.
+"""What each field of the schema will ask of the upstream: one function for each, listed in `RULES`.
 
-Rules refuse what the field's resolver would refuse before it asks, with the same errors, and take
-the arguments as resolvers get them.
+A rule reads the field's arguments as its resolver does, into the same value (`lookups.py`,
+`search_request.py`, `write_inputs.py`): what that refuses, the plan refuses. Then it adds to the
+plan what is asked for, and returns where the plan goes on.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
-from gateway import cursors, filters, partition, reads, search, validation
-from gateway.errors import BadUserInput, GatewayError, UnsupportedFilters
-from gateway.numbers import Key
+from gateway import cursors
+from gateway.errors import GatewayError, UnsupportedFilters
+from gateway.lookups import (
+    AccountLookup,
+    FollowedNumbers,
+    NodeLookups,
+    OwnedList,
+    PhoneNumberLookup,
+    RateLimitLookup,
+)
 from gateway.outcome import InputRefused
+from gateway.partition import LEAST_CUT_OFF, can_split
 from gateway.plan import NONE, Draft, Place, Read, Times, Writes
-from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE
+from gateway.search_request import (
+    Branch,
+    CountrySearch,
+    SearchRequest,
+    SimilarSearch,
+    core_page_size,
+)
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Family
 from gateway.user_errors import Refusal
-from gateway.writes import Asker, Configure, Purchase, Release, Transfer, W
-from schema.enums import NumberType, Source
+from gateway.write_inputs import Asker, Configure, Purchase, Release, Transfer, W
+from schema.connection import NodeId
+from schema.enums import Source
 
 Arguments: TypeAlias = Mapping[str, Any]
+"""A field's arguments as its resolver gets them."""
 Rule: TypeAlias = Callable[[Draft, Place, str, Arguments], Place]
+"""Adds to a plan what the field at a path asks for each object at a place."""
 
 # List sizes that the operation does not say: upper bounds to plan with.
 _MOST_COUNTRIES = 250
@@ -28,75 +47,69 @@ _MOST_PAGES = 64
 _PAGE_SIZE = re.compile(r"page_?size=([0-9]+)", re.ASCII | re.IGNORECASE)
 
 
-def _own(draft: Draft, arguments: Arguments, name: str = "account_sid") -> str:
-    """Return the account that an argument names, the caller's own without one."""
-    argument = "sid" if name == "sid" else "accountSid"
-    return draft.known.caller.account_named(arguments.get(name), argument)
-
-
 # Owned numbers ------------------------------------------------------------------------------------
 
 
 def _phone_number(draft: Draft, _: Place, path: str, arguments: Arguments) -> Place:
-    key = reads.parse_lookup(
-        draft.known.caller,
-        sid=arguments.get("sid"),
-        phone_number=arguments.get("phone_number"),
-        account_sid=arguments.get("account_sid"),
-    )
-    draft.key(path, key)
-    return Place(path, Times(0, 1), key, account=key.account)
+    asked = PhoneNumberLookup.parse(draft.known.caller, **arguments)
+    draft.look_up_number(path, asked)
+    return Place(path, Times(0, 1), asked, account=asked.account)
+
+
+def _node(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    ids = [arguments["id"]]
+    [node] = NodeLookups.parse(draft.known.caller, "id", ids).each
+    if isinstance(node, GatewayError):
+        raise node
+    return _objects(draft, place, path, ids, [node])
 
 
 def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    argument = "ids" if "ids" in arguments else "id"
-    ids = arguments["ids"] if argument == "ids" else [arguments["id"]]
-    validation.check_ids(argument, len(ids))
-    accounts: dict[str, None] = {}
-    for index, opaque in enumerate(ids):
-        try:
-            node = reads.parse_node(draft.known.caller, opaque, argument)
-        except GatewayError as error:
-            if argument == "id":
-                raise
-            draft.fail(index, error)
-            continue
-        accounts[node.account_sid] = None
+    ids = arguments["ids"]
+    nodes: list[NodeId] = []
+    for index, node in enumerate(NodeLookups.parse(draft.known.caller, "ids", ids).each):
+        if isinstance(node, GatewayError):
+            draft.fail(index, node)
+        else:
+            nodes.append(node)
+    return _objects(draft, place, path, ids, nodes)
+
+
+def _objects(
+    draft: Draft, place: Place, path: str, ids: Sequence[str], nodes: Sequence[NodeId]
+) -> Place:
+    """Add the look-ups of what ids name, as far as they name something."""
+    for node in nodes:
         if node.kind == "PhoneNumber":
-            draft.key(path, Key(node.account_sid, "sid", node.sid))
+            draft.look_up_number(path, PhoneNumberLookup(node.account_sid, "sid", node.sid))
         else:
             _read_account(draft, place, path, ("account", node.account_sid))
+    accounts = {node.account_sid for node in nodes}
     only = next(iter(accounts)) if len(accounts) == 1 else None
     times = Times(0, len(ids))
     return Place(path, times, ("nodes", *ids), accounts=max(1, len(accounts)), account=only)
 
 
 def _phone_numbers(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    return _list(draft, place, path, arguments, _own(draft, arguments))
+    return _list(draft, place, path, OwnedList.parse(draft.known.caller, **arguments))
 
 
 def _phone_numbers_of(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    return _list(draft, place, path, arguments, place.account)
+    return _list(draft, place, path, OwnedList.of(place.account or "", **arguments))
 
 
-def _list(
-    draft: Draft, place: Place, path: str, arguments: Arguments, account: str | None
-) -> Place:
-    """Add a list of the numbers of an account; None when it is not known which one."""
-    asked = reads.OwnedList.parse(
-        account, arguments.get("filter"), arguments["first"], arguments.get("after")
-    )
-    _, wanted, first, after = asked
+def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
+    """Add a list of the numbers of an account, of which it may not be known which one it is."""
+    account, wanted, first, start = asked
     pages, extra = 1, 0
-    if account is not None:
+    if account:
         able = draft.known.numbers.able(account, wanted)
         extra = int(draft.known.is_cold(account) and able == [CATALOG, CORE])
         if able[0] is CATALOG:
-            draft.proof(path, account, least=place.times.least if after is None else 0)
-        if after is not None:
-            pages = _pages(account, wanted, able, first, after)
-    owner = account or place.identity
-    identity = ("owned", owner, _frozen(wanted), first, after)
+            draft.proof(path, account, least=place.times.least if start is None else 0)
+        if start is not None:
+            pages = _pages(asked, able)
+    identity = ("owned", account or place.identity, _frozen(wanted), first, start)
     reason = f"one page of {first}; more if the upstream's pages are smaller"
     if pages > 1:
         reason = f"pages as small as those that the cursor comes from; at most {pages}"
@@ -113,43 +126,36 @@ def _list(
             reason=reason,
         ),
     )
-    return Place(path, place.times.per(first), identity, place.accounts, account)
+    return Place(path, place.times.per(first), identity, place.accounts, account or None)
 
 
-def _pages(account: str, wanted: Mapping[str, Any], able: list[Any], first: int, after: str) -> int:
+def _pages(asked: OwnedList, able: Sequence[Family]) -> int:
     """Return how many pages there may be to read behind a cursor.
 
     Raises:
         BadUserInput: it is no cursor of this list.
     """
-    problem: BadUserInput | None = None
-    for family in able:
-        name = cursors.list_id(account, family.source.name, filters=wanted)
-        try:
-            start = cursors.decode(after, of=name)
-        except BadUserInput as error:
-            problem = error
-            continue
-        needed = start.place + 1 + first
-        if not start.query:
-            if family is CATALOG:
-                window = cursors.window(max(0, start.place), first, MAX_PAGE_SIZE)
-                needed -= window.start
-            return -(-needed // MAX_PAGE_SIZE)
-        said = _PAGE_SIZE.search(start.query)
-        return min(_MOST_PAGES, -(-needed // max(1, int(said[1])))) if said else _MOST_PAGES
-    raise problem or BadUserInput("after", "it is no cursor of this list.")
+    family, start = next(asked.starts(able))
+    if start is None:
+        return 1
+    needed = start.place + 1 + asked.first
+    if not start.query:
+        if family is CATALOG:
+            window = cursors.window(max(0, start.place), asked.first, MAX_PAGE_SIZE)
+            needed -= window.start
+        return -(-needed // MAX_PAGE_SIZE)
+    said = _PAGE_SIZE.search(start.query)
+    return min(_MOST_PAGES, -(-needed // max(1, int(said[1])))) if said else _MOST_PAGES
 
 
-def _changes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    account = reads.parse_changes(
-        draft.known.caller, arguments.get("account_sid"), arguments.get("sids")
-    )
+def _phone_number_changed(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    asked = FollowedNumbers.parse(draft.known.caller, **arguments)
+    account, wanted, first, start = asked.page
     draft.proof(path, account)
     draft.read(
         place,
         path,
-        [("owned", account, _frozen({}), 1, None)],
+        [("owned", account, _frozen(wanted), first, start)],
         Read(
             "GET a page of owned numbers",
             "page",
@@ -164,27 +170,19 @@ def _changes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
 # Numbers for sale ---------------------------------------------------------------------------------
 
 
-def _available(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    types = arguments.get("types")
-    asked = search.SearchRequest.parse(
-        _own(draft, arguments),
-        arguments["country"],
-        [NumberType.LOCAL] if types is None else list(types),
-        filters.wanted(arguments.get("filter")),
-        arguments["first"],
-        arguments.get("after"),
-    )
+def _available_phone_numbers(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    asked = SearchRequest.parse(draft.known.caller, **arguments)
     return _search(draft, place, path, asked, asked.country)
 
 
 def _available_in(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    asked = CountrySearch.parse(**arguments)
     is_named = place.identity[:1] == ("country",)
     country = str(place.identity[1]) if is_named else ""
     account = draft.known.caller.credential.account
-    first = arguments["first"]
     try:
-        asked = search.SearchRequest.parse(account, country, [arguments["type"]], {}, first, None)
-        return _search(draft, place, path, asked, country or place.identity)
+        search = asked.within(account, country)
+        return _search(draft, place, path, search, country or place.identity)
     except UnsupportedFilters:  # No country has the type: the field is null, without an error.
         return Place(path, Times(0, 0), (path,))
 
@@ -193,25 +191,29 @@ def _search(
     draft: Draft,
     place: Place,
     path: str,
-    asked: search.SearchRequest,
+    asked: SearchRequest,
     country: str | tuple[object, ...],
 ) -> Place:
-    """Add a search; `country` is what names it, if its code is not known."""
+    """Add a search; `country` is what names it, if its code is not known.
+
+    Raises:
+        UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
+    """
+    numbers = draft.known.numbers
     account, source, branches = asked.account, asked.source, asked.branches
     first, most = asked.first, asked.skip + asked.first
-    has = draft.known.access.known(account) if source is Source.CATALOG else None
     cold = source is Source.CATALOG and draft.known.is_cold(account)
-    if source is Source.CATALOG and not has and not cold:
-        raise asked.without_catalog(draft.known.numbers.without_catalog(account))
     if source is Source.CATALOG:
+        if not numbers.may_ask_catalog(account):
+            raise asked.without_catalog(numbers.without_catalog(account))
         draft.proof(path, account, least=place.times.least)
     code = country if isinstance(country, str) else ""
     pages = -(-most // MAX_PAGE_SIZE) if source is Source.CATALOG else 1
 
-    def size(branch: search.Branch) -> int:
+    def size(branch: Branch) -> int:
         if source is Source.CATALOG:
             return min(most, MAX_PAGE_SIZE)
-        return search.core_page_size(code, branch.wanted, most)
+        return core_page_size(code, branch.wanted, most)
 
     identities: list[tuple[object, ...]] = [
         ("search", account, country, each.type, _frozen(each.wanted), size(each))
@@ -236,20 +238,18 @@ def _search(
     )
     if source is Source.CORE:
         for each in branches:
-            if most <= search.LEAST_CUT_OFF and size(each) != MAX_PAGE_SIZE:
+            if most <= LEAST_CUT_OFF and size(each) != MAX_PAGE_SIZE:
                 continue
-            if not isinstance(country, str) or partition.can_split(
+            if not isinstance(country, str) or can_split(
                 country, each.wanted, draft.known.partition
             ):
                 draft.split(path)
     return Place(path, place.times.per(first), (path, *identities))
 
 
-def _similar(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    first = arguments["first"]
-    how = (arguments["within"], arguments.get("distance"), first)
-    search.check_similar(*how)
-    identity = ("similar", place.identity, how)
+def _similar_available(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    asked = SimilarSearch.parse(**arguments)
+    identity = ("similar", place.identity, asked)
     draft.read(
         place,
         path,
@@ -261,9 +261,9 @@ def _similar(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
             reason="one search per distinct place; numbers of one place share it",
         ),
     )
-    if first > search.LEAST_CUT_OFF and place.times.most:
+    if asked.first > LEAST_CUT_OFF and place.times.most:
         draft.split(path)
-    return Place(path, place.times.per(first), identity)
+    return Place(path, place.times.per(asked.first), identity)
 
 
 # Accounts and countries ---------------------------------------------------------------------------
@@ -294,9 +294,9 @@ def _account_of(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
 
 
 def _account(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    sid = _own(draft, arguments, "sid")
-    _read_account(draft, place, path, ("account", sid))
-    return Place(path, Times(0, 1), ("account", sid), account=sid)
+    account = AccountLookup.parse(draft.known.caller, **arguments).account
+    _read_account(draft, place, path, ("account", account))
+    return Place(path, Times(0, 1), ("account", account), account=account)
 
 
 def _subaccounts(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
@@ -319,7 +319,7 @@ def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
 
 
 def _rate_limit(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    _own(draft, arguments)
+    RateLimitLookup.parse(draft.known.caller, **arguments)
     return Place(path, place.times, ("rateLimit",))
 
 
@@ -454,20 +454,20 @@ _RELEASE = _written(
     "whether the account owns it, and that it is the number which was confirmed",
     "the account does not own it, or it is another number",
 )
-RULES: Mapping[str, Rule] = {
+RULES: Final[Mapping[str, Rule]] = {
     "Query.phoneNumber": _phone_number,
     "Query.phoneNumbers": _phone_numbers,
-    "Query.availablePhoneNumbers": _available,
+    "Query.availablePhoneNumbers": _available_phone_numbers,
     "Query.countries": _countries,
     "Query.country": _country,
     "Query.account": _account,
     "Query.rateLimit": _rate_limit,
-    "Query.node": _nodes,
+    "Query.node": _node,
     "Query.nodes": _nodes,
     "Account.phoneNumbers": _phone_numbers_of,
     "Account.subaccounts": _subaccounts,
     "PhoneNumber.account": _account_of,
-    "PhoneNumber.similarAvailable": _similar,
+    "PhoneNumber.similarAvailable": _similar_available,
     "Country.availablePhoneNumbers": _available_in,
     "Mutation.purchasePhoneNumber": _PURCHASE,
     "Mutation.purchasePhoneNumbers": _PURCHASE,
@@ -477,5 +477,8 @@ RULES: Mapping[str, Rule] = {
     "Mutation.transferPhoneNumbers": _TRANSFER,
     "Mutation.releasePhoneNumber": _RELEASE,
     "Mutation.releasePhoneNumbers": _RELEASE,
-    "Subscription.phoneNumberChanged": _changes,
+    "Subscription.phoneNumberChanged": _phone_number_changed,
 }
+"""The rule of each field, by type and name."""
+FREE: Final[frozenset[str]] = frozenset()
+"""Fields with a resolver that neither asks nor refuses anything: they need no rule."""

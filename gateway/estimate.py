@@ -1,7 +1,7 @@
 """What an operation will cost upstream, worked out from its text and variables before it runs.
 
 The document is walked with the number of objects that each field can be reached with; the fields
-that ask something of the upstream have a rule each (`rules.py`), which adds to the plan.
+that ask something of the upstream have a rule each (`field_rules.py`), which adds to the plan.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,14 +29,14 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.arguments import convert_arguments
 
 from gateway.errors import GatewayError
+from gateway.field_rules import RULES
 from gateway.operations import Document, coded
 from gateway.plan import ONE, Draft, Known, Place, Plan
-from gateway.rules import RULES
 
 Fields: TypeAlias = GraphQLObjectType | GraphQLInterfaceType
 
 
-def plan(
+def estimate(
     schema: GraphQLSchema,
     document: Document,
     operation_name: str | None,
