@@ -4,7 +4,8 @@ The document is walked with the number of objects that each field can be reached
 that ask something of the upstream have a rule each (`field_rules.py`), which adds to the plan.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeAlias
 
 from graphql import (
@@ -58,7 +59,7 @@ def estimate(
     root = schema.get_root_type(execution.operation.operation)
     walk = _Walk(schema, execution, Draft(known))
     if root is not None:
-        walk.selection(root, execution.operation.selection_set, Place("", ONE, ()))
+        walk.selection(root, [execution.operation.selection_set], Place("", ONE, ()))
     return walk.draft.finished()
 
 
@@ -69,26 +70,35 @@ class _Walk:
         self._values = execution.variable_values
         self._fragments = execution.fragment_definitions
 
-    def selection(self, parent: Fields, selections: SelectionSetNode, place: Place) -> None:
-        """Walk what is selected of the objects at a place."""
+    def selection(
+        self, parent: Fields, selections: Iterable[SelectionSetNode], place: Place
+    ) -> None:
+        """Walk what is selected of the objects at a place: each field once, as in a run."""
+        together: dict[tuple[str, str], tuple[Fields, list[FieldNode]]] = {}
         for node, kind in self._fields(parent, selections):
-            name = node.name.value
+            shown = node.alias.value if node.alias else node.name.value
+            together.setdefault((shown, kind.name), (kind, []))[1].append(node)
+        for (shown, _), (kind, nodes) in together.items():
+            node, name = nodes[0], nodes[0].name.value
             definition = kind.fields.get(name)
             if definition is None:
                 continue  # __typename, __schema
-            shown = node.alias.value if node.alias else name
             path = f"{place.path}.{shown}" if place.path else shown
             try:
                 below = self._below(f"{kind.name}.{name}", definition, node, place, path)
             except (GatewayError, GraphQLError) as error:
                 # A run would ask nothing for it, and for nothing below it.
                 self._refuse(error, node, path)
+                if kind is self._schema.mutation_type:
+                    return  # Nor for any mutation behind it: the whole answer goes.
                 continue
             for index, failed in self.draft.take_failed():
                 self._refuse(failed, node, path, index)
             inner = get_named_type(definition.type)
-            if node.selection_set and isinstance(inner, Fields):
-                self.selection(inner, node.selection_set, below)
+            if isinstance(inner, Fields):
+                self.selection(
+                    inner, [each.selection_set for each in nodes if each.selection_set], below
+                )
 
     def _refuse(self, error: Exception, node: FieldNode, path: str, *index: int) -> None:
         located = located_error(error, [node], [*path.split("."), *index])
@@ -111,9 +121,9 @@ class _Walk:
         return rule(self.draft, place, path, arguments)
 
     def _fields(
-        self, parent: Fields, selections: SelectionSetNode
+        self, parent: Fields, selections: Iterable[SelectionSetNode]
     ) -> Iterator[tuple[FieldNode, Fields]]:
-        for node in selections.selections:
+        for node in chain.from_iterable(each.selections for each in selections):
             if not self._included(node):
                 continue
             if isinstance(node, FieldNode):
@@ -127,7 +137,7 @@ class _Walk:
             condition = fragment.type_condition
             inner = self._schema.get_type(condition.name.value) if condition else parent
             if isinstance(inner, Fields):
-                yield from self._fields(inner, fragment.selection_set)
+                yield from self._fields(inner, [fragment.selection_set])
 
     def _included(self, node: SelectionNode) -> bool:
         skip = get_directive_values(GraphQLSkipDirective, node, self._values)

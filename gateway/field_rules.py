@@ -31,7 +31,7 @@ from gateway.search_request import (
 )
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Family
 from gateway.user_errors import Refusal
-from gateway.write_inputs import Asker, Configure, Purchase, Release, Transfer, W
+from gateway.write_inputs import Asker, Configure, Purchase, Release, Transfer, W, refusal_of
 from schema.connection import NodeId
 from schema.enums import Source
 
@@ -330,15 +330,23 @@ _NOTHING = Writes(NONE, 0)
 
 
 def _parsed(draft: Draft, kind: type[W], wanted: Any) -> list[W | Refusal]:  # noqa: ANN401 - a mutation's input
-    """Return what is asked for by a singular or plural mutation, item by item."""
+    """Return what is asked for by a singular or plural mutation, item by item.
+
+    Raises:
+        GatewayError: it is an error of the operation: no earlier mutation's outcome goes with it.
+    """
     asker = Asker(draft.known.caller, draft.known.webhooks)
     items = getattr(wanted, "items", None)
-    if items is not None:
-        return kind.parse_each(items, asker)
     try:
+        if items is not None:
+            return kind.parse_each(items, asker)
         return [kind.parse(wanted, asker)]
     except InputRefused as error:
         return [error.refusal]
+    except GatewayError as error:
+        if not draft.written:
+            raise
+        return [refusal_of(error)] * (1 if items is None else len(items))
 
 
 def _written(call: str, kind: type[W], cost: Cost[W], looks_for: str, unless: str) -> Rule:
@@ -355,7 +363,9 @@ def _written(call: str, kind: type[W], cost: Cost[W], looks_for: str, unless: st
     def rule(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
         total = _NOTHING
         going: list[W] = []
-        for each in _parsed(draft, kind, arguments["input"]):
+        parsed = _parsed(draft, kind, arguments["input"])
+        draft.written = True
+        for each in parsed:
             if isinstance(each, Refusal):
                 draft.refuse(path, each)
             else:

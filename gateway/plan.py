@@ -220,11 +220,18 @@ class Known(NamedTuple):
 
 
 class Draft:
-    """A plan while it is made: reads that will turn out to be equal are counted once."""
+    """A plan while it is made: reads that will turn out to be equal are counted once.
+
+    Attributes:
+        known: what is known before the operation runs.
+        plan: as far as it is made.
+        written: an earlier mutation of the operation has an outcome, which must not be lost.
+    """
 
     def __init__(self, known: Known) -> None:
         self.known = known
         self.plan = Plan()
+        self.written = False
         self._seen: set[Identity] = set()
         self._keys: defaultdict[str, Counter[PhoneNumberLookup]] = defaultdict(Counter)
         self._key_paths: defaultdict[str, list[str]] = defaultdict(list)
