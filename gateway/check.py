@@ -21,7 +21,8 @@ from gateway.redis_store import make_store
 from gateway.request import Request
 from gateway.service import Service
 from gateway.settings import Settings, settings_file, unlimited
-from gateway.store import StoreUnavailable
+from gateway.store import Condition, StoreUnavailable
+from gateway.store_advice import advice_on
 from gateway.tokens import problems
 from gateway.trusted import manifest_for
 from schema.enums import Source
@@ -364,19 +365,41 @@ def _said(value: object) -> str:
     return "there is no such account"
 
 
-async def memory(settings: Settings) -> Ability:
-    """Look whether what must be remembered can be: in the shared store, or in `data_dir`."""
+async def memory(settings: Settings) -> tuple[Ability, list[Finding]]:
+    """Look whether what must be remembered can be: in the shared store, or in `data_dir`.
+
+    Into the store something is written that it forgets after some seconds.
+    """
     if settings.store_url is None:
         problem = obstacle(settings.data_dir)
-        return Ability("keep records", problem is None, problem or f"in {settings.data_dir}")
+        return Ability("keep records", problem is None, problem or f"in {settings.data_dir}"), []
+    name, conditions = "reach the shared store", list[Condition]()
     store = make_store(settings)
     try:
         await store.ping()
+        conditions = await store.conditions()
+        await store.probe()
     except StoreUnavailable as error:
-        return Ability("reach the shared store", able=False, detail=str(error))
+        ability = Ability(name, able=False, detail=str(error))
+    else:
+        said = "; ".join(map(_described, conditions))
+        ability = Ability(name, able=True, detail=f"it answers and can be written: {said}")
     finally:
         await store.aclose()
-    return Ability("reach the shared store", able=True, detail="it answers")
+    return ability, [
+        Finding("danger" if each.danger else "warning", "store_url", each.message)
+        for each in advice_on(conditions)
+    ]
+
+
+def _described(condition: Condition) -> str:
+    log = f"a log ({condition.fsync or 'it does not say when it is on disk'})"
+    kept = {"log": log, "snapshots": "snapshots", "none": "nothing", None: "it does not say what"}
+    return (
+        f"{condition.server} keeps {kept[condition.persistence]} on disk,"
+        f" maxmemory-policy {condition.eviction or 'unknown'},"
+        f" clock {condition.ahead:+.1f} s"
+    )
 
 
 # The command --------------------------------------------------------------------------------------
@@ -384,12 +407,13 @@ async def memory(settings: Settings) -> Ability:
 
 def report(settings: Settings, write: Callable[[str], object]) -> int:
     """Print what was found; return 1 when there is a danger, or something does not work."""
-    found = findings(settings)
+    remembers, advised = asyncio.run(memory(settings))
+    found = sorted([*findings(settings), *advised], key=lambda each: each.severity)
     for severity, setting, message in found:
         write(f"{severity:<8} {setting}: {message}\n")
     if not found:
         write("ok       nothing is unsafe about the settings\n")
-    tried = [asyncio.run(memory(settings))]
+    tried = [remembers]
     if own_credential(settings) is not None:
         tried += asyncio.run(abilities(settings))
     for name, able, detail, needed in tried:

@@ -66,7 +66,9 @@ class Endpoint:
         self._hangups = Hangups()
         self._settings = service.settings
         self._sockets = WebSockets(service, unsent)
-        self._addresses = Addresses(service.settings.trusted_proxies)
+        self._addresses = Addresses(
+            service.settings.trusted_proxies, service.settings.forwarded_header
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one WebSocket."""

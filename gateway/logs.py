@@ -26,13 +26,19 @@ Redact: TypeAlias = Callable[[str], str]
 _EXPECTED: Final = frozenset({OK, PARTIAL, REFUSED})
 
 
-def configure(level: str, form: Form | None, own: Credential | None = None) -> None:
+def configure(
+    level: str,
+    form: Form | None,
+    own: Credential | None = None,
+    client: Callable[[], str] = lambda: "",
+) -> None:
     """Set logging up for this process: ours, and that of libraries, in one form.
 
     Args:
         level: name of the lowest level that is written.
         form: how; None for what fits standard error.
         own: the operator's credential, which is taken out of exceptions.
+        client: tells the address of the client for whom the running code works.
     """
     redact = own.redact if own is not None else redaction.redact
     readable = form == "terminal" or (form is None and sys.stderr.isatty())
@@ -40,6 +46,7 @@ def configure(level: str, form: Form | None, own: Credential | None = None) -> N
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_client(client),
         structlog.processors.add_log_level,
         stamp,
     ]
@@ -108,6 +115,17 @@ class RequestLog(Watcher):
             saved_calls=activity.reads.spared if activity.reads else 0,
             **blamed,
         )
+
+
+def _with_client(client: Callable[[], str]) -> Processor:
+    """Return what adds the client's address to what is logged about a request or a caller."""
+
+    def process(_: object, __: str, event: EventDict) -> EventDict:
+        if "request_id" in event or "principal" in event:
+            event["client"] = client()
+        return event
+
+    return process
 
 
 def _traceback(redact: Redact) -> Callable[[TextIO, ExcInfo], None]:

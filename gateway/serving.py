@@ -18,7 +18,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway import workers
+from gateway import addresses, workers
 from gateway.auth import authenticator, own_credential
 from gateway.configuration import load
 from gateway.draining import Draining
@@ -156,7 +156,7 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
     _require_documents(settings)
     from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
 
-    configure(settings.log_level, settings.log_format, own_credential(settings))
+    _configure_logs(settings)
     if settings.store_url is None and (problem := obstacle(settings.data_dir)):
         _log.warning(
             "records_unusable",
@@ -195,13 +195,18 @@ def _work(
     """Be one of several workers."""
     from gateway.app import create_app  # noqa: PLC0415 - the supervisor needs none of it
 
-    configure(settings.log_level, settings.log_format, own_credential(settings))
+    _configure_logs(settings)
     try:
         app = create_app(settings, sandbox_accounts=accounts)
     except CommandError as error:
         sys.stderr.write(f"number-gateway: {error}\n")
         return 1
     return _run(app, listening, app.state.service.draining, settings=settings)
+
+
+def _configure_logs(settings: Settings) -> None:
+    own = own_credential(settings)
+    configure(settings.log_level, settings.log_format, own, addresses.current.get)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:

@@ -216,8 +216,14 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=256, description="Processes that serve the port together.")
     trusted_proxies: _Networks = Field(
         (),
-        description="Addresses and networks of proxies whose `X-Forwarded-For` says which address a"
-        " client has, for example `10.0.0.0/8`; without them it is that of the connection.",
+        description="Addresses and networks of proxies whose `X-Forwarded-For` or `Forwarded` says"
+        " which address a client has, for example `10.0.0.0/8`; without them it is that of the"
+        " connection.",
+    )
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] | None = Field(
+        None,
+        description="The header that trusted proxies write, where they pass on the other one as"
+        " clients send it; by itself `x-forwarded-for` if a request has it, else `forwarded`.",
     )
     production: bool = Field(
         False,  # noqa: FBT003 - pydantic takes the default by position

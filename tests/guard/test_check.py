@@ -10,6 +10,8 @@ import pytest
 
 from gateway.check import Finding, findings, report
 from gateway.settings import Settings
+from gateway.store import Condition
+from gateway.store_advice import advice_on
 from tests.gateway_process import running_gateway
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET
 from tests.operate.valkey_process import valkey_server
@@ -294,3 +296,51 @@ def test_a_store_that_answers_is_said_to(tmp_path: Path) -> None:
         settings = _settings(account_sid=None, auth="pass-through", store_url=server.url)
         assert report(settings, lines.append) == 0
     assert "ok       reach the shared store: it answers" in "".join(lines)
+
+
+def _said_of_a_store(folder: Path, *options: str, **settings: Any) -> tuple[int, str]:
+    with valkey_server(folder, options=options) as server:
+        chosen = {"account_sid": None, "auth": "pass-through", "store_url": server.url} | settings
+        lines: list[str] = []
+        return report(_settings(**chosen), lines.append), "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "severity", "said"),
+    [
+        (["--appendonly", "no", "--save", ""], "warning", "writes nothing to disk .* appendonly"),
+        (["--appendonly", "no", "--save", "60 1"], "warning", "writes to disk now and then"),
+        (
+            ["--maxmemory-policy", "allkeys-lru", "--maxmemory", "100mb"],
+            "danger",
+            r"drops entries .* \(maxmemory-policy allkeys-lru\)",
+        ),
+        (
+            ["--maxmemory-policy", "volatile-ttl", "--maxmemory", "100mb"],
+            "danger",
+            r"volatile-ttl\)\. Idempotency keys end some day, so they are among",
+        ),
+        (["--maxmemory-policy", "allkeys-lfu"], "warning", "no limit"),
+        (["--replicaof", "127.0.0.1", "1"], "danger", "is a replica"),
+    ],
+)
+def test_a_store_that_may_forget_keys_or_cannot_be_written_is_named(
+    tmp_path: Path, options: list[str], severity: str, said: str
+) -> None:
+    code, text = _said_of_a_store(tmp_path, *options)
+    assert re.search(f"^{severity} +store_url: .*{said}", text, re.MULTILINE)
+    assert code == (severity == "danger")
+
+
+def test_a_store_in_good_order_is_described_and_nothing_is_said_against_it(tmp_path: Path) -> None:
+    code, text = _said_of_a_store(tmp_path)
+    assert code == 0
+    assert "store_url" not in text
+    assert re.search(r"keeps a log \(always\) on disk, maxmemory-policy noeviction, clock", text)
+
+
+def test_a_store_whose_clock_is_off_is_named() -> None:
+    at = Condition("127.0.0.1:6379", persistence="log", eviction="noeviction", ahead=-60.0)
+    [advice] = advice_on([at, at._replace(ahead=1.0)])
+    assert (advice.about, advice.danger) == ("clock", False)
+    assert "60.0 s behind this machine" in advice.message

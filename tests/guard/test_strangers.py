@@ -256,6 +256,45 @@ def test_only_trusted_proxies_say_which_address_a_client_has(
     assert Addresses(["10.0.0.0/8", "fd00::1"]).of(scope) == address
 
 
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [
+        (["for=203.0.113.7;proto=https;by=10.0.0.1"], "203.0.113.7"),
+        (['proto=https; For = "[2001:db8::1]:4711"'], "2001:db8::1"),
+        (["for=198.51.100.1, for=203.0.113.7, for=10.0.0.2"], "203.0.113.7"),
+        (["for=198.51.100.1", 'for="203.0.113.7:80", For="10.0.0.2"'], "203.0.113.7"),
+        (["for=unknown, for=10.0.0.2"], "10.0.0.2"),
+        (["for=_hidden"], "10.0.0.1"),
+        (["proto=https"], "10.0.0.1"),
+        # What a client leaves open swallows nothing of what a proxy adds.
+        (['for="198.51.100.1, for=203.0.113.7'], "203.0.113.7"),
+        (['for="[fd00::1], for="[2001:db8::1]"'], "2001:db8::1"),
+        (['host="for=198.51.100.1;for=10.9.9.9";for=203.0.113.7'], "203.0.113.7"),
+    ],
+)
+def test_the_structured_header_of_trusted_proxies_is_read_from_its_end(
+    said: list[str], address: str
+) -> None:
+    headers = [(b"forwarded", each.encode()) for each in said]
+    scope = {"type": "http", "client": ("10.0.0.1", 1), "headers": headers}
+    assert Addresses(["10.0.0.0/8", "fd00::1"]).of(scope) == address
+    assert Addresses(["10.0.0.0/8"], "x-forwarded-for").of(scope) == "10.0.0.1"
+    scope["client"] = ("192.0.2.1", 1)
+    assert Addresses(["10.0.0.0/8"]).of(scope) == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [(None, "203.0.113.7"), ("x-forwarded-for", "203.0.113.7"), ("forwarded", "198.51.100.1")],
+)
+def test_of_both_headers_only_the_one_that_proxies_write_is_read(
+    header: str | None, address: str
+) -> None:
+    headers = [(b"forwarded", b"for=198.51.100.1"), (b"x-forwarded-for", b"203.0.113.7")]
+    scope = {"type": "http", "client": ("10.0.0.1", 1), "headers": headers}
+    assert Addresses(["10.0.0.1"], header).of(scope) == address
+
+
 def test_without_trusted_proxies_the_connection_says_it() -> None:
     headers = [(b"x-forwarded-for", b"203.0.113.7")]
     assert Addresses([]).of({"client": ("10.0.0.1", 1), "headers": headers}) == "10.0.0.1"

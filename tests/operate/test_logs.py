@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.gateway_process import running_gateway
+from tests.operate.gateway_command import before, served
 from tests.sandbox_process import RunningSandbox
 
 _FORM = (
@@ -98,6 +100,24 @@ def test_each_request_is_a_line_that_says_who_asked_what_and_what_it_cost(
     assert line["ms"] > 0
     assert parent.auth_token not in log
     assert base64.b64encode(":".join(parent.auth).encode()).decode() not in log
+
+
+def test_a_request_is_logged_with_the_address_of_its_client(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    settings = before(sandbox) | {"GATEWAY_TRUSTED_PROXIES": "127.0.0.1,fd00::/8"}
+    with served(folder=tmp_path, **settings) as (url, _):
+        bad = {"query": "query Wrong { nothing }"}
+        for said in (
+            {},
+            {"x-forwarded-for": "198.51.100.1, 203.0.113.7, fd00::5"},
+            {"forwarded": 'for=198.51.100.1, for="[2001:db8::1]:4711"'},
+        ):
+            auth = sandbox.accounts()["parent"].auth
+            httpx.post(f"{url}/graphql", json=bad, auth=auth, headers=said, trust_env=False)
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    clients = [line["client"] for line in lines if line["event"] == "request"]
+    assert clients == ["127.0.0.1", "203.0.113.7", "2001:db8::1"]
 
 
 def test_what_fails_in_a_late_part_of_an_answer_counts(sandbox: RunningSandbox) -> None:
