@@ -9,16 +9,16 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.addresses import current_share
-from gateway.browsers import Browsers
-from gateway.endpoint import Endpoint
 from gateway.explorer import explorer_routes
-from gateway.health import Health
-from gateway.refusals import HANDLERS
-from gateway.service import Service
-from gateway.settings import Settings
-from gateway.telemetry import Observed, Telemetry
-from gateway.unsent import Unsent
+from gateway.observability.activity import Observed, Telemetry
+from gateway.observability.health import Health
+from gateway.pipeline.pipeline import Service
+from gateway.settings.model import Settings
+from gateway.transport.browser_security import Browsers
+from gateway.transport.client_addresses import current_share
+from gateway.transport.graphql_endpoint import Endpoint
+from gateway.transport.not_served import HANDLERS
+from gateway.transport.unsent import Unsent
 
 _GRAPHQL: Final = "/graphql"
 

@@ -5,10 +5,10 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.info import Info
 from schema.mutation import Mutation
+from schema.nodes import Account, AvailablePhoneNumber, PhoneNumber
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.subscription import Subscription
-from schema.types import Account, AvailablePhoneNumber, PhoneNumber
 
 
 def build_schema() -> strawberry.Schema:

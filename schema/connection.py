@@ -14,7 +14,7 @@ from strawberry.scalars import ID
 
 from schema.directives import part
 from schema.enums import NumberType
-from schema.types import AvailablePhoneNumber, PhoneNumber
+from schema.nodes import AvailablePhoneNumber, PhoneNumber
 
 
 class NodeId(NamedTuple):

@@ -1,6 +1,6 @@
 """What clients send: filters of the two lists, and the inputs of the mutations.
 
-A field that is absent is `UNSET`; null is None. `gateway/filters.py` maps each onto REST
+A field that is absent is `UNSET`; null is None. `gateway/mapping/filters.py` maps each onto REST
 parameters.
 """
 

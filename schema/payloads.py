@@ -6,7 +6,7 @@ from strawberry.scalars import ID
 
 from schema.directives import Cost, part
 from schema.enums import UserErrorCode
-from schema.types import PhoneNumber
+from schema.nodes import PhoneNumber
 
 _WRITE = Cost(weight="10")
 

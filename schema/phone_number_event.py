@@ -7,7 +7,7 @@ from strawberry import field
 from strawberry.scalars import ID
 
 from schema.enums import PhoneNumberEventKind
-from schema.types import PhoneNumber
+from schema.nodes import PhoneNumber
 
 
 @strawberry.type(description="Something that happened to a number.")

@@ -6,15 +6,15 @@ import strawberry
 from strawberry import argument, field
 from strawberry.scalars import ID
 
+from schema.cache_hints import HOUR, CacheControl
 from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
 from schema.directives import ListSize, Scope, needs, paged, searches
 from schema.enums import NumberType
-from schema.hints import HOUR, CacheControl
 from schema.info import Info
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
+from schema.nodes import Account, Country, Node, PhoneNumber, RateLimit
 from schema.read_port import Reads
 from schema.scalars import E164, CountryCode
-from schema.types import Account, Country, Node, PhoneNumber, RateLimit
 
 First = Annotated[int, argument(description="How many, 1 to 1000.")]
 After = Annotated[str | None, argument(description="Continue behind this cursor.")]

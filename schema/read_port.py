@@ -2,7 +2,7 @@
 
 The types of the graph need it, and it names them: with `types` and `connection` it makes the one
 circle of imports that a recursive graph cannot do without. The schema itself knows no HTTP and no
-upstream; `gateway/context.py` implements its ports.
+upstream; `gateway/resolvers/request_context.py` implements its ports.
 """
 
 from asyncio import Future
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
     from schema.enums import NumberType, SimilarScope
     from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
-    from schema.types import Account, Country, Node, PhoneNumber, RateLimit
+    from schema.nodes import Account, Country, Node, PhoneNumber, RateLimit
 
 
 class Numbers(Protocol):

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 
 from gateway.app import create_app
-from gateway.frames import socket_class
-from gateway.service import Service
-from gateway.settings import Settings
-from gateway.unsent import Unsent
-from gateway.wire import protocol_class
+from gateway.pipeline.pipeline import Service
+from gateway.server.http_limits import protocol_class
+from gateway.server.websocket_limits import socket_class
+from gateway.settings.model import Settings
+from gateway.transport.unsent import Unsent
 from tests.sandbox_process import RunningSandbox, SandboxAccount, running_app
 
 # What clients send with a GET to show that no page of another site made a browser send it.

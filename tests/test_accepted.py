@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.errors import UpstreamDenied
-from gateway.upstream.accepted import Accepted
+from gateway.upstream.accepted_credentials import Accepted
 from gateway.upstream.call import Call, Credential
 from gateway.upstream.families import CATALOG, CORE
 from tests.test_resilience import Clock

@@ -9,10 +9,10 @@ from graphql import GraphQLObjectType, parse
 from graphql.execution import Executor
 from graphql.execution.collect_fields import collect_fields
 
-from gateway.encoding import encode
 from gateway.errors import UpstreamMalformed
-from gateway.projection import _Once, compile_for, select
-from gateway.records import DECODERS, STRICT, VIEWS, View, view
+from gateway.execution.json_encoding import encode
+from gateway.execution.projection import _Once, compile_for, select
+from gateway.mapping.records import DECODERS, STRICT, VIEWS, View, view
 from schema import build_schema
 from schema.enums import Source
 
@@ -92,7 +92,7 @@ def test_blocks_that_come_once_are_not_kept() -> None:
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.projection._MOST_BLOCKS", 10)
+    monkeypatch.setattr("gateway.execution.projection._MOST_BLOCKS", 10)
     project = projection()
     for index in range(100):
         for _ in range(2):

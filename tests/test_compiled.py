@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from graphql.execution import experimental_execute_incrementally
 
-from gateway.arguments import Unfit
-from gateway.execution import compiled_for
-from gateway.operations import Documents
+from gateway.documents.documents import Documents
+from gateway.execution.compiled_arguments import Unfit
+from gateway.execution.execute import compiled_for
 from schema import build_schema
 from tests.gateway_process import RunningGateway
 

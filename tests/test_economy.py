@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.lookup_strategy import Size, Sizes, choose, go_on_listing
+from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox, SandboxAccount
 

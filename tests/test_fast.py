@@ -26,15 +26,15 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.cursors import Cursor
-from gateway.encoding import encode
-from gateway.execution import compiled_for, shown
-from gateway.fast import FastExecutor
-from gateway.limits import Limits, Meter
-from gateway.operations import Document, Documents
-from gateway.pages import FoundPage, Page
-from gateway.projection import is_attribute
-from gateway.records import View, view
+from gateway.documents.documents import Document, Documents
+from gateway.documents.limits import Limits, Meter
+from gateway.execution.execute import compiled_for, shown
+from gateway.execution.json_encoding import encode
+from gateway.execution.projecting_executor import FastExecutor
+from gateway.execution.projection import is_attribute
+from gateway.mapping.records import View, view
+from gateway.numbers.cursors import Cursor
+from gateway.numbers.relay_pages import FoundPage, Page
 from schema import build_schema
 from schema.connection import BranchError
 from schema.enums import NumberType, Source

@@ -11,10 +11,10 @@ from typing import TypeAlias
 import pytest
 
 from gateway.errors import KeyInUse, KeysUnavailable
-from gateway.idempotency import Keys, Sending, key_of
-from gateway.journal import FileJournal, Journal, StoreJournal
-from gateway.outcome import Outcome
-from gateway.store import MemoryStore, StoreUnavailable
+from gateway.storage.store import MemoryStore, StoreUnavailable
+from gateway.writes.idempotency import Keys, Sending, key_of
+from gateway.writes.idempotency_entries import FileJournal, Journal, StoreJournal
+from gateway.writes.outcome import Outcome
 
 Pair: TypeAlias = tuple[Journal, Journal]
 Use: TypeAlias = Callable[[Journal, Journal], Awaitable[None]]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
-from gateway import records
-from gateway.filters import (
+from gateway.mapping import records
+from gateway.mapping.filters import (
     CATALOG_OWNED,
     CATALOG_SEARCH,
     CATALOG_WRITE,

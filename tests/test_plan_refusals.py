@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from gateway.field_rules import FREE, RULES
+from gateway.planning.field_rules import FREE, RULES
 from schema import build_schema
 from tests.gateway_process import RunningGateway
 from tests.sandbox_process import SandboxAccount

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Settings
+from gateway.settings.model import Settings
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
 from schema.enums import UserErrorCode

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from graphql import GraphQLObjectType
 
-from gateway import filters, records
+from gateway.mapping import filters, records
 from schema import build_schema
 
 TYPES = (
@@ -36,7 +36,7 @@ def page() -> Iterator[str]:
     """Yield the page's lines."""
     yield "# Where everything comes from"
     yield ""
-    yield "Made from `gateway/records.py` and `gateway/filters.py` by `tools/mapping.py`."
+    yield "Made from `gateway/mapping/records.py` and `gateway/mapping/filters.py` by `tools/mapping.py`."
     yield ""
     yield "**catalog** is the preview Global Phone Numbers Catalog (`/Numbers/…`), **core** the"
     yield "2010-04-01 API. A field that a family does not have is null when that family answers;"

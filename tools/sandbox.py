@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from typing import Any, get_args, get_type_hints
 
-from gateway.sandbox.faults import FIELDS, KINDS, Fault
+from gateway.sandbox.http.faults import FIELDS, KINDS, Fault
 from gateway.sandbox.switches import RANGES, Switches
 
 INTRODUCTION = """\

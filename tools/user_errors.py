@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Iterator
 
-from gateway.user_errors import REFUSALS, Reason
+from gateway.writes.user_errors import REFUSALS, Reason
 from schema.enums import UserErrorCode
 
 _HEAD = """\
 # When a write is not done
 
-Made from `gateway/user_errors.py` by `python -m tools.user_errors`; a test
+Made from `gateway/writes/user_errors.py` by `python -m tools.user_errors`; a test
 holds it current, and another one shows every line of the first table, in both API families.
 
 A refusal is data: `userErrors { field code message upstreamCode }` in the payload. `field` is the

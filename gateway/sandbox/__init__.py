@@ -5,8 +5,8 @@ It answers as Twilio's documentation and recorded traffic say.
 It shares nothing with the rest of the gateway, and so stays an independent check of it.
 """
 
-from gateway.sandbox.app import create_sandbox
-from gateway.sandbox.settings import SandboxError, SandboxSettings
+from gateway.sandbox.application import create_sandbox
+from gateway.sandbox.options import SandboxError, SandboxSettings
 from gateway.sandbox.switches import Switches
 
 __all__ = ["SandboxError", "SandboxSettings", "Switches", "create_sandbox"]

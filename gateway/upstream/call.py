@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from gateway.errors import UpstreamMalformed
-from gateway.plain_json import read_json
+from gateway.mapping.plain_json import read_json
 from gateway.upstream.redaction import Redactor, redact
 from schema.enums import Source
 
@@ -83,7 +83,7 @@ class Credential:
     def home(self) -> str:
         """The account that the upstream takes these credentials for, where no path names one.
 
-        Of an API key this is a claim: see `gateway.upstream.accepted`.
+        Of an API key this is a claim: see `gateway.upstream.accepted_credentials`.
         """
         return self.username if not self.is_key else self.owner or self.account
 

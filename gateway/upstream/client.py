@@ -34,8 +34,8 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from gateway.settings import Settings
-from gateway.upstream.accepted import Accepted, takes_back, why
+from gateway.settings.model import Settings
+from gateway.upstream.accepted_credentials import Accepted, takes_back, why
 from gateway.upstream.attempts import NOBODY, Observer
 from gateway.upstream.call import Answer, Call, Credential, Pairs
 from gateway.upstream.connections import (

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from gateway import filters
 from gateway.errors import UpstreamMalformed
-from gateway.records import STRICT, Record
+from gateway.mapping import filters
+from gateway.mapping.records import STRICT, Record
 from gateway.upstream.call import Answer, Call, Pairs, Shape
 from schema.enums import Source
 

@@ -23,7 +23,7 @@ import uvicorn
 import uvloop
 
 from gateway.app import create_app
-from gateway.settings import Settings
+from gateway.settings.model import Settings
 from tests.benchmarks import load, servers
 from tests.benchmarks.load import Measured
 from tests.benchmarks.operations import OPERATIONS, Operation

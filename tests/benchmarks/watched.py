@@ -13,9 +13,9 @@ from typing import Any, Final
 import uvloop
 
 from gateway.app import create_app
-from gateway.logs import configure
-from gateway.serving import server_for
-from gateway.settings import Settings
+from gateway.observability.logs import configure
+from gateway.server.serve import server_for
+from gateway.settings.model import Settings
 
 STORE: Final = "BENCH_STORE"
 OFF: Final = "off"

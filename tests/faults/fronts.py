@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from gateway.service import Service
-from gateway.store import MemoryStore
-from gateway.unsent import Unsent
-from gateway.upstream.access import CatalogAccess
+from gateway.pipeline.pipeline import Service
+from gateway.storage.store import MemoryStore
+from gateway.transport.unsent import Unsent
+from gateway.upstream.catalog_access import CatalogAccess
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET, hand_made, token
 from tests.sandbox_process import RunningSandbox, SandboxAccount
@@ -41,10 +41,10 @@ _SMALL: dict[str, Any] = {
 # Entries of each memory. What is forgotten is found out again, so nothing may depend on more.
 REMEMBERED = 8
 _BY_MODULE = (
-    "gateway.auth._MOST_KNOWN",
+    "gateway.auth.authentication._MOST_KNOWN",
     "gateway.upstream.client._MOST_ACCOUNTS",
     "gateway.upstream.client._MOST_UNPROVEN",
-    "gateway.persisted._MOST",
+    "gateway.documents.persisted._MOST",
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from gateway.user_errors import Reason
+from gateway.writes.user_errors import Reason
 from tests.faults.asking import account_of, document, mutate, writes
 from tests.faults.conftest import QUICK
 from tests.faults.test_keys import made_older

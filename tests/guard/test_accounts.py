@@ -15,10 +15,10 @@ import pytest
 from websockets import ConnectionClosed, Subprotocol
 from websockets.sync.client import connect
 
-from gateway.caller import Caller
+from gateway.auth.caller import Caller
 from gateway.errors import NotOwnAccount
-from gateway.service import Service
-from gateway.settings import Settings
+from gateway.pipeline.pipeline import Service
+from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
 from schema.connection import NodeId, encode_id
 from tests.gateway_process import RunningGateway, running_gateway

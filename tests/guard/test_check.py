@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gateway.check import Finding, findings, report
-from gateway.settings import Settings
-from gateway.store import Condition
-from gateway.store_advice import advice_on
+from gateway.cli.safety_checks import Finding, findings, report
+from gateway.settings.model import Settings
+from gateway.storage.store import Condition
+from gateway.storage.store_advice import advice_on
 from tests.gateway_process import running_gateway
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET
 from tests.operate.valkey_process import valkey_server

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from gateway.auth.connection_shares import Shares
 from gateway.errors import RateLimited
-from gateway.shares import Shares
 from tests.faults.gateways import until
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.raw import Reply, connected, head, read_reply

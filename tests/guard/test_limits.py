@@ -7,8 +7,8 @@ from types import FrameType
 import pytest
 from graphql import GraphQLSchema, get_introspection_query
 
-from gateway.limits import Limits, Meter
-from gateway.operations import Document, Documents
+from gateway.documents.documents import Document, Documents
+from gateway.documents.limits import Limits, Meter
 from schema import build_schema
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.hostile import WORST, mutations

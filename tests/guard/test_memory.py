@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from graphql import parse
 
+from gateway.documents.limits import Limits, Meter
 from gateway.errors import SlowConsumer
-from gateway.exchange import Exchange
-from gateway.limits import Limits, Meter
-from gateway.settings import Settings
-from gateway.turns import Turns
-from gateway.unsent import Pending, Unsent, guess
+from gateway.pipeline.turns import Turns
+from gateway.settings.model import Settings
+from gateway.transport.asgi import Exchange
+from gateway.transport.unsent import Pending, Unsent, guess
 from schema import build_schema
 from tests.faults.gateways import gateway_process, until
 from tests.gateway_process import RunningGateway, running_gateway

@@ -18,9 +18,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from gateway.auth import PassThrough, own_credential
-from gateway.caller import Caller
-from gateway.settings import Settings
+from gateway.auth.authentication import PassThrough, own_credential
+from gateway.auth.caller import Caller
+from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.raw import connected, head

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gateway.caller import Caller
+from gateway.auth.caller import Caller
+from gateway.auth.rate_limits import Spending
 from gateway.errors import RateLimited
-from gateway.settings import Settings
-from gateway.spending import Spending
-from gateway.store import MemoryStore, StoreUnavailable
+from gateway.settings.model import Settings
+from gateway.storage.store import MemoryStore, StoreUnavailable
 from gateway.upstream.call import Credential
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox, SandboxAccount

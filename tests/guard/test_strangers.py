@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.addresses import Addresses, share_of
 from gateway.errors import UpstreamDenied, UpstreamThrottled
+from gateway.transport.client_addresses import Addresses, share_of
 from gateway.upstream.strangers import Strangers
 from tests.faults.gateways import until
 from tests.gateway_process import RunningGateway, running_gateway

@@ -10,8 +10,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from gateway import subscriptions
 from gateway.errors import Unauthenticated
+from gateway.pipeline import subscriptions
 from schema.phone_number_event import PhoneNumberEvent
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.tokens import AUDIENCE, ISSUER, SECRET, token

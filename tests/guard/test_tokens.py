@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from graphql import ObjectTypeDefinitionNode, parse, print_ast
 
-from gateway.auth import authenticator
+from gateway.auth.authentication import authenticator
+from gateway.auth.tokens import KeyUrl
 from gateway.errors import Unauthenticated
-from gateway.settings import Settings
-from gateway.tokens import KeyUrl
+from gateway.settings.model import Settings
 from schema.connection import NodeId, encode_id
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.tokens import (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.webhooks import Webhooks
+from gateway.writes.webhook_hosts import Webhooks
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.sandbox_process import RunningSandbox
 

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from gateway.settings import Settings
-from gateway.wire import protocol_class
+from gateway.server.http_limits import protocol_class
+from gateway.settings.model import Settings
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.guard.processes import MEMORY_SHOWS, gateway_process, resident
 from tests.guard.raw import Reply, connected, converse, head, read_reply, send

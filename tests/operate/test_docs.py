@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.cli import parser
+from gateway.cli.main import parser
 from tests.gateway_process import RunningGateway
 from tests.operate.valkey_process import valkey_server
 from tests.sandbox_process import RunningSandbox

@@ -17,9 +17,7 @@ from tests.gateway_process import running_gateway
 from tests.operate.gateway_command import before, served
 from tests.sandbox_process import RunningSandbox
 
-_FORM = (
-    "from gateway.logs import configure; import structlog, logging; configure('info', {form!r});"
-)
+_FORM = "from gateway.observability.logs import configure; import structlog, logging; configure('info', {form!r});"
 
 
 def written(form: str | None, code: str) -> str:

@@ -14,8 +14,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from gateway.redis_store import RedisStore
-from gateway.store import StoreUnavailable
+from gateway.storage.redis import RedisStore
+from gateway.storage.store import StoreUnavailable
 from tests.faults.gateways import until
 from tests.faults.hostile import keeping
 from tests.gateway_process import RunningGateway, running_gateway

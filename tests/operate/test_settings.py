@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import configuration
-from gateway.auth import own_credential
-from gateway.cli import main
-from gateway.settings import Settings
+from gateway.auth.authentication import own_credential
+from gateway.cli.main import main
+from gateway.settings import loading
+from gateway.settings.model import Settings
 
 ROOT = Path(__file__).parents[2]
 _CLEAN = {
@@ -222,9 +222,7 @@ def test_a_bare_name_in_the_environment_is_not_ours(tmp_path: Path) -> None:
 
 def test_the_page_of_settings_is_current() -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
-    assert page == configuration.reference(), (
-        "number-gateway settings --reference > docs/settings.md"
-    )
+    assert page == loading.reference(), "number-gateway settings --reference > docs/settings.md"
 
 
 def test_every_setting_says_what_it_means_in_a_sentence() -> None:

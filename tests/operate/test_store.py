@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.redis_store import RedisStore, make_store
-from gateway.settings import Settings
-from gateway.store import MemoryStore, Store, StoreUnavailable
+from gateway.settings.model import Settings
+from gateway.storage.redis import RedisStore, make_store
+from gateway.storage.store import MemoryStore, Store, StoreUnavailable
 from tests.faults.gateways import until
 from tests.faults.hostile import keeping
 from tests.operate.valkey_process import ValkeyServer, valkey_server
@@ -377,7 +377,7 @@ def test_in_memory_expired_values_are_dropped_without_being_asked_for(
 ) -> None:
     async def main() -> None:
         now = 1000.0
-        monkeypatch.setattr("gateway.store.time.monotonic", lambda: now)
+        monkeypatch.setattr("gateway.storage.store.time.monotonic", lambda: now)
         store = MemoryStore(most_bytes=1000)
         await store.set("kept", b"x" * 50, ttl=100)
         for n in range(9):

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.metrics import BulkHistogram
+from gateway.observability.metrics import BulkHistogram
 from tests.faults.gateways import until
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.operate.gateway_command import before, served

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
-from gateway.settings import Settings
+from gateway.settings.model import Settings
 from tests.gateway_process import RunningGateway
 from tests.sandbox_process import SandboxAccount
 

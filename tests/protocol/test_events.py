@@ -9,15 +9,15 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from gateway.errors import EventsMissed, SlowConsumer
-from gateway.event_log import EventLog
-from gateway.events import Change, Events, _encoded
-from gateway.exchange import Exchange
-from gateway.service import Service
-from gateway.store import MemoryStore, StoreUnavailable
-from gateway.turns import Turns
-from gateway.unsent import Pending, Unsent
+from gateway.events.feed import Change, Events, _encoded
+from gateway.events.log import EventLog
+from gateway.pipeline.pipeline import Service
+from gateway.pipeline.turns import Turns
+from gateway.storage.store import MemoryStore, StoreUnavailable
+from gateway.transport.asgi import Exchange
+from gateway.transport.unsent import Pending, Unsent
+from gateway.transport.websocket import WebSockets
 from gateway.upstream.call import Credential
-from gateway.websocket import WebSockets
 from schema.enums import PhoneNumberEventKind
 from schema.phone_number_event import PhoneNumberEvent
 from tests.protocol.streams import bare_settings

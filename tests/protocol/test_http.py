@@ -10,9 +10,9 @@ import brotli
 import httpx
 import pytest
 
+from gateway.documents.documents import Documents
 from gateway.errors import BadRequest
-from gateway.operations import Documents
-from gateway.protocol import GRAPHQL, JSON, Accepted, Delivery, accepted
+from gateway.transport.negotiation import GRAPHQL, JSON, Accepted, Delivery, accepted
 from schema import build_schema
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.protocol.streams import credentials

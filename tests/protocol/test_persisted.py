@@ -12,12 +12,12 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.documents.documents import Documents
+from gateway.documents.parameters import Params
+from gateway.documents.persisted import Persisted
+from gateway.documents.trusted import BadManifest, read_manifest
 from gateway.errors import PersistedQueryNotFound
-from gateway.operations import Documents
-from gateway.params import Params
-from gateway.persisted import Persisted
-from gateway.store import MemoryStore
-from gateway.trusted import BadManifest, read_manifest
+from gateway.storage.store import MemoryStore
 from schema import build_schema
 from tests.gateway_process import RunningGateway, running_gateway
 from tests.protocol.streams import bare_settings

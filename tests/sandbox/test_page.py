@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Mount, Route
 
 from gateway.sandbox import SandboxSettings, create_sandbox
-from gateway.sandbox.faults import FIELDS, KINDS, Fault
+from gateway.sandbox.http.faults import FIELDS, KINDS, Fault
 from gateway.sandbox.switches import Switches
 from tests.sandbox_process import RunningSandbox, running_app
 from tools.sandbox import documented, page

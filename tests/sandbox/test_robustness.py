@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.sandbox.attributes import PLACE_FILTERS, PROFILE_FILTERS
-from gateway.sandbox.configuration import SETTINGS
+from gateway.sandbox.rules.attributes import PLACE_FILTERS, PROFILE_FILTERS
+from gateway.sandbox.rules.configuration import SETTINGS
 from tests.sandbox.api import Api, refusal
 
 SEARCH_PARAMETERS = [

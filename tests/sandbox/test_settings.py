@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.sandbox import SandboxError, SandboxSettings, create_sandbox
-from gateway.sandbox.inventory import generate
-from gateway.sandbox.settings import DEFAULT_SEED
+from gateway.sandbox.options import DEFAULT_SEED
+from gateway.sandbox.world.inventory import generate
 from tests.sandbox.api import Api, acting_as
 from tests.sandbox_process import RunningSandbox, running_sandbox
 

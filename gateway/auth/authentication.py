@@ -1,0 +1,158 @@
+"""Who is asking, and with whose credentials the upstream is asked."""
+
+import base64
+import hashlib
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Protocol
+
+from gateway.auth.caller import Caller
+from gateway.errors import BadUserInput, Unauthenticated
+from gateway.mapping.validation import is_sid
+from gateway.settings.model import Settings
+from gateway.upstream.call import Credential
+
+_MOST_KNOWN = 1000
+
+
+class Authenticator(Protocol):
+    """Turns what a client sends into upstream credentials."""
+
+    @property
+    def challenge(self) -> str:
+        """What the WWW-Authenticate header of a refusal says."""
+
+    async def caller(self, authorization: str, account: str) -> Caller:
+        """Return who asks.
+
+        Args:
+            authorization: the Authorization header, "" when there is none.
+            account: the X-Account-Sid header, the account to act for; "" when there is none.
+
+        Raises:
+            Unauthenticated: the caller did not say who it is, or not credibly.
+            BadUserInput: `account` is not the sid of an account.
+        """
+
+
+class PassThrough:
+    """The client's own credentials go to the upstream, and nowhere else."""
+
+    challenge = 'Basic realm="number-gateway"'
+
+    def __init__(self) -> None:
+        # The callers seen last, by a hash of what they sent: telling who they are takes longer.
+        self._known: OrderedDict[bytes, Caller] = OrderedDict()
+
+    async def caller(self, authorization: str, account: str) -> Caller:
+        """See `Authenticator`."""
+        sent = f"{authorization}\0{account}".encode()
+        name = hashlib.sha256(sent).digest()
+        caller = self._known.get(name)
+        if caller is None:
+            credential = _basic(authorization, account)
+            caller = Caller(credential, _principal(credential), known_as=credential.username)
+            self._known[name] = caller
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+        return caller
+
+
+def _principal(credential: Credential) -> str:
+    """Return a one-way name of who has these credentials.
+
+    It covers the secret, as anybody can send another's user name; and not the account to act for,
+    which a client chooses freely: a new one must not be a new caller.
+    """
+    material = f"{credential.username}\0{credential.secret}".encode()
+    return hashlib.sha256(material).hexdigest()[:32]
+
+
+def _basic(authorization: str, account: str) -> Credential:
+    """Read HTTP Basic: account sid and auth token, or API key sid and secret."""
+    scheme, _, encoded = authorization.partition(" ")
+    encoded = encoded.lstrip(" ")  # There may be several (RFC 9110, 11.4).
+    if scheme.lower() != "basic" or not encoded:
+        raise Unauthenticated(
+            "Send the upstream's credentials as HTTP Basic: account sid and auth token, or API"
+            " key sid and secret."
+        )
+    try:
+        decoded = base64.b64decode(encoded, validate=True).decode()
+    except ValueError:
+        raise Unauthenticated("The Authorization header is not valid HTTP Basic.") from None
+    username, colon, secret = decoded.partition(":")
+    named = _named(account)
+    if is_sid(username, "AC") and colon:
+        return Credential(username, secret, named or username)
+    if not is_sid(username, "SK") or not colon:
+        raise Unauthenticated("The user name is neither an account sid nor an API key sid.")
+    if not named:
+        raise Unauthenticated(
+            "An API key does not say its account: send that in the header X-Account-Sid."
+        )
+    return Credential(username, secret, named)
+
+
+def _named(account: str) -> str:
+    """Return the account that the header X-Account-Sid names; "" when there is no such header.
+
+    Raises:
+        BadUserInput: it names none. To act for another one instead could cost money there.
+    """
+    named = account.strip()
+    if named and not is_sid(named, "AC"):
+        message = "this is not the sid of one account: AC and 32 hexadecimal digits."
+        raise BadUserInput("X-Account-Sid", message)
+    return named
+
+
+class Open:
+    """Clients without credentials act as the operator's account, or for one that it reaches.
+
+    Others act as themselves.
+    """
+
+    challenge = PassThrough.challenge
+
+    def __init__(self, credential: Credential) -> None:
+        self._own = Caller(credential, "open")
+        self._others = PassThrough()
+
+    async def caller(self, authorization: str, account: str) -> Caller:
+        """See `Authenticator`."""
+        if authorization:
+            return await self._others.caller(authorization, account)
+        named, own = _named(account), self._own.credential
+        if named in {"", own.account}:
+            return self._own
+        return replace(self._own, credential=replace(own, account=named))
+
+
+def own_credential(settings: Settings) -> Credential | None:
+    """Return the operator's own credentials; None when the settings have none."""
+    username, secret = settings.account_sid, settings.auth_token
+    if settings.api_key_sid:
+        username, secret = settings.api_key_sid, settings.api_key_secret or secret
+    if not settings.account_sid or not username or secret is None:
+        return None
+    plain = secret.get_secret_value()
+    return Credential(username, plain, settings.account_sid, settings.account_sid)
+
+
+def authenticator(settings: Settings) -> Authenticator:
+    """Return the authenticator that the settings ask for.
+
+    Raises:
+        ValueError: the settings do not go together; the message says which.
+    """
+    if settings.auth not in {"open", "tokens"}:
+        return PassThrough()
+    own = own_credential(settings)
+    if own is None:
+        raise ValueError(f"auth={settings.auth} needs account_sid and auth_token to act with.")
+    if settings.auth == "tokens":
+        from gateway.auth.tokens import Tokens  # noqa: PLC0415 - the other modes need no JWT library
+
+        return Tokens(settings, own)
+    return Open(own)

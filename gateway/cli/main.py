@@ -1,0 +1,134 @@
+"""The command line: `serve` and `sandbox` here, the other commands in modules of their own."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway import __version__
+from gateway.cli import check, export, query, schema, settings
+from gateway.errors import CommandError
+from gateway.observability.printable import printable
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code: 0 done, 1 failed, 2 asked wrongly."""
+    options = parser().parse_args(arguments)
+    try:
+        code = int(options.run(options))
+        sys.stdout.flush()
+    except CommandError as error:
+        sys.stderr.write(f"number-gateway: {printable(str(error))}\n")
+        return error.code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; what is left of it must not fail at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="number-gateway",
+        description="A GraphQL gateway over Twilio's phone-number REST APIs.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser(
+        "serve",
+        help="serve GraphQL",
+        description="Serve GraphQL at /graphql and the explorer at /. Settings also come from"
+        " GATEWAY_… variables, .env and a TOML file; what is given here wins.",
+    )
+    serve.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings")
+    serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=_port, help="port to listen on (default 8000)")
+    serve.add_argument(
+        "--workers", type=int, metavar="N", help="processes that serve the port (default 1)"
+    )
+    serve.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="who may ask")
+    serve.add_argument("--production", action="store_const", const=True, help="lock it down")
+    serve.add_argument("--catalog-url", metavar="URL", help="base URL of the catalog family")
+    serve.add_argument("--core-url", metavar="URL", help="base URL of the core family")
+    serve.add_argument(
+        "--sandbox",
+        action="store_true",
+        help="start the embedded number API too, and use it as the upstream",
+    )
+    _sandbox_options(serve, "--sandbox-port")
+    serve.set_defaults(run=_serve)
+
+    sandbox = commands.add_parser(
+        "sandbox",
+        help="serve the embedded number API alone",
+        description="Serve the embedded number API: /Numbers/… and /2010-04-01/….",
+    )
+    _sandbox_options(sandbox, "--port")
+    sandbox.add_argument("--exit-with-stdin", action="store_true", help=argparse.SUPPRESS)
+    sandbox.set_defaults(run=_sandbox)
+
+    for command in (query, export, check, schema, settings):
+        command.add(commands)
+    return parser
+
+
+def _sandbox_options(parser: argparse.ArgumentParser, port: str) -> None:
+    parser.add_argument(
+        port, dest="sandbox_port", type=_port, metavar="PORT", help="its port (default 8010)"
+    )
+    parser.add_argument("--data", type=Path, metavar="FILE", help="keep its state in this file")
+    parser.add_argument("--seed", type=int, help="seed of everything it generates")
+    parser.add_argument("--numbers", type=int, metavar="N", help="available numbers to generate")
+
+
+def _port(text: str) -> int:
+    most = 65_535
+    if not text.isdecimal() or int(text) > most:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to {most}")
+    return int(text)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from gateway.server import serve  # noqa: PLC0415 - a command imports only what it needs
+
+    names = ("config", "host", "port", "workers", "auth", "production", "catalog_url", "core_url")
+    given: dict[str, Any] = {
+        name: value for name in names if (value := getattr(options, name)) is not None
+    }
+    if options.sandbox:
+        return serve.serve_with_sandbox(given, _sandbox_arguments(options))
+    for name in ("sandbox_port", "data", "seed", "numbers"):
+        if getattr(options, name) is not None:
+            raise CommandError(f"--{name.replace('_', '-')} is for --sandbox", code=2)
+    return serve.serve(given)
+
+
+def _sandbox_arguments(options: argparse.Namespace) -> list[str]:
+    """Return the sandbox's options as arguments for a process of its own."""
+    arguments = ["--port", str(_sandbox_port(options))]
+    for name in ("data", "seed", "numbers"):
+        value = getattr(options, name)
+        if value is not None:
+            arguments += [f"--{name}", str(value)]
+    return arguments
+
+
+def _sandbox_port(options: argparse.Namespace) -> int:
+    return 8010 if options.sandbox_port is None else options.sandbox_port
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    from gateway.server import serve  # noqa: PLC0415 - a command imports only what it needs
+
+    chosen = {name: getattr(options, name) for name in ("data", "seed", "numbers")}
+    return serve.serve_sandbox(
+        _sandbox_port(options),
+        {name: value for name, value in chosen.items() if value is not None},
+        exit_with_stdin=options.exit_with_stdin,
+    )

@@ -1,0 +1,61 @@
+"""`number-gateway schema`: print it, or see what an older one's clients would lose."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gateway.cli.parser import Commands
+from gateway.errors import CommandError
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "schema",
+        help="print the GraphQL schema, or compare it with an older one",
+        description="Print the GraphQL schema in its definition language. With --check, compare it"
+        " with an older one: changes that break its clients are listed, and the exit code is 1 if"
+        " there are any; changes that may surprise them are listed too.",
+    )
+    parser.add_argument(
+        "--check", type=Path, metavar="FILE", help="older schema, as this command prints it"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from schema import build_schema  # noqa: PLC0415 - a command imports only what it needs
+
+    text = build_schema().as_str() + "\n"
+    if options.check is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        older = options.check.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{options.check} cannot be read: {error}") from None
+    return _compare(str(options.check), older, text)
+
+
+def _compare(name: str, older: str, newer: str) -> int:
+    from graphql import (  # noqa: PLC0415 - a command imports only what it needs
+        GraphQLError,
+        build_schema,
+        find_breaking_changes,
+        find_dangerous_changes,
+    )
+
+    now = build_schema(newer)
+    try:
+        before = build_schema(older)
+    # What is missing or twice in a definition is a TypeError there.
+    except (GraphQLError, TypeError) as error:
+        raise CommandError(f"{name} is not a schema: {error}") from None
+    breaking = find_breaking_changes(before, now)
+    for change in breaking:
+        sys.stdout.write(f"breaking   {change.description}\n")
+    for risk in find_dangerous_changes(before, now):
+        sys.stdout.write(f"dangerous  {risk.description}\n")
+    if not breaking:
+        sys.stdout.write(f"No client of {name} breaks.\n")
+    return 1 if breaking else 0

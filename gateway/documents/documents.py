@@ -1,0 +1,323 @@
+"""Documents: parsed and validated once, then kept."""
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    ArgumentNode,
+    DirectiveNode,
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    Node,
+    ObjectFieldNode,
+    OperationDefinitionNode,
+    OperationType,
+    OverlappingFieldsCanBeMergedRule,
+    Source,
+    ValidationContext,
+    VariableNode,
+    get_operation_ast,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from gateway.documents import cache_control
+from gateway.documents.defer_and_stream import without_incremental
+from gateway.documents.error_wording import worded
+from gateway.documents.limits import Limits, Meter, Operation
+from gateway.documents.malformed_items import Items, Variables, marked
+from gateway.errors import GatewayError, LimitExceeded
+
+
+class _Merging(OverlappingFieldsCanBeMergedRule):
+    """The rule about fields of one name, which compares all pairs of them, on a smaller budget.
+
+    A document of a thousand tokens can ask for half a million comparisons. The budget lets 200
+    fields of one name pass and is spent within some 20 ms.
+    """
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.rule_context.remaining_complexity_budget = 40_000
+
+
+_RULES = (
+    *(_Merging if each is OverlappingFieldsCanBeMergedRule else each for each in specified_rules),
+    OneOfInputValidationRule,
+)
+# Each error may search the whole schema for a name to suggest; nobody reads more of them.
+_MOST_ERRORS = 5
+_LONGEST_MESSAGE = 400
+# Python's own words about an integer that it will not convert.
+_DIGITS = re.compile(r"Exceeds the limit \(\d+ digits\).*", re.DOTALL)
+# Messages repeat values that are refused, such as URLs with a password in them.
+_USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
+_SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
+_ABORTED = "Validation aborted."  # graphql-core's words when `_Merging` has spent its budget
+_TOO_MANY_TOKENS = "Syntax Error: Document contains more than"
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Document:
+    """A document that is ready to run, or the errors that keep it from running.
+
+    It is itself alone: whatever is made for it can be kept beside it, as long as it lives.
+
+    Attributes:
+        text: as the client sent it.
+        ast: None when it cannot be parsed.
+        errors: of limits, syntax or validation, each with a code in its extensions.
+        whole: `ast` without @defer and @stream, for clients that take one answer.
+        max_age: how long answers may be kept, in seconds, by the schema's hints.
+        measured: what is known of its operations, by name ("" without one).
+        discreet: errors do not suggest what the schema has instead.
+        conditions: variables that decide what is selected (in @skip and @include).
+        tokens: how many it has.
+        chosen: its operations, by the names that requests gave.
+        in_items: variables that stand in items of plural mutations, by operation ("" without name).
+        described: kind, name and digest of each of them, for those who watch.
+    """
+
+    text: str
+    ast: DocumentNode | None
+    errors: tuple[GraphQLError, ...] = ()
+    whole: DocumentNode | None = None
+    max_age: int = 0
+    measured: Mapping[str, Operation] = field(default_factory=dict)
+    discreet: bool = False
+    conditions: tuple[str, ...] = ()
+    tokens: int = 0
+    chosen: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
+    in_items: Mapping[str, Variables] = field(default_factory=dict)
+    described: dict[str | None, tuple[str, str, str]] = field(default_factory=dict)
+
+    def measure(self, name: str | None) -> Operation | None:
+        """Return what is known of the operation that would run; None when none is chosen."""
+        node = self.operation(name)
+        if node is None:
+            return None
+        return self.measured.get(node.name.value if node.name else "")
+
+    def mark_items(self, name: str | None, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return variables that an operation can run with although items have malformed ones."""
+        if not self.in_items:
+            return variables
+        node = self.operation(name)
+        known = self.in_items.get(node.name.value if node.name else "") if node else None
+        return marked(variables, known) if known else variables
+
+    def describe(self, name: str | None) -> tuple[str, str, str]:
+        """Return kind and name of the operation that would run, "" for what it has not; and digest.
+
+        The digest is the first 16 hexadecimal digits of the document's SHA-256.
+        """
+        described = self.described.get(name)
+        if described is None:
+            operation = self.operation(name)
+            kind = operation.operation.value if operation else ""
+            named = operation.name.value if operation and operation.name else ""
+            digest = hashlib.sha256(self.text.encode()).hexdigest()[:16]
+            described = self.described[name] = kind, named, digest
+        return described
+
+    @property
+    def incremental(self) -> bool:
+        """Whether it uses @defer or @stream."""
+        return self.ast is not self.whole
+
+    def operation(self, name: str | None) -> OperationDefinitionNode | None:
+        """Return the operation that would run; None when the name does not choose one."""
+        chosen = self.chosen.get(name)
+        if chosen is None and self.ast is not None:
+            chosen = get_operation_ast(self.ast, name)
+            if chosen is not None:
+                self.chosen[name] = chosen
+        return chosen
+
+    def kind(self, name: str | None) -> OperationType | None:
+        """Return what the operation that would run is; None when the name does not choose one."""
+        operation = self.operation(name)
+        return operation.operation if operation is not None else None
+
+
+class Documents:
+    """Parses, measures and validates documents, and keeps the most recent good ones.
+
+    Args:
+        schema: what they are validated against.
+        meter: what measures them, and the limits that they must keep; usual ones by default.
+        discreet: errors do not suggest what the schema has instead.
+        most: documents to keep, at most.
+        most_tokens: tokens of all kept documents, at most: one takes some 600 bytes.
+        most_characters: of all kept texts, at most: one takes up to 4 bytes, comments as well.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        meter: Meter | None = None,
+        *,
+        discreet: bool = False,
+        most: int = 1000,
+        most_tokens: int = 50_000,
+        most_characters: int = 4 * 2**20,
+    ) -> None:
+        self._schema = schema
+        self._meter = meter or Meter(schema, Limits())
+        self._items = Items(schema)
+        self._discreet = discreet
+        self._most = most
+        self._most_tokens = most_tokens
+        self._most_characters = most_characters
+        self._tokens = 0
+        self._characters = 0
+        self._kept: OrderedDict[str, Document] = OrderedDict()
+
+    def __contains__(self, text: str) -> bool:
+        """Whether the document for a text is in memory."""
+        return text in self._kept
+
+    def get(self, text: str) -> Document:
+        """Return the document for a text, from memory when it was seen before."""
+        document = self._kept.get(text)
+        if document is not None:
+            self._kept.move_to_end(text)
+            return document
+        document = self._prepare(text)
+        if not document.errors:
+            self._keep(document)
+        return document
+
+    def _keep(self, document: Document) -> None:
+        self._kept[document.text] = document
+        self._tokens += document.tokens
+        self._characters += len(document.text)
+        while self._too_many():
+            _, oldest = self._kept.popitem(last=False)
+            self._tokens -= oldest.tokens
+            self._characters -= len(oldest.text)
+
+    def _too_many(self) -> bool:
+        return (
+            len(self._kept) > self._most
+            or self._tokens > self._most_tokens
+            or self._characters > self._most_characters
+        )
+
+    def _prepare(self, text: str) -> Document:
+        limits = self._meter.limits
+        try:
+            self._meter.check_length(text)
+            ast = parse(Source(text, "GraphQL request"), max_tokens=limits.tokens)
+            tokens = _untie(ast)
+            measured = self._meter.read(ast)
+        except LimitExceeded as error:
+            return _refused(text, error)
+        except GraphQLSyntaxError as error:
+            if error.message.startswith(_TOO_MANY_TOKENS):
+                message = f"The document has more than {limits.tokens} tokens."
+                return _refused(text, LimitExceeded(message, limit="tokens", allowed=limits.tokens))
+            return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
+        ast, in_items = self._items.mark(ast)
+        found = validate(
+            self._schema, ast, _RULES, max_errors=_MOST_ERRORS, hide_suggestions=self._discreet
+        )
+        if self._discreet:
+            # One rule suggests the client's own words, with a hint of what they are.
+            for each in found:
+                each.message = _SUGGESTION.sub("", each.message)
+        if any(each.message == _ABORTED for each in found):
+            message = "Too many fields of one name stand at one place to compare them all."
+            return _refused(text, LimitExceeded(message, limit="merging"))
+        errors = tuple(coded(_naming(each, ast), "GRAPHQL_VALIDATION_FAILED") for each in found)
+        return Document(
+            text,
+            ast,
+            errors,
+            whole=without_incremental(ast),
+            max_age=0 if errors else cache_control.max_age(self._schema, ast),
+            measured=measured,
+            discreet=self._discreet,
+            conditions=_conditions(ast),
+            tokens=tokens,
+            in_items=in_items,
+        )
+
+
+def _refused(text: str, error: LimitExceeded) -> Document:
+    return Document(text, None, (GraphQLError(error.message, extensions=error.extensions),))
+
+
+def _untie(ast: DocumentNode) -> int:
+    """Take the chain of tokens apart, and count them.
+
+    Nothing needs the chain after parsing. It holds comments and all that no node points to; and as
+    it leads both ways, what is dropped would stay until the collector comes around to it.
+    """
+    count = 0
+    token = ast.loc.start_token if ast.loc else None
+    while token is not None:
+        count += 1
+        following, token.prev, token.next = token.next, None, None
+        token = following
+    return count
+
+
+def _conditions(ast: DocumentNode) -> tuple[str, ...]:
+    """Return the names of the variables in @skip and @include, each once."""
+    names: dict[str, None] = {}
+    pending: list[Node] = [ast]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, DirectiveNode) and node.name.value in {"skip", "include"}:
+            values = (argument.value for argument in node.arguments or ())
+            names |= {each.name.value: None for each in values if isinstance(each, VariableNode)}
+        for key in node.keys:
+            child = getattr(node, key)
+            children = child if isinstance(child, tuple | list) else (child,)
+            pending += [each for each in children if isinstance(each, Node)]
+    return tuple(names)
+
+
+def _naming(error: GraphQLError, ast: DocumentNode) -> GraphQLError:
+    """Put the argument's name before what one of our scalars said of a literal value."""
+    if not isinstance(error.original_error, ValueError) or not error.nodes:
+        return error
+    path = ".".join(_place(ast, error.nodes[0]) or ())
+    message = f"{path}: {error.original_error}"
+    return GraphQLError(message, nodes=error.nodes, extensions={"argument": path})
+
+
+def _place(node: Node, value: Node) -> list[str] | None:
+    """Return the names of the argument and input fields around a value; None if it is not there."""
+    if node is value:
+        return []
+    for key in node.keys:
+        child = getattr(node, key)
+        for each in child if isinstance(child, tuple | list) else (child,):
+            inside = _place(each, value) if isinstance(each, Node) else None
+            if inside is not None:
+                if isinstance(node, ArgumentNode | ObjectFieldNode):
+                    return [node.name.value, *inside]
+                return inside
+    return None
+
+
+def coded(error: GraphQLError, code: str) -> GraphQLError:
+    """Return `error` with a code, unless it has one."""
+    error.extensions = {"code": code, **(error.extensions or {})}
+    if not isinstance(error.original_error, GatewayError):
+        error.message = worded(error)
+    error.message = _DIGITS.sub("this number has too many digits.", error.message)
+    error.message = _USERINFO.sub("://…@", error.message)
+    if len(error.message) > _LONGEST_MESSAGE:  # It repeats something that the client sent.
+        error.message = f"{error.message[:_LONGEST_MESSAGE]}…"
+    return error

@@ -1,0 +1,135 @@
+"""From what a client sends to a document: its text, a hash that it registered, or a trusted id.
+
+Hashes follow Apollo's automatic persisted queries: a client first sends only the hash; when that
+is unknown it sends hash and text together, and from then on the hash suffices, on every process
+that shares the store.
+"""
+
+import hashlib
+from collections import OrderedDict
+from contextlib import suppress
+from typing import Any
+
+from gateway.documents.documents import Document, Documents
+from gateway.documents.parameters import Params
+from gateway.documents.trusted import manifest_for
+from gateway.errors import (
+    BadRequest,
+    DocumentNotTrusted,
+    PersistedQueryNotFound,
+    PersistedQueryNotSupported,
+)
+from gateway.settings.model import Settings
+from gateway.storage.store import Store, StoreUnavailable
+
+_MOST = 1000
+_MOST_CHARACTERS = 4 * 2**20
+_PREFIX = "sha256:"
+
+
+class Persisted:
+    """Finds the document of a request.
+
+    A text never changes under its hash, so each process keeps the recent ones beside the store.
+    """
+
+    def __init__(self, settings: Settings, store: Store, documents: Documents) -> None:
+        """Read the manifest of trusted documents, if the settings name one.
+
+        Raises:
+            ValueError: it cannot be used; or it is missing, and only its documents are wanted.
+        """
+        self._manifest = manifest_for(settings)
+        self._only = settings.trusted_documents_only
+        self._register = settings.persisted_queries and not self._only
+        self._ttl = settings.persisted_queries_ttl
+        self._limit = settings.persisted_query_limit
+        self._store = store
+        self._documents = documents
+        self._recent: OrderedDict[str, str] = OrderedDict()
+        self._characters = 0
+        if self._manifest is not None:
+            self._manifest.check_with(self._problem)
+
+    async def document(self, params: Params) -> Document:
+        """Return the document that a request means.
+
+        Raises:
+            PersistedQueryNotFound: its id or hash is not known.
+            PersistedQueryNotSupported: clients cannot register documents here.
+            DocumentNotTrusted: only documents of the manifest run here, and this is none.
+            BadRequest: text and hash do not fit together.
+        """
+        name = _id(params)
+        if name is None:
+            if self._only and not (self._manifest and self._manifest.has(params.query)):
+                raise DocumentNotTrusted("Only documents of this gateway's manifest run here.")
+            return self._documents.get(params.query)
+        digest = name.removeprefix(_PREFIX)
+        # A manifest may have its ids with the prefix, or without.
+        for each in (name, digest):
+            trusted = self._manifest.text(each) if self._manifest else None
+            if trusted is not None:
+                return self._documents.get(trusted)
+        if self._only:
+            raise DocumentNotTrusted("This gateway's manifest has no document with this id.")
+        if not self._register:
+            raise PersistedQueryNotSupported
+        if params.query:
+            return await self._remember(digest, params.query)
+        return self._documents.get(await self._text(digest))
+
+    def _problem(self, text: str) -> str | None:
+        errors = self._documents.get(text).errors
+        return errors[0].message if errors else None
+
+    async def _text(self, digest: str) -> str:
+        text = self._recent.get(digest)
+        if text is None:
+            try:
+                kept = await self._store.get(_key(digest))
+            except StoreUnavailable:
+                kept = None
+            # What is not that document was kept by half: the client sends it again.
+            if kept is None or hashlib.sha256(kept).hexdigest() != digest:
+                raise PersistedQueryNotFound
+            text = kept.decode()
+        self._keep(digest, text)
+        return text
+
+    async def _remember(self, digest: str, text: str) -> Document:
+        content = text.encode()
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise BadRequest(400, "The hash is not the SHA-256 of the query.")
+        document = self._documents.get(text)
+        if document.errors or len(content) > self._limit:
+            return document
+        self._keep(digest, text)
+        with suppress(StoreUnavailable):
+            await self._store.set(_key(digest), content, ttl=self._ttl)
+        return document
+
+    def _keep(self, digest: str, text: str) -> None:
+        self._characters += len(text) - len(self._recent.pop(digest, ""))
+        self._recent[digest] = text
+        while len(self._recent) > _MOST or self._characters > _MOST_CHARACTERS:
+            _, oldest = self._recent.popitem(last=False)
+            self._characters -= len(oldest)
+
+
+def _id(params: Params) -> str | None:
+    """Return the id by which a request names its document; None when it names none."""
+    extension: Any = params.extensions.get("persistedQuery")
+    if extension is not None:
+        known = isinstance(extension, dict) and extension.get("version") == 1
+        digest = extension.get("sha256Hash") if known else None
+        if not isinstance(digest, str):
+            raise PersistedQueryNotSupported
+        return digest
+    if params.document_id is not None:
+        return params.document_id
+    return None
+
+
+def _key(digest: str) -> str:
+    return f"document:{hashlib.sha256(digest.encode()).hexdigest()}"

@@ -1,0 +1,1 @@
+"""From an operation to its response: compiled, projected, or by graphql-core."""

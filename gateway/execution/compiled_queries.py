@@ -1,0 +1,407 @@
+"""Compiled queries: resolvers are called straight, and what they return is projected.
+
+For every field of every request graphql-core finds out what could be known once: which fields are
+selected, how their arguments are written, what their types are. Here a query is compiled, once for
+each way in which its @skip and @include turn out, to steps: call this resolver with these
+arguments, project these plain fields (`projection.py`), go on with what is below.
+
+It covers what goes well. Whatever else comes up (an error, a null where none may be, an abstract
+type, variables that do not fit) is left to graphql-core, which executes the query anew: there is
+one set of semantics, and it is graphql-core's. The upstream is not asked twice for that, because a
+request keeps the answers that it has read, and its errors.
+"""
+
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+from graphql import (
+    DocumentNode,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    Undefined,
+    coerce_input_value,
+    get_operation_ast,
+    type_from_ast,
+)
+from graphql.execution import Executor
+from graphql.execution.collect_fields import collect_fields
+from graphql.utilities import coerce_input_literal
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.field import StrawberryField
+
+from gateway.execution.compiled_arguments import Arguments, Unfit, Values
+from gateway.execution.json_encoding import encode
+from gateway.execution.projection import Details, Dispatch, Selected, Selection, is_attribute, plain
+from gateway.mapping.records import View
+from gateway.waiting import settled
+from schema.info import FieldPath
+
+# Ways in which one document's conditions may turn out that are kept.
+_MOST_TREES: Final = 64
+
+
+class Asked(NamedTuple):
+    """What resolvers use of Strawberry's `Info`."""
+
+    context: Any
+    at: FieldPath
+
+
+# What a query is compiled to ----------------------------------------------------------------------
+
+
+class _Variable(NamedTuple):
+    """A variable of an operation."""
+
+    name: str
+    type: GraphQLInputType
+    default: Any
+
+    def read(self, given: Values) -> Any:  # noqa: ANN401 - of any type
+        """Return its value; `Undefined` when it has none."""
+        value = given.get(self.name, Undefined)
+        if value is Undefined:
+            if self.default is Undefined and isinstance(self.type, GraphQLNonNull):
+                raise Unfit
+            return self.default
+        coerced = coerce_input_value(value, self.type)
+        if coerced is Undefined:
+            raise Unfit
+        return coerced
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A field with a resolver: what is called, with which arguments, and how it is completed.
+
+    Attributes:
+        name: in the response.
+        at: where it stands in the response.
+        resolve: the resolver.
+        constants: its arguments that are the same each time.
+        variables: what reads the others.
+        completion: what becomes of its value.
+        begins: the resolver returns a future of what it has begun, which may be left alone, and
+            nothing is called below.
+    """
+
+    name: str
+    at: FieldPath
+    resolve: Callable[..., Awaitable[Any]]
+    constants: dict[str, Any]
+    variables: tuple[tuple[str, Callable[[Values], Any]], ...]
+    completion: "_Completion"
+    begins: bool
+
+    def arguments(self, values: Values) -> dict[str, Any]:
+        """Return the arguments under the resolver's own names."""
+        if not self.variables:
+            return self.constants
+        found = dict(self.constants)
+        for name, read in self.variables:
+            value = read(values)
+            if value is not Undefined:
+                found[name] = value
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object of one type.
+
+    Attributes:
+        project: its plain fields; when there are others, to a dictionary with places for them.
+        deeper: fields that are attributes, with calls somewhere below.
+        calls: fields with resolvers.
+        is_plain: it has plain fields only.
+    """
+
+    nullable: bool
+    project: Dispatch
+    deeper: tuple[tuple[str, str, "_Completion"], ...]
+    calls: tuple[_Call, ...]
+    is_plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list of objects."""
+
+    nullable: bool
+    item: "_Completion"
+
+
+_Completion: TypeAlias = _Object | _List
+
+
+class _Waiting(NamedTuple):
+    """A field that is still to be resolved, of what, and what its value goes into."""
+
+    call: _Call
+    source: object
+    into: dict[str, Any]
+
+
+class _Run:
+    """One execution of a compiled query."""
+
+    def __init__(self, context: object, values: Values) -> None:
+        self._context = context
+        self._values = values
+        # Fields that share an upstream call share the object too, and so its projection.
+        self._shared: dict[tuple[int, int], tuple[object, Any]] = {}
+
+    async def together(self, waiting: Sequence[_Waiting]) -> None:
+        """Resolve all; raise what the first that failed raised, when all have ended."""
+        begun = [(each, self._resolve(each)) for each in waiting if each.call.begins]
+        work = [self._call(*each) for each in waiting if not each.call.begins]
+        if begun:
+            work.append(self._finish(begun))
+        for outcome in await settled(work):
+            if outcome is not None:
+                raise outcome
+
+    def _resolve(self, each: _Waiting) -> Any:  # noqa: ANN401 - what resolvers return
+        asked = Asked(self._context, each.call.at)
+        return each.call.resolve(each.source, info=asked, **each.call.arguments(self._values))
+
+    async def _finish(self, begun: Sequence[tuple[_Waiting, Future[Any]]]) -> None:
+        """Wait for what was begun, and complete it; nothing is to be resolved below."""
+        for each, coming in begun:
+            value = await coming
+            each.into[each.call.name] = self.complete(each.call.completion, value, [])
+
+    async def _call(self, call: _Call, source: object, into: dict[str, Any]) -> None:
+        """Resolve a field and put its value into an object of the response."""
+        value = await self._resolve(_Waiting(call, source, into))
+        waiting: list[_Waiting] = []
+        into[call.name] = self.complete(call.completion, value, waiting)
+        if waiting:
+            await self.together(waiting)
+
+    def complete(self, to: _Completion, value: object, waiting: list[_Waiting]) -> Any:  # noqa: ANN401 - JSON
+        """Return the response's form of a value; what is still to be resolved joins `waiting`."""
+        if value is None:
+            if to.nullable:
+                return None
+            raise Unfit
+        if isinstance(to, _List):
+            return self._list(to, value, waiting)
+        if to.is_plain:
+            return self._plain(to, value)
+        made: dict[str, Any] = to.project(value)
+        for name, attribute, below in to.deeper:
+            made[name] = self.complete(below, getattr(value, attribute), waiting)
+        waiting += [_Waiting(call, value, made) for call in to.calls]
+        return made
+
+    def _plain(self, to: _Object, value: object) -> Any:  # noqa: ANN401 - JSON
+        if isinstance(value, View):
+            return to.project(value)
+        place = id(to), id(value)
+        if place not in self._shared:
+            # Kept with the value, so that its id stays its own; and written out, as it may stand in
+            # many places.
+            self._shared[place] = value, msgspec.Raw(encode(to.project(value)))
+        return self._shared[place][1]
+
+    def _list(self, to: _List, value: object, waiting: list[_Waiting]) -> list[Any]:
+        if not isinstance(value, list):
+            raise Unfit
+        item = to.item
+        if isinstance(item, _Object) and item.is_plain and not item.nullable:
+            return item.project.all(value)
+        return [self.complete(item, each, waiting) for each in value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A query, compiled for one outcome of its conditions.
+
+    `ends`: it has one field, below which nothing is called.
+    """
+
+    names: tuple[tuple[str, str | None], ...]
+    calls: tuple[_Call, ...]
+    ends: bool
+
+    async def run(self, context: Any, values: Values) -> dict[str, Any]:  # noqa: ANN401
+        """Run it; see `Queries.find`."""
+        context.alone = self.ends
+        data: dict[str, Any] = dict(self.names)
+        run = _Run(context, values)
+        await run.together([_Waiting(call, None, data) for call in self.calls])
+        return data
+
+
+@dataclass(slots=True)
+class _Operation:
+    """A query with its variables, and what it was compiled to by how its conditions turn out."""
+
+    variables: tuple[_Variable, ...]
+    conditions: tuple[str, ...]
+    queries: dict[tuple[Any, ...], _Query | None] = field(default_factory=dict)
+
+
+class Queries:
+    """The compiled queries of one document."""
+
+    def __init__(self) -> None:
+        self._operations: dict[str | None, _Operation] = {}
+
+    def find(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        name: str | None,
+        given: dict[str, Any],
+        conditions: tuple[str, ...],
+    ) -> Callable[[object], Awaitable[dict[str, Any]]] | None:
+        """Return what runs a query with these variables on a context; None when nothing here can.
+
+        What it runs raises whatever resolvers raise, and `Unfit`.
+
+        Args:
+            schema: what the document was validated against.
+            document: always the same one.
+            name: of the operation.
+            given: its variables, as the client sent them.
+            conditions: names of those in @skip and @include.
+        """
+        operation = self._operations.get(name)
+        if operation is None:
+            node = get_operation_ast(document, name)
+            if node is None or node.operation is not OperationType.QUERY:
+                return None
+            operation = self._operations[name] = _Operation(_variables(schema, node), conditions)
+        values: dict[str, Any] = {}
+        try:
+            for variable in operation.variables:
+                value = variable.read(given)
+                if value is not Undefined:
+                    values[variable.name] = value
+        except Unfit:
+            return None
+        case = tuple(values.get(each) for each in operation.conditions)
+        if case not in operation.queries:
+            if len(operation.queries) >= _MOST_TREES:
+                operation.queries.clear()
+            operation.queries[case] = _compile(schema, document, name, given)
+        query = operation.queries[case]
+        return None if query is None else lambda context: query.run(context, values)
+
+
+def _ends(completion: _Completion) -> bool:
+    """Whether nothing is called below."""
+    if isinstance(completion, _List):
+        return _ends(completion.item)
+    return not completion.calls and all(_ends(below) for _, _, below in completion.deeper)
+
+
+# Compiling ----------------------------------------------------------------------------------------
+
+
+def _variables(schema: GraphQLSchema, node: OperationDefinitionNode) -> tuple[_Variable, ...]:
+    found = []
+    for each in node.variable_definitions or ():
+        kind: Any = type_from_ast(schema, each.type)
+        default = Undefined
+        if each.default_value is not None:
+            default = coerce_input_literal(each.default_value, kind)
+        found.append(_Variable(each.variable.name.value, kind, default))
+    return tuple(found)
+
+
+def _compile(
+    schema: GraphQLSchema, document: DocumentNode, name: str | None, given: dict[str, Any]
+) -> _Query | None:
+    executor = Executor.build(schema, document, raw_variable_values=given, operation_name=name)
+    root = schema.query_type
+    if root is None or isinstance(executor, list):
+        return None
+    collected = collect_fields(
+        schema, executor.fragments, executor.variable_values, root, executor.operation
+    )
+    names: list[tuple[str, str | None]] = []
+    calls: list[_Call] = []
+    try:
+        for response_name, group in collected.grouped_field_set.items():
+            is_name = group[0].node.name.value == "__typename"
+            names.append((response_name, root.name if is_name else None))
+            if not is_name:
+                calls.append(_Tree(executor).call(root, response_name, group, ""))
+    except Unfit:
+        return None
+    ends = len(calls) == 1 and _ends(calls[0].completion)
+    return _Query(tuple(names), tuple(calls), ends)
+
+
+class _Tree:
+    """Compiles fields with resolvers, and what they return."""
+
+    def __init__(self, executor: Executor[Any]) -> None:
+        self._executor = executor
+
+    def call(self, parent: GraphQLObjectType, name: str, group: Details, above: str) -> _Call:
+        """Compile a field with a resolver; `above` leads to the object that has it.
+
+        Raises:
+            Unfit: it, or something below, is not of the kind that can be compiled.
+        """
+        node = group[0].node
+        definition = parent.fields.get(node.name.value)
+        if definition is None or group[0].fragment_variable_values is not None:
+            raise Unfit
+        made = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        resolver = made.base_resolver if isinstance(made, StrawberryField) else None
+        if not isinstance(made, StrawberryField) or resolver is None:
+            raise Unfit
+        usual = resolver.self_parameter and resolver.info_parameter
+        unusual = made.extensions or resolver.root_parameter or resolver.parent_parameter
+        if not usual or unusual:
+            raise Unfit
+        constants, variables = Arguments(self._executor.schema).of(definition, made, node)
+        at = FieldPath(above + name)
+        completion = self._completion(definition.type, group, f"{at}.")
+        resolve: Any = resolver.wrapped_func
+        begins = not made.is_async and _ends(completion)
+        return _Call(name, at, resolve, constants, variables, completion, begins)
+
+    def _completion(self, kind: GraphQLOutputType, group: Details, at: str) -> _Completion:
+        nullable = not isinstance(kind, GraphQLNonNull)
+        inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+        if isinstance(inner, GraphQLList):
+            return _List(nullable, self._completion(inner.of_type, group, at))
+        if not isinstance(inner, GraphQLObjectType):
+            raise Unfit
+        groups, deferred, _ = self._executor.collect_subfields(inner, group)
+        if deferred or not groups:
+            raise Unfit
+        fields: dict[str, Selected | None] = {}
+        deeper: list[tuple[str, str, _Completion]] = []
+        calls: list[_Call] = []
+        for name, below in groups.items():
+            fields[name] = plain(self._executor, inner, below)
+            if fields[name] is not None:
+                continue
+            definition = inner.fields.get(below[0].node.name.value)
+            if definition is None:
+                raise Unfit
+            if is_attribute(definition.resolve):
+                attribute = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+                below_it = self._completion(definition.type, below, f"{at}{name}.")
+                deeper.append((name, attribute.python_name, below_it))
+            else:
+                calls.append(self.call(inner, name, below, at))
+        dispatch = Dispatch(Selection(inner, fields))
+        is_plain = not deeper and not calls
+        return _Object(nullable, dispatch, tuple(deeper), tuple(calls), is_plain)

@@ -1,0 +1,171 @@
+"""Incremental delivery: @defer and @stream, in the two forms that clients read.
+
+graphql-core writes the current form: every increment names a pending entry by id. Clients of 2022
+(`deferSpec=20220824`) want a path in every increment instead.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Literal, TypeAlias
+
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+from graphql.execution import (
+    ExperimentalIncrementalExecutionResults,
+    experimental_execute_incrementally,
+)
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from gateway.execution import execute
+from gateway.execution.request import Port, Request
+
+# How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
+# them (a path in every increment). Clients that name neither, such as urql, read the paths.
+IncrementalFormat: TypeAlias = Literal["pending", "paths"]
+
+Payload: TypeAlias = dict[str, Any]
+
+
+async def run(
+    schema: GraphQLSchema,
+    request: Request,
+    context: Port,
+    request_id: str,
+    form: IncrementalFormat,
+) -> AsyncGenerator[Mapping[str, Any], None]:
+    """Yield the initial result and then each increment; the last one says `hasNext: false`."""
+    document = request.document
+    if document.errors or document.ast is None:
+        yield _only({"errors": [error.formatted for error in document.errors]}, form)
+        return
+    try:
+        result = experimental_execute_incrementally(
+            schema,
+            document.ast,
+            context_value=context,
+            variable_values=request.variables,
+            operation_name=request.operation_name,
+            executor_class=StrawberryGraphQLCoreExecutionContext,
+            operation_extensions=request.extensions,
+            hide_suggestions=document.discreet,
+        )
+        if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
+            result = await result
+        if isinstance(result, ExecutionResult):
+            yield _traced(_only(execute.respond(result, request_id), form), context)
+            return
+        pending: dict[str, Payload] = {}
+        async with aclosing(_payloads(result, request_id)) as payloads:
+            async for payload in payloads:
+                shown = payload if form == "pending" else _with_paths(payload, pending)
+                yield _traced(shown, context)
+    finally:
+        context.cancel()
+
+
+def _only(response: Payload, form: IncrementalFormat) -> Payload:
+    """Return an answer that has no increments as its only payload."""
+    # Where nothing was executed there is no `data`, but Apollo iOS reads no first part without it,
+    # and so would not see the errors.
+    if form == "paths":
+        response.setdefault("data", None)
+    return response | {"hasNext": False}
+
+
+def _traced(payload: Payload, context: Port) -> Payload:
+    """Return a payload; the last one with the upstream calls, if the client wants to know."""
+    if payload["hasNext"] or not context.is_traced:
+        return payload
+    return payload | {"extensions": {"upstream": context.report()}}
+
+
+async def _payloads(
+    result: ExperimentalIncrementalExecutionResults, request_id: str
+) -> AsyncGenerator[Payload, None]:
+    """Yield graphql-core's payloads with their errors masked."""
+    initial = result.initial_result
+    initial.errors = _shown(initial.errors, request_id)
+    # Errors first, as everywhere.
+    formatted = dict(initial.formatted)
+    yield {key: formatted[key] for key in sorted(formatted, key=lambda key: key != "errors")}
+    async with aclosing(result.subsequent_results) as updates:
+        async for update in updates:
+            for part in (*(update.incremental or ()), *(update.completed or ())):
+                part.errors = _shown(part.errors, request_id)
+            yield dict(update.formatted)
+
+
+def _shown(errors: Sequence[GraphQLError] | None, request_id: str) -> list[GraphQLError] | None:
+    return [execute.shown(error, request_id) for error in errors] if errors else None
+
+
+def _with_paths(payload: Payload, pending: dict[str, Payload]) -> Payload:
+    """Return a payload in the form of 2022; `pending` remembers what ids stand for.
+
+    Attributes of the form: `{incremental: [{path, label, data | items, errors}], hasNext}`.
+    """
+    new = [{**entry, "sent": None} for entry in payload.pop("pending", ())]
+    pending.update({entry["id"]: entry for entry in new})
+    if "data" in payload:
+        _count(new, [], payload["data"])
+    increments = []
+    for increment in payload.pop("incremental", ()):
+        each = _one(increment, pending)
+        increments.append(each)
+        if "data" in each:
+            _count(new, each["path"], each["data"])
+        else:
+            *path, start = each["path"]
+            for index, item in enumerate(each["items"], start):
+                _count(new, [*path, index], item)
+    increments += [
+        _failed(pending[each["id"]], each["errors"])
+        for each in payload.pop("completed", ())
+        if each.get("errors")
+    ]
+    # Also when nothing comes but the end: Apollo iOS takes a part without either key for an error.
+    if "data" not in payload:
+        payload["incremental"] = increments
+    return payload
+
+
+def _one(increment: Payload, pending: Mapping[str, Payload]) -> Payload:
+    entry = pending[increment["id"]]
+    named: Payload = {"label": entry["label"]} if "label" in entry else {}
+    if increment.get("errors"):
+        named["errors"] = increment["errors"]
+    path = [*entry["path"], *increment.get("subPath", ())]
+    if "items" not in increment:
+        return {**named, "path": path, "data": increment["data"]}
+    start = entry["sent"]
+    entry["sent"] += len(increment["items"])
+    return {**named, "path": [*path, start], "items": increment["items"]}
+
+
+def _failed(entry: Payload, errors: Sequence[Any]) -> Payload:
+    """Return the increment that says why no more comes of a pending entry."""
+    named: Payload = {"label": entry["label"]} if "label" in entry else {}
+    named["errors"] = errors
+    if entry["sent"] is None:
+        return {**named, "path": entry["path"], "data": None}
+    return {**named, "path": [*entry["path"], entry["sent"]], "items": None}
+
+
+def _count(entries: Sequence[Payload], path: Sequence[str | int], data: object) -> None:
+    """Note how many items of lists to be streamed came with the data at a path.
+
+    That is the index of the next item; None stays for what is deferred.
+    """
+    for entry in entries:
+        if entry["sent"] is None and entry["path"][: len(path)] == path:
+            found = _at(data, entry["path"][len(path) :])
+            if isinstance(found, list):
+                entry["sent"] = len(found)
+
+
+def _at(data: Any, path: Sequence[str | int]) -> Any:  # noqa: ANN401 - JSON
+    for step in path:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data

@@ -1,0 +1,90 @@
+"""An operation that a client wants to run, and what it wants explained about it."""
+
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+from graphql import OperationType
+
+from gateway.documents.documents import Document
+from gateway.errors import BadRequest
+from schema.scalars import quoted
+
+Explanation: TypeAlias = Literal["", "plan", "trace"]
+
+
+class Port(Protocol):
+    """What executing needs of the object that resolvers take all from.
+
+    Attributes:
+        fast: compiled queries and projections may answer.
+        alone: the field that is being resolved is the only one of its query.
+    """
+
+    fast: bool
+    alone: bool
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether the client wants to be told every upstream call."""
+
+    def begin_again(self) -> None:
+        """Forget what was traced: the operation is executed once more, from its beginning."""
+
+    def report(self) -> dict[str, Any]:
+        """Return the upstream calls that were made, and those that were spared."""
+
+    def cancel(self) -> None:
+        """Give up reads that nobody waits for any more."""
+
+
+class Request(NamedTuple):
+    """A GraphQL request, whatever transport it came by.
+
+    Attributes:
+        explanation: what the client wants told about its upstream calls: `plan` is to be told them
+            without making them, `trace` to be told them with the answer; "" for nothing.
+        cost: the objects that its answer may have.
+    """
+
+    document: Document
+    operation_name: str | None
+    variables: dict[str, Any]
+    extensions: dict[str, Any]
+    explanation: Explanation = ""
+    cost: int = 0
+
+    @property
+    def described(self) -> tuple[str, str, str]:
+        """Kind, name and digest of what would run; see `Document.describe`."""
+        return self.document.describe(self.operation_name)
+
+    @property
+    def kind(self) -> OperationType | None:
+        """What would run; None when the document does not say."""
+        return self.document.kind(self.operation_name)
+
+
+def explanation_of(wishes: Iterable[object]) -> Explanation:
+    """Return what is to be explained; a plan, if it is among the wishes, so that nothing is run.
+
+    Args:
+        wishes: what the header `X-Gateway-Explain`, if need be repeated, and the extension
+            `explain` say; None where there is none.
+
+    Raises:
+        BadRequest: one is neither `plan` nor `trace`. It must not be run as if it were nothing:
+            whoever mistypes `plan` does not want to buy.
+    """
+    found: Explanation = ""
+    for wish in wishes:
+        match wish.strip().lower() if isinstance(wish, str) else wish:
+            case "plan":
+                found = "plan"
+            case "trace":
+                found = found or "trace"
+            case None | "":
+                pass
+            case _:
+                named = str(wish)[:40]
+                raise BadRequest(400, f"`plan` and `trace` can be explained, not {quoted(named)}.")
+    return found

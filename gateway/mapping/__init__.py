@@ -1,0 +1,1 @@
+"""GraphQL names to REST names and back, as tables."""

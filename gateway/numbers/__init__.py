@@ -1,0 +1,1 @@
+"""Reads: owned numbers, searches, accounts and countries, from whichever family has them."""

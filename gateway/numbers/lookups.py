@@ -1,0 +1,220 @@
+"""PURE: the arguments of fields that read, each field's parsed into one value.
+
+A field's resolver and its plan take the same value, so that they refuse the same things with the
+same words, in the same order. Arguments go by the resolver's own names.
+
+Searches for numbers to buy are parsed in `search_request.py`, mutations in `write_inputs.py`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Self
+
+from gateway.auth.caller import Caller
+from gateway.errors import BadUserInput, GatewayError
+from gateway.mapping import filters, validation
+from gateway.numbers import cursors
+from gateway.numbers.cursors import Cursor
+from gateway.upstream.families import Family
+from schema.connection import NodeId, decode_id
+from schema.directives import Scope
+from schema.inputs import PhoneNumberFilter
+from schema.scalars import quoted
+
+
+class PhoneNumberLookup(NamedTuple):
+    """An owned number that is looked up, by `sid` or by `number`."""
+
+    account: str
+    by: Literal["sid", "number"]
+    value: str
+
+    @classmethod
+    def parse(
+        cls,
+        caller: Caller,
+        *,
+        sid: str | None = None,
+        phone_number: str | None = None,
+        account_sid: str | None = None,
+    ) -> Self:
+        """Read the arguments.
+
+        Raises:
+            BadUserInput: one of them is malformed, or not exactly one number is named.
+            Forbidden: the caller may not use the account.
+        """
+        account = caller.account_named(account_sid)
+        if sid is not None and phone_number is None:
+            validation.check_sid("sid", sid, "PN")
+            return cls(account, "sid", sid)
+        if phone_number is not None and sid is None:
+            return cls(account, "number", phone_number)
+        raise BadUserInput("sid", "give exactly one of `sid` and `phoneNumber`.")
+
+
+class OwnedList(NamedTuple):
+    """A page of owned numbers.
+
+    Attributes:
+        account: whose numbers; "" while a plan cannot know it.
+        wanted: which of them, by the paths of the filter.
+        first: how many.
+        start: the cursor behind which they stand, if any.
+    """
+
+    account: str
+    wanted: Mapping[str, Any]
+    first: int
+    start: Cursor | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        caller: Caller,
+        *,
+        first: int,
+        filter: PhoneNumberFilter | None = None,  # noqa: A002 - the argument's name in the schema
+        after: str | None = None,
+        account_sid: str | None = None,
+    ) -> Self:
+        """Read the arguments.
+
+        Raises:
+            BadUserInput: one of them is malformed.
+            Forbidden: the caller may not use the account.
+        """
+        return cls.of(caller.account_named(account_sid), first, filter, after)
+
+    @classmethod
+    def of(
+        cls,
+        account: str,
+        first: int,
+        sought: PhoneNumberFilter | None = None,
+        after: str | None = None,
+    ) -> Self:
+        """Read the arguments of a list of the numbers of `account`, which may be asked about.
+
+        Raises:
+            BadUserInput: one of them is malformed.
+        """
+        validation.check_first(first)
+        wanted = filters.wanted(sought)
+        validation.check_owned_filter(wanted)
+        return cls(account, wanted, first, None if after is None else cursors.decode(after))
+
+    def list_id(self, family: Family) -> str:
+        """Return the name of the list that a family's cursors belong to."""
+        return cursors.list_id(self.account, family.source.name, filters=self.wanted)
+
+    def starts(self, able: Sequence[Family]) -> Iterator[tuple[Family, Cursor | None]]:
+        """Yield the families, of those that are able, in whose list the page can begin, and where.
+
+        Raises:
+            BadUserInput: the cursor belongs to the list of none of them.
+        """
+        for family in able:
+            if self.start is not None and self.start.list_id != self.list_id(family):
+                if family is able[-1]:
+                    raise cursors.of_another_list()
+                continue
+            yield family, self.start
+
+
+class NodeLookups(NamedTuple):
+    """Objects that are looked up by their opaque ids.
+
+    Attributes:
+        each: what each id names, a number or an account; or why it names nothing.
+    """
+
+    each: Sequence[NodeId | GatewayError]
+
+    @classmethod
+    def parse(cls, caller: Caller, argument: str, ids: Sequence[str]) -> Self:
+        """Read the ids that `argument` gives, each on its own.
+
+        Raises:
+            BadUserInput: they are too many.
+        """
+        validation.check_ids(argument, len(ids))
+        return cls([_node_or_error(caller, argument, each) for each in ids])
+
+
+class AccountLookup(NamedTuple):
+    """An account that is looked up."""
+
+    account: str
+
+    @classmethod
+    def parse(cls, caller: Caller, *, sid: str | None = None) -> Self:
+        """Read the argument.
+
+        Raises:
+            BadUserInput: it is malformed.
+            Forbidden: the caller may not use the account.
+        """
+        return cls(caller.account_named(sid, "sid"))
+
+
+class RateLimitLookup(NamedTuple):
+    """The limits of the caller, with an account."""
+
+    account: str
+
+    @classmethod
+    def parse(cls, caller: Caller, *, account_sid: str | None = None) -> Self:
+        """Read the argument.
+
+        Raises:
+            BadUserInput: it is malformed.
+            Forbidden: the caller may not use the account.
+        """
+        return cls(caller.account_named(account_sid))
+
+
+class FollowedNumbers(NamedTuple):
+    """Numbers whose changes are followed: all of an account, or only those with these sids."""
+
+    account: str
+    sids: frozenset[str] | None
+
+    @classmethod
+    def parse(
+        cls, caller: Caller, *, account_sid: str | None = None, sids: Sequence[str] | None = None
+    ) -> Self:
+        """Read the arguments.
+
+        Raises:
+            BadUserInput: one of them is malformed.
+            Forbidden: the caller may not use the account.
+        """
+        account = caller.account_named(account_sid)
+        for sid in sids or ():
+            validation.check_sid("sids", sid, "PN")
+        return cls(account, None if sids is None else frozenset(sids))
+
+    @property
+    def page(self) -> OwnedList:
+        """The page of the account's numbers that only somebody sees who may follow them."""
+        return OwnedList(self.account, {}, 1)
+
+    def include(self, sid: str) -> bool:
+        """Whether a number is one of them."""
+        return self.sids is None or sid in self.sids
+
+
+def _node_or_error(caller: Caller, argument: str, opaque: str) -> NodeId | GatewayError:
+    """Return what an opaque id names; why it names nothing that the caller may see."""
+    node = decode_id(opaque)
+    if node is None or node.kind not in {"PhoneNumber", "Account"}:
+        return BadUserInput(argument, f"{quoted(opaque)} is not an id of this gateway.")
+    try:
+        caller.account_named(node.account_sid, argument)
+        if node.kind == "Account":
+            caller.check_scope(Scope.ACCOUNTS_READ)
+        else:
+            validation.check_sid(argument, node.sid, "PN")
+    except GatewayError as error:
+        return error
+    return node

@@ -1,0 +1,605 @@
+"""Owned numbers: one, many or a page of them, from whichever family has them, in fewest calls."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+from aiodataloader import DataLoader
+
+from gateway.errors import (
+    NotOwnAccount,
+    UnsupportedFilters,
+    UpstreamDenied,
+    UpstreamMalformed,
+    UpstreamNotFound,
+    UpstreamRefused,
+    believe_missing,
+)
+from gateway.mapping import filters
+from gateway.mapping.records import VIEWS, Record, View, view
+from gateway.numbers import cursors, lookup_strategy
+from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
+from gateway.numbers.relay_pages import Places
+from gateway.upstream.accepted_credentials import DENIED, INACTIVE
+from gateway.upstream.catalog_access import CatalogAccess
+from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, Page
+from gateway.upstream.flights import Reader
+from gateway.upstream.ownership import check_owner
+from gateway.waiting import settled
+from schema.info import FieldPath
+
+# Pages of one list that a single field may read: 1000 numbers in pages of 50, and some slack.
+_MOST_PAGES = 64
+# Core matches numbers in part: the one looked for stands among those that contain it.
+_LOOK_UP_SIZE = 50
+_EVERYTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Slice(NamedTuple):
+    """Numbers of a list, the places behind each of them, and whether there are more."""
+
+    numbers: list[View]
+    places: Places
+    more: bool
+
+
+class _Spot(NamedTuple):
+    """Where a walk through a list begins.
+
+    Attributes:
+        query: of the upstream's page; "" for one that is asked for by its size and number.
+        skip: items of the page that stand before it.
+        base: place of the page's first item in the whole list; None where pages do not count.
+    """
+
+    query: str
+    size: int
+    number: int = 0
+    skip: int = 0
+    base: int | None = None
+
+
+class _Walked:
+    """The numbers of a walk, and what cursors behind them tell to find their place again."""
+
+    def __init__(self, name: Callable[[], str], start: cursors.Cursor | None, spot: _Spot) -> None:
+        self.numbers: list[View] = []
+        self.places = Places(name)
+        self.places.tell = self._tell
+        # For each number, where its page began; None where the cursor's query names it.
+        self._begins: list[int | None] = []
+        self._before = start.seen[0].trail if start is not None and start.seen else ""
+        self._began, self._base = spot.skip + (spot.base or 0), spot.base
+
+    def add(self, placed: list[tuple[int, View]], query: str, skip: int) -> None:
+        """Add the next numbers of a page, with where each of them stands in it."""
+        self.numbers += [number for _, number in placed]
+        base = self._base
+        if base is None:
+            self.places.marks += [(query, place) for place, _ in placed]
+        else:
+            self.places.marks += [("", base + place) for place, _ in placed]
+        self._begins += [skip if base is None else self._began] * len(placed)
+
+    def leave(self, page: Page, *, ends: bool) -> None:
+        """Go on behind a page, or end the walk there."""
+        if self._base is not None:
+            self._base += len(page.items)
+        elif ends:
+            # The cursor behind the last number leads straight to the next page.
+            self.places.marks[-1] = (page.next_query or "", -1)
+            self._begins[-1] = None
+
+    def _tell(self, at: int) -> tuple[tuple[cursors.Seen, ...], int]:
+        began = self._begins[at]
+        if began is None:
+            return (), 0
+        last = self.numbers[max(0, at + 1 - cursors.TRAIL) : at + 1]
+        trail = cursors.extended(self._before, [number.sid for number in last])
+        return (cursors.Seen(began, trail),), 0
+
+
+Found: TypeAlias = dict[PhoneNumberLookup, View | BaseException | None]
+
+
+class OwnedNumbers:
+    """The owned numbers as one request sees them."""
+
+    def __init__(self, reader: Reader, access: CatalogAccess, sizes: lookup_strategy.Sizes) -> None:
+        self._reader = reader
+        self._access = access
+        self._sizes = sizes
+        self._asked: dict[PhoneNumberLookup, list[FieldPath]] = defaultdict(list)
+        self._unsorted: list[list[View]] = []
+        self._read: dict[PhoneNumberLookup, View] = {}
+
+    @cached_property
+    def _loader(self) -> DataLoader[PhoneNumberLookup, View | None]:
+        return DataLoader(self._load)  # type: ignore[arg-type]
+
+    # Reading ----------------------------------------------------------------------------------
+
+    async def one(
+        self, key: PhoneNumberLookup, at: FieldPath, *, alone: bool = False
+    ) -> View | None:
+        """Return one number; None when the account has no such one.
+
+        When it is known that no other field asks for one, it is asked for `alone`, without waiting
+        for what could be asked together with it.
+        """
+        number = self._already_read(key)
+        if number is not None:
+            call = FAMILIES[number.source].get_call(key.account, number.sid)
+            self._reader.trace.note_spared(call, "primed", (at,))
+            return number
+        self._asked[key].append(at)
+        if alone:
+            return await (self._by_sid(key) if key.by == "sid" else self._by_number(key))
+        return await self._loader.load(key)
+
+    async def shown(self, family: Family, key: PhoneNumberLookup, at: FieldPath) -> View | None:
+        """Return the number with a sid as `family` shows it; None when the account has none."""
+        try:
+            return await self._get(family, key, (at,))
+        except UpstreamNotFound as error:
+            believe_missing(error)
+            return None
+
+    async def page(
+        self,
+        asked: OwnedList,
+        at: FieldPath,
+    ) -> Slice:
+        """Return a page of numbers.
+
+        Raises:
+            UnsupportedFilters: no family that the account has knows all filters.
+            BadUserInput: the cursor is not of this list.
+        """
+        account, wanted = asked.account, asked.wanted
+        for family, start in asked.starts(self.able(account, wanted)):
+            try:
+                return await self._walk(family, asked, start, at)
+            except (UpstreamNotFound, UpstreamDenied) as error:
+                if not self._lacks_catalog(family, account, error):
+                    raise
+        raise UnsupportedFilters(
+            "filter",
+            f"{', '.join(filters.unsupported(wanted, CORE.owned))} can only be asked of the"
+            " catalog, which this account does not have.",
+        )
+
+    async def family(self, account: str, at: FieldPath) -> Family:
+        """Return the family that serves the account, found out by a call when it is not known.
+
+        When it is the catalog, the credentials are those of the account.
+        """
+        if self.may_have_catalog(account):
+            known = self._access.known(account)
+            if known:
+                await self._reader.prove(account, (at,))
+            if known or (known is None and await self._probe(account, at)):
+                return CATALOG
+        return CORE
+
+    def afresh(self) -> "OwnedNumbers":
+        """Return the owned numbers as they are now: nothing read before is used."""
+        return OwnedNumbers(self._reader.alone(), self._access, self._sizes)
+
+    def forget(self) -> None:
+        """Forget what was read: something was changed."""
+        self._loader.clear_all()
+        self._unsorted.clear()
+        self._read.clear()
+        self._asked.clear()
+
+    def _already_read(self, key: PhoneNumberLookup) -> View | None:
+        for numbers in self._unsorted:
+            for number in numbers:
+                self._read |= dict.fromkeys(_names(number), number)
+        self._unsorted.clear()
+        return self._read.get(key)
+
+    # Which family -----------------------------------------------------------------------------
+
+    def may_have_catalog(self, account: str) -> bool:
+        """Whether the catalog can be asked about the account at all."""
+        # The catalog takes the account from the credentials: it cannot be asked about another.
+        return account == self._reader.credential.home
+
+    def may_ask_catalog(self, account: str) -> bool:
+        """Whether the catalog can be asked about the account, and is not known to be closed."""
+        return self.may_have_catalog(account) and self._access.known(account) is not False
+
+    def must_find_family(self, account: str) -> bool:
+        """Whether a call is needed to find out which family serves the account."""
+        return self.may_have_catalog(account) and self._access.known(account) is None
+
+    def must_prove(self, account: str) -> bool:
+        """Whether a call more is needed before the catalog's answers about the account count."""
+        return self.may_ask_catalog(account) and self._reader.must_prove(account)
+
+    def able(self, account: str, wanted: Mapping[str, Any]) -> list[Family]:
+        """Return the families that know all the filters, the one to try first at the front."""
+        able: list[Family] = [CATALOG] if self.may_ask_catalog(account) else []
+        able = [
+            family
+            for family in (*able, CORE)
+            if not filters.unsupported(wanted, family.owned) and not _untyped(family, wanted)
+        ]
+        if not able:
+            catalog, core = (filters.unsupported(wanted, each.owned) for each in (CATALOG, CORE))
+            lacking = ", ".join(core or ["type"])
+            raise UnsupportedFilters(
+                "filter",
+                f"only the catalog knows {lacking}"
+                + (
+                    f" and only the core family knows {', '.join(catalog)}: ask for them apart."
+                    if catalog
+                    else f", and {self.without_catalog(account)}."
+                ),
+            )
+        return able
+
+    def _lacks_catalog(self, family: Family, account: str, error: Exception) -> bool:
+        """Whether `error` on the collection says that the account lacks the catalog."""
+        forbidden = (
+            isinstance(error, UpstreamDenied)
+            and error.status == 403  # noqa: PLR2004
+            # It speaks of the credentials or of the account, not of the catalog.
+            and not isinstance(error, NotOwnAccount)
+            and error.upstream_code not in {DENIED, INACTIVE}
+        )
+        if family is not CATALOG or not (forbidden or isinstance(error, UpstreamNotFound)):
+            return False
+        self._access.note(account, has=False)
+        return True
+
+    def without_catalog(self, account: str) -> str:
+        """Return why the catalog cannot be asked about an account."""
+        if self.may_have_catalog(account):
+            return "this account does not have it"
+        return "it is asked with an account's own credentials only, which these are not"
+
+    async def _probe(self, account: str, at: FieldPath) -> bool:
+        try:
+            await self._reader.read(CATALOG.list_call(account, {}, 1), (at,))
+        except (UpstreamNotFound, UpstreamDenied) as error:
+            if not self._lacks_catalog(CATALOG, account, error):
+                raise
+            return False
+        self._access.note(account, has=True)
+        return True
+
+    # Lists ------------------------------------------------------------------------------------
+
+    async def _walk(
+        self,
+        family: Family,
+        asked: OwnedList,
+        start: cursors.Cursor | None,
+        at: FieldPath,
+    ) -> Slice:
+        """Follow upstream pages, of whatever size, until the page is full."""
+        account, wanted, first, _ = asked
+        exact = wanted.get("phoneNumber") if family is CORE else None
+        listed = partial(_numbers, family, account, wanted=wanted)
+        read = partial(self._page, family, account, wanted, at=at)
+        spot = await _begin(family, start, _LOOK_UP_SIZE if exact else first, read, listed)
+        query, size, number_of_page, skip, _ = spot
+        walked = _Walked(partial(asked.list_id, family), start, spot)
+        numbers, places = walked.numbers, walked.places
+        seen: set[str] = set()
+        total = 0
+        for _ in range(_MOST_PAGES):
+            page = await read(query, size, number_of_page)
+            total += len(page.items)
+            # A number may move from page to page while they are read, but not within one page.
+            seen.update(number.sid for number in numbers if page.next_query or seen or query)
+            fresh = [
+                (place, number)
+                for place, number in enumerate(listed(page.items[skip:]), skip)
+                if number is not None and not (seen and number.sid in seen)
+            ]
+            if exact is not None and fresh:  # An account has a number once.
+                walked.add(fresh[:1], query, skip)
+                return self._listed(Slice(numbers, places, more=False))
+            room = first - len(numbers)
+            walked.add(fresh[:room], query, skip)
+            if len(fresh) > room:
+                return self._listed(Slice(numbers, places, more=True))
+            if not wanted and start is None:
+                self._sizes.learn(account, total, more=page.next_query is not None)
+            if page.next_query is None:
+                return self._listed(Slice(numbers, places, more=False))
+            walked.leave(page, ends=len(numbers) == first)
+            if len(numbers) == first:
+                break
+            query, skip, number_of_page = page.next_query, 0, 0
+        if not numbers:
+            raise UpstreamMalformed(
+                f"{_MOST_PAGES} pages of the upstream's list hold no number to show."
+            )
+        return self._listed(Slice(numbers, places, more=True))
+
+    def _listed(self, listed: Slice) -> Slice:
+        """Let later look-ups find what was listed; it is sorted in only if there are any."""
+        self._unsorted.append(listed.numbers)
+        return listed
+
+    async def _page(
+        self,
+        family: Family,
+        account: str,
+        wanted: Mapping[str, Any],
+        query: str,
+        size: int,
+        number: int = 0,
+        *,
+        at: FieldPath,
+        others: Sequence[FieldPath] = (),
+    ) -> Page:
+        call = (
+            family.page_call(account, wanted, query)
+            if query
+            else family.list_call(account, wanted, min(size, MAX_PAGE_SIZE), number)
+        )
+        try:
+            page = family.read_page(await self._reader.read(call, (at,), others))
+        except UpstreamNotFound as error:
+            # Of the catalog's it says that the account does not have it, see `_lacks_catalog`.
+            if family is CORE:
+                believe_missing(error)
+            raise
+        if family is CATALOG:
+            self._access.note(account, has=True)
+        if page.next_query is not None and page.next_query == query:
+            raise UpstreamMalformed("The upstream's next page is the page itself.")
+        return page
+
+    # Batches ----------------------------------------------------------------------------------
+
+    async def _load(self, keys: list[PhoneNumberLookup]) -> list[View | BaseException | None]:
+        """Answer all keys that fields asked for in one step of the execution."""
+        accounts: dict[str, list[PhoneNumberLookup]] = defaultdict(list)
+        for key in keys:
+            accounts[key.account].append(key)
+        outcomes = await settled(
+            [self._load_account(account, keys) for account, keys in accounts.items()]
+        )
+        found: Found = {}
+        for keys_of_one, outcome in zip(accounts.values(), outcomes, strict=True):
+            failed = isinstance(outcome, BaseException)
+            found |= dict.fromkeys(keys_of_one, outcome) if failed else outcome
+        return [found[key] for key in keys]
+
+    async def _load_account(self, account: str, keys: Sequence[PhoneNumberLookup]) -> Found:
+        numbers = [key for key in keys if key.by == "number"]
+        sids = [key for key in keys if key.by == "sid"]
+        choice = lookup_strategy.choose(len(keys), self._sizes.of(account))
+        found: Found = {}
+        if choice.strategy == "list":
+            found |= await self._from_list(account, keys)
+        # Numbers first: what they find may answer a sid as well.
+        if numbers:
+            found |= await self._each([key for key in numbers if key not in found], self._by_number)
+            by_sid = {
+                PhoneNumberLookup(account, "sid", each.sid): each
+                for each in found.values()
+                if isinstance(each, View)
+            }
+            also = {key: by_sid[key] for key in sids if key in by_sid and key not in found}
+            for key, number in also.items():
+                self._note_primed(FAMILIES[number.source], [key], 0)
+            found |= also
+        return found | await self._each([key for key in sids if key not in found], self._by_sid)
+
+    async def _each(
+        self, keys: Sequence[PhoneNumberLookup], fetch: Callable[[PhoneNumberLookup], Any]
+    ) -> Found:
+        return dict(zip(keys, await settled([fetch(key) for key in keys]), strict=True))
+
+    async def _from_list(self, account: str, keys: Sequence[PhoneNumberLookup]) -> Found:
+        """Look for the keys in list pages, as long as that is cheaper than asking for each."""
+        family = await self.family(account, self._places(keys)[0])
+        left = dict.fromkeys(keys)
+        found: Found = {}
+        query, total, pages = "", 0, 0
+        while left:
+            at, *others = self._places(left)
+            page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at=at, others=others)
+            pages += 1
+            total += len(page.items)
+            numbers = [number for number in _numbers(family, account, page.items) if number]
+            self._unsorted.append(numbers)
+            for number in numbers:
+                names = _names(number)
+                for key in names & left.keys():
+                    found[key] = number
+                    del left[key]
+            self._sizes.learn(account, total, more=page.next_query is not None)
+            if page.next_query is None:
+                found |= dict.fromkeys(left)
+                break
+            if not lookup_strategy.go_on_listing(pages, len(left), self._sizes.of(account)):
+                break
+            query = page.next_query
+        self._note_primed(family, found, pages)
+        return found
+
+    def _note_primed(self, family: Family, found: Iterable[PhoneNumberLookup], calls: int) -> None:
+        """Note the look-ups that were answered by `calls` calls for other things."""
+        answered = ((key, place) for key in found for place in self._asked[key])
+        for key, place in islice(answered, calls, None):
+            call = family.get_call(key.account, key.value)
+            self._reader.trace.note_spared(call, "primed", (place,))
+
+    async def _by_sid(self, key: PhoneNumberLookup) -> View | None:
+        at = self._places((key,))
+        family: Family = CATALOG if self.may_ask_catalog(key.account) else CORE
+        try:
+            return await self._get(family, key, at)
+        except UpstreamNotFound as error:
+            if family is CORE or await self.family(key.account, at[0]) is CATALOG:
+                believe_missing(error)
+                return None
+        try:
+            return await self._get(CORE, key, at)
+        except UpstreamNotFound as error:
+            believe_missing(error)
+            return None
+
+    async def _get(
+        self, family: Family, key: PhoneNumberLookup, at: Sequence[FieldPath]
+    ) -> View | None:
+        answer = await self._reader.read(family.get_call(key.account, key.value), at)
+        if family is CATALOG:
+            self._access.note(key.account, has=True)
+        number = view("PhoneNumber", family.source, family.read_one(answer), key.account)
+        if number is None or number.sid.lower() != key.value.lower():
+            raise UpstreamMalformed("The upstream shows another number than the one asked for.")
+        check_owner(number.raw.account_sid, key.account, family.source)
+        return number
+
+    async def _by_number(self, key: PhoneNumberLookup) -> View | None:
+        only = OwnedList(key.account, {"phoneNumber": key.value}, 1)
+        listed = await self.page(only, self._places((key,))[0])
+        return listed.numbers[0] if listed.numbers else None
+
+    def _places(self, keys: Iterable[PhoneNumberLookup]) -> list[FieldPath]:
+        return [place for key in keys for place in self._asked[key]]
+
+
+_Read: TypeAlias = Callable[..., Awaitable[Page]]
+_Listed: TypeAlias = Callable[[Sequence[object]], list[View | None]]
+
+
+async def _begin(
+    family: Family, start: cursors.Cursor | None, first: int, read: _Read, listed: _Listed
+) -> _Spot:
+    """Return where a walk begins: at the start of a list, or behind a cursor."""
+    if start is None:
+        return _Spot("", first, base=0 if family is CATALOG else None)
+    # The catalog's own references count; older releases put them into cursors.
+    counted = family is CATALOG and not start.query
+    return await (_resume_counted if counted else _resume)(start, first, read, listed)
+
+
+async def _resume(start: cursors.Cursor, first: int, read: _Read, listed: _Listed) -> _Spot:
+    """Return where a list goes on whose pages have names of their own."""
+    # A place in the first page is found again only in a page that reaches beyond it.
+    spot = _Spot(start.query, start.place + 1 + first, skip=start.place + 1)
+    if not start.seen:
+        return spot
+    page = await read(spot.query, spot.size)
+    seen, names = start.seen[0], _sids(listed(page.items))
+    behind = seen.behind(names, start.place)
+    return spot._replace(skip=min(seen.start, len(names)) if behind is None else behind)
+
+
+async def _resume_counted(start: cursors.Cursor, first: int, read: _Read, listed: _Listed) -> _Spot:
+    """Return where a list goes on whose pages are so many numbers from its start."""
+    place = max(0, start.place)
+    window = cursors.window(place, first, MAX_PAGE_SIZE)
+    try:
+        page = await read("", *window)
+    except (UpstreamNotFound, UpstreamRefused):
+        if not window.number:
+            raise
+        page = Page((), None)  # The list has become too short to have this page.
+    if page.next_query is not None and 0 < len(page.items) < window.size:
+        # The upstream's pages are smaller than what was asked for.
+        window = cursors.Window(len(page.items), place // len(page.items))
+        page = await read("", *window)
+    spot = _Spot("", *window, start.place + 1 - window.start, window.start)
+    if not start.seen:
+        return spot
+    seen, names = start.seen[0], _sids(listed(page.items))
+    behind = seen.behind(names, place - window.start)
+    if behind is not None:
+        return spot._replace(skip=behind)
+    if not window.number and page.next_query is None:
+        return spot._replace(skip=min(seen.start, len(names)))
+    return await _look_for(seen, read, listed)
+
+
+async def _look_for(seen: cursors.Seen, read: _Read, listed: _Listed) -> _Spot:
+    """Look for the last numbers seen through a whole list."""
+    pages: list[tuple[str, int]] = []
+    names: list[str] = []
+    query: str | None = ""
+    while query is not None and len(pages) < _MOST_PAGES:
+        page = await read(query, MAX_PAGE_SIZE)
+        found = _sids(listed(page.items))
+        pages.append((query, len(names)))
+        names += found
+        query = None if seen.ends_among(found) else page.next_query
+    behind = seen.behind(names)
+    behind = min(seen.start, len(names)) if behind is None else behind
+    query, base = next(each for each in reversed(pages) if each[1] <= behind)
+    return _Spot(query, MAX_PAGE_SIZE, skip=behind - base, base=base)
+
+
+def _sids(numbers: Iterable[View | None]) -> list[str]:
+    return [number.sid if number is not None else "" for number in numbers]
+
+
+def _numbers(
+    family: Family, account: str, items: Iterable[object], wanted: Mapping[str, Any] = _EVERYTHING
+) -> list[View | None]:
+    """Return the views of a list's items; None for each that is no number with a sid.
+
+    None too for a number that core lists for containing the one `wanted`.
+    """
+    core = family is CORE
+    exact = wanted.get("phoneNumber") if core else None
+    # Lists of one type do not repeat it. Records are shared among those who read such a list.
+    token = filters.token(wanted["type"]) if core and "type" in wanted else None
+    kind = VIEWS[family.source]["PhoneNumber"]
+    found: list[View | None] = []
+    for item in items:
+        number: View | None
+        if isinstance(item, Record):
+            number = kind(item, account)
+        else:
+            number = view("PhoneNumber", family.source, item, account)
+        if number is not None:
+            raw = number.raw
+            if raw.account_sid != account:
+                check_owner(raw.account_sid, account, family.source)
+            if token is not None and raw.type is None:
+                raw.type = token
+            number = number if raw.phone_number and (raw.sid or raw.url) else None
+        if number is not None and exact is not None and not _is(number, exact):
+            number = None
+        found.append(number)
+    return found
+
+
+def _is(number: View, exact: str) -> bool:
+    """Whether a number is this one, and not listed for containing it.
+
+    Raises:
+        UpstreamMalformed: it does not even contain it.
+    """
+    if number.phone_number == exact:
+        return True
+    if exact.removeprefix("+") not in (number.phone_number or ""):
+        raise UpstreamMalformed("The upstream shows another number than the one asked for.")
+    return False
+
+
+def _untyped(family: Family, wanted: Mapping[str, Any]) -> bool:
+    """Whether the family has no list of the type wanted: core lists three types only."""
+    kind = wanted.get("type")
+    return family is CORE and kind is not None and kind.name not in filters.CORE_OWNED_PATHS
+
+
+def _names(number: View) -> set[PhoneNumberLookup]:
+    return {
+        PhoneNumberLookup(number.home, "sid", number.sid),
+        PhoneNumberLookup(number.home, "number", number.phone_number),
+    }

@@ -1,0 +1,110 @@
+"""Pages of connections, as resolvers return them: cursors are written only when asked for."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import overload
+
+from gateway.mapping.records import View
+from gateway.numbers import cursors
+from gateway.upstream.call import Call
+from schema.connection import BranchError, PageInfo
+
+
+class Edge:
+    """A number and its place; stands in for both edge types of the schema."""
+
+    __slots__ = ("_cursor", "node")
+
+    def __init__(self, node: View, cursor: cursors.Cursor) -> None:
+        self.node = node
+        self._cursor = cursor
+
+    @property
+    def cursor(self) -> str:
+        """The opaque cursor."""
+        return cursors.encode(self._cursor)
+
+
+class Places(Sequence[cursors.Cursor]):
+    """The places of a page's numbers, each made when it is asked for.
+
+    Attributes:
+        marks: query and place of each, see `Cursor`.
+        tell: returns what else a cursor tells of one of them: what was seen, and whose turn it is.
+    """
+
+    def __init__(
+        self, list_id: str | Callable[[], str], marks: list[tuple[str, int]] | None = None
+    ) -> None:
+        self.marks = [] if marks is None else marks
+        self.tell: Callable[[int], tuple[tuple[cursors.Seen, ...], int]] = lambda _: ((), 0)
+        self._list_id = list_id
+
+    def __len__(self) -> int:
+        return len(self.marks)
+
+    @overload
+    def __getitem__(self, at: int) -> cursors.Cursor: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[cursors.Cursor]: ...
+    def __getitem__(self, at: int | slice) -> cursors.Cursor | list[cursors.Cursor]:
+        if not isinstance(self._list_id, str):
+            self._list_id = self._list_id()
+        name = self._list_id
+        places = range(len(self.marks))[at]
+        if isinstance(places, range):
+            return [self[each] for each in places]
+        return cursors.Cursor(name, *self.marks[places], *self.tell(places))
+
+
+class Page:
+    """A page of numbers; stands in for the connection types of the schema.
+
+    Attributes:
+        nodes: the numbers.
+        more: there is something behind them.
+        after: the cursor that they stand behind, if any.
+    """
+
+    def __init__(
+        self,
+        nodes: list[View],
+        places: Sequence[cursors.Cursor],
+        *,
+        more: bool,
+        after: str | None,
+    ) -> None:
+        self.nodes = nodes
+        self.more = more
+        self.after = after
+        self._places = places
+
+    @cached_property
+    def edges(self) -> list[Edge]:
+        """The numbers with their places."""
+        return list(map(Edge, self.nodes, self._places))
+
+    @cached_property
+    def page_info(self) -> PageInfo:
+        """Where the page stands."""
+        first, last = (self._places[0], self._places[-1]) if self._places else (None, None)
+        return PageInfo(
+            has_next_page=self.more,
+            has_previous_page=self.after is not None,
+            start_cursor=cursors.encode(first) if first else None,
+            end_cursor=cursors.encode(last) if last else None,
+        )
+
+
+class FoundPage(Page):
+    """A page of a search's result.
+
+    Attributes:
+        exhaustive: no number was left out.
+        branch_errors: searches of a fan-out that failed.
+        calls: the upstream calls behind it.
+    """
+
+    exhaustive: bool
+    branch_errors: list[BranchError]
+    calls: Sequence[Call] = ()

@@ -1,0 +1,1 @@
+"""One operation from its caller to its answer: admitted, planned or run, or followed."""

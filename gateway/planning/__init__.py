@@ -1,0 +1,1 @@
+"""What an operation will cost upstream, before it runs."""

@@ -1,0 +1,145 @@
+"""What an operation will cost upstream, worked out from its text and variables before it runs.
+
+The document is walked with the number of objects that each field can be reached with; the fields
+that ask something of the upstream have a rule each (`field_rules.py`), which adds to the plan.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, TypeAlias
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLIncludeDirective,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLSkipDirective,
+    InlineFragmentNode,
+    SelectionNode,
+    SelectionSetNode,
+    get_named_type,
+    located_error,
+)
+from graphql.execution.values import get_argument_values, get_directive_values
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types.arguments import convert_arguments
+
+from gateway.documents.documents import Document, coded
+from gateway.errors import GatewayError
+from gateway.planning.field_rules import RULES
+from gateway.planning.plan import ONE, Draft, Known, Place, Plan
+
+Fields: TypeAlias = GraphQLObjectType | GraphQLInterfaceType
+
+
+def estimate(
+    schema: GraphQLSchema,
+    document: Document,
+    operation_name: str | None,
+    variables: Mapping[str, Any],
+    known: Known,
+) -> Plan:
+    """Return what an operation will cost; one that cannot run costs nothing, and has errors."""
+    if document.errors or document.whole is None:
+        return Plan(errors=list(document.errors))
+    execution = StrawberryGraphQLCoreExecutionContext.build(
+        schema,
+        document.whole,
+        raw_variable_values=dict(variables),
+        operation_name=operation_name,
+        hide_suggestions=document.discreet,
+    )
+    if isinstance(execution, list):
+        return Plan(errors=[coded(error, "BAD_USER_INPUT") for error in execution])
+    root = schema.get_root_type(execution.operation.operation)
+    walk = _Walk(schema, execution, Draft(known))
+    if root is not None:
+        walk.selection(root, [execution.operation.selection_set], Place("", ONE, ()))
+    return walk.draft.finished()
+
+
+class _Walk:
+    def __init__(self, schema: GraphQLSchema, execution: Any, draft: Draft) -> None:  # noqa: ANN401 - Strawberry's subclass is untyped
+        self.draft = draft
+        self._schema = schema
+        self._values = execution.variable_values
+        self._fragments = execution.fragment_definitions
+
+    def selection(
+        self, parent: Fields, selections: Iterable[SelectionSetNode], place: Place
+    ) -> None:
+        """Walk what is selected of the objects at a place: each field once, as in a run."""
+        together: dict[tuple[str, str], tuple[Fields, list[FieldNode]]] = {}
+        for node, kind in self._fields(parent, selections):
+            shown = node.alias.value if node.alias else node.name.value
+            together.setdefault((shown, kind.name), (kind, []))[1].append(node)
+        for (shown, _), (kind, nodes) in together.items():
+            node, name = nodes[0], nodes[0].name.value
+            definition = kind.fields.get(name)
+            if definition is None:
+                continue  # __typename, __schema
+            path = f"{place.path}.{shown}" if place.path else shown
+            try:
+                below = self._below(f"{kind.name}.{name}", definition, node, place, path)
+            except (GatewayError, GraphQLError) as error:
+                # A run would ask nothing for it, and for nothing below it.
+                self._refuse(error, node, path)
+                if kind is self._schema.mutation_type:
+                    return  # Nor for any mutation behind it: the whole answer goes.
+                continue
+            for index, failed in self.draft.take_failed():
+                self._refuse(failed, node, path, index)
+            inner = get_named_type(definition.type)
+            if isinstance(inner, Fields):
+                self.selection(
+                    inner, [each.selection_set for each in nodes if each.selection_set], below
+                )
+
+    def _refuse(self, error: Exception, node: FieldNode, path: str, *index: int) -> None:
+        located = located_error(error, [node], [*path.split("."), *index])
+        self.draft.plan.errors.append(coded(located, "BAD_USER_INPUT"))
+
+    def _below(
+        self, name: str, definition: GraphQLField, node: FieldNode, place: Place, path: str
+    ) -> Place:
+        """Add what a field asks to the plan, and return the place of what it yields."""
+        rule = RULES.get(name)
+        if rule is None:
+            identity = (*place.identity, node.name.value)
+            return Place(path, place.times, identity, place.accounts, place.account)
+        given = get_argument_values(definition, node, self._values)
+        declared = definition.extensions["strawberry-definition"]
+        converter = self._schema._strawberry_schema.schema_converter  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public name
+        arguments = convert_arguments(
+            given, declared.arguments, converter.scalar_registry, converter.config
+        )
+        return rule(self.draft, place, path, arguments)
+
+    def _fields(
+        self, parent: Fields, selections: Iterable[SelectionSetNode]
+    ) -> Iterator[tuple[FieldNode, Fields]]:
+        for node in chain.from_iterable(each.selections for each in selections):
+            if not self._included(node):
+                continue
+            if isinstance(node, FieldNode):
+                yield node, parent
+                continue
+            fragment: FragmentDefinitionNode | InlineFragmentNode
+            if isinstance(node, FragmentSpreadNode):
+                fragment = self._fragments[node.name.value]
+            elif isinstance(node, InlineFragmentNode):
+                fragment = node
+            condition = fragment.type_condition
+            inner = self._schema.get_type(condition.name.value) if condition else parent
+            if isinstance(inner, Fields):
+                yield from self._fields(inner, [fragment.selection_set])
+
+    def _included(self, node: SelectionNode) -> bool:
+        skip = get_directive_values(GraphQLSkipDirective, node, self._values)
+        include = get_directive_values(GraphQLIncludeDirective, node, self._values)
+        return not (skip and skip["if"]) and not (include and not include["if"])

@@ -1,0 +1,494 @@
+"""What each field of the schema will ask of the upstream: one function for each, listed in `RULES`.
+
+A rule reads the field's arguments as its resolver does, into the same value (`lookups.py`,
+`search_request.py`, `write_inputs.py`): what that refuses, the plan refuses. Then it adds to the
+plan what is asked for, and returns where the plan goes on.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from gateway.errors import GatewayError, UnsupportedFilters
+from gateway.numbers import cursors
+from gateway.numbers.lookups import (
+    AccountLookup,
+    FollowedNumbers,
+    NodeLookups,
+    OwnedList,
+    PhoneNumberLookup,
+    RateLimitLookup,
+)
+from gateway.numbers.partition import LEAST_CUT_OFF, can_split
+from gateway.numbers.search_request import (
+    Branch,
+    CountrySearch,
+    SearchRequest,
+    SimilarSearch,
+    core_page_size,
+)
+from gateway.planning.plan import NONE, Draft, Place, Read, Times, Writes
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Family
+from gateway.writes.outcome import InputRefused
+from gateway.writes.user_errors import Refusal
+from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W, refusal_of
+from schema.connection import NodeId
+from schema.enums import Source
+
+Arguments: TypeAlias = Mapping[str, Any]
+"""A field's arguments as its resolver gets them."""
+Rule: TypeAlias = Callable[[Draft, Place, str, Arguments], Place]
+"""Adds to a plan what the field at a path asks for each object at a place."""
+
+# List sizes that the operation does not say: upper bounds to plan with.
+_MOST_COUNTRIES = 250
+_MOST_SUBACCOUNTS = 1000
+_MOST_PAGES = 64
+_PAGE_SIZE = re.compile(r"page_?size=([0-9]+)", re.ASCII | re.IGNORECASE)
+
+
+# Owned numbers ------------------------------------------------------------------------------------
+
+
+def _phone_number(draft: Draft, _: Place, path: str, arguments: Arguments) -> Place:
+    asked = PhoneNumberLookup.parse(draft.known.caller, **arguments)
+    draft.look_up_number(path, asked)
+    return Place(path, Times(0, 1), asked, account=asked.account)
+
+
+def _node(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    ids = [arguments["id"]]
+    [node] = NodeLookups.parse(draft.known.caller, "id", ids).each
+    if isinstance(node, GatewayError):
+        raise node
+    return _objects(draft, place, path, ids, [node])
+
+
+def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    ids = arguments["ids"]
+    nodes: list[NodeId] = []
+    for index, node in enumerate(NodeLookups.parse(draft.known.caller, "ids", ids).each):
+        if isinstance(node, GatewayError):
+            draft.fail(index, node)
+        else:
+            nodes.append(node)
+    return _objects(draft, place, path, ids, nodes)
+
+
+def _objects(
+    draft: Draft, place: Place, path: str, ids: Sequence[str], nodes: Sequence[NodeId]
+) -> Place:
+    """Add the look-ups of what ids name, as far as they name something."""
+    for node in nodes:
+        if node.kind == "PhoneNumber":
+            draft.look_up_number(path, PhoneNumberLookup(node.account_sid, "sid", node.sid))
+        else:
+            _read_account(draft, place, path, ("account", node.account_sid))
+    accounts = {node.account_sid for node in nodes}
+    only = next(iter(accounts)) if len(accounts) == 1 else None
+    times = Times(0, len(ids))
+    return Place(path, times, ("nodes", *ids), accounts=max(1, len(accounts)), account=only)
+
+
+def _phone_numbers(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    return _list(draft, place, path, OwnedList.parse(draft.known.caller, **arguments))
+
+
+def _phone_numbers_of(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    return _list(draft, place, path, OwnedList.of(place.account or "", **arguments))
+
+
+def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
+    """Add a list of the numbers of an account, of which it may not be known which one it is."""
+    account, wanted, first, start = asked
+    pages, extra = 1, 0
+    if account:
+        able = draft.known.numbers.able(account, wanted)
+        extra = int(draft.known.is_cold(account) and able == [CATALOG, CORE])
+        if able[0] is CATALOG:
+            draft.proof(path, account, least=place.times.least if start is None else 0)
+        if start is not None:
+            pages = _pages(asked, able)
+    identity = ("owned", account or place.identity, _frozen(wanted), first, start)
+    reason = f"one page of {first}; more if the upstream's pages are smaller"
+    if pages > 1:
+        reason = f"pages as small as those that the cursor comes from; at most {pages}"
+    draft.read(
+        place,
+        path,
+        [identity],
+        Read(
+            "GET a page of owned numbers",
+            "page",
+            kind="owned",
+            each=Times(1, pages),
+            extra=extra,
+            reason=reason,
+        ),
+    )
+    return Place(path, place.times.per(first), identity, place.accounts, account or None)
+
+
+def _pages(asked: OwnedList, able: Sequence[Family]) -> int:
+    """Return how many pages there may be to read behind a cursor.
+
+    Raises:
+        BadUserInput: it is no cursor of this list.
+    """
+    family, start = next(asked.starts(able))
+    if start is None:
+        return 1
+    needed = start.place + 1 + asked.first
+    if not start.query:
+        if family is CATALOG:
+            window = cursors.window(max(0, start.place), asked.first, MAX_PAGE_SIZE)
+            needed -= window.start
+        return -(-needed // MAX_PAGE_SIZE)
+    said = _PAGE_SIZE.search(start.query)
+    return min(_MOST_PAGES, -(-needed // max(1, int(said[1])))) if said else _MOST_PAGES
+
+
+def _phone_number_changed(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    asked = FollowedNumbers.parse(draft.known.caller, **arguments)
+    account, wanted, first, start = asked.page
+    draft.proof(path, account)
+    draft.read(
+        place,
+        path,
+        [("owned", account, _frozen(wanted), first, start)],
+        Read(
+            "GET a page of owned numbers",
+            "page",
+            kind="owned",
+            extra=int(draft.known.is_cold(account)),
+            reason="one page, to see that they may be followed; what is below, for each event",
+        ),
+    )
+    return Place(path, Times(0, 1), ("change",), account=account)
+
+
+# Numbers for sale ---------------------------------------------------------------------------------
+
+
+def _available_phone_numbers(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    asked = SearchRequest.parse(draft.known.caller, **arguments)
+    return _search(draft, place, path, asked, asked.country)
+
+
+def _available_in(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    asked = CountrySearch.parse(**arguments)
+    is_named = place.identity[:1] == ("country",)
+    country = str(place.identity[1]) if is_named else ""
+    account = draft.known.caller.credential.account
+    try:
+        search = asked.within(account, country)
+        return _search(draft, place, path, search, country or place.identity)
+    except UnsupportedFilters:  # No country has the type: the field is null, without an error.
+        return Place(path, Times(0, 0), (path,))
+
+
+def _search(
+    draft: Draft,
+    place: Place,
+    path: str,
+    asked: SearchRequest,
+    country: str | tuple[object, ...],
+) -> Place:
+    """Add a search; `country` is what names it, if its code is not known.
+
+    Raises:
+        UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
+    """
+    numbers = draft.known.numbers
+    account, source, branches = asked.account, asked.source, asked.branches
+    first, most = asked.first, asked.skip + asked.first
+    cold = source is Source.CATALOG and draft.known.is_cold(account)
+    if source is Source.CATALOG:
+        if not numbers.may_ask_catalog(account):
+            raise asked.without_catalog(numbers.without_catalog(account))
+        draft.proof(path, account, least=place.times.least)
+    code = country if isinstance(country, str) else ""
+    pages = -(-most // MAX_PAGE_SIZE) if source is Source.CATALOG else 1
+
+    def size(branch: Branch) -> int:
+        if source is Source.CATALOG:
+            return min(most, MAX_PAGE_SIZE)
+        return core_page_size(code, branch.wanted, most)
+
+    identities: list[tuple[object, ...]] = [
+        ("search", account, country, each.type, _frozen(each.wanted), size(each))
+        for each in branches
+    ]
+    count = len(identities)
+    reason = "one search" if count == 1 else f"{count} searches, one per type and area code"
+    if source is Source.CATALOG:
+        reason += "; more if the upstream's pages are smaller"
+    draft.read(
+        place,
+        path,
+        identities,
+        Read(
+            "GET numbers for sale",
+            "search",
+            kind="search",
+            each=Times(0 if cold else 1, pages),
+            extra=int(cold),
+            reason=reason,
+        ),
+    )
+    if source is Source.CORE:
+        for each in branches:
+            if most <= LEAST_CUT_OFF and size(each) != MAX_PAGE_SIZE:
+                continue
+            if not isinstance(country, str) or can_split(
+                country, each.wanted, draft.known.partition
+            ):
+                draft.split(path)
+    return Place(path, place.times.per(first), (path, *identities))
+
+
+def _similar_available(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    asked = SimilarSearch.parse(**arguments)
+    identity = ("similar", place.identity, asked)
+    draft.read(
+        place,
+        path,
+        [identity],
+        Read(
+            "GET numbers for sale",
+            "search",
+            kind="search",
+            reason="one search per distinct place; numbers of one place share it",
+        ),
+    )
+    if asked.first > LEAST_CUT_OFF and place.times.most:
+        draft.split(path)
+    return Place(path, place.times.per(asked.first), identity)
+
+
+# Accounts and countries ---------------------------------------------------------------------------
+
+
+def _read_account(
+    draft: Draft,
+    place: Place,
+    path: str,
+    identity: tuple[object, ...],
+    *,
+    most: int | None = None,
+    reason: str = "one call",
+) -> None:
+    draft.read(
+        place,
+        path,
+        [identity],
+        Read("GET the account", "get", kind="accounts", most=most, reason=reason),
+    )
+
+
+def _account_of(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+    identity: tuple[object, ...] = ("account", place.account or place.identity)
+    reason = "numbers of one account share it"
+    _read_account(draft, place, path, identity, most=place.accounts, reason=reason)
+    return Place(path, place.times, identity, place.accounts, place.account)
+
+
+def _account(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    account = AccountLookup.parse(draft.known.caller, **arguments).account
+    _read_account(draft, place, path, ("account", account))
+    return Place(path, Times(0, 1), ("account", account), account=account)
+
+
+def _subaccounts(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+    draft.read(
+        place, path, [("accounts",)], Read("GET the accounts", "page", kind="accounts", most=1)
+    )
+    times = place.times.per(_MOST_SUBACCOUNTS)
+    return Place(path, times, ("account", place.identity, "subaccounts"), times.most)
+
+
+def _countries(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+    draft.read(place, path, [("countries",)], Read("GET the countries", "get", kind="countries"))
+    return Place(path, place.times.per(_MOST_COUNTRIES), ("countries",))
+
+
+def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    identity = ("country", arguments["code"])
+    draft.read(place, path, [identity], Read("GET the country", "get", kind="countries"))
+    return Place(path, Times(0, 1), identity)
+
+
+def _rate_limit(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    RateLimitLookup.parse(draft.known.caller, **arguments)
+    return Place(path, place.times, ("rateLimit",))
+
+
+# Writes -------------------------------------------------------------------------------------------
+
+Cost: TypeAlias = Callable[[Draft, W], Writes]
+_NOTHING = Writes(NONE, 0)
+
+
+def _parsed(draft: Draft, kind: type[W], wanted: Any) -> list[W | Refusal]:  # noqa: ANN401 - a mutation's input
+    """Return what is asked for by a singular or plural mutation, item by item.
+
+    Raises:
+        GatewayError: it is an error of the operation: no earlier mutation's outcome goes with it.
+    """
+    asker = Asker(draft.known.caller, draft.known.webhooks)
+    items = getattr(wanted, "items", None)
+    try:
+        if items is not None:
+            return kind.parse_each(items, asker)
+        return [kind.parse(wanted, asker)]
+    except InputRefused as error:
+        return [error.refusal]
+    except GatewayError as error:
+        if not draft.written:
+            raise
+        return [refusal_of(error)] * (1 if items is None else len(items))
+
+
+def _written(call: str, kind: type[W], cost: Cost[W], looks_for: str, unless: str) -> Rule:
+    """Return the rule of a mutation, singular and plural, whose item costs `cost`.
+
+    Args:
+        call: the write, in words.
+        kind: what an item asks for.
+        cost: what one item costs.
+        looks_for: what the look-ups before it are for.
+        unless: when a look-up keeps it from being sent.
+    """
+
+    def rule(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+        total = _NOTHING
+        going: list[W] = []
+        parsed = _parsed(draft, kind, arguments["input"])
+        draft.written = True
+        for each in parsed:
+            if isinstance(each, Refusal):
+                draft.refuse(path, each)
+            else:
+                going.append(each)
+                total = total.plus(_one(draft, path, cost, each))
+        dry = "; nothing is sent for a dry run" if any(each.dry_run for each in going) else ""
+        draft.look_up(path, total.looks, looks_for + dry)
+        reason = "sent once" if total.sends == 1 else f"{total.sends} of them, each sent once"
+        if total.looks.least:
+            reason += f", unless {unless}"
+        if any(each.key is not None for each in going):
+            reason += "; not sent again if its key was used before"
+        identity = draft.write(path, call, total.sends, reason, conditional=total.conditional)
+        # A transfer shows numbers of the account that they are moved to.
+        accounts = {(each.account, getattr(each, "target", None)) for each in going}
+        here = (*place.identity, *identity)
+        return Place(path, Times(0, len(going)), here, max(1, len(accounts)))
+
+    return rule
+
+
+def _one(draft: Draft, path: str, cost: Cost[W], asked: W) -> Writes:
+    """Return what one item costs, and note that its account must be proven, if so."""
+    looks, sends, _ = writes = cost(draft, asked)
+    if writes != _NOTHING:
+        draft.proof(path, asked.account, least=int(asked.dry_run or asked.key is None))
+    if asked.dry_run:
+        return Writes(looks, 0)
+    if asked.key is not None:
+        return Writes(Times(0, looks.most), sends, conditional=True)
+    return Writes(looks, sends, conditional=looks.least > 0)
+
+
+def _finding(draft: Draft, account: str) -> Times:
+    """Return what it costs to find a number by its sid, in whichever family."""
+    return Times(1, 3 if draft.known.is_cold(account) else 1)
+
+
+def _finding_family(draft: Draft, account: str) -> int:
+    """Return the calls that may be needed to find out which family serves the account."""
+    return int(draft.known.is_cold(account))
+
+
+def _set(draft: Draft, asked: Purchase | Configure) -> Writes:
+    return Writes(Times(1, 1 + _finding_family(draft, asked.account)), 1)
+
+
+def _transfer(draft: Draft, asked: Transfer) -> Writes:
+    numbers = draft.known.numbers
+    found = Times(1, 1 + _finding_family(draft, asked.account))
+    if asked.target == asked.account:
+        return Writes(found, 0)  # It is not sent: there, or not there, it cannot move.
+    # Where it is not, it is looked for where it was to go.
+    there = Times(0, _finding(draft, asked.target).most)
+    # Core's path names the owner: only the catalog, and a dry run, need to look.
+    if asked.dry_run or (numbers.may_ask_catalog(asked.account) and not asked.documents):
+        return Writes(found.plus(there), 1)
+    return Writes(Times(0, _finding_family(draft, asked.account)).plus(there), 1)
+
+
+def _release(draft: Draft, asked: Release) -> Writes:
+    # An emergency address that the catalog shows is registered or not, as core knows.
+    registered = int(draft.known.numbers.may_ask_catalog(asked.account))
+    return Writes(_finding(draft, asked.account).plus(Times(0, registered)), 1)
+
+
+def _frozen(values: Mapping[str, Any]) -> str:
+    return repr(sorted(values.items(), key=lambda item: item[0]))
+
+
+_PURCHASE = _written(
+    "POST a purchase",
+    Purchase,
+    _set,
+    "whether the account owns it already: it is not bought twice",
+    "the account owns it already",
+)
+_CONFIGURE = _written(
+    "POST a change",
+    Configure,
+    _set,
+    "whether the account owns it, and how it is set",
+    "the account does not own it",
+)
+_TRANSFER = _written(
+    "POST a change",
+    Transfer,
+    _transfer,
+    "whether the account owns it, or which family serves the account",
+    "the account does not own it",
+)
+_RELEASE = _written(
+    "DELETE the number",
+    Release,
+    _release,
+    "whether the account owns it, and that it is the number which was confirmed",
+    "the account does not own it, or it is another number",
+)
+RULES: Final[Mapping[str, Rule]] = {
+    "Query.phoneNumber": _phone_number,
+    "Query.phoneNumbers": _phone_numbers,
+    "Query.availablePhoneNumbers": _available_phone_numbers,
+    "Query.countries": _countries,
+    "Query.country": _country,
+    "Query.account": _account,
+    "Query.rateLimit": _rate_limit,
+    "Query.node": _node,
+    "Query.nodes": _nodes,
+    "Account.phoneNumbers": _phone_numbers_of,
+    "Account.subaccounts": _subaccounts,
+    "PhoneNumber.account": _account_of,
+    "PhoneNumber.similarAvailable": _similar_available,
+    "Country.availablePhoneNumbers": _available_in,
+    "Mutation.purchasePhoneNumber": _PURCHASE,
+    "Mutation.purchasePhoneNumbers": _PURCHASE,
+    "Mutation.configurePhoneNumber": _CONFIGURE,
+    "Mutation.configurePhoneNumbers": _CONFIGURE,
+    "Mutation.transferPhoneNumber": _TRANSFER,
+    "Mutation.transferPhoneNumbers": _TRANSFER,
+    "Mutation.releasePhoneNumber": _RELEASE,
+    "Mutation.releasePhoneNumbers": _RELEASE,
+    "Subscription.phoneNumberChanged": _phone_number_changed,
+}
+"""The rule of each field, by type and name."""
+FREE: Final[frozenset[str]] = frozenset()
+"""Fields with a resolver that neither asks nor refuses anything: they need no rule."""

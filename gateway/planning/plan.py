@@ -1,0 +1,359 @@
+"""PURE: the plan of an operation: which upstream calls it will make, how many, and why.
+
+`least` and `most` bound the calls of a run without faults, as far as is known when it is planned:
+retries and look-ups after lost answers come on top, and so do further pages of an upstream whose
+pages are smaller than what was asked for.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from graphql import GraphQLError
+
+from gateway.auth.caller import Caller
+from gateway.errors import GatewayError
+from gateway.numbers import lookup_strategy
+from gateway.numbers.lookups import PhoneNumberLookup
+from gateway.numbers.owned import OwnedNumbers
+from gateway.upstream.response_cache import Kind
+from gateway.writes.user_errors import Refusal
+from gateway.writes.webhook_hosts import Webhooks
+
+# Of the fields that share a call, so many are named.
+_MOST_NAMED = 3
+
+
+class Times(NamedTuple):
+    """How many there are, at least and at most."""
+
+    least: int
+    most: int
+
+    def per(self, most: int) -> "Times":
+        """Return how many there are below, with up to `most` for each; lists may be empty."""
+        return Times(0, self.most * most)
+
+    def plus(self, other: "Times") -> "Times":
+        """Return how many there are of both together."""
+        return Times(self.least + other.least, self.most + other.most)
+
+
+Identity: TypeAlias = tuple[object, ...]
+NONE = Times(0, 0)
+ONE = Times(1, 1)
+
+
+@dataclass
+class Step:
+    """One kind of call: made for `field`, `least` to `most` times; `naive` without any sharing.
+
+    Attributes:
+        spare: it only makes an answer better, and is left out where calls are short.
+        conditional: what is found out before it may make it unnecessary: the fewest calls of the
+            operation do without it.
+    """
+
+    field: str
+    call: str
+    strategy: str
+    least: int
+    most: int
+    naive: Times
+    reason: str
+    spare: bool = False
+    conditional: bool = False
+
+
+class Writes(NamedTuple):
+    """What writing something costs: reads before it, and the writes themselves.
+
+    Attributes:
+        looks: calls to look up what is written to, or where.
+        sends: how many writes there are; each is sent once, or not at all.
+        conditional: whether a look-up, or what is remembered, may show that none is to be sent.
+    """
+
+    looks: Times
+    sends: int
+    conditional: bool = False
+
+    def plus(self, other: "Writes") -> "Writes":
+        """Return what both cost together."""
+        return Writes(
+            self.looks.plus(other.looks),
+            self.sends + other.sends,
+            self.conditional or other.conditional,
+        )
+
+
+class Read(NamedTuple):
+    """What a field reads.
+
+    Attributes:
+        call: what is asked, in words.
+        strategy: how, in a word.
+        kind: what is read: its answer may be kept.
+        each: calls per read.
+        most: bounds the calls when many objects share them.
+        extra: calls that may be needed before, for all objects together.
+        reason: why so.
+    """
+
+    call: str
+    strategy: str
+    kind: Kind
+    each: Times = ONE
+    most: int | None = None
+    extra: int = 0
+    reason: str = "one call"
+
+
+@dataclass
+class Place:
+    """Where a plan is in the answer.
+
+    Attributes:
+        path: of the field, by the names in the answer.
+        times: how many objects are there.
+        identity: what names them: equal reads below equal objects are one.
+        accounts: how many accounts they belong to, at most.
+        account: which one that is, if it is known.
+    """
+
+    path: str
+    times: Times
+    identity: Identity
+    accounts: int = 1
+    account: str | None = None
+
+
+@dataclass
+class Plan:
+    """The calls that an operation will make.
+
+    Attributes:
+        errors: what a run would refuse before it asks for it.
+        refusals: what it would refuse as user errors of a mutation, by the path of the field.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    refusals: list[tuple[str, Refusal]] = field(default_factory=list)
+    errors: list[GraphQLError] = field(default_factory=list)
+
+    @property
+    def least(self) -> int:
+        """Fewest calls."""
+        return sum(step.least for step in self.steps if not step.conditional)
+
+    @property
+    def most(self) -> int:
+        """Most calls."""
+        return sum(step.most for step in self.steps)
+
+    @property
+    def needed(self) -> int:
+        """Most calls that the answer cannot do without."""
+        return sum(step.most for step in self.steps if not step.spare)
+
+    def limit_spare(self, most: int) -> None:
+        """Let what only makes an answer better have no more than `most` calls."""
+        for step in self.steps:
+            if step.spare:
+                step.most = min(step.most, most)
+                most -= step.most
+
+    def report(self) -> dict[str, Any]:
+        """Return the plan as clients get it in `extensions.plan`."""
+        refusals = [
+            {
+                "field": path,
+                "input": list(each.field),
+                "message": each.message,
+                "code": each.code.name,
+            }
+            for path, each in self.refusals
+        ]
+        return ({"refusals": refusals} if refusals else {}) | {
+            "calls": {"min": self.least, "max": self.most},
+            "naive": {
+                "min": sum(step.naive.least for step in self.steps),
+                "max": sum(step.naive.most for step in self.steps),
+            },
+            "steps": [
+                {
+                    "field": step.field,
+                    "call": step.call,
+                    "strategy": step.strategy,
+                    "min": step.least,
+                    "max": step.most,
+                    "reason": step.reason,
+                }
+                for step in self.steps
+            ],
+        }
+
+
+class Known(NamedTuple):
+    """What is known before an operation runs.
+
+    Attributes:
+        caller: who asks.
+        numbers: the owned numbers, to find out which families can be asked.
+        sizes: how many numbers accounts own.
+        keeps: whether answers of a kind are kept, so that a call may be spared.
+        partition: most calls to complete searches that the upstream cuts off.
+        webhooks: which ones may be set.
+    """
+
+    caller: Caller
+    numbers: OwnedNumbers
+    sizes: lookup_strategy.Sizes
+    keeps: Callable[[Kind], bool]
+    partition: int
+    webhooks: Webhooks
+
+    def is_cold(self, account: str | None) -> bool:
+        """Whether a call more may be needed to find out which family serves the account."""
+        return account is not None and self.numbers.must_find_family(account)
+
+
+class Draft:
+    """A plan while it is made: reads that will turn out to be equal are counted once.
+
+    Attributes:
+        known: what is known before the operation runs.
+        plan: as far as it is made.
+        written: an earlier mutation of the operation has an outcome, which must not be lost.
+    """
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.plan = Plan()
+        self.written = False
+        self._seen: set[Identity] = set()
+        self._keys: defaultdict[str, Counter[PhoneNumberLookup]] = defaultdict(Counter)
+        self._key_paths: defaultdict[str, list[str]] = defaultdict(list)
+        self._splittable: list[str] = []
+        self._failed: list[tuple[int, GatewayError]] = []
+        # Accounts that credentials must be proven to be of: whether for certain, and by what.
+        self._proofs: dict[str, tuple[int, list[str]]] = {}
+
+    def read(self, place: Place, path: str, identities: Iterable[Identity], asked: Read) -> None:
+        """Add the reads of the field at `path`, for each object at `place` and each identity.
+
+        Reads of one identity are made once in the whole operation.
+        """
+        identities = set(identities)
+        naive = _times(place.times, asked.each, len(identities))
+        new = identities - self._seen
+        self._seen |= new
+        if not new:
+            reason = "the same as an earlier read: shared"
+            self.plan.steps.append(Step(path, asked.call, "coalesced", 0, 0, naive, reason))
+            return
+        times = _times(place.times, asked.each, len(new))
+        most = times.most if asked.most is None else min(times.most, asked.most)
+        least, reason = min(times.least, most), asked.reason
+        if self.known.keeps(asked.kind):
+            least = 0
+            reason += "; none if the answer is kept"
+        if asked.extra and most:
+            most += asked.extra
+            reason += "; another one if the account turns out not to have the catalog"
+        self.plan.steps.append(Step(path, asked.call, asked.strategy, least, most, naive, reason))
+
+    def look_up_number(self, path: str, key: PhoneNumberLookup) -> None:
+        """Note a look-up of an owned number; all of one account are planned together."""
+        self._keys[key.account][key] += 1
+        self._key_paths[key.account].append(path)
+        self.proof(path, key.account)
+
+    def split(self, path: str) -> None:
+        """Note a search that is asked again in parts when the upstream cuts it off."""
+        self._splittable.append(path)
+
+    def fail(self, index: int, error: GatewayError) -> None:
+        """Note that an item of the field's list would be refused, and the others not."""
+        self._failed.append((index, error))
+
+    def take_failed(self) -> list[tuple[int, GatewayError]]:
+        """Return the items that were noted as failed, once."""
+        failed, self._failed = self._failed, []
+        return failed
+
+    def refuse(self, path: str, refusal: Refusal) -> None:
+        """Note a user error of the mutation at `path`, for which nothing is asked."""
+        self.plan.refusals.append((path, refusal))
+
+    def proof(self, path: str, account: str | None, *, least: int = 1) -> None:
+        """Note that the catalog is asked about an account, certainly or (`least` 0) perhaps."""
+        if account is not None and self.known.numbers.must_prove(account):
+            certain, paths = self._proofs.get(account, (0, []))
+            self._proofs[account] = max(certain, min(least, 1)), [*paths, path]
+
+    def look_up(self, path: str, times: Times, reason: str) -> None:
+        """Add the look-ups before a write."""
+        if times.most:
+            call = "GET the number"
+            step = Step(path, call, "look-up", times.least, times.most, times, reason)
+            self.plan.steps.append(step)
+
+    def write(
+        self, path: str, call: str, sends: int, reason: str, *, conditional: bool
+    ) -> Identity:
+        """Add `sends` writes; what is read below them is read anew."""
+        naive = Times(0 if conditional else sends, sends)
+        step = Step(path, call, "write", sends, sends, naive, reason, conditional=conditional)
+        if sends:
+            self.plan.steps.append(step)
+        return (path, len(self.plan.steps))
+
+    def finished(self) -> Plan:
+        """Return the plan with what can be said only of the operation as a whole."""
+        for account, keys in self._keys.items():
+            self._batch(account, keys, named(self._key_paths[account]))
+        for least, paths in self._proofs.values():
+            call = "GET a page of one number"
+            reason = "whether the API key is the account's own; remembered for some minutes"
+            times = Times(least, 1)
+            self.plan.steps.append(Step(named(paths), call, "proof", least, 1, times, reason))
+        if self._splittable and self.known.partition:
+            most = self.known.partition
+            reason = f"only if the upstream cuts a search off: {most} in all, by the next digit"
+            path, call = named(self._splittable), "GET a narrower search"
+            times = Times(0, most)
+            step = Step(path, call, "partition", 0, most, times, reason, spare=True)
+            self.plan.steps.append(step)
+        return self.plan
+
+    def _batch(self, account: str, keys: Counter[PhoneNumberLookup], paths: str) -> None:
+        choice = lookup_strategy.choose(len(keys), self.known.sizes.of(account))
+        call = {"get": "GET one number", "list": "GET a page of 1000 numbers"}[choice.strategy]
+        sids = sum(key.by == "sid" for key in keys)
+        least, most, reason = choice.least, choice.most, choice.reason
+        if choice.strategy == "get":
+            # A number that is found by itself may be the one of a sid.
+            least = max(sids, len(keys) - sids)
+        if self.known.keeps("owned"):
+            least = 0
+            reason += "; none if the answer is kept"
+        if self.known.is_cold(account):
+            # Asked of the catalog, once more to be sure that it is not there, then of core.
+            most = most + 1 if choice.strategy == "list" else 2 * most + min(1, sids)
+            reason += "; more if the account turns out not to have the catalog"
+        naive = Times(keys.total(), keys.total())
+        step = Step(paths, call, choice.strategy, least, most, naive, reason)
+        self.plan.steps.append(step)
+
+
+def named(paths: list[str]) -> str:
+    """Return the fields that share a call, the first few of them by name."""
+    paths = list(dict.fromkeys(paths))
+    more = len(paths) - _MOST_NAMED
+    return ", ".join(paths[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _times(places: Times, each: Times, count: int) -> Times:
+    return Times(places.least * each.least * count, places.most * each.most * count)

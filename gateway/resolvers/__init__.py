@@ -1,0 +1,1 @@
+"""The port of the schema, implemented over reads, writes and events."""

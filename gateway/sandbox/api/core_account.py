@@ -1,0 +1,154 @@
+"""2010 API: accounts, and the account a path acts on."""
+
+from email.utils import formatdate
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from gateway.sandbox.http import credentials
+from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.formats import core_list_response, core_response
+from gateway.sandbox.http.paging import page_number, page_size
+from gateway.sandbox.http.refusals import ApiError, authentication_failed
+from gateway.sandbox.world.number_documents import Account, Json
+from gateway.sandbox.world.world import World
+
+_SUBRESOURCES = {
+    "available_phone_numbers": "AvailablePhoneNumbers",
+    "incoming_phone_numbers": "IncomingPhoneNumbers",
+}
+
+
+def acting_account(world: World, call: Call, sid: str, *, test_allowed: bool = False) -> Account:
+    """The account a path names, when the caller may act for it.
+
+    Raises:
+        ApiError: 20003, 20005, or 20008 for test credentials where they are not allowed.
+    """
+    who = credentials.caller(call.credentials, world.switches)
+    reaches = call.credentials.kind == "token"
+    account = credentials.account_in_path(world.store, who, sid, reaches_subaccounts=reaches)
+    if account.role == "test" and not test_allowed:
+        raise ApiError(20008)
+    credentials.require_active(account, world.switches)
+    return account
+
+
+class CoreAccounts:
+    """Endpoints under `/2010-04-01/Accounts`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def list(self, call: Call) -> Response:
+        """The caller's account and its subaccounts, by `FriendlyName` and `Status`."""
+        who = self._caller(call)
+        name, status = call.get("FriendlyName"), call.get("Status")
+        found = [
+            account
+            for account in self._world.store.accounts(who.sid)
+            if (not name or account.friendly_name == name)
+            and (not status or account.status == status)
+        ]
+        size, page = page_size(call, self._world.switches), page_number(call)
+        items = [_account(account) for account in found[page * size : (page + 1) * size]]
+        more = len(found) > (page + 1) * size
+        return core_list_response(
+            call, "accounts", items, list_paging(call, size, page, len(items), more=more)
+        )
+
+    def fetch(self, call: Call, account: str) -> Response:
+        """One account: the caller's or a subaccount, whatever its status."""
+        who, switches = self._caller(call), self._world.switches
+        reaches = call.credentials.kind == "token" or switches.main_key_fetches_subaccounts
+        found = credentials.account_in_path(
+            self._world.store, who, account, reaches_subaccounts=reaches
+        )
+        return core_response(call, "Account", _account(found))
+
+    def keys(self, call: Call, account: str) -> Response:
+        """The API keys of an account, without their secrets."""
+        who = self._caller(call)
+        reaches = call.credentials.kind == "token"
+        found = credentials.account_in_path(
+            self._world.store, who, account, reaches_subaccounts=reaches
+        )
+        items = [
+            {
+                "sid": sid,
+                "friendly_name": name,
+                "date_created": date(found.created),
+                "date_updated": date(found.created),
+            }
+            for sid, name in ((found.key_sid, "Standard"), (found.main_key_sid, "Main"))
+        ]
+        size = page_size(call, self._world.switches)
+        paging = list_paging(call, size, 0, len(items), more=False)
+        return core_list_response(call, "keys", items, paging)
+
+    def _caller(self, call: Call) -> Account:
+        """The calling account.
+
+        Raises:
+            ApiError: 20003 for standard keys too, 20005, 20008 for test credentials.
+        """
+        who = credentials.caller(call.credentials, self._world.switches)
+        if who.role == "test":
+            raise ApiError(20008)
+        if call.credentials.kind == "standard key":
+            raise authentication_failed()
+        return who
+
+
+def list_paging(
+    call: Call,
+    size: int,
+    page: int,
+    count: int,
+    *,
+    more: bool,
+    next_token: str | None = None,
+    previous_token: str | None = None,
+) -> Json:
+    """The paging keys of a list in the 2010 API; an empty list starts and ends at 0."""
+    filters = [pair for pair in call.query if pair[0] not in {"Page", "PageSize", "PageToken"}]
+
+    def uri(number: int, token: str | None = None) -> str:
+        paging = [("PageSize", str(size)), ("Page", str(number))]
+        if token is not None:
+            paging.append(("PageToken", token))
+        return f"{call.path}?{urlencode([*filters, *paging])}"
+
+    start = page * size if count else 0
+    return {
+        "first_page_uri": uri(0),
+        "next_page_uri": uri(page + 1, next_token) if more else None,
+        "previous_page_uri": uri(page - 1, previous_token) if page else None,
+        "page": page,
+        "page_size": size,
+        "start": start,
+        "end": start + count - 1 if count else 0,
+        "uri": f"{call.path}?{urlencode(call.query)}" if call.query else call.path,
+    }
+
+
+def date(seconds: float) -> str:
+    """RFC 2822 in UTC, as `Thu, 30 Jul 2015 23:19:04 +0000`."""
+    return formatdate(seconds)[:-5] + "+0000"
+
+
+def _account(account: Account) -> Json:
+    uri = f"/2010-04-01/Accounts/{account.sid}"
+    created = date(account.created)
+    return {
+        "sid": account.sid,
+        "friendly_name": account.friendly_name,
+        "status": account.status,
+        "type": account.type,
+        "owner_account_sid": account.owner_account_sid,
+        "auth_token": account.auth_token,
+        "date_created": created,
+        "date_updated": created,
+        "subresource_uris": {key: f"{uri}/{name}.json" for key, name in _SUBRESOURCES.items()},
+        "uri": f"{uri}.json",
+    }

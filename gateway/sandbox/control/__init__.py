@@ -1,0 +1,1 @@
+"""How tests and demos look into the sandbox and arrange things."""

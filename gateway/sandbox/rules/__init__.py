@@ -1,0 +1,1 @@
+"""What the number API allows: settings, trade, searches and patterns."""

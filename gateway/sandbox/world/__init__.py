@@ -1,0 +1,1 @@
+"""What exists: accounts, the numbers they own and those they can buy, in SQLite."""

@@ -1,0 +1,1 @@
+"""Processes that listen: uvicorn, workers, and limits below HTTP and WebSocket."""

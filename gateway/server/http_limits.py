@@ -1,0 +1,467 @@
+"""Limits below HTTP: how many connections, how many headers, and how slow a client may be.
+
+uvicorn waits for ever for headers, bodies and readers, keeps any number of headers, answers
+malformed requests in plain text, takes requests for no host or two, and sends chunks to clients of
+HTTP/1.0. This is its protocol class with these edges taken off; every refusal is JSON in the form
+of a GraphQL error, after which the connection is closed.
+
+At the limit of connections the one makes room whose client has let us wait longest. Where none has,
+a connection more may ask only how the process is: whoever finds no answer to that would end it.
+"""
+
+import asyncio
+import math
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, ClassVar, NamedTuple
+
+import orjson
+import structlog
+from uvicorn._types import ASGI3Application, ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from gateway.errors import SOME_TIME
+from gateway.settings.model import Settings
+from gateway.transport.unsent import CONNECTION
+
+_log = structlog.get_logger(__name__)
+# What is answered whatever else there is to do; and how many may ask for it beyond the limit.
+_ALWAYS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
+_RESERVE = 20
+# Seconds for which a client may let us wait, before it has to make room for others.
+_GRACE = 1.0
+# Seconds in which one line in the log is enough about what goes on.
+_QUIET = 60.0
+_TOO_MANY = "There are too many connections."
+# What a name, an address and a port are made of (RFC 9110, 7.2; RFC 3986, 3.2.2).
+# Requests can be as small as 26 bytes: so much is parsed before it is seen whether one waits.
+_SLICE = 4096
+_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+
+
+class WireLimits(NamedTuple):
+    """What one process bears. Times are in seconds, sizes in bytes."""
+
+    connections: int
+    headers: int
+    header_bytes: int
+    header_timeout: float
+    body_timeout: float
+    write_timeout: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> "WireLimits":
+        """Return the limits that the settings ask for."""
+        return cls(
+            connections=settings.connection_limit,
+            headers=settings.header_limit,
+            header_bytes=settings.header_bytes_limit,
+            header_timeout=settings.header_timeout,
+            body_timeout=settings.body_timeout,
+            write_timeout=settings.write_timeout,
+        )
+
+
+def protocol_class(settings: Settings) -> type["GuardedProtocol"]:
+    """Return the protocol class for `uvicorn.Config(http=…)`."""
+
+    class Protocol(GuardedProtocol):
+        limits = WireLimits.of(settings)
+        crowd = Crowd(settings.connection_limit)
+
+    return Protocol
+
+
+class _Refused(Exception):
+    """Raised within the parser: the request's head is not acceptable."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Crowd:
+    """The connections of one process beyond its limit.
+
+    Attributes:
+        reserved: those that may only ask how the process is; the oldest first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.reserved: dict[GuardedProtocol, None] = {}
+        self._limit = limit
+        self._logged = -math.inf
+
+    def admit(self, new: "GuardedProtocol", others: Iterable[object]) -> None:
+        """Make room for a new connection; or let it ask only how the process is."""
+        self._log(new.loop.time())
+        before = new.loop.time() - _GRACE
+        waiting = [
+            each
+            for each in others
+            if isinstance(each, GuardedProtocol)
+            and each.waits_since < before
+            and each not in self.reserved
+        ]
+        if waiting:
+            min(waiting, key=lambda each: each.waits_since).make_room()
+            return
+        self.reserved[new] = None
+        if len(self.reserved) > _RESERVE:
+            oldest = next(iter(self.reserved))
+            del self.reserved[oldest]
+            oldest.turn_away()
+
+    def _log(self, now: float) -> None:
+        if now - self._logged > _QUIET:
+            self._logged = now
+            _log.warning("connection_limit_reached", limit=self._limit)
+
+
+class ReaderWatch:
+    """Cuts off a client that reads nothing of what waits for it."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, patience: float
+    ) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._patience = patience
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to watch, when nothing more will be written until the client has read."""
+        left = self._transport.get_write_buffer_size()
+        self._timer = self._loop.call_later(self._patience, self._look, left)
+
+    def stop(self) -> None:
+        """The client has caught up, or is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self, left: int) -> None:
+        """See whether anything was read since `left` bytes waited."""
+        if self._transport.get_write_buffer_size() < left:
+            self.start()
+            return
+        self._timer = None
+        _log.warning("slow_reader_cut_off")
+        self._transport.abort()
+
+
+class _ClosingSend:
+    """Sends an answer after which the connection is closed.
+
+    Its end is the end of the body when nothing else tells: HTTP/1.0 knows no chunks (RFC 9112,
+    6.1).
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._send = cycle.send
+        self._knows_chunks = cycle.scope["http_version"] >= "1.1"
+        self._ends_by_closing = False
+
+    async def __call__(self, message: ASGISendEvent) -> None:
+        """Send a message."""
+        cycle = self._cycle
+        if message["type"] == "http.response.start":
+            # Not told to send its body, the client may yet do so, or send its next request.
+            cycle.keep_alive = cycle.keep_alive and not cycle.waiting_for_100_continue
+            names = {name.lower() for name, _ in message.get("headers", ())}
+            if not self._knows_chunks and b"content-length" not in names:
+                self._ends_by_closing, cycle.chunked_encoding = True, False
+        elif message["type"] == "http.response.body" and self._ends_by_closing:
+            # uvicorn compares what is sent with what was announced.
+            cycle.expected_content_length = len(message.get("body", b""))
+        await self._send(message)
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection of a client, which may be slow, careless or hostile."""
+
+    limits: ClassVar[WireLimits]
+    crowd: ClassVar[Crowd]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(*args, **kwargs)
+        self._patience: asyncio.TimerHandle | None = None
+        self._watch: ReaderWatch | None = None
+        self._head_bytes = 0
+        self._receiving = False
+        self._refusal: _Refused | None = None
+        # A refusal that waits until all that was asked before it is answered.
+        self._last_words: bytes | None = None
+        # Since when the client has been waited for; for ever in the future while it is not.
+        self.waits_since = math.inf
+        self._unparsed = b""
+        self._running: RequestResponseCycle | None = None
+
+    # Connections --------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection."""
+        super().connection_made(transport)
+        self._watch = ReaderWatch(self.loop, transport, self.limits.write_timeout)
+        self._expect_head()
+        if len(self.connections) - len(self.crowd.reserved) > self.limits.connections:
+            self.crowd.admit(self, self.connections)
+        self.waits_since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection's timers."""
+        self._cancel_patience()
+        self.crowd.reserved.pop(self, None)
+        self.resume_writing()
+        super().connection_lost(exc)
+        # uvicorn tells the latest request alone, which may be behind the one that is answered.
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def make_room(self) -> None:
+        """Close, as the client has been waited for in vain."""
+        # It counts no more from this moment on.
+        self.connections.discard(self)
+        self._cancel_patience()
+        self._head_is_late()
+
+    def turn_away(self) -> None:
+        """Refuse the connection: there are too many."""
+        self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, _TOO_MANY)
+
+    # Heads --------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came; the first bytes of a head start its time.
+
+        While a request waits for the answers to those before it, nothing behind it is read: a
+        client that sends many at once is to have no more than it sends in memory.
+        """
+        for start in range(0, len(data), _SLICE):
+            if self.transport.is_closing() or self._last_words is not None:
+                return
+            if self.pipeline:
+                self._unparsed += data[start:]
+                self.flow.pause_reading()
+                return
+            if not self._receiving and self._patience is None:
+                self._expect_head()
+            super().data_received(data[start : start + _SLICE])
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over: from here on its time is for the WebSocket to measure."""
+        self._cancel_patience()
+        super().handle_websocket_upgrade()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the request line as part of the head."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header, and keep it while there are not too many.
+
+        Blanks around a value are none of it (RFC 9110, 5.5); the parser leaves those behind it.
+        """
+        self._count(len(name) + len(value))
+        if len(self.headers) >= self.limits.headers:
+            self._reject_size(f"There are more than {self.limits.headers} headers.")
+        super().on_header(name, value.strip(b" \t"))
+
+    def on_headers_complete(self) -> None:
+        """Start the request, and the time that its body may take."""
+        version = self.parser.get_http_version()
+        self._check_head(version)
+        self._cancel_patience()
+        self._head_bytes = 0
+        self._receiving = True
+        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key] # ours
+        self._patience = self.loop.call_later(self.limits.body_timeout, self._body_is_late)
+        super().on_headers_complete()
+        self.waits_since = math.inf
+        cycle = self._latest()
+        if cycle is not None and self in self.crowd.reserved:
+            cycle.keep_alive = False
+        if cycle is not None and (version < "1.1" or cycle.waiting_for_100_continue):
+            cycle.send = _ClosingSend(cycle)  # type: ignore[method-assign]
+
+    def on_message_complete(self) -> None:
+        """The whole request is here: nothing is waited for any more."""
+        self._cancel_patience()
+        self._receiving = False
+        super().on_message_complete()
+
+    def _check_head(self, version: str) -> None:
+        """Refuse a head that does not say for whom it is, or expects what nobody here does."""
+        if self in self.crowd.reserved and self.url.partition(b"?")[0] not in _ALWAYS:
+            self._reject(HTTPStatus.SERVICE_UNAVAILABLE, _TOO_MANY)
+        hosts = 0
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+                if hosts > 1 or not _HOST.fullmatch(value):
+                    self._reject(HTTPStatus.BAD_REQUEST, "There must be one Host, a name.")
+            elif name == b"expect":
+                self._check_expectations(value)
+        if not hosts and version >= "1.1":
+            self._reject(HTTPStatus.BAD_REQUEST, "The header Host is missing.")
+        if version < "1.1":
+            # It knows no 100, and is not asked to wait for one (RFC 9110, 10.1.1).
+            self.expect_100_continue = False
+
+    def _check_expectations(self, value: bytes) -> None:
+        """Take a list of expectations (RFC 9110, 10.1.1); uvicorn knows but the value alone."""
+        expected = {each.strip().lower() for each in value.split(b",")} - {b""}
+        if expected - {b"100-continue"}:
+            self._reject(HTTPStatus.EXPECTATION_FAILED, "Only 100-continue can be expected.")
+        self.expect_100_continue = self.expect_100_continue or bool(expected)
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self.limits.header_bytes:
+            self._reject_size(f"The head is larger than {self.limits.header_bytes} bytes.")
+
+    def _reject_size(self, message: str) -> None:
+        self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+
+    def _reject(self, status: HTTPStatus, message: str) -> None:
+        """Stop the parser; what it raises from its callbacks it only passes on wrapped."""
+        self._refusal = _Refused(status, message)
+        raise self._refusal
+
+    def _expect_head(self) -> None:
+        self._patience = self.loop.call_later(self.limits.header_timeout, self._head_is_late)
+
+    # Slowness -----------------------------------------------------------------------------------
+
+    def _head_is_late(self) -> None:
+        self._patience = None
+        if self._busy() is not None:
+            return  # A pipelined request begins while the one before it is being answered.
+        if not self._head_bytes:
+            self.transport.close()  # Nothing was asked, so there is nothing to answer.
+            return
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request's head took too long.")
+
+    def _body_is_late(self) -> None:
+        self._patience = None
+        cycle = self._latest()
+        if cycle is not None and cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request's body took too long.")
+
+    @property
+    def write_paused(self) -> bool:
+        """See `gateway.transport.unsent.Connection`."""
+        return self.flow.write_paused
+
+    async def drain(self) -> None:
+        """See `gateway.transport.unsent.Connection`."""
+        await self.flow.drain()
+
+    @property
+    def is_gone(self) -> bool:
+        """See `gateway.transport.unsent.Connection`."""
+        return self.transport.is_closing()
+
+    def cut(self) -> None:
+        """See `gateway.transport.unsent.Connection`."""
+        self.transport.abort()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than we write: see to it that it reads at all."""
+        super().pause_writing()
+        if self._watch is not None:
+            self._watch.start()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        if self._watch is not None:
+            self._watch.stop()
+        super().resume_writing()
+
+    def _latest(self) -> RequestResponseCycle | None:
+        return self.cycle  # uvicorn's annotation leaves out that there may be none yet
+
+    def _busy(self) -> RequestResponseCycle | None:
+        cycle = self._latest()
+        return cycle if cycle is not None and not cycle.response_complete else None
+
+    def _cancel_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    # Refusals -----------------------------------------------------------------------------------
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser cannot read."""
+        if self._refusal is not None:
+            self._refuse(self._refusal.status, self._refusal.message)
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Answer in JSON and close, once all earlier requests of the connection are answered."""
+        self._cancel_patience()
+        if self.transport.is_closing():
+            return
+        cycle = self._busy()
+        if cycle is not None and (self.pipeline or not self._receiving):
+            if self._receiving:
+                self.pipeline.popleft()  # The request that is refused; it has not begun.
+            self._last_words = _refusal(status, message)
+            return
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.close()
+                return
+        self._close_with(_refusal(status, message))
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or with the refusal that ends the connection."""
+        last = not self.pipeline
+        super().on_response_complete()
+        if last:
+            self.waits_since = self.loop.time()
+        if last and self._last_words is not None and not self.transport.is_closing():
+            self._close_with(self._last_words)
+        if self.pipeline:
+            self.flow.pause_reading()
+        elif self._unparsed:
+            data, self._unparsed = self._unparsed, b""
+            self.data_received(data)
+
+    def _close_with(self, words: bytes) -> None:
+        self.transport.write(words)
+        self.transport.close()
+
+
+def _refusal(status: HTTPStatus, message: str) -> bytes:
+    """Return a whole answer after which the connection is closed."""
+    extensions: dict[str, object] = {"code": "BAD_REQUEST"}
+    later = ""
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        extensions["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
+        later = f"retry-after: {math.ceil(SOME_TIME)}\r\n"
+    body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        "content-type: application/json; charset=utf-8\r\n"
+        f"content-length: {len(body)}\r\n"
+        "x-content-type-options: nosniff\r\n"
+        f"{later}"
+        "connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

@@ -1,0 +1,354 @@
+"""Running servers: sockets, the sandbox's process, signals, and what is printed at the start."""
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from functools import partial
+from types import FrameType
+from typing import Any, NoReturn
+
+import httpx
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from gateway.auth.authentication import authenticator, own_credential
+from gateway.documents.trusted import manifest_for
+from gateway.draining import Draining
+from gateway.errors import CommandError
+from gateway.observability.logs import configure
+from gateway.server import workers
+from gateway.server.http_limits import protocol_class
+from gateway.server.uvicorn_server import Server
+from gateway.server.websocket_limits import socket_class
+from gateway.settings.loading import load
+from gateway.settings.model import Settings
+from gateway.transport import client_addresses
+from gateway.writes.idempotency_entries import obstacle
+
+_log = structlog.get_logger(__name__)
+_SANDBOX_START = 20.0
+_SANDBOX_STOP = 5.0
+# What a worker may take beyond the time in which it drains.
+_WORKERS_STOP = 3.0
+# What is printed to be tried.
+_WITHOUT_VARIABLES = '{"query": "{ phoneNumbers(first: 2) { nodes { phoneNumber type } } }"}'
+_WITH_VARIABLES = (
+    '{"variables": {"first": 2}, "query":'
+    ' "query ($first: Int!) { phoneNumbers(first: $first) { nodes { sid } } }"}'
+)
+
+
+def serve(given: Mapping[str, Any]) -> int:
+    """Serve the gateway until it is told to stop; return the exit code."""
+    _leave_in_order()
+    settings = load(given)
+    return _serve_gateway(settings)
+
+
+def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
+    """Serve the gateway with a sandbox, in a process of its own, as its upstream."""
+    _leave_in_order()
+    process, url = _start_sandbox(sandbox)
+    try:
+        accounts = _accounts(process, url)
+        parent = next(each for each in accounts if each["role"] == "parent")
+        own: dict[str, Any] = {
+            "catalog_url": url,
+            "core_url": url,
+            "sandbox_url": url,
+            "auth": "open",
+            "account_sid": parent["sid"],
+            "auth_token": parent["auth_token"],
+            # An API key of the real account's is unknown to the sandbox.
+            "api_key_sid": None,
+        }
+        settings = load(own | dict(given))
+        return _serve_gateway(settings, accounts)
+    finally:
+        _stop(process)
+
+
+def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool) -> int:
+    """Serve the sandbox alone; with `exit_with_stdin`, until whoever started it is gone."""
+    _leave_in_order()
+    from gateway.sandbox import (  # noqa: PLC0415 - the gateway alone never loads the sandbox
+        SandboxError,
+        SandboxSettings,
+        create_sandbox,
+    )
+
+    listening = _listen("127.0.0.1", port, "--port")
+    try:
+        app = create_sandbox(SandboxSettings(**chosen))
+    except SandboxError as error:
+        raise CommandError(str(error)) from None
+    address = _address(listening)
+    if exit_with_stdin:
+        sys.stdout.write(f"{address}\n")
+    else:
+        sys.stdout.write(f"Number API (sandbox)  {address}\nAccounts              {address}")
+        sys.stdout.write("/_sandbox/accounts\n")
+    sys.stdout.flush()
+    # Its connections are the gateway's and its tests': they are cut, not waited for.
+    return _run(app, listening, Draining(_SANDBOX_STOP / 2), watch_stdin=exit_with_stdin)
+
+
+def _leave_in_order() -> None:
+    """Let SIGTERM unwind the stack, so that what was started is stopped, before and after serving.
+
+    While it serves, the server has a handler of its own, which drains first.
+    """
+
+    def leave(_: int, __: FrameType | None) -> NoReturn:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
+def _require_somebody_to_be(settings: Settings) -> None:
+    """Refuse to start when it is not said who may ask, and as whom."""
+    if settings.auth == "pass-through":
+        return
+    credential = own_credential(settings)
+    if settings.auth is None and credential is None:
+        raise CommandError(
+            "no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and"
+            " TWILIO_API_SECRET) and choose --auth open, or choose --auth pass-through to let"
+            " clients bring theirs, or use --sandbox"
+        )
+    if settings.auth is None:
+        raise CommandError(
+            "credentials are set, but not who may use them: choose --auth open (everybody who"
+            " reaches this port), or --auth pass-through (clients bring their own)"
+        )
+    if credential is None:
+        raise CommandError(
+            f"--auth {settings.auth} needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to act as"
+        )
+    if settings.auth == "tokens":
+        try:
+            authenticator(settings)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        return
+    if settings.host not in {"127.0.0.1", "::1", "localhost"}:
+        raise CommandError(
+            "--auth open is for this machine only: use --host 127.0.0.1, or --auth pass-through"
+        )
+
+
+def _require_documents(settings: Settings) -> None:
+    """Refuse to start without the documents that clients are to use."""
+    try:
+        manifest_for(settings)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
+def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = None) -> int:
+    _require_somebody_to_be(settings)
+    _require_documents(settings)
+    from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
+
+    _configure_logs(settings)
+    if settings.store_url is None and (problem := obstacle(settings.data_dir)):
+        _log.warning(
+            "records_unusable",
+            problem=problem,
+            hint="mutations with idempotency keys are refused: choose another data_dir",
+        )
+    listening = _listen(settings.host, settings.port, "--port")
+    if settings.workers > 1:
+        return _serve_with_workers(settings, listening, accounts)
+    app = create_app(settings, sandbox_accounts=accounts)
+    _announce(_address(listening), settings, accounts)
+    return _run(app, listening, app.state.service.draining, settings=settings)
+
+
+def _serve_with_workers(
+    settings: Settings, listening: socket.socket, accounts: list[dict[str, Any]] | None
+) -> int:
+    if settings.store_url is None:
+        _log.warning(
+            "workers_share_nothing",
+            hint="without store_url limits count per worker, and events stay in theirs",
+        )
+    # It has shown that the port is free, and chosen one if that was asked.
+    host, port = listening.getsockname()[:2]
+    listening.close()
+    sockets = workers.listen(host, port, settings.workers)
+    _announce(_address(sockets[0]), settings, accounts)
+    with workers.shared_metrics(wanted=settings.metrics):
+        work = partial(_work, settings, accounts)
+        return workers.Workers(work, sockets, settings.drain_limit + _WORKERS_STOP).run()
+
+
+def _work(
+    settings: Settings, accounts: list[dict[str, Any]] | None, listening: socket.socket
+) -> int:
+    """Be one of several workers."""
+    from gateway.app import create_app  # noqa: PLC0415 - the supervisor needs none of it
+
+    _configure_logs(settings)
+    try:
+        app = create_app(settings, sandbox_accounts=accounts)
+    except CommandError as error:
+        sys.stderr.write(f"number-gateway: {error}\n")
+        return 1
+    return _run(app, listening, app.state.service.draining, settings=settings)
+
+
+def _configure_logs(settings: Settings) -> None:
+    own = own_credential(settings)
+    configure(settings.log_level, settings.log_format, own, client_addresses.current.get)
+
+
+def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
+    lines = [f"GraphQL   {address}/graphql"]
+    if not settings.production:
+        lines.append(f"Explorer  {address}/")
+    if accounts is not None:
+        lines += [f"Sandbox   {settings.sandbox_url}", "", "Accounts of the sandbox"]
+        lines += [
+            f"  {each['role']:<11} {each['sid']}  token {each['auth_token']}" for each in accounts
+        ]
+        parent = next(each for each in accounts if each["role"] == "parent")
+        lines += [
+            "",
+            "Try it",
+            *_curl(address, parent, _WITHOUT_VARIABLES),
+            "",
+            "With variables",
+            *_curl(address, parent, _WITH_VARIABLES),
+        ]
+    sys.stdout.write("\n".join(lines) + "\n\n")
+    sys.stdout.flush()
+
+
+def _curl(address: str, account: Mapping[str, Any], body: str) -> list[str]:
+    return [
+        f"  curl {address}/graphql -u {account['sid']}:{account['auth_token']} \\",
+        "    -H 'Content-Type: application/json' \\",
+        f"    -d '{body}'",
+    ]
+
+
+def server_for(app: ASGIApp, draining: Draining, settings: Settings | None = None) -> Server:
+    """Return the server of an application; without the gateway's settings, of the sandbox."""
+    return Server(
+        uvicorn.Config(
+            app,
+            http=protocol_class(settings) if settings else "httptools",
+            ws=socket_class(settings) if settings else "websockets-sansio",
+            # A last bound; what is over `frame_limit`, at most the same, is told why.
+            ws_max_size=2**20,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=settings.keep_alive_timeout if settings else 75,
+        ),
+        draining,
+    )
+
+
+def _run(
+    app: ASGIApp,
+    listening: socket.socket,
+    draining: Draining,
+    *,
+    settings: Settings | None = None,
+    watch_stdin: bool = False,
+) -> int:
+    server = server_for(app, draining, settings)
+    if watch_stdin:
+        threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
+    server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:
+    while os.read(0, 1024):
+        pass
+    server.should_exit = True
+
+
+def _listen(host: str, port: int, option: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Accepted connections inherit it; without it an answer may wait 40 ms for the client's ACK.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"port {port} on {host} is taken: choose another with {option}"
+            ) from None
+        raise CommandError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _start_sandbox(arguments: list[str]) -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
+        [sys.executable, "-m", "gateway", "sandbox", "--exit-with-stdin", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Ctrl-C in a terminal reaches the gateway, which then stops the sandbox in order.
+        start_new_session=True,
+    )
+    assert process.stdout is not None  # noqa: S101 - it was just asked for
+    try:
+        url = process.stdout.readline().strip()
+    except BaseException:
+        # Told to leave before it was ready.
+        _stop(process)
+        raise
+    if not url:
+        process.wait()
+        raise SystemExit(1)  # It has said why.
+    return process, url
+
+
+def _accounts(process: subprocess.Popen[str], url: str) -> list[dict[str, Any]]:
+    """Wait until the sandbox answers, and return its accounts."""
+    deadline = time.monotonic() + _SANDBOX_START
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            answer = httpx.get(f"{url}/_sandbox/accounts", timeout=1.0, trust_env=False)
+            return list(answer.raise_for_status().json()["accounts"])
+        except httpx.HTTPError:
+            time.sleep(0.05)
+    raise CommandError(f"the sandbox did not answer within {_SANDBOX_START:.0f} seconds")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(_SANDBOX_STOP)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -1,0 +1,311 @@
+"""The store that several processes or machines share: Redis or Valkey.
+
+Every command has a short deadline, so that a lost server costs a request little; a server that
+hangs is then left alone for a moment, so that it does not cost every request that little. One
+connection per process carries all messages; it is made again whenever it breaks, and followers
+notice nothing but a gap.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, TypeVar, cast
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
+
+from gateway.errors import CommandError
+from gateway.settings.model import Settings
+from gateway.storage.store import Cause, Condition, MemoryStore, Store, StoreUnavailable
+from gateway.storage.store_servers import cause_of, condition_of
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+_CONNECTIONS: Final = 64
+_REST_AFTER_TIMEOUT: Final = 1.0
+_QUIET: Final = 5.0
+_PROBE_TTL: Final = 10.0
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+
+# The same arithmetic as `MemoryStore.take`, by the server's clock, which all processes share.
+# Numbers go back as text because a Lua number would lose its fraction on the way.
+_TAKE: Final = """
+local capacity, per_second, amount = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local kept = redis.call('HMGET', KEYS[1], 'level', 'at')
+local level = capacity
+if kept[1] then
+  level = math.min(capacity, tonumber(kept[1]) + math.max(0, now - tonumber(kept[2])) * per_second)
+end
+local wait = 0
+if level >= amount then level = level - amount else wait = (amount - level) / per_second end
+redis.call('HSET', KEYS[1], 'level', string.format('%.6f', level), 'at', string.format('%.6f', now))
+redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / per_second * 1000) + 1000)
+return string.format('%.6f', wait)
+"""
+
+_REPLACE: Final = """
+local kept = redis.call('GET', KEYS[1])
+if kept == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  return 1
+end
+return kept == ARGV[2] and 1 or 0
+"""
+_REMOVE: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
+
+
+class RedisStore:
+    """A store over a Redis or Valkey server; see `Store` for what each method does.
+
+    Args:
+        url: `redis://`, `rediss://` (TLS), `valkey://`, `valkeys://` or `unix://`.
+        prefix: of every key and channel, so that a server can have other users.
+        timeout: seconds for one command, connecting included.
+        failed: is told of every failure.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "number-gateway:",
+        timeout: float = 0.5,
+        failed: Callable[[StoreUnavailable], None] = lambda _: None,
+    ) -> None:
+        self._prefix = prefix
+        self._failed = failed
+        self._timeout = timeout
+        self._rests_until = 0.0
+        pool = BlockingConnectionPool.from_url(
+            _as_redis(url),
+            max_connections=_CONNECTIONS,
+            timeout=timeout,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            # One more try at once mends a connection that a restart of the server had broken.
+            retry=Retry(NoBackoff(), 1),
+            protocol=2,
+        )
+        # Options in the URL that no connection has are found out only by making one.
+        pool.connection_class(**pool.connection_kwargs)
+        self._client: Redis = Redis.from_pool(pool)
+        self._take = self._client.register_script(_TAKE)
+        self._replace = self._client.register_script(_REPLACE)
+        self._remove = self._client.register_script(_REMOVE)
+        self._feed = _Feed(_as_redis(url), prefix + "idle", timeout)
+
+    async def get(self, key: str) -> bytes | None:
+        """See `Store`."""
+        return cast("bytes | None", await self._ask(self._client.get(self._prefix + key)))
+
+    async def set(self, key: str, value: bytes, *, ttl: float) -> None:
+        """See `Store`."""
+        await self._ask(self._client.set(self._prefix + key, value, px=_milliseconds(ttl)))
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """See `Store`."""
+        kept = self._client.set(self._prefix + key, value, px=_milliseconds(ttl), nx=True)
+        return bool(await self._ask(kept))
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        """See `Store`."""
+        replaced = self._replace(keys=[self._prefix + key], args=[old, new, _milliseconds(ttl)])
+        return bool(await self._ask(cast("Awaitable[int]", replaced)))
+
+    async def remove(self, key: str, old: bytes) -> None:
+        """See `Store`."""
+        removed = self._remove(keys=[self._prefix + key], args=[old])
+        await self._ask(cast("Awaitable[None]", removed))
+
+    async def delete(self, *keys: str) -> None:
+        """See `Store`."""
+        if keys:
+            await self._ask(self._client.delete(*(self._prefix + key for key in keys)))
+
+    async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
+        """See `Store`."""
+        taken = self._take(keys=[self._prefix + key], args=[capacity, per_second, amount])
+        return float(await self._ask(cast("Awaitable[bytes]", taken)))
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """See `Store`."""
+        await self._ask(self._client.publish(self._prefix + channel, message))
+
+    async def follow(self, channel: str) -> AsyncIterator[bytes]:
+        """See `Store`; while the server is away nothing arrives, and nothing is raised."""
+        queue = await self._feed.join(self._prefix + channel)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            await self._feed.leave(self._prefix + channel, queue)
+
+    async def ping(self) -> None:
+        """See `Store`."""
+        await self._ask(self._client.ping())
+
+    async def probe(self) -> None:
+        """See `Store`."""
+        await self.set("probe", b"", ttl=_PROBE_TTL)
+        # A server may allow commands and no scripts.
+        await self.replace("probe", b"", b"", ttl=_PROBE_TTL)
+
+    async def conditions(self) -> list[Condition]:
+        """See `Store`."""
+        return [await self._ask(condition_of(self._client))]
+
+    async def aclose(self) -> None:
+        """See `Store`."""
+        await self._feed.aclose()
+        await self._client.aclose(close_connection_pool=True)
+
+    async def _ask(self, command: Awaitable[_T]) -> _T:
+        """Run a command; nothing is awaited at all while a server that hangs is left alone."""
+        if time.monotonic() < self._rests_until:
+            cast("Any", command).close()
+            raise self._unavailable("did not answer a moment ago.", cause="timeout")
+        try:
+            async with asyncio.timeout(2 * self._timeout):
+                return await command
+        except (TimeoutError, RedisTimeout):
+            self._rests_until = time.monotonic() + _REST_AFTER_TIMEOUT
+            raise self._unavailable("did not answer in time.", cause="timeout") from None
+        except (RedisError, OSError, ValueError) as error:
+            # The library tells a reply that it cannot read by a ValueError, too, and has left the
+            # connection then. The text may name the server, never its password.
+            raise self._unavailable(f"failed: {error}", cause=cause_of(error)) from None
+
+    def _unavailable(self, what: str, *, cause: Cause) -> StoreUnavailable:
+        error = StoreUnavailable(f"The shared store {what}", cause=cause)
+        self._failed(error)
+        return error
+
+
+class _Feed:
+    """The messages of one server, over one connection, for all followers in this process."""
+
+    def __init__(self, url: str, idle: str, timeout: float) -> None:
+        self._client = Redis.from_url(
+            url, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0), protocol=2
+        )
+        self._idle = idle
+        self._followers: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+        self._pubsub: PubSub | None = None
+
+    async def join(self, channel: str) -> asyncio.Queue[bytes]:
+        """Return a queue that receives the channel's messages from now on."""
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        is_first = channel not in self._followers
+        self._followers[channel].add(queue)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        elif is_first and self._pubsub is not None:
+            # A connection that breaks here is noticed by who reads from it, and made again.
+            with contextlib.suppress(RedisError, OSError):
+                await self._pubsub.subscribe(channel)
+        return queue
+
+    async def leave(self, channel: str, queue: asyncio.Queue[bytes]) -> None:
+        """Forget a queue."""
+        self._followers[channel].discard(queue)
+        if self._followers[channel]:
+            return
+        del self._followers[channel]
+        if self._pubsub is not None:
+            with contextlib.suppress(RedisError, OSError):
+                await self._pubsub.unsubscribe(channel)
+
+    async def aclose(self) -> None:
+        """Stop listening, and close the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._client.aclose(close_connection_pool=True)
+
+    async def _run(self) -> None:
+        """Listen, and begin again whenever the connection breaks."""
+        pause = _FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            try:
+                async with self._client.pubsub() as pubsub:
+                    await self._listen(pubsub)
+            except (RedisError, OSError) as error:
+                _log.warning("store_feed_lost", reason=str(error))
+            finally:
+                self._pubsub = None
+            if time.monotonic() - began > _QUIET:
+                pause = _FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        # Always subscribed to something, so that there is always a connection to read from.
+        subscribed = {self._idle}
+        await pubsub.subscribe(self._idle)
+        while missing := self._followers.keys() - subscribed:
+            await pubsub.subscribe(*missing)
+            subscribed |= missing
+        self._pubsub = pubsub
+        was_silent = False
+        while True:
+            message = await pubsub.get_message(timeout=_QUIET)
+            if message is not None:
+                was_silent = False
+                self._deliver(message)
+            elif was_silent:
+                raise RedisTimeout("no answer to a ping")
+            else:
+                was_silent = True
+                await pubsub.ping()
+
+    def _deliver(self, message: dict[str, Any]) -> None:
+        if message["type"] == "message":
+            for queue in self._followers.get(message["channel"].decode(), ()):
+                queue.put_nowait(message["data"])
+
+
+def _as_redis(url: str) -> str:
+    """Return the URL under the scheme that the client library knows."""
+    return "redis" + url.removeprefix("valkey") if url.startswith("valkey") else url
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def make_store(
+    settings: Settings, failed: Callable[[StoreUnavailable], None] = lambda _: None
+) -> Store:
+    """Return the store that the settings ask for: shared, or in the process.
+
+    Raises:
+        CommandError: the URL has options that cannot be understood.
+    """
+    if settings.store_url is None:
+        return MemoryStore()
+    try:
+        return RedisStore(
+            settings.store_url.get_secret_value(),
+            prefix=settings.store_prefix,
+            timeout=settings.store_timeout,
+            failed=failed,
+        )
+    except (TypeError, ValueError):
+        # What went wrong may repeat a part of the URL, which may be a part of the password.
+        raise CommandError("store_url: the server's name or the options cannot be used") from None

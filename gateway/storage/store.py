@@ -1,0 +1,236 @@
+"""What several processes may have to share: small values that expire, token buckets, messages.
+
+`MemoryStore` serves one process; one over Redis or Valkey (`gateway/storage/redis.py`) serves many.
+"""
+
+import asyncio
+import heapq
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+# Looking for what expired takes a few milliseconds when the store is full.
+_SWEEP_SECONDS = 10.0
+
+
+Cause: TypeAlias = Literal[
+    "unreachable",  # no connection
+    "timeout",  # no answer in time
+    "loading",  # it has just started, and reads its files
+    "denied",  # wrong password or user, or no right to do so
+    "full",  # no memory or disk space left, or a quota is used up
+    "read-only",  # a replica; or a file system that is mounted so
+    "not-persisting",  # it cannot write its own files, and takes no more
+    "too-few-replicas",  # fewer have what is written than it is told to insist on
+    "missing",  # the folder vanished
+    "locked",  # another process holds the file
+    "damaged",  # the file cannot be read
+    "failed",  # anything else
+]
+"""Why something cannot be kept: a label of metrics, and what `/readyz` says."""
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be used; what must not be lost must be refused.
+
+    The text is for operators: it may name hosts and folders. `cause` may be told to anybody.
+    """
+
+    def __init__(self, *details: object, cause: Cause = "failed") -> None:
+        super().__init__(*details)
+        self.cause: Cause = cause
+
+
+class Condition(NamedTuple):
+    """How a server of the shared store is set up.
+
+    Attributes:
+        server: its address.
+        is_replica: it repeats what another one is told, and cannot be written.
+        persistence: whether what it keeps survives its crash: in a log of all writes, in snapshots
+            of now and then, or not at all; None when it does not say.
+        fsync: when the log is on disk: `always`, `everysec` or `no`; "" when that is unknown.
+        eviction: what it drops when its memory is full: `noeviction` for nothing, or a policy such
+            as `allkeys-lru`; "" when it does not say.
+        memory_limit: bytes that it may keep; 0 for no limit.
+        ahead: seconds by which its clock is ahead of this machine's.
+    """
+
+    server: str
+    is_replica: bool = False
+    persistence: Literal["log", "snapshots", "none"] | None = None
+    fsync: str = ""
+    eviction: str = ""
+    memory_limit: int = 0
+    ahead: float = 0.0
+
+
+class Store(Protocol):
+    """Values are bytes; keys are text without secrets; every method may raise StoreUnavailable."""
+
+    async def get(self, key: str) -> bytes | None:
+        """Return a value; None when there is none (any more)."""
+
+    async def set(self, key: str, value: bytes, *, ttl: float) -> None:
+        """Keep a value for `ttl` seconds."""
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """Keep a value if there is none yet; tell whether it was kept."""
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        """Keep `new` if the value is `old`, in one step; tell whether it is `new` then.
+
+        To do it again changes nothing and tells the same: a reply may get lost.
+        """
+
+    async def remove(self, key: str, old: bytes) -> None:
+        """Forget a value if it is `old`, in one step."""
+
+    async def delete(self, *keys: str) -> None:
+        """Forget values."""
+
+    async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
+        """Take `amount` from a token bucket; return 0, or the seconds until it could be taken."""
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Send a message to all that follow `channel` now."""
+
+    def follow(self, channel: str) -> AsyncIterator[bytes]:
+        """Yield messages sent to `channel` from now on."""
+
+    async def ping(self) -> None:
+        """Return when the store answers; costs next to nothing."""
+
+    async def probe(self) -> None:
+        """Return when something has been written, everywhere that the store keeps something."""
+
+    async def conditions(self) -> "list[Condition]":
+        """Return how each server that keeps something is set up."""
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+
+
+class _Bucket(NamedTuple):
+    """A token bucket: what was in it at a time, and when it will be full if nobody takes more."""
+
+    level: float
+    at: float
+    full_at: float
+
+
+class MemoryStore:
+    """A store in this process: bounded in entries and bytes.
+
+    Of values it forgets the longest unused. Of buckets it forgets those that are full again the
+    soonest, which say least: however many strangers come, who has spent a day's allowance has.
+    """
+
+    def __init__(self, most: int = 50_000, most_bytes: int = 64 * 2**20) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._next_sweep = 0.0
+        self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._buckets: dict[str, _Bucket] = {}
+        self._followers: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
+
+    async def get(self, key: str) -> bytes | None:
+        """See `Store`."""
+        kept = self._values.get(key)
+        if kept is None:
+            return None
+        if kept[1] < time.monotonic():
+            self._drop(key)
+            return None
+        self._values.move_to_end(key)
+        return kept[0]
+
+    async def set(self, key: str, value: bytes, *, ttl: float) -> None:
+        """See `Store`."""
+        now = time.monotonic()
+        if now > self._next_sweep:
+            self._next_sweep = now + _SWEEP_SECONDS
+            for expired in [name for name, (_, end) in self._values.items() if end < now]:
+                self._drop(expired)
+        self._drop(key)
+        self._values[key] = (value, now + ttl)
+        self._bytes += len(value)
+        while len(self._values) > self._most or self._bytes > self._most_bytes:
+            self._drop(next(iter(self._values)))
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """See `Store`."""
+        if await self.get(key) is not None:
+            return False
+        await self.set(key, value, ttl=ttl)
+        return True
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        """See `Store`."""
+        kept = await self.get(key)
+        if kept == old:
+            await self.set(key, new, ttl=ttl)
+        return kept in {old, new}
+
+    async def remove(self, key: str, old: bytes) -> None:
+        """See `Store`."""
+        if await self.get(key) == old:
+            self._drop(key)
+
+    async def delete(self, *keys: str) -> None:
+        """See `Store`."""
+        for key in keys:
+            self._drop(key)
+
+    async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
+        """See `Store`."""
+        now = time.monotonic()
+        kept = self._buckets.pop(key, None)
+        level = min(capacity, kept.level + (now - kept.at) * per_second) if kept else capacity
+        wait = 0.0 if level >= amount else (amount - level) / per_second
+        left = level if wait else level - amount
+        if left < capacity:  # A full one is as good as none.
+            self._buckets[key] = _Bucket(left, now, now + (capacity - left) / per_second)
+        if len(self._buckets) > self._most:
+            self._forget_buckets()
+        return wait
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """See `Store`."""
+        for queue in self._followers.get(channel, ()):
+            queue.put_nowait(message)
+
+    async def follow(self, channel: str) -> AsyncIterator[bytes]:
+        """See `Store`."""
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._followers[channel].add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._followers[channel].discard(queue)
+
+    async def ping(self) -> None:
+        """See `Store`."""
+
+    async def probe(self) -> None:
+        """See `Store`."""
+
+    async def conditions(self) -> list[Condition]:
+        """See `Store`: there is no server."""
+        return []
+
+    async def aclose(self) -> None:
+        """See `Store`."""
+
+    def _forget_buckets(self) -> None:
+        """Make room: a tenth at once, as looking through all of them takes a while."""
+        some = max(1, self._most // 10)
+        for key in heapq.nsmallest(some, self._buckets, key=lambda key: self._buckets[key].full_at):
+            del self._buckets[key]
+
+    def _drop(self, key: str) -> None:
+        value, _ = self._values.pop(key, (b"", 0.0))
+        self._bytes -= len(value)

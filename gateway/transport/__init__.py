@@ -1,0 +1,1 @@
+"""Bytes to GraphQL and back: HTTP, server-sent events, multipart and WebSocket."""

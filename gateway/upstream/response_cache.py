@@ -1,0 +1,182 @@
+"""The response cache: optional, by kind of read, with a stale period in which it is refreshed.
+
+Keys are hashes of credential, account, the account's generation and the call. A mutation raises the
+generation of what it changes, in every account that it touches, so that nothing read before it is
+found again; what belongs to other accounts, or to other kinds, stays. A generation that cannot be
+raised because the store is away is raised as soon as it is back; until then nothing is taken from
+the cache for that account here.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import structlog
+
+from gateway.errors import UpstreamError
+from gateway.settings.model import Settings
+from gateway.storage.store import Store, StoreUnavailable
+from gateway.upstream.call import Answer, Call, Credential
+
+Kind: TypeAlias = Literal["owned", "search", "countries", "accounts"]
+
+_log = structlog.get_logger(__name__)
+_GENERATION_TTL = 7 * 86_400.0
+_STAMP = 8
+# How often it is tried to raise the generations that could not be raised.
+_TRY_EVERY = 0.2
+
+
+class Hit(NamedTuple):
+    """A kept answer; a stale one is good, but should be fetched anew."""
+
+    answer: Answer
+    stale: bool
+
+
+def kind_of(call: Call) -> Kind:
+    """Return what a read is about, by its route."""
+    if "IncomingPhoneNumbers" in call.route or "ActiveNumbers" in call.route:
+        return "owned"
+    if call.route.endswith(("/AvailablePhoneNumbers.json", "/{country}.json")):
+        return "countries"
+    return "search" if "Available" in call.route else "accounts"
+
+
+class ResponseCache:
+    """Answers to reads, kept in the store that the processes share."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._stale = settings.cache_stale
+        self._fresh: dict[Kind, float] = {
+            "owned": settings.cache_owned,
+            "search": settings.cache_search,
+            "countries": settings.cache_countries,
+            "accounts": 0.0,
+        }
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refreshing: set[str] = set()
+        self._outdated: set[tuple[str, Kind]] = set()
+
+    def keeps(self, call: Call) -> bool:
+        """Whether answers to this call are kept at all."""
+        return call.reads and self.keeps_kind(kind_of(call))
+
+    def keeps_kind(self, kind: Kind) -> bool:
+        """Whether answers about such things are kept at all."""
+        return self._fresh[kind] > 0
+
+    async def key(self, credential: Credential, call: Call) -> str | None:
+        """Return the name under which an answer is kept now; None when the store is away."""
+        kind = kind_of(call)
+        if (call.account, kind) in self._outdated and not await self._raise(call.account, kind):
+            return None
+        try:
+            generation = await self._store.get(f"generation:{kind}:{call.account}") or b""
+        except StoreUnavailable:
+            return None
+        material = repr(
+            (
+                *(credential.fingerprint, call.account, generation),
+                *(call.family, call.path, call.query),
+            )
+        )
+        return f"answer:{hashlib.sha256(material.encode()).hexdigest()}"
+
+    async def find(self, key: str, credential: Credential, call: Call) -> Hit | None:
+        """Return a kept answer to `call`, which was asked with `credential`."""
+        try:
+            kept = await self._store.get(key)
+        except StoreUnavailable:
+            return None
+        if kept is None:
+            return None
+        fresh_until = int.from_bytes(kept[:_STAMP], "big") / 1000
+        answer = Answer(200, {}, kept[_STAMP:], call.shape, credential)
+        if not answer.body or not answer.is_readable:
+            return None  # It was kept by half.
+        return Hit(answer, stale=time.time() > fresh_until)
+
+    async def keep(self, key: str, call: Call, answer: Answer) -> None:
+        """Keep an answer for as long as its kind is kept, and then for the stale period.
+
+        One that cannot be read is not kept.
+        """
+        if not answer.is_readable:
+            return
+        fresh = self._fresh[kind_of(call)]
+        stamp = round((time.time() + fresh) * 1000).to_bytes(_STAMP, "big")
+        with suppress(StoreUnavailable):
+            await self._store.set(key, stamp + answer.body, ttl=fresh + self._stale)
+
+    def refresh(self, key: str, call: Call, send: Callable[[], Awaitable[Answer]]) -> None:
+        """Fetch a stale answer anew, in the background, unless that is being done."""
+
+        async def fetch() -> None:
+            try:
+                await self.keep(key, call, await send())
+            except UpstreamError as error:
+                _log.info("cache_refresh_failed", route=call.route, code=error.code)
+            finally:
+                self._refreshing.discard(key)
+
+        if key not in self._refreshing:
+            self._refreshing.add(key)
+            self._in_background(fetch())
+
+    async def changed(self, write: Call) -> None:
+        """Forget what a write changes, in all processes.
+
+        Settings and transfers change owned numbers, a transfer those of two accounts; a purchase
+        and a release also change what can be found by searches.
+        """
+        one = write.route.endswith(("{sid}", "{sid}.json"))
+        kinds: tuple[Kind, ...] = ("owned",)
+        if write.method == "DELETE" or not one:
+            kinds = ("owned", "search")
+        for account in write.accounts:
+            await self.forget(account, kinds)
+
+    async def forget(self, account: str, kinds: tuple[Kind, ...]) -> None:
+        """Forget what was read of an account, in all processes."""
+        for kind in kinds:
+            if self._fresh[kind] and not await self._raise(account, kind):
+                _log.warning("cache_not_invalidated", account=account, kind=kind)
+                if not self._outdated:
+                    self._in_background(self._catch_up())
+                self._outdated.add((account, kind))
+
+    async def aclose(self) -> None:
+        """End what is at work, and try once more to make the others forget what they must."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for account, kind in list(self._outdated):
+            await self._raise(account, kind)
+
+    async def _raise(self, account: str, kind: Kind) -> bool:
+        """Raise a generation; tell whether that was possible."""
+        name = f"generation:{kind}:{account}"
+        try:
+            await self._store.set(name, str(time.time_ns()).encode(), ttl=_GENERATION_TTL)
+        except StoreUnavailable:
+            return False
+        self._outdated.discard((account, kind))
+        return True
+
+    async def _catch_up(self) -> None:
+        """Raise the generations that could not be raised, as soon as that is possible."""
+        while self._outdated:
+            await asyncio.sleep(_TRY_EVERY)
+            for account, kind in list(self._outdated):
+                if not await self._raise(account, kind):
+                    break
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

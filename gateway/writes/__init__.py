@@ -1,0 +1,1 @@
+"""Writes: done once, and told truly."""

@@ -1,0 +1,480 @@
+"""Writes: buy, configure, transfer, release. Each is sent at most once, and its outcome is true.
+
+    answered as its API promises               done
+    answered 4xx with the upstream's own code  refused: nothing was done
+    certainly not processed                    a system error: nothing was done
+    anything else: the answer is lost          see `gateway/writes/reconcile.py`
+
+A write runs to its end whatever becomes of the client that asked for it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+from weakref import WeakValueDictionary
+
+import structlog
+
+from gateway.auth.caller import Caller
+from gateway.draining import Abandoned, Draining
+from gateway.errors import (
+    DeadlineExceeded,
+    GatewayError,
+    OfAnotherAccount,
+    UpstreamDenied,
+    UpstreamError,
+    UpstreamMalformed,
+    UpstreamNotFound,
+    UpstreamRefused,
+)
+from gateway.mapping import filters
+from gateway.mapping.records import View, view
+from gateway.mapping.validation import is_sid
+from gateway.numbers.accounts import Accounts
+from gateway.numbers.lookups import PhoneNumberLookup
+from gateway.numbers.owned import OwnedNumbers
+from gateway.upstream.call import Answer, Call
+from gateway.upstream.families import CATALOG, CORE, Family
+from gateway.upstream.flights import Reader
+from gateway.upstream.ownership import check_owner
+from gateway.writes.evidence import differing
+from gateway.writes.idempotency import Keys, Sending, key_of
+from gateway.writes.outcome import Outcome, refused
+from gateway.writes.reconcile import Look, Unproven, reconcile, unknown
+from gateway.writes.user_errors import Reason, Refusal
+from gateway.writes.write_inputs import Configure, Purchase, Release, Transfer, Write
+from schema.enums import EmergencyAddressStatus, Source
+from schema.info import FieldPath
+
+_log = structlog.get_logger(__name__)
+# Of the time left, what is kept back for looking the number up if the answer gets lost.
+_KEPT_BACK, _LEAST_TIME = 0.25, 0.2
+# Accounts in which a number is looked for that is not where it was.
+_MOST_OTHERS = 50
+_REFUSED = (UpstreamRefused, UpstreamNotFound, UpstreamDenied)
+# The upstream's code for what test credentials may not do.
+_TEST_CREDENTIALS = 20008
+# What clearing an emergency address is, and in words the states that keep it and its number.
+_EMERGENCY_ADDRESS = "voice.emergencyAddressSid"
+_REGISTERED: Mapping[EmergencyAddressStatus, str] = {
+    EmergencyAddressStatus.REGISTERED: "is registered",
+    EmergencyAddressStatus.PENDING_REGISTRATION: "is about to be registered",
+    EmergencyAddressStatus.PENDING_UNREGISTRATION: "is about to be unregistered",
+    EmergencyAddressStatus.UNREGISTRATION_FAILURE: "is registered: unregistering it has failed",
+}
+# A release is answered with this status, the upstream's own id of the request and no body; anything
+# else may be the answer of something between.
+_NO_CONTENT = 204
+
+
+class Writing(NamedTuple):
+    """What the writes of all requests share.
+
+    Attributes:
+        keys: remembers idempotency keys.
+        draining: runs writes to their end.
+        locks: one purchase of a number at a time; by account and number.
+    """
+
+    keys: Keys
+    draining: Draining
+    locks: WeakValueDictionary[tuple[str, str], asyncio.Lock]
+
+
+class _Prepared(NamedTuple):
+    """A write that is ready to go.
+
+    Attributes:
+        call: the request.
+        at: the field that wants it.
+        read: makes the outcome's number out of the answer; it raises UpstreamMalformed when that
+            is not the answer to this request.
+        missing: says what is true when the upstream answers, with its code, that there is no such
+            thing.
+    """
+
+    call: Call
+    at: FieldPath
+    read: Callable[[Answer], View | None]
+    missing: Callable[[int | None], Awaitable[Outcome]]
+
+
+Tell: TypeAlias = Callable[[Outcome], Awaitable[None]]
+"""Lets others know of an outcome, once, and also when whoever asked has left. It never raises."""
+Prepare: TypeAlias = Callable[[], Awaitable[Outcome | _Prepared]]
+Send: TypeAlias = Callable[[], Awaitable[Outcome]]
+"""Sends a write and returns its outcome."""
+Spend: TypeAlias = Callable[[Send], Awaitable[Outcome]]
+"""Writes if it may be paid for. A `RateLimited` that it raises says that nothing was sent."""
+
+
+class Mutations:
+    """The writes of one request.
+
+    They read through readers of their own: what is true now, and even when the client has left.
+
+    Args:
+        reader: the request's; what it has read is forgotten after a write.
+        numbers: the request's; as above.
+        writing: what is shared with other requests.
+        caller: who asks: nobody else's idempotency keys are the same.
+    """
+
+    def __init__(
+        self, reader: Reader, numbers: OwnedNumbers, writing: Writing, caller: Caller
+    ) -> None:
+        self._reader = reader
+        self._numbers = numbers
+        self._writing = writing
+        self._principal = caller.principal
+        self._may_see = caller.may_see
+
+    async def purchase(self, asked: Purchase, at: FieldPath, tell: Tell, spend: Spend) -> Outcome:
+        """Buy a number for an account; refuse when the account has it.
+
+        Only a purchase that is about to be sent is spent on: neither a replay nor a look-up.
+
+        Buying what one has is accepted upstream as a change of its settings, and answered as if
+        it had been bought. So it is looked up first.
+        """
+        account, settings = asked.account, asked.settings
+        key = PhoneNumberLookup(account, "number", asked.phone_number)
+
+        async def prepare() -> Outcome | _Prepared:
+            if (owned := await self._owned(key, at)) is not None:
+                return Outcome(owned, Reason.ALREADY_OWNED.refuse())
+            family = await self._family(account, settings, at)
+            form = filters.form(settings, family.settings)
+            call = family.purchase_call(account, asked.phone_number, form)
+            read = _reading(family, account, number=asked.phone_number)
+            return _Prepared(call, at, read, missing)
+
+        async def missing(code: int | None) -> Outcome:
+            return Outcome(refusal=Reason.NOT_SOLD.refuse(upstream_code=code, account=account))
+
+        async def look() -> Outcome | None:
+            number = await self._find(key, at)
+            return Outcome(number) if number is not None else None
+
+        lock = self._lock(account, asked.phone_number)
+        return await self._run(asked, prepare, look, tell, lock, spend=spend)
+
+    async def configure(self, asked: Configure, at: FieldPath, tell: Tell) -> Outcome:
+        """Change settings of a number that an account owns."""
+        account, settings = asked.account, asked.settings
+        before: View | None = None
+
+        async def show(family: Family) -> View | None:
+            # In the family that the write goes to: the other one may not show what was set.
+            return await self._numbers.afresh().shown(
+                family, PhoneNumberLookup(account, "sid", asked.sid), at
+            )
+
+        async def prepare() -> Outcome | _Prepared:
+            nonlocal before
+            family = await self._family(account, settings, at)
+            before = await _owned_only(show(family))
+            if before is None:
+                return _not_owned(account)
+            clears = settings.get(_EMERGENCY_ADDRESS, "") is None
+            if clears and (status := _registration(before)) is not None:
+                return Outcome(refusal=Reason.EMERGENCY_ADDRESS_LEFT.refuse(status=status))
+            call = family.update_call(account, asked.sid, filters.form(settings, family.settings))
+            read = _reading(family, account, sid=asked.sid)
+            return _Prepared(call, at, read, partial(_missing, account))
+
+        async def look() -> Outcome | None:
+            number = await show(await self._family(account, settings, at))
+            if number is None:
+                raise Unproven("the account does not show the number any more")
+            different = differing(number, settings)
+            if not different:
+                return Outcome(number)
+            if before is not None and number.to_json() == before.to_json():
+                return None
+            raise Unproven(f"the number shows other values for {', '.join(different)}")
+
+        return await self._run(asked, prepare, look, tell)
+
+    async def transfer(self, asked: Transfer, at: FieldPath, tell: Tell) -> Outcome:
+        """Move a number that an account owns to another account."""
+        account, target = asked.account, asked.target
+        missing = partial(self._not_there, asked, at)
+
+        async def prepare() -> Outcome | _Prepared:
+            family = await self._family(account, asked.documents, at)
+            # Core's path names the owner. The catalog moves whatever the credentials reach.
+            if asked.dry_run or family is CATALOG or target == account:
+                key = PhoneNumberLookup(account, "sid", asked.sid)
+                if await _owned_only(self._numbers.afresh().shown(family, key, at)) is None:
+                    return await missing(None)
+            if target == account:
+                return Outcome(refusal=Reason.SAME_ACCOUNT.refuse(account=account))
+            form = [("AccountSid", target), *filters.form(asked.documents, family.settings)]
+            call = family.update_call(account, asked.sid, form)
+            return _Prepared(call, at, _reading(family, target, sid=asked.sid), missing)
+
+        async def look() -> Outcome | None:
+            there = await self._find(PhoneNumberLookup(target, "sid", asked.sid), at)
+            if there is not None:
+                return Outcome(there)
+            here = await self._find(PhoneNumberLookup(account, "sid", asked.sid), at)
+            if here is None:
+                raise Unproven("the number shows in neither of the two accounts")
+            return None
+
+        return await self._run(asked, prepare, look, tell)
+
+    async def release(self, asked: Release, at: FieldPath, tell: Tell) -> Outcome:
+        """Give back a number that an account owns, if it is the one that the client means."""
+        account = asked.account
+        key = PhoneNumberLookup(account, "sid", asked.sid)
+
+        async def prepare() -> Outcome | _Prepared:
+            if (refusal := await self._refuses_release(asked, key, at)) is not None:
+                return Outcome(refusal=refusal)
+            family = await self._numbers.afresh().family(account, at)
+            call = family.release_call(account, asked.sid)
+            return _Prepared(call, at, read, partial(_missing, account))
+
+        def read(answer: Answer) -> View | None:
+            if answer.status != _NO_CONTENT or answer.body or answer.request_id is None:
+                message = "The answer is not the one that a release has."
+                raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+            return released
+
+        async def look() -> Outcome | None:
+            gone = await self._find(key, at) is None
+            return Outcome(released) if gone else None
+
+        async def look_later() -> Outcome | None:
+            seen = await look()
+            for other in await self._others(account, at) if seen is not None else ():
+                if await self._find(PhoneNumberLookup(other, "sid", asked.sid), at) is not None:
+                    where = f"account {other}" if self._may_see(other) else "another account"
+                    raise Unproven(f"the number was moved and is in {where} now")
+            return seen
+
+        raw = {"sid": asked.sid, "phone_number": asked.confirmed}
+        released = view("PhoneNumber", CORE.source, raw, account)
+        return await self._run(asked, prepare, look, tell, later=look_later)
+
+    # ----------------------------------------------------------------------------------------------
+
+    async def _run(
+        self,
+        asked: Write,
+        prepare: Prepare,
+        look: Look,
+        tell: Tell,
+        lock: AbstractAsyncContextManager[object] | None = None,
+        later: Look | None = None,
+        spend: Spend | None = None,
+    ) -> Outcome:
+        """Do it once for its key, in a task that outlives the request; `lock` is held meanwhile.
+
+        `later` looks, in place of `look`, when others may have changed the number since.
+        """
+
+        async def act(sending: Sending) -> Outcome:
+            async with lock or nullcontext():
+                prepared = await prepare()
+                if isinstance(prepared, Outcome):
+                    return prepared
+                write = partial(self._write, prepared, asked.takes, look, sending)
+                outcome = await (spend(write) if spend is not None else write())
+            await tell(outcome)
+            return outcome
+
+        async def settle() -> Outcome | None:
+            seen = await (later or look)()
+            if seen is not None:
+                await tell(seen)
+            return seen
+
+        if asked.dry_run:
+            prepared = await prepare()
+            return prepared if isinstance(prepared, Outcome) else Outcome(planned=prepared.call)
+        if asked.key is None:
+            doing = act(_nothing_to_note)
+        else:
+            key = key_of(self._principal, asked.account, asked.name, asked.key, _plain(asked))
+            doing = self._writing.keys.once(key, act, settle, self._reader.deadline)
+        started = time.time()
+        try:
+            return await self._writing.draining.finish(doing)
+        except Abandoned:
+            found = "the gateway had to stop before it could look the number up"
+            return unknown(f"a {asked.name}", started, "the gateway had to stop", found)
+
+    async def _write(
+        self, prepared: _Prepared, takes: frozenset[str], look: Look, sending: Sending
+    ) -> Outcome:
+        """Send the one request; when its answer is lost, `look` whether it was done."""
+        left = self._reader.deadline - time.monotonic()
+        if left < _LEAST_TIME:
+            raise DeadlineExceeded("The time for this request was up before anything was sent.")
+        reader = self._reader.alone()
+        if prepared.call.family is Source.CATALOG:
+            # It was proven while the write was prepared, which may have taken a while.
+            await reader.prove(prepared.call.account, (prepared.at,))
+        await sending()
+        deadline = self._reader.deadline - left * _KEPT_BACK
+        try:
+            answer = await reader.write(prepared.call, (prepared.at,), deadline=deadline)
+            return Outcome(prepared.read(answer))
+        except UpstreamError as error:
+            if not error.processed:
+                raise
+            # Without a code of the upstream's own it is a proxy's, and the write may be done.
+            if not isinstance(error, _REFUSED) or error.upstream_code is None:
+                return await reconcile(prepared.call, error, look, self._reader.deadline)
+            if isinstance(error, UpstreamDenied):
+                raise
+            if isinstance(error, UpstreamNotFound):
+                return await prepared.missing(error.upstream_code)
+            return refused(error, takes)
+        except Exception as error:  # noqa: BLE001 - it was sent: what is said must be true
+            _log.exception("write_answer_unread", kind=type(error).__name__)
+            lost = UpstreamMalformed("The upstream's answer could not be read.")
+            return await reconcile(prepared.call, lost, look, self._reader.deadline)
+        finally:
+            # Not before it is settled: it may be done only after its answer was given up.
+            await self._reader.changed(prepared.call)
+            self._numbers.forget()
+
+    async def _family(self, account: str, settings: Mapping[str, Any], at: FieldPath) -> Family:
+        """Return the account's family, or core when only core can set all that is asked."""
+        family = await self._numbers.afresh().family(account, at)
+        return family if not filters.unsupported(settings, family.settings) else CORE
+
+    async def _not_there(self, asked: Transfer, at: FieldPath, code: int | None) -> Outcome:
+        """Return the outcome of moving what the account does not own: it may have been moved."""
+        account, target = asked.account, asked.target
+        there = None
+        if target != account:
+            with suppress(GatewayError):
+                there = await self._find(PhoneNumberLookup(target, "sid", asked.sid), at)
+        if there is None:
+            return _not_owned(account, code)
+        values = {"account": account, "target": target}
+        return Outcome(refusal=Reason.ALREADY_THERE.refuse(None, code, **values))
+
+    async def _refuses_release(
+        self, asked: Release, key: PhoneNumberLookup, at: FieldPath
+    ) -> Refusal | None:
+        """Return why a number cannot be released; None when nothing speaks against it."""
+        number = await _owned_only(self._find(key, at))
+        if number is None:
+            return Reason.NOT_OWNED.refuse(account=asked.account)
+        if number.phone_number != asked.confirmed:
+            return Reason.CONFIRMATION_MISMATCH.refuse(
+                number=number.phone_number, confirmed=asked.confirmed
+            )
+        voice = number.configuration and number.configuration.voice
+        if number.source is Source.CATALOG and voice and voice.emergency_address_sid:
+            # There is an address, and only core knows how far it is registered.
+            number = await _owned_only(self._numbers.afresh().shown(CORE, key, at)) or number
+        status = _registration(number)
+        return None if status is None else Reason.EMERGENCY_ADDRESS_KEPT.refuse(status=status)
+
+    async def _others(self, account: str, at: FieldPath) -> list[str]:
+        """Return the other accounts, of those in reach, that may have a number."""
+        own = self._reader.credential.account
+        if self._reader.credential.is_key:
+            return []  # A key reaches no other; one of the standard kind cannot even list them.
+        below = await Accounts(self._reader.alone()).subaccounts(own, at)
+        return [sid for sid in (own, *(each.sid for each in below)) if sid != account][
+            :_MOST_OTHERS
+        ]
+
+    async def _owned(self, key: PhoneNumberLookup, at: FieldPath) -> View | None:
+        """Return the number if the account has it; None too for test credentials."""
+        try:
+            return await self._find(key, at)
+        except UpstreamDenied as error:
+            # They may buy, for nothing, and do nothing else.
+            if error.upstream_code == _TEST_CREDENTIALS:
+                return None
+            raise
+
+    async def _find(self, key: PhoneNumberLookup, at: FieldPath) -> View | None:
+        """Return a number as it is now; an upstream that shows another one is not believed."""
+        found = await self._numbers.afresh().one(key, at)
+        if found is not None and key.value not in {found.sid, found.phone_number}:
+            raise UpstreamMalformed("The upstream shows another number than the one asked for.")
+        return found
+
+    def _lock(self, account: str, number: str) -> asyncio.Lock:
+        """Return a number's lock: that it is not owned must hold until its purchase is over."""
+        lock = self._writing.locks.get((account, number))
+        if lock is None:
+            lock = self._writing.locks[account, number] = asyncio.Lock()
+        return lock
+
+
+async def _owned_only(found: Awaitable[View | None]) -> View | None:
+    """Return the number that a write is about; None too when another account has it."""
+    try:
+        return await found
+    except OfAnotherAccount:
+        return None
+
+
+async def _nothing_to_note() -> None:
+    """Without a key nothing is remembered."""
+
+
+def _plain(asked: Write) -> dict[str, Any]:
+    """Return what was asked for as JSON; key and account are told apart elsewhere."""
+    return {
+        name: getattr(value, "name", value)
+        for name, value in asked.given.items()
+        if name not in {"idempotencyKey", "accountSid"}
+    }
+
+
+def _reading(
+    family: Family,
+    home: str,
+    *,
+    sid: str | None = None,
+    number: str | None = None,
+) -> Callable[[Answer], View]:
+    """Return the reader of an answer that must show this `sid` or `number`, in account `home`."""
+
+    def read(answer: Answer) -> View:
+        shown = view("PhoneNumber", family.source, family.read_one(answer), home)
+        right = (
+            shown is not None
+            and is_sid(shown.sid, "PN")
+            and shown.sid == (sid or shown.sid)
+            and shown.phone_number == (number or shown.phone_number)
+        )
+        if shown is None or not right:
+            message = "The upstream's answer does not show what was asked for."
+            raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+        check_owner(shown.raw.account_sid, home, family.source)
+        return shown
+
+    return read
+
+
+def _not_owned(account: str, code: int | None = None) -> Outcome:
+    """Return the outcome for a sid that an account does not have."""
+    return Outcome(refusal=Reason.NOT_OWNED.refuse(upstream_code=code, account=account))
+
+
+async def _missing(account: str, code: int | None) -> Outcome:
+    """Return the outcome of a write that the upstream answered with its own 404."""
+    return _not_owned(account, code)
+
+
+def _registration(number: View) -> str | None:
+    """Return in words how the emergency address of a number is registered; None when it is not."""
+    voice = number.configuration and number.configuration.voice
+    status: EmergencyAddressStatus | None = voice and voice.emergency_address_status
+    return None if status is None else _REGISTERED.get(status)

@@ -1,0 +1,282 @@
+"""PURE: the inputs of mutations, parsed once: resolvers and plans take the same value, and refuse
+the same things with the same words.
+
+A singular mutation raises what is wrong with its arguments; an item of a plural one is refused on
+its own, and its siblings go ahead.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
+
+from gateway.auth.caller import Caller
+from gateway.errors import BadUserInput, GatewayError
+from gateway.mapping import filters, validation
+from gateway.writes.outcome import InputRefused, not_done_for
+from gateway.writes.user_errors import Reason, Refusal
+from gateway.writes.webhook_hosts import Webhooks
+from schema.enums import RegulatoryDocument
+from schema.inputs import (
+    ConfigurePhoneNumberInput,
+    PurchasePhoneNumberInput,
+    ReleasePhoneNumberInput,
+    TransferPhoneNumberInput,
+)
+from schema.scalars import Malformed
+
+Values: TypeAlias = Mapping[str, Any]
+"""An input by the paths of its leaves, as clients spell them: `configuration.voice.url`."""
+Input: TypeAlias = (
+    PurchasePhoneNumberInput
+    | ConfigurePhoneNumberInput
+    | TransferPhoneNumberInput
+    | ReleasePhoneNumberInput
+)
+
+_CONFIGURATION = "configuration."
+_CLEAR = "regulatory.clear"
+_KEY = "idempotencyKey"
+_DOCUMENTS: Mapping[RegulatoryDocument, str] = {
+    RegulatoryDocument.ADDRESS: "regulatory.addressSid",
+    RegulatoryDocument.BUNDLE: "regulatory.bundleSid",
+    RegulatoryDocument.IDENTITY: "regulatory.identitySid",
+}
+# What null does not clear, and what to write instead. Every other setting is a text, a URL or a
+# sid, which null clears.
+_METHOD = "leave it out to keep the method, or write POST, which the upstream falls back to"
+_NAME_THEM = "leave it out to keep its settings, or name those to clear, for example `{{ {} }}`"
+_NOT_CLEARED: Mapping[str, str] = {
+    "voice": _NAME_THEM.format("url: null, applicationSid: null"),
+    "sms": _NAME_THEM.format("url: null, applicationSid: null"),
+    "regulatory": _NAME_THEM.format("clear: [ADDRESS, BUNDLE, IDENTITY]"),
+    "statusCallbackMethod": _METHOD,
+    "voice.method": _METHOD,
+    "voice.fallbackMethod": _METHOD,
+    "sms.method": _METHOD,
+    "sms.fallbackMethod": _METHOD,
+    "voice.emergencyStatus": "leave it out: writing it has no effect",
+    "voice.receiveMode": "leave it out to keep it, or write VOICE",
+    **{
+        path: f"leave it out to keep it, or write `regulatory: {{ clear: [{each.name}] }}`"
+        for each, path in _DOCUMENTS.items()
+    },
+}
+
+
+class Asker(NamedTuple):
+    """Who asks for a write, and which webhooks may be set."""
+
+    caller: Caller
+    webhooks: Webhooks
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What all mutations have in common.
+
+    Attributes:
+        name: what idempotency keys know the mutation by.
+        subject: the path of the input field that names the object.
+        takes: the fields of the input that the upstream's refusals may be about.
+        account: the account that has the number, or will have it.
+        key: the client's idempotency key, if there is one.
+        dry_run: nothing is to be sent.
+        given: the whole input.
+    """
+
+    name: ClassVar[str]
+    subject: ClassVar[str] = "sid"
+    takes: ClassVar[frozenset[str]] = frozenset({"sid"})
+
+    account: str
+    key: str | None
+    dry_run: bool
+    given: Values
+
+    @classmethod
+    def parse(cls, wanted: Input, asker: Asker) -> Self:
+        """Read the input of a singular mutation, or an item of a plural one.
+
+        Raises:
+            BadUserInput: an argument is malformed; a singular mutation raises it.
+            Forbidden: the caller may not use an account.
+            InputRefused: the input cannot be accepted; it is a user error in singular mutations,
+                too.
+        """
+        given = _wellformed(wanted)
+        if "sid" in given:
+            validation.check_sid("input.sid", given["sid"], "PN")
+        if "toAccountSid" in given:
+            asker.caller.account_named(given["toAccountSid"], "input.toAccountSid")
+        account, key = asker.caller.account_named(given.get("accountSid")), given.get(_KEY)
+        if key is not None:
+            validation.check_key(key)
+        problem = asker.webhooks.problem(_settings(given))
+        if problem is not None:
+            raise _refused(".".join(problem[0]), problem[1])
+        return cls(account, key, given["dryRun"], given, *cls._own(given))
+
+    @classmethod
+    def parse_each(cls, items: Sequence[Input], asker: Asker) -> list[Self | Refusal]:
+        """Return each item of a plural mutation as parsed, or why it is refused.
+
+        An object that an earlier item names is refused, whatever becomes of the earlier one: which
+        of the two was meant nobody knows.
+
+        Raises:
+            BadUserInput: there are none, or too many.
+        """
+        validation.check_items(len(items))
+        parsed: list[Self | Refusal] = []
+        named: dict[str, int] = {}
+        for place, item in enumerate(items):
+            try:
+                asked = cls.parse(item, asker)
+            except (InputRefused, GatewayError) as error:
+                parsed.append(in_item(refusal_of(error), place))
+                continue
+            first = named.setdefault(asked.identify(), place)
+            parsed.append(asked if first == place else in_item(_repeated(asked, first), place))
+        return parsed
+
+    @classmethod
+    def _own(cls, given: Values) -> tuple[Any, ...]:
+        """Return the values of the fields that only this kind of write has; see `parse`."""
+        raise NotImplementedError
+
+    def identify(self) -> str:
+        """Return what names the object: no two accounts have one number, or one sid."""
+        return str(self.given[self.subject]).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase(Write):
+    """A number to buy, with its first settings."""
+
+    name = "purchase"
+    subject = "phoneNumber"
+    takes = frozenset({"phoneNumber", "configuration"})
+
+    phone_number: str
+    settings: Values
+
+    @classmethod
+    def _own(cls, given: Values) -> tuple[str, Values]:
+        settings = _settings(given)
+        if settings.pop(_CLEAR, None):
+            raise _refused(_CLEAR, "A number that is being bought has nothing to clear.")
+        # Nor has it anything that null or an empty text could clear: they count as not given.
+        kept = {path: value for path, value in settings.items() if value not in {None, ""}}
+        _check(kept)
+        return given["phoneNumber"], kept
+
+
+@dataclass(frozen=True, slots=True)
+class Configure(Write):
+    """Settings of a number to change; None clears."""
+
+    name = "configure"
+    takes = frozenset({"sid", "configuration"})
+
+    sid: str
+    settings: Values
+
+    @classmethod
+    def _own(cls, given: Values) -> tuple[str, Values]:
+        settings = _settings(given)
+        for path, value in settings.items():
+            if value is None and path in _NOT_CLEARED:
+                raise _refused(path, f"Null does not clear this: {_NOT_CLEARED[path]}.")
+        for document in dict.fromkeys(settings.pop(_CLEAR, None) or ()):
+            path = _DOCUMENTS[document]
+            if path in settings:
+                name = path.removeprefix("regulatory.")
+                raise _refused(_CLEAR, f"`{name}` is given too; set it or clear it.")
+            settings[path] = None
+        _check(settings)
+        if not settings:
+            raise _refused("", "Nothing to change: give at least one setting.")
+        return given["sid"], settings
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer(Write):
+    """A number to move to the account `target`, with `documents` of that account."""
+
+    name = "transfer"
+    takes = frozenset({"sid", "toAccountSid", "regulatory"})
+
+    sid: str
+    target: str
+    documents: Values
+
+    @classmethod
+    def _own(cls, given: Values) -> tuple[str, str, Values]:
+        if given.get(_CLEAR):
+            message = "A number that moves has nothing to clear: it keeps no document."
+            raise _refused(_CLEAR, message, below=())
+        # As in a purchase, null counts as not given.
+        documents = {path: given[path] for path in _DOCUMENTS.values() if given.get(path)}
+        _check(documents, below=())
+        return given["sid"], given["toAccountSid"], documents
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Write):
+    """A number to give back, if it is the one that is `confirmed`."""
+
+    name = "release"
+
+    sid: str
+    confirmed: str
+
+    @classmethod
+    def _own(cls, given: Values) -> tuple[str, str]:
+        return given["sid"], given["confirmPhoneNumber"]
+
+
+W = TypeVar("W", bound=Write)
+
+
+def refusal_of(error: InputRefused | GatewayError) -> Refusal:
+    """Return the user error for what was raised."""
+    return error.refusal if isinstance(error, InputRefused) else not_done_for(error)
+
+
+def in_item(refusal: Refusal, place: int) -> Refusal:
+    """Return a refusal as one of the item at `place` of a plural input."""
+    return refusal._replace(field=("items", str(place), *refusal.field))
+
+
+def _wellformed(wanted: Input) -> Values:
+    """Return an input by its paths, unless it is an item with a malformed scalar."""
+    given = dict(filters.given(wanted))
+    for path, value in given.items():
+        if isinstance(value, Malformed):
+            raise BadUserInput(f"input.{path}", value.problem)
+    return given
+
+
+def _settings(given: Values) -> dict[str, Any]:
+    """Return the settings that were given, by their paths below `configuration`."""
+    return {
+        path.removeprefix(_CONFIGURATION): value
+        for path, value in given.items()
+        if path.startswith(_CONFIGURATION)
+    }
+
+
+def _check(settings: Values, below: tuple[str, ...] = ("configuration",)) -> None:
+    wrong = validation.check_settings(settings)
+    if wrong is not None:
+        raise _refused(*wrong, below=below)
+
+
+def _refused(path: str, message: str, below: tuple[str, ...] = ("configuration",)) -> InputRefused:
+    """Return the refusal of a setting; of all of them without a path."""
+    field = (*below, *path.split(".")) if path else below
+    return InputRefused(Reason.BAD_SETTING.refuse(field, problem=message))
+
+
+def _repeated(asked: Write, first: int) -> Refusal:
+    return Reason.REPEATED.refuse((asked.subject,), first=first, subject=asked.subject)

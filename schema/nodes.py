@@ -1,0 +1,459 @@
+"""What clients see of numbers, accounts and countries.
+
+Every leaf that the upstream may leave out is nullable: its documentation warns that instances may
+have missing data. The objects behind these types are views over upstream
+JSON (see `gateway/mapping/records.py`), not instances of these classes.
+"""
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import strawberry
+from strawberry import field
+from strawberry.scalars import ID
+
+from schema.cache_hints import CacheControl
+from schema.directives import ListSize, Scope, needs, paged, part
+from schema.enums import (
+    AccountStatus,
+    AccountType,
+    AddressRequirements,
+    EmergencyAddressStatus,
+    EmergencyStatus,
+    Handler,
+    HttpMethod,
+    Lifecycle,
+    NumberOrigin,
+    NumberType,
+    Preservation,
+    Reachability,
+    ReceiveMode,
+    SimilarScope,
+    Source,
+)
+from schema.info import Info
+from schema.read_port import Reads
+from schema.scalars import CountryCode
+
+if TYPE_CHECKING:
+    from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
+
+# Connections hold numbers and numbers have connections: these two arrows are resolved late.
+AvailableConnection = Annotated[
+    "AvailablePhoneNumberConnection", strawberry.lazy("schema.connection")
+]
+OwnedConnection = Annotated["PhoneNumberConnection", strawberry.lazy("schema.connection")]
+
+
+def _views(typename: str) -> Any:  # noqa: ANN401 - the same for every type
+    """Tell abstract types which concrete type an object has: its view carries the name."""
+
+    def is_type_of(source: object, _info: object) -> bool:
+        return getattr(source, "typename", None) == typename
+
+    return staticmethod(is_type_of)
+
+
+@strawberry.type(
+    description=(
+        "What a number can do with calls. Null fields are unknown to the family that answered."
+    ),
+    directives=[part()],
+)
+class VoiceCapabilities:
+    enabled: bool | None = field(
+        description="Calls can come in or go out. False when they cannot, in both families; null"
+        " when it is not known."
+    )
+    inbound_connectivity: bool | None = field(description="Calls can come in from the network.")
+    outbound_connectivity: bool | None = field(description="Calls can go out to the network.")
+    e911: bool | None = field(description="Emergency (911) calls can be made.")
+    fax: bool | None = field(
+        description="Faxes can be sent and received. Core says so of numbers without voice, too."
+    )
+    sip_trunking: bool | None = field(description="It can be used on a SIP trunk.")
+    calls_per_second: int | None = field(description="How many calls can be started per second.")
+    concurrent_calls_limit: int | None = field(description="How many calls can be active at once.")
+    long_record_length: int | None = field(description="Longest voicemail recording, in seconds.")
+    inbound_called_dtmf: bool | None = field(
+        description="Dial tones of the called party arrive on inbound calls."
+    )
+    inbound_caller_dtmf: bool | None = field(
+        description="Dial tones of the calling party arrive on inbound calls."
+    )
+    inbound_caller_id_preservation: Preservation | None = field(
+        description="From where callers' numbers arrive unchanged."
+    )
+    inbound_reachability: Reachability | None = field(
+        description="From where the number can be called."
+    )
+    codecs: list[str | None] | None = field(description='Audio codecs, for example `"g711u"`.')
+
+
+@strawberry.type(
+    description=(
+        "What a number can do with text messages. Null fields are unknown to the family "
+        "that answered."
+    ),
+    directives=[part()],
+)
+class SmsCapabilities:
+    enabled: bool | None = field(
+        description="Messages can come in or go out. False when they cannot, in both families; null"
+        " when it is not known."
+    )
+    inbound_connectivity: bool | None = field(description="Messages can come in from the network.")
+    outbound_connectivity: bool | None = field(description="Messages can go out to the network.")
+    gsm7: bool | None = field(description="Texts in the 7-bit GSM alphabet.")
+    ucs2: bool | None = field(description="Texts in UCS-2, 2 bytes per character.")
+    gsm7_concatenation: bool | None = field(
+        description="GSM-7 texts over 160 characters, sent in parts and joined again."
+    )
+    ucs2_concatenation: bool | None = field(
+        description="UCS-2 texts over 70 characters, sent in parts and joined again."
+    )
+    inbound_sender_id_preservation: Preservation | None = field(
+        description="From where senders' numbers arrive unchanged."
+    )
+    inbound_reachability: Reachability | None = field(
+        description="From where messages reach the number."
+    )
+    inbound_mps: int | None = field(
+        description="Inbound messages per second; -1 means no stated limit."
+    )
+
+
+@strawberry.type(
+    description=(
+        "What a number can do with multimedia messages. Null fields are unknown to the "
+        "family that answered."
+    ),
+    directives=[part()],
+)
+class MmsCapabilities:
+    enabled: bool | None = field(
+        description="Messages can come in or go out. False when they cannot, in both families; null"
+        " when it is not known."
+    )
+    inbound_connectivity: bool | None = field(description="Messages can come in from the network.")
+    outbound_connectivity: bool | None = field(description="Messages can go out to the network.")
+    inbound_reachability: Reachability | None = field(
+        description="From where messages reach the number."
+    )
+    inbound_mps: int | None = field(
+        description="Inbound messages per second; -1 means no stated limit."
+    )
+
+
+@strawberry.type(
+    description=(
+        "What a number can do. A capability that it lacks has `enabled: false`; one of which"
+        " nothing is known is null as a whole."
+    ),
+    directives=[part()],
+)
+class Capabilities:
+    voice: VoiceCapabilities | None = field(
+        description="Calls; null when nothing is known of them."
+    )
+    sms: SmsCapabilities | None = field(
+        description="Text messages; null when nothing is known of them."
+    )
+    mms: MmsCapabilities | None = field(
+        description="Multimedia messages; null when nothing is known of them."
+    )
+
+
+@strawberry.type(
+    description="What the law of the number's country asks for before somebody may own it.",
+    directives=[part()],
+)
+class Regulatory:
+    address_requirements: AddressRequirements | None = field(
+        description="Which address the account must have registered."
+    )
+    address_sid: str | None = field(
+        description="The registered address in use (core family, owned numbers)."
+    )
+    identity_sid: str | None = field(
+        description="The identity document in use (core family, owned numbers)."
+    )
+    bundle_sid: str | None = field(
+        description="The regulatory bundle in use (core family, owned numbers)."
+    )
+
+
+@strawberry.type(
+    description=(
+        "Where a number belongs. Toll-free and many international numbers have a country only."
+    ),
+    directives=[part()],
+)
+class Geography:
+    iso_country: CountryCode | None = field(description="The country.")
+    lata: str | None = field(
+        description="The LATA (local access and transport area), NANP countries only."
+    )
+    rate_center: str | None = field(description="The rate center, NANP countries only.")
+    latitude: float | None = field(description="Latitude in degrees, north positive.")
+    longitude: float | None = field(description="Longitude in degrees, east positive.")
+    region: str | None = field(description="State or province, two letters.")
+    locality: str | None = field(description="Town or city.")
+    postal_code: str | None = field(description="Postal (zip) code.")
+
+
+@strawberry.type(
+    description="What happens with calls to the number.",
+    directives=[part()],
+)
+class VoiceConfiguration:
+    url: str | None = field(description="Webhook called when a call comes in.")
+    method: HttpMethod | None = field(description="How `url` is called.")
+    fallback_url: str | None = field(description="Webhook called when `url` fails.")
+    fallback_method: HttpMethod | None = field(description="How `fallbackUrl` is called.")
+    application_sid: str | None = field(
+        description="Application that handles calls; the urls are ignored then."
+    )
+    trunk_sid: str | None = field(
+        description="SIP trunk that handles calls; urls and application are ignored then."
+    )
+    emergency_status: EmergencyStatus | None = field(
+        description="Whether emergency calling is enabled."
+    )
+    emergency_address_sid: str | None = field(description="Address given to emergency services.")
+    emergency_address_status: EmergencyAddressStatus | None = field(
+        description=(
+            "How far that address has been registered. Unless it is unregistered, the number can be"
+            " neither released nor lose it. Core family."
+        )
+    )
+    receive_mode: ReceiveMode | None = field(description="Whether calls are voice or fax.")
+    caller_id_lookup: bool | None = field(
+        description="Look the caller's name up in the CNAM database and send it along."
+    )
+    handler: Handler | None = field(
+        description="Which of these settings the upstream will use: trunk, application or url."
+    )
+
+
+@strawberry.type(
+    description="What happens with text messages to the number.",
+    directives=[part()],
+)
+class SmsConfiguration:
+    url: str | None = field(description="Webhook called when a message comes in.")
+    method: HttpMethod | None = field(description="How `url` is called.")
+    fallback_url: str | None = field(description="Webhook called when `url` fails.")
+    fallback_method: HttpMethod | None = field(description="How `fallbackUrl` is called.")
+    application_sid: str | None = field(
+        description="Application that handles messages; the urls are ignored then."
+    )
+    handler: Handler | None = field(
+        description="Which of these settings the upstream will really use: application or url."
+    )
+
+
+@strawberry.type(
+    description="What happens with multimedia messages to the number.",
+    directives=[part()],
+)
+class MmsConfiguration:
+    url: str | None = field(description="Webhook called when a message comes in.")
+    method: HttpMethod | None = field(description="How `url` is called.")
+    fallback_url: str | None = field(description="Webhook called when `url` fails.")
+    fallback_method: HttpMethod | None = field(description="How `fallbackUrl` is called.")
+    application_sid: str | None = field(
+        description="Application that handles messages; the urls are ignored then."
+    )
+    handler: Handler | None = field(
+        description="Which of these settings the upstream will really use: application or url."
+    )
+
+
+@strawberry.type(
+    description="What the owner has set on a number.",
+    directives=[part()],
+)
+class Configuration:
+    friendly_name: str | None = field(
+        description="A text for people, up to 64 characters; by default the number, formatted."
+    )
+    status_callback_url: str | None = field(
+        description="Webhook that is told about the state of calls, for example that one ended."
+    )
+    status_callback_method: HttpMethod | None = field(
+        description="How `statusCallbackUrl` is called."
+    )
+    voice: VoiceConfiguration | None = field(description="Calls.")
+    sms: SmsConfiguration | None = field(description="Text messages.")
+    mms: MmsConfiguration | None = field(description="Multimedia messages (catalog family).")
+
+
+@strawberry.interface(description="An object that can be fetched again by its id alone.")
+class Node:
+    id: ID = field(description="Opaque and global: it names account, kind and sid.")
+
+
+@strawberry.interface(description="What owned and available numbers have in common.")
+class NumberProfile:
+    phone_number: str = field(
+        description="The number as the upstream writes it: in E.164, for example `+14155550100`,"
+        " and then good for inputs of type `E164`. Short codes, and numbers that the upstream"
+        " itself writes otherwise, are shown as they are; name those by `sid`."
+    )
+    type: NumberType | None = field(description="The kind of number.")
+    lifecycle: Lifecycle | None = field(
+        description="How far its range has come in the upstream's inventory."
+    )
+    beta: bool | None = field(description="New to the platform. Core family.")
+    capabilities: Capabilities | None = field(
+        description="What it can do; null when the upstream does not say."
+    )
+    regulatory: Regulatory | None = field(description="What the law asks for.")
+    geography: Geography | None = field(description="Where it belongs.")
+
+
+@strawberry.type(description="An account of the upstream, or one of its subaccounts.")
+class Account(Node):
+    sid: ID = field(description="Its sid: `AC` and 32 hexadecimal digits.")
+    friendly_name: str | None = field(description="A text for people.")
+    status: AccountStatus | None = field(description="Its state.")
+    type: AccountType | None = field(description="Whether it is paid for.")
+    owner_account_sid: ID | None = field(
+        description="The parent account; its own sid when it is one itself."
+    )
+    date_created: dt.datetime | None = field(description="When it was created.")
+    is_type_of = _views("Account")
+
+    @field(
+        description="Its subaccounts. Empty for a subaccount; null only with an error.",
+        directives=[ListSize(assumed_size=10), needs(Scope.ACCOUNTS_READ)],
+    )
+    async def subaccounts(self, info: Info[Reads, None]) -> list["Account"] | None:
+        return await info.context.subaccounts(self, at=info.at)
+
+    @field(
+        description="The numbers that it owns; null only with an error.",
+        directives=[paged(), needs(Scope.NUMBERS_READ)],
+    )
+    async def phone_numbers(
+        self,
+        info: Info[Reads, None],
+        first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
+        after: Annotated[
+            str | None, strawberry.argument(description="Continue behind this cursor.")
+        ] = None,
+    ) -> OwnedConnection | None:
+        return await info.context.phone_numbers(
+            None, first=first, after=after, account_sid=self.sid, at=info.at
+        )
+
+
+@strawberry.type(description="A phone number that an account owns.")
+class PhoneNumber(Node, NumberProfile):
+    sid: ID = field(description="Its sid: `PN` and 32 hexadecimal digits.")
+    account_sid: ID = field(description="The account that owns it.")
+    friendly_name: str | None = field(
+        description="A text for people; the same as `configuration.friendlyName`."
+    )
+    source: Source = field(
+        description=(
+            "Which upstream family this answer came from. A setting that only core has is made and "
+            "answered there, whatever family the account has: then fields of the catalog are null."
+        )
+    )
+    origin: NumberOrigin | None = field(description="How it came to the account. Core family.")
+    date_created: dt.datetime | None = field(
+        description="When it came to the account. Core family."
+    )
+    date_updated: dt.datetime | None = field(description="When it was last changed. Core family.")
+    configuration: Configuration | None = field(description="What the owner has set on it.")
+    is_type_of = _views("PhoneNumber")
+
+    @field(description="The account that owns it.", directives=[needs(Scope.ACCOUNTS_READ)])
+    async def account(self, info: Info[Reads, None]) -> Account | None:
+        return await info.context.account(self.account_sid, at=info.at)
+
+    @field(
+        description=(
+            "Local numbers that can be bought and have something in common with this one. Numbers"
+            " of one list that share the place share the upstream call. Null, without an error,"
+            " where there is nothing to share: numbers outside the US and Canada, toll-free ones,"
+            " and those known to have no such place. Null with an error when the search failed."
+        ),
+        directives=[paged(), needs(Scope.NUMBERS_READ)],
+    )
+    def similar_available(
+        self,
+        info: Info[Reads, None],
+        within: Annotated[
+            SimilarScope, strawberry.argument(description="What they shall have in common.")
+        ],
+        distance: Annotated[
+            int | None,
+            strawberry.argument(description="Miles around, for `NEARBY`: 1 to 500, else 25."),
+        ] = None,
+        first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
+    ) -> AvailableConnection | None:
+        # Begun now and awaited by the executor: a list begins the searches of all its numbers.
+        coming = info.context.similar_available(
+            self, within=within, distance=distance, first=first, at=info.at
+        )
+        return cast("AvailablePhoneNumberConnection", coming)
+
+
+@strawberry.type(description="A phone number that can be bought now.")
+class AvailablePhoneNumber(NumberProfile):
+    friendly_name: str | None = field(
+        description="The number, formatted for people: `(808) 925-1571` for the North American"
+        " plan. The catalog has none, so the gateway formats its numbers in the same way."
+    )
+    source: Source = field(description="Which upstream family this answer came from.")
+    base_setup_price: float | None = field(
+        description="Price once, as the catalog states it; it names no currency."
+    )
+    base_recurring_price: float | None = field(
+        description="Price per month, as the catalog states it; it names no currency."
+    )
+    is_type_of = _views("AvailablePhoneNumber")
+
+
+@strawberry.type(description="A country in which the account can buy numbers.")
+class Country:
+    code: CountryCode = field(description="ISO 3166-1 alpha-2 code.")
+    name: str | None = field(description="Its English name.")
+    beta: bool | None = field(description="Every number there is new to the platform.")
+    types: list[NumberType] = field(description="Kinds of numbers that can be searched there.")
+
+    @field(
+        description="Numbers there that can be bought. Null, without an error, when the country has"
+        " no numbers of the type; null with an error when the search failed.",
+        directives=[CacheControl(max_age=0), paged(), needs(Scope.NUMBERS_READ)],
+    )
+    async def available_phone_numbers(
+        self,
+        info: Info[Reads, None],
+        type: Annotated[  # noqa: A002 - the argument's name in the schema
+            NumberType, strawberry.argument(description="The kind of number.")
+        ] = NumberType.LOCAL,
+        first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
+    ) -> AvailableConnection | None:
+        return await info.context.available_in(self, type=type, first=first, at=info.at)
+
+
+@strawberry.type(description="What is left of a limit that refills steadily.", directives=[part()])
+class Allowance:
+    limit: int = field(description="How many there can be in a window.")
+    window_seconds: int = field(description="Length of the window.")
+    remaining: int = field(description="How many there can be now.")
+    full_in_ms: int = field(description="Milliseconds until all are back, if none is used.")
+
+
+@strawberry.type(
+    description="What the gateway still lets the caller do with an account.", directives=[part()]
+)
+class RateLimit:
+    requests: Allowance | None = field(description="Requests; null when they are not limited.")
+    purchases: Allowance | None = field(
+        description="Purchases for the account; null when they are not limited."
+    )
