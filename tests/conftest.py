@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.sandbox_process import RunningSandbox, running_sandbox
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
 # Where `rich` is installed, tracebacks are written with every variable's value, by default: that took
 # three quarters of the time of the longest test.

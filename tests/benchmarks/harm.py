@@ -23,10 +23,10 @@ import httpx
 
 from tests.benchmarks.report import keep_chapter, table
 from tests.benchmarks.soak import sandbox_of_its_own
-from tests.faults.gateways import GatewayProcess, gateway_process
-from tests.guard.processes import resident
-from tests.guard.unread import LARGE, WAYS, unread
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.gateway_memory import resident
+from tests.support.gateway_to_kill import GatewayProcess, gateway_process
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.unread import LARGE, WAYS, unread
 
 _HERE: Final = Path(__file__).parent
 _READERS: Final = 50

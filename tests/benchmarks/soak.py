@@ -26,8 +26,8 @@ from uuid import uuid4
 import aiohttp
 
 from tests.benchmarks.report import keep_chapter, table
-from tests.operate.gateway_command import served
-from tests.operate.valkey_process import valkey_server
+from tests.support.gateway_command import served
+from tests.support.valkey_process import valkey_server
 
 _HERE: Final = Path(__file__).parent
 _ROOT: Final = _HERE.parents[1]

@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 import httpx
 from playwright.sync_api import sync_playwright
 
-from tests.sandbox_process import RunningSandbox, running_sandbox
-from tests.test_running import free_port, started
+from tests.server.test_running import free_port, started
+from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
 _TIMES: Final = 5
 _PATIENCE: Final = 60.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node import CLIENTS, require_node
+from tests.support.node import CLIENTS, require_node
 
 ROOT = CLIENTS.parent.parent
 BUILD = CLIENTS / "build"

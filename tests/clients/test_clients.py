@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import APP, BUILD
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.node import node_json
-from tests.protocol.streams import buy, credentials
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.node import node_json
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.streams import buy, credentials
 
 OWNED = 4
 # Of @defer: was it partial at first, and what came in the end. Of @stream: how many items at first

@@ -9,8 +9,8 @@ import pytest
 from gql import GraphQLRequest, gql
 
 from tests.clients.conftest import snippets
-from tests.gateway_process import RunningGateway
-from tests.sandbox_process import RunningSandbox
+from tests.support.gateway_in_thread import RunningGateway
+from tests.support.sandbox_in_thread import RunningSandbox
 
 SEARCH = gql("query { availablePhoneNumbers(country: US, first: 1) { nodes { phoneNumber } } }")
 NUMBERS = gql("""query ($first: Int!, $after: String) {

@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from gateway.explorer import explorer_routes
-from tests.sandbox_process import running_app
+from tests.support.sandbox_in_thread import running_app
 
 SCRIPT = "index-abc123.js"
 

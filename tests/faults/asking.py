@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.gateway_process import RunningGateway
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.gateway_in_thread import RunningGateway
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 _COMMON = "userErrors { field message code upstreamCode } reconciled replayed"
 _NUMBER = "phoneNumber { sid phoneNumber accountSid source friendlyName }"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.faults import table
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.sandbox_process import RunningSandbox
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.sandbox_in_thread import RunningSandbox
 
 QUICK: dict[str, Any] = {
     "attempt_timeout": 0.8,

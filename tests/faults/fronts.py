@@ -15,9 +15,9 @@ from gateway.pipeline.pipeline import Service
 from gateway.storage.store import MemoryStore
 from gateway.transport.unsent import Unsent
 from gateway.upstream.catalog_access import CatalogAccess
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.guard.tokens import AUDIENCE, ISSUER, SECRET, hand_made, token
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.tokens import AUDIENCE, ISSUER, SECRET, hand_made, token
 
 MODES = ("pass-through", "tokens", "open")
 Headers = dict[str, str]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.faults.asking import document, entries, fresh_number, writes
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 NUMBERS = st.integers(0, 2)
 KEYS = st.sampled_from([None, "one", "two"])

@@ -22,16 +22,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from schema.connection import NodeId, encode_id
+from tests.documents.expensive_documents import WORST, mutations
 from tests.faults import fronts
 from tests.faults.asking import document, entries, fresh_number
 from tests.faults.fronts import MODES, REMEMBERED, UNSENT, Front, Headers
-from tests.faults.gateways import until
 from tests.faults.money import FAULTS, Money, fault
-from tests.guard.hostile import WORST, mutations
-from tests.guard.raw import HANDSHAKE, frame, head
-from tests.guard.test_frames import HANDSHAKES, MESSAGES
-from tests.guard.test_wire import BODIES, CREDENTIALS, HEADS
-from tests.sandbox_process import RunningSandbox
+from tests.server.test_http_limits import BODIES, CREDENTIALS, HEADS
+from tests.server.test_websocket_limits import HANDSHAKES, MESSAGES
+from tests.support.gateway_to_kill import until
+from tests.support.raw_bytes import HANDSHAKE, frame, head
+from tests.support.sandbox_in_thread import RunningSandbox
 
 # More schedules for each front, in any order, with for example FAULT_SCHEDULES=100.
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "0"))

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.faults.asking import OWN, document, in_ledger, mutate, told, writes
-from tests.faults.gateways import LATE, until
 from tests.faults.test_writes import VERBS, case_of, inject
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.protocol import streams
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support import streams
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_to_kill import LATE, until
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 Tell = Callable[[str], None]
 

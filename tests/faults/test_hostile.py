@@ -15,10 +15,10 @@ import pytest
 from gateway.upstream.connections import ConnectionBroke, Connections, Origin
 from tests.faults.asking import OWN, plural
 from tests.faults.conftest import QUICK
-from tests.faults.gateways import LATE, gateway_process, until
 from tests.faults.hostile import hostile, keeping, response
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_to_kill import LATE, gateway_process, until
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 Tell = Callable[[str], None]
 LIST = "{ phoneNumbers(first: 5) { nodes { phoneNumber } } }"

@@ -13,10 +13,10 @@ import pytest
 
 from tests.faults.asking import document, entries, fresh_number, in_ledger, mutate, told, writes
 from tests.faults.conftest import QUICK
-from tests.faults.gateways import LATE, gateway_process, until
 from tests.faults.test_writes import FAMILY, VERBS, case_of, inject
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.sandbox_process import RunningSandbox
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_to_kill import LATE, gateway_process, until
+from tests.support.sandbox_in_thread import RunningSandbox
 
 Tell = Callable[[str], None]
 KEY = "order 4711"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from tests.faults.money import Money
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.sandbox_process import RunningSandbox
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.sandbox_in_thread import RunningSandbox
 
 # More of them, in any order, with for example FAULT_SCHEDULES=200.
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "0"))

@@ -11,9 +11,9 @@ import pytest
 
 from tests.faults.asking import OWN, fresh_number, mutate, plural, told
 from tests.faults.conftest import QUICK
-from tests.faults.gateways import LATE, until
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.sandbox_process import RunningSandbox
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_to_kill import LATE, until
+from tests.support.sandbox_in_thread import RunningSandbox
 
 Tell = Callable[[str], None]
 

@@ -16,10 +16,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.faults.asking import OWN, document, fresh_number, in_ledger, mutate, told, writes
-from tests.faults.gateways import LATE, GatewayProcess, gateway_process, until
 from tests.faults.test_hangups import begin
-from tests.protocol import streams
-from tests.sandbox_process import RunningSandbox
+from tests.support import streams
+from tests.support.gateway_to_kill import LATE, GatewayProcess, gateway_process, until
+from tests.support.sandbox_in_thread import RunningSandbox
 
 Tell = Callable[[str], None]
 

@@ -13,9 +13,9 @@ from tests.faults.asking import account_of, document, mutate, writes
 from tests.faults.conftest import QUICK
 from tests.faults.test_keys import made_older
 from tests.faults.test_writes import FAMILY, Case, case_of, inject
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.guard.tokens import AUDIENCE, ISSUER, SECRET, ask, token
-from tests.sandbox_process import SandboxAccount
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.sandbox_in_thread import SandboxAccount
+from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
 from tools.user_errors import page
 
 Json = dict[str, Any]

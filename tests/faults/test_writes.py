@@ -20,9 +20,9 @@ from tests.faults.asking import (
     told,
     writes,
 )
-from tests.faults.gateways import LATE, until
-from tests.gateway_process import RunningGateway, running_gateway
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_to_kill import LATE, until
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 Tell = Callable[[str], None]
 FAMILIES = ["CATALOG", "CORE"]

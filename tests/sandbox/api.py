@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 Params = Mapping[str, str | int | list[str]]
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.sandbox import SandboxSettings
 from tests.sandbox.api import Api, acting_as
-from tests.sandbox_process import RunningSandbox, SandboxAccount, running_sandbox
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_sandbox
 
 
 @pytest.fixture(scope="session")

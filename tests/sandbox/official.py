@@ -8,7 +8,7 @@ from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-unty
 from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
-from tests.sandbox_process import SandboxAccount
+from tests.support.sandbox_in_thread import SandboxAccount
 
 _HOSTS = frozenset({"api.twilio.com", "preview.twilio.com"})
 

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.sandbox import SandboxSettings, Switches
 from tests.sandbox.api import Api, refusal
-from tests.sandbox_process import RunningSandbox, SandboxAccount, running_sandbox
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_sandbox
 
 PATHS = ["/Numbers/ActiveNumbers", "/Numbers/AvailableNumbers", "/2010-04-01/Accounts.json"]
 

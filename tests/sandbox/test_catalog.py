@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.api import Api, acting_as, refusal
-from tests.sandbox_process import RunningSandbox
+from tests.support.sandbox_in_thread import RunningSandbox
 
 VOICE = {
     "inbound_connectivity": False,

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.sandbox import SandboxSettings, Switches
 from tests.sandbox.api import Api
-from tests.sandbox_process import RunningSandbox, running_sandbox
+from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
 
 def test_the_journal_tells_every_request_in_order(sandbox: RunningSandbox, api: Api) -> None:

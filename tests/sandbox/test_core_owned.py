@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.sandbox.api import Api, acting_as, refusal
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 SETTINGS: dict[str, tuple[str, str]] = {
     "FriendlyName": ("friendly_name", "Front desk"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.api import Api, refusal
-from tests.sandbox_process import RunningSandbox
+from tests.support.sandbox_in_thread import RunningSandbox
 
 Predicate = Callable[[dict[str, Any]], bool]
 KEYPAD = {

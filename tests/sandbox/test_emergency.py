@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.sandbox.api import Api, refusal
-from tests.sandbox_process import RunningSandbox
+from tests.support.sandbox_in_thread import RunningSandbox
 
 ADDRESS = "AD" + "3" * 32
 FAMILIES = pytest.mark.parametrize("family", ["catalog", "core"])

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.sandbox.api import Api, refusal
-from tests.sandbox_process import RunningSandbox
+from tests.support.sandbox_in_thread import RunningSandbox
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from twilio.rest.api.v2010.account.incoming_phone_number import (  # type: ignor
 
 from tests.sandbox.official import Exchanges, official_client
 from tests.sandbox.openapi import Description, find_description
-from tests.sandbox_process import RunningSandbox, SandboxAccount
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 TYPES = {
     "local": "US",

@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 from gateway.sandbox import SandboxSettings, create_sandbox
 from gateway.sandbox.http.faults import FIELDS, KINDS, Fault
 from gateway.sandbox.switches import Switches
-from tests.sandbox_process import RunningSandbox, running_app
+from tests.support.sandbox_in_thread import RunningSandbox, running_app
 from tools.sandbox import documented, page
 
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"

@@ -15,7 +15,7 @@ from gateway.sandbox import SandboxError, SandboxSettings, create_sandbox
 from gateway.sandbox.options import DEFAULT_SEED
 from gateway.sandbox.world.inventory import generate
 from tests.sandbox.api import Api, acting_as
-from tests.sandbox_process import RunningSandbox, running_sandbox
+from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
 SMALL = 2_000
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.sandbox.switches import RANGES, Switches
 from tests.sandbox.api import Api, acting_as, refusal
-from tests.sandbox_process import RunningSandbox
+from tests.support.sandbox_in_thread import RunningSandbox
 
 TRUNK = "TK" + "a" * 32
 

@@ -1,0 +1,284 @@
+"""The events of an account: the log that processes share, topics, and consumers that are too slow."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, TypeVar, cast
+
+import pytest
+
+from gateway.errors import EventsMissed, SlowConsumer
+from gateway.events.feed import Change, Events, _encoded
+from gateway.events.log import EventLog
+from gateway.pipeline.pipeline import Service
+from gateway.pipeline.turns import Turns
+from gateway.storage.store import MemoryStore, StoreUnavailable
+from gateway.transport.asgi import Exchange
+from gateway.transport.unsent import Pending, Unsent
+from gateway.transport.websocket import WebSockets
+from gateway.upstream.call import Credential
+from schema.enums import PhoneNumberEventKind
+from schema.phone_number_event import PhoneNumberEvent
+from tests.support.streams import bare_settings
+
+ACCOUNT = "AC" + "1" * 32
+CREDENTIAL = Credential(ACCOUNT, "secret", ACCOUNT)
+T = TypeVar("T")
+
+
+def run(work: Awaitable[T]) -> T:
+    async def bounded() -> T:
+        async with asyncio.timeout(20):
+            return await work
+
+    return asyncio.run(bounded())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - nobody tells when it holds
+        await asyncio.sleep(0.01)
+
+
+def change(number: int) -> Change:
+    return Change(PhoneNumberEventKind.RELEASED, f"PN{number:032}", "+14155550100", None)
+
+
+def events(store: MemoryStore, **settings: Any) -> Events:
+    return Events(bare_settings(**settings), store)
+
+
+def follow(bus: Events, after: int) -> AsyncGenerator[PhoneNumberEvent, None]:
+    feed = bus.follow(ACCOUNT, CREDENTIAL, after, asyncio.Event())
+    return cast("AsyncGenerator[PhoneNumberEvent, None]", feed)
+
+
+# The log ------------------------------------------------------------------------------------------
+
+
+def test_numbers_rise_by_one_and_what_is_behind_a_number_can_be_read() -> None:
+    async def scenario() -> None:
+        log = EventLog(MemoryStore(), 60)
+        start = await log.head(ACCOUNT)
+        numbers = [await log.append(ACCOUNT, b"%d" % each) for each in range(3)]
+        assert numbers == [start + 1, start + 2, start + 3]
+        assert list(await log.after(ACCOUNT, start + 1)) == [(start + 2, b"1"), (start + 3, b"2")]
+        assert await log.head(ACCOUNT) == start + 3
+        assert await log.head("AC" + "2" * 32) != start + 3
+
+    run(scenario())
+
+
+def test_two_processes_never_give_the_same_number() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        logs = [EventLog(store, 60), EventLog(store, 60)]
+        appended = (logs[each % 2].append(ACCOUNT, b"%d" % each) for each in range(40))
+        numbers = await asyncio.gather(*appended)
+        assert len(set(numbers)) == 40
+        assert len(list(await logs[0].after(ACCOUNT, min(numbers) - 1))) == 40
+
+    run(scenario())
+
+
+def test_a_stale_hint_of_the_end_loses_nothing() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        log = EventLog(store, 60)
+        start = await log.head(ACCOUNT)
+        await log.append(ACCOUNT, b"a")
+        await log.append(ACCOUNT, b"b")
+        await store.set(f"events:{ACCOUNT}:head", str(start).encode(), ttl=60)
+        assert await log.head(ACCOUNT) == start + 2
+        assert await log.append(ACCOUNT, b"c") == start + 3
+
+    run(scenario())
+
+
+def test_numbers_go_on_rising_after_everything_was_forgotten() -> None:
+    async def scenario() -> None:
+        log = EventLog(MemoryStore(), 0.02)
+        first = await log.append(ACCOUNT, b"a")
+        await asyncio.sleep(0.1)
+        assert await log.append(ACCOUNT, b"b") > first + 1
+
+    run(scenario())
+
+
+# Topics -------------------------------------------------------------------------------------------
+
+
+def test_a_subscriber_in_another_process_hears_of_it() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        here, there = events(store), events(store)
+        feed = follow(there, await there.start(ACCOUNT, None))
+        heard = asyncio.ensure_future(anext(feed))
+        await asyncio.sleep(0.05)
+        await here.announce(ACCOUNT, change(1))
+        assert (await heard).sid == change(1).sid
+        await feed.aclose()
+        await there.aclose()
+
+    run(scenario())
+
+
+class Silent(MemoryStore):
+    """A store whose messages get lost."""
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Lose it."""
+
+
+def test_a_lost_message_only_delays_an_event() -> None:
+    async def scenario() -> None:
+        bus = events(Silent())
+        feed = follow(bus, await bus.start(ACCOUNT, None))
+        heard = asyncio.ensure_future(anext(feed))
+        await asyncio.sleep(0.05)
+        await bus.announce(ACCOUNT, change(1))
+        assert (await heard).sid == change(1).sid
+        await feed.aclose()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("count", [1, 1002])
+def test_coming_back_behind_what_is_kept_is_an_error(count: int) -> None:
+    """More events than are read at once are as good as forgotten; so is a store begun anew."""
+
+    async def scenario() -> None:
+        bus = events(MemoryStore())
+        start = await bus.start(ACCOUNT, None)
+        for each in range(count):
+            await bus.log.append(ACCOUNT, _encoded(change(each)))
+        late = start if count > 1 else start - 1
+        for after in (late, start + count + 1):
+            with pytest.raises(EventsMissed):
+                await anext(follow(bus, after))
+        feed = follow(bus, start + count - 1)
+        assert (await anext(feed)).sid == change(count - 1).sid
+        await feed.aclose()
+
+    run(scenario())
+
+
+class Broken(MemoryStore):
+    """A store that cannot be reached."""
+
+    async def get(self, key: str) -> bytes | None:
+        """Fail."""
+        raise StoreUnavailable(key)
+
+
+def test_a_change_stands_even_if_it_cannot_be_announced() -> None:
+    run(events(Broken()).announce(ACCOUNT, change(1)))
+
+
+def test_a_subscriber_that_takes_nothing_is_cut_off() -> None:
+    async def scenario() -> None:
+        bus = events(MemoryStore(), subscriber_queue=3)
+        start = await bus.start(ACCOUNT, None)
+        feed = follow(bus, start)
+        await bus.announce(ACCOUNT, change(0))
+        assert (await anext(feed)).sid == change(0).sid
+        for each in range(1, 9):
+            await bus.announce(ACCOUNT, change(each))
+            await asyncio.sleep(0.01)
+        with pytest.raises(SlowConsumer):
+            await anext(feed)
+        await bus.aclose()
+
+    run(scenario())
+
+
+def test_no_task_is_left_when_the_last_subscriber_goes() -> None:
+    async def scenario() -> None:
+        bus = events(MemoryStore())
+        feeds = [follow(bus, await bus.start(ACCOUNT, None)) for _ in range(3)]
+        waiting = [asyncio.ensure_future(anext(feed)) for feed in feeds]
+        await until(lambda: bus.subscribers == 3 and len(asyncio.all_tasks()) > 4)
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+
+    run(scenario())
+
+
+# A client that does not take what it is sent ------------------------------------------------------
+
+
+def test_a_stream_whose_client_takes_nothing_is_cut_off() -> None:
+    async def scenario() -> None:
+        sent: list[dict[str, Any]] = []
+        closed = False
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if len(sent) > 3:
+                # As uvicorn does when the socket's buffer is full.
+                await asyncio.Event().wait()
+
+        async def chunks() -> AsyncIterator[bytes]:
+            nonlocal closed
+            try:
+                while True:
+                    yield b"x"
+            finally:
+                closed = True
+
+        scope = {"type": "http", "method": "POST", "headers": []}
+        exchange = Exchange(scope, receive, send)
+        async with aclosing(chunks()) as source:  # type: ignore[type-var]
+            await exchange.stream(
+                source,
+                "text/plain",
+                sign_of_life=b"",
+                keep_alive=5,
+                pending=Pending(Unsent(bare_settings(), Turns()).outbox("somebody", None), 0),
+                send_timeout=0.1,
+            )
+            assert closed
+        assert len(sent) == 4
+        assert all(message.get("more_body", True) for message in sent)
+
+    run(scenario())
+
+
+def test_a_socket_whose_client_takes_nothing_is_closed() -> None:
+    async def scenario() -> None:
+        sent: list[dict[str, Any]] = []
+        query = {"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }"}}
+        messages = [{"type": "connection_init"}, query]
+        received: list[Any] = [{"type": "websocket.connect"}]
+        received += [{"type": "websocket.receive", "text": json.dumps(each)} for each in messages]
+
+        async def receive() -> Any:
+            if not received:
+                await asyncio.Event().wait()
+            return received.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if "next" in message.get("text", ""):
+                await asyncio.Event().wait()
+
+        scope = {
+            "type": "websocket",
+            "headers": [],
+            "subprotocols": ["graphql-transport-ws"],
+        }
+        own = {"auth": "open", "account_sid": ACCOUNT, "auth_token": "secret"}
+        async with Service(bare_settings(send_timeout=0.1, **own)) as service:
+            await WebSockets(service, Unsent(service.settings, service.turns)).serve(
+                scope, receive, send
+            )
+        assert sent[-1]["type"] == "websocket.close"
+        assert sent[-1]["code"] == 4408
+
+    run(scenario())

@@ -1,0 +1,440 @@
+"""One set of semantics: the fast executor answers every operation exactly as the plain one does.
+
+Random operations over numbers with nulls, absences and malformed values in every place are executed
+both ways and must give the same bytes, errors included.
+"""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from inspect import isawaitable
+from typing import Any
+
+import orjson
+import pytest
+from graphql import (
+    ExecutionResult,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    is_leaf_type,
+)
+from graphql.execution import experimental_execute_incrementally
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from gateway.documents.documents import Document, Documents
+from gateway.documents.limits import Limits, Meter
+from gateway.execution.execute import compiled_for, shown
+from gateway.execution.json_encoding import encode
+from gateway.execution.projecting_executor import FastExecutor
+from gateway.execution.projection import is_attribute
+from gateway.mapping.records import View, view
+from gateway.numbers.cursors import Cursor
+from gateway.numbers.relay_pages import FoundPage, Page
+from schema import build_schema
+from schema.connection import BranchError
+from schema.enums import NumberType, Source
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.sandbox_in_thread import RunningSandbox
+
+# When one field fails, graphql-core cancels others before they have begun to wait for resolvers.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+
+SCHEMA = build_schema()._schema
+ACCOUNT = "AC" + "1" * 32
+
+# Upstream values: the right ones, and everything else that may come in their place.
+
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        None,
+        "",
+        "x",
+        " ",
+        0,
+        -1,
+        7,
+        2**31,
+        2**40,
+        1.5,
+        -0.0,
+        1e300,
+        True,
+        False,
+        [],
+        ["g711u", None, 3],
+        {},
+        {"voice": 1},
+        "true",
+        "FALSE",
+        "19.720000",
+        "nan",
+        "inf",
+        "1e5",
+        "LOCAL",
+        "toll_free",
+        "Thu, 27 Aug 2015 16:38:09 +0000",
+        "2015-08-27T16:38:09Z",
+        "☃",
+        "http://a.b",
+    ]
+)
+TEXTS = st.sampled_from(
+    ["HUNTINGTON", "+14155550100", "132", "https://example.com", "AP" + "a" * 32]
+)
+GOOD: dict[str, st.SearchStrategy[Any]] = {
+    "type": st.sampled_from(["local", "tollfree", "mobile", "shared-cost"]),
+    "lifecycle": st.sampled_from(["beta", "generally-available"]),
+    "method": st.sampled_from(["GET", "POST", "post"]),
+    "reachability": st.sampled_from(["global", "foreign", "Domestic"]),
+    "preservation": st.sampled_from(["international", "none"]),
+    "status": st.sampled_from(["Active", "Inactive"]),
+}
+BOOLEAN_KEYS = [
+    "connectivity",
+    "e911",
+    "fax",
+    "trunking",
+    "dtmf",
+    "gsm7",
+    "ucs2",
+    "lookup",
+    "beta",
+    "voice",
+    "sms",
+    "mms",
+    "SMS",
+]
+
+
+def value_of(key: str) -> st.SearchStrategy[Any]:
+    """Return values for a key of upstream JSON, mostly fitting ones."""
+    fitting = next((each for name, each in GOOD.items() if key.endswith(name)), None)
+    if fitting is None and any(key.endswith(name) for name in BOOLEAN_KEYS):
+        fitting = st.booleans()
+    if fitting is None and key.endswith(("second", "limit", "length", "mps")):
+        fitting = st.integers(-5, 50)
+    if fitting is None and key in {"latitude", "longitude", "base_setup_price"}:
+        fitting = st.floats(-90, 90) | st.just("40.871900")
+    if key == "lata":
+        fitting = st.integers(100, 999)
+    usual = TEXTS if fitting is None else fitting
+    return st.one_of(usual, usual, ODD)
+
+
+def record(*keys: str, **inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return objects with some of these keys."""
+    optional = {key: value_of(key) for key in keys} | inner
+    return st.fixed_dictionaries({}, optional=optional)
+
+
+WEBHOOKS = ("url", "method", "fallback_url", "fallback_method", "application_sid")
+CAPABILITY = (
+    "inbound_connectivity",
+    "outbound_connectivity",
+    "inbound_reachability",
+    "inbound_mps",
+)
+
+
+def maybe(objects: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return mostly objects, and now and then something else in their place."""
+    return st.one_of(objects, objects, objects, ODD)
+
+
+def settings_record() -> st.SearchStrategy[Any]:
+    """Return a configuration in one of the catalog's two spellings."""
+    voice = record(*WEBHOOKS, "trunk_sid", "emergency_status", "receive_mode", "caller_id_lookup")
+    message = record(*WEBHOOKS)
+    return record(
+        "friendly_name",
+        "status_callback",
+        "status_callback_url",
+        "status_callback_method",
+        voice=maybe(voice),
+        sms=maybe(message),
+        mms=maybe(message),
+    )
+
+
+CATALOG_NUMBER = record(
+    "sid", "url", "account_sid", "phone_number", "friendly_name", "type", "lifecycle", "beta",
+    "base_setup_price",
+    capabilities=maybe(record(
+        voice=maybe(record(*CAPABILITY, "e911", "fax", "calls_per_second", "codecs",
+                           "inbound_caller_id_preservation")),
+        sms=maybe(record(*CAPABILITY, "gsm7", "ucs2_concatenation")),
+        mms=maybe(record(*CAPABILITY)),
+    )),
+    regulatory=maybe(record("address_requirements")),
+    geography=maybe(record("iso_country", "lata", "rate_center", "latitude", "longitude", "region")),
+    configuration=maybe(settings_record()),
+    configurations=maybe(settings_record()),
+)  # fmt: skip
+CORE_NUMBER = record(
+    "sid", "account_sid", "phone_number", "friendly_name", "type", "beta", "origin", "date_created",
+    "date_updated", "address_requirements", "bundle_sid", "iso_country", "lata", "latitude",
+    "status_callback", "voice_url", "voice_method", "sms_url", "trunk_sid", "sms_application_sid",
+    "voice_application_sid", "emergency_status",
+    capabilities=maybe(record("voice", "sms", "SMS", "MMS", "fax")),
+)  # fmt: skip
+
+
+@st.composite
+def numbers(draw: st.DrawFn, typename: str) -> list[View]:
+    """Return numbers as a page has them: all of one family."""
+    source = draw(st.sampled_from(Source))
+    items = draw(st.lists(CATALOG_NUMBER if source is Source.CATALOG else CORE_NUMBER, max_size=3))
+    made = [view(typename, source, item, ACCOUNT) for item in items]
+    return [each for each in made if each is not None]
+
+
+class Stub:
+    """A port that answers with numbers made beforehand. It only hands objects to the executor."""
+
+    def __init__(self, owned: list[View], found: list[View]) -> None:
+        cursors = [Cursor("list", "", place) for place in range(10)]
+        self.owned = Page(owned, cursors[: len(owned)], more=True, after=None)
+        self.found = FoundPage(found, cursors[: len(found)], more=False, after="x")
+        self.found.exhaustive = False
+        self.found.branch_errors = [
+            BranchError(type=NumberType.LOCAL, area_code=None, message="m", code="C")
+        ]
+
+    async def phone_number(self, **_: Any) -> object:
+        """Return the first number."""
+        return self.owned.nodes[0] if self.owned.nodes else None
+
+    async def phone_numbers(self, *_: Any, **__: Any) -> object:
+        """Return all numbers."""
+        return self.owned
+
+    async def available_phone_numbers(self, *_: Any, **__: Any) -> object:
+        """Return all available numbers."""
+        return self.found
+
+    def similar_available(self, *_: Any, **__: Any) -> asyncio.Future[FoundPage]:
+        """Return all available numbers, the same object each time."""
+        coming: asyncio.Future[FoundPage] = asyncio.get_running_loop().create_future()
+        coming.set_result(self.found)
+        return coming
+
+    async def nodes(self, ids: list[str], **_: Any) -> list[View | None]:
+        """Return the owned numbers and a null."""
+        return [*self.owned.nodes, None][: max(1, len(ids))]
+
+    async def account(self, *_: Any, **__: Any) -> object:
+        """Return an account that was closed and has an odd date."""
+        raw = {"sid": ACCOUNT, "status": "closed", "type": "new", "date_created": "soon"}
+        return view("Account", Source.CORE, raw, ACCOUNT)
+
+
+# Limits are not what is tested here.
+METER = Meter(
+    SCHEMA,
+    Limits(depth=100, aliases=10**6, directives=10**6, tokens=10**6, characters=10**7, cost=10**9),
+)
+ROOTS = {
+    "phoneNumber": 'phoneNumber(sid: "PN")',
+    "phoneNumbers": "phoneNumbers(first: 5)",
+    "availablePhoneNumbers": 'availablePhoneNumbers(country: "US")',
+    "nodes": 'nodes(ids: ["a", "b", "c"])',
+    "node": 'node(id: "a")',
+}
+CONDITIONS = ["", "", "", "", " @include(if: $yes)", " @skip(if: $yes)", " @skip(if: $no)"]
+FRAGMENTS = ("PhoneNumber", "AvailablePhoneNumber", "Geography", "PhoneNumberConnection")
+SLOW = {"similarAvailable": "similarAvailable(within: LATA)", "account": "account"}
+
+
+def inner_type(kind: GraphQLOutputType) -> GraphQLOutputType:
+    """Return the type inside lists and non-null marks."""
+    while isinstance(kind, GraphQLNonNull | GraphQLList):
+        kind = kind.of_type
+    return kind
+
+
+@st.composite
+def selections(draw: st.DrawFn, kind: GraphQLOutputType, depth: int = 0) -> str:
+    """Return a random selection set over `kind`."""
+    assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
+    usable = [
+        name
+        for name, field in kind.fields.items()
+        if (is_attribute(field.resolve) or (name in SLOW and depth < 4))
+        and not (depth > 6 and not is_leaf_type(inner_type(field.type)))
+    ]
+    parts = []
+    for name in draw(st.lists(st.sampled_from([*usable, "__typename"]), min_size=1, max_size=6)):
+        if name == "__typename":
+            parts.append(draw(st.sampled_from(["__typename", "what: __typename"])))
+            continue
+        field = kind.fields[name]
+        inner = inner_type(field.type)
+        alias = draw(st.sampled_from(["", "", "", f"{name}_{len(parts)}: "]))
+        text = alias + SLOW.get(name, name) + draw(st.sampled_from(CONDITIONS))
+        if not is_leaf_type(inner):
+            text += " " + draw(selections(inner, depth + 1))
+        style = draw(st.sampled_from(["plain", "plain", "plain", "inline", "typed", "named"]))
+        if style == "named" and kind.name in FRAGMENTS and depth < 3:
+            # The same fragment in several places, often at the front, as Relay writes documents.
+            parts.insert(0, f"...{kind.name}")
+        if style == "inline":
+            text = f"... {draw(st.sampled_from(CONDITIONS))} {{ {text} }}"
+        elif style == "typed":
+            text = f"... on {kind.name} {{ {text} }}"
+        parts.append(text)
+    if kind.name in {"Node", "NumberProfile"}:
+        owned = SCHEMA.type_map["PhoneNumber"]
+        assert isinstance(owned, GraphQLObjectType)
+        parts.append(f"... on PhoneNumber {draw(selections(owned, depth + 1))}")
+    return "{ " + " ".join(parts) + " }"
+
+
+@st.composite
+def operations(draw: st.DrawFn) -> str:
+    """Return a random query."""
+    query = SCHEMA.query_type
+    assert query is not None
+    parts = []
+    for name in draw(st.lists(st.sampled_from(sorted(ROOTS)), min_size=1, max_size=3, unique=True)):
+        inner = inner_type(query.fields[name].type)
+        parts.append(f"{ROOTS[name]} {draw(selections(inner))}")
+    head = "query ($yes: Boolean! = true, $no: Boolean! = false) { a: __typename @skip(if: $yes)"
+    head += " b: __typename @include(if: $no) "
+    text = head + " ".join(parts) + " }"
+    if not draw(st.booleans()):
+        text = f"{head} {parts[0]} ...Rest }} fragment Rest on Query {{ {' '.join(parts)} }}"
+    for name in FRAGMENTS:
+        if f"...{name}" in text:
+            text += f" fragment {name} on {name} {draw(selections(SCHEMA.type_map[name], 3))}"  # type: ignore[arg-type]
+    return text
+
+
+def compiled(document: Document, stub: Stub, variables: dict[str, Any]) -> bytes | None:
+    """Run the query as it was compiled and return the response's bytes; None if it is left."""
+    assert document.whole is not None
+    query = compiled_for(document).queries.find(
+        SCHEMA, document.whole, None, variables, document.conditions
+    )
+    if query is None:
+        return None
+
+    async def run() -> bytes | None:
+        try:
+            return encode({"data": await query(stub)})
+        except Exception:  # noqa: BLE001 - as in production
+            return None
+
+    return LOOP.run_until_complete(run())
+
+
+def response(document: Document, stub: Stub, variables: dict[str, Any], *, fast: bool) -> bytes:
+    """Execute one way and return the response's bytes."""
+    assert document.ast is not None
+    options: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
+    if fast:
+        options = {
+            "executor_class": FastExecutor,
+            "projections": compiled_for(document).projections,
+            "conditions": document.conditions,
+        }
+
+    async def run() -> bytes:
+        assert document.ast is not None
+        result = experimental_execute_incrementally(
+            SCHEMA, document.ast, context_value=stub, variable_values=variables, **options
+        )
+        if isawaitable(result):
+            result = await result
+        assert isinstance(result, ExecutionResult)
+        errors = sorted(orjson.dumps(shown(each, "id").formatted) for each in result.errors or ())
+        return encode({"data": result.data}) + b"".join(errors)
+
+    return LOOP.run_until_complete(run())
+
+
+LOOP = asyncio.new_event_loop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loop() -> Iterator[None]:
+    """Close the loop that all examples share."""
+    yield
+    LOOP.run_until_complete(_rest())
+    LOOP.close()
+    gc.collect()
+
+
+async def _rest() -> None:
+    """Let end what graphql-core settles in the background."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+@settings(
+    max_examples=1000,  # each with two sets of variables, five times in all
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(operations(), numbers("PhoneNumber"), numbers("AvailablePhoneNumber"), st.booleans())
+def test_both_ways_give_the_same_bytes(
+    text: str, owned: list[View], found: list[View], yes: bool
+) -> None:
+    document = Documents(SCHEMA, METER).get(text)
+    # Two fields of one name may not have different arguments or types: no operation, then.
+    if document.errors:
+        event("not a valid operation")
+        return
+    stub = Stub(owned, found)
+    for variables in ({"yes": yes}, {"yes": not yes}):
+        plain = response(document, stub, variables, fast=False)
+        assert response(document, stub, variables, fast=True) == plain
+        assert response(document, stub, variables, fast=True) == plain  # compiled by now
+        for _ in range(2):
+            assert compiled(document, stub, variables) in {None, plain}
+    event("an error" if b'"message"' in plain else "no error")
+    if any(each for each in compiled_for(document).projections.functions.values()):
+        event("projected")
+    event("compiled" if compiled(document, stub, {"yes": yes}) else "left to graphql-core")
+
+
+@pytest.mark.parametrize("source", Source)
+@pytest.mark.parametrize("typename", ["PhoneNumber", "AvailablePhoneNumber"])
+def test_everything_plain_about_a_number_is_projected(source: Source, typename: str) -> None:
+    fields = " ".join(
+        name
+        for name, field in SCHEMA.type_map[typename].fields.items()  # type: ignore[attr-defined]
+        if is_attribute(field.resolve) and is_leaf_type(inner_type(field.type))
+    )
+    root = "phoneNumbers" if typename == "PhoneNumber" else ROOTS["availablePhoneNumbers"]
+    document = Documents(SCHEMA, METER).get(f"{{ {root} {{ nodes {{ {fields} }} }} }}")
+    assert document.errors == ()
+    number = view(typename, source, {"phone_number": "+14155550100", "sid": "PN"}, ACCOUNT)
+    assert number is not None
+    stub = Stub([number], [number])
+    assert response(document, stub, {}, fast=True) == response(document, stub, {}, fast=False)
+    assert all(compiled_for(document).projections.functions.values())
+
+
+def test_a_setting_turns_the_fast_way_off(sandbox: RunningSandbox) -> None:
+    query = "{ phoneNumbers(first: 3) { nodes { sid geography { lata } } } }"
+    answers = []
+    for fast in (True, False):
+        with running_gateway(sandbox, fast=fast) as gateway:
+            answers.append(gateway.query(query))
+    assert answers[0] == answers[1]
+
+
+def test_fields_that_share_a_call_share_their_json(gateway: RunningGateway) -> None:
+    data = gateway.query(
+        """{ a: availablePhoneNumbers(country: "US", first: 2) { nodes { phoneNumber } }
+             b: availablePhoneNumbers(country: "US", first: 2) { nodes { phoneNumber type } } }"""
+    )
+    assert [each["phoneNumber"] for each in data["b"]["nodes"]] == [
+        each["phoneNumber"] for each in data["a"]["nodes"]
+    ]
+    assert {each["type"] for each in data["b"]["nodes"]} == {"LOCAL"}

@@ -1,0 +1,75 @@
+"""The page that says where everything comes from is made from the tables, and is current."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
+
+from gateway.mapping import records
+from gateway.mapping.filters import (
+    CATALOG_OWNED,
+    CATALOG_SEARCH,
+    CATALOG_WRITE,
+    CORE_OWNED,
+    CORE_SEARCH,
+    CORE_WRITE,
+    Table,
+    form,
+    to_field,
+)
+from schema import build_schema
+from tools.mapping import TYPES, page
+
+PAGE = Path(__file__).parents[2] / "docs" / "mapping.md"
+
+
+def test_the_page_is_current() -> None:
+    made = "\n".join(page()) + "\n"
+    assert PAGE.read_text() == made, "run: python -m tools.mapping > docs/mapping.md"
+
+
+@pytest.mark.parametrize("typename", TYPES)
+def test_every_field_of_a_mapped_type_comes_from_somewhere(typename: str) -> None:
+    kind = build_schema()._schema.type_map[typename]
+    assert isinstance(kind, GraphQLObjectType)
+    fields = kind.fields
+    mapped = {name for table in records.TABLES.values() for name in table.get(typename, {})}
+    # These are resolved by calls of their own.
+    calls = {"account", "similar_available", "subaccounts", "phone_numbers"}
+    calls |= {"available_phone_numbers"}
+    assert {to_field(name) for name in fields} - calls == mapped
+
+
+def paths(kind: GraphQLInputObjectType, prefix: str = "") -> Iterator[str]:
+    """Yield the path of every value that an input takes; a point is one."""
+    for name, each in kind.fields.items():
+        inner = get_named_type(each.type)
+        if isinstance(inner, GraphQLInputObjectType) and inner.name != "LatLongInput":
+            yield from paths(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+@pytest.mark.parametrize(
+    ("typename", "tables"),
+    [
+        ("PhoneNumberFilter", (CATALOG_OWNED, CORE_OWNED)),
+        ("AvailablePhoneNumberFilter", (CATALOG_SEARCH, CORE_SEARCH)),
+        ("ConfigurationInput", (CATALOG_WRITE, CORE_WRITE)),
+    ],
+)
+def test_every_value_that_an_input_takes_is_known_to_some_family(
+    typename: str, tables: tuple[Table, ...]
+) -> None:
+    kind = build_schema()._schema.type_map[typename]
+    assert isinstance(kind, GraphQLInputObjectType)
+    # Clearing a document is setting it to nothing.
+    known = {path for table in tables for path in table} | {"regulatory.clear"}
+    assert set(paths(kind)) <= known
+    assert known - set(paths(kind)) <= {"regulatory.clear"}
+
+
+def test_a_setting_without_a_parameter_is_never_left_out_in_silence() -> None:
+    with pytest.raises(ValueError, match=r"voice\.trunkSid"):
+        form({"friendlyName": "Desk", "voice.trunkSid": None}, CATALOG_WRITE)

@@ -1,0 +1,243 @@
+"""What values say is true: unknown is not "no", and a type promises no more than the upstream keeps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from schema import build_schema
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.sandbox_in_thread import RunningSandbox, running_app
+
+ABSENT = object()
+ASKED = "capabilities { voice { enabled fax } sms { enabled } mms { enabled } }"
+OWNED = f"{{ phoneNumbers(first: 1) {{ nodes {{ {ASKED} }} }} }}"
+FOR_SALE = (
+    '{ availablePhoneNumbers(country: "US", first: 1, filter: { %s }) { nodes { ' + ASKED + " } } }"
+)
+ON_CATALOG = "lifecycle: GENERALLY_AVAILABLE"
+NUMBER = {"sid": "PN" + "1" * 32, "phone_number": "+12125550100"}
+
+
+class Upstream:
+    """Answers every list with one number whose `capabilities` are what a test says."""
+
+    def __init__(self) -> None:
+        self.capabilities: Any = None
+        self.app = Starlette(routes=[Route("/{path:path}", self.answer)])
+
+    async def answer(self, request: Request) -> Response:
+        """Answer in the form of the path's family."""
+        number: dict[str, Any] = dict(NUMBER)
+        if self.capabilities is not ABSENT:
+            number["capabilities"] = self.capabilities
+        path = request.url.path
+        if path.startswith("/Numbers/"):
+            return JSONResponse({"items": [number], "meta": {"key": "items"}})
+        key = "available" if "Available" in path else "incoming"
+        return JSONResponse({f"{key}_phone_numbers": [number]})
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Upstream:
+    """What answers both families."""
+    return Upstream()
+
+
+@pytest.fixture(scope="module")
+def gateways(
+    upstream: Upstream, shared_sandbox: RunningSandbox
+) -> Iterator[tuple[RunningGateway, RunningGateway]]:
+    """Gateways in front of it: one that compiles queries, and one that does not."""
+    with running_app(upstream.app) as url:
+        urls: dict[str, Any] = {"catalog_url": url, "core_url": url}
+        with (
+            running_gateway(shared_sandbox, **urls) as compiled,
+            running_gateway(shared_sandbox, fast=False, **urls) as plain,
+        ):
+            yield compiled, plain
+
+
+def shown(gateways: tuple[RunningGateway, RunningGateway], query: str) -> Any:
+    """Return the capabilities that are shown, in every way of execution the same."""
+    compiled, plain = gateways
+    found = [
+        compiled.execute(query),
+        compiled.execute(query, headers={"X-Gateway-Explain": "trace"}),
+        plain.execute(query),
+    ]
+    for each in found:
+        each.pop("extensions", None)
+    assert found[0] == found[1] == found[2]
+    [connection] = found[0]["data"].values()
+    return connection["nodes"][0]["capabilities"]
+
+
+IN, OUT = "inbound_connectivity", "outbound_connectivity"
+
+
+def looks(voice: Any, sms: Any = None, mms: Any = None) -> dict[str, Any]:
+    """Return capabilities as they are shown."""
+    return {
+        "voice": voice and {"enabled": voice[0], "fax": voice[1]},
+        "sms": sms and {"enabled": sms[0]},
+        "mms": mms and {"enabled": mms[0]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("upstreams", "expected"),
+    [
+        pytest.param(ABSENT, None, id="absent"),
+        pytest.param(None, None, id="null"),
+        pytest.param([], None, id="a list"),
+        pytest.param("yes", None, id="a text"),
+        pytest.param({}, looks(None), id="nothing in it"),
+        pytest.param({"voice": None}, looks((False, None)), id="null is no"),
+        pytest.param({"voice": [], "sms": 7, "mms": None}, looks(None, None, (False,)), id="mixed"),
+        pytest.param({"voice": {}}, looks((None, None)), id="an empty object"),
+        pytest.param({"voice": {IN: False}}, looks((None, None)), id="half of a no"),
+        pytest.param({"voice": {OUT: True}}, looks((True, None)), id="half is enough for a yes"),
+        pytest.param({"voice": {IN: False, OUT: False, "fax": True}}, looks((False, True)), id="fax"),
+        pytest.param({"sms": {IN: "TRUE", OUT: None}}, looks(None, (True,)), id="as text"),
+    ],
+)  # fmt: skip
+def test_the_catalog_says_yes_no_or_nothing(
+    gateways: tuple[RunningGateway, RunningGateway],
+    upstream: Upstream,
+    upstreams: Any,
+    expected: Any,
+) -> None:
+    upstream.capabilities = upstreams
+    assert shown(gateways, OWNED) == expected
+    assert shown(gateways, FOR_SALE % ON_CATALOG) == expected
+
+
+@pytest.mark.parametrize(
+    ("upstreams", "expected"),
+    [
+        pytest.param(ABSENT, None, id="absent"),
+        pytest.param(None, None, id="null"),
+        pytest.param([], None, id="a list"),
+        pytest.param({}, None, id="nothing in it"),
+        pytest.param({"voice": None, "SMS": None}, None, id="nulls"),
+        pytest.param(
+            {"voice": False, "SMS": False, "MMS": False, "fax": False},
+            looks((False, False), (False,), (False,)),
+            id="no",
+        ),
+        pytest.param({"voice": True, "sms": [], "mms": None}, looks((True, None)), id="mixed"),
+        pytest.param({"voice": False, "fax": True}, looks((False, True)), id="fax without voice"),
+        pytest.param({"fax": True}, looks((None, True)), id="fax alone"),
+        pytest.param({"sms": "false", "MMS": "true"}, looks(None, (False,), (True,)), id="as text"),
+    ],
+)  # fmt: skip
+def test_core_says_yes_no_or_nothing(
+    gateways: tuple[RunningGateway, RunningGateway],
+    upstream: Upstream,
+    upstreams: Any,
+    expected: Any,
+) -> None:
+    upstream.capabilities = upstreams
+    owned = OWNED.replace("first: 1", 'first: 1, filter: { contains: "212" }')
+    assert shown(gateways, owned) == expected
+    assert shown(gateways, FOR_SALE % 'contains: "212"') == expected
+
+
+def test_no_answer_promises_that_a_number_is_e164() -> None:
+    """The upstream may show short codes, and its own samples are not always E.164."""
+    kinds = build_schema()._schema.type_map.values()
+    promised = [
+        f"{kind.name}.{name}"
+        for kind in kinds
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
+        for name, each in kind.fields.items()
+        if get_named_type(each.type).name == "E164"
+    ]
+    assert promised == []
+
+
+@pytest.mark.parametrize("catalog", [True, False])
+@pytest.mark.parametrize("phone_number", ["54321", "+1555223000", "+0", "12125550100"])
+def test_a_number_is_shown_as_the_upstream_writes_it(
+    gateway: RunningGateway, catalog: bool, phone_number: str
+) -> None:
+    account = gateway.sandbox.create_account(catalog=catalog)
+    kept = gateway.sandbox.put_number(account.sid, phone_number)
+    query = """query ($sid: ID) { phoneNumber(sid: $sid) { phoneNumber }
+      phoneNumbers { nodes { sid phoneNumber } } }"""
+    data = gateway.query(query, {"sid": kept["sid"]}, account=account)
+    assert data["phoneNumber"] == {"phoneNumber": phone_number}
+    assert data["phoneNumbers"]["nodes"] == [{"sid": kept["sid"], "phoneNumber": phone_number}]
+
+
+@pytest.mark.parametrize(("written", "shown_as"), [("us", "US"), ("USA", None), ("", None)])
+def test_a_country_is_two_capital_letters_or_null(
+    gateway: RunningGateway, written: str, shown_as: str | None
+) -> None:
+    account = gateway.sandbox.create_account(catalog=True)
+    gateway.sandbox.put_number(account.sid, "+12125550177", {"geography": {"iso_country": written}})
+    [node] = gateway.query(
+        "{ phoneNumbers { nodes { geography { isoCountry } } } }", account=account
+    )["phoneNumbers"]["nodes"]
+    assert node["geography"] == {"isoCountry": shown_as}
+
+
+@pytest.mark.parametrize("family", ["CATALOG", "CORE"])
+@pytest.mark.parametrize(
+    ("resource", "absent", "expected"),
+    [
+        ({"capabilities": None}, [], None),
+        ({}, ["capabilities"], None),
+        ({"capabilities": []}, [], None),
+        ({"capabilities": "voice"}, [], None),
+        ({}, ["capabilities.voice"], looks(None, (True,), (False,))),
+        ({"capabilities": {"voice": []}}, [], looks(None, (True,), (False,))),
+        ({"capabilities": {"voice": "yes"}}, [], looks(None, (True,), (False,))),
+        ({}, ["capabilities.voice.fax"], looks((True, None), (True,), (False,))),
+        (
+            {"capabilities": {"voice": {IN: False, OUT: False}}},
+            [],
+            looks((False, True), (True,), (False,)),
+        ),
+    ],
+)
+def test_what_a_number_of_the_sandbox_says_nothing_of_is_unknown_in_both_families(
+    gateway: RunningGateway,
+    family: str,
+    resource: dict[str, Any],
+    absent: list[str],
+    expected: Any,
+) -> None:
+    sandbox = gateway.sandbox
+    account = sandbox.create_account(role="silent", catalog=family == "CATALOG")
+    whole = {IN: True, OUT: True}
+    usual = {"capabilities": {"voice": {**whole, "fax": True}, "sms": whole, "mms": None}}
+    number = sandbox.put_number(account.sid, resource=usual)["phone_number"]
+    sandbox.put_number(account.sid, number, resource, absent)
+    [owned] = gateway.query(OWNED, account=account)["phoneNumbers"]["nodes"]
+    assert owned["capabilities"] == expected
+
+
+@pytest.mark.parametrize(
+    ("sms", "absent", "expected"),
+    [
+        ({}, [IN, OUT], None),
+        ({IN: False}, [OUT], None),
+        ({OUT: True}, [IN], {"enabled": True}),
+    ],
+)
+def test_half_of_a_number_s_connectivity_is_enough_for_a_yes_of_core_s_sandbox(
+    gateway: RunningGateway, sms: dict[str, Any], absent: list[str], expected: Any
+) -> None:
+    account = gateway.sandbox.create_account(role="silent", catalog=False)
+    resource = {"capabilities": {"sms": sms}}
+    gone = [f"capabilities.sms.{each}" for each in absent]
+    gateway.sandbox.put_number(account.sid, resource=resource, absent=gone)
+    [owned] = gateway.query(OWNED, account=account)["phoneNumbers"]["nodes"]
+    assert owned["capabilities"]["sms"] == expected

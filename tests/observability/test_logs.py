@@ -1,0 +1,179 @@
+"""What is written to standard error: events with fields, and no secrets."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from tests.support.gateway_command import before, served
+from tests.support.gateway_in_thread import running_gateway
+from tests.support.sandbox_in_thread import RunningSandbox
+
+_FORM = "from gateway.observability.logs import configure; import structlog, logging; configure('info', {form!r});"
+
+
+def written(form: str | None, code: str) -> str:
+    """Run `code` in a process whose logs are configured, and return its standard error."""
+    command = [sys.executable, "-c", _FORM.format(form=form) + code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_away_from_a_terminal_every_line_is_a_json_object() -> None:
+    text = written(
+        None,
+        "structlog.get_logger().info('bought', number='+1')\n"
+        "logging.getLogger('some.library').warning('careful: %s', 'hot')\n"
+        "structlog.get_logger().debug('too fine')\n"
+        "try: secret = 'hunter2'; 1 / 0\n"
+        "except ZeroDivisionError: structlog.get_logger().exception('failed')\n",
+    )
+    bought, careful, failed = map(json.loads, text.splitlines())
+    assert bought["event"] == "bought"
+    assert bought["number"] == "+1"
+    assert bought["level"] == "info"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", bought["timestamp"])
+    assert careful["event"] == "careful: hot"
+    assert careful["logger"] == "some.library"
+    assert "ZeroDivisionError" in failed["exception"]
+    assert "hunter2" not in failed["exception"].replace("secret = 'hunter2'; 1 / 0", "")
+
+
+def test_for_a_terminal_lines_are_for_reading() -> None:
+    text = written("terminal", "structlog.get_logger().info('bought', number='+1')")
+    assert "\x1b" not in text, "no colours in a file"
+    assert re.search(r"\[info +\] bought +number=\+1$", text.strip())
+
+
+def serve(sandbox: RunningSandbox, *queries: dict[str, Any], **variables: str) -> tuple[str, str]:
+    """Run `serve`, ask it `queries` as the parent account; return answers' ids and the log."""
+    parent = sandbox.accounts()["parent"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY_AUTH": "pass-through",
+        "GATEWAY_CATALOG_URL": sandbox.url,
+        "GATEWAY_CORE_URL": sandbox.url,
+        **variables,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve", "--port", "0"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[-1]
+    ids = [
+        httpx.post(url, json=query, auth=parent.auth, trust_env=False).headers["x-request-id"]
+        for query in queries
+    ]
+    process.terminate()
+    _, log = process.communicate(timeout=20)
+    return " ".join(ids), log
+
+
+def test_each_request_is_a_line_that_says_who_asked_what_and_what_it_cost(
+    sandbox: RunningSandbox,
+) -> None:
+    query = "query Mine { phoneNumbers(first: 2) { nodes { sid } } }"
+    request_id, log = serve(sandbox, {"query": query}, GATEWAY_LOG_REQUESTS="all")
+    (line,) = [json.loads(each) for each in log.splitlines()]
+    parent = sandbox.accounts()["parent"]
+    assert line["event"] == "request"
+    assert line["request_id"] == request_id
+    assert (line["operation"], line["kind"], line["outcome"]) == ("Mine", "query", "ok")
+    assert re.fullmatch(r"[0-9a-f]{16}", line["document"])
+    assert line["principal"] == parent.sid
+    assert line["upstream_calls"] == 1
+    assert line["ms"] > 0
+    assert parent.auth_token not in log
+    assert base64.b64encode(":".join(parent.auth).encode()).decode() not in log
+
+
+def test_a_request_is_logged_with_the_address_of_its_client(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    settings = before(sandbox) | {"GATEWAY_TRUSTED_PROXIES": "127.0.0.1,fd00::/8"}
+    with served(folder=tmp_path, **settings) as (url, _):
+        bad = {"query": "query Wrong { nothing }"}
+        for said in (
+            {},
+            {"x-forwarded-for": "198.51.100.1, 203.0.113.7, fd00::5"},
+            {"forwarded": 'for=198.51.100.1, for="[2001:db8::1]:4711"'},
+        ):
+            auth = sandbox.accounts()["parent"].auth
+            httpx.post(f"{url}/graphql", json=bad, auth=auth, headers=said, trust_env=False)
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    clients = [line["client"] for line in lines if line["event"] == "request"]
+    assert clients == ["127.0.0.1", "203.0.113.7", "2001:db8::1"]
+
+
+def test_what_fails_in_a_late_part_of_an_answer_counts(sandbox: RunningSandbox) -> None:
+    sandbox.set_faults([{"kind": "status", "status": 400, "path": "*Available*", "count": 9}])
+    similar = "similarAvailable(within: LATA, first: 1) { nodes { phoneNumber } }"
+    query = (
+        f"query Late {{ phoneNumbers(first: 1) {{ nodes {{ sid ... @defer {{ {similar} }} }} }} }}"
+    )
+    with (
+        capture_logs() as lines,
+        running_gateway(sandbox, log_requests="all") as gateway,
+    ):
+        gateway.post({"query": query}, headers={"accept": "multipart/mixed"})
+    outcomes = [each["outcome"] for each in lines if each["event"] == "request"]
+    assert outcomes == ["partial"]
+
+
+def test_by_default_only_requests_that_failed_are_lines(sandbox: RunningSandbox) -> None:
+    good = {"query": "query Mine { phoneNumbers(first: 2) { nodes { sid } } }"}
+    bad = {"query": "query Wrong { nothing }"}
+    ids, log = serve(sandbox, good, bad)
+    (line,) = [json.loads(each) for each in log.splitlines()]
+    assert line["outcome"] == "GRAPHQL_VALIDATION_FAILED"
+    assert line["level"] == "warning"
+    assert line["request_id"] == ids.split()[1]
+    assert serve(sandbox, good, bad, GATEWAY_LOG_REQUESTS="none")[1] == ""
+
+
+def test_a_plan_is_not_a_failure(sandbox: RunningSandbox) -> None:
+    plan = {"query": "query Mine { countries { code } }", "extensions": {"explain": "plan"}}
+    _, log = serve(sandbox, plan, GATEWAY_LOG_REQUESTS="all")
+    (line,) = [json.loads(each) for each in log.splitlines()]
+    assert (line["operation"], line["outcome"], line["upstream_calls"]) == ("Mine", "ok", 0)
+
+
+STEERING = (
+    "'\\x1b[2J\\x9b31m\\x7f\\r\\u202egnp.exe\\u2028\\n2026-01-01T00:00:00Z [info] all is well'"
+)
+
+
+@pytest.mark.parametrize("form", ["terminal", "json"])
+def test_what_clients_and_upstreams_wrote_is_neither_a_line_nor_a_command(form: str) -> None:
+    text = written(
+        form,
+        f"text = {STEERING}\n"
+        "structlog.get_logger().info('refused', operation=text, several=[text])\n"
+        "structlog.get_logger().info(text)\n"
+        "logging.getLogger('some.library').warning('careful: %s', text)\n"
+        "try: raise ValueError(text)\n"
+        "except ValueError: structlog.get_logger().exception('failed')\n"
+        "try: raise ValueError(text)\n"
+        "except ValueError: logging.getLogger('some.library').exception('failed: %s', text)\n"
+        "structlog.get_logger().info('half', operation='\\ud800')\n",
+    )
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]", text)
+    assert not re.search(r"^2026-01-01T00:00:00Z \[info\] all is well", text, re.MULTILINE)
+    assert r"\u202egnp.exe" in text
+    if form == "json":
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert len(lines) == 6
+        assert lines[0]["operation"] == lines[1]["event"] == eval(STEERING)  # noqa: S307 - ours

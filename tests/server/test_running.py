@@ -1,0 +1,255 @@
+"""Starting, stopping, and what is said when that is not possible."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--numbers", "2000"]
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment without settings of a gateway."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GATEWAY_", "TWILIO_"))
+    }
+
+
+@contextmanager
+def started(*arguments: str, folder: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
+    """Run the command line in a process of its own and kill it at the end, if it still runs."""
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "gateway", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=environment() | {"PYTHONPATH": str(ROOT)},
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], mark: str) -> str:
+    """Return what the process prints up to a line with `mark`."""
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if mark in line:
+            return printed
+    pytest.fail(f"it ended without printing {mark!r}: {printed}")
+
+
+def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    return subprocess.run(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "gateway", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=30,
+        env=environment() | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+def test_one_command_runs_gateway_and_sandbox_and_its_curl_works() -> None:
+    port, sandbox_port = free_port(), free_port()
+    options = ["--port", str(port), "--sandbox-port", str(sandbox_port)]
+    with started("serve", "--sandbox", *options, *SMALL) as process:
+        printed = read_until(process, '"variables"')
+        assert f"http://127.0.0.1:{port}/graphql" in printed
+        assert f"Explorer  http://127.0.0.1:{port}/\n" in printed
+        assert len(re.findall(r"AC[0-9a-f]{32}  token [0-9a-f]{32}", printed)) >= 3
+        tries = re.findall(r"^  (curl .*?}')$", printed.replace("\\\n", " "), re.MULTILINE)
+        for curl, found in zip(tries, ('"phoneNumber":"+1', '"sid":"PN'), strict=True):
+            answer = subprocess.run(  # noqa: S603 - the command that the gateway printed
+                [*shlex.split(curl), "--silent"], check=True, capture_output=True, text=True
+            )
+            assert answer.stdout.count(found) == 2
+            assert '"errors"' not in answer.stdout
+        assert httpx.get(f"http://127.0.0.1:{sandbox_port}/_sandbox/accounts").status_code == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_signal_stops_both_cleanly(number: signal.Signals) -> None:
+    port, sandbox_port = free_port(), free_port()
+    options = ["--port", str(port), "--sandbox-port", str(sandbox_port)]
+    with started("serve", "--sandbox", *options, *SMALL) as process:
+        read_until(process, "-d '{")
+        httpx.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
+        process.send_signal(number)
+        _, complaints = process.communicate(timeout=15)
+        assert process.returncode in {0, -number, 128 + number}
+        assert "Traceback" not in complaints
+    for each in (port, sandbox_port):
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{each}/", timeout=2)
+
+
+@pytest.mark.parametrize("after", [0.5, 1.5])
+def test_a_signal_before_the_sandbox_is_there_is_no_fault(after: float) -> None:
+    with started("serve", "--sandbox", "--port", "0", "--sandbox-port", "0") as process:
+        time.sleep(after)
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=20)
+        assert "Traceback" not in complaints
+        assert "BrokenPipe" not in complaints
+
+
+def test_the_sandbox_ends_with_a_gateway_that_was_killed() -> None:
+    port, sandbox_port = free_port(), free_port()
+    options = ["--port", str(port), "--sandbox-port", str(sandbox_port)]
+    with started("serve", "--sandbox", *options, *SMALL) as process:
+        read_until(process, "-d '{")
+        process.kill()
+        process.wait()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(f"http://127.0.0.1:{sandbox_port}/_sandbox/accounts", timeout=2)
+        except httpx.TransportError:
+            return
+        time.sleep(0.1)
+    pytest.fail("the sandbox goes on without its gateway")
+
+
+def test_the_halves_run_alone() -> None:
+    sandbox_port, port = free_port(), free_port()
+    with started("sandbox", "--port", str(sandbox_port), *SMALL) as sandbox:
+        read_until(sandbox, "/_sandbox/accounts")
+        url = f"http://127.0.0.1:{sandbox_port}"
+        parent = _accounts(url)[0]
+        options = ["--catalog-url", url, "--core-url", url, "--auth", "pass-through"]
+        with started("serve", "--port", str(port), *options) as gateway:
+            read_until(gateway, "GraphQL")
+            answer = _post(port, auth=(parent["sid"], parent["auth_token"]))
+            assert answer.json()["data"]["phoneNumbers"]["nodes"]
+            assert _post(port, auth=None).status_code == 401
+
+
+def _accounts(url: str) -> list[dict[str, str]]:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            accounts: list[dict[str, str]] = httpx.get(f"{url}/_sandbox/accounts").json()[
+                "accounts"
+            ]
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return accounts
+
+
+def _post(port: int, auth: tuple[str, str] | None) -> httpx.Response:
+    deadline = time.monotonic() + 10
+    query = {"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}
+    while True:
+        try:
+            return httpx.post(f"http://127.0.0.1:{port}/graphql", json=query, auth=auth)
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["serve", "--auth", "pass-through", "--port"], ["sandbox", *SMALL, "--port"]],
+    ids=["gateway", "sandbox"],
+)
+def test_a_taken_port_is_one_clear_line(arguments: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run(*arguments, port)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"number-gateway: port {port} on 127.0.0.1 is taken: choose another with --port\n"
+    )
+
+
+def test_a_taken_sandbox_port_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("serve", "--sandbox", "--sandbox-port", port, "--port", str(free_port()))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"port {port} on 127.0.0.1 is taken" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path) -> None:
+    there = tmp_path / "missing" / "numbers.sqlite"
+    done = run("sandbox", "--port", "0", "--data", str(there), *SMALL)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert str(there) in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "hint"),
+    [
+        ([], {}, "no credentials"),
+        (["--auth", "open"], {}, "TWILIO_ACCOUNT_SID"),
+        ([], {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "x"}, "not who may use them"),
+        (
+            ["--auth", "open", "--host", "0.0.0.0"],  # noqa: S104 - that it is refused is the point
+            {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "x"},
+            "this machine only",
+        ),
+    ],
+)
+def test_the_real_upstream_needs_credentials_and_a_choice_of_who_may_ask(
+    arguments: list[str],
+    variables: dict[str, str],
+    hint: str,
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "gateway", "serve", "--port", "0", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=30,
+        env=environment() | {"PYTHONPATH": str(ROOT)} | variables,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("number-gateway: ")
+    assert done.stderr.count("\n") == 1
+    assert hint in done.stderr
+
+
+def test_an_unusable_setting_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("GATEWAY_ATTEMPTS=many\n")
+    done = run("serve", "--auth", "pass-through", "--port", "0", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "attempts" in done.stderr
+    assert "many" not in done.stderr

@@ -1,0 +1,444 @@
+"""What every store promises, shown by the one in memory and by one over a real Valkey."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
+
+import pytest
+
+from gateway.settings.model import Settings
+from gateway.storage.redis import RedisStore, make_store
+from gateway.storage.store import MemoryStore, Store, StoreUnavailable
+from tests.faults.hostile import keeping
+from tests.support.gateway_to_kill import until
+from tests.support.valkey_process import ValkeyServer, valkey_server
+
+_T = TypeVar("_T")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    with valkey_server(tmp_path_factory.mktemp("valkey")) as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "valkey"])
+def run(
+    request: pytest.FixtureRequest, server: ValkeyServer
+) -> Callable[[Callable[[Store], Awaitable[_T]]], _T]:
+    """Runs a coroutine function with a store of its own, in a new event loop."""
+
+    def runner(body: Callable[[Store], Awaitable[_T]]) -> _T:
+        async def main() -> _T:
+            store: Store = (
+                MemoryStore()
+                if request.param == "memory"
+                else RedisStore(server.url, prefix=f"{uuid4()}:", timeout=5.0)
+            )
+            try:
+                return await asyncio.wait_for(body(store), 20)
+            finally:
+                await store.aclose()
+
+        return asyncio.run(main())
+
+    return runner
+
+
+Run = Callable[[Callable[[Store], Awaitable[None]]], None]
+
+
+def test_a_value_is_found_until_its_time_is_up(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.set("a", b"\x00one", ttl=60)
+        assert await store.get("a") == b"\x00one"
+        assert await store.get("b") is None
+        await store.set("a", b"\x00one", ttl=0.05)
+        await asyncio.sleep(0.1)
+        assert await store.get("a") is None
+
+    run(body)
+
+
+def test_a_later_value_replaces_an_earlier_one(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.set("a", b"one", ttl=0.05)
+        await store.set("a", b"two", ttl=60)
+        await asyncio.sleep(0.1)
+        assert await store.get("a") == b"two"
+
+    run(body)
+
+
+def test_only_the_first_of_many_adds_is_kept(run: Run) -> None:
+    async def body(store: Store) -> None:
+        kept = await asyncio.gather(*(store.add("k", b"%d" % n, ttl=60) for n in range(20)))
+        assert sum(kept) == 1
+        assert await store.get("k") == b"%d" % kept.index(True)
+
+    run(body)
+
+
+def test_a_value_can_be_added_again_after_it_expired_or_was_deleted(run: Run) -> None:
+    async def body(store: Store) -> None:
+        assert await store.add("k", b"1", ttl=0.05)
+        await asyncio.sleep(0.1)
+        assert await store.add("k", b"2", ttl=60)
+        await store.delete("k", "never there")
+        assert await store.add("k", b"3", ttl=60)
+        await store.delete()
+
+    run(body)
+
+
+def test_only_the_first_of_many_replaces_what_it_has_read(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.set("k", b"old", ttl=60)
+        replaced = await asyncio.gather(
+            *(store.replace("k", b"old", b"%d" % n, ttl=60) for n in range(20))
+        )
+        assert sum(replaced) == 1
+        assert await store.get("k") == b"%d" % replaced.index(True)
+        assert not await store.replace("never there", b"old", b"new", ttl=60)
+
+    run(body)
+
+
+def test_a_value_is_replaced_with_a_new_time_and_again_with_the_same_result(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.set("k", b"old", ttl=60)
+        assert await store.replace("k", b"old", b"new", ttl=0.8)
+        assert await store.replace("k", b"old", b"new", ttl=60)
+        await asyncio.sleep(0.9)
+        assert await store.get("k") is None
+
+    run(body)
+
+
+def test_only_what_was_read_is_removed(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.set("k", b"new", ttl=60)
+        await store.remove("k", b"old")
+        assert await store.get("k") == b"new"
+        await store.remove("k", b"new")
+        assert await store.get("k") is None
+
+    run(body)
+
+
+def test_a_bucket_gives_its_capacity_at_once_and_then_its_rate(run: Run) -> None:
+    async def body(store: Store) -> None:
+        async def take(amount: float = 1) -> float:
+            return await store.take("b", capacity=3, per_second=2, amount=amount)
+
+        assert [await take() for _ in range(3)] == [0, 0, 0]
+        wait = await take()
+        assert 0.0 < wait <= 0.5
+        await asyncio.sleep(wait + 0.02)
+        assert await take() == 0
+        assert await take(3) > 0.1
+
+    run(body)
+
+
+def test_a_refused_take_takes_nothing(run: Run) -> None:
+    async def body(store: Store) -> None:
+        async def take(amount: float) -> float:
+            return await store.take("b", capacity=10, per_second=0.01, amount=amount)
+
+        assert await take(4) == 0
+        assert await take(7) > 90
+        assert await take(6) == 0
+
+    run(body)
+
+
+def test_many_takes_at_once_get_no_more_than_the_capacity(run: Run) -> None:
+    async def body(store: Store) -> None:
+        waits = await asyncio.gather(
+            *(store.take("b", capacity=25, per_second=0.01, amount=1) for _ in range(60))
+        )
+        assert waits.count(0) == 25
+
+    run(body)
+
+
+@asynccontextmanager
+async def _following(store: Store, channel: str) -> AsyncIterator[asyncio.Queue[bytes]]:
+    """Follow a channel; its messages are in the queue. Returns when messages do arrive."""
+    arrived: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def follow() -> None:
+        async for message in store.follow(channel):
+            arrived.put_nowait(message)
+
+    task = asyncio.create_task(follow())
+    await _heard(store, channel, arrived)
+    try:
+        yield arrived
+    finally:
+        task.cancel()
+
+
+async def _heard(store: Store, channel: str, arrived: asyncio.Queue[bytes]) -> None:
+    """Publish until something arrives, then empty the queue."""
+    async with asyncio.timeout(15):
+        while arrived.empty():
+            with suppress(StoreUnavailable):
+                await store.publish(channel, b"probe")
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.2)
+    while not arrived.empty():
+        assert arrived.get_nowait() == b"probe"
+
+
+def test_a_message_reaches_every_follower_of_its_channel_and_nobody_else(run: Run) -> None:
+    async def body(store: Store) -> None:
+        async with (
+            _following(store, "x") as first,
+            _following(store, "x") as second,
+            _following(store, "y") as other,
+        ):
+            await _heard(store, "x", second)
+            while not first.empty():
+                first.get_nowait()
+            for n in range(100):
+                await store.publish("x", b"%d" % n)
+            expected = [b"%d" % n for n in range(100)]
+            assert [await first.get() for _ in range(100)] == expected
+            assert [await second.get() for _ in range(100)] == expected
+            assert other.empty()
+
+    run(body)
+
+
+def test_a_message_that_nobody_follows_is_forgotten(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.publish("x", b"lost")
+        async with _following(store, "x") as arrived:
+            await store.publish("x", b"found")
+            assert await arrived.get() == b"found"
+
+    run(body)
+
+
+def test_followers_come_and_go_on_one_channel(run: Run) -> None:
+    async def body(store: Store) -> None:
+        async with _following(store, "x"):
+            pass
+        await asyncio.sleep(0.05)
+        async with _following(store, "x") as arrived:
+            await store.publish("x", b"again")
+            assert await arrived.get() == b"again"
+
+    run(body)
+
+
+def test_a_store_that_answers_can_be_pinged(run: Run) -> None:
+    async def body(store: Store) -> None:
+        await store.ping()
+
+    run(body)
+
+
+def test_two_processes_worth_of_stores_share_values_buckets_and_messages(
+    server: ValkeyServer,
+) -> None:
+    async def main() -> None:
+        prefix = f"{uuid4()}:"
+        one, two = (RedisStore(server.url, prefix=prefix, timeout=5.0) for _ in range(2))
+        async with _following(two, "x") as arrived:
+            assert await one.add("k", b"mine", ttl=60)
+            assert not await two.add("k", b"yours", ttl=60)
+            waits = [
+                await store.take("b", capacity=5, per_second=0.01, amount=1)
+                for store in (one, two) * 5
+            ]
+            assert waits.count(0) == 5
+            await one.publish("x", b"hello")
+            assert await arrived.get() == b"hello"
+        await one.aclose()
+        await two.aclose()
+
+    asyncio.run(main())
+
+
+def test_stores_with_different_prefixes_do_not_meet(server: ValkeyServer) -> None:
+    async def main() -> None:
+        one, two = RedisStore(server.url, prefix="one:"), RedisStore(server.url, prefix="two:")
+        await one.set("k", b"1", ttl=60)
+        assert await two.get("k") is None
+        await one.aclose()
+        await two.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_killed_server_makes_the_store_unavailable_and_a_restart_brings_all_back(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        with valkey_server(tmp_path) as server:
+            store = RedisStore(server.url)
+            async with _following(store, "x") as arrived:
+                await store.set("k", b"kept", ttl=60)
+                server.kill()
+                for refused in (
+                    store.get("k"),
+                    store.set("k", b"2", ttl=1),
+                    store.add("k", b"2", ttl=1),
+                    store.delete("k"),
+                    store.take("b", capacity=1, per_second=1, amount=1),
+                    store.publish("x", b"lost"),
+                    store.ping(),
+                ):
+                    with pytest.raises(StoreUnavailable):
+                        await refused
+                server.start()
+                assert await store.get("k") == b"kept"
+                await _heard(store, "x", arrived)
+                await store.publish("x", b"back")
+                assert await arrived.get() == b"back"
+            await store.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_hangs_costs_little_and_then_nothing_for_a_moment(tmp_path: Path) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with valkey_server(tmp_path) as server:
+            store = RedisStore(server.url, timeout=0.2)
+            await store.set("k", b"kept", ttl=60)
+            server.freeze()
+            began = loop.time()
+            with pytest.raises(StoreUnavailable):
+                await store.get("k")
+            # It would hang for ever.
+            assert loop.time() - began < 10
+            began = loop.time()
+            for _ in range(50):
+                with pytest.raises(StoreUnavailable):
+                    await store.get("k")
+            # Each would have waited a fifth of a second.
+            assert loop.time() - began < 5
+            server.thaw()
+            await asyncio.sleep(1.1)
+            assert await store.get("k") == b"kept"
+            await store.aclose()
+
+    asyncio.run(main())
+
+
+def test_the_password_of_the_server_is_used_and_shown_nowhere(tmp_path: Path) -> None:
+    async def main() -> None:
+        with valkey_server(tmp_path, password="hunter2hunter2") as server:
+            settings = Settings(store_url=server.url, _env_file=None)  # type: ignore[call-arg, arg-type] # parsed by pydantic
+            assert "hunter2" not in repr(settings)
+            store = make_store(settings)
+            await store.ping()
+            await store.aclose()
+            wrong = RedisStore(server.url.replace("hunter2hunter2", "hunter3hunter3"))
+            with pytest.raises(StoreUnavailable) as caught:
+                await wrong.ping()
+            assert "hunter" not in str(caught.value)
+            await wrong.aclose()
+
+    asyncio.run(main())
+
+
+def test_without_a_url_the_store_is_in_the_process() -> None:
+    assert isinstance(make_store(Settings(_env_file=None)), MemoryStore)  # type: ignore[call-arg] # see pydantic-settings
+
+
+def test_in_memory_values_are_bounded_by_count_and_by_size() -> None:
+    async def main() -> None:
+        store = MemoryStore(most=3, most_bytes=100)
+        for name in "abcd":
+            await store.set(name, b"x" * 10, ttl=60)
+        assert [await store.get(name) for name in "abcd"] == [None, *[b"x" * 10] * 3]
+        await store.get("b")
+        await store.set("e", b"x" * 80, ttl=60)
+        assert await store.get("c") is None, "the longest unused goes first"
+        assert await store.get("b") is not None
+        assert await store.get("e") is not None
+        await store.set("f", b"x" * 1000, ttl=60)
+        assert await store.get("f") is None
+
+    asyncio.run(main())
+
+
+def test_in_memory_expired_values_are_dropped_without_being_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        now = 1000.0
+        monkeypatch.setattr("gateway.storage.store.time.monotonic", lambda: now)
+        store = MemoryStore(most_bytes=1000)
+        await store.set("kept", b"x" * 50, ttl=100)
+        for n in range(9):
+            await store.set(f"old{n}", b"x" * 100, ttl=5)
+        now += 20
+        await store.set("large", b"x" * 950, ttl=100)
+        assert await store.get("kept") is not None, "the old ones made room"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("extra", [b"$1\r\nX\r\n", b"\r\n", b"$"], ids=["reply", "line", "byte"])
+@pytest.mark.parametrize("apart", [True, False], ids=["apart", "together"])
+def test_what_stands_behind_a_reply_is_the_reply_to_nothing(extra: bytes, apart: bool) -> None:
+    """Values are who may do what, so that another's would be worse than none."""
+
+    def answer(request: str, _: int) -> list[bytes]:
+        if "GET" not in request:
+            return [b"+OK\r\n" * request.count("SETINFO")]
+        reply = b"$1\r\n%s\r\n" % request.rstrip()[-1].encode()
+        return [reply, extra] if apart else [reply + extra]
+
+    async def body(store: Store) -> None:
+        for name in "123":
+            assert await store.get(f"key{name}") == name.encode()
+            await asyncio.to_thread(until, lambda: not upstream.answering)
+
+    with keeping(answer) as upstream:
+        asyncio.run(_with(RedisStore(upstream.url.replace("http", "redis"), timeout=5.0), body))
+    # Each extra cost a connection.
+    assert sum("GET" in text for each in upstream.connections for text in each[:-1]) == 0
+
+
+def test_the_reply_to_a_command_that_was_given_up_is_nobodys() -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def answer(request: str, _: int) -> list[bytes]:
+        if "GET" not in request:
+            return [b"+OK\r\n" * request.count("SETINFO")]
+        name = request.rstrip()[-1]
+        if name == "1":
+            asked.set()
+            release.wait(5)
+        return [b"$1\r\n%s\r\n" % name.encode()]
+
+    async def body(store: Store) -> None:
+        given_up = asyncio.ensure_future(store.get("key1"))
+        await asyncio.to_thread(asked.wait, 5)
+        given_up.cancel()
+        with suppress(asyncio.CancelledError):
+            await given_up
+        release.set()
+        await asyncio.to_thread(until, lambda: not upstream.answering)
+        assert await store.get("key2") == b"2"
+
+    with keeping(answer) as upstream:
+        asyncio.run(_with(RedisStore(upstream.url.replace("http", "redis"), timeout=5.0), body))
+
+
+async def _with(store: Store, body: Callable[[Store], Awaitable[None]]) -> None:
+    try:
+        await body(store)
+    finally:
+        await store.aclose()

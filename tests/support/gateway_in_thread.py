@@ -1,0 +1,110 @@
+"""A running gateway for tests: the real application under a real server, on a free port."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from gateway.app import create_app
+from gateway.pipeline.pipeline import Service
+from gateway.server.http_limits import protocol_class
+from gateway.server.websocket_limits import socket_class
+from gateway.settings.model import Settings
+from gateway.transport.unsent import Unsent
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_app
+
+# What clients send with a GET to show that no page of another site made a browser send it.
+_NOT_A_PAGE = {"apollo-require-preflight": "true"}
+
+
+@dataclass(frozen=True)
+class RunningGateway:
+    """A gateway that listens; `account` is whom `query` asks as, unless told otherwise.
+
+    `service` and `unsent` are what lives as long as it does, where it runs in this process.
+    """
+
+    url: str
+    sandbox: RunningSandbox
+    account: SandboxAccount
+    http: httpx.Client
+    service: Service | None = None
+    unsent: Unsent | None = None
+
+    def post(
+        self,
+        body: object,
+        *,
+        account: SandboxAccount | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send a GraphQL request and return the HTTP response."""
+        asking = account or self.account
+        return self.http.post(
+            f"{self.url}/graphql", json=body, auth=asking.auth, headers=dict(headers or {})
+        )
+
+    def execute(
+        self, query: str, variables: Mapping[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Run an operation and return the whole response object."""
+        answer = self.post({"query": query, "variables": dict(variables or {})}, **options)
+        assert answer.status_code == 200, answer.text
+        response: dict[str, Any] = answer.json()
+        return response
+
+    def query(
+        self, query: str, variables: Mapping[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Run an operation that must succeed and return its data."""
+        response = self.execute(query, variables, **options)
+        assert "errors" not in response, response["errors"]
+        data: dict[str, Any] = response["data"]
+        return data
+
+    def error(
+        self, query: str, variables: Mapping[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Run an operation that must fail with exactly one error and return that."""
+        response = self.execute(query, variables, **options)
+        assert len(response.get("errors", ())) == 1, response
+        error: dict[str, Any] = response["errors"][0]
+        return error
+
+
+@contextmanager
+def running_gateway(
+    sandbox: RunningSandbox, *, account: SandboxAccount | None = None, **settings: Any
+) -> Iterator[RunningGateway]:
+    """Run a gateway in front of `sandbox`; `settings` are fields of `Settings`.
+
+    With a `sandbox_url` among them it is served as by `serve --sandbox`.
+    """
+    chosen: dict[str, Any] = {
+        "catalog_url": sandbox.url,
+        "core_url": sandbox.url,
+        "auth": "pass-through",
+        "_env_file": None,
+    } | settings
+    settled = Settings(**chosen)
+    app = create_app(settled, sandbox_accounts=[] if settled.sandbox_url else None)
+    with (
+        running_app(
+            app,
+            http=protocol_class(settled),
+            ws=socket_class(settled),
+            ws_max_size=2**20,
+            timeout_keep_alive=settled.keep_alive_timeout,
+        ) as url,
+        httpx.Client(timeout=60.0, trust_env=False, headers=_NOT_A_PAGE) as http,
+    ):
+        yield RunningGateway(
+            url,
+            sandbox,
+            account or sandbox.accounts()["parent"],
+            http,
+            app.state.service,
+            app.state.unsent,
+        )
