@@ -25,7 +25,8 @@ _HOST = re.compile(r"(?:[A-Z0-9._-]+|\[[0-9A-F:.]+\])(?::[0-9]*)?", re.ASCII | r
 class Malformed(str):
     """A malformed value in an item of a plural mutation, let through for the item to be refused.
 
-    No client can send one: `gateway/documents/malformed_items.py` puts it in the place of what was sent.
+    No client can send one: `gateway/documents/malformed_items.py` puts it in the place of what was
+    sent.
 
     Attributes:
         problem: what is wrong with the value.

@@ -1,90 +1,214 @@
-"""The arrows between modules: `gateway` imports `schema`, never the reverse, and there are no cycles."""
+"""The house: which rooms there are, what each may import, and that nothing stands outside them.
+
+All imports count: at the top, late ones inside functions, and those for the type checker alone.
+"""
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HTTP_LIBRARIES = {"aiohttp", "httpx", "httpx_aiohttp", "requests", "starlette", "urllib", "uvicorn"}
+
+# A room may import the rooms behind it; errors, waiting, draining, settings and schema all may.
+ARROWS = {
+    "settings": "",
+    "storage": "",
+    "mapping": "",
+    "explorer": "",
+    "documents": "storage",
+    "upstream": "mapping storage",
+    "execution": "documents mapping",
+    "auth": "mapping storage upstream",
+    "numbers": "auth mapping upstream",
+    "events": "mapping storage upstream",
+    "writes": "auth numbers mapping storage upstream",
+    "planning": "auth documents numbers writes mapping upstream",
+    "resolvers": "auth numbers writes events mapping upstream",
+    "observability": "events writes storage upstream",
+    "pipeline": "auth documents planning execution resolvers numbers writes events mapping storage"
+    " upstream observability",
+    "transport": "pipeline auth documents execution observability",
+    "app": "transport pipeline auth documents planning execution resolvers numbers writes events"
+    " mapping storage upstream observability explorer",
+    "server": "app transport auth documents observability writes sandbox",
+    "cli": "server app transport pipeline auth documents planning execution resolvers numbers"
+    " writes events mapping storage upstream observability explorer",
+    "__main__": "cli",
+}
+FOR_ALL = {"errors", "waiting", "draining", "settings", "schema"}
+SANDBOX_ARROWS = {
+    "world": "",
+    "http": "world",
+    "rules": "http world",
+    "api": "rules http world",
+    "control": "http world",
+    "application": "control api rules http world",
+}
+SANDBOX_FOR_ALL = {"options", "switches"}
+# What stands beside the rooms.
+ALONE = {"__init__", "__main__", "app", "errors", "waiting", "draining"}
+SANDBOX_ALONE = {"__init__", "application", *SANDBOX_FOR_ALL}
+# The types of a graph name each other, and their resolvers name what gives such types.
+RECURSIVE_GRAPH = {"schema.nodes", "schema.connection", "schema.read_port"}
+HTTP_LIBRARIES = {"aiohttp", "httpx", "requests", "starlette", "urllib", "uvicorn"}
 
 
 def modules(package: str) -> dict[str, Path]:
     """Return the modules of a package by dotted name."""
     found = {}
     for path in sorted((ROOT / package).rglob("*.py")):
-        if "node_modules" in path.parts:
-            continue
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+        if "node_modules" not in path.parts:
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
-def imports(path: Path, *, at_import_time: bool = False) -> set[str]:
-    """Return what a module imports; with `at_import_time`, only what importing it executes."""
+MODULES = modules("gateway") | modules("schema")
+
+
+def imports(path: Path) -> set[str]:
+    """Return all that a module imports, wherever in it: modules by dotted name."""
     found: set[str] = set()
-    tree = ast.parse(path.read_text())
-    skipped: set[int] = set()
-    for node in ast.walk(tree):
-        late = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        if at_import_time and (late or typing_only):
-            skipped |= {id(child) for child in ast.walk(node)}
-    for node in ast.walk(tree):
-        if id(node) in skipped:
-            continue
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {each for each in inner if each in MODULES} or {node.module}
+            if any(each not in MODULES for each in inner):
+                found.add(node.module)
     return found
 
 
+IMPORTS = {name: imports(path) for name, path in MODULES.items()}
+
+
+def room(name: str, *, depth: int = 1) -> str:
+    """Return the room of a module: the part of its name at `depth`; "" for the package itself."""
+    parts = name.split(".")
+    if depth == 1 and parts[0] != "gateway":
+        return parts[0]
+    return parts[depth] if len(parts) > depth else ""
+
+
+def test_every_module_stands_in_a_room_that_says_what_it_is_for() -> None:
+    beside = {path.stem for path in (ROOT / "gateway").glob("*.py")}
+    assert beside == ALONE
+    assert {path.stem for path in (ROOT / "gateway/sandbox").glob("*.py")} == SANDBOX_ALONE
+    rooms = {room(name) for name in MODULES if name.startswith("gateway.")}
+    assert rooms == {*ARROWS, "errors", "waiting", "draining", "sandbox"}
+    for path in (
+        *(ROOT / "gateway").glob("*/__init__.py"),
+        *ROOT.glob("gateway/sandbox/*/__init__.py"),
+    ):
+        said = ast.get_docstring(ast.parse(path.read_text()))
+        assert said, path
+        if path.parent.name != "sandbox":
+            assert len(said.splitlines()) <= 2, path
+
+
+def test_a_room_imports_only_what_its_arrows_allow() -> None:
+    wrong = []
+    for name, targets in IMPORTS.items():
+        if not name.startswith("gateway.") or name.startswith("gateway.sandbox"):
+            continue
+        allowed = {*ARROWS.get(room(name), "").split(), *FOR_ALL, room(name), ""}
+        if room(name) in {"errors", "waiting", "draining", "settings"}:
+            allowed = {room(name), "errors", ""}
+        ours = {each for each in targets if each.partition(".")[0] in {"gateway", "schema"}}
+        wrong += [f"{name} → {each}" for each in ours if room(each) not in allowed]
+    assert wrong == []
+
+
+def test_the_sandbox_shares_nothing_and_has_rooms_of_its_own() -> None:
+    wrong = []
+    for name, targets in IMPORTS.items():
+        ours = {each for each in targets if each.startswith(("gateway", "schema"))}
+        if not name.startswith("gateway.sandbox"):
+            continue
+        own = room(name, depth=2)
+        allowed = {*SANDBOX_ARROWS.get(own, "").split(), *SANDBOX_FOR_ALL, own}
+        if own == "":
+            allowed |= {"application"}
+        wrong += [
+            f"{name} → {each}"
+            for each in ours
+            if not each.startswith("gateway.sandbox.") or room(each, depth=2) not in allowed
+        ]
+    assert wrong == []
+
+
 def test_the_schema_imports_neither_the_gateway_nor_an_http_library() -> None:
-    for name, path in modules("schema").items():
-        roots = {each.partition(".")[0] for each in imports(path)}
+    for name in modules("schema"):
+        roots = {each.partition(".")[0] for each in IMPORTS[name]}
         exempt = {"urllib"} if name == "schema.scalars" else set()  # urllib.parse only reads URLs
         assert not roots & ({"gateway"} | HTTP_LIBRARIES) - exempt, name
 
 
-def test_the_sandbox_shares_nothing_with_the_rest() -> None:
-    for name, path in modules("gateway").items():
-        ours = {each for each in imports(path) if each.startswith(("gateway", "schema"))}
-        if name.startswith("gateway.sandbox"):
-            assert all(each.startswith("gateway.sandbox") for each in ours), name
-        elif name != "gateway.server.serve":
-            assert not any(each.startswith("gateway.sandbox") for each in ours), name
-
-
-@pytest.mark.parametrize("package", ["schema", "gateway"])
-def test_imports_have_no_cycles(package: str) -> None:
-    known = modules(package)
+def test_there_is_no_circle_of_imports_but_that_of_a_recursive_graph() -> None:
     graph = {
         name: {
-            each for each in imports(path, at_import_time=True) if each in known and each != name
+            each
+            for each in targets
+            if each in MODULES
+            and each != name
+            and not {each, name} <= RECURSIVE_GRAPH
+            # That a module lies in a package is no import of it.
+            and not name.startswith(f"{each}.")
         }
-        for name, path in known.items()
+        for name, targets in IMPORTS.items()
     }
-    # A package's own page imports its modules; that a module names its package is no cycle.
-    for name, targets in graph.items():
-        graph[name] = {each for each in targets if not name.startswith(f"{each}.")}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        pytest.fail(f"import cycle: {' → '.join(error.args[1])}")
+        pytest.fail(f"a circle of imports: {' → '.join(error.args[1])}")
 
 
-def test_importing_the_gateway_loads_neither_sandbox_nor_command_line() -> None:
-    script = "import gateway, gateway.app, sys; print(*sorted(sys.modules), sep='\\n')"
+def test_no_two_modules_have_the_same_name() -> None:
+    names = Counter(
+        path.stem
+        for name, path in MODULES.items()
+        if name.startswith("gateway.")
+        if path.stem != "__init__"
+    )
+    assert {name for name, count in names.items() if count > 1} == set()
+
+
+_LOADED = """
+import os, sys
+import schema, starlette.applications, pydantic_settings, structlog, httpx, uvicorn
+for room in {rooms!r}:
+    sys.stdout.flush()
+    if os.fork() == 0:
+        for name in {modules!r}[room]:
+            __import__(name)
+        print(room, *sorted(each for each in sys.modules if each.startswith('gateway.')))
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_importing_a_room_loads_only_what_its_arrows_allow() -> None:
+    rooms = [each for each in ARROWS if each not in {"__main__", "server", "cli"}]
+    inside = {each: [name for name in MODULES if room(name) == each] for each in rooms}
+    inside["observability"].remove("gateway.observability.otel_spans")  # An extra of its own.
+    script = _LOADED.format(rooms=rooms, modules=inside)
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=ROOT
     )
-    loaded = set(done.stdout.split())
-    assert "gateway.app" in loaded
-    assert not any(
-        name.startswith(("gateway.sandbox", "gateway.cli.main", "tests")) for name in loaded
-    )
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines] == rooms
+    for own, *loaded in lines:
+        allowed = {own, *FOR_ALL}
+        pending = [own]
+        while pending:
+            more = set(ARROWS.get(pending.pop(), "").split()) - allowed
+            allowed |= more
+            pending += more
+        assert {room(each) for each in loaded} <= allowed, own

@@ -29,10 +29,9 @@ if ! command -v npm >/dev/null; then
     PATH="$(pwd)/.venv/bin:$PATH"
     export PATH
 fi
-for folder in tests/clients tests/protocol; do
-    if [ -e "$folder/package-lock.json" ] && ! [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
-        echo "Installing the JavaScript clients of $folder …"
-        npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error >/dev/null
-        touch "$folder/node_modules/.package-lock.json"
-    fi
-done
+clients=tests/clients
+if [ -e "$clients/package-lock.json" ] && ! [ "$clients/node_modules/.package-lock.json" -nt "$clients/package-lock.json" ]; then
+    echo "Installing the JavaScript clients of $clients …"
+    npm ci --prefix "$clients" --no-audit --no-fund --loglevel=error >/dev/null
+    touch "$clients/node_modules/.package-lock.json"
+fi

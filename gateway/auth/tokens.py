@@ -166,7 +166,7 @@ def _choose(keys: Mapping[str | None, jwt.PyJWK], kid: str | None) -> jwt.PyJWK:
 
 
 class Tokens:
-    """See `gateway.auth.authentication.Authenticator`: bearers of tokens act through the operator's account."""
+    """See `Authenticator`: bearers of tokens act through the operator's account."""
 
     challenge = 'Bearer realm="number-gateway"'
 

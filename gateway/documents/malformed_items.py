@@ -3,7 +3,8 @@
 GraphQL refuses an operation as a whole for one value that a scalar does not read; in an item that
 would cost all its siblings. So such values are replaced before GraphQL looks at them, in documents
 and in variables, by values that the scalars let through (`Malformed`), and refused with the item
-that has them (`gateway/writes/write_inputs.py`). Values of the built-in types are not: that a string
+that has them (`gateway/writes/write_inputs.py`). Values of the built-in types are not: that a
+string stands where a boolean belongs can be seen from the operation and the schema alone.
 stands where a boolean belongs can be seen from the operation and the schema alone.
 """
 

@@ -6,8 +6,9 @@
 
 The upstream may need a moment to show what it has done, or may still be doing it, even when it has
 answered with an error of its own; so it is asked more than once while the request's time lasts.
-That nothing was done shows only much later, see `gateway/writes/idempotency.py`. A refused connection, and
-a 429 or a refusal with the upstream's own code never come here: then nothing was done.
+That nothing was done shows only much later, see `gateway/writes/idempotency.py`. A refused
+connection, and a 429 or a refusal with the upstream's own code never come here: then nothing was
+done.
 """
 
 import asyncio

@@ -79,7 +79,9 @@ def test_the_wheel_carries_both_packages_their_data_and_the_licence(wheel: Path)
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {"schema/schema.graphql", "schema/py.typed", "gateway/py.typed"} <= names
-    assert {f"gateway/sandbox/data/{each}.csv" for each in ("countries", "rate_centers")} <= names
+    assert {
+        f"gateway/sandbox/world/data/{each}.csv" for each in ("countries", "rate_centers")
+    } <= names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert not any(name.startswith(("tests/", "gateway/explorer/web/")) for name in names)
     assert "gateway/explorer/static/index.html" in names, "build it first: make explorer"
