@@ -67,7 +67,9 @@ class Spending:
             return
         key = _key("requests", caller, caller.credential.account)
         try:
-            wait = await self._take(key, self._requests, _MINUTE, 1)
+            wait = await self._store.take_one(
+                key, capacity=self._requests, per_second=self._requests / _MINUTE
+            )
         except StoreUnavailable:
             # One line for the whole time that the store is away.
             if self._counts:

@@ -1,8 +1,9 @@
 """The store that several processes or machines share: Redis or Valkey.
 
 Every command has a short deadline, so that a lost server costs a request little; a server that
-hangs is then left alone for a moment, so that it does not cost every request that little. One
-connection per process carries all messages; it is made again whenever it breaks, and followers
+hangs is then left alone for a moment, so that it does not cost every request that little. What is
+read or kept in one tick of the event loop goes together, and tokens for requests are taken ahead.
+One connection per process carries all messages; it is made again whenever it breaks, and followers
 notice nothing but a gap.
 """
 
@@ -10,7 +11,8 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from itertools import count
 from typing import Any, Final, TypeVar, cast
 
 import structlog
@@ -23,7 +25,9 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from gateway.errors import CommandError
 from gateway.settings.model import Settings
-from gateway.storage.store import Cause, Condition, MemoryStore, Store, StoreUnavailable
+from gateway.storage.batches import Batches
+from gateway.storage.leases import Bucket, Leases, Loan
+from gateway.storage.store import Cause, Condition, Listening, MemoryStore, Store, StoreUnavailable
 from gateway.storage.store_servers import cause_of, condition_of
 
 _log = structlog.get_logger(__name__)
@@ -36,22 +40,58 @@ _PROBE_TTL: Final = 10.0
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 
+# What processes hold of a bucket beside it (see `leases.py`) is counted by the second in which they
+# took it, and is none of theirs any more when that second and the next are over. Until then the
+# bucket can hold so much less.
+_SHARE: Final = 64
+"""A process takes no more than this part of what is left ahead."""
+
 # The same arithmetic as `MemoryStore.take`, by the server's clock, which all processes share.
-# Numbers go back as text because a Lua number would lose its fraction on the way.
-_TAKE: Final = """
+_LEVEL: Final = """
 local capacity, per_second, amount = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
-local kept = redis.call('HMGET', KEYS[1], 'level', 'at')
-local level = capacity
-if kept[1] then
-  level = math.min(capacity, tonumber(kept[1]) + math.max(0, now - tonumber(kept[2])) * per_second)
+local kept = redis.call('HMGET', KEYS[1], 'level', 'at', 'second', 'lent', 'lent_before')
+local level, second, lent, lent_before = capacity, math.floor(now), 0, 0
+if kept[3] then
+  local passed = second - tonumber(kept[3])
+  if passed <= 0 then
+    second, lent, lent_before = tonumber(kept[3]), tonumber(kept[4]), tonumber(kept[5])
+  elseif passed == 1 then
+    lent_before = tonumber(kept[4])
+  end
 end
+if kept[1] then level = tonumber(kept[1]) + math.max(0, now - tonumber(kept[2])) * per_second end
+level = math.min(capacity - lent - lent_before, level)
+"""
+# Numbers go back as text because a Lua number would lose its fraction on the way.
+_KEEP_LEVEL: Final = """
+redis.call('HSET', KEYS[1], 'level', string.format('%.6f', level), 'at', string.format('%.6f', now),
+  'second', second, 'lent', lent, 'lent_before', lent_before)
+redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / per_second * 1000) + 1000)
+"""
+_TAKE: Final = f"""{_LEVEL}
 local wait = 0
 if level >= amount then level = level - amount else wait = (amount - level) / per_second end
-redis.call('HSET', KEYS[1], 'level', string.format('%.6f', level), 'at', string.format('%.6f', now))
-redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / per_second * 1000) + 1000)
+{_KEEP_LEVEL}
 return string.format('%.6f', wait)
+"""
+_LEND: Final = f"""{_LEVEL}
+local given = math.max(0, math.min(amount, math.floor(level)))
+local ahead = math.min(tonumber(ARGV[4]), math.floor((level - given) / {_SHARE}))
+if given < amount or ahead < 0 then ahead = 0 end
+level, lent = level - given - ahead, lent + ahead
+local wait = (1 - level) / per_second
+{_KEEP_LEVEL}
+return {{given, ahead, string.format('%.6f', wait)}}
+"""
+_TAKE_BACK: Final = f"""{_LEVEL}
+if redis.call('HGET', KEYS[1], 'returned') == ARGV[4] then return end
+redis.call('HSET', KEYS[1], 'returned', ARGV[4])
+lent_before = lent_before - amount
+if lent_before < 0 then lent, lent_before = math.max(0, lent + lent_before), 0 end
+level = math.min(capacity - lent - lent_before, level + amount)
+{_KEEP_LEVEL}
 """
 
 _REPLACE: Final = """
@@ -102,18 +142,23 @@ class RedisStore:
         # Options in the URL that no connection has are found out only by making one.
         pool.connection_class(**pool.connection_kwargs)
         self._client: Redis = Redis.from_pool(pool)
+        self._reads: Batches[None, bytes | None] = Batches(self._read)
+        self._writes: Batches[tuple[bytes, int], None] = Batches(self._write)
+        self._leases = Leases(self)
         self._take = self._client.register_script(_TAKE)
+        self._lend = self._client.register_script(_LEND)
+        self._take_back = self._client.register_script(_TAKE_BACK)
         self._replace = self._client.register_script(_REPLACE)
         self._remove = self._client.register_script(_REMOVE)
         self._feed = _Feed(_as_redis(url), prefix + "idle", timeout)
 
     async def get(self, key: str) -> bytes | None:
         """See `Store`."""
-        return cast("bytes | None", await self._ask(self._client.get(self._prefix + key)))
+        return await self._reads.ask(self._prefix + key, None)
 
     async def set(self, key: str, value: bytes, *, ttl: float) -> None:
         """See `Store`."""
-        await self._ask(self._client.set(self._prefix + key, value, px=_milliseconds(ttl)))
+        await self._writes.ask(self._prefix + key, (value, _milliseconds(ttl)))
 
     async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
         """See `Store`."""
@@ -137,8 +182,27 @@ class RedisStore:
 
     async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
         """See `Store`."""
+        # What this process holds of it is a part of what there is.
+        await self._leases.settle(Bucket(key, capacity, per_second))
         taken = self._take(keys=[self._prefix + key], args=[capacity, per_second, amount])
         return float(await self._ask(cast("Awaitable[bytes]", taken)))
+
+    async def take_one(self, key: str, *, capacity: float, per_second: float) -> float:
+        """See `Store`."""
+        return await self._leases.take(Bucket(key, capacity, per_second))
+
+    async def lend(self, bucket: Bucket, needed: int, ahead: int) -> Loan:
+        """See `Lender`."""
+        key, *limits = bucket
+        lent = self._lend(keys=[f"{self._prefix}{key}"], args=[*limits, needed, ahead])
+        given, more, wait = await self._ask(cast("Awaitable[list[Any]]", lent))
+        return Loan(given, more, float(wait))
+
+    async def take_back(self, bucket: Bucket, amount: int, name: str) -> None:
+        """See `Lender`."""
+        key, *limits = bucket
+        returned = self._take_back(keys=[f"{self._prefix}{key}"], args=[*limits, amount, name])
+        await self._ask(cast("Awaitable[None]", returned))
 
     async def publish(self, channel: str, message: bytes) -> None:
         """See `Store`."""
@@ -146,12 +210,17 @@ class RedisStore:
 
     async def follow(self, channel: str) -> AsyncIterator[bytes]:
         """See `Store`; while the server is away nothing arrives, and nothing is raised."""
-        queue = await self._feed.join(self._prefix + channel)
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        follower = await self._feed.join(self._prefix + channel, queue.put_nowait)
         try:
             while True:
                 yield await queue.get()
         finally:
-            await self._feed.leave(self._prefix + channel, queue)
+            await self._feed.leave(follower)
+
+    async def listen(self, channel: str, heard: Callable[[bytes], None]) -> Listening:
+        """See `Store`; a server that hangs is noticed after 5 to 10 seconds."""
+        return await self._feed.join(self._prefix + channel, heard)
 
     async def ping(self) -> None:
         """See `Store`."""
@@ -169,8 +238,31 @@ class RedisStore:
 
     async def aclose(self) -> None:
         """See `Store`."""
+        await self._leases.aclose()
+        await self._reads.aclose()
+        await self._writes.aclose()
         await self._feed.aclose()
         await self._client.aclose(close_connection_pool=True)
+
+    async def _read(self, keys: Mapping[str, None]) -> Sequence[bytes | None]:
+        """Return several values; in one reply, so that none can be taken for another's."""
+        if len(keys) == 1:
+            return [cast("bytes | None", await self._ask(self._client.get(*keys)))]
+        return cast("list[bytes | None]", await self._ask(self._client.mget(list(keys))))
+
+    async def _write(
+        self, values: Mapping[str, tuple[bytes, int]]
+    ) -> Sequence[StoreUnavailable | None]:
+        """Keep several values; one that is refused keeps no other from being kept."""
+        if len(values) == 1:
+            [(key, (value, ttl))] = values.items()
+            await self._ask(self._client.set(key, value, px=ttl))
+            return [None]
+        pipeline = self._client.pipeline(transaction=False)
+        for key, (value, ttl) in values.items():
+            pipeline.set(key, value, px=ttl)
+        replies = await self._ask(pipeline.execute(raise_on_error=False))
+        return [self._failure(each) if isinstance(each, RedisError) else None for each in replies]
 
     async def _ask(self, command: Awaitable[_T]) -> _T:
         """Run a command; nothing is awaited at all while a server that hangs is left alone."""
@@ -186,12 +278,31 @@ class RedisStore:
         except (RedisError, OSError, ValueError) as error:
             # The library tells a reply that it cannot read by a ValueError, too, and has left the
             # connection then. The text may name the server, never its password.
-            raise self._unavailable(f"failed: {error}", cause=cause_of(error)) from None
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> StoreUnavailable:
+        return self._unavailable(f"failed: {error}", cause=cause_of(error))
 
     def _unavailable(self, what: str, *, cause: Cause) -> StoreUnavailable:
         error = StoreUnavailable(f"The shared store {what}", cause=cause)
         self._failed(error)
         return error
+
+
+class _Follower:
+    """Who follows a channel, and how well it is heard."""
+
+    def __init__(
+        self, channel: str, heard: Callable[[bytes], None], sessions: Mapping[str, int]
+    ) -> None:
+        self.channel = channel
+        self.heard = heard
+        self._sessions = sessions
+
+    @property
+    def session(self) -> int:
+        """See `Listening`."""
+        return self._sessions.get(self.channel, 0)
 
 
 class _Feed:
@@ -202,29 +313,34 @@ class _Feed:
             url, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0), protocol=2
         )
         self._idle = idle
-        self._followers: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
+        self._followers: defaultdict[str, set[_Follower]] = defaultdict(set)
+        # The channels whose messages have been coming since the server said so.
+        self._sessions: dict[str, int] = {}
+        self._numbers = count(1)
         self._task: asyncio.Task[None] | None = None
         self._pubsub: PubSub | None = None
 
-    async def join(self, channel: str) -> asyncio.Queue[bytes]:
-        """Return a queue that receives the channel's messages from now on."""
-        queue: asyncio.Queue[bytes] = asyncio.Queue()
+    async def join(self, channel: str, heard: Callable[[bytes], None]) -> _Follower:
+        """Call `heard` with the channel's messages from now on."""
+        follower = _Follower(channel, heard, self._sessions)
         is_first = channel not in self._followers
-        self._followers[channel].add(queue)
+        self._followers[channel].add(follower)
         if self._task is None:
             self._task = asyncio.create_task(self._run())
         elif is_first and self._pubsub is not None:
             # A connection that breaks here is noticed by who reads from it, and made again.
             with contextlib.suppress(RedisError, OSError):
                 await self._pubsub.subscribe(channel)
-        return queue
+        return follower
 
-    async def leave(self, channel: str, queue: asyncio.Queue[bytes]) -> None:
-        """Forget a queue."""
-        self._followers[channel].discard(queue)
+    async def leave(self, follower: _Follower) -> None:
+        """Forget a follower."""
+        channel = follower.channel
+        self._followers[channel].discard(follower)
         if self._followers[channel]:
             return
         del self._followers[channel]
+        self._sessions.pop(channel, None)
         if self._pubsub is not None:
             with contextlib.suppress(RedisError, OSError):
                 await self._pubsub.unsubscribe(channel)
@@ -249,6 +365,7 @@ class _Feed:
                 _log.warning("store_feed_lost", reason=str(error))
             finally:
                 self._pubsub = None
+                self._sessions.clear()
             if time.monotonic() - began > _QUIET:
                 pause = _FIRST_PAUSE
             await asyncio.sleep(pause)
@@ -275,9 +392,12 @@ class _Feed:
                 await pubsub.ping()
 
     def _deliver(self, message: dict[str, Any]) -> None:
-        if message["type"] == "message":
-            for queue in self._followers.get(message["channel"].decode(), ()):
-                queue.put_nowait(message["data"])
+        match message["type"]:
+            case "message":
+                for follower in tuple(self._followers.get(message["channel"].decode(), ())):
+                    follower.heard(message["data"])
+            case "subscribe":
+                self._sessions[message["channel"].decode()] = next(self._numbers)
 
 
 def _as_redis(url: str) -> str:

@@ -7,7 +7,7 @@ import asyncio
 import heapq
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 # Looking for what expired takes a few milliseconds when the store is full.
@@ -93,11 +93,23 @@ class Store(Protocol):
     async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
         """Take `amount` from a token bucket; return 0, or the seconds until it could be taken."""
 
+    async def take_one(self, key: str, *, capacity: float, per_second: float) -> float:
+        """Take 1 from a token bucket, as `take` does, but cheaply if that is often done.
+
+        A store that is shared may take some ahead, for this process, of what there is much of.
+        """
+
     async def publish(self, channel: str, message: bytes) -> None:
         """Send a message to all that follow `channel` now."""
 
     def follow(self, channel: str) -> AsyncIterator[bytes]:
         """Yield messages sent to `channel` from now on."""
+
+    async def listen(self, channel: str, heard: Callable[[bytes], None]) -> "Listening | None":
+        """Call `heard` with each message sent to `channel`; None if this process is alone.
+
+        It is called at once, and must neither raise nor take long.
+        """
 
     async def ping(self) -> None:
         """Return when the store answers; costs next to nothing."""
@@ -110,6 +122,14 @@ class Store(Protocol):
 
     async def aclose(self) -> None:
         """Close its connections."""
+
+
+class Listening(Protocol):
+    """How well a channel is heard."""
+
+    @property
+    def session(self) -> int:
+        """0 while messages may be missed; another number for each time without a gap."""
 
 
 class _Bucket(NamedTuple):
@@ -197,6 +217,10 @@ class MemoryStore:
             self._forget_buckets()
         return wait
 
+    async def take_one(self, key: str, *, capacity: float, per_second: float) -> float:
+        """See `Store`."""
+        return await self.take(key, capacity=capacity, per_second=per_second, amount=1)
+
     async def publish(self, channel: str, message: bytes) -> None:
         """See `Store`."""
         for queue in self._followers.get(channel, ()):
@@ -211,6 +235,9 @@ class MemoryStore:
                 yield await queue.get()
         finally:
             self._followers[channel].discard(queue)
+
+    async def listen(self, channel: str, heard: Callable[[bytes], None]) -> None:
+        """See `Store`."""
 
     async def ping(self) -> None:
         """See `Store`."""

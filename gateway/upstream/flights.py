@@ -317,8 +317,14 @@ class Reader:
             coming = Shared(asyncio.ensure_future(self._beside_proof(call, asked)))
             self._leave.append(coming.task.cancel)
         elif self._shares and self._cache.keeps(call):
-            coming = Shared(asyncio.ensure_future(self._through_cache(call, asked)))
-            self._leave.append(coming.task.cancel)
+            key = self._cache.key_at_hand(self.credential, call)
+            found = self._cache.find_at_hand(key, self.credential, call) if key else None
+            if found is not None:
+                self.trace.note_spared(call, "cached", asked[:1])
+                coming = _at_hand(found)
+            else:
+                coming = Shared(asyncio.ensure_future(self._through_cache(call, asked, key)))
+                self._leave.append(coming.task.cancel)
         else:
             coming = self._boarded(call, asked, None)
         self._seen[call] = coming
@@ -379,8 +385,10 @@ class Reader:
         async with asyncio.timeout(self.deadline - time.monotonic()):
             return await flight.wait()
 
-    async def _through_cache(self, call: Call, asked: Sequence[FieldPath]) -> Answer:
-        key = await self._cache.key(self.credential, call)
+    async def _through_cache(
+        self, call: Call, asked: Sequence[FieldPath], key: str | None
+    ) -> Answer:
+        key = key or await self._cache.key(self.credential, call)
         hit = await self._cache.find(key, self.credential, call) if key else None
         if hit is not None and key:
             self.trace.note_spared(call, "cached", asked[:1])
@@ -422,6 +430,13 @@ class Reader:
             watch=watch,
             attempt=1 + self._broken.get(call, 0),
         )
+
+
+def _at_hand(answer: Answer) -> Shared[Answer]:
+    """Return what all who ask for a call get whose answer need not be waited for."""
+    found: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    found.set_result(answer)
+    return Shared(found)
 
 
 def _broken(answer: Answer) -> Shared[Answer]:

@@ -4,7 +4,8 @@ Keys are hashes of credential, account, the account's generation and the call. A
 generation of what it changes, in every account that it touches, so that nothing read before it is
 found again; what belongs to other accounts, or to other kinds, stays. A generation that cannot be
 raised because the store is away is raised as soon as it is back; until then nothing is taken from
-the cache for that account here.
+the cache for that account here. What was lately found in a shared store is at hand for a while (see
+`near_cache.py`).
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from gateway.errors import UpstreamError
 from gateway.settings.model import Settings
 from gateway.storage.store import Store, StoreUnavailable
 from gateway.upstream.call import Answer, Call, Credential
+from gateway.upstream.near_cache import NearCache
 
 Kind: TypeAlias = Literal["owned", "search", "countries", "accounts"]
 
@@ -51,6 +53,7 @@ class ResponseCache:
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
+        self._near = NearCache(store)
         self._stale = settings.cache_stale
         self._fresh: dict[Kind, float] = {
             "owned": settings.cache_owned,
@@ -70,22 +73,29 @@ class ResponseCache:
         """Whether answers about such things are kept at all."""
         return self._fresh[kind] > 0
 
+    def key_at_hand(self, credential: Credential, call: Call) -> str | None:
+        """Return what `key` does if the store need not be asked for it."""
+        kind = kind_of(call)
+        if (call.account, kind) in self._outdated:
+            return None
+        generation = self._near.generation_at_hand(_generation(kind, call.account))
+        return None if generation is None else _key(credential, call, generation)
+
     async def key(self, credential: Credential, call: Call) -> str | None:
         """Return the name under which an answer is kept now; None when the store is away."""
         kind = kind_of(call)
         if (call.account, kind) in self._outdated and not await self._raise(call.account, kind):
             return None
         try:
-            generation = await self._store.get(f"generation:{kind}:{call.account}") or b""
+            generation = await self._near.generation(_generation(kind, call.account))
         except StoreUnavailable:
             return None
-        material = repr(
-            (
-                *(credential.fingerprint, call.account, generation),
-                *(call.family, call.path, call.query),
-            )
-        )
-        return f"answer:{hashlib.sha256(material.encode()).hexdigest()}"
+        return _key(credential, call, generation)
+
+    def find_at_hand(self, key: str, credential: Credential, call: Call) -> Answer | None:
+        """Return what `find` does if the store need not be asked for it, and it is not stale."""
+        kept = self._near.answer(key)
+        return None if kept is None else _answer(kept, credential, call)
 
     async def find(self, key: str, credential: Credential, call: Call) -> Hit | None:
         """Return a kept answer to `call`, which was asked with `credential`."""
@@ -95,11 +105,12 @@ class ResponseCache:
             return None
         if kept is None:
             return None
-        fresh_until = int.from_bytes(kept[:_STAMP], "big") / 1000
-        answer = Answer(200, {}, kept[_STAMP:], call.shape, credential)
+        answer = _answer(kept, credential, call)
         if not answer.body or not answer.is_readable:
             return None  # It was kept by half.
-        return Hit(answer, stale=time.time() > fresh_until)
+        left = int.from_bytes(kept[:_STAMP], "big") / 1000 - time.time()
+        self._near.keep_answer(key, kept, min(left, self._fresh[kind_of(call)]))
+        return Hit(answer, stale=left < 0)
 
     async def keep(self, key: str, call: Call, answer: Answer) -> None:
         """Keep an answer for as long as its kind is kept, and then for the stale period.
@@ -110,8 +121,10 @@ class ResponseCache:
             return
         fresh = self._fresh[kind_of(call)]
         stamp = round((time.time() + fresh) * 1000).to_bytes(_STAMP, "big")
+        kept = stamp + answer.body
+        self._near.keep_answer(key, kept, fresh)
         with suppress(StoreUnavailable):
-            await self._store.set(key, stamp + answer.body, ttl=fresh + self._stale)
+            await self._store.set(key, kept, ttl=fresh + self._stale)
 
     def refresh(self, key: str, call: Call, send: Callable[[], Awaitable[Answer]]) -> None:
         """Fetch a stale answer anew, in the background, unless that is being done."""
@@ -157,12 +170,13 @@ class ResponseCache:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for account, kind in list(self._outdated):
             await self._raise(account, kind)
+        await self._near.aclose()
 
     async def _raise(self, account: str, kind: Kind) -> bool:
         """Raise a generation; tell whether that was possible."""
-        name = f"generation:{kind}:{account}"
+        new = str(time.time_ns()).encode()
         try:
-            await self._store.set(name, str(time.time_ns()).encode(), ttl=_GENERATION_TTL)
+            await self._near.set_generation(_generation(kind, account), new, ttl=_GENERATION_TTL)
         except StoreUnavailable:
             return False
         self._outdated.discard((account, kind))
@@ -180,3 +194,21 @@ class ResponseCache:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _generation(kind: Kind, account: str) -> str:
+    return f"generation:{kind}:{account}"
+
+
+def _key(credential: Credential, call: Call, generation: bytes) -> str:
+    material = repr(
+        (
+            *(credential.fingerprint, call.account, generation),
+            *(call.family, call.path, call.query),
+        )
+    )
+    return f"answer:{hashlib.sha256(material.encode()).hexdigest()}"
+
+
+def _answer(kept: bytes, credential: Credential, call: Call) -> Answer:
+    return Answer(200, {}, kept[_STAMP:], call.shape, credential)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import uuid4
 
 import pytest
@@ -276,6 +276,53 @@ def test_stores_with_different_prefixes_do_not_meet(server: ValkeyServer) -> Non
         await two.aclose()
 
     asyncio.run(main())
+
+
+def test_what_is_read_in_one_tick_is_one_command_and_what_is_equal_is_read_once(
+    server: ValkeyServer,
+) -> None:
+    async def body(store: Store) -> None:
+        client = cast("RedisStore", store)._client
+        await asyncio.gather(*(store.set(f"k{n}", b"%d" % n, ttl=60) for n in range(3)))
+        await client.config_resetstat()
+        names = ["k0", "k1", "k1", "none", "k2", "k0"]
+        found = await asyncio.gather(*map(store.get, names))
+        assert found == [b"0", b"1", b"1", None, b"2", b"0"]
+        many = await asyncio.gather(*(store.get("k2") for _ in range(100)))
+        assert many == [b"2"] * 100
+        stats = await client.info("commandstats")
+        assert (stats["cmdstat_mget"]["calls"], stats["cmdstat_get"]["calls"]) == (1, 1)
+
+    asyncio.run(_with(RedisStore(server.url, prefix=f"{uuid4()}:", timeout=5.0), body))
+
+
+def test_more_reads_and_writes_at_once_than_one_command_has_room_for_are_all_answered(
+    run: Run,
+) -> None:
+    async def body(store: Store) -> None:
+        await asyncio.gather(*(store.set(f"k{n}", b"%d" % n, ttl=60) for n in range(500)))
+        found = await asyncio.gather(*(store.get(f"k{n}") for n in range(501)))
+        assert found == [*(b"%d" % n for n in range(500)), None]
+
+    run(body)
+
+
+def test_a_write_that_is_refused_keeps_no_other_of_its_tick_from_being_kept(
+    server: ValkeyServer,
+) -> None:
+    async def body(store: Store) -> None:
+        client = cast("RedisStore", store)._client
+        await client.acl_setuser("some", enabled=True, passwords=["+p"], keys=["some:good*"], categories=["+@all"])  # fmt: skip
+        some = RedisStore(server.url.replace("://", "://some:p@"), prefix="some:", timeout=5.0)
+        names = ["good1", "bad", "good2"]
+        kept = await asyncio.gather(
+            *(some.set(name, b"v", ttl=60) for name in names), return_exceptions=True
+        )
+        assert [type(each) for each in kept] == [type(None), StoreUnavailable, type(None)]
+        assert [await some.get("good1"), await some.get("good2")] == [b"v", b"v"]
+        await some.aclose()
+
+    asyncio.run(_with(RedisStore(server.url, timeout=5.0), body))
 
 
 def test_a_killed_server_makes_the_store_unavailable_and_a_restart_brings_all_back(
