@@ -21,9 +21,12 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from gateway import __version__
+from gateway.observability import metrics_folder
 from gateway.observability.activity import Activity, Watcher
 from gateway.upstream.attempts import QUIET, Attempt
 from gateway.upstream.call import Call
@@ -115,6 +118,7 @@ class Metrics(Watcher):
         self._attempt = _Attempt(self._attempts)
         self._counts_soon = False
         self.before_each_reading(self.count)
+        self._processes = _Processes()
         if not self.is_shared:
             ProcessCollector(registry=registry)
             PlatformCollector(registry=registry)
@@ -150,6 +154,8 @@ class Metrics(Watcher):
             return generate_latest(self._registry)
         everybody = CollectorRegistry()
         MultiProcessCollector(everybody)  # type: ignore[no-untyped-call] # the library's own gap
+        everybody.register(self._processes)
+        PlatformCollector(registry=everybody)
         return generate_latest(everybody)
 
     def ended(self, activity: Activity) -> None:
@@ -221,6 +227,28 @@ class _Attempt:
 
     def ended(self, call: Call, status: int | None, seconds: float) -> None:
         self._noted[call.family, call.method, call.route, status].append(seconds)
+
+
+class _Processes(Collector):
+    """The usual `process_…` metrics of each worker, by its number: whoever is asked tells of all.
+
+    They are read from the system at that moment. A worker that was replaced keeps its number, so
+    its processor time begins anew, as counters do.
+    """
+
+    def __init__(self) -> None:
+        self._pid = ""
+        self._process = ProcessCollector(pid=lambda: self._pid, registry=None)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return one metric of each name, with a sample for each worker."""
+        metrics: dict[str, Metric] = {}
+        for worker, self._pid in metrics_folder.members().items():
+            for metric in self._process.collect():
+                samples = [each._replace(labels={"worker": worker}) for each in metric.samples]
+                metric.samples = []
+                metrics.setdefault(metric.name, metric).samples += samples
+        return metrics.values()
 
 
 class _Bounded:

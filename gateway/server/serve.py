@@ -23,6 +23,7 @@ from gateway.documents.trusted import manifest_for
 from gateway.draining import Draining
 from gateway.errors import CommandError
 from gateway.observability.logs import configure
+from gateway.observability.metrics_folder import shared_folder
 from gateway.server import workers
 from gateway.server.http_limits import protocol_class
 from gateway.server.uvicorn_server import Server
@@ -162,7 +163,8 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
         _log.warning(
             "records_unusable",
             problem=problem,
-            hint="mutations with idempotency keys are refused: choose another data_dir",
+            hint="mutations with idempotency keys are refused: set GATEWAY_DATA_DIR to a folder"
+            " that can be written, or GATEWAY_STORE_URL",
         )
     listening = _listen(settings.host, settings.port, "--port")
     if settings.workers > 1:
@@ -180,12 +182,12 @@ def _serve_with_workers(
             "workers_share_nothing",
             hint="without store_url limits count per worker, and events stay in theirs",
         )
-    # It has shown that the port is free, and chosen one if that was asked.
-    host, port = listening.getsockname()[:2]
-    listening.close()
-    sockets = workers.listen(host, port, settings.workers)
-    _announce(_address(sockets[0]), settings, accounts)
-    with workers.shared_metrics(wanted=settings.metrics):
+    with shared_folder(settings.data_dir, wanted=settings.metrics):
+        # It has shown that the port is free, and chosen one if that was asked.
+        host, port = listening.getsockname()[:2]
+        listening.close()
+        sockets = workers.listen(host, port, settings.workers)
+        _announce(_address(sockets[0]), settings, accounts)
         work = partial(_work, settings, accounts)
         return workers.Workers(work, sockets, settings.drain_limit + _WORKERS_STOP).run()
 
@@ -201,7 +203,7 @@ def _work(
         app = create_app(settings, sandbox_accounts=accounts)
     except CommandError as error:
         sys.stderr.write(f"number-gateway: {error}\n")
-        return 1
+        return workers.REFUSED
     return _run(app, listening, app.state.service.draining, settings=settings)
 
 

@@ -3,31 +3,40 @@
 Each worker has a socket of its own on the shared port (`SO_REUSEPORT`), so that the system spreads
 connections evenly. The sockets belong to the supervisor: while a worker that died is replaced, its
 connections wait.
+
+One that dies again and again before it has served for a while is started more and more rarely, and
+then no more: what makes it die will not go away by itself.
 """
 
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import Final
 
 import structlog
 
+from gateway.errors import CommandError
+from gateway.observability import metrics_folder
+
 _log = structlog.get_logger(__name__)
 _spawn = multiprocessing.get_context("spawn")
 
 _TICK: Final = 0.2
-# A worker that dies younger than this would die again at once.
-_YOUNG: Final = 1.0
-_METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+# Seconds that a worker must have lived for its death to be an accident and not what it always does.
+_SETTLED: Final = 10.0
+# So many deaths before that, one after another, are the last.
+_MOST_DEATHS: Final = 5
+# Seconds before the third start, doubled each time; the second comes at once.
+_PAUSE: Final = 0.25
+
+REFUSED: Final = 78
+"""Exit code (EX_CONFIG of sysexits.h) of work that has said why it cannot be done like this."""
 
 Work = Callable[[socket.socket], int]
 
@@ -42,50 +51,34 @@ class Workers:
     """
 
     def __init__(self, work: Work, sockets: Sequence[socket.socket], patience: float) -> None:
-        self._work = work
-        self._sockets = sockets
+        self._workers = [_Worker(work, each, number) for number, each in enumerate(sockets, 1)]
         self._patience = patience
-        self._stop = threading.Event()
+        self._told = False
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit code.
 
-        It is 1 when a worker cannot start: then the others are stopped too.
+        It is 1 when a worker has said at its first start that it cannot be done.
+
+        Raises:
+            CommandError: a worker has died too often. The others were stopped in order.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
-        started = [self._start(each) for each in self._sockets]
-        code = 0
-        while not self._stop.wait(_TICK):
-            for place, (process, since) in enumerate(started):
-                if process.is_alive():
-                    continue
-                self._buried(process)
-                if time.monotonic() - since < _YOUNG or process.exitcode == 1:
-                    code = 1
-                    self._stop.set()
-                    break
-                started[place] = self._start(self._sockets[place])
-        self._end([process for process, _ in started])
-        return code
-
-    def _start(self, listening: socket.socket) -> tuple[SpawnProcess, float]:
-        process = _spawn.Process(target=_run, args=(self._work, listening), daemon=False)
-        process.start()
-        return process, time.monotonic()
+        try:
+            while not self._told:
+                for each in self._workers:
+                    each.look_after()
+                time.sleep(_TICK)
+        except _Refused:
+            return 1
+        finally:
+            self._end([each.process for each in self._workers if each.process is not None])
+        return 0
 
     def _told_to_stop(self, _: int, __: FrameType | None) -> None:
-        self._stop.set()
-
-    def _buried(self, process: SpawnProcess) -> None:
-        process.join()
-        _log.error("worker_died", pid=process.pid, exit_code=process.exitcode)
-        if _METRICS_FOLDER in os.environ:
-            from prometheus_client.multiprocess import (  # noqa: PLC0415 - only with metrics
-                mark_process_dead,
-            )
-
-            mark_process_dead(process.pid)  # type: ignore[no-untyped-call] # the library's own gap
+        # No event: its lock may be held just now by the very thread that this interrupts.
+        self._told = True
 
     def _end(self, processes: Sequence[SpawnProcess]) -> None:
         for process in processes:
@@ -109,19 +102,79 @@ def listen(host: str, port: int, count: int) -> list[socket.socket]:
     return [_listening(family, host, port) for _ in range(count)]
 
 
-@contextmanager
-def shared_metrics(*, wanted: bool) -> Iterator[None]:
-    """Give the workers a folder in which they count together."""
-    if not wanted:
-        yield
-        return
-    folder = tempfile.mkdtemp(prefix="number-gateway-metrics-")
-    os.environ[_METRICS_FOLDER] = folder
-    try:
-        yield
-    finally:
-        del os.environ[_METRICS_FOLDER]
-        shutil.rmtree(folder, ignore_errors=True)
+class _Refused(Exception):
+    """A worker cannot start with these settings, and has said why."""
+
+
+class _Worker:
+    """One worker through all its lives; `process` is the present one, None between two."""
+
+    def __init__(self, work: Work, listening: socket.socket, number: int) -> None:
+        self.process: SpawnProcess | None = None
+        self._work = work
+        self._listening = listening
+        self._number = number
+        self._lives = 0
+        self._begun = 0.0
+        self._deaths = 0
+        self._pause_ends = 0.0
+
+    def look_after(self) -> None:
+        """Start it, if it is time to, and see whether it has died.
+
+        Raises:
+            _Refused: it has refused to start, the first time.
+            CommandError: it has died too often.
+        """
+        if self.process is not None:
+            if self.process.is_alive():
+                return
+            self._bury(self.process)
+        if time.monotonic() >= self._pause_ends:
+            self._start()
+
+    def _start(self) -> None:
+        self._lives += 1
+        self._begun = time.monotonic()
+        process = _spawn.Process(
+            target=_run, args=(self._work, self._listening, self._number), daemon=False
+        )
+        try:
+            process.start()
+        except OSError as error:
+            # There is no memory for it, or there are too many processes.
+            _log.error("worker_not_started", worker=self._number, reason=str(error))
+            self._count_death(f"as it could not be started: {error}")
+        else:
+            self.process = process
+
+    def _bury(self, process: SpawnProcess) -> None:
+        process.join()
+        self.process = None
+        code = process.exitcode or 0
+        _log.error("worker_died", worker=self._number, pid=process.pid, exit_code=code)
+        metrics_folder.forget(process.pid or 0)
+        if code == REFUSED and self._lives == 1:
+            raise _Refused
+        self._count_death(f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}")
+
+    def _count_death(self, how: str) -> None:
+        """Decide when it is started again.
+
+        Raises:
+            CommandError: never.
+        """
+        now = time.monotonic()
+        if now - self._begun >= _SETTLED:
+            self._deaths = 0
+        self._deaths += 1
+        if self._deaths == _MOST_DEATHS:
+            raise CommandError(
+                f"worker {self._number} has died {_MOST_DEATHS} times in a row within"
+                f" {_SETTLED:.0f} seconds of its start, at last {how}; what was logged before"
+                " says more"
+            )
+        self._pause_ends = now + _PAUSE * (2 ** (self._deaths - 1) - 1)
 
 
 def _listening(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
@@ -135,11 +188,13 @@ def _listening(family: socket.AddressFamily, host: str, port: int) -> socket.soc
     return made
 
 
-def _run(work: Work, listening: socket.socket) -> None:
+def _run(work: Work, listening: socket.socket, number: int) -> None:
     # Ctrl-C reaches the whole group; the supervisor decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_the_supervisor, daemon=True).start()
-    raise SystemExit(work(listening))
+    with metrics_folder.joined(number):
+        code = work(listening)
+    raise SystemExit(code)
 
 
 def _leave_with_the_supervisor() -> None:

@@ -78,10 +78,12 @@ class Database:
         except sqlite3.Error as error:
             busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
             why = "another sandbox is using it" if busy else error
-            message = f"cannot use {path} as the sandbox's data file: {why}"
+            message = f"cannot use {path or 'memory'} as the sandbox's data file: {why}"
             raise SandboxError(message) from error
 
     def _open(self, path: Path | None, fill: Callable[[], None]) -> None:
+        # What is sorted while numbers are made needs no folder for temporary files then.
+        self._sql.execute("PRAGMA temp_store = MEMORY")
         # Kept from the first access on: two sandboxes on one file would sell each number twice.
         self._sql.execute("PRAGMA locking_mode = EXCLUSIVE")
         (application,) = self._sql.execute("PRAGMA application_id").fetchone()
