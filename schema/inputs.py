@@ -8,6 +8,7 @@ import strawberry
 from strawberry import UNSET, field
 from strawberry.scalars import ID
 
+from schema.bounds import MOST_ITEMS
 from schema.enums import (
     EmergencyStatus,
     HttpMethod,
@@ -480,7 +481,9 @@ class ReleasePhoneNumberInput:
     " number of an earlier one is refused on its own."
 )
 class PurchasePhoneNumbersInput:
-    items: list[PurchasePhoneNumberInput] = field(description="One entry per number, 1 to 100.")
+    items: list[PurchasePhoneNumberInput] = field(
+        description=f"One entry per number, 1 to {MOST_ITEMS}."
+    )
 
 
 @strawberry.input(
@@ -488,7 +491,9 @@ class PurchasePhoneNumbersInput:
     " number of an earlier one is refused on its own."
 )
 class ConfigurePhoneNumbersInput:
-    items: list[ConfigurePhoneNumberInput] = field(description="One entry per number, 1 to 100.")
+    items: list[ConfigurePhoneNumberInput] = field(
+        description=f"One entry per number, 1 to {MOST_ITEMS}."
+    )
 
 
 @strawberry.input(
@@ -496,7 +501,9 @@ class ConfigurePhoneNumbersInput:
     " number of an earlier one is refused on its own."
 )
 class TransferPhoneNumbersInput:
-    items: list[TransferPhoneNumberInput] = field(description="One entry per number, 1 to 100.")
+    items: list[TransferPhoneNumberInput] = field(
+        description=f"One entry per number, 1 to {MOST_ITEMS}."
+    )
 
 
 @strawberry.input(
@@ -504,4 +511,6 @@ class TransferPhoneNumbersInput:
     " number of an earlier one is refused on its own."
 )
 class ReleasePhoneNumbersInput:
-    items: list[ReleasePhoneNumberInput] = field(description="One entry per number, 1 to 100.")
+    items: list[ReleasePhoneNumberInput] = field(
+        description=f"One entry per number, 1 to {MOST_ITEMS}."
+    )

@@ -12,6 +12,7 @@ import strawberry
 from strawberry import field
 from strawberry.scalars import ID
 
+from schema.bounds import MOST_FIRST
 from schema.cache_hints import CacheControl
 from schema.directives import ListSize, Scope, needs, paged, part
 from schema.enums import (
@@ -37,6 +38,8 @@ from schema.scalars import CountryCode
 
 if TYPE_CHECKING:
     from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
+
+First = Annotated[int, strawberry.argument(description=f"How many, 1 to {MOST_FIRST}.")]
 
 # Connections hold numbers and numbers have connections: these two arrows are resolved late.
 AvailableConnection = Annotated[
@@ -339,7 +342,7 @@ class Account(Node):
     async def phone_numbers(
         self,
         info: Info[Reads, None],
-        first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
+        first: First = 50,
         after: Annotated[
             str | None, strawberry.argument(description="Continue behind this cursor.")
         ] = None,
@@ -393,7 +396,7 @@ class PhoneNumber(Node, NumberProfile):
             int | None,
             strawberry.argument(description="Miles around, for `NEARBY`: 1 to 500, else 25."),
         ] = None,
-        first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
+        first: First = 50,
     ) -> AvailableConnection | None:
         # Begun now and awaited by the executor: a list begins the searches of all its numbers.
         coming = info.context.similar_available(
@@ -436,7 +439,7 @@ class Country:
         type: Annotated[  # noqa: A002 - the argument's name in the schema
             NumberType, strawberry.argument(description="The kind of number.")
         ] = NumberType.LOCAL,
-        first: Annotated[int, strawberry.argument(description="How many, 1 to 1000.")] = 50,
+        first: First = 50,
     ) -> AvailableConnection | None:
         return await info.context.available_in(self, type=type, first=first, at=info.at)
 

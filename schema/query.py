@@ -6,17 +6,17 @@ import strawberry
 from strawberry import argument, field
 from strawberry.scalars import ID
 
+from schema.bounds import MOST_IDS
 from schema.cache_hints import HOUR, CacheControl
 from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
 from schema.directives import ListSize, Scope, needs, paged, searches
 from schema.enums import NumberType
 from schema.info import Info
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
-from schema.nodes import Account, Country, Node, PhoneNumber, RateLimit
+from schema.nodes import Account, Country, First, Node, PhoneNumber, RateLimit
 from schema.read_port import Reads
 from schema.scalars import E164, CountryCode
 
-First = Annotated[int, argument(description="How many, 1 to 1000.")]
 After = Annotated[str | None, argument(description="Continue behind this cursor.")]
 AccountSid = Annotated[
     ID | None, argument(description="The account to ask for; the caller's own when absent.")
@@ -150,7 +150,7 @@ class Query:
     async def nodes(
         self,
         info: Info[Reads, None],
-        ids: Annotated[list[ID], argument(description="The objects' ids, up to 1000.")],
+        ids: Annotated[list[ID], argument(description=f"The objects' ids, up to {MOST_IDS}.")],
     ) -> list[Node | None] | None:
         # Errors among them become errors at their places.
         return cast("list[Node | None]", await info.context.nodes(ids, argument="ids", at=info.at))

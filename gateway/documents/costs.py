@@ -23,10 +23,23 @@ from graphql import (
 )
 from strawberry import UNSET
 
+from schema.bounds import LONGEST
 from schema.directives import Cost, FanOut, ListSize, RequiresScopes
 
 # A list that no directive speaks of: taken to be this long.
 _UNSAID = 5
+
+
+class Slicing(NamedTuple):
+    """An argument that tells how long a list is.
+
+    Attributes:
+        path: where its value is, for example `("input", "items")`.
+        longest: the length that is not exceeded: whoever asks for more is refused by the field.
+    """
+
+    path: tuple[str, ...]
+    longest: int
 
 
 class FieldCost(NamedTuple):
@@ -36,7 +49,7 @@ class FieldCost(NamedTuple):
         weight: cost of one object (or scalar) that it yields.
         is_list: it yields many.
         assumed: length of its list when nothing else tells; 1 when it is none.
-        slicing: paths of arguments that tell a length, for example `("input", "items")`.
+        slicing: arguments that tell a length.
         slicing_defaults: those arguments' defaults, by their names.
         sized: lists right below it that the slicing arguments speak of; empty: the field itself.
         fans: paths of list arguments of which each combination is asked for by itself.
@@ -48,7 +61,7 @@ class FieldCost(NamedTuple):
     weight: int
     is_list: bool
     assumed: int
-    slicing: tuple[tuple[str, ...], ...]
+    slicing: tuple[Slicing, ...]
     slicing_defaults: Mapping[str, object]
     sized: frozenset[str]
     fans: tuple[tuple[str, ...], ...]
@@ -107,7 +120,7 @@ def _field_cost(schema: GraphQLSchema, field: GraphQLField, length: int | None) 
         weight=int(weight.weight) if weight else int(is_composite_type(named)),
         is_list=is_list,
         assumed=assumed,
-        slicing=_paths(slicing),
+        slicing=tuple(Slicing(tuple(each.split(".")), LONGEST[each]) for each in slicing),
         slicing_defaults={
             path: field.args[path].default_value for path in slicing if path in field.args
         },

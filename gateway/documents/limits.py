@@ -36,8 +36,8 @@ from gateway.settings.model import Settings
 # Sums are cut here: nobody needs to know by how much a document is too expensive.
 _MOST = 10**12
 _ALIASES_IN_PRODUCTION = 15
-# No list is longer: whoever asks for more is refused by the field itself, which names the argument.
-_LONGEST = 1000
+# As many items of a list that is fanned out are counted; the field itself takes far fewer.
+_WIDEST = 1000
 
 
 class Limits(NamedTuple):
@@ -76,12 +76,14 @@ class Length(NamedTuple):
         variable: name of the variable.
         path: where in its value, for an input object.
         otherwise: the length when the variable says nothing.
+        longest: what it is at most.
         listed: only a list tells it; a number is an item, not a length.
     """
 
     variable: str
     path: tuple[str, ...]
     otherwise: int
+    longest: int
     listed: bool = False
 
 
@@ -370,17 +372,17 @@ def _below(known: FieldCost, node: FieldNode, below: Measure) -> Cost:
 
 def _length(known: FieldCost, node: FieldNode) -> Length | int:
     """Return how long a list will be by the field's arguments."""
-    for path in known.slicing:
+    for path, longest in known.slicing:
         default = known.slicing_defaults.get(path[0])
         otherwise = default if isinstance(default, int) else known.assumed
         value, rest = _given(node, path)
         match value:
             case VariableNode():
-                return Length(value.name.value, rest, otherwise)
+                return Length(value.name.value, rest, otherwise, longest)
             case IntValueNode():
-                return min(max(int(value.value[:20]), 0), _LONGEST)
+                return min(max(int(value.value[:20]), 0), longest)
             case ListValueNode():
-                return min(len(value.values), _LONGEST)
+                return min(len(value.values), longest)
             case None:
                 return otherwise
     return known.assumed
@@ -393,9 +395,9 @@ def _fanned(known: FieldCost, node: FieldNode, each: Cost) -> Cost:
         value, rest = _given(node, path)
         match value:
             case VariableNode():
-                lengths.append(Length(value.name.value, rest, 1, listed=True))
+                lengths.append(Length(value.name.value, rest, 1, _WIDEST, listed=True))
             case ListValueNode():
-                lengths.append(min(len(value.values), _LONGEST))
+                lengths.append(min(len(value.values), _WIDEST))
     if lengths:
         each = _add(1, each)
     for length in lengths:
@@ -456,7 +458,7 @@ def _told(length: Length, variables: Mapping[str, Any]) -> int:
         case bool() | None:
             return length.otherwise
         case int() | float() if not length.listed:
-            return int(min(max(value, 0), _LONGEST))
+            return int(min(max(value, 0), length.longest))
         case list():
-            return min(len(value), _LONGEST)
+            return min(len(value), length.longest)
     return 1

@@ -11,12 +11,10 @@ import phonenumbers
 
 from gateway.errors import BadUserInput
 from gateway.mapping.filters import CORE_SEARCH
+from schema.bounds import MOST_FIRST, MOST_IDS, MOST_ITEMS
 from schema.enums import NumberType
 from schema.scalars import quoted
 
-MOST_FIRST = 1000
-_MOST_IDS = 1000
-MOST_ITEMS = 100
 _KEY_LENGTH = 255
 FRIENDLY_NAME_LENGTH = 64
 NORTH_AMERICA = frozenset({"US", "CA"})
@@ -86,8 +84,8 @@ def check_key(key: str) -> None:
 
 def check_ids(argument: str, count: int) -> None:
     """Refuse more ids at once than 1000."""
-    if count > _MOST_IDS:
-        raise BadUserInput(argument, f"{count} are too many: at most {_MOST_IDS}.")
+    if count > MOST_IDS:
+        raise BadUserInput(argument, f"{count} are too many: at most {MOST_IDS}.")
 
 
 def check_sid(argument: str, sid: str, prefix: str) -> None:

@@ -16,10 +16,10 @@ from gateway.mapping.records import View
 from gateway.numbers import cursors
 from gateway.numbers.cursors import Cursor
 from gateway.upstream.families import MAX_PAGE_SIZE
+from schema.bounds import MOST_SEARCHES
 from schema.enums import NumberType, SimilarScope, Source
 from schema.inputs import AvailablePhoneNumberFilter
 
-_MOST_BRANCHES = 64
 # Filters that keep a search where a number is, and the fields of its geography that they take.
 _SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
     SimilarScope.RATE_CENTER: (("inLata", "lata"), ("inRateCenter", "rate_center")),
@@ -311,9 +311,9 @@ def branches_of(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[
         for kind in dict.fromkeys(types)
         for code in codes
     ]
-    if len(branches) > _MOST_BRANCHES:
+    if len(branches) > MOST_SEARCHES:
         raise BadUserInput(
             "filter.areaCode",
-            f"{len(branches)} searches would be needed; at most {_MOST_BRANCHES} are made.",
+            f"{len(branches)} searches would be needed; at most {MOST_SEARCHES} are made.",
         )
     return branches
