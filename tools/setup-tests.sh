@@ -21,6 +21,7 @@ need() { # need PACKAGE WHAT-FOR COMMAND…: the command works when the package 
 }
 
 need curl "the tests of commands on pages" command -v curl
+need faketime "the tests of clocks that jump" command -v faketime
 need chromium "the explorer's tests in a browser" command -v chromium
 need python3-venv "the test of the documented installation" "${SYSTEM_PYTHON:-/usr/bin/python3}" -c 'import ensurepip'
 need libatomic1 "the explorer's tests in a browser" .venv/lib/python3*/site-packages/playwright/driver/node --version

@@ -105,6 +105,13 @@ return kept == ARGV[2] and 1 or 0
 _REMOVE: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 """
+# The server's clock, under a name that changes with the server: one that takes its place, perhaps
+# at another machine, has a clock of its own. The key says which server, where there are several.
+_CLOCK: Final = """
+local time, info = redis.call('TIME'), redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%w+)')
+return {run or '', time[1], time[2]}
+"""
 
 
 class RedisStore:
@@ -150,6 +157,7 @@ class RedisStore:
         self._take_back = self._client.register_script(_TAKE_BACK)
         self._replace = self._client.register_script(_REPLACE)
         self._remove = self._client.register_script(_REMOVE)
+        self._clock = self._client.register_script(_CLOCK)
         self._feed = _Feed(_as_redis(url), prefix + "idle", timeout)
 
     async def get(self, key: str) -> bytes | None:
@@ -203,6 +211,12 @@ class RedisStore:
         key, *limits = bucket
         returned = self._take_back(keys=[f"{self._prefix}{key}"], args=[*limits, amount, name])
         await self._ask(cast("Awaitable[None]", returned))
+
+    async def clock(self, key: str) -> tuple[str, float]:
+        """See `Store`."""
+        told = cast("Awaitable[list[bytes]]", self._clock(keys=[self._prefix + key]))
+        run, seconds, microseconds = await self._ask(told)
+        return f"store {run.decode()}", int(seconds) + int(microseconds) / 1_000_000
 
     async def publish(self, channel: str, message: bytes) -> None:
         """See `Store`."""

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import Literal, NamedTuple, Protocol, TypeAlias
+from uuid import uuid4
 
 # Looking for what expired takes a few milliseconds when the store is full.
 _SWEEP_SECONDS = 10.0
@@ -99,6 +100,12 @@ class Store(Protocol):
         A store that is shared may take some ahead, for this process, of what there is much of.
         """
 
+    async def clock(self, key: str) -> tuple[str, float]:
+        """Return the clock by which `key` expires, and its time in seconds since the epoch.
+
+        Under one name are times that compare, whoever asked: unless the time was set meanwhile.
+        """
+
     async def publish(self, channel: str, message: bytes) -> None:
         """Send a message to all that follow `channel` now."""
 
@@ -155,6 +162,8 @@ class MemoryStore:
         self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._buckets: dict[str, _Bucket] = {}
         self._followers: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
+        self._clock = f"store {uuid4().hex}"
+        self._ahead = time.time() - time.monotonic()
 
     async def get(self, key: str) -> bytes | None:
         """See `Store`."""
@@ -220,6 +229,11 @@ class MemoryStore:
     async def take_one(self, key: str, *, capacity: float, per_second: float) -> float:
         """See `Store`."""
         return await self.take(key, capacity=capacity, per_second=per_second, amount=1)
+
+    async def clock(self, key: str) -> tuple[str, float]:
+        """See `Store`: the time of day as it would be had nobody set it since the start."""
+        del key
+        return self._clock, time.monotonic() + self._ahead
 
     async def publish(self, channel: str, message: bytes) -> None:
         """See `Store`."""

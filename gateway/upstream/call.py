@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -30,6 +30,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
         query: parameters in order; or the text of a next-page reference, verbatim.
         form: body parameters in order; None for requests without a body.
         shape: decodes the answer, when it is what its API promises.
+        may_leave: of a write, asked as it leaves: whether it still may.
     """
 
     family: Source
@@ -40,6 +41,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     query: Pairs | str = ()
     form: Pairs | None = None
     shape: Shape | None = None
+    may_leave: Callable[[], bool] | None = None
 
     @property
     def reads(self) -> bool:

@@ -410,7 +410,7 @@ class UpstreamClient:
         message = self._message(call, credential, watched.headers)
         try:
             response = await self._connections.send(
-                self._origins[call.family], message, within=left
+                self._origins[call.family], message, within=left, may_leave=call.may_leave
             )
             status = response.status
             if self.unreachable:

@@ -111,7 +111,14 @@ class Connections:
         self._idle: defaultdict[Origin, deque[_Connection]] = defaultdict(deque)
         self._all: set[_Connection] = set()
 
-    async def send(self, origin: Origin, message: bytes, *, within: float) -> Response:
+    async def send(
+        self,
+        origin: Origin,
+        message: bytes,
+        *,
+        within: float,
+        may_leave: Callable[[], bool] | None = None,
+    ) -> Response:
         """Send a request as it is and return the answer.
 
         It is sent once. When this is cancelled, or takes too long, its connection is closed.
@@ -128,6 +135,10 @@ class Connections:
         if connection is None:
             async with asyncio.timeout_at(end):
                 connection = await self._connected(origin)
+        # What this process slept through, it notices only now.
+        if loop.time() >= end or (may_leave is not None and not may_leave()):
+            self._idle[origin].append(connection)
+            raise NotConnected("there was a connection too late")
         answer = connection.ask(message)
         late = loop.call_at(end, connection.give_up)
         try:

@@ -6,21 +6,26 @@ The life of a key's entry:
       ▲           │          ├────▶ unknown     its answer was lost and looking did not settle it
       └───────────┴──────────┘                  it certainly was not done: the key is free again
 
-`sent` is on disk before the write leaves. Whoever finds an entry `claimed` by a process that died
-may take it over: nothing was sent. Whoever finds it `sent` by a process that died, or `unknown`,
+`sent` is on disk before the write leaves. Whoever finds an entry `claimed` by somebody who is gone
+may take it over: nothing was sent. Whoever finds it `sent` by somebody who is gone, or `unknown`,
 looks what became of the write; it is never sent again.
 
-Clocks of machines differ, and jump. So no time of day decides anything: that a process is over is
-told by its lock, or by watching its entry for longer than it can be at work; that a write was not
-done, by two looks of which the second comes a minute after the first, by one clock that never
-jumps.
+Clocks of machines differ, and jump. So no time of this machine's day decides anything:
+
+* Whoever is at work holds something that the entry names (`gateway/writes/idempotency_entries.py`).
+  While it does, nobody else says anything of the write, however late it is by whatever clock.
+* A write that may have lost its hold before it left does not leave.
+* That a write was not done is told by two looks, the second a minute after the first, by every
+  clock that both of them saw: the store's, and the machine's if it was the same.
+* All the same others may have guessed wrong, so whoever made the write has the last word on it.
 """
 
 import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -30,29 +35,32 @@ import structlog
 
 from gateway.errors import GatewayError, KeyInUse, KeysUnavailable
 from gateway.storage.store import StoreUnavailable
-from gateway.writes.idempotency_entries import Journal
+from gateway.writes import clocks
+from gateway.writes.idempotency_entries import HELD, Hold, Journal, Moment
 from gateway.writes.outcome import Outcome, from_json
 from gateway.writes.reconcile import Look, Unproven, unknown
 from gateway.writes.user_errors import Reason
+from schema.enums import UserErrorCode
 
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.25
-# How much longer than its deadline a process may hold an entry before others think it dead.
+# How much longer than its deadline a process may be busy with an entry; earlier releases think it
+# dead then.
 _GRACE = 5.0
 # A request of which two looks this far apart show no trace is not on its way any more.
 _SETTLED_AFTER = 60.0
-# How long an entry may be held that does not say it: one of an earlier release.
-_HELD_AT_MOST = 60.0
+# How long somebody may be at work on an entry that does not say it: one of an earlier release.
+_AT_WORK_AT_MOST = 60.0
 # Seconds after which to try again when entries cannot be kept.
 _COME_AGAIN = 5.0
-# Entries of others that are watched, and clocks by which an entry keeps when it was looked for.
-_MOST_WATCHED, _MOST_CLOCKS = 10_000, 16
+# Entries of earlier releases that are watched.
+_MOST_WATCHED = 10_000
 
-Sending: TypeAlias = Callable[[], Awaitable[None]]
-"""To be awaited right before a write leaves."""
+Sending: TypeAlias = Callable[[], Awaitable[Callable[[], bool]]]
+"""To be awaited right before a write leaves; what it returns tells whether it still may."""
 Act: TypeAlias = Callable[[Sending], Awaitable[Outcome]]
 """Does the work. A `GatewayError` that it raises says that nothing was done."""
 
@@ -89,20 +97,22 @@ class _Entry:
     Attributes:
         state: see the module.
         digest: of the input.
-        owner: the process that holds it.
-        lasts: seconds that the owner may be at work, from the claim on.
+        owner: what shows that somebody is at work on it; "" when nobody is any more. Of earlier
+            releases, the process.
+        lasts: seconds that the owner may be at work, from the claim on; for earlier releases.
         at: when it was sent, in seconds since the epoch; for people only.
-        missed: when it was first looked for and not found, by the name of the clock.
+        missed: when it was first looked for and not found.
         outcome: as JSON, when it is done.
-        claim: unlike any other, so that no two entries are equal.
+        claim: names the one attempt to act, whatever is said of it since; so no two entries are
+            equal.
     """
 
     state: str
     digest: str
     owner: str
-    lasts: float = _HELD_AT_MOST
+    lasts: float = _AT_WORK_AT_MOST
     at: float = 0.0
-    missed: Mapping[str, float] = field(default_factory=dict)
+    missed: clocks.Reading = field(default_factory=dict)
     outcome: str = ""
     claim: str = ""
 
@@ -134,8 +144,8 @@ class Keys:
         self._refused = refused
         self._journal = journal
         self._memory = memory
-        # When an entry of somebody else was first seen, by the monotonic clock.
-        self._watched: dict[str, float] = {}
+        # When somebody of an earlier release was first seen at work.
+        self._watched: dict[tuple[str, str], clocks.Reading] = {}
 
     async def once(self, key: Key, act: Act, look: Look, deadline: float) -> Outcome:
         """Return the outcome of the key: from memory, by looking, or by acting for the first time.
@@ -163,116 +173,132 @@ class Keys:
 
     async def _once(self, key: Key, act: Act, look: Look, deadline: float) -> Outcome:
         wait = _FIRST_WAIT
-        while True:
-            lasts = max(0.0, deadline - time.monotonic()) + _GRACE
-            claim = uuid.uuid4().hex
-            mine = _Entry("claimed", key.digest, self._journal.owner, lasts, claim=claim)
-            opening = self._journal.open(key.name, mine.encode(), ttl=self._memory)
-            found = await _by(deadline, opening)
-            if found is None:
-                return await self._act(key, mine, act, deadline)
-            entry = _decode(found, key)
-            if entry.digest != key.digest:
-                return Outcome(refusal=Reason.KEY_OF_ANOTHER.refuse())
-            if entry.state == "done":
-                return _remembered(entry, key)
-            if entry.state == "unknown" or await _by(deadline, self._is_over(entry)):
-                if entry.state != "claimed":
-                    return await self._settle(key, found, entry, look)
-                if await _by(deadline, self._replace(key, found, mine)):
-                    return await self._act(key, mine, act, deadline)
-            if time.monotonic() + wait >= deadline:
-                raise KeyInUse("Another request with this idempotency key is still at work.")
-            await asyncio.sleep(wait)
-            wait = min(_LONGEST_WAIT, wait * 1.5)
+        async with AsyncExitStack() as held:
+            hold = await _by(deadline, held.enter_async_context(self._journal.hold()))
+            while True:
+                lasts = max(0.0, deadline - time.monotonic()) + _GRACE
+                claim = uuid.uuid4().hex
+                mine = _Entry("claimed", key.digest, hold.name, lasts, claim=claim)
+                opening = self._journal.open(key.name, mine.encode(), ttl=self._memory)
+                found = await _by(deadline, opening)
+                if found is None:
+                    return await self._act(key, mine, hold, act, deadline)
+                entry = _decode(found, key)
+                if entry.digest != key.digest:
+                    return Outcome(refusal=Reason.KEY_OF_ANOTHER.refuse())
+                if entry.state == "done":
+                    return _remembered(entry, key)
+                if await _by(deadline, self._is_over(key, entry)):
+                    if entry.state != "claimed":
+                        settled = await self._settle(key, found, entry, look)
+                        if settled is not None:
+                            return settled
+                    elif await _by(deadline, self._replace(key, found, mine)):
+                        return await self._act(key, mine, hold, act, deadline)
+                if time.monotonic() + wait >= deadline:
+                    raise KeyInUse("Another request with this idempotency key is still at work.")
+                await asyncio.sleep(wait)
+                wait = min(_LONGEST_WAIT, wait * 1.5)
 
-    async def _act(self, key: Key, mine: _Entry, act: Act, deadline: float) -> Outcome:
-        entries = [mine]
+    async def _act(self, key: Key, mine: _Entry, hold: Hold, act: Act, deadline: float) -> Outcome:
+        last = mine
         may_leave = False
 
-        async def sending() -> None:
-            nonlocal may_leave
-            entries.append(replace(mine, state="sent", at=time.time()))
-            if not await _by(deadline, self._replace(key, mine.encode(), entries[-1])):
+        async def sending() -> Callable[[], bool]:
+            nonlocal last, may_leave
+            now = await _by(deadline, self._journal.now())
+            last = replace(mine, state="sent", at=now.day)
+            await _by(deadline, hold.renew())
+            if not await _by(deadline, self._replace(key, mine.encode(), last)):
                 raise KeyInUse("Another request with this idempotency key took over.")
             may_leave = True
+            return hold.is_sure
 
         try:
             outcome = await act(sending)
         except BaseException as error:
             # After the write left, only an error of ours says that nothing was done.
             if may_leave and not isinstance(error, GatewayError):
-                lost = replace(entries[-1], state="unknown")
-                await self._keep(key, entries[-1].encode(), lost)
+                await self._conclude(key, last, replace(last, state="unknown", owner=""))
             else:
                 # That it was sent may have been noted although nobody said so.
-                for entry in reversed(entries):
-                    await self._keep(key, entry.encode(), None)
+                await self._conclude(key, last, None)
             raise
-        await self._keep(key, entries[-1].encode(), self._after(entries[-1], outcome))
+        try:
+            now = await _by(_soon(), self._journal.now()) if outcome.missed else None
+        except StoreUnavailable:
+            now = None
+        await self._conclude(key, last, _after(replace(last, owner=""), outcome, now))
         return outcome
 
-    async def _settle(self, key: Key, found: bytes, entry: _Entry, look: Look) -> Outcome:
-        """Say what became of a write that somebody sent and could not account for."""
+    async def _settle(self, key: Key, before: bytes, entry: _Entry, look: Look) -> Outcome | None:
+        """Say what became of a write that somebody sent and could not account for.
+
+        None: the entry says something else by now.
+        """
+        seen, said = None, ""
         try:
             seen = await look()
         except GatewayError as error:
-            return self._still_unknown(entry, f"looking the number up failed ({error.message})")
+            said = f"looking the number up failed ({error.message})"
         except Unproven as shown:
-            return self._still_unknown(entry, str(shown))
-        missed = entry.missed.get(self._journal.clock)
+            said = str(shown)
+        now = await _by(_soon(), self._journal.now())
         if seen is not None:
             outcome = seen._replace(reconciled=True)
-        elif missed is not None and time.monotonic() >= missed + _SETTLED_AFTER:
+        elif not said and (clocks.passed(entry.missed, now.clocks) or 0.0) >= _SETTLED_AFTER:
             outcome = Outcome(refusal=Reason.NO_TRACE.refuse())
         else:
-            said = "looking the number up has not shown it done so far"
-            outcome = self._still_unknown(entry, said)._replace(missed=True)
-        await self._keep(key, found, self._after(entry, outcome))
-        return outcome._replace(replayed=True)
+            lost = "the gateway stopped in the middle" if entry.state == "sent" else "see before"
+            found = said or "looking the number up has not shown it done so far"
+            outcome = unknown("the request", entry.at, lost, found, now.day)
+            outcome = outcome._replace(missed=not said)
+        kept = self._replace(key, before, _after(entry, outcome, now))
+        return outcome._replace(replayed=True) if await _by(_soon(), kept) else None
 
-    def _still_unknown(self, entry: _Entry, found: str) -> Outcome:
-        lost = "the gateway stopped in the middle" if entry.state == "sent" else "see before"
-        return unknown("the request", entry.at, lost, found)._replace(replayed=True)
+    async def _is_over(self, key: Key, entry: _Entry) -> bool:
+        """Whether whoever made the entry can no longer be at work."""
+        if not entry.owner:
+            return True
+        if entry.state == "unknown" and not entry.owner.startswith(HELD):
+            return True  # An earlier release let go of it so.
+        gone = await self._journal.is_gone(entry.owner)
+        return self._watched_for(key, entry) > entry.lasts if gone is None else gone
 
-    async def _is_over(self, entry: _Entry) -> bool:
-        """Whether whoever holds the entry can no longer be at work."""
-        return self._watched_for(entry) > entry.lasts or await self._journal.is_gone(entry.owner)
-
-    def _watched_for(self, entry: _Entry) -> float:
-        """Return for how many seconds this process has seen the entry held."""
-        now = time.monotonic()
-        first = self._watched.setdefault(entry.claim, now)
+    def _watched_for(self, key: Key, entry: _Entry) -> float:
+        """Return for how many seconds this process has seen somebody at work on the entry."""
+        now = clocks.read()
+        first = self._watched.setdefault((key.name, entry.owner), now)
         if len(self._watched) > _MOST_WATCHED:
             del self._watched[next(iter(self._watched))]
-        return now - first
-
-    def _after(self, entry: _Entry, outcome: Outcome) -> _Entry:
-        """Return the entry with what became of the write."""
-        if not outcome.unknown:
-            try:
-                return replace(entry, state="done", outcome=outcome.to_json().decode())
-            except TypeError:
-                # JSON nested too deep to be written again: the next use of the key looks it up.
-                return replace(entry, state="unknown", at=entry.at or time.time())
-        missed = dict(entry.missed)
-        if outcome.missed:
-            missed.setdefault(self._journal.clock, time.monotonic())
-        kept = dict(list(missed.items())[-_MOST_CLOCKS:])
-        return replace(entry, state="unknown", at=entry.at or time.time(), missed=kept)
+        return clocks.passed(first, now) or 0.0
 
     async def _replace(self, key: Key, old: bytes, new: _Entry) -> bool:
         return await self._journal.replace(key.name, old, new.encode(), ttl=self._memory)
 
-    async def _keep(self, key: Key, old: bytes, new: _Entry | None) -> None:
-        """Note what became of it. If that fails, the next use of the key finds out by looking."""
+    async def _conclude(self, key: Key, last: _Entry, new: _Entry | None) -> None:
+        """Note what became of an own write; None: nothing, and the key is free.
+
+        If that fails, the next use of the key finds out by looking.
+        """
         try:
-            if new is None:
-                await _by(_soon(), self._journal.forget(key.name, old))
-            else:
-                await _by(_soon(), self._replace(key, old, new))
-        except StoreUnavailable as error:
+            await _by(_soon(), self._have_last_word(key, last, new))
+        except (StoreUnavailable, KeysUnavailable) as error:
             _log.warning("outcome_not_kept", problem=str(error))
+
+    async def _have_last_word(self, key: Key, last: _Entry, new: _Entry | None) -> None:
+        if new is not None and await self._replace(key, last.encode(), new):
+            return
+        while (kept := await self._journal.read(key.name)) is not None:
+            said = _decode(kept, key)
+            if said.claim != last.claim or not _knows_better(new, said, key):
+                return
+            if new is None:
+                await self._journal.forget(key.name, kept)
+                return
+            if await self._replace(key, kept, new):
+                _log.warning("outcome_corrected", key=key.name, said=said.state, true=new.state)
+                return
 
 
 async def _by(deadline: float, keeping: Awaitable[T]) -> T:
@@ -284,6 +310,32 @@ async def _by(deadline: float, keeping: Awaitable[T]) -> T:
         raise StoreUnavailable(
             "The record of idempotency keys did not answer in time.", cause="timeout"
         ) from None
+
+
+def _after(entry: _Entry, outcome: Outcome, now: Moment | None) -> _Entry:
+    """Return the entry with what became of the write; `now` may be left out when it was seen."""
+    if not outcome.unknown:
+        try:
+            return replace(entry, state="done", outcome=outcome.to_json().decode())
+        except TypeError:
+            # JSON nested too deep to be written again: the next use of the key looks it up.
+            return replace(entry, state="unknown")
+    missed = entry.missed
+    if outcome.missed and now is not None and clocks.passed(missed, now.clocks) is None:
+        missed = now.clocks
+    return replace(entry, state="unknown", missed=missed)
+
+
+def _knows_better(new: _Entry | None, said: _Entry, key: Key) -> bool:
+    """Whether what the maker of a write knows goes before what somebody else said of it.
+
+    None is new when nothing was done. That is no news where it was said, nor a reason to hide that
+    the upstream shows what was wanted.
+    """
+    if said.state != "done" or (new is not None and new.state == "done"):
+        return True
+    refusal = _remembered(said, key).refusal
+    return new is not None and refusal is not None and refusal.code is UserErrorCode.NOT_DONE
 
 
 def _remembered(entry: _Entry, key: Key) -> Outcome:

@@ -4,21 +4,30 @@ An entry must be on disk before the write that it is about leaves, and two proce
 both believe that they made it. So there are two operations that can each be won only once: to
 `open` a key, and to `replace` exactly the entry that one has read. No two entries are equal:
 whoever finds an equal one knows that it is its own.
+
+Whoever is at work on an entry has a hold, which the entry names. As long as it is there, others
+believe that somebody is at work, whatever any clock says. On one machine it is the lock of a file,
+which ends with the process however that dies; in a shared store it is a value that the store
+forgets after some seconds, and that is renewed until then.
 """
 
 import asyncio
 import errno
+import math
 import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from gateway.storage.store import Cause, MemoryStore, Store, StoreUnavailable
 from gateway.storage.store_advice import Advice, advice_on
+from gateway.writes import clocks
 
 fcntl: Any
 try:
@@ -39,6 +48,12 @@ _SWEEP_EVERY = 100
 # After the file was found locked, whoever opens a key is refused at once for this time.
 _REST = 1.0
 _MAKING = 60.0
+# What holds of this release are called; earlier ones name a process.
+HELD = "held-"
+# Seconds that a hold in the shared store lasts, and after which it is renewed. It outlasts a
+# command that had no answer, with the time for which the store is then left alone.
+_LEASE = 15.0
+_RENEW, _RENEW_AGAIN = 5.0, 1.0
 # Bytes that must fit on the disk for a process to be ready.
 _ROOM = 64 * 1024
 # Low bytes of SQLite's codes, and the system's own.
@@ -68,16 +83,35 @@ _SYSTEM_CAUSES: Final[dict[int | None, Cause]] = {
 }
 
 
-class Journal(Protocol):
-    """Keeps entries by key. Every method may raise StoreUnavailable.
+class Moment(NamedTuple):
+    """A time, in seconds: of the day, since the epoch; and by clocks that nobody sets."""
+
+    day: float
+    clocks: clocks.Reading
+
+
+class Hold(Protocol):
+    """Shows others that somebody is at work.
 
     Attributes:
-        owner: names this process in entries.
-        clock: names the clock that `time.monotonic` reads here: times under one name compare.
+        name: what an entry calls it.
     """
 
-    owner: str
-    clock: str
+    name: str
+
+    async def renew(self) -> None:
+        """Make sure that it holds.
+
+        Raises:
+            StoreUnavailable: that cannot be made sure.
+        """
+
+    def is_sure(self) -> bool:
+        """Whether it cannot have ended since it was renewed, however long this machine slept."""
+
+
+class Journal(Protocol):
+    """Keeps entries by key. Every method may raise StoreUnavailable."""
 
     async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
         """Keep `entry` if the key has none, and return None; otherwise return the one it has."""
@@ -88,8 +122,20 @@ class Journal(Protocol):
     async def forget(self, key: str, old: bytes) -> None:
         """Free a key, if it still holds `old`."""
 
-    async def is_gone(self, owner: str) -> bool:
-        """Whether the process `owner` is certainly dead; False when that cannot be told."""
+    async def read(self, key: str) -> bytes | None:
+        """Return the entry of a key."""
+
+    def hold(self) -> AbstractAsyncContextManager[Hold]:
+        """Hold something as long as the context lasts; no longer than the process in any case."""
+
+    async def is_gone(self, owner: str) -> bool | None:
+        """Whether nobody has the hold of this name any more; None when that cannot be told.
+
+        Earlier releases name a process, in a file by the lock that it has as long as it lives.
+        """
+
+    async def now(self) -> Moment:
+        """Return the time by clocks that others who keep entries here have, too."""
 
     async def ping(self) -> None:
         """Return when it answers; costs next to nothing."""
@@ -107,8 +153,7 @@ class Journal(Protocol):
 class FileJournal:
     """A SQLite file for all processes of one machine; each commit is on disk when it returns.
 
-    Opened at first use, so that a gateway whose disk fails still serves everything else. Each
-    process holds a lock on a file of its own as long as it lives, however it dies.
+    Opened at first use, so that a gateway whose disk fails still serves everything else.
 
     Entries expire by the time of day, so that they outlive the machine's next start; but that is
     read once for each start, and then carried on by the clock that never jumps.
@@ -118,14 +163,11 @@ class FileJournal:
         self, folder: Path, failed: Callable[[StoreUnavailable], None] = lambda _: None
     ) -> None:
         self._failed = failed
-        self.owner = uuid.uuid4().hex
-        self.clock = _clock_of_machine() or self.owner
         self._folder = folder
         self._path = folder / "idempotency.sqlite"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._sql: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        self._lock: int | None = None
         self._opened = 0
         self._ahead = 0.0
         self._rests_until = 0.0
@@ -146,9 +188,30 @@ class FileJournal:
         statement = "DELETE FROM entries WHERE key = ? AND value = ?"
         await self._run(lambda sql: sql.execute(statement, (key, old)))
 
-    async def is_gone(self, owner: str) -> bool:
+    async def read(self, key: str) -> bytes | None:
         """See `Journal`."""
+        return await self._run(lambda sql: _read(sql, key))
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[Hold]:
+        """See `Journal`."""
+        name = f"{HELD}{uuid.uuid4().hex}"
+        path = self._folder / f"{name}.lock"
+        file = await self._run(lambda _: _lock(path), late=partial(_unlock_late, path))
+        try:
+            yield _FileHold(name)
+        finally:
+            _unlock(path, file)
+
+    async def is_gone(self, owner: str) -> bool | None:
+        """See `Journal`."""
+        if fcntl is None:
+            return None
         return await self._run(lambda _: _is_unlocked(self._folder / f"{owner}.lock"))
+
+    async def now(self) -> Moment:
+        """See `Journal`."""
+        return Moment(self._now(), clocks.read())
 
     async def ping(self) -> None:
         """See `Journal`."""
@@ -167,7 +230,13 @@ class FileJournal:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
-    async def _run(self, use: Callable[[sqlite3.Connection], T]) -> T:
+    async def _run(
+        self,
+        use: Callable[[sqlite3.Connection], T],
+        late: Callable[[Future[T]], object] = lambda _: None,
+    ) -> T:
+        """Return what `use` makes of the file; when nobody waits for it any more, tell `late`."""
+
         def work() -> T:
             try:
                 return use(self._opened_file())
@@ -178,8 +247,12 @@ class FileJournal:
                     f"{self._folder}: {error}", cause=self._cause_of(error)
                 ) from error
 
+        working = self._thread.submit(work)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.wrap_future(working)
+        except asyncio.CancelledError:
+            working.add_done_callback(late)
+            raise
         except StoreUnavailable as error:
             self._failed(error)
             raise
@@ -233,10 +306,8 @@ class FileJournal:
         sql = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
             _prepare(sql)
-            self._ahead = _ahead(sql, self.clock)
-            if self._lock is None:
-                self._sweep()
-                self._lock = _lock(self._folder / f"{self.owner}.lock")
+            self._ahead = _ahead(sql)
+            self._sweep()
         except BaseException:
             sql.close()
             raise
@@ -262,12 +333,8 @@ class FileJournal:
         )
         if made.rowcount == 1:
             return None
-        row = sql.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            return self._open(sql, key, entry, ttl)
-        if not isinstance(row[0], bytes):
-            raise sqlite3.DataError("an entry is not what was kept")
-        return row[0]
+        kept = _read(sql, key)
+        return kept if kept is not None else self._open(sql, key, entry, ttl)
 
     def _now(self) -> float:
         """Return the time of day as it would be had nobody set the clock."""
@@ -277,21 +344,26 @@ class FileJournal:
         if self._sql is not None:
             self._sql.close()
             self._sql = None
-        if self._lock is not None:
-            (self._folder / f"{self.owner}.lock").unlink(missing_ok=True)
-            os.close(self._lock)
-            self._lock = None
+
+
+class _FileHold:
+    """See `Hold`: a locked file. It ends with the process, and sleeps when the machine does."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def renew(self) -> None:
+        """See `Hold`."""
+
+    def is_sure(self) -> bool:
+        """See `Hold`."""
+        return True
 
 
 class StoreJournal:
-    """Entries in the store that several machines share. How durable they are, is its affair.
-
-    Whether another process is dead cannot be told there; an entry says how long it may live.
-    """
+    """Entries in the store that several machines share. How durable they are, is its affair."""
 
     def __init__(self, store: Store) -> None:
-        # Other processes may be on other machines.
-        self.owner = self.clock = uuid.uuid4().hex
         self._store = store
 
     async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
@@ -311,10 +383,32 @@ class StoreJournal:
         """See `Journal`."""
         await self._store.remove(key, old)
 
-    async def is_gone(self, owner: str) -> bool:
+    async def read(self, key: str) -> bytes | None:
         """See `Journal`."""
-        del owner
-        return False
+        return await self._store.get(key)
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[Hold]:
+        """See `Journal`."""
+        hold = _StoreHold(self._store, f"{HELD}{uuid.uuid4().hex}")
+        await hold.renew()
+        renewing = asyncio.create_task(hold.renew_always())
+        try:
+            yield hold
+        finally:
+            # It is left to lapse: what was at work has told the entry, or could not.
+            renewing.cancel()
+
+    async def is_gone(self, owner: str) -> bool | None:
+        """See `Journal`."""
+        if not owner.startswith(HELD):
+            return None
+        return await self._store.get(owner) is None
+
+    async def now(self) -> Moment:
+        """See `Journal`: the store's clock, for all; and this machine's, for those at it."""
+        clock, day = await self._store.clock("clock")
+        return Moment(day, {**clocks.read(), clock: day})
 
     async def ping(self) -> None:
         """See `Journal`."""
@@ -330,6 +424,48 @@ class StoreJournal:
 
     async def aclose(self) -> None:
         """See `Journal`: the store is closed by whoever opened it."""
+
+
+class _StoreHold:
+    """See `Hold`: a value in the store. One that may have lapsed once is never sure again."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.name = name
+        self._store = store
+        self._until = math.inf
+        self._is_sure = True
+
+    async def renew(self) -> None:
+        """See `Hold`."""
+        await self._renew()
+        if not self.is_sure():
+            raise StoreUnavailable("What shows that a write is at work lapsed.", cause="timeout")
+
+    async def renew_always(self) -> None:
+        """Renew it until this is cancelled."""
+        while True:
+            try:
+                await asyncio.sleep(_RENEW)
+                await self._renew()
+            except StoreUnavailable:
+                await asyncio.sleep(_RENEW_AGAIN)
+
+    def is_sure(self) -> bool:
+        """See `Hold`."""
+        self._is_sure = self._is_sure and _awake() < self._until
+        return self._is_sure
+
+    async def _renew(self) -> None:
+        self.is_sure()
+        began = _awake()
+        await self._store.set(self.name, b"", ttl=_LEASE)
+        self._until = began + _LEASE
+
+
+def _awake() -> float:
+    """Return seconds by a clock that goes on while this machine sleeps and others do not."""
+    now = clocks.uptime()
+    return time.monotonic() if now is None else now
 
 
 def journal_for(
@@ -356,25 +492,23 @@ def obstacle(folder: Path) -> str | None:
     return f"{closed} cannot be written" if closed is not None else None
 
 
-def _ahead(sql: sqlite3.Connection, clock: str) -> float:
-    """Return by how much the time of day was ahead of a clock when that was first used here."""
+def _read(sql: sqlite3.Connection, key: str) -> bytes | None:
+    row = sql.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    if not isinstance(row[0], bytes):
+        raise sqlite3.DataError("an entry is not what was kept")
+    return row[0]
+
+
+def _ahead(sql: sqlite3.Connection) -> float:
+    """Return by how much the time of day was ahead of the clock when that was first used here."""
     read, keep = "SELECT ahead FROM clocks WHERE clock = ?", "INSERT OR IGNORE INTO clocks VALUES"
+    clock = clocks.name()
     if (kept := sql.execute(read, (clock,)).fetchone()) is None:
         sql.execute(f"{keep} (?, ?)", (clock, time.time() - time.monotonic()))
         kept = sql.execute(read, (clock,)).fetchone()
     return float(kept[0])
-
-
-def _clock_of_machine() -> str | None:
-    """Return a name for the monotonic clock of this machine, until its next start; None: unknown.
-
-    Processes in another time namespace have a clock of their own.
-    """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return f"{boot} {Path('/proc/self/ns/time').readlink()}"
-    except (OSError, ValueError):
-        return None
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -383,6 +517,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
         found = path.stat()
     except FileNotFoundError:
         return None
+    return _of(found)
+
+
+def _of(found: os.stat_result) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
@@ -404,11 +542,28 @@ def _prepare(sql: sqlite3.Connection) -> None:
 
 
 def _lock(path: Path) -> int:
-    """Make and lock a file, for as long as this process lives."""
-    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    if fcntl is not None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return file
+    """Make and lock a file, for as long as this process lives or until it is unlocked."""
+    while True:
+        file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        if fcntl is None:
+            return file
+        with suppress(BlockingIOError):  # Somebody looks whether it is locked.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _identity(path) == _of(os.fstat(file)):
+                return file
+        # It was taken for one that was left over.
+        os.close(file)
+
+
+def _unlock(path: Path, file: int) -> None:
+    path.unlink(missing_ok=True)
+    os.close(file)
+
+
+def _unlock_late(path: Path, locking: Future[int]) -> None:
+    """Unlock a file that nobody waits for any more."""
+    with suppress(StoreUnavailable, CancelledError):
+        _unlock(path, locking.result())
 
 
 def _is_unlocked(path: Path) -> bool:

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
+import msgspec
 import structlog
 
 from gateway.auth.caller import Caller
@@ -308,7 +309,8 @@ class Mutations:
             return await self._writing.draining.finish(doing)
         except Abandoned:
             found = "the gateway had to stop before it could look the number up"
-            return unknown(f"a {asked.name}", started, "the gateway had to stop", found)
+            lost = "the gateway had to stop"
+            return unknown(f"a {asked.name}", started, lost, found, time.time())
 
     async def _write(
         self, prepared: _Prepared, takes: frozenset[str], look: Look, sending: Sending
@@ -321,10 +323,10 @@ class Mutations:
         if prepared.call.family is Source.CATALOG:
             # It was proven while the write was prepared, which may have taken a while.
             await reader.prove(prepared.call.account, (prepared.at,))
-        await sending()
+        call = msgspec.structs.replace(prepared.call, may_leave=await sending())
         deadline = self._reader.deadline - left * _KEPT_BACK
         try:
-            answer = await reader.write(prepared.call, (prepared.at,), deadline=deadline)
+            answer = await reader.write(call, (prepared.at,), deadline=deadline)
             return Outcome(prepared.read(answer))
         except UpstreamError as error:
             if not error.processed:
@@ -424,8 +426,9 @@ async def _owned_only(found: Awaitable[View | None]) -> View | None:
         return None
 
 
-async def _nothing_to_note() -> None:
-    """Without a key nothing is remembered."""
+async def _nothing_to_note() -> Callable[[], bool]:
+    """Without a key nothing is remembered, and nobody else says anything of the write."""
+    return lambda: True
 
 
 def _plain(asked: Write) -> dict[str, Any]:

@@ -75,12 +75,12 @@ async def reconcile(call: Call, error: UpstreamError, look: Look, deadline: floa
             without_trace += 1
             found = f"looking the number up ({without_trace} times) has not shown it done so far"
     what = f"{call.method} {call.path}"
-    outcome = unknown(what, lost, error.message, found, error.upstream_code)
+    outcome = unknown(what, lost, error.message, found, time.time(), error.upstream_code)
     return outcome._replace(missed=missed)
 
 
 def unknown(
-    what: str, sent: float, lost: str, found: str, upstream_code: int | None = None
+    what: str, sent: float, lost: str, found: str, now: float, upstream_code: int | None = None
 ) -> Outcome:
     """Return the outcome of which nobody knows, with all that is known.
 
@@ -89,6 +89,7 @@ def unknown(
         sent: when it went out, in seconds since the epoch.
         lost: how its answer was lost.
         found: what looking showed.
+        now: when that was, by the clock by which it was sent.
         upstream_code: the upstream's error code, if it gave one.
     """
     refusal = Reason.LOST.refuse(
@@ -97,7 +98,7 @@ def unknown(
         sent=_clock(sent),
         lost=lost.rstrip("."),
         found=found,
-        now=_clock(time.time()),
+        now=_clock(now),
     )
     return Outcome(refusal=refusal)
 

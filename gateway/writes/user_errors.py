@@ -154,8 +154,8 @@ class Reason(enum.Enum):
         "The answer was lost. Looking the number up shows that nothing was done; use a new key to"
         " try again.",
         "an idempotency key whose write was lost",
-        "two looks show no trace of the write, the second a minute after the first, by a clock that"
-        " does not jump",
+        "nobody is at work on it any more, and two looks show no trace of it, the second a minute"
+        " after the first, by every clock that both have seen",
     )
     LOST = _Line(
         UserErrorCode.OUTCOME_UNKNOWN,

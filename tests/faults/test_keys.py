@@ -250,8 +250,7 @@ def made_older(data: Path, field: str, seconds: float) -> None:
         entry = json.loads(value)
         assert entry["state"] == "unknown"
         if field == "missed":
-            [clock] = entry[field]
-            entry[field][clock] -= seconds
+            entry[field] = {clock: at - seconds for clock, at in entry[field].items()}
         else:
             entry[field] -= seconds
         file.execute("UPDATE entries SET value = CAST(? AS BLOB)", (json.dumps(entry),))

@@ -10,11 +10,13 @@ from typing import TypeAlias
 
 import pytest
 
-from gateway.errors import KeyInUse, KeysUnavailable
+from gateway.errors import KeyInUse, KeysUnavailable, UpstreamUnavailable
 from gateway.storage.store import MemoryStore, StoreUnavailable
+from gateway.writes import clocks
 from gateway.writes.idempotency import Keys, Sending, key_of
 from gateway.writes.idempotency_entries import FileJournal, Journal, StoreJournal
 from gateway.writes.outcome import Outcome
+from gateway.writes.user_errors import Reason
 
 Pair: TypeAlias = tuple[Journal, Journal]
 Use: TypeAlias = Callable[[Journal, Journal], Awaitable[None]]
@@ -203,6 +205,74 @@ def test_a_clock_that_jumps_takes_no_key_from_whoever_is_at_work(
     run(kind, tmp_path, use)
 
 
+def aged(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let time pass by every clock that nobody sets."""
+    real, day = clocks.read(), MemoryStore.clock
+
+    async def clock(store: MemoryStore, key: str) -> tuple[str, float]:
+        name, now = await day(store, key)
+        return name, now + seconds
+
+    monkeypatch.setattr(clocks, "read", lambda: {name: at + seconds for name, at in real.items()})
+    monkeypatch.setattr(MemoryStore, "clock", clock)
+
+
+@KINDS
+@pytest.mark.parametrize("answer", ["done", "refused", "lost", "nothing"])
+@pytest.mark.parametrize("guessed", ["unknown", "not done"])
+def test_whoever_made_a_write_has_the_last_word_on_it(
+    kind: str, guessed: str, answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hold was lost: the machine slept, or could not reach the store for long."""
+    key = key_of("principal", "AC", "purchase", "key", {})
+    lost = Outcome(refusal=Reason.BROKEN.refuse(), missed=True)
+    said = {"done": Outcome(), "refused": Outcome(refusal=Reason.KEY_OF_ANOTHER.refuse())}
+
+    async def use(one: Journal, two: Journal) -> None:
+        sent, answered = asyncio.Event(), asyncio.Event()
+
+        async def act(sending: Sending) -> Outcome:
+            await sending()
+            sent.set()
+            await answered.wait()
+            if answer == "nothing":
+                raise UpstreamUnavailable("refused", processed=False)
+            return said.get(answer, lost)
+
+        async def look() -> Outcome | None:
+            return None
+
+        async def once(journal: Journal) -> Outcome:
+            return await Keys(journal, 60).once(key, act, look, time.monotonic() + 30)
+
+        first = asyncio.create_task(once(one))
+        await sent.wait()
+        monkeypatch.setattr(type(two), "is_gone", gone)
+        assert (await once(two)).unknown
+        aged(monkeypatch, 59)
+        assert (await once(two)).unknown
+        if guessed == "not done":
+            aged(monkeypatch, 61)
+            assert "nothing was done" in str((await once(two)).refusal)
+        answered.set()
+        if answer == "nothing":
+            with pytest.raises(UpstreamUnavailable):
+                await first
+            kept = await one.read(key.name)
+            assert (kept is None) == (guessed == "unknown")
+            return
+        await first
+        again = await once(two)
+        assert (again.unknown, again.replayed) == (answer == "lost", True)
+        if answer != "lost":
+            assert again.refusal == said[answer].refusal
+
+    async def gone(*_: object) -> bool:
+        return True
+
+    run(kind, tmp_path, use)
+
+
 @KINDS
 def test_an_entry_of_an_earlier_release_is_looked_up_and_half_an_entry_is_an_error(
     kind: str, tmp_path: Path
@@ -234,17 +304,49 @@ def test_an_entry_of_an_earlier_release_is_looked_up_and_half_an_entry_is_an_err
     run(kind, tmp_path, use)
 
 
-def test_a_process_that_closed_its_file_is_known_to_be_gone(tmp_path: Path) -> None:
-    async def main() -> None:
-        one, two = FileJournal(tmp_path), FileJournal(tmp_path)
-        await one.open("key", b"x", ttl=60)
-        assert not await two.is_gone(one.owner)
-        await one.aclose()
-        assert await two.is_gone(one.owner)
-        assert not await two.is_gone(two.owner)
-        await two.aclose()
+def test_whoever_let_go_of_a_lock_is_known_to_be_gone(tmp_path: Path) -> None:
+    async def use(one: Journal, two: Journal) -> None:
+        async with one.hold() as hold:
+            await hold.renew()
+            assert hold.is_sure()
+            assert [await each.is_gone(hold.name) for each in (one, two)] == [False, False]
+        assert [await each.is_gone(hold.name) for each in (one, two)] == [True, True]
 
-    asyncio.run(main())
+    run("file", tmp_path, use)
+
+
+def test_a_hold_in_the_store_is_there_while_it_is_renewed_and_lapses_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.writes.idempotency_entries._LEASE", 0.2)
+    monkeypatch.setattr("gateway.writes.idempotency_entries._RENEW", 0.02)
+
+    async def use(one: Journal, two: Journal) -> None:
+        async with one.hold() as hold:
+            await asyncio.sleep(0.4)
+            assert await two.is_gone(hold.name) is False
+        await asyncio.sleep(0.3)
+        assert await two.is_gone(hold.name) is True
+        assert await two.is_gone("a process of an earlier release") is None
+
+    run("store", tmp_path, use)
+
+
+def test_a_hold_that_may_have_lapsed_while_the_machine_slept_is_never_sure_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(one: Journal, _: Journal) -> None:
+        async with one.hold() as hold:
+            assert hold.is_sure()
+            awake = clocks.uptime() or 0.0
+            monkeypatch.setattr(clocks, "uptime", lambda: awake + 16)
+            assert not hold.is_sure()
+            monkeypatch.undo()
+            with pytest.raises(StoreUnavailable):
+                await hold.renew()
+            assert not hold.is_sure()
+
+    run("store", tmp_path, use)
 
 
 def test_a_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
@@ -275,9 +377,7 @@ def test_nothing_is_kept_in_a_file_that_is_not_there_any_more(tmp_path: Path) ->
         away.rename(folder)
         assert await journal.open("key", b"y", ttl=60) == b"x"
         assert await journal.open("other", b"x", ttl=60) is None
-        assert locks(folder) == {journal.owner}
         await journal.aclose()
-        assert locks(folder) == set()
 
     asyncio.run(main())
 
@@ -340,16 +440,16 @@ def locks(folder: Path) -> set[str]:
 def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
     async def main() -> None:
         living = FileJournal(tmp_path)
-        await living.open("key", b"x", ttl=60)
-        for name in ("dead", living.owner, "young"):
-            (tmp_path / f"{name}.lock").touch()
-        for name in ("dead", living.owner):
-            os.utime(tmp_path / f"{name}.lock", (1, 1))
-        other = FileJournal(tmp_path)
-        await other.open("other", b"x", ttl=60)
-        left = locks(tmp_path)
-        assert left == {living.owner, "young", other.owner}
-        await other.aclose()
+        async with living.hold() as hold:
+            for name in ("dead", hold.name, "young"):
+                (tmp_path / f"{name}.lock").touch()
+            for name in ("dead", hold.name):
+                os.utime(tmp_path / f"{name}.lock", (1, 1))
+            other = FileJournal(tmp_path)
+            await other.open("other", b"x", ttl=60)
+            assert locks(tmp_path) == {hold.name, "young"}
+            await other.aclose()
+        assert locks(tmp_path) == {"young"}
         await living.aclose()
 
     asyncio.run(main())

@@ -1,0 +1,187 @@
+"""Clocks that are off or jump, by a real libfaketime: nobody says what is not true of a key.
+
+All clocks of a process are shifted, those too that never jump in the world, so that even its
+deadlines fire. Nothing here depends on how fast the machine is: a key may be in use, its outcome
+may be unknown for a while, but it is never said to be not done, and in the end all say the same.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.gateway_command import before, served
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.valkey_process import valkey_server
+
+LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+# In seconds. Forward while something is asked; a deadline would never come when all clocks go back.
+JUMPS, OFFSETS = (25, 60, 90, 3600), (-25, -60, -3600)
+BUY = """mutation Buy($number: E164!, $key: String!) {
+  purchasePhoneNumber(input: { phoneNumber: $number, idempotencyKey: $key }) {
+    phoneNumber { sid } userErrors { code }
+  }
+}"""
+# What may be said before it is known. A jump also makes the time for asking the store be over.
+IN_USE = {"IDEMPOTENCY_KEY_IN_USE", "IDEMPOTENCY_UNAVAILABLE"}
+# Seconds that the upstream takes for a purchase: longer than anybody waits here.
+SLOW = 3.0
+# Waits for the upstream longer, or not half as long.
+PATIENT, HASTY = 10.0, 1.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """A purchase with a key, to be asked for again and again."""
+
+    sandbox: RunningSandbox
+    account: SandboxAccount
+    number: str
+    key: str
+
+    def ask(self, gateway: RunningGateway) -> str:
+        """Ask for it; return the sid of the number, or else the code of what was said."""
+        variables = {"number": self.number, "key": self.key}
+        answer = gateway.execute(BUY, variables, account=self.account)
+        payload: Any = (answer.get("data") or {}).get("purchasePhoneNumber")
+        if payload is None:
+            return str(answer["errors"][0]["extensions"]["code"])
+        if payload["userErrors"]:
+            return str(payload["userErrors"][0]["code"])
+        return str(payload["phoneNumber"]["sid"])
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the upstream was asked to do it."""
+        return any(
+            each["method"] == "POST" and each["account"] == self.account.sid
+            for each in self.sandbox.requests()
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the account owns the number."""
+        return bool(self.sandbox.numbers(self.account.sid))
+
+
+@pytest.fixture
+def order(sandbox: RunningSandbox) -> Order:
+    """A purchase that the upstream does late."""
+    account = sandbox.create_account(catalog=False)
+    slow = {"kind": "latency", "latency_ms": 1000 * SLOW, "method": "POST", "count": None}
+    sandbox.set_faults([slow | {"account": account.sid}])
+    return Order(sandbox, account, str(sandbox.put_number()["phone_number"]), uuid4().hex)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The file that says by how much the clocks of a process are ahead."""
+
+    path: Path
+
+    def set(self, seconds: int) -> None:
+        """Set them ahead; behind, when it is negative."""
+        aside = self.path.with_suffix(".new")
+        aside.write_text(f"{seconds:+d}\n")
+        aside.replace(self.path)
+
+
+@contextmanager
+def shifted(
+    sandbox: RunningSandbox, folder: Path, **settings: object
+) -> Iterator[tuple[RunningGateway, Clock]]:
+    """Run a gateway of its own clock."""
+    if not LIBRARIES:
+        missing = "faketime is not installed: run tools/setup-tests.sh"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    clock = Clock(folder / "clock")
+    clock.set(0)
+    library = {
+        "LD_PRELOAD": str(LIBRARIES[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(clock.path),
+        "FAKETIME_NO_CACHE": "1",
+        "GATEWAY_DATA_DIR": str(folder),
+    }
+    chosen = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
+    with (
+        served(folder=folder, **before(sandbox), **library, **chosen) as (url, _),
+        httpx.Client(timeout=60.0, trust_env=False) as http,
+    ):
+        try:
+            yield RunningGateway(url, sandbox, sandbox.accounts()["parent"], http), clock
+        finally:
+            clock.set(max(JUMPS))  # It would wait for hours until it is time to end.
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def ask_and_jump(order: Order, gateway: RunningGateway, clock: Clock) -> set[str]:
+    """Ask at each offset, of which some come in the middle; return all that was said."""
+    said = set()
+    with ThreadPoolExecutor(1) as pool:
+        for seconds in JUMPS:
+            asking = pool.submit(order.ask, gateway)
+            clock.set(seconds)
+            said |= {asking.result(), order.ask(gateway)}
+    for seconds in OFFSETS:
+        clock.set(seconds)
+        said.add(order.ask(gateway))
+    return said
+
+
+def test_nobody_else_speaks_of_a_purchase_that_is_under_way_whatever_its_clock_says(
+    sandbox: RunningSandbox, order: Order, tmp_path: Path
+) -> None:
+    waits: dict[str, Any] = {"call_deadline": PATIENT, "attempt_timeout": PATIENT}
+    with valkey_server(tmp_path) as server:
+        shared: dict[str, Any] = {"store_url": server.url, "store_timeout": 3.0}
+        with (
+            running_gateway(sandbox, **shared, **waits) as buyer,
+            shifted(sandbox, tmp_path, **shared, request_deadline=0.5) as (other, clock),
+            ThreadPoolExecutor(1) as pool,
+        ):
+            buying = pool.submit(order.ask, buyer)
+            wait_for(lambda: order.has_arrived)
+            said = ask_and_jump(order, other, clock)
+            sid = buying.result()
+            assert sid.startswith("PN")
+            assert said <= {*IN_USE, sid}
+            for seconds in JUMPS + OFFSETS:
+                clock.set(seconds)
+                assert order.ask(other) == sid
+            assert order.ask(buyer) == sid
+
+
+def test_a_clock_that_jumps_during_a_purchase_and_after_it_was_lost_makes_nothing_not_done(
+    sandbox: RunningSandbox, order: Order, tmp_path: Path
+) -> None:
+    waits: dict[str, Any] = {"call_deadline": PATIENT, "attempt_timeout": PATIENT}
+    with (
+        shifted(sandbox, tmp_path, request_deadline=PATIENT, **waits) as (gateway, clock),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        buying = pool.submit(order.ask, gateway)
+        wait_for(lambda: order.has_arrived)
+        said = ask_and_jump(order, gateway, clock)
+        said.add(buying.result())
+        wait_for(lambda: order.is_done)
+        sid = order.ask(gateway)
+        assert sid.startswith("PN")
+        assert said <= {*IN_USE, "OUTCOME_UNKNOWN", sid}
+        for seconds in JUMPS + OFFSETS:
+            clock.set(seconds)
+            assert order.ask(gateway) == sid
