@@ -234,9 +234,17 @@ class EventsUnavailable(GatewayError):
 
 
 class EventsMissed(GatewayError):
-    """A subscriber came back too late: events behind its last one are not kept any more."""
+    """Events behind a subscriber's last one are not kept any more: it came too late, or the store
+    lost them.
+    """
 
     code = "EVENTS_MISSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Events behind this one are not kept any more: follow from now on, and read the list"
+            " again."
+        )
 
 
 class UpstreamError(GatewayError):

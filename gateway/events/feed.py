@@ -1,11 +1,15 @@
 """Changes of numbers: announced by mutations, found by polling, followed by subscribers.
 
     mutation ─▶ announce ─▶ log in the store ─▶ publish "there is more" ─▶ topic ─▶ subscribers
-    poll of an account (polling.py) ─▶ announce
+    poll of an account (poller.py) ─▶ announce
 
 Every process has one topic per account that somebody follows in it. What is published is only a
 hint to read the log, and topics look at the log now and then in any case, so a lost hint delays
-events but does not lose them.
+events but does not lose them. What cannot be announced because the store is away is announced when
+it is back.
+
+Whoever relied on what the store has lost is told (`EVENTS_MISSED`): the log shows by itself where
+it was begun anew (log.py), and the poller shows it where an account was not watched for a while.
 """
 
 import asyncio
@@ -25,7 +29,7 @@ from gateway.errors import (
     GatewayError,
     SlowConsumer,
 )
-from gateway.events.log import EventLog
+from gateway.events.log import EventLog, Place
 from gateway.mapping.records import View, view
 from gateway.settings.model import Settings
 from gateway.storage.store import Store, StoreUnavailable
@@ -42,6 +46,9 @@ _PAUSE_AFTER_FAILURE = 1.0
 _LONGEST_ID = 18
 # Seconds after which to come back when the log cannot be read.
 _SOME_TIME = 2.0
+# Changes that wait for the store to come back, and how often it is tried.
+_MOST_OWED = 1000
+_TRY_EVERY = 0.5
 
 
 class Change(NamedTuple):
@@ -53,11 +60,34 @@ class Change(NamedTuple):
     number: View | None
 
 
-class Subscriber:
-    """One who follows an account, and what waits for it."""
+class Missed(NamedTuple):
+    """An entry of the log: what happened before it was not all seen.
 
-    def __init__(self, credential: Credential, most: int) -> None:
+    Attributes:
+        sight: to whom this matters (`sight_of`); None: to all.
+        watch: the watch (poller.py) that began here; None: none did.
+    """
+
+    sight: str | None = None
+    watch: str | None = None
+
+    def encoded(self) -> bytes:
+        """Return what the log keeps. To earlier releases it is an event that cannot be read."""
+        return orjson.dumps({"missed": list(self)})
+
+
+class Subscriber:
+    """One who follows an account, and what waits for it.
+
+    Attributes:
+        sight: how it sees the account (`sight_of`).
+        resumed: it goes on behind an event, from which on nothing may be missing.
+    """
+
+    def __init__(self, account: str, credential: Credential, most: int, *, resumed: bool) -> None:
         self.credential = credential
+        self.sight = sight_of(account, credential)
+        self.resumed = resumed
         self._most = most
         self._waiting: deque[PhoneNumberEvent] = deque()
         self._failure: GatewayError | None = None
@@ -95,15 +125,17 @@ class Topic:
     """The subscribers of one account in this process.
 
     Attributes:
-        watched: what the account was like is known, so that a change made elsewhere is found.
+        place: behind the event that was delivered last.
+        watched: the watch of each sight in which it is known what the account was like, so that a
+            change made elsewhere is found.
     """
 
-    def __init__(self, account: str, position: int) -> None:
+    def __init__(self, account: str, place: Place) -> None:
         self.account = account
-        self.position = position
+        self.place = place
         self.subscribers: list[Subscriber] = []
         self.tasks: list[asyncio.Task[None]] = []
-        self.watched = False
+        self.watched: dict[str, str] = {}
         self._waiting: list[asyncio.Event] = []
 
     def when_watched(self, following: asyncio.Event) -> None:
@@ -113,11 +145,48 @@ class Topic:
         else:
             self._waiting.append(following)
 
-    def watch(self) -> None:
+    def watch(self, sight: str, watch: str) -> None:
         """Note that changes are found from here on."""
-        self.watched = True
+        self.watched.setdefault(sight, watch)
         while self._waiting:
             self._waiting.pop().set()
+
+    def see(self, sight: str, watch: str | None) -> None:
+        """Compare the watch that is kept now with the one that subscribers rely on."""
+        if self.watched.get(sight, watch) != watch:
+            self._lose(sight)
+        if watch is not None:
+            self.watch(sight, watch)
+
+    def miss(self, missed: Missed) -> None:
+        """Tell the subscribers who rely on what was not seen."""
+        if missed.sight is None or missed.watch is None:
+            self.cut(EventsMissed())
+            return
+        for subscriber in self.subscribers:
+            if subscriber.resumed and subscriber.sight == missed.sight:
+                subscriber.cut(EventsMissed())
+        self.see(missed.sight, missed.watch)
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Let a subscriber go; a sight that nobody has any more may end without being missed."""
+        self.subscribers.remove(subscriber)
+        if len(self.watched) > 1 and subscriber.sight not in {
+            each.sight for each in self.subscribers
+        }:
+            self.watched.pop(subscriber.sight, None)
+
+    def cut(self, failure: GatewayError) -> None:
+        """End all subscriptions."""
+        for subscriber in self.subscribers:
+            subscriber.cut(failure)
+
+    def _lose(self, sight: str) -> None:
+        """End the subscriptions that relied on a watch, since it has a gap."""
+        del self.watched[sight]
+        for subscriber in self.subscribers:
+            if subscriber.sight == sight or subscriber.sight not in self.watched:
+                subscriber.cut(EventsMissed())
 
 
 class Events:
@@ -128,6 +197,8 @@ class Events:
         self._most = settings.subscriber_queue
         self._topics: dict[str, Topic] = {}
         self._poll: Callable[[Topic], Awaitable[None]] | None = None
+        self._owed: dict[str, list[bytes]] = {}
+        self._settling: asyncio.Task[None] | None = None
         self.log = EventLog(store, settings.event_memory)
 
     @property
@@ -141,11 +212,25 @@ class Events:
 
     async def announce(self, account: str, change: Change) -> None:
         """Tell everybody who follows `account`. Never raises: the change itself has happened."""
+        event = _encoded(change)
+        if account in self._owed:
+            self._owe(account, event)
+            return
         try:
-            await self.log.append(account, _encoded(change))
-            await self._store.publish(_channel(account), b"")
+            await self._tell(account, event)
+        except StoreUnavailable as error:
+            _log.warning("event_not_announced_yet", account=account, problem=str(error))
+            self._owe(account, event)
         except Exception:  # noqa: BLE001 - see above; it is logged
             _log.exception("event_not_announced", account=account)
+
+    async def announce_gap(self, account: str, sight: str, watch: str) -> None:
+        """Tell those who relied on an earlier watch that changes may have been missed.
+
+        Raises:
+            StoreUnavailable: it cannot be told now.
+        """
+        await self._tell(account, Missed(sight, watch).encoded())
 
     async def start(self, account: str, last_event_id: str | None) -> int:
         """Return the number behind which to follow an account: that of an event, or of the latest.
@@ -162,57 +247,97 @@ class Events:
         return int(last_event_id)
 
     async def follow(
-        self, account: str, credential: Credential, after: int, following: asyncio.Event
+        self,
+        account: str,
+        credential: Credential,
+        after: int,
+        following: asyncio.Event,
+        *,
+        resumed: bool = False,
     ) -> AsyncIterator[PhoneNumberEvent]:
-        """Yield the events of an account behind number `after`, as they happen.
+        """Yield the events of an account behind the one with id `after`, as they happen.
 
-        `following` is set when none can be missed any more.
+        `following` is set when none can be missed any more; `resumed` says that none may be
+        missing since `after`, either.
 
         Raises:
-            EventsMissed: those behind `after` are not kept any more.
+            EventsMissed: some were lost, or those behind `after` are not kept any more.
             SlowConsumer: too many events waited.
             UpstreamDenied: the upstream does not accept the credential any more.
             EventsUnavailable: the log cannot be read.
         """
         with _retryable():
-            head = await self.log.head(account)
-        topic = self._topics.setdefault(account, Topic(account, head))
-        subscriber = Subscriber(credential, self._most)
+            end = await self.log.end(account)
+        topic = self._topics.setdefault(account, Topic(account, end))
+        subscriber = Subscriber(account, credential, self._most, resumed=resumed)
         topic.subscribers.append(subscriber)
         if not topic.tasks:
             self._start(topic)
         try:
             topic.when_watched(following)
-            position = min(after, head)
+            place = Place.named(after)
             with _retryable():
-                past = list(await self.log.after(account, position))
-            if (past[0][0] if past else head + 1) != after + 1:
-                raise _missed()
-            for number, event in past:
-                position = number
-                yield _decoded(account, number, event)
+                past = await self.log.read(account, place)
+            for number, content in past:
+                place = Place.of(number, content)
+                event = _decoded(account, number, content)
+                if not isinstance(event, Missed):
+                    yield event
+                elif resumed and event.sight in {None, subscriber.sight}:
+                    raise EventsMissed
             while True:
-                event_ = await subscriber.next()
-                if int(event_.id) > position:
-                    position = int(event_.id)
-                    yield event_
+                event = await subscriber.next()
+                if Place.named(int(event.id)).number > place.number:
+                    yield event
         finally:
-            topic.subscribers.remove(subscriber)
+            topic.leave(subscriber)
             if not topic.subscribers:
                 self._stop(topic)
 
     async def aclose(self) -> None:
-        """End all topics."""
+        """End all topics, and try once more to announce what could not be announced."""
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
+            with suppress(StoreUnavailable):
+                await self._settle()
         tasks = [task for topic in self._topics.values() for task in topic.tasks]
         for topic in list(self._topics.values()):
             self._stop(topic)
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _tell(self, account: str, event: bytes) -> None:
+        await self.log.append(account, event)
+        await self._store.publish(_channel(account), b"")
+
+    def _owe(self, account: str, event: bytes) -> None:
+        """Keep what is to be announced for when the store is back, in the order of events."""
+        if sum(map(len, self._owed.values())) < _MOST_OWED:
+            self._owed.setdefault(account, []).append(event)
+        else:
+            self._owed[account] = [Missed().encoded()]
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        while self._owed:
+            await asyncio.sleep(_TRY_EVERY)
+            with suppress(StoreUnavailable):
+                await self._settle()
+
+    async def _settle(self) -> None:
+        """Announce what is owed."""
+        for account, events in list(self._owed.items()):
+            while events:
+                await self._tell(account, events[0])
+                events.pop(0)
+            del self._owed[account]
+
     def _start(self, topic: Topic) -> None:
         work = [self._listen(topic), self._look(topic)]
         topic.tasks = [asyncio.create_task(each) for each in work]
         if self._poll is None:
-            topic.watch()
+            topic.watch("", "")
         else:
             topic.tasks.append(asyncio.create_task(_forever(self._poll, topic)))
 
@@ -233,27 +358,34 @@ class Events:
             await asyncio.sleep(_PAUSE_AFTER_FAILURE)
 
     async def _look(self, topic: Topic) -> None:
-        """Read the log now and then."""
+        """Read the log now and then, often enough that it does not end meanwhile."""
         pause = _FIRST_LOOK
         while True:
             await asyncio.sleep(pause)
-            pause = _LOOK_EVERY
+            pause = min(_LOOK_EVERY, self.log.memory)
             try:
                 await self._deliver(topic)
+                await self.log.hold(topic.account)
             except StoreUnavailable as error:
                 _log.warning("events_not_read", account=topic.account, problem=str(error))
 
     async def _deliver(self, topic: Topic) -> None:
-        """Give all subscribers what the log has behind the topic's position."""
-        for number, content in await self.log.after(topic.account, topic.position):
+        """Give all subscribers what the log has behind the topic's place."""
+        try:
+            found = await self.log.read(topic.account, topic.place)
+        except EventsMissed as error:
+            _log.warning("events_lost", account=topic.account)
+            topic.cut(error)
+            # Whoever comes again begins in the log that is there now.
+            self._stop(topic)
+            return
+        for number, content in found:
             # Somebody else may have delivered it while this read the log.
-            if number > topic.position:
-                topic.position = number
-                try:
-                    event = _decoded(topic.account, number, content)
-                except EventsMissed as error:
-                    for subscriber in topic.subscribers:
-                        subscriber.cut(error)
+            if number > topic.place.number:
+                topic.place = Place.of(number, content)
+                event = _decoded(topic.account, number, content)
+                if isinstance(event, Missed):
+                    topic.miss(event)
                     continue
                 for subscriber in topic.subscribers:
                     subscriber.give(event)
@@ -275,6 +407,14 @@ def _retryable() -> Iterator[None]:
         yield
     except StoreUnavailable as error:
         raise EventsUnavailable(retry_after=_SOME_TIME) from error
+
+
+def sight_of(account: str, credential: Credential) -> str:
+    """Return how an account is seen with a credential: its own and its parent's differ.
+
+    They are shown it by different families.
+    """
+    return "own" if credential.home == account else "other"
 
 
 def sids_in(events: Iterable[tuple[int, bytes]]) -> set[str]:
@@ -303,17 +443,15 @@ def _encoded(change: Change) -> bytes:
     return orjson.dumps(content)
 
 
-def _decoded(account: str, number: int, content: bytes) -> PhoneNumberEvent:
-    """Return an event of the log.
-
-    Raises:
-        EventsMissed: what is kept of it cannot be read.
-    """
+def _decoded(account: str, number: int, content: bytes) -> PhoneNumberEvent | Missed:
+    """Return an entry of the log; one that cannot be read is missed by all."""
     try:
         raw: dict[str, Any] = orjson.loads(content)
+        if "missed" in raw:
+            return Missed(*raw["missed"])
         seen = raw["number"] and view("PhoneNumber", Source[raw["source"]], raw["number"], account)
         return PhoneNumberEvent(
-            id=cast("Any", str(number)),
+            id=cast("Any", str(Place.of(number, content).name)),
             kind=PhoneNumberEventKind[raw["kind"]],
             at=dt.datetime.fromisoformat(raw["at"]),
             account_sid=cast("Any", account),
@@ -323,10 +461,4 @@ def _decoded(account: str, number: int, content: bytes) -> PhoneNumberEvent:
         )
     except (ValueError, TypeError, LookupError) as error:
         _log.error("event_unreadable", account=account, id=number, problem=str(error))
-        raise _missed() from None
-
-
-def _missed() -> EventsMissed:
-    return EventsMissed(
-        "Events behind this one are not kept any more: follow from now on, and read the list again."
-    )
+        return Missed()

@@ -2,14 +2,56 @@
 
 Every event has a number one above the event before it. The log is append-only: whoever adds the
 value under a number first has that number. `head` is only a hint where the end is.
+
+The store may come back empty, or as it was a while ago, and numbers may then be given anew. So
+whoever reads on keeps a `Place`, which also tells what the event at that number was like; and what
+is read behind it must have every number up to the end. Otherwise something was lost.
 """
 
+import asyncio
 import time
+import zlib
 from collections.abc import Iterable
+from typing import Final, NamedTuple
 
+from gateway.errors import EventsMissed
 from gateway.storage.store import Store, StoreUnavailable
 
-_MOST = 1000
+_MOST: Final = 1000
+# Marks have three digits, so that ids that differ by a few are never two events' ids.
+_MARKS: Final = 1000
+_LEAST_MARK: Final = 100
+# Ids of earlier releases are numbers without a mark, milliseconds of the clock at first.
+_FIRST_WITH_MARK: Final = 10**14
+
+
+class Place(NamedTuple):
+    """Where a reader stands in a log: behind the event of a number.
+
+    Attributes:
+        number: of the event.
+        mark: what tells the event from another that was given the same number; None: not known.
+    """
+
+    number: int
+    mark: int | None
+
+    @classmethod
+    def of(cls, number: int, event: bytes | None) -> "Place":
+        """Return the place behind an event."""
+        if event is None:
+            return cls(number, None)
+        return cls(number, _LEAST_MARK + zlib.crc32(event) % (_MARKS - _LEAST_MARK))
+
+    @classmethod
+    def named(cls, name: int) -> "Place":
+        """Return the place behind the event that a client knows by this id."""
+        return cls(*divmod(name, _MARKS)) if name >= _FIRST_WITH_MARK else cls(name, None)
+
+    @property
+    def name(self) -> int:
+        """The id by which clients know the event. It rises as numbers do."""
+        return self.number if self.mark is None else self.number * _MARKS + self.mark
 
 
 class EventLog:
@@ -17,42 +59,91 @@ class EventLog:
 
     def __init__(self, store: Store, memory: float) -> None:
         self._store = store
-        self._memory = memory
+        self.memory = memory
 
     async def head(self, account: str) -> int:
         """Return the number of the latest event; of the one before the first when there is none."""
-        kept = await self._store.get(_head(account))
-        if kept is None:
-            # Numbers must rise even when everything was forgotten: they start from the clock,
-            # which is always ahead of them as long as there are less than 1000 events a second.
-            start = str(time.time_ns() // 1_000_000).encode()
-            await self._store.add(_head(account), start, ttl=2 * self._memory)
-            kept = await self._store.get(_head(account)) or start
-        try:
-            number = int(kept)
-        except ValueError:
-            raise StoreUnavailable("The end of the events' log cannot be read.") from None
+        kept = await self._hint(account)
+        number = _number(kept)
         while await self._store.get(_entry(account, number + 1)) is not None:
             number += 1
+        if number != _number(kept):
+            await self._renew(account, kept, number)
         return number
+
+    async def end(self, account: str) -> Place:
+        """Return the place behind the latest event."""
+        number = await self.head(account)
+        return Place.of(number, await self._store.get(_entry(account, number)))
+
+    async def hold(self, account: str) -> None:
+        """Let a log that is being followed live on, though nothing happens."""
+        kept = await self._hint(account)
+        await self._renew(account, kept, _number(kept))
 
     async def append(self, account: str, event: bytes) -> int:
         """Add an event to an account's log and return its number."""
         number = await self.head(account) + 1
-        while not await self._store.add(_entry(account, number), event, ttl=self._memory):
+        while not await self._store.add(_entry(account, number), event, ttl=self.memory):
             number += 1
-        await self._store.set(_head(account), str(number).encode(), ttl=2 * self._memory)
+        await self._store.set(_head(account), str(number).encode(), ttl=2 * self.memory)
         return number
 
     async def after(self, account: str, number: int) -> Iterable[tuple[int, bytes]]:
         """Return the events behind a number, with their numbers, as far as they are remembered."""
         head = await self.head(account)
+        found = await self._entries(account, max(number, head - _MOST), head)
+        return [(each, event) for each, event in found if event is not None]
+
+    async def read(self, account: str, place: Place) -> list[tuple[int, bytes]]:
+        """Return all events behind a place, with their numbers.
+
+        Raises:
+            EventsMissed: some are not remembered any more, or the log is not the one of the place.
+        """
+        head = await self.head(account)
+        if not head - _MOST <= place.number <= head:
+            raise EventsMissed
+        there = Place.of(place.number, await self._store.get(_entry(account, place.number)))
+        if None not in {there.mark, place.mark} and there != place:
+            raise EventsMissed
         found = []
-        for each in range(max(number, head - _MOST) + 1, head + 1):
-            event = await self._store.get(_entry(account, each))
-            if event is not None:
-                found.append((each, event))
+        for each, event in await self._entries(account, place.number, head):
+            if event is None:
+                raise EventsMissed
+            found.append((each, event))
         return found
+
+    async def _entries(
+        self, account: str, number: int, head: int
+    ) -> Iterable[tuple[int, bytes | None]]:
+        """Return what is kept under each number behind `number`, up to `head`."""
+        numbers = range(number + 1, head + 1)
+        # The store is asked for all of a tick at once.
+        kept = await asyncio.gather(*(self._store.get(_entry(account, each)) for each in numbers))
+        return zip(numbers, kept, strict=True)
+
+    async def _hint(self, account: str) -> bytes:
+        kept = await self._store.get(_head(account))
+        if kept is not None:
+            return kept
+        # Numbers must rise even when everything was forgotten: they start from the clock,
+        # which is always ahead of them as long as there are less than 1000 events a second.
+        start = str(time.time_ns() // 1_000_000).encode()
+        await self._store.add(_head(account), start, ttl=2 * self.memory)
+        return await self._store.get(_head(account)) or start
+
+    async def _renew(self, account: str, kept: bytes, number: int) -> None:
+        """Keep the hint for longer, unless somebody else has changed it."""
+        new = str(number).encode()
+        await self._store.replace(_head(account), kept, new, ttl=2 * self.memory)
+
+
+def _number(kept: bytes) -> int:
+    try:
+        return int(kept)
+    except ValueError:
+        raise StoreUnavailable("The end of the events' log cannot be read.") from None
 
 
 def _head(account: str) -> str:

@@ -6,10 +6,15 @@ turns, so that each is checked again, and whoever is no longer let in is cut off
 
 A number that changed through the gateway between two reads was announced already; the newer state
 is taken over in silence.
+
+As long as each read is compared with the one before, one *watch* goes on, whose name is kept in the
+store for longer than what was seen. Where that is lost another watch begins, and those who relied
+on the earlier one are told that they missed something.
 """
 
 import asyncio
 import hashlib
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
@@ -18,7 +23,7 @@ import orjson
 import structlog
 
 from gateway.errors import GatewayError, UpstreamDenied
-from gateway.events.feed import Change, Events, Topic, sids_in
+from gateway.events.feed import Change, Events, Topic, sids_in, sight_of
 from gateway.mapping.records import View
 from gateway.storage.store import Store, StoreUnavailable
 from gateway.upstream.call import Credential
@@ -32,6 +37,9 @@ Lister = Callable[[Credential, str], Awaitable[list[View]]]
 # What the gateway changes is announced a moment after the upstream shows it.
 _SETTLE = 1.0
 _MEMORY = 20
+# How much longer than events a watch is remembered: until nobody can go on behind one of then.
+_LONGER = 4
+_SIGHTS = ("own", "other")
 # Between looks at whether another process has read an account for the first time.
 _FIRST_ROUND = 0.5
 # Not part of what a number is.
@@ -76,7 +84,7 @@ class Poller:
             right = f"poll:{topic.account}"
             if await self._store.add(right, b"", ttl=0.9 * self._interval):
                 await self._round(topic)
-            elif not topic.watched and not await self._is_watched(topic):
+            elif not await self._is_watched(topic):
                 # Another process reads it for the first time.
                 pause = min(pause, _FIRST_ROUND)
         except (GatewayError, StoreUnavailable) as error:
@@ -84,21 +92,25 @@ class Poller:
         await asyncio.sleep(pause)
 
     async def _is_watched(self, topic: Topic) -> bool:
-        """Whether there is a snapshot, to which the next round compares."""
-        credential = self._next_credential(topic)
-        if credential and await self._store.get(_name(topic.account, credential)) is not None:
-            topic.watch()
-        return topic.watched
+        """Whether there is a snapshot, to which the next round compares; see which watch it is."""
+        for sight in _SIGHTS:
+            # A watch is remembered for longer than what was seen, and kept before it.
+            if sight in topic.watched or await self._snapshot(topic.account, sight) is not None:
+                topic.see(sight, await self._watch(topic.account, sight))
+        return bool(topic.watched)
 
     async def _round(self, topic: Topic) -> None:
         credential = self._next_credential(topic)
         if credential is None:
             return
         account = topic.account
-        name = _name(account, credential)
-        before = await self._snapshot(name)
+        sight = sight_of(account, credential)
+        watch = await self._watch(account, sight)
+        before = await self._snapshot(account, sight)
         if before is not None:
-            topic.watch()
+            # What an earlier release has seen has no watch yet.
+            watch = watch or topic.watched.get(sight) or uuid.uuid4().hex
+            topic.see(sight, watch)
         began = await self._events.log.head(account)
         try:
             numbers = await self._listed(credential, account)
@@ -121,9 +133,19 @@ class Poller:
             await self._cache.forget(account, ("owned",))
         for sid in found:
             await self._events.announce(account, _change(sid, known, by_sid))
+        if before is None or watch is None:
+            watch = await self._begin(topic, sight, watch)
         head = await self._events.log.head(account)
-        await self._keep(name, head, {**after, **dict.fromkeys(during, _UNKNOWN)})
-        topic.watch()
+        seen = {**after, **dict.fromkeys(during, _UNKNOWN)}
+        await self._keep(topic, sight, watch, head, seen)
+        topic.watch(sight, watch)
+
+    async def _begin(self, topic: Topic, sight: str, earlier: str | None) -> str:
+        """Return the name of another watch, and tell those who relied on an earlier one."""
+        watch = uuid.uuid4().hex
+        if earlier is not None or sight in topic.watched:
+            await self._events.announce_gap(topic.account, sight, watch)
+        return watch
 
     def _next_credential(self, topic: Topic) -> Credential | None:
         distinct = {each.credential.fingerprint: each.credential for each in topic.subscribers}
@@ -131,8 +153,13 @@ class Poller:
         turns = list(distinct.values())
         return turns[self._turn % len(turns)] if turns else None
 
-    async def _snapshot(self, name: str) -> tuple[int, Mapping[str, Seen]] | None:
-        kept = await self._store.get(name)
+    async def _watch(self, account: str, sight: str) -> str | None:
+        """Return the name of the watch that is kept."""
+        kept = await self._store.get(f"watch:{account}:{sight}")
+        return None if kept is None else kept.decode(errors="replace")
+
+    async def _snapshot(self, account: str, sight: str) -> tuple[int, Mapping[str, Seen]] | None:
+        kept = await self._store.get(f"snapshot:{account}:{sight}")
         if kept is None:
             return None
         try:
@@ -140,17 +167,18 @@ class Poller:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
 
-    async def _keep(self, name: str, position: int, numbers: Mapping[str, Seen]) -> None:
+    async def _keep(
+        self, topic: Topic, sight: str, watch: str, position: int, numbers: Mapping[str, Seen]
+    ) -> None:
+        """Keep what was seen until the credentials have had their turns a few times."""
+        turns = len({each.credential.fingerprint for each in topic.subscribers})
+        memory = _MEMORY * self._interval * max(1, turns)
+        longer = memory + _LONGER * self._events.log.memory
         content = orjson.dumps([position, {sid: list(seen) for sid, seen in numbers.items()}])
-        await self._store.set(name, content, ttl=_MEMORY * self._interval)
-
-
-def _name(account: str, credential: Credential) -> str:
-    """Return the key of a snapshot: an account's own credentials and its parent's have each one.
-
-    They are shown it by different families.
-    """
-    return f"snapshot:{account}:{'own' if credential.home == account else 'other'}"
+        name = f"{topic.account}:{sight}"
+        # In this order: a watch without a snapshot is one that was lost.
+        await self._store.set(f"watch:{name}", watch.encode(), ttl=longer)
+        await self._store.set(f"snapshot:{name}", content, ttl=memory)
 
 
 def _differences(known: Mapping[str, Seen], after: Mapping[str, Seen]) -> list[str]:

@@ -331,7 +331,10 @@ class RequestContext:
         # Only who may read the account's numbers may follow them.
         await self._numbers.page(asked.page, FieldPath("phoneNumberChanged"))
         credential = self.reader.credential
-        async for event in self._events.follow(account, credential, start, self.following):
+        resumed = self.last_event_id is not None
+        async for event in self._events.follow(
+            account, credential, start, self.following, resumed=resumed
+        ):
             if asked.include(event.sid):
                 yield event
 

@@ -283,9 +283,11 @@ class RedisStore:
         if time.monotonic() < self._rests_until:
             cast("Any", command).close()
             raise self._unavailable("did not answer a moment ago.", cause="timeout")
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        cancels = task.cancelling()
         try:
             async with asyncio.timeout(2 * self._timeout):
-                return await command
+                answer = await command
         except (TimeoutError, RedisTimeout):
             self._rests_until = time.monotonic() + _REST_AFTER_TIMEOUT
             raise self._unavailable("did not answer in time.", cause="timeout") from None
@@ -293,6 +295,10 @@ class RedisStore:
             # The library tells a reply that it cannot read by a ValueError, too, and has left the
             # connection then. The text may name the server, never its password.
             raise self._failure(error) from None
+        # The library may go on where it was cancelled, and so would whoever asks.
+        if task.cancelling() > cancels:
+            raise asyncio.CancelledError
+        return answer
 
     def _failure(self, error: Exception) -> StoreUnavailable:
         return self._unavailable(f"failed: {error}", cause=cause_of(error))

@@ -163,6 +163,39 @@ def test_coming_back_behind_what_is_kept_is_an_error(count: int) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("lost", ["one", "all"])
+def test_a_reader_who_is_behind_what_the_store_lost_is_told(lost: str) -> None:
+    async def scenario() -> None:
+        store = Silent()
+        bus = events(store)
+        start = await bus.start(ACCOUNT, None)
+        feed = follow(bus, start)
+        heard = asyncio.ensure_future(anext(feed))
+        await until(lambda: bus.subscribers == 1)
+        for each in range(3):
+            await bus.log.append(ACCOUNT, _encoded(change(each)))
+        key = f"events:{ACCOUNT}:"
+        await store.delete(f"{key}{start + 2}", *([f"{key}head"] if lost == "all" else []))
+        with pytest.raises(EventsMissed):
+            await heard
+        await bus.aclose()
+
+    run(scenario())
+
+
+def test_a_log_that_is_followed_goes_on_though_nothing_happens_for_long() -> None:
+    async def scenario() -> None:
+        bus = events(MemoryStore(), event_memory=0.2)
+        feed = follow(bus, await bus.start(ACCOUNT, None))
+        heard = asyncio.ensure_future(anext(feed))
+        await asyncio.sleep(1)
+        await bus.announce(ACCOUNT, change(1))
+        assert (await heard).sid == change(1).sid
+        await feed.aclose()
+
+    run(scenario())
+
+
 class Broken(MemoryStore):
     """A store that cannot be reached."""
 

@@ -225,10 +225,11 @@ def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]
                 headers={"accept": "text/event-stream"},
             ) as answer,
         ):
-            in_force.set()
             for line in answer.iter_lines():
                 if stop.is_set():
                     return
+                if line == ": following":
+                    in_force.set()
                 if line.startswith("data:") and line != "data:":
                     arrived.put(json.loads(line.removeprefix("data:")))
 

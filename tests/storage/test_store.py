@@ -245,6 +245,26 @@ def test_a_store_that_answers_can_be_pinged(run: Run) -> None:
     run(body)
 
 
+def test_whoever_is_cancelled_while_it_asks_does_not_go_on(run: Run) -> None:
+    """At whatever step of the way; a client library may take the cancellation for its own."""
+
+    async def body(store: Store) -> None:
+        async def ask_for_ever() -> None:
+            while True:
+                await store.get("a")
+                await asyncio.sleep(0)
+
+        for steps in range(40):
+            asking = asyncio.create_task(ask_for_ever())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.wait({asking}, timeout=5)
+            assert asking.cancelled()
+
+    run(body)
+
+
 def test_two_processes_worth_of_stores_share_values_buckets_and_messages(
     server: ValkeyServer,
 ) -> None:

@@ -1,5 +1,6 @@
 """A real Valkey server for tests: started, killed and started again on one port."""
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,6 +59,20 @@ class ValkeyServer:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def empty(self) -> None:
+        """Remove what it has written, while it is killed."""
+        for each in self._folder.iterdir():
+            shutil.rmtree(each)
+
+    def save(self, copy: Path) -> None:
+        """Copy what it has written."""
+        shutil.copytree(self._folder, copy)
+
+    def restore(self, copy: Path) -> None:
+        """Put back what was written before, while it is killed."""
+        self.empty()
+        shutil.copytree(copy, self._folder, dirs_exist_ok=True)
 
     def freeze(self) -> None:
         """Let it hang: connections stay, nothing is answered."""
