@@ -54,7 +54,7 @@ def create_app(
                 settings,
                 service.outages,
                 service.client,
-                lambda: bool(service.draining),
+                lambda: service.draining.announced,
                 service.observation.counter(
                     "gateway_not_ready",
                     "Answers of /readyz that were no, by what was amiss.",

@@ -1,4 +1,9 @@
-"""The end of a process: no new work, and time for what must not be broken off."""
+"""The end of a process: no new work, and time for what must not be broken off.
+
+signal ─▶ announced, all is served ─▶ refusing new work ─▶ exit
+          └──────── delay ────────┘
+└────────────────────────── limit ────────────────────────┘
+"""
 
 import asyncio
 import time
@@ -13,28 +18,43 @@ class Abandoned(Exception):
 
 
 class Draining:
-    """Knows what is at work. It is true once the process was told to stop.
+    """Knows how far the end has come, and what is at work.
+
+    Args:
+        limit: seconds between being told to stop and the exit, at most.
+        delay: seconds of these in which new work is still taken, while balancers find out.
 
     Attributes:
-        limit: seconds between being told to stop and the exit, at most.
+        announced: whether the process was told to stop: nobody should be sent here any more.
+        refuses: whether new work is refused.
     """
 
-    def __init__(self, limit: float) -> None:
-        self.limit = limit
-        self._started = False
-        self._end = 0.0
+    def __init__(self, limit: float, delay: float = 0.0) -> None:
+        self.announced = False
+        self.refuses = False
+        self._limit = limit
+        self._delay = delay
+        self._began = 0.0
         self._requests = 0
         self._writes: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
 
-    def __bool__(self) -> bool:
-        """Tell whether it has begun: whoever is ready for work asks this."""
-        return self._started
-
     def start(self) -> None:
-        """Take no new work from now on. Safe in a signal handler."""
-        if not self._started:
-            self._started = True
-            self._end = time.monotonic() + self.limit
+        """Begin. Safe in a signal handler; once is as good as often."""
+        if self.announced:
+            return
+        self._began = time.monotonic()
+        self.announced = True
+        self.refuses = not self._delay
+
+    def refuse(self) -> None:
+        """Take no new work from now on."""
+        self.start()
+        self.refuses = True
+
+    @property
+    def delay_left(self) -> float:
+        """Seconds until new work is refused."""
+        return max(0.0, self._began + self._delay - time.monotonic())
 
     def __enter__(self) -> None:
         """Count a request that is being answered: the end waits for it."""
@@ -58,7 +78,9 @@ class Draining:
     @property
     def left(self) -> float:
         """Seconds until the exit; all of them as long as it has not begun."""
-        return max(0.0, self._end - time.monotonic()) if self._started else self.limit
+        if not self.announced:
+            return self._limit
+        return max(0.0, self._began + self._limit - time.monotonic())
 
     @property
     def busy(self) -> int:

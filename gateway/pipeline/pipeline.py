@@ -93,7 +93,7 @@ class Service:
         self._sizes = Sizes()
         self.journal = journal_for(self.store, settings.data_dir, self.outages.note)
         self.outages.watch(self.journal)
-        self.draining = Draining(settings.drain_limit)
+        self.draining = Draining(settings.drain_limit, settings.drain_delay)
         self.shares = Shares(settings)
         self._writing = Writing(
             Keys(self.journal, settings.idempotency_memory, refused),
@@ -155,7 +155,7 @@ class Service:
             GatewayError: its document is not known here, or not allowed.
             BadRequest: it contradicts itself, or wants something unknown explained.
         """
-        if self.draining:
+        if self.draining.refuses:
             raise ShuttingDown
         caller.check_time()
         explanation = explanation_of((*wishes, params.extensions.get("explain")))

@@ -14,14 +14,15 @@ import math
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import orjson
 import structlog
 from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.errors import SOME_TIME
+from gateway.draining import Draining
+from gateway.errors import SOME_TIME, ShuttingDown
 from gateway.settings.model import Settings
 from gateway.transport.unsent import CONNECTION
 
@@ -31,6 +32,8 @@ _ALWAYS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 _RESERVE = 20
 # Seconds for which a client may let us wait, before it has to make room for others.
 _GRACE = 1.0
+# Seconds for which a client may be about to ask.
+_JUST_NOW = 0.4
 # Seconds in which one line in the log is enough about what goes on.
 _QUIET = 60.0
 _TOO_MANY = "There are too many connections."
@@ -63,12 +66,19 @@ class WireLimits(NamedTuple):
         )
 
 
-def protocol_class(settings: Settings) -> type["GuardedProtocol"]:
-    """Return the protocol class for `uvicorn.Config(http=…)`."""
+def protocol_class(settings: Settings, draining: Draining | None = None) -> type["GuardedProtocol"]:
+    """Return the protocol class for `uvicorn.Config(http=…)`.
+
+    Args:
+        settings: what one process bears.
+        draining: knows when connections are kept no longer; without it they always are.
+    """
+    end = draining or Draining(0)
 
     class Protocol(GuardedProtocol):
         limits = WireLimits.of(settings)
         crowd = Crowd(settings.connection_limit)
+        draining = end
 
     return Protocol
 
@@ -185,6 +195,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     limits: ClassVar[WireLimits]
     crowd: ClassVar[Crowd]
+    draining: ClassVar[Draining]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
@@ -237,6 +248,20 @@ class GuardedProtocol(HttpToolsProtocol):
         """Refuse the connection: there are too many."""
         self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, _TOO_MANY)
 
+    def keep_no_longer(self) -> None:
+        """Close after the answer that is under way, and say so in it."""
+        cycle = self._latest()
+        if cycle is not None:
+            cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Close as soon as nothing is under way.
+
+        Who has just come, or was just answered, may be about to ask, and is to be answered, too.
+        """
+        if self._busy() is not None or self.loop.time() - self.waits_since > _JUST_NOW:
+            super().shutdown()
+
     # Heads --------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
@@ -288,8 +313,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.waits_since = math.inf
         cycle = self._latest()
-        if cycle is not None and self in self.crowd.reserved:
-            cycle.keep_alive = False
+        if self in self.crowd.reserved or self.draining.announced:
+            self.keep_no_longer()
         if cycle is not None and (version < "1.1" or cycle.waiting_for_100_continue):
             cycle.send = _ClosingSend(cycle)  # type: ignore[method-assign]
 
@@ -448,9 +473,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def _refusal(status: HTTPStatus, message: str) -> bytes:
+def _refusal(status: HTTPStatus, message: str, code: str = "BAD_REQUEST") -> bytes:
     """Return a whole answer after which the connection is closed."""
-    extensions: dict[str, object] = {"code": "BAD_REQUEST"}
+    extensions: dict[str, object] = {"code": code}
     later = ""
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         extensions["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
@@ -465,3 +490,7 @@ def _refusal(status: HTTPStatus, message: str) -> bytes:
         "connection: close\r\n\r\n"
     )
     return head.encode("ascii") + body
+
+
+FAREWELL: Final = _refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(ShuttingDown()), ShuttingDown.code)
+"""Told to whoever has got in but is not served any more."""

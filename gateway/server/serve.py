@@ -1,6 +1,5 @@
 """Running servers: sockets, the sandbox's process, signals, and what is printed at the start."""
 
-import errno
 import os
 import signal
 import socket
@@ -25,7 +24,8 @@ from gateway.errors import CommandError
 from gateway.observability.logs import configure
 from gateway.observability.metrics_folder import shared_folder
 from gateway.server import workers
-from gateway.server.http_limits import protocol_class
+from gateway.server.http_limits import FAREWELL, protocol_class
+from gateway.server.listening import address, listen, turn_away
 from gateway.server.uvicorn_server import Server
 from gateway.server.websocket_limits import socket_class
 from gateway.settings.loading import load
@@ -85,16 +85,16 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
         create_sandbox,
     )
 
-    listening = _listen("127.0.0.1", port, "--port")
+    listening = listen("127.0.0.1", port)
     try:
         app = create_sandbox(SandboxSettings(**chosen))
     except SandboxError as error:
         raise CommandError(str(error)) from None
-    address = _address(listening)
+    url = address(listening)
     if exit_with_stdin:
-        sys.stdout.write(f"{address}\n")
+        sys.stdout.write(f"{url}\n")
     else:
-        sys.stdout.write(f"Number API (sandbox)  {address}\nAccounts              {address}")
+        sys.stdout.write(f"Number API (sandbox)  {url}\nAccounts              {url}")
         sys.stdout.write("/_sandbox/accounts\n")
     sys.stdout.flush()
     # Its connections are the gateway's and its tests': they are cut, not waited for.
@@ -166,12 +166,16 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
             hint="mutations with idempotency keys are refused: set GATEWAY_DATA_DIR to a folder"
             " that can be written, or GATEWAY_STORE_URL",
         )
-    listening = _listen(settings.host, settings.port, "--port")
+    listening = listen(settings.host, settings.port)
     if settings.workers > 1:
         return _serve_with_workers(settings, listening, accounts)
-    app = create_app(settings, sandbox_accounts=accounts)
-    _announce(_address(listening), settings, accounts)
-    return _run(app, listening, app.state.service.draining, settings=settings)
+    try:
+        app = create_app(settings, sandbox_accounts=accounts)
+        _announce(address(listening), settings, accounts)
+        return _run(app, listening, app.state.service.draining, settings=settings)
+    finally:
+        # Nothing is left to do, but where it did not come to serving.
+        turn_away(listening, FAREWELL)
 
 
 def _serve_with_workers(
@@ -186,10 +190,15 @@ def _serve_with_workers(
         # It has shown that the port is free, and chosen one if that was asked.
         host, port = listening.getsockname()[:2]
         listening.close()
-        sockets = workers.listen(host, port, settings.workers)
-        _announce(_address(sockets[0]), settings, accounts)
-        work = partial(_work, settings, accounts)
-        return workers.Workers(work, sockets, settings.drain_limit + _WORKERS_STOP).run()
+        sockets = [listen(host, port, shared=True) for _ in range(settings.workers)]
+        try:
+            _announce(address(sockets[0]), settings, accounts)
+            work = partial(_work, settings, accounts)
+            patience = settings.drain_limit + _WORKERS_STOP
+            return workers.Workers(work, sockets, patience, FAREWELL).run()
+        finally:
+            for each in sockets:
+                turn_away(each, FAREWELL)
 
 
 def _work(
@@ -247,7 +256,7 @@ def server_for(app: ASGIApp, draining: Draining, settings: Settings | None = Non
     return Server(
         uvicorn.Config(
             app,
-            http=protocol_class(settings) if settings else "httptools",
+            http=protocol_class(settings, draining) if settings else "httptools",
             ws=socket_class(settings) if settings else "websockets-sansio",
             # A last bound; what is over `frame_limit`, at most the same, is told why.
             ws_max_size=2**20,
@@ -282,31 +291,6 @@ def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:
     while os.read(0, 1024):
         pass
     server.should_exit = True
-
-
-def _listen(host: str, port: int, option: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Accepted connections inherit it; without it an answer may wait 40 ms for the client's ACK.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(2048)
-    except OSError as error:
-        listening.close()
-        if error.errno == errno.EADDRINUSE:
-            raise CommandError(
-                f"port {port} on {host} is taken: choose another with {option}"
-            ) from None
-        raise CommandError(f"cannot listen on {host} port {port}: {error.strerror}") from None
-    listening.set_inheritable(True)
-    return listening
-
-
-def _address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _start_sandbox(arguments: list[str]) -> tuple[subprocess.Popen[str], str]:

@@ -1,20 +1,24 @@
 """The HTTP server: uvicorn, with an end that comes in time and breaks nothing off.
 
-Told to stop, uvicorn closes its port at once and then waits for every connection, also for one
-that will never end. Here the port stays open while work is finished, so that whoever asks is told
-that this process is leaving; then the connections that are left are cut.
+Told to stop, uvicorn closes its port at once, resets who waits there, and then waits for every
+connection, also for one that will never end. Here it takes these steps (see `gateway.draining`):
+
+    serve on, as an end is announced ▶ close the port, but answer all who got in ▶ finish the work
+    ▶ close connections ▶ cut what is left
 """
 
 import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import uvicorn
 
 from gateway.draining import Draining
+from gateway.server import listening
+from gateway.server.http_limits import GuardedProtocol
 
 # Of the time until the exit, what is kept for sending the last answers and closing everything.
 _CLOSING = 1.5
@@ -29,7 +33,7 @@ class Server(uvicorn.Server):
         self._draining = draining
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take no new work from this moment on."""
+        """Begin to drain."""
         self._draining.start()
         super().handle_exit(sig, frame)
         if sig == signal.SIGTERM:
@@ -38,21 +42,48 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the work at hand, let the last answers out, cut what is left, and close."""
-        self._draining.start()
-        end = time.monotonic() + self._draining.limit - _CLOSING
-        await self._wait(lambda: not self._draining.busy, end)
-        self._draining.abandon()
-        for server in self.servers:
-            server.close()
+        draining = self._draining
+        draining.start()
+        for connection in self._http_connections():
+            connection.keep_no_longer()
+        await self._serve_on()
+        draining.refuse()
+        await self._close_port(sockets or [])
+        end = time.monotonic() + draining.left - _CLOSING
+        await self._wait(lambda: not draining.busy, end)
+        draining.abandon()
         await self._close_connections()
         self.config.timeout_graceful_shutdown = 1
         await super().shutdown(sockets)
 
+    async def _serve_on(self) -> None:
+        """Serve while balancers find out; then close what was of no use to anybody meanwhile."""
+        delay, told = self._draining.delay_left, asyncio.get_running_loop().time()
+        if not delay:
+            return
+        await self._wait(lambda: self._draining.refuses, time.monotonic() + delay)
+        for connection in self._http_connections():
+            if connection.waits_since < told:
+                connection.shutdown()
+
+    async def _close_port(self, sockets: Sequence[socket.socket]) -> None:
+        end = time.monotonic() + _CLOSING / 3
+        for each in sockets:
+            # The loop accepts who waits, without telling.
+            while not listening.stop(each, even_if_waited_for=time.monotonic() > end):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+
+    def _http_connections(self) -> list[GuardedProtocol]:
+        connections = self.server_state.connections
+        return [each for each in connections if isinstance(each, GuardedProtocol)]
+
     async def _close_connections(self) -> None:
         connections = self.server_state.connections
+        end = time.monotonic() + _CLOSING / 3
         for connection in list(connections):
             connection.shutdown()
-        end = time.monotonic() + _CLOSING / 3
         await self._wait(lambda: not connections, end)
         for connection in list(connections):
             # A client that does not send the rest of its request, or does not take its answer.

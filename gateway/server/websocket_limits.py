@@ -34,6 +34,7 @@ _MOST_FRAMES = 5000
 _WINDOW = 10.0
 # Seconds for a client to answer that a WebSocket is closed: until then it takes a connection.
 _CLOSING = 1.0
+_LEAVING = "This process is shutting down: connect again"
 
 
 def socket_class(settings: Settings) -> type["GuardedSocket"]:
@@ -104,6 +105,16 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         if self._watch is not None:
             self._watch.stop()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close, as the process ends, and say that clients may come back at once."""
+        if self.handshake_complete and not self.close_sent:
+            code = CloseCode.SERVICE_RESTART
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code.value})
+            self.conn.send_close(code, _LEAVING)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+        super().shutdown()
 
     def handle_connect(self, event: Request) -> None:
         """Hand a handshake to the application, which may have to know the connection itself."""

@@ -15,14 +15,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
-from typing import Final
+from typing import Final, cast
 
 import structlog
 
 from gateway.errors import CommandError
 from gateway.observability import metrics_folder
+from gateway.server import listening
 
 _log = structlog.get_logger(__name__)
 _spawn = multiprocessing.get_context("spawn")
@@ -48,11 +51,15 @@ class Workers:
         work: serves on a socket until SIGTERM, and returns the exit code; must be picklable.
         sockets: one for each worker.
         patience: seconds that workers get to end after SIGTERM.
+        farewell: bytes for those who wait, at the end, where no worker is to answer them.
     """
 
-    def __init__(self, work: Work, sockets: Sequence[socket.socket], patience: float) -> None:
+    def __init__(
+        self, work: Work, sockets: Sequence[socket.socket], patience: float, farewell: bytes
+    ) -> None:
         self._workers = [_Worker(work, each, number) for number, each in enumerate(sockets, 1)]
         self._patience = patience
+        self._farewell = farewell
         self._told = False
 
     def run(self) -> int:
@@ -73,33 +80,39 @@ class Workers:
         except _Refused:
             return 1
         finally:
-            self._end([each.process for each in self._workers if each.process is not None])
+            self._end()
         return 0
 
-    def _told_to_stop(self, _: int, __: FrameType | None) -> None:
+    def _told_to_stop(self, signal_: int, _: FrameType | None) -> None:
+        if self._told and signal_ == signal.SIGINT:
+            # Somebody insists on leaving at once.
+            for each in self._workers:
+                if each.process is not None and each.process.pid is not None:
+                    with suppress(ProcessLookupError):
+                        os.kill(each.process.pid, signal_)
         # No event: its lock may be held just now by the very thread that this interrupts.
         self._told = True
 
-    def _end(self, processes: Sequence[SpawnProcess]) -> None:
-        for process in processes:
-            process.terminate()
+    def _end(self) -> None:
+        """Tell all workers to stop, and close the port of each that has not done so itself."""
         deadline = time.monotonic() + self._patience
-        for process in processes:
-            process.join(max(0.0, deadline - time.monotonic()))
-            if process.is_alive():
-                _log.error("worker_killed", pid=process.pid)
-                process.kill()
-                process.join()
-
-
-def listen(host: str, port: int, count: int) -> list[socket.socket]:
-    """Return `count` sockets that listen on one port.
-
-    Raises:
-        OSError: there is no such address, or the port is taken by somebody else.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return [_listening(family, host, port) for _ in range(count)]
+        left: dict[int, _Worker] = {}
+        for each in self._workers:
+            if each.process is None:
+                listening.turn_away(each.socket, self._farewell)
+            else:
+                each.process.terminate()
+                left[each.process.sentinel] = each
+        while left:
+            ended = wait(left, max(0.0, deadline - time.monotonic()))
+            for sentinel in ended or list(left):
+                worker = left.pop(cast("int", sentinel))
+                if worker.process is not None:
+                    if not ended:
+                        _log.error("worker_killed", pid=worker.process.pid)
+                        worker.process.kill()
+                    worker.process.join()
+                listening.turn_away(worker.socket, self._farewell)
 
 
 class _Refused(Exception):
@@ -109,10 +122,10 @@ class _Refused(Exception):
 class _Worker:
     """One worker through all its lives; `process` is the present one, None between two."""
 
-    def __init__(self, work: Work, listening: socket.socket, number: int) -> None:
+    def __init__(self, work: Work, own: socket.socket, number: int) -> None:
         self.process: SpawnProcess | None = None
+        self.socket = own
         self._work = work
-        self._listening = listening
         self._number = number
         self._lives = 0
         self._begun = 0.0
@@ -137,7 +150,7 @@ class _Worker:
         self._lives += 1
         self._begun = time.monotonic()
         process = _spawn.Process(
-            target=_run, args=(self._work, self._listening, self._number), daemon=False
+            target=_run, args=(self._work, self.socket, self._number), daemon=False
         )
         try:
             process.start()
@@ -177,23 +190,12 @@ class _Worker:
         self._pause_ends = now + _PAUSE * (2 ** (self._deaths - 1) - 1)
 
 
-def _listening(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    # Accepted connections inherit it; without it an answer may wait 40 ms for the client's ACK.
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    made.bind((host, port))
-    made.listen(2048)
-    return made
-
-
-def _run(work: Work, listening: socket.socket, number: int) -> None:
+def _run(work: Work, own: socket.socket, number: int) -> None:
     # Ctrl-C reaches the whole group; the supervisor decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_the_supervisor, daemon=True).start()
     with metrics_folder.joined(number):
-        code = work(listening)
+        code = work(own)
     raise SystemExit(code)
 
 

@@ -6,6 +6,7 @@ file, and in variables that begin with `GATEWAY_`: a misspelt setting must not b
 """
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable
@@ -14,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -30,6 +39,8 @@ PREFIX: Final = "GATEWAY_"
 USUAL_FILE: Final = Path("number-gateway.toml")
 CATALOG_URL = "https://preview.twilio.com"
 CORE_URL = "https://api.twilio.com"
+# Seconds for what was begun to be finished, at least.
+_LEAST_DRAINING: Final = 2.0
 # What protects the gateway from its clients, switched off.
 _NO_LIMITS: Final[dict[str, Any]] = {
     "trusted_documents": None,
@@ -263,7 +274,15 @@ class Settings(BaseSettings):
         86_400.0, gt=0, description="How long the result of an idempotency key is remembered."
     )
     drain_limit: float = Field(
-        30.0, ge=2, description="Time between the signal to stop and the exit, at most."
+        30.0,
+        ge=_LEAST_DRAINING,
+        description="Time between the signal to stop and the exit, at most.",
+    )
+    drain_delay: float = Field(
+        0.0,
+        ge=0,
+        description="Part of `drain_limit` in which `/readyz` says 503, and all else is still"
+        " served, so that balancers find out; then the port is closed.",
     )
 
     fast: bool = Field(
@@ -501,6 +520,16 @@ class Settings(BaseSettings):
         description="Whether `/readyz` says yes while the shared store, the records in `data_dir`"
         " or the upstream is away.",
     )
+
+    @field_validator("drain_delay")
+    @classmethod
+    def _leaves_time(cls, delay: float, before: ValidationInfo) -> float:
+        limit = before.data.get("drain_limit", math.inf)
+        if delay > limit - _LEAST_DRAINING:
+            raise ValueError(
+                f"it is part of drain_limit, and must be {_LEAST_DRAINING:g} s less than that"
+            )
+        return delay
 
     @classmethod
     def settings_customise_sources(

@@ -35,6 +35,7 @@ from gateway.errors import (
     GatewayError,
     LimitExceeded,
     RateLimited,
+    ShuttingDown,
     UpstreamError,
     refusal,
 )
@@ -144,6 +145,9 @@ class _Connection:
             Closed: the client broke the protocol, was not let in, or is too slow.
         """
         shares = self._service.shares
+        if self._service.draining.refuses:
+            await self._turn_away(ShuttingDown())
+            return
         with ExitStack() as known, ExitStack() as unknown:
             try:
                 unknown.enter_context(shares.unverified.held(share_of(current.get())))
@@ -165,7 +169,7 @@ class _Connection:
             while (message := await self._message_or_failure()) is not None:
                 await self._handle(message)
 
-    async def _turn_away(self, error: RateLimited) -> None:
+    async def _turn_away(self, error: RateLimited | ShuttingDown) -> None:
         """Refuse the handshake: an open connection would have to be closed by both sides."""
         headers = [
             (b"content-type", b"application/json; charset=utf-8"),

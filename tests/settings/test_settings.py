@@ -228,3 +228,10 @@ def test_the_page_of_settings_is_current() -> None:
 def test_every_setting_says_what_it_means_in_a_sentence() -> None:
     for name, field in Settings.model_fields.items():
         assert re.fullmatch(r"\S.{10,}\.", field.description or "", re.DOTALL), name
+
+
+def test_a_delay_before_draining_leaves_time_to_drain(tmp_path: Path) -> None:
+    times = {"GATEWAY_DRAIN_LIMIT": "10", "GATEWAY_DRAIN_DELAY": "9"}
+    done = run(tmp_path, "settings", variables=times, code=1)
+    assert "drain_delay: it is part of drain_limit, and must be 2 s less than that" in done.stderr
+    run(tmp_path, "settings", variables=times | {"GATEWAY_DRAIN_DELAY": "8"})

@@ -1,5 +1,6 @@
 """Bytes over a bare socket: what no well-behaved HTTP client would send."""
 
+import base64
 import json
 import socket
 import struct
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+from tests.support.sandbox_in_thread import SandboxAccount
 
 HANDSHAKE = (
     "upgrade: websocket",
@@ -48,6 +51,22 @@ def connected(url: str, *, seconds: float = 10.0) -> Iterator[socket.socket]:
 def head(*headers: str, method: str = "POST", path: str = "/graphql") -> bytes:
     """Return a request's head with these headers besides Host."""
     return "\r\n".join([f"{method} {path} HTTP/1.1", "host: localhost", *headers, "", ""]).encode()
+
+
+def posted(body: bytes, account: SandboxAccount) -> bytes:
+    """Return a whole GraphQL request as `account`."""
+    pair = base64.b64encode(":".join(account.auth).encode()).decode()
+    kind = "content-type: application/json"
+    return head(kind, f"authorization: Basic {pair}", f"content-length: {len(body)}") + body
+
+
+def is_refused(url: str) -> bool:
+    """Whether nobody listens there."""
+    try:
+        with connected(url):
+            return False
+    except ConnectionRefusedError:
+        return True
 
 
 def frame(opcode: int, content: bytes = b"", *, last: bool = True) -> bytes:

@@ -3,6 +3,7 @@
 The first fault that matches a request and is not used up happens to it; at most one does.
 """
 
+import asyncio
 import fnmatch
 import re
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 KINDS: dict[str, str] = {
     "latency": "the real answer, late",
+    "held": "the real answer, as soon as faults are set anew or removed",
     "429": "error 20429 and no processing",
     "status": "an HTTP error of the given status",
     "reset": "the connection is reset before processing",
@@ -42,7 +44,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
 }
 # Answers of something between: they have none of the headers that the API's own answers have.
 _BETWEEN = frozenset({"html", "redirect", "wrong-shape"})
-_PROCESSED = frozenset({"latency", "lost-answer", "slow-body", "null-items", "stray-bytes"})
+_PROCESSED = frozenset({"latency", "held", "lost-answer", "slow-body", "null-items", "stray-bytes"})
 _LONGEST_LATENCY_MS = 600_000
 _LARGEST_BODY = 256 * 1024 * 1024
 
@@ -86,10 +88,18 @@ class Fault:
     bytes: int = 32 * 1024 * 1024
     """Size of a huge body."""
 
-    # Not settable: how often it has happened, and how it was set.
+    # Not settable: how often it has happened, how it was set, and whether it is there no more.
     matched: int = 0
     fired: int = 0
     specification: dict[str, Any] = field(default_factory=dict)
+    lifted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def delay(self) -> None:
+        """Waits as long as the answer is to be late."""
+        if self.kind == "held":
+            await self.lifted.wait()
+        elif self.latency_ms and self.kind != "slow-body":
+            await asyncio.sleep(self.latency_ms / 1000)
 
     def matches(self, method: str, path: str, account: str | None) -> bool:
         """Whether a request is of the kind this fault is for."""
@@ -136,12 +146,14 @@ class Faults:
         if not isinstance(specifications, list):
             message = '"faults" must be a list'
             raise FaultError(message)
-        self._faults = [
-            _read(specification, index) for index, specification in enumerate(specifications)
-        ]
+        faults = [_read(specification, index) for index, specification in enumerate(specifications)]
+        self.clear()
+        self._faults = faults
 
     def clear(self) -> None:
         """Removes all faults."""
+        for fault in self._faults:
+            fault.lifted.set()
         self._faults = []
 
     def take(self, method: str, path: str, account: str | None) -> Fault | None:

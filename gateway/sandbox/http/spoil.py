@@ -85,6 +85,7 @@ def _with_null_items(_: Fault, answer: Answer) -> Answer:
 
 _OF_REAL: dict[str, Callable[[Fault, Answer], Answer]] = {
     "latency": lambda _, answer: answer,
+    "held": lambda _, answer: answer,
     "slow-body": lambda _, answer: answer,
     "truncate": _with_body,
     "malformed": _broken_off,

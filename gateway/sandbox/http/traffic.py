@@ -5,7 +5,6 @@ concurrency limit, see whether a fault happens to it, run the endpoint, answer (
 connection).
 """
 
-import asyncio
 import logging
 import time
 import uuid
@@ -124,11 +123,11 @@ class Traffic:
         """The answer to send, or None when the connection is to be reset."""
         if fault is None:
             return await self._run(call, app, scope)
-        if fault.latency_ms and not fault.commit and fault.kind != "slow-body":
-            await asyncio.sleep(fault.latency_ms / 1000)
+        if not fault.commit:
+            await fault.delay()
         real = await self._run(call, app, scope) if fault.processes(call.method) else None
-        if fault.latency_ms and fault.commit and fault.kind != "slow-body":
-            await asyncio.sleep(fault.latency_ms / 1000)
+        if fault.commit:
+            await fault.delay()
         return spoil(fault, call, real, self.world.switches)
 
     async def _run(self, call: Call, app: ASGIApp, scope: Scope) -> Answer:

@@ -1,0 +1,136 @@
+"""Listening sockets: made in one place, and closed so that nobody is cut off who has got in.
+
+When a listening socket is closed, the system resets what waits there to be accepted, although its
+clients are connected and may have sent a request. So a port is closed only while nobody waits.
+"""
+
+import ctypes
+import errno
+import select
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from gateway.errors import CommandError
+
+_BACKLOG: Final = 2048
+# Of <asm-generic/socket.h>; the module `socket` does not have them.
+_SO_ATTACH_FILTER: Final = 26
+_SO_DETACH_FILTER: Final = 27
+# A program of the classic Berkeley packet filter, over a TCP header: what begins a handshake (SYN
+# without ACK) is dropped, all else passes. Each line is an operation, two jumps and a number.
+_LINE: Final = struct.Struct("HBBI")
+_NO_HANDSHAKES: Final = b"".join(
+    _LINE.pack(*line)
+    for line in (
+        (0x30, 0, 0, 13),  # load the byte with the flags
+        (0x54, 0, 0, 0x12),  # keep ACK and SYN
+        (0x15, 0, 1, 0x02),  # SYN alone?
+        (0x06, 0, 0, 0),  # drop
+        (0x06, 0, 0, 2**32 - 1),  # pass
+    )
+)
+# Seconds in which those who are turned away may read why.
+_FAREWELL: Final = 0.5
+
+
+def listen(host: str, port: int, option: str = "--port", *, shared: bool = False) -> socket.socket:
+    """Return a socket that listens.
+
+    Args:
+        host: an address, or the name of one.
+        port: 0 for a free one.
+        option: the command line's for the port, to say how to choose another.
+        shared: whether others may listen on the same port, to share its connections.
+
+    Raises:
+        CommandError: there is no such address, or the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    # Accepted connections inherit it; without it an answer may wait 40 ms for the client's ACK.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"port {port} on {host} is taken: choose another with {option}"
+            ) from None
+        raise CommandError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    return listening
+
+
+def address(listening: socket.socket) -> str:
+    """Return the URL at which a socket listens."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def stop(listening: socket.socket, *, even_if_waited_for: bool = False) -> bool:
+    """Close the port, also for other processes that hold this socket, which itself stays.
+
+    Returns:
+        False when that was not done, since somebody is connected and waits to be accepted.
+    """
+    with _no_handshakes(listening):
+        if not even_if_waited_for and _has_waiting(listening):
+            return False
+        with suppress(OSError):  # It was closed before.
+            listening.shutdown(socket.SHUT_RDWR)
+        return True
+
+
+@contextmanager
+def _no_handshakes(listening: socket.socket) -> Iterator[None]:
+    """Let nobody begin to connect; whoever tries does so again after a second."""
+    if sys.platform != "linux":
+        yield  # A connection may come in between looking and closing.
+        return
+    program = ctypes.create_string_buffer(_NO_HANDSHAKES, len(_NO_HANDSHAKES))
+    described = struct.pack("HP", len(_NO_HANDSHAKES) // _LINE.size, ctypes.addressof(program))
+    with suppress(OSError):  # A system in a sandbox may know no filters.
+        listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            listening.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
+
+def _has_waiting(listening: socket.socket) -> bool:
+    """Whether somebody is connected and waits to be accepted."""
+    poll = select.poll()
+    poll.register(listening, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def turn_away(listening: socket.socket, answer: bytes) -> None:
+    """Answer all who wait to be accepted, and close the port; nothing if it was closed before."""
+    turned: list[socket.socket] = []
+    with listening, suppress(OSError, ValueError):
+        listening.settimeout(0)
+        while not stop(listening):
+            connection, _ = listening.accept()
+            turned.append(connection)
+            connection.settimeout(_FAREWELL)
+            with suppress(OSError):
+                connection.sendall(answer)
+                connection.shutdown(socket.SHUT_WR)
+    end = time.monotonic() + _FAREWELL
+    for connection in turned:
+        # Closed with something unread, it would be reset, and the answer with it.
+        with connection, suppress(OSError):
+            while (left := end - time.monotonic()) > 0:
+                connection.settimeout(left)
+                if not connection.recv(65_536):
+                    break

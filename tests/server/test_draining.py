@@ -1,0 +1,168 @@
+"""A gateway that leaves: who asks is answered or refused at once, with one worker and with several."""
+
+import json
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.server.http_limits import FAREWELL
+from gateway.server.listening import address, listen, turn_away
+from tests.support.gateway_command import before, served
+from tests.support.gateway_to_kill import until
+from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+
+_QUERY = json.dumps({"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}).encode()
+_ALIVE = head(method="GET", path="/healthz")
+_DELAY = 1.0
+_DELAYED = {2}
+_PATIENT = dict.fromkeys(
+    ("GATEWAY_ATTEMPT_TIMEOUT", "GATEWAY_CALL_DEADLINE", "GATEWAY_REQUEST_DEADLINE"), "100"
+)
+
+
+@contextmanager
+def held(
+    sandbox: RunningSandbox, url: str, account: SandboxAccount
+) -> Iterator[Future[httpx.Response]]:
+    """Keep one request at work until the end; it must be answered well."""
+    sandbox.set_faults([{"kind": "held", "account": account.sid, "count": None}])
+    with ThreadPoolExecutor(1) as pool, httpx.Client(timeout=60, trust_env=False) as http:
+        kind = {"content-type": "application/json"}
+        run = pool.submit(
+            http.post, f"{url}/graphql", content=_QUERY, headers=kind, auth=account.auth
+        )
+        try:
+            until(lambda: any(fault["fired"] for fault in sandbox.faults()) or run.done())
+            yield run
+        finally:
+            sandbox.clear_faults()
+        answer = run.result()
+    assert answer.status_code == 200
+    assert "errors" not in answer.json()
+    assert answer.headers["connection"] == "close"
+
+
+def asked(url: str) -> str:
+    """Connect and ask; return what came of it."""
+    try:
+        with connected(url) as connection:
+            connection.sendall(_ALIVE)
+            reply = read_reply(connection)
+            return str(reply.status) if reply else "cut off"
+    except ConnectionRefusedError:
+        return "refused"
+
+
+@pytest.fixture(scope="module")
+def gateways(
+    shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[int, tuple[str, subprocess.Popen[str]]]]:
+    """Gateways with one worker and with several, which start at the same time."""
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+
+        def start(workers: int) -> tuple[str, subprocess.Popen[str]]:
+            delay = {"GATEWAY_DRAIN_DELAY": str(_DELAY)} if workers in _DELAYED else {}
+            own = before(shared_sandbox) | _PATIENT | delay
+            options = ("--workers", str(workers))
+            return stack.enter_context(served(*options, folder=folders[workers], **own))
+
+        counts = (1, 2, 4)
+        folders = {each: tmp_path_factory.mktemp("workers") for each in counts}
+        yield dict(zip(counts, pool.map(start, counts), strict=True))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_each_connection_is_answered_or_refused_while_a_worker_finishes(
+    sandbox: RunningSandbox, gateways: dict[int, tuple[str, subprocess.Popen[str]]], workers: int
+) -> None:
+    url, process = gateways[workers]
+    account = sandbox.create_account(owned=1)
+    with connected(url, seconds=60) as kept, ThreadPoolExecutor(8) as pool:
+        kept.sendall(_ALIVE)
+        assert read_reply(kept) is not None
+        with held(sandbox, url, account) as run, connected(url) as silent:
+            told = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            came = Counter(pool.map(lambda _: asked(url), range(40)))
+            assert set(came) <= {"200", "refused"}
+            until(lambda: is_refused(url))
+            assert not run.done()
+            if workers in _DELAYED:
+                assert time.monotonic() - told > _DELAY
+                # Neither was of use to anybody meanwhile.
+                assert [read_reply(each) for each in (kept, silent)] == [None, None]
+            elif workers == 1:
+                for connection in (kept, silent):
+                    connection.sendall(posted(_QUERY, account))
+                    reply = read_reply(connection)
+                    assert reply is not None
+                    assert (reply.status, reply.closed) == (503, True)
+                    assert reply.error()["extensions"]["code"] == "SHUTTING_DOWN"
+    assert process.wait(40) == 0
+
+
+def test_until_the_delay_is_over_only_readiness_changes_and_a_second_signal_ends_it(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    account = sandbox.create_account(owned=1)
+    slow = {"GATEWAY_DRAIN_LIMIT": "600", "GATEWAY_DRAIN_DELAY": "500"}
+    with served(folder=tmp_path, **before(sandbox), **slow) as (url, process):
+
+        def ask(request: bytes) -> tuple[int, bool]:
+            with connected(url, seconds=60) as connection:
+                connection.sendall(request)
+                reply = read_reply(connection)
+                assert reply is not None
+                return reply.status, reply.closed
+
+        ready = head(method="GET", path="/readyz")
+        assert ask(ready) == (200, False)
+        process.send_signal(signal.SIGINT)
+        until(lambda: ask(ready) == (503, True))
+        assert ask(posted(_QUERY, account)) == (200, True)
+        assert ask(_ALIVE) == (200, True)
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        assert is_refused(url)
+
+
+def test_who_waits_for_workers_that_never_served_is_told(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with (
+        served("--workers", "2", folder=tmp_path, **before(sandbox)) as (url, process),
+        ExitStack() as stack,
+    ):
+        waiting = [stack.enter_context(connected(url, seconds=60)) for _ in range(8)]
+        for connection in waiting:
+            connection.sendall(_ALIVE)
+        process.terminate()
+        replies = [read_reply(connection) for connection in waiting]
+        # A worker may have been so fast as to serve.
+        assert {reply and reply.status for reply in replies} <= {200, 503}
+        assert process.wait(60) == 0
+
+
+def test_a_port_is_closed_for_all_who_hold_it_and_who_waits_there_is_answered() -> None:
+    listening = listen("127.0.0.1", 0)
+    url, other = address(listening), listening.dup()
+    with other, connected(url) as waiting, connected(url) as silent:
+        waiting.sendall(head("content-length: 10000") + b"x" * 10_000)
+        silent.settimeout(10)
+        turn_away(listening, FAREWELL)
+        for connection in (waiting, silent):
+            reply = read_reply(connection)
+            assert reply is not None
+            assert (reply.status, reply.headers["retry-after"], reply.closed) == (503, "1", True)
+            assert reply.error()["extensions"]["code"] == "SHUTTING_DOWN"
+        assert is_refused(url)
+        turn_away(other, FAREWELL)
