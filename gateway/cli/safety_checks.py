@@ -21,6 +21,7 @@ from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
 from gateway.pipeline.pipeline import Service
 from gateway.settings.model import Settings, settings_file, unlimited
+from gateway.settings.store_url import StoreUrl
 from gateway.storage.redis import make_store
 from gateway.storage.store import Condition, StoreUnavailable
 from gateway.storage.store_advice import advice_on
@@ -187,16 +188,17 @@ def _sharing(settings: Settings) -> Iterator[Finding]:
 def _store(settings: Settings) -> Iterator[Finding]:
     if settings.store_url is None:
         return
-    url = urlsplit(settings.store_url.get_secret_value())
-    if url.scheme == "unix" or _is_loopback(url.hostname or ""):
+    url = StoreUrl.parse(settings.store_url.get_secret_value())
+    if all(_is_loopback(each.host) for each in url.places):
         return
-    if url.scheme in {"redis", "valkey"}:
+    if not url.is_encrypted:
         yield Finding(
             "warning",
             "store_url",
-            f"The store is on another host and is spoken to unencrypted: use {url.scheme}s://.",
+            "The store is on another host and is spoken to unencrypted: use rediss:// or"
+            " valkeys:// (rediss+sentinel://, rediss+cluster://).",
         )
-    if not url.password:
+    if not url.has_password:
         yield Finding(
             "warning",
             "store_url",

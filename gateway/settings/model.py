@@ -35,6 +35,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.settings.store_url import StoreUrl
+
 PREFIX: Final = "GATEWAY_"
 USUAL_FILE: Final = Path("number-gateway.toml")
 CATALOG_URL = "https://preview.twilio.com"
@@ -65,7 +67,6 @@ CORS_HEADERS: Final = (
     # Everybody's.
     *("x-requested-with", "x-correlation-id", "cache-control", "pragma"),
 )
-_STORE_SCHEMES: Final = frozenset({"redis", "rediss", "valkey", "valkeys", "unix"})
 
 
 # What these say may end up in a log, so none of them repeats a value.
@@ -114,28 +115,30 @@ def _origin(value: str) -> str:
 
 
 def _http_url(value: str) -> str:
-    if not _names_a_server(value, {"http", "https"}):
+    if not _names_a_server(value):
         raise ValueError("it must be a URL that begins with http:// or https:// and names a host")
     return value
 
 
 def _store_url(value: SecretStr) -> SecretStr:
-    if not _names_a_server(value.get_secret_value(), _STORE_SCHEMES):
+    try:
+        StoreUrl.parse(value.get_secret_value())
+    except ValueError:
         raise ValueError(
-            "it must be a URL such as redis://host:6379; in a password, characters like / @ : #"
-            " are written with percent signs (%2F)"
-        )
+            "it must be a URL such as redis://host:6379, redis+sentinel://host:26379/service or"
+            " redis+cluster://host:6379; in a password, characters like / @ : # are written with"
+            " percent signs (%2F)"
+        ) from None
     return value
 
 
-def _names_a_server(url: str, schemes: Iterable[str]) -> bool:
+def _names_a_server(url: str) -> bool:
     try:
         parts = urlsplit(url)
         # A port that is none is noticed only when it is asked for.
-        place = parts.path if parts.scheme == "unix" else parts.hostname and parts.port != 0
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return parts.scheme in schemes and bool(place)
 
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -483,8 +486,9 @@ class Settings(BaseSettings):
 
     store_url: _StoreUrl | None = Field(
         None,
-        description="Redis or Valkey that several processes share: `redis://`, `rediss://`,"
-        " `valkey://`, `valkeys://` or `unix://`; without one, state is kept in the process.",
+        description="Redis or Valkey that several processes share: `redis://` (or `rediss://`,"
+        " `valkey://`, `valkeys://`, `unix://`), `redis+sentinel://host:port,host:port/service` or"
+        " `redis+cluster://host:port,host:port`; without one, state is kept in the process.",
     )
     store_prefix: str = Field("number-gateway:", description="Of every key and channel in it.")
     store_timeout: float = Field(0.5, gt=0, description="Time for one command to it.")

@@ -16,24 +16,23 @@ from itertools import count
 from typing import Any, Final, TypeVar, cast
 
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from gateway.errors import CommandError
 from gateway.settings.model import Settings
+from gateway.settings.store_url import StoreUrl
 from gateway.storage.batches import Batches
 from gateway.storage.leases import Bucket, Leases, Loan
 from gateway.storage.store import Cause, Condition, Listening, MemoryStore, Store, StoreUnavailable
-from gateway.storage.store_servers import cause_of, condition_of
+from gateway.storage.store_connections import Connections
+from gateway.storage.store_servers import cause_of
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
-_CONNECTIONS: Final = 64
 _REST_AFTER_TIMEOUT: Final = 1.0
 _QUIET: Final = 5.0
 _PROBE_TTL: Final = 10.0
@@ -118,7 +117,7 @@ class RedisStore:
     """A store over a Redis or Valkey server; see `Store` for what each method does.
 
     Args:
-        url: `redis://`, `rediss://` (TLS), `valkey://`, `valkeys://` or `unix://`.
+        url: see `gateway/settings/store_url.py`.
         prefix: of every key and channel, so that a server can have other users.
         timeout: seconds for one command, connecting included.
         failed: is told of every failure.
@@ -136,29 +135,20 @@ class RedisStore:
         self._failed = failed
         self._timeout = timeout
         self._rests_until = 0.0
-        pool = BlockingConnectionPool.from_url(
-            _as_redis(url),
-            max_connections=_CONNECTIONS,
-            timeout=timeout,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            # One more try at once mends a connection that a restart of the server had broken.
-            retry=Retry(NoBackoff(), 1),
-            protocol=2,
-        )
-        # Options in the URL that no connection has are found out only by making one.
-        pool.connection_class(**pool.connection_kwargs)
-        self._client: Redis = Redis.from_pool(pool)
+        where = StoreUrl.parse(url)
+        self._connections = Connections(where, timeout)
+        self._client = self._connections.client
         self._reads: Batches[None, bytes | None] = Batches(self._read)
         self._writes: Batches[tuple[bytes, int], None] = Batches(self._write)
         self._leases = Leases(self)
+        # All of them touch one key each, so that a cluster can run them where that key is.
         self._take = self._client.register_script(_TAKE)
         self._lend = self._client.register_script(_LEND)
         self._take_back = self._client.register_script(_TAKE_BACK)
         self._replace = self._client.register_script(_REPLACE)
         self._remove = self._client.register_script(_REMOVE)
         self._clock = self._client.register_script(_CLOCK)
-        self._feed = _Feed(_as_redis(url), prefix + "idle", timeout)
+        self._feed = _Feed(self._connections.listener, prefix + "idle")
 
     async def get(self, key: str) -> bytes | None:
         """See `Store`."""
@@ -233,8 +223,15 @@ class RedisStore:
             await self._feed.leave(follower)
 
     async def listen(self, channel: str, heard: Callable[[bytes], None]) -> Listening:
-        """See `Store`; a server that hangs is noticed after 5 to 10 seconds."""
-        return await self._feed.join(self._prefix + channel, heard)
+        """See `Store`; a server that hangs is noticed after 5 to 10 seconds.
+
+        In a cluster nobody notices when two servers of it pass no more messages on to each other.
+        So what is heard there is heard, but messages may be missed at any time.
+        """
+        follower = await self._feed.join(self._prefix + channel, heard)
+        if self._connections.tells_what_is_missed:
+            return follower
+        return _Follower(channel, heard, {})
 
     async def ping(self) -> None:
         """See `Store`."""
@@ -242,13 +239,15 @@ class RedisStore:
 
     async def probe(self) -> None:
         """See `Store`."""
-        await self.set("probe", b"", ttl=_PROBE_TTL)
-        # A server may allow commands and no scripts.
-        await self.replace("probe", b"", b"", ttl=_PROBE_TTL)
+        for key in await self._ask(self._connections.everywhere(self._prefix + "probe")):
+            name = key.removeprefix(self._prefix)
+            await self.set(name, b"", ttl=_PROBE_TTL)
+            # A server may allow commands and no scripts.
+            await self.replace(name, b"", b"", ttl=_PROBE_TTL)
 
     async def conditions(self) -> list[Condition]:
         """See `Store`."""
-        return [await self._ask(condition_of(self._client))]
+        return await self._ask(self._connections.conditions())
 
     async def aclose(self) -> None:
         """See `Store`."""
@@ -256,13 +255,13 @@ class RedisStore:
         await self._reads.aclose()
         await self._writes.aclose()
         await self._feed.aclose()
-        await self._client.aclose(close_connection_pool=True)
+        await self._connections.aclose()
 
     async def _read(self, keys: Mapping[str, None]) -> Sequence[bytes | None]:
         """Return several values; in one reply, so that none can be taken for another's."""
         if len(keys) == 1:
             return [cast("bytes | None", await self._ask(self._client.get(*keys)))]
-        return cast("list[bytes | None]", await self._ask(self._client.mget(list(keys))))
+        return cast("list[bytes | None]", await self._ask(self._connections.mget(list(keys))))
 
     async def _write(
         self, values: Mapping[str, tuple[bytes, int]]
@@ -285,13 +284,16 @@ class RedisStore:
             raise self._unavailable("did not answer a moment ago.", cause="timeout")
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         cancels = task.cancelling()
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(2 * self._timeout):
+            async with asyncio.timeout(self._connections.patience), self._connections.turn:
                 answer = await command
         except (TimeoutError, RedisTimeout):
             self._rests_until = time.monotonic() + _REST_AFTER_TIMEOUT
             raise self._unavailable("did not answer in time.", cause="timeout") from None
-        except (RedisError, OSError, ValueError) as error:
+        except (RedisError, RedisClusterException, OSError, ValueError) as error:
+            if time.monotonic() - began > self._timeout:
+                self._rests_until = time.monotonic() + _REST_AFTER_TIMEOUT
             # The library tells a reply that it cannot read by a ValueError, too, and has left the
             # connection then. The text may name the server, never its password.
             raise self._failure(error) from None
@@ -326,12 +328,10 @@ class _Follower:
 
 
 class _Feed:
-    """The messages of one server, over one connection, for all followers in this process."""
+    """The messages of the store, over one connection, for all followers in this process."""
 
-    def __init__(self, url: str, idle: str, timeout: float) -> None:
-        self._client = Redis.from_url(
-            url, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0), protocol=2
-        )
+    def __init__(self, connect: Callable[[], Redis], idle: str) -> None:
+        self._connect = connect
         self._idle = idle
         self._followers: defaultdict[str, set[_Follower]] = defaultdict(set)
         # The channels whose messages have been coming since the server said so.
@@ -371,7 +371,6 @@ class _Feed:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        await self._client.aclose(close_connection_pool=True)
 
     async def _run(self) -> None:
         """Listen, and begin again whenever the connection breaks."""
@@ -379,7 +378,7 @@ class _Feed:
         while True:
             began = time.monotonic()
             try:
-                async with self._client.pubsub() as pubsub:
+                async with self._connect() as client, client.pubsub() as pubsub:
                     await self._listen(pubsub)
             except (RedisError, OSError) as error:
                 _log.warning("store_feed_lost", reason=str(error))
@@ -418,11 +417,6 @@ class _Feed:
                     follower.heard(message["data"])
             case "subscribe":
                 self._sessions[message["channel"].decode()] = next(self._numbers)
-
-
-def _as_redis(url: str) -> str:
-    """Return the URL under the scheme that the client library knows."""
-    return "redis" + url.removeprefix("valkey") if url.startswith("valkey") else url
 
 
 def _milliseconds(seconds: float) -> int:

