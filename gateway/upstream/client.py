@@ -534,7 +534,7 @@ def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> Non
         status=status,
         upstream_code=code,
         request_id=answer.request_id,
-        retry_after=_retry_after(answer.headers.get("retry-after")),
+        retry_after=_retry_after(answer.headers),
         # A 429 of something between says nothing of what the upstream behind it has done.
         processed=kind is not UpstreamThrottled or code is None,
         retryable=status == 429 or status >= 500,  # noqa: PLR2004
@@ -572,17 +572,26 @@ def _complaint(body: bytes, status: int) -> tuple[int | None, str | None]:
     )
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Read a Retry-After header: seconds, or (from proxies) a date."""
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read a Retry-After header: seconds, or (from proxies) a date by the clock of who sent it."""
+    value = headers.get("retry-after", "")
     try:
-        seconds = float(value or "")
+        seconds = float(value)
     except ValueError:
-        try:
-            until = parsedate_to_datetime(value or "").timestamp()
-        except (ValueError, OverflowError, OSError):
+        until = _time_of(value)
+        if until is None:
             return None
-        seconds = max(0.0, until - time.time())
+        now = _time_of(headers.get("date", ""))
+        seconds = max(0.0, until - (time.time() if now is None else now))
     return seconds if 0 <= seconds < _LONGEST_RETRY_AFTER else None
+
+
+def _time_of(date: str) -> float | None:
+    """Return the date of a header in seconds since the epoch; None when it is none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _spread(wait: float) -> float:

@@ -10,7 +10,9 @@ the cache for that account here. What was lately found in a shared store is at h
 
 import asyncio
 import hashlib
+import math
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -28,6 +30,8 @@ Kind: TypeAlias = Literal["owned", "search", "countries", "accounts"]
 _log = structlog.get_logger(__name__)
 _GENERATION_TTL = 7 * 86_400.0
 _STAMP = 8
+# How often the store's clock is read.
+_READ_CLOCK_EVERY = 60.0
 # How often it is tried to raise the generations that could not be raised.
 _TRY_EVERY = 0.2
 
@@ -64,6 +68,8 @@ class ResponseCache:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: set[str] = set()
         self._outdated: set[tuple[str, Kind]] = set()
+        self._clock_read = -math.inf
+        self._ahead = 0.0
 
     def keeps(self, call: Call) -> bool:
         """Whether answers to this call are kept at all."""
@@ -101,14 +107,15 @@ class ResponseCache:
         """Return a kept answer to `call`, which was asked with `credential`."""
         try:
             kept = await self._store.get(key)
+            if kept is None:
+                return None
+            now = await self._now()
         except StoreUnavailable:
-            return None
-        if kept is None:
             return None
         answer = _answer(kept, credential, call)
         if not answer.body or not answer.is_readable:
             return None  # It was kept by half.
-        left = int.from_bytes(kept[:_STAMP], "big") / 1000 - time.time()
+        left = int.from_bytes(kept[:_STAMP], "big") / 1000 - now
         self._near.keep_answer(key, kept, min(left, self._fresh[kind_of(call)]))
         return Hit(answer, stale=left < 0)
 
@@ -120,10 +127,10 @@ class ResponseCache:
         if not answer.is_readable:
             return
         fresh = self._fresh[kind_of(call)]
-        stamp = round((time.time() + fresh) * 1000).to_bytes(_STAMP, "big")
-        kept = stamp + answer.body
-        self._near.keep_answer(key, kept, fresh)
         with suppress(StoreUnavailable):
+            stamp = round((await self._now() + fresh) * 1000).to_bytes(_STAMP, "big")
+            kept = stamp + answer.body
+            self._near.keep_answer(key, kept, fresh)
             await self._store.set(key, kept, ttl=fresh + self._stale)
 
     def refresh(self, key: str, call: Call, send: Callable[[], Awaitable[Answer]]) -> None:
@@ -174,13 +181,24 @@ class ResponseCache:
 
     async def _raise(self, account: str, kind: Kind) -> bool:
         """Raise a generation; tell whether that was possible."""
-        new = str(time.time_ns()).encode()
+        new = uuid.uuid4().bytes
         try:
             await self._near.set_generation(_generation(kind, account), new, ttl=_GENERATION_TTL)
         except StoreUnavailable:
             return False
         self._outdated.discard((account, kind))
         return True
+
+    async def _now(self) -> float:
+        """Return the time by the clock that all share who keep answers there.
+
+        It is read now and then, and carried on by one that does not jump.
+        """
+        now = time.monotonic()
+        if now - self._clock_read > _READ_CLOCK_EVERY:
+            self._ahead = (await self._store.clock("clock"))[1] - now
+            self._clock_read = now
+        return now + self._ahead
 
     async def _catch_up(self) -> None:
         """Raise the generations that could not be raised, as soon as that is possible."""

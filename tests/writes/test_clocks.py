@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -34,9 +36,10 @@ BUY = """mutation Buy($number: E164!, $key: String!) {
 # What may be said before it is known. A jump also makes the time for asking the store be over.
 IN_USE = {"IDEMPOTENCY_KEY_IN_USE", "IDEMPOTENCY_UNAVAILABLE"}
 # Seconds that the upstream takes for a purchase: longer than anybody waits here.
-SLOW = 3.0
-# Waits for the upstream longer, or not half as long.
-PATIENT, HASTY = 10.0, 1.0
+SLOW = 2.0
+HASTY = 0.2
+WAITS: dict[str, Any] = {"call_deadline": 10.0, "attempt_timeout": 10.0}
+PAGE = "{ phoneNumbers(first: 5) { nodes { sid } } }"
 
 
 @dataclass(frozen=True)
@@ -143,45 +146,91 @@ def ask_and_jump(order: Order, gateway: RunningGateway, clock: Clock) -> set[str
     return said
 
 
-def test_nobody_else_speaks_of_a_purchase_that_is_under_way_whatever_its_clock_says(
-    sandbox: RunningSandbox, order: Order, tmp_path: Path
-) -> None:
-    waits: dict[str, Any] = {"call_deadline": PATIENT, "attempt_timeout": PATIENT}
-    with valkey_server(tmp_path) as server:
+@pytest.fixture(scope="module")
+def pair(
+    shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[RunningGateway, RunningGateway, Clock]]:
+    """Two gateways that share a store; the clock of the second is off."""
+    folder = tmp_path_factory.mktemp("pair")
+    with valkey_server(folder) as server:
         shared: dict[str, Any] = {"store_url": server.url, "store_timeout": 3.0}
+        shared |= {"cache_owned": 60, "cache_stale": 600}
+        hasty = shifted(shared_sandbox, folder, **shared, request_deadline=HASTY)
         with (
-            running_gateway(sandbox, **shared, **waits) as buyer,
-            shifted(sandbox, tmp_path, **shared, request_deadline=0.5) as (other, clock),
-            ThreadPoolExecutor(1) as pool,
+            running_gateway(shared_sandbox, **shared, **WAITS) as one,
+            hasty as (other, clock),
         ):
-            buying = pool.submit(order.ask, buyer)
-            wait_for(lambda: order.has_arrived)
-            said = ask_and_jump(order, other, clock)
-            sid = buying.result()
-            assert sid.startswith("PN")
-            assert said <= {*IN_USE, sid}
-            for seconds in JUMPS + OFFSETS:
-                clock.set(seconds)
-                assert order.ask(other) == sid
-            assert order.ask(buyer) == sid
+            yield one, other, clock
+
+
+@pytest.fixture(scope="module")
+def alone(
+    shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[RunningGateway, Clock]]:
+    """A gateway with its keys in a file, whose clock jumps."""
+    with shifted(shared_sandbox, tmp_path_factory.mktemp("alone"), **WAITS) as gateway:
+        yield gateway
+
+
+def test_nobody_else_speaks_of_a_purchase_that_is_under_way_whatever_its_clock_says(
+    pair: tuple[RunningGateway, RunningGateway, Clock], order: Order
+) -> None:
+    buyer, other, clock = pair
+    with ThreadPoolExecutor(1) as pool:
+        buying = pool.submit(order.ask, buyer)
+        wait_for(lambda: order.has_arrived)
+        said = ask_and_jump(order, other, clock)
+        sid = buying.result()
+    assert sid.startswith("PN")
+    assert said <= {*IN_USE, sid}
+    for seconds in JUMPS + OFFSETS:
+        clock.set(seconds)
+        assert order.ask(other) == sid
+    assert order.ask(buyer) == sid
 
 
 def test_a_clock_that_jumps_during_a_purchase_and_after_it_was_lost_makes_nothing_not_done(
-    sandbox: RunningSandbox, order: Order, tmp_path: Path
+    alone: tuple[RunningGateway, Clock], order: Order
 ) -> None:
-    waits: dict[str, Any] = {"call_deadline": PATIENT, "attempt_timeout": PATIENT}
-    with (
-        shifted(sandbox, tmp_path, request_deadline=PATIENT, **waits) as (gateway, clock),
-        ThreadPoolExecutor(1) as pool,
-    ):
+    gateway, clock = alone
+    with ThreadPoolExecutor(1) as pool:
         buying = pool.submit(order.ask, gateway)
         wait_for(lambda: order.has_arrived)
         said = ask_and_jump(order, gateway, clock)
         said.add(buying.result())
-        wait_for(lambda: order.is_done)
-        sid = order.ask(gateway)
-        assert sid.startswith("PN")
-        assert said <= {*IN_USE, "OUTCOME_UNKNOWN", sid}
-        for seconds in JUMPS + OFFSETS:
-            clock.set(seconds)
-            assert order.ask(gateway) == sid
+    wait_for(lambda: order.is_done)
+    sid = order.ask(gateway)
+    assert sid.startswith("PN")
+    assert said <= {*IN_USE, "OUTCOME_UNKNOWN", sid}
+    for seconds in JUMPS + OFFSETS:
+        clock.set(seconds)
+        assert order.ask(gateway) == sid
+
+
+def test_an_answer_that_another_machine_kept_is_as_fresh_as_the_store_says(
+    pair: tuple[RunningGateway, RunningGateway, Clock], sandbox: RunningSandbox
+) -> None:
+    one, other, clock = pair
+    account = sandbox.create_account(catalog=True, owned=2)
+    shown = one.query(PAGE, account=account)
+    sandbox.forget_requests()
+    for seconds in JUMPS + OFFSETS:
+        clock.set(seconds)
+        assert other.query(PAGE, account=account) == shown
+    # What was stale would be asked for in the background, before this.
+    stranger = sandbox.create_account(catalog=True)
+    other.query(PAGE, account=stranger)
+    assert {each["account"] for each in sandbox.requests()} == {stranger.sid}
+
+
+def test_a_date_to_come_again_at_is_told_by_the_clock_of_who_sent_it(
+    alone: tuple[RunningGateway, Clock], sandbox: RunningSandbox
+) -> None:
+    gateway, clock = alone
+    account = sandbox.create_account(catalog=False)
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=600), usegmt=True)
+    sandbox.set_faults([{"kind": "429", "retry_after": until, "count": None}])
+    for seconds in JUMPS + OFFSETS:
+        clock.set(seconds)
+        error = gateway.error(PAGE, account=account)
+        assert 300_000 < error["extensions"]["retryAfterMs"] < 620_000
