@@ -212,3 +212,10 @@ def test_importing_a_room_loads_only_what_its_arrows_allow() -> None:
             allowed |= more
             pending += more
         assert {room(each) for each in loaded} <= allowed, own
+
+
+def test_the_page_about_the_architecture_shows_the_tree_and_the_arrows_as_they_are() -> None:
+    from tools.architecture import renewed  # noqa: PLC0415 - it reads the arrows from this module
+
+    page = (ROOT / "docs/architecture.md").read_text()
+    assert renewed(page) == page
