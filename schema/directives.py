@@ -2,8 +2,8 @@
 lists are, and which scopes they need.
 
 `@cost` and `@listSize` follow the GraphQL Cost Directives specification (no slicing argument is
-required here), `@requiresScopes` is Apollo's. The gateway's limits, its planner and its
-authorisation read them from the schema; nothing of this is written down a second time.
+required here), `@requiresScopes` is Apollo's. The gateway's limits on documents, its prices
+and its authorisation read them from the schema; nothing of this is written down a second time.
 """
 
 import enum

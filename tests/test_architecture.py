@@ -181,7 +181,8 @@ def test_no_two_modules_have_the_same_name() -> None:
 
 _LOADED = """
 import os, sys
-import schema, starlette.applications, pydantic_settings, structlog, httpx, uvicorn
+import schema, gateway.settings.model, starlette.applications, structlog, httpx, uvicorn
+import redis.asyncio, jwt, prometheus_client, msgspec, orjson, phonenumbers
 for room in {rooms!r}:
     sys.stdout.flush()
     if os.fork() == 0:

@@ -25,7 +25,7 @@ Sources: maintainers of the official clients name 30; the documentation, 50 and 
 """
 LEAST_CUT_OFF: Final = min(CUT_OFF_AT)
 """Shorter searches show that they were cut off by being as long as was asked for."""
-# Calls of one round run at once; a round is one split of the shortest pattern.
+# The upstream takes no longer one.
 _LONGEST_PATTERN = 16
 _DIGITS = "0123456789"
 

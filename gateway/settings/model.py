@@ -290,7 +290,8 @@ class Settings(BaseSettings):
 
     fast: bool = Field(
         True,  # noqa: FBT003 - pydantic takes the default by position
-        description="Plain fields are answered by compiled projections.",
+        description="Queries are compiled, and plain fields answered by projections; off,"
+        " graphql-core executes everything.",
     )
     cache_owned: float = Field(
         0.0, ge=0, description="How long answers about owned numbers are kept; 0 keeps none."

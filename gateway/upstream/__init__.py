@@ -1,1 +1,1 @@
-"""A simple REST client per upstream family."""
+"""The REST client: calls that are shared, bounded in number and time, and tried again safely."""
