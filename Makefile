@@ -45,6 +45,7 @@ bench: .venv/.dev
 soak: .venv/.dev
 	.venv/bin/python -m tests.benchmarks.soak $(ARGS)
 	.venv/bin/python -m tests.benchmarks.harm
+	.venv/bin/python -m tests.benchmarks.rolling
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist gateway/explorer/static gateway/explorer/static.next gateway/explorer/build.json

