@@ -220,3 +220,10 @@ def test_the_page_about_the_architecture_shows_the_tree_and_the_arrows_as_they_a
 
     page = (ROOT / "docs/architecture.md").read_text()
     assert renewed(page) == page
+
+
+def test_the_executors_paths_end_at_the_resolvers() -> None:
+    """Below them a field that asks is a plain text; see `schema/info.py`."""
+    for name, path in modules("gateway").items():
+        if not name.startswith("gateway.execution."):
+            assert not any(each.startswith("graphql.pyutils") for each in imports(path)), name

@@ -21,7 +21,7 @@ class Size(NamedTuple):
     exact: bool
 
 
-class Choice(NamedTuple):
+class CheapestCalls(NamedTuple):
     """How keys will be fetched, what that costs, and why."""
 
     strategy: Literal["get", "list"]
@@ -30,18 +30,18 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(keys: int, size: Size | None) -> Choice:
+def choose(keys: int, size: Size | None) -> CheapestCalls:
     """Return the cheapest way to fetch `keys` distinct numbers of one account."""
     if keys <= 1:
-        return Choice("get", keys, keys, "one key is one call")
+        return CheapestCalls("get", keys, keys, "one key is one call")
     at_least = size.at_least if size else 0
     pages = max(1, -(-at_least // MAX_PAGE_SIZE))
     known = f"{keys} keys, {at_least}{'' if size and size.exact else ' or more'} numbers owned"
     if pages >= keys or (keys < PROBE_FROM and not (size and size.exact)):
-        return Choice("get", keys, keys, f"{known}: one by one is cheaper")
+        return CheapestCalls("get", keys, keys, f"{known}: one by one is cheaper")
     if size and size.exact:
-        return Choice("list", 1, pages, f"{known}: {pages} list page(s) are cheaper")
-    return Choice("list", 1, 2 * keys, f"{known}: the first list page may hold them all")
+        return CheapestCalls("list", 1, pages, f"{known}: {pages} list page(s) are cheaper")
+    return CheapestCalls("list", 1, 2 * keys, f"{known}: the first list page may hold them all")
 
 
 def go_on_listing(pages_read: int, keys_left: int, size: Size | None) -> bool:

@@ -254,15 +254,21 @@ class Service:
         return self.context(caller, detailed=request.explanation == "trace", spare=spare)
 
     def _explained(self, request: Request, caller: Caller) -> dict[str, Any]:
-        """Return the plan of an operation; or the errors that a run would yield without a call."""
+        """Return the plan of an operation; or the errors that a run would yield without a call.
+
+        Both, where something is written before or beside what is refused: no error hides that.
+        """
         plan = self._plan(request, caller)
+        explained: dict[str, Any] = {}
         if plan.errors:
-            errors = [error.formatted for error in plan.errors]
-            began = any(error.path is not None for error in plan.errors)
-            return {"errors": errors, "data": None} if began else {"errors": errors}
-        operation = request.document.measure(request.operation_name)
-        cost = operation.price(request.variables) if operation else 0
-        return {"data": None, "extensions": {"plan": {"cost": cost, **plan.report()}}}
+            explained["errors"] = [error.formatted for error in plan.errors]
+        if not plan.errors or any(error.path is not None for error in plan.errors):
+            explained["data"] = None
+        if not plan.errors or plan.writes:
+            operation = request.document.measure(request.operation_name)
+            cost = operation.price(request.variables) if operation else 0
+            explained["extensions"] = {"plan": {"cost": cost, **plan.report()}}
+        return explained
 
     def _plan(self, request: Request, caller: Caller) -> Plan:
         most, partition = self.settings.most_calls, self.settings.partition_calls

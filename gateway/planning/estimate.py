@@ -88,7 +88,8 @@ class _Walk:
                 below = self._below(f"{kind.name}.{name}", definition, node, place, path)
             except (GatewayError, GraphQLError) as error:
                 # A run would ask nothing for it, and for nothing below it.
-                self._refuse(error, node, path)
+                if place.times.most:
+                    self._refuse(error, node, path)
                 if kind is self._schema.mutation_type:
                     return  # Nor for any mutation behind it: the whole answer goes.
                 continue

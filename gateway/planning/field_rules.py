@@ -29,9 +29,8 @@ from gateway.numbers.search_request import (
 )
 from gateway.planning.plan import NONE, Draft, Place, Read, Times, Writes
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Family
-from gateway.writes.outcome import InputRefused
 from gateway.writes.user_errors import Refusal
-from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W, refusal_of
+from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W
 from schema.connection import NodeId
 from schema.enums import Source
 
@@ -330,23 +329,10 @@ _NOTHING = Writes(NONE, 0)
 
 
 def _parsed(draft: Draft, kind: type[W], wanted: Any) -> list[W | Refusal]:  # noqa: ANN401 - a mutation's input
-    """Return what is asked for by a singular or plural mutation, item by item.
-
-    Raises:
-        GatewayError: it is an error of the operation: no earlier mutation's outcome goes with it.
-    """
-    asker = Asker(draft.known.caller, draft.known.webhooks)
+    """Return what is asked for by a singular or plural mutation, item by item."""
+    asker = Asker(draft.known.caller, draft.known.webhooks, draft.written)
     items = getattr(wanted, "items", None)
-    try:
-        if items is not None:
-            return kind.parse_each(items, asker)
-        return [kind.parse(wanted, asker)]
-    except InputRefused as error:
-        return [error.refusal]
-    except GatewayError as error:
-        if not draft.written:
-            raise
-        return [refusal_of(error)] * (1 if items is None else len(items))
+    return [kind.parse(wanted, asker)] if items is None else kind.parse_each(items, asker)
 
 
 def _written(call: str, kind: type[W], cost: Cost[W], looks_for: str, unless: str) -> Rule:

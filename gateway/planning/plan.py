@@ -157,6 +157,11 @@ class Plan:
         """Most calls that the answer cannot do without."""
         return sum(step.most for step in self.steps if not step.spare)
 
+    @property
+    def writes(self) -> bool:
+        """Whether something is sent that changes anything."""
+        return any(step.strategy == "write" for step in self.steps)
+
     def limit_spare(self, most: int) -> None:
         """Let what only makes an answer better have no more than `most` calls."""
         for step in self.steps:

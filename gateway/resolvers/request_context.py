@@ -11,7 +11,7 @@ import structlog
 from gateway.auth import rate_limits
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
-from gateway.errors import BadUserInput, GatewayError, OfAnotherAccount
+from gateway.errors import GatewayError, OfAnotherAccount
 from gateway.events.feed import Change, Events
 from gateway.mapping.records import View
 from gateway.numbers.accounts import Accounts
@@ -33,7 +33,7 @@ from gateway.upstream.call_trace import Trace
 from gateway.upstream.flights import Reader
 from gateway.waiting import Shared, settled
 from gateway.writes.mutations import Mutations
-from gateway.writes.outcome import InputRefused, Outcome
+from gateway.writes.outcome import Outcome, not_done_for
 from gateway.writes.purchase_count import counted
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.webhook_hosts import Webhooks
@@ -46,7 +46,6 @@ from gateway.writes.write_inputs import (
     Transfer,
     W,
     in_item,
-    refusal_of,
 )
 from schema.connection import (
     AvailablePhoneNumberConnection,
@@ -374,7 +373,7 @@ class RequestContext:
         return await self._mutations.release(asked, at, tell)
 
     def _asker(self) -> Asker:
-        return Asker(self.caller, Webhooks.of(self._settings))
+        return Asker(self.caller, Webhooks.of(self._settings), self._written)
 
     async def _write_one(
         self,
@@ -388,14 +387,16 @@ class RequestContext:
         An error takes the whole answer with it, so it is raised only while there is nothing to be
         lost: not after another write of the same operation.
         """
-        try:
-            outcome = await write(kind.parse(wanted, self._asker()), at)
-        except InputRefused as refused:
-            outcome = Outcome(refusal=refused.refusal)
-        except Exception as error:
-            if not self._written:
-                raise
-            outcome = Outcome(refusal=_refusal(error))
+        asked = kind.parse(wanted, self._asker())
+        if isinstance(asked, Refusal):
+            outcome = Outcome(refusal=asked)
+        else:
+            try:
+                outcome = await write(asked, at)
+            except Exception as error:
+                if not self._written:
+                    raise
+                outcome = Outcome(refusal=_refusal(error))
         self._note_written()
         return outcome
 
@@ -407,12 +408,7 @@ class RequestContext:
         at: FieldPath,
     ) -> list[Outcome]:
         """Return the outcome of each item of a plural mutation: what stops one stops no other."""
-        try:
-            parsed = kind.parse_each(items, self._asker())
-        except BadUserInput as error:
-            if not self._written:
-                raise
-            return [Outcome(refusal=refusal_of(error))] * len(items)
+        parsed = kind.parse_each(items, self._asker())
 
         async def one(place: int, asked: W | Refusal) -> Outcome:
             if isinstance(asked, Refusal):
@@ -546,7 +542,7 @@ def _allowance(left: rate_limits.Allowance | None) -> Allowance | None:
 def _refusal(error: Exception) -> Refusal:
     """Return the user error of a write for whatever was raised."""
     if isinstance(error, GatewayError):
-        return refusal_of(error)
+        return not_done_for(error)
     _log.error("mutation_failed", kind=type(error).__name__, exc_info=error)
     return Reason.BROKEN.refuse()
 

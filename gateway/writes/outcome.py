@@ -17,14 +17,6 @@ from gateway.writes.user_errors import REFUSALS, Reason, Refusal
 from schema.enums import Source, UserErrorCode
 
 
-class InputRefused(Exception):
-    """The gateway refuses an input itself, before anything is asked; it is a user error."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
 class Outcome(NamedTuple):
     """What became of a write.
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, GatewayError
 from gateway.mapping import filters, validation
-from gateway.writes.outcome import InputRefused, not_done_for
+from gateway.writes.outcome import not_done_for
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.webhook_hosts import Webhooks
 from schema.enums import RegulatoryDocument
@@ -63,11 +63,27 @@ _NOT_CLEARED: Mapping[str, str] = {
 }
 
 
+class InputRefused(Exception):
+    """The gateway refuses an input itself, before anything is asked; it is a user error."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
 class Asker(NamedTuple):
-    """Who asks for a write, and which webhooks may be set."""
+    """Who asks for a write, and when.
+
+    Attributes:
+        caller: who asks.
+        webhooks: which ones may be set.
+        written: an earlier mutation of the operation has an outcome: an error would take it away
+            with the whole answer, so it is a user error.
+    """
 
     caller: Caller
     webhooks: Webhooks
+    written: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +110,59 @@ class Write:
     given: Values
 
     @classmethod
-    def parse(cls, wanted: Input, asker: Asker) -> Self:
+    def parse(cls, wanted: Input, asker: Asker) -> Self | Refusal:
+        """Return the input of a singular mutation as parsed, or why it is refused.
+
+        Raises:
+            BadUserInput: an argument is malformed, and nothing was written yet.
+            Forbidden: the caller may not use an account, and nothing was written yet.
+        """
+        try:
+            return cls._parse(wanted, asker)
+        except InputRefused as error:
+            return error.refusal
+        except GatewayError as error:
+            if not asker.written:
+                raise
+            return not_done_for(error)
+
+    @classmethod
+    def parse_each(cls, items: Sequence[Input], asker: Asker) -> list[Self | Refusal]:
+        """Return each item of a plural mutation as parsed, or why it is refused.
+
+        An object that an earlier item names is refused, whatever becomes of the earlier one: which
+        of the two was meant nobody knows.
+
+        Raises:
+            BadUserInput: there are none, or too many, and nothing was written yet.
+        """
+        try:
+            validation.check_items(len(items))
+        except BadUserInput as error:
+            if not asker.written:
+                raise
+            return [not_done_for(error)] * len(items)
+        parsed: list[Self | Refusal] = []
+        named: dict[str, int] = {}
+        for place, item in enumerate(items):
+            try:
+                asked = cls._parse(item, asker)
+            except InputRefused as error:
+                parsed.append(in_item(error.refusal, place))
+            except GatewayError as error:
+                parsed.append(in_item(not_done_for(error), place))
+            else:
+                first = named.setdefault(asked.identify(), place)
+                again = first != place
+                parsed.append(in_item(_repeated(asked, first), place) if again else asked)
+        return parsed
+
+    @classmethod
+    def _parse(cls, wanted: Input, asker: Asker) -> Self:
         """Read the input of a singular mutation, or an item of a plural one.
 
         Raises:
-            BadUserInput: an argument is malformed; a singular mutation raises it.
+            BadUserInput: an argument is malformed.
             Forbidden: the caller may not use an account.
             InputRefused: the input cannot be accepted; it is a user error in singular mutations,
                 too.
@@ -117,31 +181,8 @@ class Write:
         return cls(account, key, given["dryRun"], given, *cls._own(given))
 
     @classmethod
-    def parse_each(cls, items: Sequence[Input], asker: Asker) -> list[Self | Refusal]:
-        """Return each item of a plural mutation as parsed, or why it is refused.
-
-        An object that an earlier item names is refused, whatever becomes of the earlier one: which
-        of the two was meant nobody knows.
-
-        Raises:
-            BadUserInput: there are none, or too many.
-        """
-        validation.check_items(len(items))
-        parsed: list[Self | Refusal] = []
-        named: dict[str, int] = {}
-        for place, item in enumerate(items):
-            try:
-                asked = cls.parse(item, asker)
-            except (InputRefused, GatewayError) as error:
-                parsed.append(in_item(refusal_of(error), place))
-                continue
-            first = named.setdefault(asked.identify(), place)
-            parsed.append(asked if first == place else in_item(_repeated(asked, first), place))
-        return parsed
-
-    @classmethod
     def _own(cls, given: Values) -> tuple[Any, ...]:
-        """Return the values of the fields that only this kind of write has; see `parse`."""
+        """Return the values of the fields that only this kind of write has; see `_parse`."""
         raise NotImplementedError
 
     def identify(self) -> str:
@@ -236,11 +277,6 @@ class Release(Write):
 
 
 W = TypeVar("W", bound=Write)
-
-
-def refusal_of(error: InputRefused | GatewayError) -> Refusal:
-    """Return the user error for what was raised."""
-    return error.refusal if isinstance(error, InputRefused) else not_done_for(error)
 
 
 def in_item(refusal: Refusal, place: int) -> Refusal:

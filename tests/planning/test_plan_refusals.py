@@ -191,17 +191,26 @@ MUTATIONS = [name for name in FIELDS if name.partition("PhoneNumber")[0] in INPU
 
 @st.composite
 def operations(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """Return an operation of one field, and its variables."""
-    name = draw(st.sampled_from(list(FIELDS)))
-    chosen = FIELDS[name]
-    variables = {key: each for key, each in draw(chosen.values).items() if each is not ABSENT}
-    declared = ", ".join(f"${key}: {kind}" for key, kind in chosen.declared.items())
-    kind = "mutation" if name in MUTATIONS else "query"
-    return f"{kind} ({declared}) {{ {chosen.text} }}", variables
+    """Return an operation of one field or two, and its variables."""
+    names = [draw(st.sampled_from(list(FIELDS)))]
+    is_mutation = names[0] in MUTATIONS
+    if draw(st.booleans()):
+        others = [name for name in FIELDS if (name in MUTATIONS) is is_mutation]
+        names.append(draw(st.sampled_from(others)))
+    fields: list[str] = []
+    declared: list[str] = []
+    variables: dict[str, Any] = {}
+    for place, chosen in enumerate(FIELDS[name] for name in names):
+        values = draw(chosen.values).items()
+        variables |= {f"{key}{place}": each for key, each in values if each is not ABSENT}
+        declared += [f"${key}{place}: {kind}" for key, kind in chosen.declared.items()]
+        fields.append(f"f{place}: " + re.sub(r"\$(\w+)", rf"$\g<1>{place}", chosen.text))
+    kind = "mutation" if is_mutation else "query"
+    return f"{kind} ({', '.join(declared)}) {{ {' '.join(fields)} }}", variables
 
 
 def refused(response: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Return what the gateway itself refused, in order: code, words, and where it is."""
+    """Return what the gateway itself refused, in order of each field: code, words, and where it is."""
     errors = [
         (
             error["extensions"]["code"],
@@ -211,8 +220,8 @@ def refused(response: dict[str, Any]) -> list[tuple[str, ...]]:
         for error in response.get("errors", ())
         if error["extensions"]["code"] in OURS
     ]
-    # A list is walked once in a plan and item by item in a run.
-    return list(dict.fromkeys(errors))
+    # A list is walked once in a plan and item by item in a run, whose fields fail as it comes.
+    return sorted(dict.fromkeys(errors), key=lambda error: error[2:3])
 
 
 def user_errors(data: Any) -> Iterator[dict[str, Any]]:

@@ -414,6 +414,38 @@ def test_a_plan_hides_no_write_for_an_error_in_a_later_mutation(gateway: Running
     assert len(user_errors(run)) == 1 + 101
 
 
+def test_a_plan_hides_no_write_for_an_error_below_it(gateway: RunningGateway) -> None:
+    number = gateway.sandbox.put_number()["phone_number"]
+    below = "phoneNumber { similarAvailable(within: LATA, first: 0) { exhaustive } }"
+    query = (
+        f'mutation {{ purchasePhoneNumber(input: {{ phoneNumber: "{number}" }}) {{ {below} }} }}'
+    )
+    planned = gateway.execute(query, headers=PLAN)
+    assert errors(planned) == [A_PAGE_SIZE]
+    steps = planned["extensions"]["plan"]["steps"]
+    assert [step["max"] for step in steps if step["strategy"] == "write"] == [1]
+    run = gateway.execute(query)
+    assert errors(run) == [A_PAGE_SIZE]
+    assert run["data"]["purchasePhoneNumber"]["phoneNumber"] == {"similarAvailable": None}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ nodes(ids: []) { ... on Account { phoneNumbers(first: 0) { nodes { sid } } } } }",
+        write("configure", f'sid: "{PN}", configuration: {{ }}').replace(
+            "userErrors {",
+            "phoneNumber { similarAvailable(within: LATA, first: 0) { exhaustive } } userErrors {",
+        ),
+    ],
+)
+def test_nothing_is_refused_below_what_is_certainly_not_there(
+    gateway: RunningGateway, query: str
+) -> None:
+    for headers in ({}, PLAN):
+        assert errors(gateway.execute(query, headers=headers)) == []
+
+
 def test_a_mutation_that_is_selected_twice_under_one_name_is_planned_once(
     gateway: RunningGateway,
 ) -> None:
