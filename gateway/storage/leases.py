@@ -147,7 +147,8 @@ class Leases:
         try:
             loan = await self._lender.lend(lease.bucket, len(waiting), ahead)
         except Exception as error:  # noqa: BLE001 - it is raised to each who waits
-            lease.left = 0
+            # How much is needed must be learned anew.
+            lease.began, lease.used, lease.left = now, 0, 0
             for each in waiting:
                 if not each.done():
                     each.set_exception(error)

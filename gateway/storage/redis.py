@@ -375,13 +375,17 @@ class _Feed:
     async def _run(self) -> None:
         """Listen, and begin again whenever the connection breaks."""
         pause = _FIRST_PAUSE
+        was_lost = False
         while True:
             began = time.monotonic()
             try:
                 async with self._connect() as client, client.pubsub() as pubsub:
                     await self._listen(pubsub)
             except (RedisError, OSError) as error:
-                _log.warning("store_feed_lost", reason=str(error))
+                # One line for each time, however often it is tried to connect again.
+                if self._sessions or not was_lost:
+                    _log.warning("store_feed_lost", reason=str(error))
+                was_lost = True
             finally:
                 self._pubsub = None
                 self._sessions.clear()

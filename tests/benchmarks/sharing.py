@@ -21,6 +21,8 @@ from tests.benchmarks.watched import ALONE, SHARING, STORE
 from tests.benchmarks.ways import Pair, measure
 
 _RESULT: Final = "sharing.md"
+# Few enough that each is asked for again soon, and more than run at once.
+_SAMPLES: Final = 200
 
 
 def costs(operation: Operation, rounds: int, seconds: float) -> dict[str, list[Pair]]:
@@ -31,7 +33,7 @@ def costs(operation: Operation, rounds: int, seconds: float) -> dict[str, list[P
         command += ["--dir", folder, "--save", ""]
         with servers.running("store", command, port, cpu=servers.cores()[1]):
             environment = {STORE: f"valkey://127.0.0.1:{port}"}
-            return measure(operation, "sharing", rounds, seconds, environment)
+            return measure(operation, "sharing", rounds, seconds, environment, samples=_SAMPLES)
 
 
 def _row(way: str, pairs: Sequence[Pair]) -> tuple[str, ...]:
@@ -50,8 +52,10 @@ def report(operations: Sequence[Operation], rounds: int, seconds: float, folder:
         "`make bench ARGS=--store`: requests per second, and the gateway's processor time for one,"
         f" medians of {rounds} slices of {seconds:g} s. Behind each stands how it compares with a"
         " slice without a store just before or after, the median too (1 is as fast);"
-        f" {os.cpu_count()} cores. Without a store nothing is limited and nothing kept; where"
-        " answers are found, the upstream is not asked. The last row shows how exact that is."
+        f" {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} before (a quiet machine has"
+        " 0: read no rates off a busy one, only ratios). Without a store nothing is limited and nothing kept. There"
+        f" are {_SAMPLES} different requests; where their answers are found, the upstream is not"
+        " asked. The last row shows how exact that is."
     )
     parts = ["# What the shared store costs", about]
     for operation in operations:

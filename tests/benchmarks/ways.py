@@ -10,7 +10,7 @@ import os
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import uvloop
@@ -51,8 +51,10 @@ def measure(
     rounds: int,
     seconds: float,
     environment: Mapping[str, str],
+    *,
+    samples: int = SAMPLES,
 ) -> dict[str, list[Pair]]:
-    """Return what each way but the first showed beside that one."""
+    """Return what each way but the first showed beside that one, with so many different requests."""
     own, other = servers.cores()
     with contextlib.ExitStack() as running:
         upstream = running.enter_context(servers.upstream())
@@ -66,18 +68,18 @@ def measure(
         before = os.sched_getaffinity(0)
         running.callback(os.sched_setaffinity, 0, before)
         os.sched_setaffinity(0, {other})
-        return uvloop.run(_alternating(operation, ports, process, rounds, seconds))
+        requests = rendered([operation.body(each) for each in operation.samples(samples)])
+        return uvloop.run(_alternating(requests, ports, process, rounds, seconds))
 
 
 async def _alternating(
-    operation: Operation,
+    requests: Sequence[bytes],
     ports: Mapping[str, int],
     process: servers.Server,
     rounds: int,
     seconds: float,
 ) -> dict[str, list[Pair]]:
     pairs: defaultdict[str, list[Pair]] = defaultdict(list)
-    requests = rendered([operation.body(each) for each in operation.samples(SAMPLES)])
     loads = {way: Load(requests) for way in ports}
 
     async def slice_of(way: str, seconds: float) -> Slice:

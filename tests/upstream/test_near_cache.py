@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.storage.redis import RedisStore
 from gateway.storage.store import MemoryStore, StoreUnavailable
@@ -111,7 +112,10 @@ def test_whoever_does_not_hear_has_nothing_at_hand_until_it_hears_again(tmp_path
             await _until_at_hand(one, "g")
             assert one.answer("a") is None, "all of it was forgotten"
 
-        _run(server, body)
+        with capture_logs() as lines:
+            _run(server, body)
+    lost = [line for line in lines if line["event"] == "store_feed_lost"]
+    assert len(lost) == 2, "one line for each of the two, however often they tried"
 
 
 def test_answers_at_hand_are_bounded_in_bytes_and_time(server: ValkeyServer) -> None:
