@@ -169,13 +169,14 @@ class _Worker:
         metrics_folder.forget(process.pid or 0)
         if code == REFUSED and self._lives == 1:
             raise _Refused
-        self._count_death(f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}")
+        by_signal = f"by signal {-code} ({signal.strsignal(-code)})" if code < 0 else ""
+        self._count_death(by_signal or f"with exit code {code}")
 
     def _count_death(self, how: str) -> None:
         """Decide when it is started again.
 
         Raises:
-            CommandError: never.
+            CommandError: it has died too often.
         """
         now = time.monotonic()
         if now - self._begun >= _SETTLED:

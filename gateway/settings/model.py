@@ -505,7 +505,9 @@ class Settings(BaseSettings):
     )
     metrics: bool = Field(
         False,  # noqa: FBT003
-        description="Serve metrics for Prometheus at `/metrics`, on the same port.",
+        description="Serve metrics for Prometheus at `/metrics`, on the same port. Several workers"
+        " count in files: in a folder of `TMPDIR`, `/tmp`, `/dev/shm` or `data_dir`, the first that"
+        " can be written.",
     )
     metrics_operations: int = Field(
         200, ge=1, description="How many operation names are counted by name; the rest as one."

@@ -1,6 +1,8 @@
 """Several workers on one port."""
 
+import fcntl
 import os
+import re
 import signal
 import socket
 import time
@@ -10,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.gateway_command import before, served
+from gateway.observability.metrics_folder import shared_folder
+from tests.support.gateway_command import ROOT, before, served
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.valkey_process import valkey_server
 
@@ -50,6 +53,7 @@ def metrics(url: str) -> dict[str, float]:
 
 
 def test_workers_share_one_port_and_count_together(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    (folders := tmp_path / "folders").mkdir()
     with (
         valkey_server(tmp_path) as server,
         served(
@@ -58,6 +62,7 @@ def test_workers_share_one_port_and_count_together(sandbox: RunningSandbox, tmp_
             folder=tmp_path,
             GATEWAY_STORE_URL=server.url,
             GATEWAY_METRICS="true",
+            TMPDIR=str(folders),
             **before(sandbox),
         ) as (url, process),
     ):
@@ -71,13 +76,21 @@ def test_workers_share_one_port_and_count_together(sandbox: RunningSandbox, tmp_
         while (page := metrics(url)) | expected != page:
             assert time.monotonic() < deadline, page
             time.sleep(0.1)
-        folder = next(
-            line.split("=", 1)[1]
-            for line in Path(f"/proc/{children(process.pid)[0]}/environ").read_text().split("\0")
-            if line.startswith("PROMETHEUS_MULTIPROC_DIR=")
-        )
-        assert Path(folder).is_dir()
-    assert not Path(folder).exists()
+        for name in (
+            "resident_memory_bytes",
+            "cpu_seconds_total",
+            "open_fds",
+            "start_time_seconds",
+        ):
+            workers = {page[f'process_{name}{{worker="{worker}"}}'] for worker in "12"}
+            assert min(workers) > 0
+        assert not any(name.startswith("process_") and "{" not in name for name in page)
+        assert any(name.startswith("python_info{") for name in page)
+        (folder,) = folders.iterdir()
+        for worker in children(process.pid):
+            environment = Path(f"/proc/{worker}/environ").read_text().split("\0")
+            assert f"PROMETHEUS_MULTIPROC_DIR={folder}" in environment
+    assert not list(folders.iterdir())
     assert process.returncode == 0
     assert (tmp_path / "log").read_text() == ""
 
@@ -101,18 +114,87 @@ def test_a_worker_that_dies_is_replaced_while_the_others_serve_however_young_it_
     assert "worker_died" in log
 
 
+def test_a_worker_that_keeps_dying_ends_the_service_and_says_so(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    with served("--workers", "2", folder=tmp_path, **before(sandbox)) as (_, process):
+        deadline = time.monotonic() + 60
+        while process.poll() is None:
+            assert time.monotonic() < deadline
+            for each in children(process.pid)[:1]:
+                os.kill(each, signal.SIGKILL)
+            time.sleep(0.02)
+    assert process.returncode == 1
+    *before_that, last = (tmp_path / "log").read_text().splitlines()
+    assert re.fullmatch(
+        r"number-gateway: worker [12] has died 5 times in a row within 10 seconds of its start, at"
+        r" last by signal 9 \(Killed\); what was logged before says more",
+        last,
+    )
+    assert sum("worker_died" in line for line in before_that) >= 5
+
+
+def test_workers_that_cannot_be_are_not_tried_again(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "opentelemetry").mkdir()
+    (tmp_path / "opentelemetry" / "__init__.py").write_text("raise ImportError")
+    variables = before(sandbox) | {
+        "GATEWAY_TRACES": "true",
+        "PYTHONPATH": f"{tmp_path}:{ROOT}",
+    }
+    with served("--workers", "2", folder=tmp_path, **variables) as (_, process):
+        assert process.wait(60) == 1
+    log = (tmp_path / "log").read_text()
+    assert "number-gateway: traces need more packages" in log
+    assert "has died" not in log
+    assert log.count("traces need more packages") <= 2
+
+
 def test_workers_leave_when_their_supervisor_was_killed(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    with served("--workers", "2", folder=tmp_path, **before(sandbox)) as (url, process):
+    (folders := tmp_path / "folders").mkdir()
+    shared = {"GATEWAY_METRICS": "true", "TMPDIR": str(folders), **before(sandbox)}
+    with served("--workers", "2", folder=tmp_path, **shared) as (url, process):
         assert ask(url, sandbox, 4) == [200] * 4
+        assert len(list(folders.iterdir())) == 1
         process.kill()
+        process.wait()
+        deadline = time.monotonic() + 20
+        # The last one removes the folder of their metrics.
+        while listens(url) or list(folders.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_what_killed_workers_leave_is_removed_by_the_next_start_and_nothing_else(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    (folders := tmp_path / "folders").mkdir()
+    shared = {"GATEWAY_METRICS": "true", "TMPDIR": str(folders), **before(sandbox)}
+    with served("--workers", "2", folder=tmp_path, **shared) as (url, process):
+        assert ask(url, sandbox, 1) == [200]
+        killed = [process.pid, *children(process.pid)]
+        (left,) = folders.iterdir()
+        (used := left.with_name(f"{left.name}-used")).mkdir()
+        (others := folders / "number-gateway-metrics-others").mkdir()
+        lock = os.open(used, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        for each in killed:
+            os.kill(each, signal.SIGKILL)
         process.wait()
         deadline = time.monotonic() + 20
         while listens(url):
             assert time.monotonic() < deadline
-            time.sleep(0.1)
-    assert "Traceback" not in (tmp_path / "log").read_text()
+            time.sleep(0.02)
+        assert left.exists()
+        with shared_folder(folders, wanted=False):
+            assert sorted(folders.iterdir()) == sorted([used, others])
+        os.close(lock)
+        with shared_folder(folders, wanted=False):
+            assert list(folders.iterdir()) == [others]
 
 
 def test_workers_serve_the_sandbox_together(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,12 +14,15 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def served(
-    *arguments: str, folder: Path, **variables: str
+    *arguments: str, folder: Path, inside: Sequence[str] = (), **variables: str
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run `serve` with `arguments` in `folder` until the end; give its base URL and the process."""
+    """Run `serve` with `arguments` in `folder` until the end; give its base URL and the process.
+
+    `inside` is a command that runs it, in its own place.
+    """
     log = (folder / "log").open("a")
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "gateway", "serve", "--port", "0", *arguments],
+        [*inside, sys.executable, "-m", "gateway", "serve", "--port", "0", *arguments],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables},
         stdout=subprocess.PIPE,
