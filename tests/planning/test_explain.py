@@ -223,3 +223,32 @@ def test_a_number_that_answers_the_look_up_of_its_sid_is_in_the_trace(
         ("sent", ["b"]),
         ("primed", ["a"]),
     ]
+
+
+def test_a_trace_names_the_fields_that_asked_whichever_way_they_were_resolved(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    """By their names in the answer, without places in lists."""
+    query = """query ($first: Int!) {
+      mine: phoneNumbers(first: $first) { edges { node { ...wide } } }
+    }
+    fragment wide on PhoneNumber {
+      owner: account { sid } nearby: similarAvailable(within: LATA, first: 1) { exhaustive }
+    }"""
+    headers = {"X-Gateway-Explain": "trace"}
+
+    def asked(one: RunningGateway) -> set[str]:
+        response = one.execute(query, {"first": 2}, headers=headers)
+        calls = response["extensions"]["upstream"]["calls"]
+        return {field for call in calls for field in call["fields"]}
+
+    with running_gateway(sandbox, fast=False) as slow:
+        assert (
+            asked(gateway)
+            == asked(slow)
+            == {
+                "mine",
+                "mine.edges.node.owner",
+                "mine.edges.node.nearby",
+            }
+        )

@@ -327,3 +327,4 @@ def test_every_field_with_a_resolver_has_a_rule_or_is_known_to_cost_nothing() ->
             if made is not None and made.base_resolver is not None:
                 resolved.add(f"{kind.name}.{name}")
     assert resolved - RULES.keys() == FREE
+    assert RULES.keys() <= resolved
