@@ -46,6 +46,7 @@ soak: .venv/.dev
 	.venv/bin/python -m tests.benchmarks.soak $(ARGS)
 	.venv/bin/python -m tests.benchmarks.harm
 	.venv/bin/python -m tests.benchmarks.rolling
+	.venv/bin/python -m tests.benchmarks.failover
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist gateway/explorer/static gateway/explorer/static.next gateway/explorer/build.json
