@@ -95,7 +95,7 @@ class RequestLog(Watcher):
 
     def ended(self, activity: Activity) -> None:
         """See `Watcher`."""
-        expected = activity.outcome in _EXPECTED
+        expected = activity.outcome in _EXPECTED and not activity.blamed
         if expected and not self._everything:
             return
         write = self._log.info if expected else self._log.warning

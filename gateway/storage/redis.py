@@ -303,7 +303,10 @@ class RedisStore:
         return answer
 
     def _failure(self, error: Exception) -> StoreUnavailable:
-        return self._unavailable(f"failed: {error}", cause=cause_of(error))
+        # The library takes the server's own word for it off the text.
+        code = getattr(error, "status_code", None)
+        what = f"failed: {code} {error}" if code else f"failed: {error}"
+        return self._unavailable(what, cause=cause_of(error))
 
     def _unavailable(self, what: str, *, cause: Cause) -> StoreUnavailable:
         error = StoreUnavailable(f"The shared store {what}", cause=cause)

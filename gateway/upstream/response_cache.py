@@ -165,10 +165,11 @@ class ResponseCache:
         """Forget what was read of an account, in all processes."""
         for kind in kinds:
             if self._fresh[kind] and not await self._raise(account, kind):
-                _log.warning("cache_not_invalidated", account=account, kind=kind)
                 if not self._outdated:
                     self._in_background(self._catch_up())
-                self._outdated.add((account, kind))
+                if (account, kind) not in self._outdated:
+                    self._outdated.add((account, kind))
+                    _log.warning("cache_not_invalidated", account=account, kind=kind)
 
     async def aclose(self) -> None:
         """End what is at work, and try once more to make the others forget what they must."""

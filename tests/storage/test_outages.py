@@ -28,6 +28,11 @@ BUY = """mutation Buy($number: E164!, $key: String) {
     phoneNumber { sid } userErrors { code }
   }
 }"""
+BUY_SEVERAL = """mutation BuySeveral($number: E164!, $key: String) {
+  purchasePhoneNumbers(input: { items: [{ phoneNumber: $number, idempotencyKey: $key }] }) {
+    results { phoneNumber { sid } userErrors { code } }
+  }
+}"""
 
 
 class Shared(NamedTuple):
@@ -149,6 +154,7 @@ def test_a_store_that_cannot_be_written_is_named_to_operators_and_nothing_is_bou
             gateway.post({"query": BUY, "variables": {"number": number, "key": each}})
             for each in (key, None)
         ]
+        several = gateway.query(BUY_SEVERAL, {"number": number, "key": key})
     finally:
         end(shared)
     assert ready.status_code == 503
@@ -162,6 +168,8 @@ def test_a_store_that_cannot_be_written_is_named_to_operators_and_nothing_is_bou
         assert answer.json()["errors"][0]["extensions"]["retryAfterMs"] == 5000
         for secret in (cause, "store", "OOM", "valkey", str(shared.server.get_connection_kwargs())):
             assert secret not in answer.text
+    [one] = several["purchasePhoneNumbers"]["results"]
+    assert [each["code"] for each in one["userErrors"]] == ["NOT_DONE"]
     assert len(sandbox.ledger()) == bought
     until(lambda: _ready(gateway).status_code == 200)
     assert "causes" not in _ready(gateway).json()
@@ -169,11 +177,12 @@ def test_a_store_that_cannot_be_written_is_named_to_operators_and_nothing_is_bou
     assert done["phoneNumber"]["sid"]
     assert done["userErrors"] == []
     assert _counted(gateway, "gateway_storage_failures", cause) >= 3
-    assert _counted(gateway, "gateway_storage_refusals", cause) == before + 3
+    assert _counted(gateway, "gateway_storage_refusals", cause) == before + 4
     logged = capfd.readouterr().out
     assert len(re.findall(rf"storage_failed +cause={cause} ", logged)) == 1
+    assert (cause != "full") or "OOM command not allowed" in logged
     assert logged.count("storage_works_again") == 1
-    assert len(re.findall(rf"blamed=.storage {cause}.", logged)) == 3
+    assert len(re.findall(rf"blamed=.storage {cause}.", logged)) == 4
 
 
 def test_a_wrong_password_is_named_as_such_and_not_shown(
