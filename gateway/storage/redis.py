@@ -342,6 +342,7 @@ class _Feed:
         self._numbers = count(1)
         self._task: asyncio.Task[None] | None = None
         self._pubsub: PubSub | None = None
+        self._is_lost = False
 
     async def join(self, channel: str, heard: Callable[[bytes], None]) -> _Follower:
         """Call `heard` with the channel's messages from now on."""
@@ -378,20 +379,16 @@ class _Feed:
     async def _run(self) -> None:
         """Listen, and begin again whenever the connection breaks."""
         pause = _FIRST_PAUSE
-        was_lost = False
         while True:
             began = time.monotonic()
             try:
                 async with self._connect() as client, client.pubsub() as pubsub:
                     await self._listen(pubsub)
-            except (RedisError, OSError) as error:
-                # One line for each time, however often it is tried to connect again.
-                if self._sessions or not was_lost:
-                    _log.warning("store_feed_lost", reason=str(error))
-                was_lost = True
-            finally:
-                self._pubsub = None
-                self._sessions.clear()
+            except Exception as error:  # noqa: BLE001 - whatever it was, it begins again
+                # One line for the whole time that the store is away.
+                if not self._is_lost:
+                    _log.warning("store_feed_lost", reason=str(error), kind=type(error).__name__)
+                self._is_lost = True
             if time.monotonic() - began > _QUIET:
                 pause = _FIRST_PAUSE
             await asyncio.sleep(pause)
@@ -404,7 +401,18 @@ class _Feed:
         while missing := self._followers.keys() - subscribed:
             await pubsub.subscribe(*missing)
             subscribed |= missing
+        if self._is_lost:
+            _log.info("store_feed_back")
+            self._is_lost = False
         self._pubsub = pubsub
+        try:
+            await self._read(pubsub)
+        finally:
+            # From here on nothing more is asked of a connection that is given up.
+            self._pubsub = None
+            self._sessions.clear()
+
+    async def _read(self, pubsub: PubSub) -> None:
         was_silent = False
         while True:
             message = await pubsub.get_message(timeout=_QUIET)

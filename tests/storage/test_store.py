@@ -9,6 +9,8 @@ from typing import TypeVar, cast
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from gateway.settings.model import Settings
 from gateway.storage.redis import RedisStore, make_store
@@ -373,6 +375,33 @@ def test_a_killed_server_makes_the_store_unavailable_and_a_restart_brings_all_ba
             await store.aclose()
 
     asyncio.run(main())
+
+
+def test_messages_that_do_not_come_are_one_line_in_the_log_until_they_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        with valkey_server(tmp_path) as server:
+            store = RedisStore(server.url)
+            connect, tries = store._feed._connect, asyncio.Semaphore(0)
+
+            def count() -> Redis:
+                tries.release()
+                return connect()
+
+            monkeypatch.setattr(store._feed, "_connect", count)
+            async with _following(store, "x") as arrived:
+                server.kill()
+                async with asyncio.timeout(20):
+                    for _ in range(4):
+                        await tries.acquire()
+                server.start()
+                await _heard(store, "x", arrived)
+            await store.aclose()
+
+    with capture_logs() as lines:
+        asyncio.run(main())
+    assert [each["event"] for each in lines] == ["store_feed_lost", "store_feed_back"]
 
 
 def test_a_server_that_hangs_costs_little_and_then_nothing_for_a_moment(tmp_path: Path) -> None:
