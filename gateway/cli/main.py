@@ -1,34 +1,66 @@
 """The command line: `serve` and `sandbox` here, the other commands in modules of their own."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gateway import __version__
 from gateway.cli import check, export, query, schema, settings
+from gateway.cli.interrupts import Interrupted
 from gateway.errors import CommandError
 from gateway.observability.printable import printable
+
+# Why standard output cannot be written. Commands tell of other files themselves.
+_UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 1 failed, 2 asked wrongly."""
-    options = parser().parse_args(arguments)
+    _open_standard_streams()
     try:
-        code = int(options.run(options))
-        sys.stdout.flush()
+        try:
+            options = parser().parse_args(arguments)
+            code = int(options.run(options))
+        finally:
+            sys.stdout.flush()
     except CommandError as error:
         sys.stderr.write(f"number-gateway: {printable(str(error))}\n")
         return error.code
+    except Interrupted as interrupted:
+        return interrupted.code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read the output has seen enough; what is left of it must not fail at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has seen enough.
+        _drop_output()
         return 141
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        _drop_output()
+        sys.stderr.write(f"number-gateway: standard output cannot be written: {error.strerror}\n")
+        return 1
     return code
+
+
+def _open_standard_streams() -> None:
+    """Give a closed output a place where writing fails; no file may get its number instead."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is given.
+            os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
+
+
+def _drop_output() -> None:
+    """Let what is left of the output not fail at the exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
