@@ -1,5 +1,6 @@
 """Fixtures that all tests share: one sandbox and one gateway for the whole run."""
 
+import resource
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,11 @@ structlog.configure(
         ),
     ]
 )
+
+
+# Gateways warn where fewer files may be opened than they need, and tests look at what they log.
+_, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
 
 @pytest.fixture(scope="session")

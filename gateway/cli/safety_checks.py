@@ -20,6 +20,7 @@ from gateway.errors import UpstreamUnavailable
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
 from gateway.pipeline.pipeline import Service
+from gateway.server import open_files
 from gateway.settings.model import Settings, settings_file, unlimited
 from gateway.settings.store_url import StoreUrl
 from gateway.storage.redis import make_store
@@ -52,7 +53,7 @@ def findings(settings: Settings) -> list[Finding]:
     """Return all that is unsafe about the settings, the worst first."""
     rules = (
         *(_who, _tokens, _secrets, _documents, _browsers),
-        *(_shown, _spending, _sharing, _store, _operation, _webhooks, _limits, _patience),
+        *(_shown, _spending, _sharing, _store, _operation, _webhooks, _limits, _patience, _files),
     )
     found = [finding for rule in rules for finding in rule(settings)]
     return sorted(found, key=lambda each: each.severity)
@@ -262,6 +263,11 @@ def _patience(settings: Settings) -> Iterator[Finding]:
         chosen = getattr(settings, name)
         if chosen > most:
             yield Finding("warning", name, f"{chosen} at once may be more than the memory holds.")
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    if shortage := open_files.shortage(settings):
+        yield Finding("warning", "connection_limit", shortage)
 
 
 def _is_loopback(host: str) -> bool:

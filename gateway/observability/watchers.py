@@ -12,6 +12,7 @@ from gateway.errors import CommandError
 from gateway.events.feed import Events
 from gateway.observability.activity import Telemetry, Watcher
 from gateway.observability.logs import RequestLog
+from gateway.observability.refusals_below_http import RefusalsBelowHttp
 from gateway.settings.model import Settings
 from gateway.upstream.client import UpstreamClient
 
@@ -25,6 +26,7 @@ class Observation:
 
     Attributes:
         telemetry: tells all of them.
+        refused: counts and logs what is refused below HTTP.
         metrics: None when they are off.
 
     Raises:
@@ -39,6 +41,13 @@ class Observation:
             watchers.append(RequestLog(everything=settings.log_requests == "all"))
         watchers += [each for each in (self.metrics, self._tracing) if each is not None]
         self.telemetry = Telemetry(watchers)
+        self.refused = RefusalsBelowHttp(
+            self.counter(
+                "gateway_refusals_below_http",
+                "Clients refused, or cut off, before there was a request to answer, by kind.",
+                "kind",
+            )
+        )
 
     def routes(self, client: UpstreamClient, events: Events) -> list[Route]:
         """Return where operators look; the state of what is given is among what they see."""

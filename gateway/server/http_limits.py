@@ -5,28 +5,31 @@ malformed requests in plain text, takes requests for no host or two, and sends c
 HTTP/1.0. This is its protocol class with these edges taken off; every refusal is JSON in the form
 of a GraphQL error, after which the connection is closed.
 
-At the limit of connections the one makes room whose client has let us wait longest. Where none has,
-a connection more may ask only how the process is: whoever finds no answer to that would end it.
+At the limit of connections, or when few open files are left, the one makes room whose client has
+let us wait longest. Where none has, a connection more may ask only how the process is: whoever
+finds no answer to that would end it.
 """
 
 import asyncio
+import logging
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, NamedTuple
 
 import orjson
-import structlog
 from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import get_remote_addr
 
 from gateway.draining import Draining
 from gateway.errors import SOME_TIME, ShuttingDown
+from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
+from gateway.server import open_files
 from gateway.settings.model import Settings
 from gateway.transport.unsent import CONNECTION
 
-_log = structlog.get_logger(__name__)
 # What is answered whatever else there is to do; and how many may ask for it beyond the limit.
 _ALWAYS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 _RESERVE = 20
@@ -34,9 +37,24 @@ _RESERVE = 20
 _GRACE = 1.0
 # Seconds for which a client may be about to ask.
 _JUST_NOW = 0.4
-# Seconds in which one line in the log is enough about what goes on.
-_QUIET = 60.0
+# Seconds for which a connection beyond the limit is kept, so that it can ask; and how many are kept
+# for that at most, as they may come faster.
+_MOMENT = 0.1
+_MOST_RESERVED = 200
 _TOO_MANY = "There are too many connections."
+_STATUS: Final[Mapping[Kind, HTTPStatus]] = {
+    "connection_limit": HTTPStatus.SERVICE_UNAVAILABLE,
+    "open_files": HTTPStatus.SERVICE_UNAVAILABLE,
+    "head_timeout": HTTPStatus.REQUEST_TIMEOUT,
+    "body_timeout": HTTPStatus.REQUEST_TIMEOUT,
+    "head_size": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "bad_host": HTTPStatus.BAD_REQUEST,
+    "bad_request": HTTPStatus.BAD_REQUEST,
+    "bad_expectation": HTTPStatus.EXPECTATION_FAILED,
+}
+# uvicorn warns of each request that cannot be read, which a flood would fill the disk with.
+_SERIOUS = logging.getLogger("uvicorn.error.http")
+_SERIOUS.setLevel(logging.ERROR)
 # What a name, an address and a port are made of (RFC 9110, 7.2; RFC 3986, 3.2.2).
 # Requests can be as small as 26 bytes: so much is parsed before it is seen whether one waits.
 _SLICE = 4096
@@ -46,7 +64,6 @@ _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 class WireLimits(NamedTuple):
     """What one process bears. Times are in seconds, sizes in bytes."""
 
-    connections: int
     headers: int
     header_bytes: int
     header_timeout: float
@@ -57,7 +74,6 @@ class WireLimits(NamedTuple):
     def of(cls, settings: Settings) -> "WireLimits":
         """Return the limits that the settings ask for."""
         return cls(
-            connections=settings.connection_limit,
             headers=settings.header_limit,
             header_bytes=settings.header_bytes_limit,
             header_timeout=settings.header_timeout,
@@ -66,19 +82,25 @@ class WireLimits(NamedTuple):
         )
 
 
-def protocol_class(settings: Settings, draining: Draining | None = None) -> type["GuardedProtocol"]:
+def protocol_class(
+    settings: Settings,
+    draining: Draining | None = None,
+    refused: RefusalsBelowHttp | None = None,
+) -> type["GuardedProtocol"]:
     """Return the protocol class for `uvicorn.Config(http=…)`.
 
     Args:
         settings: what one process bears.
         draining: knows when connections are kept no longer; without it they always are.
+        refused: counts and logs who is refused.
     """
-    end = draining or Draining(0)
+    end, refusals = draining or Draining(0), refused or uncounted()
 
     class Protocol(GuardedProtocol):
         limits = WireLimits.of(settings)
-        crowd = Crowd(settings.connection_limit)
+        crowd = Crowd(settings.connection_limit, open_files.allowed())
         draining = end
+        refused = refusals
 
     return Protocol
 
@@ -86,56 +108,82 @@ def protocol_class(settings: Settings, draining: Draining | None = None) -> type
 class _Refused(Exception):
     """Raised within the parser: the request's head is not acceptable."""
 
-    def __init__(self, status: HTTPStatus, message: str) -> None:
+    def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)
-        self.status = status
+        self.kind = kind
         self.message = message
 
 
 class Crowd:
-    """The connections of one process beyond its limit.
+    """The connections of one process beyond its limit, or for which it has no files.
+
+    Args:
+        limit: how many connections are let in.
+        files: how many files the process may open.
 
     Attributes:
-        reserved: those that may only ask how the process is; the oldest first.
+        reserved: those that may only ask how the process is, and why; the oldest first.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.reserved: dict[GuardedProtocol, None] = {}
-        self._limit = limit
-        self._logged = -math.inf
+    def __init__(self, limit: int, files: int) -> None:
+        self.reserved: dict[GuardedProtocol, Kind] = {}
+        kept_back = open_files.kept_back(files)
+        self._limit = min(limit, files - kept_back)
+        self._binds: Kind = "connection_limit" if limit == self._limit else "open_files"
+        self._last_file = files - kept_back // 2
+        self._most_reserved = min(_MOST_RESERVED, kept_back // 3)
+        self._timer: asyncio.TimerHandle | None = None
 
-    def admit(self, new: "GuardedProtocol", others: Iterable[object]) -> None:
+    def excess(self, count: int, transport: asyncio.Transport) -> Kind | None:
+        """Return which limit the newest of `count` connections is beyond; None for none."""
+        if count - len(self.reserved) > self._limit:
+            return self._binds
+        # A file has the lowest number that is free, so a high one tells that others took them.
+        if transport.get_extra_info("socket").fileno() >= self._last_file:
+            return "open_files"
+        return None
+
+    def admit(self, new: "GuardedProtocol", kind: Kind, others: Iterable[object]) -> None:
         """Make room for a new connection; or let it ask only how the process is."""
-        self._log(new.loop.time())
-        before = new.loop.time() - _GRACE
+        now = new.loop.time()
         waiting = [
             each
             for each in others
             if isinstance(each, GuardedProtocol)
-            and each.waits_since < before
+            and each.waits_since < now - _GRACE
             and each not in self.reserved
         ]
         if waiting:
-            min(waiting, key=lambda each: each.waits_since).make_room()
+            min(waiting, key=lambda each: each.waits_since).make_room(kind)
             return
-        self.reserved[new] = None
-        if len(self.reserved) > _RESERVE:
-            oldest = next(iter(self.reserved))
-            del self.reserved[oldest]
-            oldest.turn_away()
+        self.reserved[new] = kind
+        self._thin_out(new.loop)
 
-    def _log(self, now: float) -> None:
-        if now - self._logged > _QUIET:
-            self._logged = now
-            _log.warning("connection_limit_reached", limit=self._limit)
+    def _thin_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Turn the oldest away, when there are too many that have had the time to ask."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while len(self.reserved) > min(_RESERVE, self._most_reserved):
+            oldest = next(iter(self.reserved))
+            left = oldest.waits_since + _MOMENT - loop.time()
+            if left > 0 and len(self.reserved) <= self._most_reserved:
+                self._timer = loop.call_later(min(left, _MOMENT), self._thin_out, loop)
+                return
+            oldest.turn_away(self.reserved.pop(oldest))
 
 
 class ReaderWatch:
     """Cuts off a client that reads nothing of what waits for it."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, patience: float
+        self,
+        loop: asyncio.AbstractEventLoop,
+        transport: asyncio.Transport,
+        patience: float,
+        refused: RefusalsBelowHttp,
     ) -> None:
+        self._refused = refused
         self._loop = loop
         self._transport = transport
         self._patience = patience
@@ -158,7 +206,8 @@ class ReaderWatch:
             self.start()
             return
         self._timer = None
-        _log.warning("slow_reader_cut_off")
+        client = get_remote_addr(self._transport)
+        self._refused("slow_reader", client and client[0])
         self._transport.abort()
 
 
@@ -196,9 +245,11 @@ class GuardedProtocol(HttpToolsProtocol):
     limits: ClassVar[WireLimits]
     crowd: ClassVar[Crowd]
     draining: ClassVar[Draining]
+    refused: ClassVar[RefusalsBelowHttp]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
+        self.logger = _SERIOUS
         self._patience: asyncio.TimerHandle | None = None
         self._watch: ReaderWatch | None = None
         self._head_bytes = 0
@@ -216,11 +267,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection."""
         super().connection_made(transport)
-        self._watch = ReaderWatch(self.loop, transport, self.limits.write_timeout)
+        self._watch = ReaderWatch(self.loop, transport, self.limits.write_timeout, self.refused)
         self._expect_head()
-        if len(self.connections) - len(self.crowd.reserved) > self.limits.connections:
-            self.crowd.admit(self, self.connections)
         self.waits_since = self.loop.time()
+        beyond = self.crowd.excess(len(self.connections), transport)
+        if beyond is not None:
+            self.crowd.admit(self, beyond, self.connections)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection's timers."""
@@ -237,16 +289,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def make_room(self) -> None:
+    def make_room(self, kind: Kind) -> None:
         """Close, as the client has been waited for in vain."""
+        self._note(kind)
         # It counts no more from this moment on.
         self.connections.discard(self)
         self._cancel_patience()
         self._head_is_late()
 
-    def turn_away(self) -> None:
+    def turn_away(self, kind: Kind) -> None:
         """Refuse the connection: there are too many."""
-        self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, _TOO_MANY)
+        self._refuse(kind, _TOO_MANY)
 
     def keep_no_longer(self) -> None:
         """Close after the answer that is under way, and say so in it."""
@@ -326,18 +379,19 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _check_head(self, version: str) -> None:
         """Refuse a head that does not say for whom it is, or expects what nobody here does."""
-        if self in self.crowd.reserved and self.url.partition(b"?")[0] not in _ALWAYS:
-            self._reject(HTTPStatus.SERVICE_UNAVAILABLE, _TOO_MANY)
+        beyond = self.crowd.reserved.get(self)
+        if beyond is not None and self.url.partition(b"?")[0] not in _ALWAYS:
+            self._reject(beyond, _TOO_MANY)
         hosts = 0
         for name, value in self.headers:
             if name == b"host":
                 hosts += 1
                 if hosts > 1 or not _HOST.fullmatch(value):
-                    self._reject(HTTPStatus.BAD_REQUEST, "There must be one Host, a name.")
+                    self._reject("bad_host", "There must be one Host, a name.")
             elif name == b"expect":
                 self._check_expectations(value)
         if not hosts and version >= "1.1":
-            self._reject(HTTPStatus.BAD_REQUEST, "The header Host is missing.")
+            self._reject("bad_host", "The header Host is missing.")
         if version < "1.1":
             # It knows no 100, and is not asked to wait for one (RFC 9110, 10.1.1).
             self.expect_100_continue = False
@@ -346,7 +400,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take a list of expectations (RFC 9110, 10.1.1); uvicorn knows but the value alone."""
         expected = {each.strip().lower() for each in value.split(b",")} - {b""}
         if expected - {b"100-continue"}:
-            self._reject(HTTPStatus.EXPECTATION_FAILED, "Only 100-continue can be expected.")
+            self._reject("bad_expectation", "Only 100-continue can be expected.")
         self.expect_100_continue = self.expect_100_continue or bool(expected)
 
     def _count(self, size: int) -> None:
@@ -355,11 +409,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self._reject_size(f"The head is larger than {self.limits.header_bytes} bytes.")
 
     def _reject_size(self, message: str) -> None:
-        self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+        self._reject("head_size", message)
 
-    def _reject(self, status: HTTPStatus, message: str) -> None:
+    def _reject(self, kind: Kind, message: str) -> None:
         """Stop the parser; what it raises from its callbacks it only passes on wrapped."""
-        self._refusal = _Refused(status, message)
+        self._refusal = _Refused(kind, message)
         raise self._refusal
 
     def _expect_head(self) -> None:
@@ -374,15 +428,16 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._head_bytes:
             self.transport.close()  # Nothing was asked, so there is nothing to answer.
             return
-        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request's head took too long.")
+        self._refuse("head_timeout", "The request's head took too long.")
 
     def _body_is_late(self) -> None:
         self._patience = None
         cycle = self._latest()
         if cycle is not None and cycle.response_started:
+            self._note("body_timeout")
             self.transport.close()
         else:
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request's body took too long.")
+            self._refuse("body_timeout", "The request's body took too long.")
 
     @property
     def write_paused(self) -> bool:
@@ -431,15 +486,20 @@ class GuardedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser cannot read."""
         if self._refusal is not None:
-            self._refuse(self._refusal.status, self._refusal.message)
+            self._refuse(self._refusal.kind, self._refusal.message)
         else:
-            self._refuse(HTTPStatus.BAD_REQUEST, msg)
+            self._refuse("bad_request", msg)
 
-    def _refuse(self, status: HTTPStatus, message: str) -> None:
+    def _note(self, kind: Kind) -> None:
+        self.refused(kind, self.client and self.client[0])
+
+    def _refuse(self, kind: Kind, message: str) -> None:
         """Answer in JSON and close, once all earlier requests of the connection are answered."""
         self._cancel_patience()
         if self.transport.is_closing():
             return
+        self._note(kind)
+        status = _STATUS[kind]
         cycle = self._busy()
         if cycle is not None and (self.pipeline or not self._receiving):
             if self._receiving:

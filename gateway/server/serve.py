@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import httpx
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from gateway.auth.authentication import authenticator, own_credential
@@ -23,7 +24,8 @@ from gateway.draining import Draining
 from gateway.errors import CommandError
 from gateway.observability.logs import configure
 from gateway.observability.metrics_folder import shared_folder
-from gateway.server import workers
+from gateway.observability.refusals_below_http import RefusalsBelowHttp
+from gateway.server import open_files, workers
 from gateway.server.http_limits import FAREWELL, protocol_class
 from gateway.server.listening import address, listen, turn_away
 from gateway.server.uvicorn_server import Server
@@ -98,7 +100,8 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
         sys.stdout.write("/_sandbox/accounts\n")
     sys.stdout.flush()
     # Its connections are the gateway's and its tests': they are cut, not waited for.
-    return _run(app, listening, Draining(_SANDBOX_STOP / 2), watch_stdin=exit_with_stdin)
+    server = server_for(app, Draining(_SANDBOX_STOP / 2))
+    return _run(server, listening, watch_stdin=exit_with_stdin)
 
 
 def _leave_in_order() -> None:
@@ -166,13 +169,15 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
             hint="mutations with idempotency keys are refused: set GATEWAY_DATA_DIR to a folder"
             " that can be written, or GATEWAY_STORE_URL",
         )
+    if shortage := open_files.shortage(settings):
+        _log.warning("open_files_few", hint=shortage)
     listening = listen(settings.host, settings.port)
     if settings.workers > 1:
         return _serve_with_workers(settings, listening, accounts)
     try:
         app = create_app(settings, sandbox_accounts=accounts)
         _announce(address(listening), settings, accounts)
-        return _run(app, listening, app.state.service.draining, settings=settings)
+        return _run_gateway(app, listening, settings)
     finally:
         # Nothing is left to do, but where it did not come to serving.
         turn_away(listening, FAREWELL)
@@ -213,12 +218,18 @@ def _work(
     except CommandError as error:
         sys.stderr.write(f"number-gateway: {error}\n")
         return workers.REFUSED
-    return _run(app, listening, app.state.service.draining, settings=settings)
+    return _run_gateway(app, listening, settings)
 
 
 def _configure_logs(settings: Settings) -> None:
     own = own_credential(settings)
     configure(settings.log_level, settings.log_format, own, client_addresses.current.get)
+
+
+def _run_gateway(app: Starlette, listening: socket.socket, settings: Settings) -> int:
+    service = app.state.service
+    server = server_for(app, service.draining, settings, service.observation.refused)
+    return _run(server, listening)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
@@ -251,13 +262,18 @@ def _curl(address: str, account: Mapping[str, Any], body: str) -> list[str]:
     ]
 
 
-def server_for(app: ASGIApp, draining: Draining, settings: Settings | None = None) -> Server:
+def server_for(
+    app: ASGIApp,
+    draining: Draining,
+    settings: Settings | None = None,
+    refused: RefusalsBelowHttp | None = None,
+) -> Server:
     """Return the server of an application; without the gateway's settings, of the sandbox."""
     return Server(
         uvicorn.Config(
             app,
-            http=protocol_class(settings, draining) if settings else "httptools",
-            ws=socket_class(settings) if settings else "websockets-sansio",
+            http=protocol_class(settings, draining, refused) if settings else "httptools",
+            ws=socket_class(settings, refused) if settings else "websockets-sansio",
             # A last bound; what is over `frame_limit`, at most the same, is told why.
             ws_max_size=2**20,
             lifespan="on",
@@ -272,15 +288,7 @@ def server_for(app: ASGIApp, draining: Draining, settings: Settings | None = Non
     )
 
 
-def _run(
-    app: ASGIApp,
-    listening: socket.socket,
-    draining: Draining,
-    *,
-    settings: Settings | None = None,
-    watch_stdin: bool = False,
-) -> int:
-    server = server_for(app, draining, settings)
+def _run(server: Server, listening: socket.socket, *, watch_stdin: bool = False) -> int:
     if watch_stdin:
         threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
     server.run(sockets=[listening])

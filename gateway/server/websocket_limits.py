@@ -6,11 +6,11 @@ protocol class with these edges taken off.
 """
 
 import asyncio
+import logging
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 import orjson
-import structlog
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -19,11 +19,16 @@ from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
+from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server.http_limits import ReaderWatch
 from gateway.settings.model import Settings
 from gateway.transport.unsent import CONNECTION
 
-_log = structlog.get_logger(__name__)
+# uvicorn logs a traceback for each text that is not UTF-8: a flood would fill the disk with them.
+_SERIOUS = logging.getLogger("uvicorn.error.websocket")
+_SERIOUS.addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError))
+)
 
 # A frame can be as small as six bytes: so much is parsed before what came is counted.
 _SLICE = 4096
@@ -37,12 +42,16 @@ _CLOSING = 1.0
 _LEAVING = "This process is shutting down: connect again"
 
 
-def socket_class(settings: Settings) -> type["GuardedSocket"]:
-    """Return the protocol class for `uvicorn.Config(ws=…)`."""
+def socket_class(
+    settings: Settings, refused: RefusalsBelowHttp | None = None
+) -> type["GuardedSocket"]:
+    """Return the protocol class for `uvicorn.Config(ws=…)`; `refused` counts who is refused."""
+    refusals = refused or uncounted()
 
     class Socket(GuardedSocket):
         write_timeout = settings.write_timeout
         keep_alive = settings.keep_alive
+        refused = refusals
 
     return Socket
 
@@ -78,9 +87,11 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
     write_timeout: ClassVar[float]
     keep_alive: ClassVar[float]
+    refused: ClassVar[RefusalsBelowHttp]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
+        self.logger = _SERIOUS
         # uvicorn pings, and closes when no pong comes. Browsers answer by themselves; a client that
         # does not is as one that does not read.
         self.ping_interval, self.ping_timeout = self.keep_alive, self.write_timeout
@@ -98,7 +109,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         """Take a connection over; whatever waits to be read by the client counts as a pause."""
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=0)
-        self._watch = ReaderWatch(self.loop, self.transport, self.write_timeout)
+        self._watch = ReaderWatch(self.loop, self.transport, self.write_timeout, self.refused)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection's timer."""
@@ -119,7 +130,9 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         """Hand a handshake to the application, which may have to know the connection itself."""
         super().handle_connect(event)
-        if not self.close_sent:
+        if self.close_sent:
+            self._note("websocket_handshake")
+        else:
             self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key] # ours
 
     # Slowness -----------------------------------------------------------------------------------
@@ -190,6 +203,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             super().data_received(data[start : start + _SLICE])
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             # The head was refused before it was a request.
+            self._note("websocket_handshake")
             self.handshake_complete = self.close_sent = True
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
@@ -221,11 +235,19 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             self._refuse("Too many control frames and fragments")
         return not self.transport.is_closing()
 
+    def handle_parser_exception(self) -> None:
+        """Close: what came is no frame, or no text."""
+        self._note("websocket_frames")
+        super().handle_parser_exception()
+
+    def _note(self, kind: Kind) -> None:
+        self.refused(kind, self.client and self.client[0])
+
     def _refuse(self, reason: str) -> None:
         """Close; the application learns that the client is gone."""
         if self.transport.is_closing():
             return
-        _log.warning("frames_refused", reason=reason)
+        self._note("websocket_frames")
         code = CloseCode.POLICY_VIOLATION
         self.queue.put_nowait(
             {"type": "websocket.disconnect", "code": code.value, "reason": reason}

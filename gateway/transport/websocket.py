@@ -40,6 +40,7 @@ from gateway.errors import (
     refusal,
 )
 from gateway.execution.request import Request
+from gateway.observability.refusals_below_http import Kind
 from gateway.pipeline import subscriptions
 from gateway.pipeline.pipeline import Service
 from gateway.transport import negotiation
@@ -52,8 +53,14 @@ _log = structlog.get_logger(__name__)
 _EXPLAIN = "x-gateway-explain"
 _ACCOUNT: Final = "x-account-sid"
 _FORBIDDEN: Final = 4403
+_LATE: Final = 4408
 # Of the IANA's registry; clients come back after a while.
 _TRY_AGAIN: Final = 1013
+
+_COUNTED: Final[Mapping[int, Kind]] = {
+    _FORBIDDEN: "websocket_forbidden",
+    _LATE: "websocket_late",
+}
 
 
 class Dialect(NamedTuple):
@@ -102,6 +109,8 @@ class WebSockets:
         try:
             await connection.run()
         except Closed as closed:
+            if (kind := _COUNTED.get(closed.code)) is not None:
+                self._service.observation.refused(kind, current.get(), reason=closed.reason)
             with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(settings.send_timeout):
                     await send(_close(closed.code, closed.reason))
@@ -152,6 +161,7 @@ class _Connection:
             try:
                 unknown.enter_context(shares.unverified.held(share_of(current.get())))
             except RateLimited as error:
+                self._service.observation.refused("websocket_strangers", current.get())
                 await self._turn_away(error)
                 return
             await self._send({"type": "websocket.accept", "subprotocol": self._dialect.subprotocol})
@@ -242,7 +252,7 @@ class _Connection:
                 while (message := await self._message()) and message["type"] in self._heartbeats:
                     await self._handle(message)
         except TimeoutError:
-            raise Closed(4408, "Connection initialisation timeout") from None
+            raise Closed(_LATE, "Connection initialisation timeout") from None
         if message is None:
             return None
         if message["type"] != "connection_init":
@@ -410,7 +420,7 @@ class _Connection:
             async with asyncio.timeout(self._settings.send_timeout):
                 await self._send({"type": "websocket.send", "text": text})
         except TimeoutError:
-            raise Closed(4408, "The client is too slow") from None
+            raise Closed(_LATE, "The client is too slow") from None
 
 
 def _close(code: int, reason: str) -> Message:

@@ -40,6 +40,11 @@ def served(
         process.communicate(timeout=40)
 
 
+def few_files(most: int) -> list[str]:
+    """Return a command that runs another, which may open no more than `most` files."""
+    return ["sh", "-c", f'ulimit -n {most} && exec "$@"', "sh"]
+
+
 def before(sandbox: RunningSandbox) -> dict[str, str]:
     """Return the variables of a gateway in front of `sandbox` whose clients bring credentials."""
     return {

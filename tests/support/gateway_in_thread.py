@@ -90,11 +90,12 @@ def running_gateway(
     } | settings
     settled = Settings(**chosen)
     app = create_app(settled, sandbox_accounts=[] if settled.sandbox_url else None)
+    service = app.state.service
     with (
         running_app(
             app,
-            http=protocol_class(settled),
-            ws=socket_class(settled),
+            http=protocol_class(settled, service.draining, service.observation.refused),
+            ws=socket_class(settled, service.observation.refused),
             ws_max_size=2**20,
             timeout_keep_alive=settled.keep_alive_timeout,
         ) as url,
@@ -105,6 +106,6 @@ def running_gateway(
             sandbox,
             account or sandbox.accounts()["parent"],
             http,
-            app.state.service,
+            service,
             app.state.unsent,
         )
