@@ -1,6 +1,7 @@
 """Idempotency entries: each step is won once, whoever else tries, in the file and in the store."""
 
 import asyncio
+import fcntl
 import json
 import os
 import time
@@ -300,6 +301,47 @@ def test_an_entry_of_an_earlier_release_is_looked_up_and_half_an_entry_is_an_err
         await one.open("other", kept[:50], ttl=60)
         with pytest.raises(KeysUnavailable):
             await Keys(two, 60).once(key._replace(name="other"), act, look, time.monotonic() + 30)
+
+    run(kind, tmp_path, use)
+
+
+@KINDS
+@pytest.mark.parametrize("state", ["claimed", "sent"])
+def test_a_process_of_the_last_release_is_waited_for_while_it_may_be_at_work(
+    kind: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a file it holds the lock of its process; in the store its entry says for how long."""
+    key = key_of("principal", "AC", "purchase", "key", {})
+    earlier = {"state": state, "digest": key.digest, "owner": "c0ffee", "lasts": 20.0, "at": 1.0}
+    earlier |= {"missed": {}, "outcome": "", "claim": "decaf"}
+
+    async def use(one: Journal, two: Journal) -> None:
+        keys, did = Keys(two, 60), []
+
+        async def act(sending: Sending) -> Outcome:
+            await sending()
+            did.append("acted")
+            return Outcome()
+
+        async def look() -> Outcome | None:
+            did.append("looked")
+            return Outcome()
+
+        async def once(seconds: float) -> Outcome:
+            return await keys.once(key, act, look, time.monotonic() + seconds)
+
+        await one.open(key.name, json.dumps(earlier).encode(), ttl=60)
+        with (tmp_path / "c0ffee.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for seconds in (0, 19):
+                aged(monkeypatch, seconds)
+                # The one when the file is slow.
+                with pytest.raises((KeysUnavailable, KeyInUse)):
+                    await once(0.2)
+        assert did == []
+        aged(monkeypatch, 2)
+        assert (await once(30)).refusal is None
+        assert did == [{"claimed": "acted", "sent": "looked"}[state]]
 
     run(kind, tmp_path, use)
 
