@@ -212,7 +212,7 @@ class Events:
 
     async def announce(self, account: str, change: Change) -> None:
         """Tell everybody who follows `account`. Never raises: the change itself has happened."""
-        event = _encoded(change)
+        event = _encoded(change, await self._now(account))
         if account in self._owed:
             self._owe(account, event)
             return
@@ -223,6 +223,13 @@ class Events:
             self._owe(account, event)
         except Exception:  # noqa: BLE001 - see above; it is logged
             _log.exception("event_not_announced", account=account)
+
+    async def _now(self, account: str) -> dt.datetime:
+        """Return the time by the clock of all who read the log; by this machine's without it."""
+        with suppress(StoreUnavailable):
+            _, now = await self._store.clock(_channel(account))
+            return dt.datetime.fromtimestamp(now, dt.UTC)
+        return dt.datetime.now(dt.UTC)
 
     async def announce_gap(self, account: str, sight: str, watch: str) -> None:
         """Tell those who relied on an earlier watch that changes may have been missed.
@@ -430,11 +437,11 @@ def _channel(account: str) -> str:
     return f"events:{account}"
 
 
-def _encoded(change: Change) -> bytes:
+def _encoded(change: Change, at: dt.datetime) -> bytes:
     number = change.number
     content = {
         "kind": change.kind.name,
-        "at": dt.datetime.now(dt.UTC).isoformat(),
+        "at": at.isoformat(),
         "sid": change.sid,
         "phoneNumber": change.phone_number,
         "source": number and number.source.name,

@@ -9,7 +9,6 @@ is read behind it must have every number up to the end. Otherwise something was 
 """
 
 import asyncio
-import time
 import zlib
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -127,9 +126,10 @@ class EventLog:
         kept = await self._store.get(_head(account))
         if kept is not None:
             return kept
-        # Numbers must rise even when everything was forgotten: they start from the clock,
+        # Numbers must rise even when everything was forgotten: they start from the store's clock,
         # which is always ahead of them as long as there are less than 1000 events a second.
-        start = str(time.time_ns() // 1_000_000).encode()
+        _, now = await self._store.clock(_head(account))
+        start = str(int(now * 1000)).encode()
         await self._store.add(_head(account), start, ttl=2 * self.memory)
         return await self._store.get(_head(account)) or start
 

@@ -1,6 +1,7 @@
 """The events of an account: the log that processes share, topics, and consumers that are too slow."""
 
 import asyncio
+import datetime as dt
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -151,7 +152,7 @@ def test_coming_back_behind_what_is_kept_is_an_error(count: int) -> None:
         bus = events(MemoryStore())
         start = await bus.start(ACCOUNT, None)
         for each in range(count):
-            await bus.log.append(ACCOUNT, _encoded(change(each)))
+            await bus.log.append(ACCOUNT, _encoded(change(each), dt.datetime.now(dt.UTC)))
         late = start if count > 1 else start - 1
         for after in (late, start + count + 1):
             with pytest.raises(EventsMissed):
@@ -173,7 +174,7 @@ def test_a_reader_who_is_behind_what_the_store_lost_is_told(lost: str) -> None:
         heard = asyncio.ensure_future(anext(feed))
         await until(lambda: bus.subscribers == 1)
         for each in range(3):
-            await bus.log.append(ACCOUNT, _encoded(change(each)))
+            await bus.log.append(ACCOUNT, _encoded(change(each), dt.datetime.now(dt.UTC)))
         key = f"events:{ACCOUNT}:"
         await store.delete(f"{key}{start + 2}", *([f"{key}head"] if lost == "all" else []))
         with pytest.raises(EventsMissed):

@@ -23,11 +23,12 @@ import pytest
 from tests.support.gateway_command import before, served
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.streams import events
 from tests.support.valkey_process import valkey_server
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 # In seconds. Forward while something is asked; a deadline would never come when all clocks go back.
-JUMPS, OFFSETS = (25, 60, 90, 3600), (-25, -60, -3600)
+JUMPS, OFFSETS = (25, 60, 90, 3600), (-3600, -60, -25)
 BUY = """mutation Buy($number: E164!, $key: String!) {
   purchasePhoneNumber(input: { phoneNumber: $number, idempotencyKey: $key }) {
     phoneNumber { sid } userErrors { code }
@@ -35,10 +36,13 @@ BUY = """mutation Buy($number: E164!, $key: String!) {
 }"""
 # What may be said before it is known. A jump also makes the time for asking the store be over.
 IN_USE = {"IDEMPOTENCY_KEY_IN_USE", "IDEMPOTENCY_UNAVAILABLE"}
-# Seconds that the upstream takes for a purchase: longer than anybody waits here.
+# Seconds that the upstream takes for a purchase, and for which one waits for it.
 SLOW = 2.0
-HASTY = 0.2
 WAITS: dict[str, Any] = {"call_deadline": 10.0, "attempt_timeout": 10.0}
+RENAME = """mutation Rename($it: ConfigurePhoneNumberInput!) {
+  configurePhoneNumber(input: $it) { userErrors { code } }
+}"""
+AT = "subscription { phoneNumberChanged { at } }"
 PAGE = "{ phoneNumbers(first: 5) { nodes { sid } } }"
 
 
@@ -122,7 +126,7 @@ def shifted(
         try:
             yield RunningGateway(url, sandbox, sandbox.accounts()["parent"], http), clock
         finally:
-            clock.set(max(JUMPS))  # It would wait for hours until it is time to end.
+            clock.set(2 * max(JUMPS))  # It would wait for hours until it is time to end.
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -133,16 +137,16 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def ask_and_jump(order: Order, gateway: RunningGateway, clock: Clock) -> set[str]:
-    """Ask at each offset, of which some come in the middle; return all that was said."""
+    """Ask at each offset, in the middle of what was asked before; return all that was said."""
     said = set()
-    with ThreadPoolExecutor(1) as pool:
-        for seconds in JUMPS:
-            asking = pool.submit(order.ask, gateway)
-            clock.set(seconds)
-            said |= {asking.result(), order.ask(gateway)}
-    for seconds in OFFSETS:
-        clock.set(seconds)
-        said.add(order.ask(gateway))
+    with ThreadPoolExecutor() as pool:
+        for offsets in (JUMPS, OFFSETS):
+            asking = []
+            for seconds in offsets:
+                clock.set(seconds)
+                asking.append(pool.submit(order.ask, gateway))
+            clock.set(offsets[-1] + 60)
+            said |= {each.result() for each in asking}
     return said
 
 
@@ -155,10 +159,9 @@ def pair(
     with valkey_server(folder) as server:
         shared: dict[str, Any] = {"store_url": server.url, "store_timeout": 3.0}
         shared |= {"cache_owned": 60, "cache_stale": 600}
-        hasty = shifted(shared_sandbox, folder, **shared, request_deadline=HASTY)
         with (
             running_gateway(shared_sandbox, **shared, **WAITS) as one,
-            hasty as (other, clock),
+            shifted(shared_sandbox, folder, **shared) as (other, clock),
         ):
             yield one, other, clock
 
@@ -221,6 +224,20 @@ def test_an_answer_that_another_machine_kept_is_as_fresh_as_the_store_says(
     stranger = sandbox.create_account(catalog=True)
     other.query(PAGE, account=stranger)
     assert {each["account"] for each in sandbox.requests()} == {stranger.sid}
+
+
+def test_an_event_is_dated_by_the_store(
+    pair: tuple[RunningGateway, RunningGateway, Clock], sandbox: RunningSandbox
+) -> None:
+    one, other, clock = pair
+    account = sandbox.create_account(catalog=True, owned=1)
+    [number] = sandbox.numbers(account.sid)
+    renaming = {"sid": number["sid"], "configuration": {"friendlyName": "New"}}
+    clock.set(3600)
+    with events(one, AT, account=account) as stream:
+        other.query(RENAME, {"it": renaming}, account=account)
+        at = stream.next().data["data"]["phoneNumberChanged"]["at"]
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(at)) < timedelta(minutes=5)
 
 
 def test_a_date_to_come_again_at_is_told_by_the_clock_of_who_sent_it(
