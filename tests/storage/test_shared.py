@@ -1,12 +1,15 @@
 """Two gateways that share a Valkey: what one knows the other knows, and what a crash leaves."""
 
+import base64
 import json
 import queue
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -122,6 +125,50 @@ def test_a_change_by_one_is_not_hidden_by_the_cache_of_the_other(
         assert sandbox.requests() == [], "it is kept"
         one.query(change, first | {"name": "Changed"})
         assert two.query(read, first)["phoneNumber"]["friendlyName"] == "Changed"
+
+
+def test_what_is_asked_often_is_at_hand_and_the_store_is_shown_no_credential(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    read = "query Read($sid: ID!) { phoneNumber(sid: $sid) { friendlyName } }"
+    with pair(sandbox, tmp_path, cache_owned=600, requests_per_minute=6000) as (server, one, two):
+        sid, *_ = sids(one)
+        with socket.create_connection(("127.0.0.1", server.port)) as watching:
+            watching.sendall(b"MONITOR\r\n")
+            said = b""
+
+            def during(work: Callable[[], object]) -> bytes:
+                """Return the commands that came to the store meanwhile."""
+                nonlocal said
+                work()
+                with socket.create_connection(("127.0.0.1", server.port)) as other:
+                    mark = uuid4().hex.encode()
+                    other.sendall(b"ECHO %s\r\n" % mark)
+                    meanwhile = b""
+                    while mark not in meanwhile:
+                        meanwhile += watching.recv(2**16)
+                said += meanwhile
+                return meanwhile
+
+            def reads(times: int = 1) -> None:
+                for gateway in (one, two) * times:
+                    gateway.query(read, {"sid": sid})
+
+            # It is at hand once each of them hears of changes.
+            deadline = time.monotonic() + 30
+            while b"answer:" in during(reads):
+                assert time.monotonic() < deadline
+            assert b"answer:" not in during(partial(reads, 10))
+            for number in range(5):
+                changed = f"Changed {number}"
+                heard = during(partial(one.query, RENAME, {"sid": sid, "name": changed}))
+                assert b"generations" in heard, "it was told to all"
+                while two.query(read, {"sid": sid}) != {"phoneNumber": {"friendlyName": changed}}:
+                    assert time.monotonic() < deadline
+            during(reads)
+        user, token = one.account.auth
+        assert token.encode() not in said
+        assert base64.b64encode(f"{user}:{token}".encode()) not in said
 
 
 def test_a_change_made_without_the_store_is_not_hidden_by_what_was_kept_before(
