@@ -20,9 +20,10 @@ need() { # need PACKAGE WHAT-FOR COMMAND…: the command works when the package 
     fi
 }
 
+sbin=${SYSTEM_SBIN:-/usr/sbin}
 need_server() { # need_server PACKAGE WHAT-FOR PROGRAM: tests start it, the machine itself does not
-    PATH="$PATH:/usr/sbin" command -v "$3" >/dev/null && return
-    policy=/usr/sbin/policy-rc.d
+    PATH="$PATH:$sbin" command -v "$3" >/dev/null && return
+    policy=$sbin/policy-rc.d
     if [ "$(id -u)" = 0 ] && ! [ -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' >$policy
         chmod 755 $policy

@@ -380,7 +380,10 @@ async def memory(settings: Settings) -> tuple[Ability, list[Finding]]:
     """
     if settings.store_url is None:
         problem = obstacle(settings.data_dir)
-        return Ability("keep records", problem is None, problem or f"in {settings.data_dir}"), []
+        if problem is None:
+            return Ability("keep records", able=True, detail=f"in {settings.data_dir}"), []
+        hint = f"{problem}: set data_dir to a folder that can be written, or store_url"
+        return Ability("keep records", able=False, detail=hint), []
     name, conditions = "reach the shared store", list[Condition]()
     store = make_store(settings)
     try:
