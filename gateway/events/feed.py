@@ -41,7 +41,7 @@ from schema.phone_number_event import PhoneNumberEvent
 _log = structlog.get_logger(__name__)
 # The first look at the log after a topic began, and all others.
 _FIRST_LOOK = 0.2
-_LOOK_EVERY = 10.0
+_LOOK_EVERY = 5.0
 _PAUSE_AFTER_FAILURE = 1.0
 _LONGEST_ID = 18
 # Seconds after which to come back when the log cannot be read.

@@ -169,8 +169,9 @@ def test_a_pipe_is_written_to(export: Export, tmp_path: Path) -> None:
     assert names(tmp_path) == ["pipe.jsonl"]
 
 
-@pytest.mark.parametrize(("device", "code"), [("null", 0), ("full", 1)])
-@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize(
+    ("device", "code", "linked"), [("null", 0, False), ("full", 1, False), ("full", 1, True)]
+)
 def test_a_device_is_written_to_and_stays_one(
     export: Export,
     tmp_path: Path,
@@ -190,7 +191,7 @@ def test_a_device_is_written_to_and_stays_one(
     assert names(tmp_path) == (["n.csv"] if linked else [])
 
 
-@pytest.mark.parametrize("out", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "linked.csv"])
+@pytest.mark.parametrize("out", ["-", "/dev/fd/1", "linked.csv"])
 def test_standard_output_is_added_to_whatever_it_is(
     export: Export, tmp_path: Path, capfd: pytest.CaptureFixture[str], out: str
 ) -> None:
