@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,8 +37,8 @@ BUY = """mutation Buy($number: E164!, $key: String!) {
 }"""
 # What may be said before it is known. A jump also makes the time for asking the store be over.
 IN_USE = {"IDEMPOTENCY_KEY_IN_USE", "IDEMPOTENCY_UNAVAILABLE"}
-# Seconds that the upstream takes for a purchase, and for which one waits for it.
-SLOW = 2.0
+# Seconds that the upstream takes for a purchase, and after which a clock jumps while one asks.
+SLOW, MEANWHILE = 2.5, 0.2
 WAITS: dict[str, Any] = {"call_deadline": 10.0, "attempt_timeout": 10.0}
 RENAME = """mutation Rename($it: ConfigurePhoneNumberInput!) {
   configurePhoneNumber(input: $it) { userErrors { code } }
@@ -137,16 +138,16 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def ask_and_jump(order: Order, gateway: RunningGateway, clock: Clock) -> set[str]:
-    """Ask at each offset, in the middle of what was asked before; return all that was said."""
+    """Ask at each offset, and jump to the next one meanwhile; return all that was said."""
     said = set()
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(1) as pool:
         for offsets in (JUMPS, OFFSETS):
-            asking = []
-            for seconds in offsets:
+            for seconds, following in pairwise((*offsets, offsets[-1] + 60)):
                 clock.set(seconds)
-                asking.append(pool.submit(order.ask, gateway))
-            clock.set(offsets[-1] + 60)
-            said |= {each.result() for each in asking}
+                asking = pool.submit(order.ask, gateway)
+                time.sleep(MEANWHILE)
+                clock.set(following)
+                said.add(asking.result())
     return said
 
 
