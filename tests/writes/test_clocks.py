@@ -21,6 +21,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from gateway.writes import clocks
+from gateway.writes.idempotency_entries import StoreJournal
 from tests.support.gateway_command import before, served
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -209,6 +211,30 @@ def test_a_clock_that_jumps_during_a_purchase_and_after_it_was_lost_makes_nothin
     for seconds in JUMPS + OFFSETS:
         clock.set(seconds)
         assert order.ask(gateway) == sid
+
+
+def test_a_machine_that_slept_right_before_its_write_left_sends_nothing(
+    pair: tuple[RunningGateway, RunningGateway, Clock],
+    order: Order,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others may have given it up meanwhile. A machine that sleeps cannot be had in a test."""
+    gateway, _, _ = pair
+    slept = []
+    replace, uptime = StoreJournal.replace, clocks.uptime
+
+    async def replace_and_sleep(*args: Any, **options: Any) -> bool:
+        done = await replace(*args, **options)
+        slept.append(90.0)
+        return done
+
+    monkeypatch.setattr(StoreJournal, "replace", replace_and_sleep)
+    monkeypatch.setattr(clocks, "uptime", lambda: (uptime() or 0.0) + sum(slept[:1]))
+    assert order.ask(gateway) == "UPSTREAM_UNAVAILABLE"
+    assert slept
+    assert not order.has_arrived
+    monkeypatch.undo()
+    assert order.ask(gateway).startswith("PN")
 
 
 def test_an_answer_that_another_machine_kept_is_as_fresh_as_the_store_says(
