@@ -15,7 +15,7 @@ from gateway.observability.health import Health
 from gateway.pipeline.pipeline import Service
 from gateway.settings.model import Settings
 from gateway.transport.browser_security import Browsers
-from gateway.transport.client_addresses import current_share
+from gateway.transport.client_addresses import Addresses, current, current_share
 from gateway.transport.graphql_endpoint import Endpoint
 from gateway.transport.not_served import HANDLERS
 from gateway.transport.unsent import Unsent
@@ -47,6 +47,7 @@ def create_app(
             yield
 
     app = _Application(
+        addresses=Addresses(settings.trusted_proxies, settings.forwarded_header),
         graphql=_observed(endpoint, service.observation.telemetry),
         routes=[
             WebSocketRoute(_GRAPHQL, endpoint),
@@ -75,16 +76,28 @@ def create_app(
 class _Application(Starlette):
     """Passes HTTP requests to `/graphql` straight to the endpoint, which lets no exception out.
 
-    Starlette's middleware and router take as long as reading the upstream's answer.
+    Starlette's middleware and router take as long as reading the upstream's answer. Whatever is
+    done there for a client, its refusal too, is done under its address.
     """
 
-    def __init__(self, *, graphql: ASGIApp, **options: Any) -> None:  # noqa: ANN401 - Starlette's
+    def __init__(
+        self,
+        *,
+        addresses: Addresses,
+        graphql: ASGIApp,
+        **options: Any,  # noqa: ANN401 - Starlette's
+    ) -> None:
         super().__init__(**options)
+        self._addresses = addresses
         self._graphql = graphql
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] == "http" and scope["path"] == _GRAPHQL:
+        if scope["type"] == "lifespan" or scope["path"] != _GRAPHQL:
+            await super().__call__(scope, receive, send)
+            return
+        current.set(self._addresses.of(scope))
+        if scope["type"] == "http":
             await self._graphql(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)

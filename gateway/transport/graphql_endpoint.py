@@ -38,9 +38,8 @@ from gateway.execution.request import Request
 from gateway.observability import activity
 from gateway.pipeline import subscriptions
 from gateway.pipeline.pipeline import Service
-from gateway.transport import client_addresses, http_caching, multipart, negotiation, sse
+from gateway.transport import http_caching, multipart, negotiation, sse
 from gateway.transport.asgi import Exchange
-from gateway.transport.client_addresses import Addresses
 from gateway.transport.hangups import ClientGone, Hangups
 from gateway.transport.multipart import Multipart
 from gateway.transport.negotiation import Delivery
@@ -60,13 +59,9 @@ class Endpoint:
         self._hangups = Hangups()
         self._settings = service.settings
         self._sockets = WebSockets(service, unsent)
-        self._addresses = Addresses(
-            service.settings.trusted_proxies, service.settings.forwarded_header
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one WebSocket."""
-        client_addresses.current.set(self._addresses.of(scope))
         if scope["type"] == "websocket":
             await self._sockets.serve(scope, receive, send)
             return

@@ -113,9 +113,13 @@ def test_a_request_is_logged_with_the_address_of_its_client(
         ):
             auth = sandbox.accounts()["parent"].auth
             httpx.post(f"{url}/graphql", json=bad, auth=auth, headers=said, trust_env=False)
+        # What is refused before anything is read of it, too.
+        by_page = {"x-forwarded-for": "203.0.113.9"}
+        refused = httpx.get(f"{url}/graphql?query={{x}}", headers=by_page, trust_env=False)
+        assert refused.json()["errors"][0]["extensions"]["code"] == "CSRF_PREVENTED"
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     clients = [line["client"] for line in lines if line["event"] == "request"]
-    assert clients == ["127.0.0.1", "203.0.113.7", "2001:db8::1"]
+    assert clients == ["127.0.0.1", "203.0.113.7", "2001:db8::1", "203.0.113.9"]
 
 
 def test_what_fails_in_a_late_part_of_an_answer_counts(sandbox: RunningSandbox) -> None:
