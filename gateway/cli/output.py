@@ -154,7 +154,7 @@ class _File:
 
     def add(self, text: str, cursor: str | None, numbers: int) -> None:
         """See `Output`."""
-        with _told(self.name):
+        with _told(self.name, self.left() if self.state.numbers else ""):
             self._file.write(text.encode())
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -185,9 +185,15 @@ class _File:
         """See `Output`."""
         if not self._is_finished and self.state.cursor is None:
             self._remove()
+        locked = os.dup(self._file.fileno())
         # What could not be written before cannot be now; it is written again another time.
         with suppress(OSError):
             self._file.close()
+        # A disk that is full gets back what no page has come of.
+        with suppress(OSError):
+            if not self._is_finished:
+                os.ftruncate(locked, self.state.size)
+        os.close(locked)
 
     def _replace(self) -> bool:
         """Put the part in the place of the file; tell whether that can be."""
@@ -256,14 +262,15 @@ class _File:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Say what cannot be written, and why, in one line."""
+def _told(name: str, left: str = "") -> Iterator[None]:
+    """Say what cannot be written, why, and what is left of it, in one line."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise CommandError(f"{name} cannot be written: {error.strerror or error}") from None
+        why = error.strerror or str(error)
+        raise CommandError(f"{name} cannot be written: {why}{left and f'. {left}'}") from None
 
 
 def _descriptor(path: Path) -> int | None:

@@ -266,20 +266,39 @@ def test_an_export_that_is_told_to_end_leaves_the_old_file_and_no_other(
     assert (tmp_path / "n.csv").read_text() == "old"
 
 
-def test_a_disk_that_is_full_leaves_the_old_file_and_no_other(
-    gateway: RunningGateway, account: SandboxAccount, tmp_path: Path
+@pytest.mark.parametrize(
+    ("owned", "room", "left"),
+    [
+        (3, 1_000, ""),
+        (1_200, 450_000, ". 1000 numbers are kept: the same command goes on from there."),
+    ],
+)
+def test_a_disk_that_is_full_leaves_the_old_file_and_no_more_than_whole_pages(
+    gateway: RunningGateway,
+    sandbox: RunningSandbox,
+    tmp_path: Path,
+    owned: int,
+    room: int,
+    left: str,
 ) -> None:
     """As far as a process can tell, a file that may not grow is on a full disk."""
+    account = sandbox.create_account(owned=owned)
     (tmp_path / "n.csv").write_text("old")
     process = started(
         tmp_path,
         "export",
         "n.csv",
         *options(gateway, account),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
     )
     _, said = process.communicate(timeout=60)
-    assert said == "number-gateway: n.csv cannot be written: File too large\n"
+    assert said == f"number-gateway: n.csv cannot be written: File too large{left}\n"
     assert process.returncode == 1
-    assert names(tmp_path) == ["n.csv"]
     assert (tmp_path / "n.csv").read_text() == "old"
+    if not left:
+        assert names(tmp_path) == ["n.csv"]
+        return
+    assert names(tmp_path) == ["n.csv", "n.csv.part", "n.csv.part.state"]
+    assert lines(tmp_path / "n.csv.part") == 1_001
+    assert main(["export", str(tmp_path / "n.csv"), *options(gateway, account)]) == 0
+    assert lines(tmp_path / "n.csv") == owned + 1
