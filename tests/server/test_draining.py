@@ -17,7 +17,7 @@ from gateway.server.http_limits import FAREWELL
 from gateway.server.listening import address, listen, turn_away
 from tests.support.gateway_command import before, served
 from tests.support.gateway_to_kill import until
-from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
+from tests.support.raw_bytes import HANDSHAKE, connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 _QUERY = json.dumps({"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}).encode()
@@ -89,7 +89,11 @@ def test_each_connection_is_answered_or_refused_while_a_worker_finishes(
     with connected(url, seconds=60) as kept, ThreadPoolExecutor(8) as pool:
         kept.sendall(_ALIVE)
         assert read_reply(kept) is not None
-        with held(sandbox, url, account) as run, connected(url) as silent:
+        with (
+            held(sandbox, url, account) as run,
+            connected(url) as silent,
+            connected(url) as upgrading,
+        ):
             told = time.monotonic()
             process.send_signal(signal.SIGTERM)
             came = Counter(pool.map(lambda _: asked(url), range(40)))
@@ -101,8 +105,14 @@ def test_each_connection_is_answered_or_refused_while_a_worker_finishes(
                 # Neither was of use to anybody meanwhile.
                 assert [read_reply(each) for each in (kept, silent)] == [None, None]
             elif workers == 1:
-                for connection in (kept, silent):
-                    connection.sendall(posted(_QUERY, account))
+                handshake = head(*HANDSHAKE, method="GET")
+                asks = (
+                    (kept, posted(_QUERY, account)),
+                    (silent, posted(_QUERY, account)),
+                    (upgrading, handshake),
+                )
+                for connection, request in asks:
+                    connection.sendall(request)
                     reply = read_reply(connection)
                     assert reply is not None
                     assert (reply.status, reply.closed) == (503, True)
