@@ -257,8 +257,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refusal: _Refused | None = None
         # A refusal that waits until all that was asked before it is answered.
         self._last_words: bytes | None = None
-        # Since when the client has been waited for; for ever in the future while it is not.
-        self.waits_since = math.inf
+        # When it came, and since when the client has been waited for: for ever in the future while
+        # it is not.
+        self.came = self.waits_since = math.inf
         self._unparsed = b""
         self._running: RequestResponseCycle | None = None
 
@@ -269,7 +270,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._watch = ReaderWatch(self.loop, transport, self.limits.write_timeout, self.refused)
         self._expect_head()
-        self.waits_since = self.loop.time()
+        self.came = self.waits_since = self.loop.time()
         beyond = self.crowd.excess(len(self.connections), transport)
         if beyond is not None:
             self.crowd.admit(self, beyond, self.connections)

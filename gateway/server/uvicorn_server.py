@@ -8,7 +8,6 @@ connection, also for one that will never end. Here it takes these steps (see `ga
 """
 
 import asyncio
-import math
 import signal
 import socket
 import time
@@ -24,6 +23,8 @@ from gateway.server.http_limits import GuardedProtocol
 # Of the time until the exit, what is kept for sending the last answers and closing everything.
 _CLOSING = 1.5
 _TICK = 0.02
+# Seconds in which who has just got in is to have asked: what asks later is refused.
+_HEARING = 2.0
 
 
 class Server(uvicorn.Server):
@@ -79,12 +80,15 @@ class Server(uvicorn.Server):
             server.close()
 
     async def _hear_out(self, told: float) -> None:
-        """Let those ask who have got in since `told`: the port was open to them."""
+        """Answer those who have got in since `told`, as the port was open to them, for a moment.
 
-        def is_over() -> bool:
-            return not any(told <= each.waits_since < math.inf for each in self._http_connections())
-
-        await self._wait(is_over, time.monotonic() + _CLOSING / 3)
+        Each of their connections ends with its answer.
+        """
+        patience = min(_HEARING, self._draining.left / 4)
+        await self._wait(
+            lambda: all(each.came < told for each in self._http_connections()),
+            time.monotonic() + patience,
+        )
 
     def _http_connections(self) -> list[GuardedProtocol]:
         connections = self.server_state.connections

@@ -13,7 +13,6 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -288,9 +287,6 @@ def test_a_machine_is_restarted_while_requests_go_on(
             each.start()
         until(lambda: all(each["fired"] for each in sandbox.faults()))
         stopping = pool.submit(site.a.stop)
-        until(lambda: site.a.get("/readyz").status_code == 503)
-        # It says that it leaves, and serves on: whoever has not noticed yet is answered.
-        assert ask(replace(fronts["nginx"], url=site.a.url), fronts["nginx"].account) == []
         until(lambda: not site.a.listens())
         for each in loads:
             each.wait_for(5)
@@ -327,11 +323,10 @@ def test_systemd_takes_the_unit(site: TwoMachines, tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("there is no systemd")
-    for check in (["verify", "--man=no"], ["security", "--offline=yes", "--threshold=20"]):
-        done = subprocess.run(  # noqa: S603 - a program of the system
-            [program, *check, str(file)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(  # noqa: S603 - a program of the system
+        [program, "verify", "--man=no", str(file)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_times_fit_together() -> None:
