@@ -39,6 +39,8 @@ def shared_folder(data_dir: Path, *, wanted: bool) -> Iterator[None]:
     for place in places:
         _sweep(place)
     if not wanted:
+        # One set for other programs would have the library count in files here, too.
+        os.environ.pop(_VARIABLE, None)
         yield
         return
     folder, lock = _make(places)

@@ -159,8 +159,6 @@ def _require_documents(settings: Settings) -> None:
 def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = None) -> int:
     _require_somebody_to_be(settings)
     _require_documents(settings)
-    from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
-
     _configure_logs(settings)
     if settings.store_url is None and (problem := obstacle(settings.data_dir)):
         _log.warning(
@@ -171,9 +169,17 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
         )
     if shortage := open_files.shortage(settings):
         _log.warning("open_files_few", hint=shortage)
-    listening = listen(settings.host, settings.port)
-    if settings.workers > 1:
-        return _serve_with_workers(settings, listening, accounts)
+    several = settings.workers > 1
+    with shared_folder(settings.data_dir, wanted=settings.metrics and several):
+        run = _serve_with_workers if several else _serve_alone
+        return run(settings, listen(settings.host, settings.port), accounts)
+
+
+def _serve_alone(
+    settings: Settings, listening: socket.socket, accounts: list[dict[str, Any]] | None
+) -> int:
+    from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
+
     try:
         app = create_app(settings, sandbox_accounts=accounts)
         _announce(address(listening), settings, accounts)
@@ -191,19 +197,18 @@ def _serve_with_workers(
             "workers_share_nothing",
             hint="without store_url limits count per worker, and events stay in theirs",
         )
-    with shared_folder(settings.data_dir, wanted=settings.metrics):
-        # It has shown that the port is free, and chosen one if that was asked.
-        host, port = listening.getsockname()[:2]
-        listening.close()
-        sockets = [listen(host, port, shared=True) for _ in range(settings.workers)]
-        try:
-            _announce(address(sockets[0]), settings, accounts)
-            work = partial(_work, settings, accounts)
-            patience = settings.drain_limit + _WORKERS_STOP
-            return workers.Workers(work, sockets, patience, FAREWELL).run()
-        finally:
-            for each in sockets:
-                turn_away(each, FAREWELL)
+    # It has shown that the port is free, and chosen one if that was asked.
+    host, port = listening.getsockname()[:2]
+    listening.close()
+    sockets = [listen(host, port, shared=True) for _ in range(settings.workers)]
+    try:
+        _announce(address(sockets[0]), settings, accounts)
+        work = partial(_work, settings, accounts)
+        patience = settings.drain_limit + _WORKERS_STOP
+        return workers.Workers(work, sockets, patience, FAREWELL).run()
+    finally:
+        for each in sockets:
+            turn_away(each, FAREWELL)
 
 
 def _work(

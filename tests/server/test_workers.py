@@ -95,6 +95,14 @@ def test_workers_share_one_port_and_count_together(sandbox: RunningSandbox, tmp_
     assert (tmp_path / "log").read_text() == ""
 
 
+def test_one_process_counts_for_itself_wherever_other_programs_count(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    variables = {"GATEWAY_METRICS": "true", "PROMETHEUS_MULTIPROC_DIR": f"{tmp_path}/none"}
+    with served(folder=tmp_path, **variables, **before(sandbox)) as (url, _):
+        assert metrics(url)["process_resident_memory_bytes"] > 0
+
+
 def test_a_worker_that_dies_is_replaced_while_the_others_serve_however_young_it_was(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
