@@ -404,10 +404,15 @@ async def memory(settings: Settings) -> tuple[Ability, list[Finding]]:
 
 
 def _described(condition: Condition) -> str:
-    log = f"a log ({condition.fsync or 'it does not say when it is on disk'})"
-    kept = {"log": log, "snapshots": "snapshots", "none": "nothing", None: "it does not say what"}
+    log = f"keeps a log ({condition.fsync or 'when it is on disk is unknown'}) on disk"
+    kept = {
+        "log": log,
+        "snapshots": "keeps snapshots on disk",
+        "none": "keeps nothing on disk",
+        None: "does not say what it keeps on disk",
+    }
     return (
-        f"{condition.server} keeps {kept[condition.persistence]} on disk,"
+        f"{condition.server} {kept[condition.persistence]},"
         f" maxmemory-policy {condition.eviction or 'unknown'},"
         f" clock {condition.ahead:+.1f} s"
     )

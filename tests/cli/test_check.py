@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from redis import Redis
 
 from gateway.cli.safety_checks import Finding, findings, report
 from gateway.settings.model import Settings
@@ -337,6 +338,17 @@ def test_a_store_in_good_order_is_described_and_nothing_is_said_against_it(tmp_p
     assert code == 0
     assert "store_url" not in text
     assert re.search(r"keeps a log \(always\) on disk, maxmemory-policy noeviction, clock", text)
+
+
+def test_what_a_store_may_not_be_asked_stays_unknown_and_is_no_failure(tmp_path: Path) -> None:
+    with valkey_server(tmp_path) as server, Redis(port=server.port) as admin:
+        admin.acl_setuser("default", enabled=True, commands=["-info", "-config"])
+        lines: list[str] = []
+        settings = _settings(account_sid=None, auth="pass-through", store_url=server.url)
+        assert report(settings, lines.append) == 0
+    [line] = [each for each in lines if "reach the shared store" in each]
+    assert "keeps it does not say what on disk" not in line
+    assert "does not say what it keeps on disk, maxmemory-policy unknown" in line
 
 
 def test_a_store_whose_clock_is_off_is_named() -> None:
