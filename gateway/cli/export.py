@@ -1,4 +1,4 @@
-"""`number-gateway export`: all numbers of an account into a file or a stream."""
+"""`number-gateway export FILE`: all numbers of an account into a file or a stream."""
 
 import argparse
 import asyncio
