@@ -35,6 +35,7 @@ _REST: Final = 2.0
 _PATIENCE: Final = 60.0
 _TO_BUY: Final = 3000
 _LAST_EVENTS: Final = 5.0
+_OK: Final = 200
 _BEHIND: Final[dict[str, Callable[[Site], AbstractContextManager[str]]]] = {
     "nginx": nginx,
     "HAProxy": haproxy,
@@ -67,6 +68,8 @@ class Follower:
                 async with self._http.post(
                     self._url, json={"query": _FOLLOW}, headers=headers
                 ) as answer:
+                    if answer.status != _OK:
+                        self.told["error", f"{answer.status}: {await answer.text()}"] += 1
                     async for line in answer.content:
                         if line.startswith(b": following"):
                             self.began.set()
@@ -75,6 +78,7 @@ class Follower:
             except aiohttp.ClientError:
                 pass
             self.returns += 1
+            await asyncio.sleep(_PAUSE)
 
     async def by_websocket(self, last: str) -> None:
         """Follow by WebSocket what happened after the event `last`, for ever."""
@@ -100,6 +104,7 @@ class Follower:
             except aiohttp.ClientError:
                 pass
             self.returns += 1
+            await asyncio.sleep(_PAUSE)
 
     @property
     def last(self) -> str:
