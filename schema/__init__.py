@@ -1,8 +1,10 @@
 """The GraphQL schema that clients see; it knows no HTTP and no upstream (`…_port.py`)."""
 
 import strawberry
+from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from schema._compat import core_schema
 from schema.info import Info
 from schema.mutation import Mutation
 from schema.nodes import Account, AvailablePhoneNumber, PhoneNumber
@@ -24,3 +26,8 @@ def build_schema() -> strawberry.Schema:
             enable_experimental_incremental_execution=True,
         ),
     )
+
+
+def build_core_schema() -> GraphQLSchema:
+    """Return the whole schema as graphql-core's, which validates and executes."""
+    return core_schema(build_schema())

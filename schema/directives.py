@@ -7,9 +7,14 @@ and its authorisation read them from the schema; nothing of this is written down
 """
 
 import enum
+from typing import Any, TypeVar
 
 import strawberry
 from strawberry.schema_directive import Location
+
+from schema._compat import directives_of
+
+Directive = TypeVar("Directive")
 
 
 class Scope(enum.StrEnum):
@@ -89,3 +94,8 @@ def searches() -> FanOut:
 def paged() -> ListSize:
     """Return the directive of a connection: `first` says how many numbers it holds."""
     return ListSize(slicing_arguments=["first"], sized_fields=["edges", "nodes"])
+
+
+def directive_of(part: Any, kind: type[Directive]) -> Directive | None:  # noqa: ANN401 - any part
+    """Return the directive of a kind that a field or type of graphql-core's schema has."""
+    return next((each for each in directives_of(part) if isinstance(each, kind)), None)

@@ -4,7 +4,8 @@ import enum
 
 import strawberry
 from strawberry import enum_value as value
-from strawberry.types.enum import EnumValueDefinition
+
+from schema._compat import EnumValueDefinition
 
 
 class _Members(enum.Enum):

@@ -7,7 +7,8 @@ from typing import NewType, Self
 from urllib.parse import urlsplit
 
 import strawberry
-from strawberry.types.scalar import ScalarDefinition
+
+from schema._compat import ScalarDefinition
 
 E164 = NewType("E164", str)
 URL = NewType("URL", str)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from graphql import GraphQLObjectType
 
 from gateway.mapping import filters, records
-from schema import build_schema
+from schema import build_core_schema
 
 TYPES = (
     "PhoneNumber",
@@ -65,7 +65,7 @@ def page() -> Iterator[str]:
 
 def fields() -> Iterator[str]:
     """Yield one table per GraphQL type."""
-    schema = build_schema()._schema  # noqa: SLF001 - it has no public name
+    schema = build_core_schema()
     for typename in TYPES:
         kind = schema.type_map[typename]
         if not isinstance(kind, GraphQLObjectType):

@@ -120,9 +120,9 @@ def _plain_fields(name: str) -> list[tuple[str, Any]]:
     """Return the fields of a type that take no arguments, with their types."""
     from graphql import GraphQLObjectType, get_named_type  # noqa: PLC0415 - only needed here
 
-    from schema import build_schema  # noqa: PLC0415
+    from schema import build_core_schema  # noqa: PLC0415
 
-    kind = build_schema()._schema.type_map[name]  # noqa: SLF001 - it has no public name
+    kind = build_core_schema().type_map[name]
     assert isinstance(kind, GraphQLObjectType)  # noqa: S101 - types of numbers are
     return [
         (field, get_named_type(made.type))

@@ -15,6 +15,7 @@ from graphql import (
 )
 
 from schema.cache_hints import CacheControl
+from schema.directives import directive_of
 
 
 def max_age(schema: GraphQLSchema, document: DocumentNode) -> int:
@@ -34,10 +35,9 @@ def _hints(schema: GraphQLSchema) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
     for kind in schema.type_map.values():
         for name, field in kind.fields.items() if isinstance(kind, GraphQLObjectType) else ():
-            definition = field.extensions.get("strawberry-definition")
-            for directive in getattr(definition, "directives", ()):
-                if isinstance(directive, CacheControl):
-                    found[kind.name, name] = directive.max_age
+            directive = directive_of(field, CacheControl)
+            if directive is not None:
+                found[kind.name, name] = directive.max_age
     return found
 
 

@@ -24,7 +24,7 @@ from graphql import (
 from strawberry import UNSET
 
 from schema.bounds import LONGEST
-from schema.directives import Cost, FanOut, ListSize, RequiresScopes
+from schema.directives import Cost, FanOut, ListSize, RequiresScopes, directive_of
 
 # A list that no directive speaks of: taken to be this long.
 _UNSAID = 5
@@ -109,9 +109,9 @@ def _operations() -> tuple[Any, ...]:
 
 def _field_cost(schema: GraphQLSchema, field: GraphQLField, length: int | None) -> FieldCost:
     named = get_named_type(field.type)
-    own, size = _directive(field, Cost), _directive(field, ListSize)
-    of_type = _directive(schema.type_map[named.name], Cost)
-    fan_out, scopes = _directive(field, FanOut), _directive(field, RequiresScopes)
+    own, size = directive_of(field, Cost), directive_of(field, ListSize)
+    of_type = directive_of(schema.type_map[named.name], Cost)
+    fan_out, scopes = directive_of(field, FanOut), directive_of(field, RequiresScopes)
     weight = own or of_type
     is_list = _is_list(field.type)
     slicing = _said(size and size.slicing_arguments) or ()
@@ -134,12 +134,6 @@ def _field_cost(schema: GraphQLSchema, field: GraphQLField, length: int | None) 
 
 def _paths(arguments: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(path.split(".")) for path in arguments)
-
-
-def _directive(of: Any, kind: type[Any]) -> Any:  # noqa: ANN401 - whatever the kind is
-    definition = of.extensions.get("strawberry-definition")
-    found = getattr(definition, "directives", None) or ()
-    return next((each for each in found if isinstance(each, kind)), None)
 
 
 def _said(value: Any) -> Any:  # noqa: ANN401 - any directive argument

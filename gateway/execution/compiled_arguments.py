@@ -30,13 +30,20 @@ from graphql import (
     is_leaf_type,
     is_required_argument,
 )
-from graphql.execution.values import VariableValues, get_argument_values
 from graphql.utilities import coerce_input_literal
-from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import StrawberryArgument, convert_argument
-from strawberry.types.base import StrawberryOptional
-from strawberry.types.field import StrawberryField
-from strawberry.types.lazy_type import LazyType
+
+from gateway.execution._compat import (
+    GraphQLCoreConverter,
+    LazyType,
+    StrawberryArgument,
+    StrawberryField,
+    StrawberryOptional,
+    VariableValues,
+    convert_argument,
+    definition_of,
+    get_argument_values,
+    input_definition_of,
+)
 
 Values: TypeAlias = Mapping[str, Any]
 Read: TypeAlias = Callable[[Values], Any]
@@ -52,8 +59,7 @@ class Arguments:
     """Reads the arguments of fields of one schema."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
-        made = schema.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-        self._converter: GraphQLCoreConverter = made.schema_converter
+        self._converter: GraphQLCoreConverter = definition_of(schema).schema_converter
 
     def of(
         self, definition: GraphQLField, made: StrawberryField, node: FieldNode
@@ -126,7 +132,7 @@ class Arguments:
         None when it is not of the simple kind, in which all variables stand for optional leaves.
         """
         kind, wanted = get_nullable_type(declared), _class_of(wanted)
-        definition = getattr(wanted, "__strawberry_definition__", None)
+        definition = input_definition_of(wanted)
         if not isinstance(kind, GraphQLInputObjectType) or kind.is_one_of or definition is None:
             return None
         names = self._converter.config.name_converter

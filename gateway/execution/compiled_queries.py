@@ -32,15 +32,19 @@ from graphql import (
     get_operation_ast,
     type_from_ast,
 )
-from graphql.execution import Executor
-from graphql.execution.collect_fields import collect_fields
 from graphql.utilities import coerce_input_literal
-from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.field import StrawberryField
 
+from gateway.execution._compat import (
+    Executor,
+    StrawberryField,
+    collect_fields,
+    definition_of,
+    is_attribute,
+)
 from gateway.execution.compiled_arguments import Arguments, Unfit, Values
+from gateway.execution.executors import set_up
 from gateway.execution.json_encoding import encode
-from gateway.execution.projection import Details, Dispatch, Selected, Selection, is_attribute, plain
+from gateway.execution.projection import Details, Dispatch, Selected, Selection, plain
 from gateway.mapping.records import View
 from gateway.waiting import settled
 from schema.info import FieldPath
@@ -324,7 +328,7 @@ def _variables(schema: GraphQLSchema, node: OperationDefinitionNode) -> tuple[_V
 def _compile(
     schema: GraphQLSchema, document: DocumentNode, name: str | None, given: dict[str, Any]
 ) -> _Query | None:
-    executor = Executor.build(schema, document, raw_variable_values=given, operation_name=name)
+    executor = set_up(schema, document, name, given)
     root = schema.query_type
     if root is None or isinstance(executor, list):
         return None
@@ -361,7 +365,7 @@ class _Tree:
         definition = parent.fields.get(node.name.value)
         if definition is None or group[0].fragment_variable_values is not None:
             raise Unfit
-        made = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        made = definition_of(definition)
         resolver = made.base_resolver if isinstance(made, StrawberryField) else None
         if not isinstance(made, StrawberryField) or resolver is None:
             raise Unfit
@@ -397,7 +401,7 @@ class _Tree:
             if definition is None:
                 raise Unfit
             if is_attribute(definition.resolve):
-                attribute = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+                attribute = definition_of(definition)
                 below_it = self._completion(definition.type, below, f"{at}{name}.")
                 deeper.append((name, attribute.python_name, below_it))
             else:

@@ -1,16 +1,15 @@
 """Runs an operation: graphql-core's executor over the schema's resolvers."""
 
-from inspect import isawaitable
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
-from graphql.execution import experimental_execute_incrementally
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.documents.documents import Document, coded
 from gateway.errors import GatewayError
+from gateway.execution import executors
+from gateway.execution._compat import is_of_an_argument
 from gateway.execution.compiled_queries import Queries
 from gateway.execution.projecting_executor import FastExecutor
 from gateway.execution.projection import Projections
@@ -64,26 +63,16 @@ async def run(
             except Exception:  # noqa: BLE001 - whatever it is, graphql-core will raise it properly
                 context.begin_again()
                 context.alone = False
-    executor: dict[str, Any] = {"executor_class": StrawberryGraphQLCoreExecutionContext}
+    options: dict[str, Any] = {}
     if fast:
-        executor = {
-            "executor_class": FastExecutor,
+        options = {
+            "kind": FastExecutor,
             "projections": compiled_for(document).projections,
             "conditions": document.conditions,
         }
     # The plain `execute` refuses schemas that have @defer; `whole` is free of it.
-    result = experimental_execute_incrementally(
-        schema,
-        document.whole,
-        context_value=context,
-        variable_values=request.variables,
-        operation_name=request.operation_name,
-        operation_extensions=request.extensions,
-        hide_suggestions=document.discreet,
-        **executor,
-    )
-    if isawaitable(result):
-        result = await result
+    executor = executors.for_request(schema, document.whole, request, context, **options)
+    result = await executors.outcome(executor)
     return respond(cast("ExecutionResult", result), request_id)
 
 
@@ -102,7 +91,7 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
     original = error.original_error
     if original is None or isinstance(original, GraphQLError):
         # Of what is raised at a field, only what is wrong with its arguments is the client's.
-        is_input = error.path is None or error.message.startswith("Argument ")
+        is_input = error.path is None or is_of_an_argument(error)
         return coded(error, "BAD_USER_INPUT" if is_input else "INTERNAL_SERVER_ERROR")
     if isinstance(original, GatewayError):
         return error

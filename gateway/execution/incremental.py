@@ -9,13 +9,9 @@ from contextlib import aclosing
 from typing import Any, Literal, TypeAlias
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
-from graphql.execution import (
-    ExperimentalIncrementalExecutionResults,
-    experimental_execute_incrementally,
-)
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from gateway.execution import execute
+from gateway.execution import execute, executors
+from gateway.execution._compat import ExperimentalIncrementalExecutionResults
 from gateway.execution.request import Port, Request
 
 # How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
@@ -38,18 +34,8 @@ async def run(
         yield _only({"errors": [error.formatted for error in document.errors]}, form)
         return
     try:
-        result = experimental_execute_incrementally(
-            schema,
-            document.ast,
-            context_value=context,
-            variable_values=request.variables,
-            operation_name=request.operation_name,
-            executor_class=StrawberryGraphQLCoreExecutionContext,
-            operation_extensions=request.extensions,
-            hide_suggestions=document.discreet,
-        )
-        if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
-            result = await result
+        executor = executors.for_request(schema, document.ast, request, context)
+        result = await executors.outcome(executor)
         if isinstance(result, ExecutionResult):
             yield _traced(_only(execute.respond(result, request_id), form), context)
             return

@@ -8,10 +8,13 @@ from collections.abc import Awaitable
 from typing import Any
 
 from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLResolveInfo
-from graphql.execution.collect_fields import FieldDetails
-from graphql.pyutils import AwaitableOrValue, Path
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from gateway.execution._compat import (
+    AwaitableOrValue,
+    FieldDetails,
+    Path,
+    StrawberryGraphQLCoreExecutionContext,
+)
 from gateway.execution.projection import (
     Details,
     Project,

@@ -29,9 +29,8 @@ from graphql import (
     GraphQLString,
     is_leaf_type,
 )
-from graphql.execution import Executor
-from graphql.execution.collect_fields import FieldDetails
 
+from gateway.execution._compat import Executor, FieldDetails, is_attribute
 from gateway.mapping import coerce
 from gateway.mapping.filters import to_field
 from gateway.mapping.records import (
@@ -143,11 +142,6 @@ def plain(executor: Executor[Any], kind: GraphQLObjectType, group: Details) -> S
         return None
     below = select(executor, inner, group)
     return Selected(to_field(name), definition.type, below) if below else None
-
-
-def is_attribute(resolve: object) -> bool:
-    """Whether a field's resolver only reads the attribute of its name (Strawberry marks those)."""
-    return bool(getattr(resolve, "_is_default", False))
 
 
 def item_type(kind: GraphQLOutputType) -> GraphQLOutputType:

@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any, TypeAlias, cast, get_args, get_type_hints
 
 from strawberry import UNSET
-from strawberry.utils.str_converters import to_camel_case
 
+from gateway.mapping._compat import to_camel_case
 from schema.inputs import LatLongInput
 
 Pairs: TypeAlias = list[tuple[str, str]]

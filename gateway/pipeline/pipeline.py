@@ -44,7 +44,7 @@ from gateway.writes.idempotency import Keys
 from gateway.writes.idempotency_entries import journal_for
 from gateway.writes.mutations import Mutations, Writing
 from gateway.writes.webhook_hosts import Webhooks
-from schema import build_schema
+from schema import build_core_schema
 from schema.info import FieldPath
 
 # Of a list that is read whole: 64,000 numbers.
@@ -61,7 +61,7 @@ class Service:
     def __init__(self, settings: Settings, share: Callable[[], str] = str) -> None:
         """Make them; `share` names whose share of what strangers may use the running code uses."""
         self.settings = settings
-        self.schema = build_schema()._schema  # noqa: SLF001 - it has no public name
+        self.schema = build_core_schema()
         self.meter = Meter(self.schema, Limits.of(settings))
         self.documents = Documents(self.schema, self.meter, discreet=settings.production)
         self.authenticator = authenticator(settings)

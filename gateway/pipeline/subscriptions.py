@@ -4,23 +4,19 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from collections.abc import Set as AbstractSet
-from inspect import isawaitable
-from typing import Any, NamedTuple, Self, TypeAlias, cast
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from graphql import (
     ExecutionResult,
     FieldNode,
     GraphQLError,
     OperationType,
-    create_source_event_stream,
-    execute_subscription_event,
     located_error,
 )
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.auth.caller import Caller
 from gateway.errors import GatewayError, Unauthenticated, refusal
-from gateway.execution import execute
+from gateway.execution import execute, executors
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
 from gateway.observability import activity
@@ -99,10 +95,7 @@ async def feed(
             # What is changed once may have to be told on many streams.
             await service.turns.turn(caller.principal)
             # Each event has a deadline and loaders of its own.
-            each = _executor_of_event(executor, event, service.context(caller))
-            result = execute_subscription_event(each)
-            if not isinstance(result, ExecutionResult):
-                result = await result
+            result = await executors.answer_event(executor, event, service.context(caller))
             yield Emission.of(execute.respond(result, request_id), event.id)
     except Exception as error:  # noqa: BLE001 - masked like every error of a resolver
         shown = execute.shown(_located(error, request), request_id)
@@ -116,20 +109,16 @@ async def feed(
 
 async def _source(
     service: Service, request: Request, context: RequestContext
-) -> (
-    tuple[StrawberryGraphQLCoreExecutionContext, AsyncGenerator[PhoneNumberEvent, None]]
-    | ExecutionResult
-):
+) -> tuple[executors.Prepared, AsyncGenerator[PhoneNumberEvent, None]] | ExecutionResult:
     """Return the events of a subscription and what runs it on each; or why it cannot be run."""
-    executor = _executor(service, request, context)
-    if isinstance(executor, ExecutionResult):
-        return executor
-    source = create_source_event_stream(executor)
-    if isawaitable(source):
-        source = await source
-    if isinstance(source, ExecutionResult):
-        return source
-    return executor, cast("AsyncGenerator[PhoneNumberEvent, None]", source)
+    document = request.document
+    if document.errors or document.whole is None:
+        return ExecutionResult(None, list(document.errors))
+    executor = executors.for_request(service.schema, document.whole, request, context)
+    if isinstance(executor, list):
+        return ExecutionResult(None, executor)
+    source = await executors.events_of(executor)
+    return source if isinstance(source, ExecutionResult) else (executor, source)
 
 
 async def _before(
@@ -148,42 +137,6 @@ async def _before(
     if not done:
         raise Unauthenticated("The token has expired.")
     return done
-
-
-def _executor(
-    service: Service, request: Request, context: RequestContext
-) -> StrawberryGraphQLCoreExecutionContext | ExecutionResult:
-    """Return what runs the operation; the errors when it cannot be run."""
-    document = request.document
-    if document.errors or document.whole is None:
-        return ExecutionResult(None, list(document.errors))
-    executor = StrawberryGraphQLCoreExecutionContext.build(
-        service.schema,
-        document.whole,
-        context_value=context,
-        raw_variable_values=request.variables,
-        operation_name=request.operation_name,
-        operation_extensions=request.extensions,
-        hide_suggestions=document.discreet,
-    )
-    if isinstance(executor, list):
-        return ExecutionResult(None, executor)
-    return cast("StrawberryGraphQLCoreExecutionContext", executor)
-
-
-def _executor_of_event(
-    executor: StrawberryGraphQLCoreExecutionContext,
-    event: PhoneNumberEvent,
-    context: RequestContext,
-) -> StrawberryGraphQLCoreExecutionContext:
-    """Return what runs a subscription's operation on one of its events."""
-    each = executor.build_per_event_executor(event)
-    each.context_value = context
-    # graphql-core remembers selections by the identity of lists that it makes anew for each event,
-    # and shares that memory between events, so that it would grow as long as the subscription
-    # lives: see docs/contributing.md.
-    each._relevant_sub_fields = {}  # noqa: SLF001 - it has no public name
-    return cast("StrawberryGraphQLCoreExecutionContext", each)
 
 
 def _located(error: Exception, request: Request) -> GraphQLError:

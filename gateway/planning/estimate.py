@@ -14,23 +14,18 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLError,
     GraphQLField,
-    GraphQLIncludeDirective,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
-    GraphQLSkipDirective,
     InlineFragmentNode,
-    SelectionNode,
     SelectionSetNode,
     get_named_type,
     located_error,
 )
-from graphql.execution.values import get_argument_values, get_directive_values
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.types.arguments import convert_arguments
 
 from gateway.documents.documents import Document, coded
 from gateway.errors import GatewayError
+from gateway.execution.executors import Prepared, arguments_of, is_included, set_up
 from gateway.planning.field_rules import RULES
 from gateway.planning.plan import ONE, Draft, Known, Place, Plan
 
@@ -47,28 +42,28 @@ def estimate(
     """Return what an operation will cost; one that cannot run costs nothing, and has errors."""
     if document.errors or document.whole is None:
         return Plan(errors=list(document.errors))
-    execution = StrawberryGraphQLCoreExecutionContext.build(
+    executor = set_up(
         schema,
         document.whole,
-        raw_variable_values=dict(variables),
-        operation_name=operation_name,
+        operation_name,
+        dict(variables),
         hide_suggestions=document.discreet,
     )
-    if isinstance(execution, list):
-        return Plan(errors=[coded(error, "BAD_USER_INPUT") for error in execution])
-    root = schema.get_root_type(execution.operation.operation)
-    walk = _Walk(schema, execution, Draft(known))
+    if isinstance(executor, list):
+        return Plan(errors=[coded(error, "BAD_USER_INPUT") for error in executor])
+    root = schema.get_root_type(executor.operation.operation)
+    walk = _Walk(schema, executor, Draft(known))
     if root is not None:
-        walk.selection(root, [execution.operation.selection_set], Place("", ONE, ()))
+        walk.selection(root, [executor.operation.selection_set], Place("", ONE, ()))
     return walk.draft.finished()
 
 
 class _Walk:
-    def __init__(self, schema: GraphQLSchema, execution: Any, draft: Draft) -> None:  # noqa: ANN401 - Strawberry's subclass is untyped
+    def __init__(self, schema: GraphQLSchema, executor: Prepared, draft: Draft) -> None:
         self.draft = draft
         self._schema = schema
-        self._values = execution.variable_values
-        self._fragments = execution.fragment_definitions
+        self._executor = executor
+        self._fragments = executor.fragment_definitions
 
     def selection(
         self, parent: Fields, selections: Iterable[SelectionSetNode], place: Place
@@ -113,19 +108,14 @@ class _Walk:
         if rule is None:
             identity = (*place.identity, node.name.value)
             return Place(path, place.times, identity, place.accounts, place.account)
-        given = get_argument_values(definition, node, self._values)
-        declared = definition.extensions["strawberry-definition"]
-        converter = self._schema._strawberry_schema.schema_converter  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public name
-        arguments = convert_arguments(
-            given, declared.arguments, converter.scalar_registry, converter.config
-        )
+        arguments = arguments_of(self._executor, definition, node)
         return rule(self.draft, place, path, arguments)
 
     def _fields(
         self, parent: Fields, selections: Iterable[SelectionSetNode]
     ) -> Iterator[tuple[FieldNode, Fields]]:
         for node in chain.from_iterable(each.selections for each in selections):
-            if not self._included(node):
+            if not is_included(self._executor, node):
                 continue
             if isinstance(node, FieldNode):
                 yield node, parent
@@ -139,8 +129,3 @@ class _Walk:
             inner = self._schema.get_type(condition.name.value) if condition else parent
             if isinstance(inner, Fields):
                 yield from self._fields(inner, [fragment.selection_set])
-
-    def _included(self, node: SelectionNode) -> bool:
-        skip = get_directive_values(GraphQLSkipDirective, node, self._values)
-        include = get_directive_values(GraphQLIncludeDirective, node, self._values)
-        return not (skip and skip["if"]) and not (include and not include["if"])

@@ -28,10 +28,10 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.documents.documents import Document, Documents
 from gateway.documents.limits import Limits, Meter
+from gateway.execution._compat import is_attribute
 from gateway.execution.execute import compiled_for, shown
 from gateway.execution.json_encoding import encode
 from gateway.execution.projecting_executor import FastExecutor
-from gateway.execution.projection import is_attribute
 from gateway.mapping.records import View, view
 from gateway.numbers.cursors import Cursor
 from gateway.numbers.relay_pages import FoundPage, Page

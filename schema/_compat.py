@@ -1,0 +1,31 @@
+"""The parts of Strawberry that it does not document, as far as the schema needs them.
+
+`tests/install/test_private_parts.py` asserts each of them.
+"""
+
+from typing import Any, Final
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.enum import EnumValueDefinition
+from strawberry.types.scalar import ScalarDefinition
+
+__all__ = [
+    "EnumValueDefinition",
+    "ScalarDefinition",
+    "core_schema",
+    "directives_of",
+]
+
+_DEFINITION: Final = GraphQLCoreConverter.DEFINITION_BACKREF
+
+
+def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
+    """Return graphql-core's schema inside Strawberry's."""
+    return schema._schema  # noqa: SLF001 - it has no public name
+
+
+def directives_of(part: Any) -> tuple[object, ...]:  # noqa: ANN401 - a field or a type
+    """Return the directives of a part of graphql-core's schema."""
+    return tuple(getattr(part.extensions.get(_DEFINITION), "directives", None) or ())
