@@ -91,14 +91,14 @@ def place(field: records.Field | None) -> str:
             return NOT_AVAILABLE
         case records.Leaf(keys=keys):
             return " or ".join(f"`{key}`" for key in keys)
-        case records.Branch(flags=flags) if flags:
+        case records.NestedObject(flags=flags) if flags:
             return "when " + " or ".join(f"`capabilities.{flag}`" for flag in flags) + " is known"
-        case records.Branch(keys=keys, null_is_no=no):
+        case records.NestedObject(keys=keys, null_is_no=no):
             words = " or ".join(f"`{key}`" for key in keys) or "the number itself"
             return f"{words}; null says that it cannot" if no else words
         case records.Derived(of=of):
             return f"from {of}"
-        case records.Choice(precedence=precedence):
+        case records.Alternative(precedence=precedence):
             return "from " + " > ".join(name for name, _ in precedence)
 
 

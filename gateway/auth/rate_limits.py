@@ -24,7 +24,7 @@ _PURCHASES_IN_PRODUCTION = 100
 _SOME_TIME = 5.0
 
 
-class Allowance(NamedTuple):
+class Remaining(NamedTuple):
     """What is left of a limit.
 
     Attributes:
@@ -112,7 +112,7 @@ class Spending:
         except StoreUnavailable:
             _log.warning("purchase_not_given_back")
 
-    async def left(self, caller: Caller, account: str) -> tuple[Allowance | None, Allowance | None]:
+    async def left(self, caller: Caller, account: str) -> tuple[Remaining | None, Remaining | None]:
         """Return what is left of requests and purchases; None for what is not limited."""
         own = caller.credential.account
         return (
@@ -120,7 +120,7 @@ class Spending:
             await self._left(_key("purchases", caller, account), self._purchases, _DAY),
         )
 
-    async def _left(self, key: str, limit: int, window: float) -> Allowance | None:
+    async def _left(self, key: str, limit: int, window: float) -> Remaining | None:
         if not limit:
             return None
         # More than a bucket can hold is never taken, and the wait for it tells the level.
@@ -130,7 +130,7 @@ class Spending:
             return None
         per_second = limit / window
         level = limit + 1 - wait * per_second
-        return Allowance(limit, window, int(level + 1e-6), max(0.0, (limit - level) / per_second))
+        return Remaining(limit, window, int(level + 1e-6), max(0.0, (limit - level) / per_second))
 
     async def _take(self, key: str, limit: int, window: float, amount: float) -> float:
         return await self._store.take(key, capacity=limit, per_second=limit / window, amount=amount)

@@ -44,7 +44,7 @@ _REASONS: Mapping[type[jwt.InvalidTokenError], str] = {
 }
 
 
-class Keys(Protocol):
+class SigningKeys(Protocol):
     """Where the keys are that tokens are checked with."""
 
     async def key(self, kid: str | None) -> Any:  # noqa: ANN401 - a key of the JWT library
@@ -65,7 +65,7 @@ class SharedSecret:
             raise ValueError(f"token_secret needs at least {_SHORTEST_SECRET} bytes.")
 
     async def key(self, kid: str | None) -> bytes:  # noqa: ARG002 - there is only one
-        """See `Keys`."""
+        """See `SigningKeys`."""
         return self._secret
 
 
@@ -79,7 +79,7 @@ class KeyFile:
         self._load()
 
     async def key(self, kid: str | None) -> jwt.PyJWK:
-        """See `Keys`."""
+        """See `SigningKeys`."""
         try:
             self._load()
         except (OSError, ValueError) as error:
@@ -106,7 +106,7 @@ class KeyUrl:
         self._keys: dict[str | None, jwt.PyJWK] = {}
 
     async def key(self, kid: str | None) -> jwt.PyJWK:
-        """See `Keys`."""
+        """See `SigningKeys`."""
         now = self._clock()
         age = now - self._fetched_at
         unknown = kid is not None and kid not in self._keys
@@ -249,7 +249,7 @@ def problems(settings: Settings) -> Iterator[str]:
         yield str(error)
 
 
-def _keys(settings: Settings) -> Keys:
+def _keys(settings: Settings) -> SigningKeys:
     if settings.token_algorithm == "HS256":  # noqa: S105 - the name of an algorithm
         if settings.token_secret is None:
             raise ValueError("token_algorithm=HS256 needs token_secret.")

@@ -32,7 +32,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from gateway.documents import cache_control
 from gateway.documents.defer_and_stream import without_incremental
 from gateway.documents.error_wording import worded
-from gateway.documents.limits import Limits, Meter, Operation
+from gateway.documents.limits import Limits, MeasuredOperation, Meter
 from gateway.documents.malformed_items import Items, Variables, marked
 from gateway.errors import GatewayError, LimitExceeded
 
@@ -91,7 +91,7 @@ class Document:
     errors: tuple[GraphQLError, ...] = ()
     whole: DocumentNode | None = None
     max_age: int = 0
-    measured: Mapping[str, Operation] = field(default_factory=dict)
+    measured: Mapping[str, MeasuredOperation] = field(default_factory=dict)
     discreet: bool = False
     conditions: tuple[str, ...] = ()
     tokens: int = 0
@@ -99,7 +99,7 @@ class Document:
     in_items: Mapping[str, Variables] = field(default_factory=dict)
     described: dict[str | None, tuple[str, str, str]] = field(default_factory=dict)
 
-    def measure(self, name: str | None) -> Operation | None:
+    def measure(self, name: str | None) -> MeasuredOperation | None:
         """Return what is known of the operation that would run; None when none is chosen."""
         node = self.operation(name)
         if node is None:

@@ -122,7 +122,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class MeasuredOperation:
     """What is known of an operation before its variables are.
 
     Attributes:
@@ -160,13 +160,13 @@ class Meter:
         measured = next(pass_.operations())[1]
         self._introspection = _evaluate(measured.introspection, {}, {})
 
-    def read(self, document: DocumentNode) -> dict[str, Operation]:
+    def read(self, document: DocumentNode) -> dict[str, MeasuredOperation]:
         """Return the document's operations by name ("" without one).
 
         Raises:
             LimitExceeded: one of them is too much, whatever its variables will be.
         """
-        found: dict[str, Operation] = {}
+        found: dict[str, MeasuredOperation] = {}
         for node, measure in _Pass(self._costs, document).operations():
             self._check(measure)
             defaults = {
@@ -175,7 +175,7 @@ class Meter:
                 if each.default_value is not None
             }
             looks = _evaluate(measure.introspection, {}, {})
-            operation = Operation(measure.cost, defaults, measure.scopes, looks)
+            operation = MeasuredOperation(measure.cost, defaults, measure.scopes, looks)
             if isinstance(operation.cost, int):
                 self.check_cost(operation.cost)
             found[node.name.value if node.name else ""] = operation

@@ -29,7 +29,7 @@ from gateway.errors import (
     GatewayError,
     SlowConsumer,
 )
-from gateway.events.log import EventLog, Place
+from gateway.events.log import EventLog, LogPlace
 from gateway.mapping.records import View, view
 from gateway.settings.model import Settings
 from gateway.storage.store import Store, StoreUnavailable
@@ -130,7 +130,7 @@ class Topic:
             change made elsewhere is found.
     """
 
-    def __init__(self, account: str, place: Place) -> None:
+    def __init__(self, account: str, place: LogPlace) -> None:
         self.account = account
         self.place = place
         self.subscribers: list[Subscriber] = []
@@ -282,11 +282,11 @@ class Events:
             self._start(topic)
         try:
             topic.when_watched(following)
-            place = Place.named(after)
+            place = LogPlace.named(after)
             with _retryable():
                 past = await self.log.read(account, place)
             for number, content in past:
-                place = Place.of(number, content)
+                place = LogPlace.of(number, content)
                 event = _decoded(account, number, content)
                 if not isinstance(event, Missed):
                     yield event
@@ -294,7 +294,7 @@ class Events:
                     raise EventsMissed
             while True:
                 event = await subscriber.next()
-                if Place.named(int(event.id)).number > place.number:
+                if LogPlace.named(int(event.id)).number > place.number:
                     yield event
         finally:
             topic.leave(subscriber)
@@ -389,7 +389,7 @@ class Events:
         for number, content in found:
             # Somebody else may have delivered it while this read the log.
             if number > topic.place.number:
-                topic.place = Place.of(number, content)
+                topic.place = LogPlace.of(number, content)
                 event = _decoded(topic.account, number, content)
                 if isinstance(event, Missed):
                     topic.miss(event)
@@ -458,7 +458,7 @@ def _decoded(account: str, number: int, content: bytes) -> PhoneNumberEvent | Mi
             return Missed(*raw["missed"])
         seen = raw["number"] and view("PhoneNumber", Source[raw["source"]], raw["number"], account)
         return PhoneNumberEvent(
-            id=cast("Any", str(Place.of(number, content).name)),
+            id=cast("Any", str(LogPlace.of(number, content).name)),
             kind=PhoneNumberEventKind[raw["kind"]],
             at=dt.datetime.fromisoformat(raw["at"]),
             account_sid=cast("Any", account),

@@ -4,8 +4,8 @@ Every event has a number one above the event before it. The log is append-only: 
 value under a number first has that number. `head` is only a hint where the end is.
 
 The store may come back empty, or as it was a while ago, and numbers may then be given anew. So
-whoever reads on keeps a `Place`, which also tells what the event at that number was like; and what
-is read behind it must have every number up to the end. Otherwise something was lost.
+whoever reads on keeps a `LogPlace`, which also tells what the event at that number was like; and
+what is read behind it must have every number up to the end. Otherwise something was lost.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _LEAST_MARK: Final = 100
 _FIRST_WITH_MARK: Final = 10**14
 
 
-class Place(NamedTuple):
+class LogPlace(NamedTuple):
     """Where a reader stands in a log: behind the event of a number.
 
     Attributes:
@@ -36,14 +36,14 @@ class Place(NamedTuple):
     mark: int | None
 
     @classmethod
-    def of(cls, number: int, event: bytes | None) -> "Place":
+    def of(cls, number: int, event: bytes | None) -> "LogPlace":
         """Return the place behind an event."""
         if event is None:
             return cls(number, None)
         return cls(number, _LEAST_MARK + zlib.crc32(event) % (_MARKS - _LEAST_MARK))
 
     @classmethod
-    def named(cls, name: int) -> "Place":
+    def named(cls, name: int) -> "LogPlace":
         """Return the place behind the event that a client knows by this id."""
         return cls(*divmod(name, _MARKS)) if name >= _FIRST_WITH_MARK else cls(name, None)
 
@@ -70,10 +70,10 @@ class EventLog:
             await self._renew(account, kept, number)
         return number
 
-    async def end(self, account: str) -> Place:
+    async def end(self, account: str) -> LogPlace:
         """Return the place behind the latest event."""
         number = await self.head(account)
-        return Place.of(number, await self._store.get(_entry(account, number)))
+        return LogPlace.of(number, await self._store.get(_entry(account, number)))
 
     async def hold(self, account: str) -> None:
         """Let a log that is being followed live on, though nothing happens."""
@@ -94,7 +94,7 @@ class EventLog:
         found = await self._entries(account, max(number, head - _MOST), head)
         return [(each, event) for each, event in found if event is not None]
 
-    async def read(self, account: str, place: Place) -> list[tuple[int, bytes]]:
+    async def read(self, account: str, place: LogPlace) -> list[tuple[int, bytes]]:
         """Return all events behind a place, with their numbers.
 
         Raises:
@@ -103,7 +103,7 @@ class EventLog:
         head = await self.head(account)
         if not head - _MOST <= place.number <= head:
             raise EventsMissed
-        there = Place.of(place.number, await self._store.get(_entry(account, place.number)))
+        there = LogPlace.of(place.number, await self._store.get(_entry(account, place.number)))
         if None not in {there.mark, place.mark} and there != place:
             raise EventsMissed
         found = []

@@ -84,7 +84,7 @@ class _Variable(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _ResolverCall:
     """A field with a resolver: what is called, with which arguments, and how it is completed.
 
     Attributes:
@@ -132,7 +132,7 @@ class _Object:
     nullable: bool
     project: Dispatch
     deeper: tuple[tuple[str, str, "_Completion"], ...]
-    calls: tuple[_Call, ...]
+    calls: tuple[_ResolverCall, ...]
     is_plain: bool
 
 
@@ -150,7 +150,7 @@ _Completion: TypeAlias = _Object | _List
 class _Waiting(NamedTuple):
     """A field that is still to be resolved, of what, and what its value goes into."""
 
-    call: _Call
+    call: _ResolverCall
     source: object
     into: dict[str, Any]
 
@@ -184,7 +184,7 @@ class _Run:
             value = await coming
             each.into[each.call.name] = self.complete(each.call.completion, value, [])
 
-    async def _call(self, call: _Call, source: object, into: dict[str, Any]) -> None:
+    async def _call(self, call: _ResolverCall, source: object, into: dict[str, Any]) -> None:
         """Resolve a field and put its value into an object of the response."""
         value = await self._resolve(_Waiting(call, source, into))
         waiting: list[_Waiting] = []
@@ -235,7 +235,7 @@ class _Query:
     """
 
     names: tuple[tuple[str, str | None], ...]
-    calls: tuple[_Call, ...]
+    calls: tuple[_ResolverCall, ...]
     ends: bool
 
     async def run(self, context: Any, values: Values) -> dict[str, Any]:  # noqa: ANN401
@@ -248,7 +248,7 @@ class _Query:
 
 
 @dataclass(slots=True)
-class _Operation:
+class _CompiledOperation:
     """A query with its variables, and what it was compiled to by how its conditions turn out."""
 
     variables: tuple[_Variable, ...]
@@ -260,7 +260,7 @@ class Queries:
     """The compiled queries of one document."""
 
     def __init__(self) -> None:
-        self._operations: dict[str | None, _Operation] = {}
+        self._operations: dict[str | None, _CompiledOperation] = {}
 
     def find(
         self,
@@ -286,7 +286,9 @@ class Queries:
             node = get_operation_ast(document, name)
             if node is None or node.operation is not OperationType.QUERY:
                 return None
-            operation = self._operations[name] = _Operation(_variables(schema, node), conditions)
+            operation = self._operations[name] = _CompiledOperation(
+                _variables(schema, node), conditions
+            )
         values: dict[str, Any] = {}
         try:
             for variable in operation.variables:
@@ -336,7 +338,7 @@ def _compile(
         schema, executor.fragments, executor.variable_values, root, executor.operation
     )
     names: list[tuple[str, str | None]] = []
-    calls: list[_Call] = []
+    calls: list[_ResolverCall] = []
     try:
         for response_name, group in collected.grouped_field_set.items():
             is_name = group[0].node.name.value == "__typename"
@@ -355,7 +357,9 @@ class _Tree:
     def __init__(self, executor: Executor[Any]) -> None:
         self._executor = executor
 
-    def call(self, parent: GraphQLObjectType, name: str, group: Details, above: str) -> _Call:
+    def call(
+        self, parent: GraphQLObjectType, name: str, group: Details, above: str
+    ) -> _ResolverCall:
         """Compile a field with a resolver; `above` leads to the object that has it.
 
         Raises:
@@ -378,7 +382,7 @@ class _Tree:
         completion = self._completion(definition.type, group, f"{at}.")
         resolve: Any = resolver.wrapped_func
         begins = not made.is_async and _ends(completion)
-        return _Call(name, at, resolve, constants, variables, completion, begins)
+        return _ResolverCall(name, at, resolve, constants, variables, completion, begins)
 
     def _completion(self, kind: GraphQLOutputType, group: Details, at: str) -> _Completion:
         nullable = not isinstance(kind, GraphQLNonNull)
@@ -392,7 +396,7 @@ class _Tree:
             raise Unfit
         fields: dict[str, Selected | None] = {}
         deeper: list[tuple[str, str, _Completion]] = []
-        calls: list[_Call] = []
+        calls: list[_ResolverCall] = []
         for name, below in groups.items():
             fields[name] = plain(self._executor, inner, below)
             if fields[name] is not None:

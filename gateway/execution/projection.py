@@ -39,10 +39,10 @@ from gateway.mapping.records import (
     TABLES,
     UNABLE,
     VIEWS,
-    Branch,
-    Choice,
+    Alternative,
     Derived,
     Leaf,
+    NestedObject,
     View,
     known,
     stated,
@@ -55,7 +55,7 @@ Details: TypeAlias = list[FieldDetails]
 _STRINGS = frozenset({"String", "ID", "E164", "URL", "CountryCode"})
 _INCREMENTAL = frozenset({"stream", "defer"})
 # How a strict record's values become a scalar's: what their type says needs no second look.
-_ORDINARY: Mapping[tuple[str, coerce.Reader], str] = {
+_ORDINARY: Mapping[tuple[str, coerce.Coercion], str] = {
     ("String", coerce.text): "({got} or None)",
     ("String", coerce.numeral): (
         "({v} if ({v} := {got}).__class__ is str and {v}"
@@ -300,11 +300,11 @@ class _Writer:
                     code = "None"
                 case Leaf():
                     code = self.leaf(entry, item_type(selected.type), values)
-                case Choice():
+                case Alternative():
                     code = self.choice(entry, table, selection.type, values)
                 case Derived():
                     code = self.derived(entry, item_type(selected.type), values, view)
-                case Branch():
+                case NestedObject():
                     code = self.branch(entry, selected.below, kind.source, values)
             required = isinstance(selected.type, GraphQLNonNull)
             entries[name] = self.required(code) if required else code
@@ -349,7 +349,7 @@ class _Writer:
         return f"({f'{outer} and {usual}' if path else usual} or {code})"
 
     def choice(
-        self, entry: Choice, table: Mapping[str, Any], kind: GraphQLObjectType, raw: str
+        self, entry: Alternative, table: Mapping[str, Any], kind: GraphQLObjectType, raw: str
     ) -> str:
         """Return the code that tells which of several leaves is there first."""
         code = repr(entry.otherwise.name)
@@ -360,7 +360,7 @@ class _Writer:
                 code = f"({member.name!r} if {present} else {code})"
         return code
 
-    def branch(self, entry: Branch, below: Selection | None, source: Source, raw: str) -> str:
+    def branch(self, entry: NestedObject, below: Selection | None, source: Source, raw: str) -> str:
         """Return the code for an object below; it is there when upstream has an object for it."""
         if below is None:
             raise NotPlain
@@ -431,7 +431,7 @@ class _Known(dict[Any, Any]):
     """The names of an enum's upstream values in responses; others are looked up each time."""
 
     def __init__(
-        self, names: Mapping[str | None, str | None], read: coerce.Reader, output: Project
+        self, names: Mapping[str | None, str | None], read: coerce.Coercion, output: Project
     ) -> None:
         super().__init__(names)
         self._read = read

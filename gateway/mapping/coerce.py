@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import structlog
 
-Reader: TypeAlias = Callable[[object], object]
+Coercion: TypeAlias = Callable[[object], object]
 
 _log = structlog.get_logger(__name__)
 _INT32 = 2**31

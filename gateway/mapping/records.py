@@ -80,7 +80,7 @@ class Flags(msgspec.Struct, gc=False, omit_defaults=True):
 # The types that strict records have: what the upstream documents, by the reader that makes sense of
 # anything else. The 2010-04-01 API writes coordinates as strings.
 _Int32: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
-_STRICT: Mapping[coerce.Reader, Any] = {
+_STRICT: Mapping[coerce.Coercion, Any] = {
     coerce.boolean: bool | None,
     coerce.integer: _Int32 | None,
     coerce.number: float | str | None,
@@ -95,11 +95,11 @@ class Leaf:
     """A scalar: the first of `keys` that is present and not null, read by `read`."""
 
     keys: tuple[str, ...]
-    read: coerce.Reader
+    read: coerce.Coercion
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class NestedObject:
     """An object of GraphQL type `typename` under the first of `keys` that holds an object.
 
     Without keys it is read from the same JSON object as its parent (the core family is flat).
@@ -134,7 +134,7 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Alternative:
     """Which of several leaves of the same object is present, the first in order of precedence."""
 
     precedence: tuple[tuple[str, enum.Enum], ...]
@@ -146,7 +146,7 @@ class Choice:
         return next(present, self.otherwise)
 
 
-Field: TypeAlias = Leaf | Branch | Derived | Choice
+Field: TypeAlias = Leaf | NestedObject | Derived | Alternative
 Table: TypeAlias = Mapping[str, Mapping[str, Field]]
 
 
@@ -254,7 +254,7 @@ emergency_address_status = coerce.one_of(EmergencyAddressStatus)
 receive_mode = coerce.one_of(ReceiveMode)
 
 
-def at(*keys: str, read: coerce.Reader = coerce.text) -> Leaf:
+def at(*keys: str, read: coerce.Coercion = coerce.text) -> Leaf:
     """Return a leaf under one of `keys`."""
     return Leaf(keys, read)
 
@@ -291,7 +291,7 @@ def _source(view: View) -> Source:
 
 
 # The upstream's own rule for which of the settings it will use.
-_VOICE_HANDLER = Choice(
+_VOICE_HANDLER = Alternative(
     (
         ("trunk_sid", Handler.TRUNK),
         ("application_sid", Handler.APPLICATION),
@@ -299,7 +299,7 @@ _VOICE_HANDLER = Choice(
     ),
     Handler.NONE,
 )
-_MESSAGE_HANDLER = Choice(
+_MESSAGE_HANDLER = Alternative(
     (("application_sid", Handler.APPLICATION), ("url", Handler.URL)), Handler.NONE
 )
 
@@ -342,9 +342,9 @@ _CATALOG_PROFILE: Mapping[str, Field] = {
     "phone_number": at("phone_number"),
     "type": at("type", read=number_type),
     "lifecycle": at("lifecycle", read=lifecycle),
-    "capabilities": Branch("Capabilities", ("capabilities",), repeats=True),
-    "regulatory": Branch("Regulatory", ("regulatory",)),
-    "geography": Branch("Geography", ("geography",)),
+    "capabilities": NestedObject("Capabilities", ("capabilities",), repeats=True),
+    "regulatory": NestedObject("Regulatory", ("regulatory",)),
+    "geography": NestedObject("Geography", ("geography",)),
 }
 _CONNECTIVITY: Mapping[str, Field] = {
     "enabled": _CONNECTED,
@@ -380,7 +380,7 @@ CATALOG: Table = {
             {"friendly_name": _TEXT},
             usual=(_CONFIGURATION_KEYS, ("friendly_name",)),
         ),
-        "configuration": Branch("Configuration", _CONFIGURATION_KEYS),
+        "configuration": NestedObject("Configuration", _CONFIGURATION_KEYS),
     },
     "AvailablePhoneNumber": {
         **_CATALOG_PROFILE,
@@ -395,9 +395,9 @@ CATALOG: Table = {
         "base_recurring_price": at("base_recurring_price", read=coerce.number),
     },
     "Capabilities": {
-        "voice": Branch("VoiceCapabilities", ("voice",), null_is_no=True),
-        "sms": Branch("SmsCapabilities", ("sms",), null_is_no=True),
-        "mms": Branch("MmsCapabilities", ("mms",), null_is_no=True),
+        "voice": NestedObject("VoiceCapabilities", ("voice",), null_is_no=True),
+        "sms": NestedObject("SmsCapabilities", ("sms",), null_is_no=True),
+        "mms": NestedObject("MmsCapabilities", ("mms",), null_is_no=True),
     },
     "VoiceCapabilities": {
         **_CONNECTIVITY,
@@ -442,9 +442,9 @@ CATALOG: Table = {
         "friendly_name": at("friendly_name"),
         "status_callback_url": at("status_callback_url", "status_callback"),
         "status_callback_method": at("status_callback_method", read=http_method),
-        "voice": Branch("VoiceConfiguration", ("voice",), repeats=True),
-        "sms": Branch("SmsConfiguration", ("sms",), repeats=True),
-        "mms": Branch("MmsConfiguration", ("mms",), repeats=True),
+        "voice": NestedObject("VoiceConfiguration", ("voice",), repeats=True),
+        "sms": NestedObject("SmsConfiguration", ("sms",), repeats=True),
+        "mms": NestedObject("MmsConfiguration", ("mms",), repeats=True),
     },
     "VoiceConfiguration": {
         **_webhooks(),
@@ -464,8 +464,8 @@ CATALOG: Table = {
 _CORE_PROFILE: Mapping[str, Field] = {
     "phone_number": at("phone_number"),
     "beta": at("beta", read=coerce.boolean),
-    "capabilities": Branch("Capabilities", flags=("voice", "sms", "mms", "fax")),
-    "regulatory": Branch("Regulatory"),
+    "capabilities": NestedObject("Capabilities", flags=("voice", "sms", "mms", "fax")),
+    "regulatory": NestedObject("Regulatory"),
     "friendly_name": at("friendly_name"),
     "source": _IDENTITY["source"],
 }
@@ -486,18 +486,18 @@ CORE: Table = {
         "origin": at("origin", read=coerce.one_of(NumberOrigin)),
         "date_created": at("date_created", read=coerce.date),
         "date_updated": at("date_updated", read=coerce.date),
-        "configuration": Branch("Configuration"),
+        "configuration": NestedObject("Configuration"),
     },
     "AvailablePhoneNumber": {
         **_CORE_PROFILE,
         # The answer does not say it: the caller notes the type that the search's path named.
         "type": at("type", read=number_type),
-        "geography": Branch("Geography"),
+        "geography": NestedObject("Geography"),
     },
     "Capabilities": {
-        "voice": Branch("VoiceCapabilities", flags=("voice", "fax")),
-        "sms": Branch("SmsCapabilities", flags=("sms",)),
-        "mms": Branch("MmsCapabilities", flags=("mms",)),
+        "voice": NestedObject("VoiceCapabilities", flags=("voice", "fax")),
+        "sms": NestedObject("SmsCapabilities", flags=("sms",)),
+        "mms": NestedObject("MmsCapabilities", flags=("mms",)),
     },
     "VoiceCapabilities": {"enabled": _flag("voice"), "fax": _flag("fax")},
     "SmsCapabilities": {"enabled": _flag("sms")},
@@ -513,8 +513,8 @@ CORE: Table = {
         "friendly_name": at("friendly_name"),
         "status_callback_url": at("status_callback"),
         "status_callback_method": at("status_callback_method", read=http_method),
-        "voice": Branch("VoiceConfiguration"),
-        "sms": Branch("SmsConfiguration"),
+        "voice": NestedObject("VoiceConfiguration"),
+        "sms": NestedObject("SmsConfiguration"),
     },
     "VoiceConfiguration": {
         **_webhooks("voice_"),
@@ -553,7 +553,7 @@ _NULLS = {
 }
 
 
-def branch(parent: View, field: Branch, views: Mapping[str, type[View]]) -> View | None:
+def branch(parent: View, field: NestedObject, views: Mapping[str, type[View]]) -> View | None:
     """Return the view of an object below `parent`, None when the upstream has none."""
     raw: object = parent.raw
     if field.flags:
@@ -597,9 +597,9 @@ def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], o
             return lambda view: read(first_of(view.raw, keys))
         case Derived(compute=compute):
             return compute
-        case Choice():
+        case Alternative():
             return field.compute
-        case Branch():
+        case NestedObject():
             return lambda view: branch(view, field, views)
 
 
@@ -637,12 +637,12 @@ class _Records(dict[str, type[Record]]):
             match each:
                 case Leaf():
                     found |= dict.fromkeys(each.keys, _STRICT.get(each.read, _TEXT))
-                case Branch(keys=()):
+                case NestedObject(keys=()):
                     found |= self._keys(each.typename, blocks) | (_FLAGS if each.flags else {})
-                case Branch(keys=(key,), repeats=True):
+                case NestedObject(keys=(key,), repeats=True):
                     found[key] = msgspec.Raw
                     blocks[key] = self[each.typename]
-                case Branch():
+                case NestedObject():
                     kind: Any = self[each.typename]  # A class, to make a union with.
                     kind |= None
                     found |= dict.fromkeys(each.keys, _OrAbsent(kind) if each.null_is_no else kind)
@@ -704,7 +704,7 @@ _LOOSE: Mapping[Source, Mapping[str, type[Record]]] = {
 UNABLE: Mapping[str, Record] = {
     field.typename: STRICT[Source.CATALOG][field.typename](**dict.fromkeys(_WAYS, False))
     for field in CATALOG["Capabilities"].values()
-    if isinstance(field, Branch)
+    if isinstance(field, NestedObject)
 }
 VIEWS: Mapping[Source, Mapping[str, type[View]]] = {
     source: _views(source, table) for source, table in TABLES.items()

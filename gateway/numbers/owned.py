@@ -25,7 +25,7 @@ from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.relay_pages import Places
 from gateway.upstream.accepted_credentials import DENIED, INACTIVE
 from gateway.upstream.catalog_access import CatalogAccess
-from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, Page
+from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, UpstreamPage
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
 from gateway.waiting import settled
@@ -84,7 +84,7 @@ class _Walked:
             self.places.marks += [("", base + place) for place, _ in placed]
         self._begins += [skip if base is None else self._began] * len(placed)
 
-    def leave(self, page: Page, *, ends: bool) -> None:
+    def leave(self, page: UpstreamPage, *, ends: bool) -> None:
         """Go on behind a page, or end the walk there."""
         if self._base is not None:
             self._base += len(page.items)
@@ -341,7 +341,7 @@ class OwnedNumbers:
         *,
         at: FieldPath,
         others: Sequence[FieldPath] = (),
-    ) -> Page:
+    ) -> UpstreamPage:
         call = (
             family.page_call(account, wanted, query)
             if query
@@ -473,7 +473,7 @@ class OwnedNumbers:
         return [place for key in keys for place in self._asked[key]]
 
 
-_Read: TypeAlias = Callable[..., Awaitable[Page]]
+_Read: TypeAlias = Callable[..., Awaitable[UpstreamPage]]
 _Listed: TypeAlias = Callable[[Sequence[object]], list[View | None]]
 
 
@@ -509,7 +509,7 @@ async def _resume_counted(start: cursors.Cursor, first: int, read: _Read, listed
     except (UpstreamNotFound, UpstreamRefused):
         if not window.number:
             raise
-        page = Page((), None)  # The list has become too short to have this page.
+        page = UpstreamPage((), None)  # The list has become too short to have this page.
     if page.next_query is not None and 0 < len(page.items) < window.size:
         # The upstream's pages are smaller than what was asked for.
         window = cursors.Window(len(page.items), place // len(page.items))

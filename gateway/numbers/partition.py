@@ -37,7 +37,7 @@ class Part(NamedTuple):
     cut_off: bool
 
 
-class Allowance:
+class SpareCalls:
     """How many calls may still be made to complete the searches of one request."""
 
     def __init__(self, calls: int) -> None:
@@ -90,7 +90,7 @@ async def complete(
     country: str,
     wanted: Mapping[str, Any],
     most: int,
-    allowance: Allowance,
+    allowance: SpareCalls,
 ) -> tuple[list[View], bool]:
     """Return up to `most` numbers or some more, and whether these are all that there are.
 

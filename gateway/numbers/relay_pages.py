@@ -57,7 +57,7 @@ class Places(Sequence[cursors.Cursor]):
         return cursors.Cursor(name, *self.marks[places], *self.tell(places))
 
 
-class Page:
+class ConnectionPage:
     """A page of numbers; stands in for the connection types of the schema.
 
     Attributes:
@@ -96,7 +96,7 @@ class Page:
         )
 
 
-class FoundPage(Page):
+class FoundPage(ConnectionPage):
     """A page of a search's result.
 
     Attributes:

@@ -10,16 +10,16 @@ from gateway.mapping import filters
 from gateway.mapping.records import VIEWS, Record, View, view
 from gateway.numbers import cursors
 from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.partition import CUT_OFF_AT, Allowance, Part, can_split, complete
+from gateway.numbers.partition import CUT_OFF_AT, Part, SpareCalls, can_split, complete
 from gateway.numbers.search_request import (
-    Branch,
+    SearchBranch,
     SearchRequest,
     asked_of_core,
     core_page_size,
     filters_afterwards,
 )
 from gateway.upstream.call import Call
-from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Page
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, UpstreamPage
 from gateway.upstream.flights import Reader
 from gateway.waiting import settled
 from schema.enums import NumberType, Source
@@ -29,7 +29,7 @@ from schema.info import FieldPath
 class Failure(NamedTuple):
     """A branch that failed, while others did not."""
 
-    branch: Branch
+    branch: SearchBranch
     error: GatewayError
 
 
@@ -119,7 +119,7 @@ class Search:
         self._reader = reader
         self._numbers = numbers
         self._partition = partition
-        self._allowance = Allowance(partition)
+        self._allowance = SpareCalls(partition)
 
     async def run(self, asked: SearchRequest, at: FieldPath) -> Result:
         """Find the numbers, if there are so many, and those before them; more may come along.
@@ -158,7 +158,13 @@ class Search:
         )
 
     async def _branch(
-        self, source: Source, account: str, country: str, branch: Branch, most: int, at: FieldPath
+        self,
+        source: Source,
+        account: str,
+        country: str,
+        branch: SearchBranch,
+        most: int,
+        at: FieldPath,
     ) -> Found:
         if source is Source.CATALOG:
             return await self._catalog(account, country, branch, most, at)
@@ -221,7 +227,7 @@ class Search:
         return Part(numbers, cut_off=len(items) >= size or len(items) in CUT_OFF_AT)
 
     async def _catalog(
-        self, account: str, country: str, branch: Branch, most: int, at: FieldPath
+        self, account: str, country: str, branch: SearchBranch, most: int, at: FieldPath
     ) -> Found:
         place = (("Geography.IsoCountry", country), ("Type", str(branch.type.value)))
         call = CATALOG.search_call(account, branch.wanted, place, min(most, MAX_PAGE_SIZE))
@@ -229,7 +235,7 @@ class Search:
         calls: list[Call] = []
         while True:
             calls.append(call)
-            page: Page = CATALOG.read_page(await self._reader.read(call, (at,)))
+            page: UpstreamPage = CATALOG.read_page(await self._reader.read(call, (at,)))
             shown = [
                 number
                 for item in page.items

@@ -38,7 +38,7 @@ _LACKING: Mapping[str, tuple[str, str]] = {
 _LOCAL: Final = (NumberType.LOCAL,)
 
 
-class Branch(NamedTuple):
+class SearchBranch(NamedTuple):
     """One search of a fan-out."""
 
     type: NumberType
@@ -67,7 +67,7 @@ class SearchRequest(NamedTuple):
     wanted: Mapping[str, Any]
     first: int
     start: Cursor | None
-    branches: Sequence[Branch]
+    branches: Sequence[SearchBranch]
     source: Source
     lacking: str
 
@@ -230,7 +230,7 @@ def _local_country(number: View) -> str:
     return phonenumbers.region_code_for_number(parsed) or ""
 
 
-def suited(branches: Sequence[Branch], wanted: Mapping[str, Any]) -> tuple[Source, str]:
+def suited(branches: Sequence[SearchBranch], wanted: Mapping[str, Any]) -> tuple[Source, str]:
     """Return the family that knows every filter and type, and why no other one does.
 
     It is core, when both do.
@@ -301,13 +301,13 @@ def core_page_size(country: str, wanted: Mapping[str, Any], most: int) -> int:
     return min(most + 1, MAX_PAGE_SIZE)
 
 
-def branches_of(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[Branch]:
+def branches_of(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[SearchBranch]:
     """Fan list-valued filters out into searches that the upstream can do one at a time."""
     if not types:
         raise BadUserInput("types", "the list is empty; leave it out for [LOCAL].")
     codes = list(dict.fromkeys(wanted.get("areaCode", [None])))
     branches = [
-        Branch(kind, code, wanted if code is None else {**wanted, "areaCode": code})
+        SearchBranch(kind, code, wanted if code is None else {**wanted, "areaCode": code})
         for kind in dict.fromkeys(types)
         for code in codes
     ]

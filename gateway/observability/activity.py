@@ -23,7 +23,7 @@ REFUSED: Final = "refused"
 BATCH: Final = "(batch)"
 
 
-class Reads(Protocol):
+class ReadCounts(Protocol):
     """The reads of a request: calls that went out, and reads that needed none of their own."""
 
     sent: int
@@ -60,7 +60,7 @@ class Activity:
     digest: str = ""
     principal: str = ""
     blamed: str = ""
-    reads: Reads | None = None
+    reads: ReadCounts | None = None
     trace_context: Any = None
 
     def executed(

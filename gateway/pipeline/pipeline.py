@@ -29,7 +29,7 @@ from gateway.observability.watchers import Observation
 from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
 from gateway.planning.estimate import estimate
-from gateway.planning.plan import Known, Plan
+from gateway.planning.plan import Plan, PlanningFacts
 from gateway.resolvers.request_context import RequestContext
 from gateway.settings.model import Settings
 from gateway.storage.outages import Outages
@@ -38,9 +38,9 @@ from gateway.upstream.call import Credential
 from gateway.upstream.call_trace import Trace
 from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.client import UpstreamClient
-from gateway.upstream.flights import Calls, Flights, Reader
+from gateway.upstream.flights import CallBudget, Flights, Reader
 from gateway.upstream.response_cache import ResponseCache
-from gateway.writes.idempotency import Keys
+from gateway.writes.idempotency import IdempotencyKeys
 from gateway.writes.idempotency_entries import journal_for
 from gateway.writes.mutations import Mutations, Writing
 from gateway.writes.webhook_hosts import Webhooks
@@ -96,7 +96,7 @@ class Service:
         self.draining = Draining(settings.drain_limit, settings.drain_delay)
         self.shares = Shares(settings)
         self._writing = Writing(
-            Keys(self.journal, settings.idempotency_memory, refused),
+            IdempotencyKeys(self.journal, settings.idempotency_memory, refused),
             self.draining,
             WeakValueDictionary(),
         )
@@ -182,7 +182,7 @@ class Service:
             detailed: whether its trace remembers each call.
             spare: calls that are left for what only makes an answer better; None for any number.
         """
-        calls = Calls(self.settings.most_calls)
+        calls = CallBudget(self.settings.most_calls)
         reader = self._reader(caller.credential, detailed=detailed, calls=calls)
         watched = activity.current()
         if watched is not None:
@@ -209,7 +209,7 @@ class Service:
         *,
         detailed: bool = False,
         cache: ResponseCache | None = None,
-        calls: Calls | None = None,
+        calls: CallBudget | None = None,
     ) -> Reader:
         deadline = time.monotonic() + self.settings.request_deadline
         trace = Trace(detailed=detailed)
@@ -272,7 +272,7 @@ class Service:
 
     def _plan(self, request: Request, caller: Caller) -> Plan:
         most, partition = self.settings.most_calls, self.settings.partition_calls
-        known = Known(
+        known = PlanningFacts(
             caller,
             self._numbers(self._reader(caller.credential)),
             self._sizes,

@@ -27,7 +27,7 @@ from gateway.documents.documents import Document, coded
 from gateway.errors import GatewayError
 from gateway.execution.executors import Prepared, arguments_of, is_included, set_up
 from gateway.planning.field_rules import RULES
-from gateway.planning.plan import ONE, Draft, Known, Place, Plan
+from gateway.planning.plan import ONE, Draft, Place, Plan, PlanningFacts
 
 Fields: TypeAlias = GraphQLObjectType | GraphQLInterfaceType
 
@@ -37,7 +37,7 @@ def estimate(
     document: Document,
     operation_name: str | None,
     variables: Mapping[str, Any],
-    known: Known,
+    known: PlanningFacts,
 ) -> Plan:
     """Return what an operation will cost; one that cannot run costs nothing, and has errors."""
     if document.errors or document.whole is None:

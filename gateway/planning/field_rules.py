@@ -21,13 +21,13 @@ from gateway.numbers.lookups import (
 )
 from gateway.numbers.partition import LEAST_CUT_OFF, can_split
 from gateway.numbers.search_request import (
-    Branch,
     CountrySearch,
+    SearchBranch,
     SearchRequest,
     SimilarSearch,
     core_page_size,
 )
-from gateway.planning.plan import NONE, Draft, Place, Read, Times, Writes
+from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Family
 from gateway.writes.user_errors import Refusal
 from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W
@@ -116,7 +116,7 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
         place,
         path,
         [identity],
-        Read(
+        PlannedRead(
             "GET a page of owned numbers",
             "page",
             kind="owned",
@@ -155,7 +155,7 @@ def _phone_number_changed(draft: Draft, place: Place, path: str, arguments: Argu
         place,
         path,
         [("owned", account, _frozen(wanted), first, start)],
-        Read(
+        PlannedRead(
             "GET a page of owned numbers",
             "page",
             kind="owned",
@@ -209,7 +209,7 @@ def _search(
     code = country if isinstance(country, str) else ""
     pages = -(-most // MAX_PAGE_SIZE) if source is Source.CATALOG else 1
 
-    def size(branch: Branch) -> int:
+    def size(branch: SearchBranch) -> int:
         if source is Source.CATALOG:
             return min(most, MAX_PAGE_SIZE)
         return core_page_size(code, branch.wanted, most)
@@ -226,7 +226,7 @@ def _search(
         place,
         path,
         identities,
-        Read(
+        PlannedRead(
             "GET numbers for sale",
             "search",
             kind="search",
@@ -253,7 +253,7 @@ def _similar_available(draft: Draft, place: Place, path: str, arguments: Argumen
         place,
         path,
         [identity],
-        Read(
+        PlannedRead(
             "GET numbers for sale",
             "search",
             kind="search",
@@ -281,7 +281,7 @@ def _read_account(
         place,
         path,
         [identity],
-        Read("GET the account", "get", kind="accounts", most=most, reason=reason),
+        PlannedRead("GET the account", "get", kind="accounts", most=most, reason=reason),
     )
 
 
@@ -300,20 +300,25 @@ def _account(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
 
 def _subaccounts(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
     draft.read(
-        place, path, [("accounts",)], Read("GET the accounts", "page", kind="accounts", most=1)
+        place,
+        path,
+        [("accounts",)],
+        PlannedRead("GET the accounts", "page", kind="accounts", most=1),
     )
     times = place.times.per(_MOST_SUBACCOUNTS)
     return Place(path, times, ("account", place.identity, "subaccounts"), times.most)
 
 
 def _countries(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
-    draft.read(place, path, [("countries",)], Read("GET the countries", "get", kind="countries"))
+    draft.read(
+        place, path, [("countries",)], PlannedRead("GET the countries", "get", kind="countries")
+    )
     return Place(path, place.times.per(_MOST_COUNTRIES), ("countries",))
 
 
 def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     identity = ("country", arguments["code"])
-    draft.read(place, path, [identity], Read("GET the country", "get", kind="countries"))
+    draft.read(place, path, [identity], PlannedRead("GET the country", "get", kind="countries"))
     return Place(path, Times(0, 1), identity)
 
 
@@ -324,8 +329,8 @@ def _rate_limit(draft: Draft, place: Place, path: str, arguments: Arguments) -> 
 
 # Writes -------------------------------------------------------------------------------------------
 
-Cost: TypeAlias = Callable[[Draft, W], Writes]
-_NOTHING = Writes(NONE, 0)
+Cost: TypeAlias = Callable[[Draft, W], PlannedWrites]
+_NOTHING = PlannedWrites(NONE, 0)
 
 
 def _parsed(draft: Draft, kind: type[W], wanted: Any) -> list[W | Refusal]:  # noqa: ANN401 - a mutation's input
@@ -373,16 +378,16 @@ def _written(call: str, kind: type[W], cost: Cost[W], looks_for: str, unless: st
     return rule
 
 
-def _one(draft: Draft, path: str, cost: Cost[W], asked: W) -> Writes:
+def _one(draft: Draft, path: str, cost: Cost[W], asked: W) -> PlannedWrites:
     """Return what one item costs, and note that its account must be proven, if so."""
     looks, sends, _ = writes = cost(draft, asked)
     if writes != _NOTHING:
         draft.proof(path, asked.account, least=int(asked.dry_run or asked.key is None))
     if asked.dry_run:
-        return Writes(looks, 0)
+        return PlannedWrites(looks, 0)
     if asked.key is not None:
-        return Writes(Times(0, looks.most), sends, conditional=True)
-    return Writes(looks, sends, conditional=looks.least > 0)
+        return PlannedWrites(Times(0, looks.most), sends, conditional=True)
+    return PlannedWrites(looks, sends, conditional=looks.least > 0)
 
 
 def _finding(draft: Draft, account: str) -> Times:
@@ -395,27 +400,27 @@ def _finding_family(draft: Draft, account: str) -> int:
     return int(draft.known.is_cold(account))
 
 
-def _set(draft: Draft, asked: Purchase | Configure) -> Writes:
-    return Writes(Times(1, 1 + _finding_family(draft, asked.account)), 1)
+def _set(draft: Draft, asked: Purchase | Configure) -> PlannedWrites:
+    return PlannedWrites(Times(1, 1 + _finding_family(draft, asked.account)), 1)
 
 
-def _transfer(draft: Draft, asked: Transfer) -> Writes:
+def _transfer(draft: Draft, asked: Transfer) -> PlannedWrites:
     numbers = draft.known.numbers
     found = Times(1, 1 + _finding_family(draft, asked.account))
     if asked.target == asked.account:
-        return Writes(found, 0)  # It is not sent: there, or not there, it cannot move.
+        return PlannedWrites(found, 0)  # It is not sent: there, or not there, it cannot move.
     # Where it is not, it is looked for where it was to go.
     there = Times(0, _finding(draft, asked.target).most)
     # Core's path names the owner: only the catalog, and a dry run, need to look.
     if asked.dry_run or (numbers.may_ask_catalog(asked.account) and not asked.documents):
-        return Writes(found.plus(there), 1)
-    return Writes(Times(0, _finding_family(draft, asked.account)).plus(there), 1)
+        return PlannedWrites(found.plus(there), 1)
+    return PlannedWrites(Times(0, _finding_family(draft, asked.account)).plus(there), 1)
 
 
-def _release(draft: Draft, asked: Release) -> Writes:
+def _release(draft: Draft, asked: Release) -> PlannedWrites:
     # An emergency address that the catalog shows is registered or not, as core knows.
     registered = int(draft.known.numbers.may_ask_catalog(asked.account))
-    return Writes(_finding(draft, asked.account).plus(Times(0, registered)), 1)
+    return PlannedWrites(_finding(draft, asked.account).plus(Times(0, registered)), 1)
 
 
 def _frozen(values: Mapping[str, Any]) -> str:

@@ -66,7 +66,7 @@ class Step:
     conditional: bool = False
 
 
-class Writes(NamedTuple):
+class PlannedWrites(NamedTuple):
     """What writing something costs: reads before it, and the writes themselves.
 
     Attributes:
@@ -79,16 +79,16 @@ class Writes(NamedTuple):
     sends: int
     conditional: bool = False
 
-    def plus(self, other: "Writes") -> "Writes":
+    def plus(self, other: "PlannedWrites") -> "PlannedWrites":
         """Return what both cost together."""
-        return Writes(
+        return PlannedWrites(
             self.looks.plus(other.looks),
             self.sends + other.sends,
             self.conditional or other.conditional,
         )
 
 
-class Read(NamedTuple):
+class PlannedRead(NamedTuple):
     """What a field reads.
 
     Attributes:
@@ -200,7 +200,7 @@ class Plan:
         }
 
 
-class Known(NamedTuple):
+class PlanningFacts(NamedTuple):
     """What is known before an operation runs.
 
     Attributes:
@@ -233,7 +233,7 @@ class Draft:
         written: an earlier mutation of the operation has an outcome, which must not be lost.
     """
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: PlanningFacts) -> None:
         self.known = known
         self.plan = Plan()
         self.written = False
@@ -245,7 +245,9 @@ class Draft:
         # Accounts that credentials must be proven to be of: whether for certain, and by what.
         self._proofs: dict[str, tuple[int, list[str]]] = {}
 
-    def read(self, place: Place, path: str, identities: Iterable[Identity], asked: Read) -> None:
+    def read(
+        self, place: Place, path: str, identities: Iterable[Identity], asked: PlannedRead
+    ) -> None:
         """Add the reads of the field at `path`, for each object at `place` and each identity.
 
         Reads of one identity are made once in the whole operation.

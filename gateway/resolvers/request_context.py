@@ -24,7 +24,7 @@ from gateway.numbers.lookups import (
     RateLimitLookup,
 )
 from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.relay_pages import FoundPage, Page, Places
+from gateway.numbers.relay_pages import ConnectionPage, FoundPage, Places
 from gateway.numbers.search import Failure, Merged, Search
 from gateway.numbers.search_request import CountrySearch, SearchRequest, SimilarSearch
 from gateway.settings.model import Settings
@@ -163,7 +163,7 @@ class RequestContext:
             self.caller, first=first, filter=filter, after=after, account_sid=account_sid
         )
         listed = await self._numbers.page(asked, at)
-        page = Page(listed.numbers, listed.places, more=listed.more, after=after)
+        page = ConnectionPage(listed.numbers, listed.places, more=listed.more, after=after)
         return cast("PhoneNumberConnection", page)
 
     async def available_phone_numbers(
@@ -528,7 +528,7 @@ class _Search(Shared[FoundPage]):
         self._sharing.clear()
 
 
-def _allowance(left: rate_limits.Allowance | None) -> Allowance | None:
+def _allowance(left: rate_limits.Remaining | None) -> Allowance | None:
     if left is None:
         return None
     return Allowance(

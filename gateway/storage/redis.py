@@ -27,7 +27,7 @@ from gateway.settings.store_url import StoreUrl
 from gateway.storage.batches import Batches
 from gateway.storage.leases import Bucket, Leases, Loan
 from gateway.storage.store import Cause, Condition, Listening, MemoryStore, Store, StoreUnavailable
-from gateway.storage.store_connections import Connections
+from gateway.storage.store_connections import StoreConnections
 from gateway.storage.store_servers import cause_of
 
 _log = structlog.get_logger(__name__)
@@ -136,7 +136,7 @@ class RedisStore:
         self._timeout = timeout
         self._rests_until = 0.0
         where = StoreUrl.parse(url)
-        self._connections = Connections(where, timeout)
+        self._connections = StoreConnections(where, timeout)
         self._client = self._connections.client
         self._reads: Batches[None, bytes | None] = Batches(self._read)
         self._writes: Batches[tuple[bytes, int], None] = Batches(self._write)

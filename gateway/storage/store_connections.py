@@ -34,7 +34,7 @@ _MOST_TRIES: Final = 10_000
 Ask: TypeAlias = Callable[..., Awaitable[Any]]
 
 
-class Connections:
+class StoreConnections:
     """Connections of one process.
 
     Attributes:

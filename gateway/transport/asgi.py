@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.errors import BadRequest
 from gateway.observability import activity
 from gateway.transport import compression, negotiation
-from gateway.transport.negotiation import Accepted
+from gateway.transport.negotiation import AcceptedTypes
 from gateway.transport.unsent import Pending
 
 _log = structlog.get_logger(__name__)
@@ -55,7 +55,7 @@ class Exchange:
         self.method: str = "GET" if self._bodiless else scope["method"]
         self.headers = headers_of(scope)
         self.request_id = negotiation.request_id(self.headers.get("x-request-id", ""))
-        self.accepted = Accepted()
+        self.accepted = AcceptedTypes()
         self.extra: dict[str, str] = {}
         self.started = False
 

@@ -41,7 +41,7 @@ class Delivery(enum.Enum):
     PARTS = enum.auto()
 
 
-class Accepted(NamedTuple):
+class AcceptedTypes(NamedTuple):
     """What a client can read.
 
     Attributes:
@@ -76,7 +76,7 @@ class Accepted(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def accepted(accept: str) -> Accepted:
+def accepted(accept: str) -> AcceptedTypes:
     """Return what an Accept header lets us answer with.
 
     Of what is accepted equally, the first named wins; `*/*` and silence get plain JSON.
@@ -85,7 +85,7 @@ def accepted(accept: str) -> Accepted:
         BadRequest: the client accepts none of ours (406).
     """
     if not accept.strip():
-        return Accepted()
+        return AcceptedTypes()
     best: tuple[float, str] | None = None
     events = parts = subscriptions = False
     incremental: IncrementalFormat = "paths"
@@ -110,7 +110,7 @@ def accepted(accept: str) -> Accepted:
     if best is None and not events and not parts:
         raise BadRequest(406, f"The answer can be {GRAPHQL}, {JSON}, {EVENTS} or {MULTIPART}.")
     media_type = best[1] if best else JSON
-    return Accepted(media_type, best is not None, events, parts, incremental, subscriptions)
+    return AcceptedTypes(media_type, best is not None, events, parts, incremental, subscriptions)
 
 
 def request_id(proposed: str) -> str:

@@ -59,7 +59,7 @@ def _alone(body: bytes) -> Record | None:
     return only if isinstance(only, Record) else None
 
 
-class Page(NamedTuple):
+class UpstreamPage(NamedTuple):
     """One upstream page: its items, and the query of the next page if there is one.
 
     Items are records where all of them are as their API promises, else JSON as it came.
@@ -84,7 +84,7 @@ class Family(Protocol):
     def page_call(self, account: str, wanted: Mapping[str, Any], query: str) -> Call:
         """Return the request for a further page, from the upstream's own reference."""
 
-    def read_page(self, answer: Answer) -> Page:
+    def read_page(self, answer: Answer) -> UpstreamPage:
         """Unwrap a page."""
 
     def get_call(self, account: str, sid: str) -> Call:
@@ -139,17 +139,17 @@ class Catalog:
         """Return the request for a further page of a search."""
         return self._page(self._search_path, account, query, _FOUND)
 
-    def read_page(self, answer: Answer) -> Page:
+    def read_page(self, answer: Answer) -> UpstreamPage:
         """Unwrap `{"items": […], "meta": {"key": "items", "next_page_url": …}}`."""
         page = answer.decoded
         if page is not None and page.meta.key in {"items", None}:
-            return Page(page.items, _query_of(page.meta.next_page_url, answer))
+            return UpstreamPage(page.items, _query_of(page.meta.next_page_url, answer))
         body = answer.json()
         meta = body.get("meta")
         meta = meta if isinstance(meta, dict) else {}
         key = meta.get("key")
         items = body.get(key if isinstance(key, str) else "items")
-        return Page(_list(items, answer), _query_of(meta.get("next_page_url"), answer))
+        return UpstreamPage(_list(items, answer), _query_of(meta.get("next_page_url"), answer))
 
     def get_call(self, account: str, sid: str) -> Call:
         """See `Family`."""
@@ -259,21 +259,21 @@ class Core:
         path = "/2010-04-01/Accounts.json"
         return Call(self.source, "GET", path, account, path, query)
 
-    def read_accounts(self, answer: Answer) -> Page:
+    def read_accounts(self, answer: Answer) -> UpstreamPage:
         """Unwrap `{"accounts": […], "next_page_uri": …}`."""
         body = answer.json()
-        return Page(
+        return UpstreamPage(
             _list(body.get("accounts"), answer), _query_of(body.get("next_page_uri"), answer)
         )
 
-    def read_page(self, answer: Answer) -> Page:
+    def read_page(self, answer: Answer) -> UpstreamPage:
         """Unwrap `{"incoming_phone_numbers": […], "next_page_uri": …}`."""
         page = answer.decoded
         if page is not None:
-            return Page(page.items, _query_of(page.next_page_uri, answer))
+            return UpstreamPage(page.items, _query_of(page.next_page_uri, answer))
         body = answer.json()
         items = _list(body.get("incoming_phone_numbers"), answer)
-        return Page(items, _query_of(body.get("next_page_uri"), answer))
+        return UpstreamPage(items, _query_of(body.get("next_page_uri"), answer))
 
     def get_call(self, account: str, sid: str) -> Call:
         """See `Family`."""

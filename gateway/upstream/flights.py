@@ -105,7 +105,7 @@ class Flights:
         }
 
 
-class Calls:
+class CallBudget:
     """Counts the calls of one request, `most` of which it may make; None for any number."""
 
     def __init__(self, most: int | None = None) -> None:
@@ -148,7 +148,7 @@ class Reader:
         credential: Credential,
         deadline: float,
         trace: Trace,
-        calls: Calls | None = None,
+        calls: CallBudget | None = None,
         *,
         shares: bool = True,
     ) -> None:
@@ -158,7 +158,7 @@ class Reader:
         self._client = client
         self._flights = flights
         self._cache = cache
-        self._calls = calls or Calls()
+        self._calls = calls or CallBudget()
         self._shares = shares
         self._seen: dict[Call, Shared[Answer]] = {}
         # How many answers to a call could not be read, though they seemed whole.

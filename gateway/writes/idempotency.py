@@ -65,14 +65,14 @@ Act: TypeAlias = Callable[[Sending], Awaitable[Outcome]]
 """Does the work. A `GatewayError` that it raises says that nothing was done."""
 
 
-class Key(NamedTuple):
+class IdempotencyKey(NamedTuple):
     """A client's key as it is kept: one-way names of who uses it for what, and of the input."""
 
     name: str
     digest: str
 
 
-def key_of(principal: str, account: str, mutation: str, key: str, given: object) -> Key:
+def key_of(principal: str, account: str, mutation: str, key: str, given: object) -> IdempotencyKey:
     """Return the kept form of a client's key.
 
     Args:
@@ -83,7 +83,7 @@ def key_of(principal: str, account: str, mutation: str, key: str, given: object)
         given: the input as JSON, without the key.
     """
     name = _digest([principal, account, mutation, key])
-    return Key(f"idempotency:{name}", _digest([principal, given]))
+    return IdempotencyKey(f"idempotency:{name}", _digest([principal, given]))
 
 
 def _digest(value: object) -> str:
@@ -120,7 +120,7 @@ class _Entry:
         return orjson.dumps(self)
 
 
-def _decode(kept: bytes, key: Key) -> _Entry:
+def _decode(kept: bytes, key: IdempotencyKey) -> _Entry:
     """Read an entry, of an earlier release, too. What cannot be read stays as it is.
 
     Raises:
@@ -134,7 +134,7 @@ def _decode(kept: bytes, key: Key) -> _Entry:
         raise _unreadable(key, error) from error
 
 
-class Keys:
+class IdempotencyKeys:
     """Runs mutations at most once per key. One per process."""
 
     def __init__(
@@ -147,7 +147,7 @@ class Keys:
         # When somebody of an earlier release was first seen at work.
         self._watched: dict[tuple[str, str], clocks.Reading] = {}
 
-    async def once(self, key: Key, act: Act, look: Look, deadline: float) -> Outcome:
+    async def once(self, key: IdempotencyKey, act: Act, look: Look, deadline: float) -> Outcome:
         """Return the outcome of the key: from memory, by looking, or by acting for the first time.
 
         Args:
@@ -171,7 +171,7 @@ class Keys:
                 retry_after=_COME_AGAIN,
             ) from None
 
-    async def _once(self, key: Key, act: Act, look: Look, deadline: float) -> Outcome:
+    async def _once(self, key: IdempotencyKey, act: Act, look: Look, deadline: float) -> Outcome:
         wait = _FIRST_WAIT
         async with AsyncExitStack() as held:
             hold = await _by(deadline, held.enter_async_context(self._journal.hold()))
@@ -200,7 +200,9 @@ class Keys:
                 await asyncio.sleep(wait)
                 wait = min(_LONGEST_WAIT, wait * 1.5)
 
-    async def _act(self, key: Key, mine: _Entry, hold: Hold, act: Act, deadline: float) -> Outcome:
+    async def _act(
+        self, key: IdempotencyKey, mine: _Entry, hold: Hold, act: Act, deadline: float
+    ) -> Outcome:
         last = mine
         may_leave = False
 
@@ -231,7 +233,9 @@ class Keys:
         await self._conclude(key, last, _after(replace(last, owner=""), outcome, now))
         return outcome
 
-    async def _settle(self, key: Key, before: bytes, entry: _Entry, look: Look) -> Outcome | None:
+    async def _settle(
+        self, key: IdempotencyKey, before: bytes, entry: _Entry, look: Look
+    ) -> Outcome | None:
         """Say what became of a write that somebody sent and could not account for.
 
         None: the entry says something else by now.
@@ -256,7 +260,7 @@ class Keys:
         kept = self._replace(key, before, _after(entry, outcome, now))
         return outcome._replace(replayed=True) if await _by(_soon(), kept) else None
 
-    async def _is_over(self, key: Key, entry: _Entry) -> bool:
+    async def _is_over(self, key: IdempotencyKey, entry: _Entry) -> bool:
         """Whether whoever made the entry can no longer be at work."""
         if not entry.owner:
             return True
@@ -265,7 +269,7 @@ class Keys:
         gone = await self._journal.is_gone(entry.owner)
         return self._watched_for(key, entry) > entry.lasts if gone is None else gone
 
-    def _watched_for(self, key: Key, entry: _Entry) -> float:
+    def _watched_for(self, key: IdempotencyKey, entry: _Entry) -> float:
         """Return for how many seconds this process has seen somebody at work on the entry."""
         now = clocks.read()
         first = self._watched.setdefault((key.name, entry.owner), now)
@@ -273,10 +277,10 @@ class Keys:
             del self._watched[next(iter(self._watched))]
         return clocks.passed(first, now) or 0.0
 
-    async def _replace(self, key: Key, old: bytes, new: _Entry) -> bool:
+    async def _replace(self, key: IdempotencyKey, old: bytes, new: _Entry) -> bool:
         return await self._journal.replace(key.name, old, new.encode(), ttl=self._memory)
 
-    async def _conclude(self, key: Key, last: _Entry, new: _Entry | None) -> None:
+    async def _conclude(self, key: IdempotencyKey, last: _Entry, new: _Entry | None) -> None:
         """Note what became of an own write; None: nothing, and the key is free.
 
         If that fails, the next use of the key finds out by looking.
@@ -286,7 +290,7 @@ class Keys:
         except (StoreUnavailable, KeysUnavailable) as error:
             _log.warning("outcome_not_kept", problem=str(error))
 
-    async def _have_last_word(self, key: Key, last: _Entry, new: _Entry | None) -> None:
+    async def _have_last_word(self, key: IdempotencyKey, last: _Entry, new: _Entry | None) -> None:
         if new is not None and await self._replace(key, last.encode(), new):
             return
         while (kept := await self._journal.read(key.name)) is not None:
@@ -326,7 +330,7 @@ def _after(entry: _Entry, outcome: Outcome, now: Moment | None) -> _Entry:
     return replace(entry, state="unknown", missed=missed)
 
 
-def _knows_better(new: _Entry | None, said: _Entry, key: Key) -> bool:
+def _knows_better(new: _Entry | None, said: _Entry, key: IdempotencyKey) -> bool:
     """Whether what the maker of a write knows goes before what somebody else said of it.
 
     None is new when nothing was done. That is no news where it was said, nor a reason to hide that
@@ -338,7 +342,7 @@ def _knows_better(new: _Entry | None, said: _Entry, key: Key) -> bool:
     return new is not None and refusal is not None and refusal.code is UserErrorCode.NOT_DONE
 
 
-def _remembered(entry: _Entry, key: Key) -> Outcome:
+def _remembered(entry: _Entry, key: IdempotencyKey) -> Outcome:
     """Return the outcome that an entry keeps.
 
     Raises:
@@ -350,7 +354,7 @@ def _remembered(entry: _Entry, key: Key) -> Outcome:
         raise _unreadable(key, error) from None
 
 
-def _unreadable(key: Key, error: Exception) -> KeysUnavailable:
+def _unreadable(key: IdempotencyKey, error: Exception) -> KeysUnavailable:
     _log.error("entry_unreadable", key=key.name, problem=str(error))
     return KeysUnavailable(
         "What is kept of this idempotency key cannot be read, so this request sent nothing. Look"

@@ -42,7 +42,7 @@ from gateway.upstream.families import CATALOG, CORE, Family
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
 from gateway.writes.evidence import differing
-from gateway.writes.idempotency import Keys, Sending, key_of
+from gateway.writes.idempotency import IdempotencyKeys, Sending, key_of
 from gateway.writes.outcome import Outcome, refused
 from gateway.writes.reconcile import Look, Unproven, reconcile, unknown
 from gateway.writes.user_errors import Reason, Refusal
@@ -80,7 +80,7 @@ class Writing(NamedTuple):
         locks: one purchase of a number at a time; by account and number.
     """
 
-    keys: Keys
+    keys: IdempotencyKeys
     draining: Draining
     locks: WeakValueDictionary[tuple[str, str], asyncio.Lock]
 

@@ -34,7 +34,7 @@ from gateway.execution.json_encoding import encode
 from gateway.execution.projecting_executor import FastExecutor
 from gateway.mapping.records import View, view
 from gateway.numbers.cursors import Cursor
-from gateway.numbers.relay_pages import FoundPage, Page
+from gateway.numbers.relay_pages import ConnectionPage, FoundPage
 from schema import build_schema
 from schema.connection import BranchError
 from schema.enums import NumberType, Source
@@ -198,7 +198,7 @@ class Stub:
 
     def __init__(self, owned: list[View], found: list[View]) -> None:
         cursors = [Cursor("list", "", place) for place in range(10)]
-        self.owned = Page(owned, cursors[: len(owned)], more=True, after=None)
+        self.owned = ConnectionPage(owned, cursors[: len(owned)], more=True, after=None)
         self.found = FoundPage(found, cursors[: len(found)], more=False, after="x")
         self.found.exhaustive = False
         self.found.branch_errors = [

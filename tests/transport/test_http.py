@@ -12,7 +12,7 @@ import pytest
 
 from gateway.documents.documents import Documents
 from gateway.errors import BadRequest
-from gateway.transport.negotiation import GRAPHQL, JSON, Accepted, Delivery, accepted
+from gateway.transport.negotiation import GRAPHQL, JSON, AcceptedTypes, Delivery, accepted
 from schema import build_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -26,30 +26,33 @@ SUBSCRIPTION = "subscription { phoneNumberChanged { id } }"
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [
-        ("", Accepted(JSON)),
-        ("*/*", Accepted(JSON)),
-        ("application/*", Accepted(JSON)),
-        ("application/graphql-response+json", Accepted(GRAPHQL)),
-        ("application/graphql-response+json, application/json", Accepted(GRAPHQL)),
-        ("application/json, application/graphql-response+json", Accepted(JSON)),
-        ("application/json;q=0.5, application/graphql-response+json;q=0.9", Accepted(GRAPHQL)),
-        ("APPLICATION/JSON; charset=utf-8", Accepted(JSON)),
-        ("application/json;q=0, application/graphql-response+json", Accepted(GRAPHQL)),
-        ("application/json;q=0, */*", Accepted(GRAPHQL)),
-        ("application/json;q=0.1, */*;q=0.5", Accepted(GRAPHQL)),
-        ("application/json, */*", Accepted(JSON)),
-        ("text/event-stream", Accepted(JSON, single=False, events=True)),
-        ("text/event-stream, application/json", Accepted(JSON, events=True)),
-        ("multipart/mixed, application/json", Accepted(JSON, parts=True)),
-        ("multipart/mixed;deferSpec=20220824, */*", Accepted(parts=True)),
-        ("multipart/mixed;incrementalSpec=v0.2, */*", Accepted(parts=True, incremental="pending")),
+        ("", AcceptedTypes(JSON)),
+        ("*/*", AcceptedTypes(JSON)),
+        ("application/*", AcceptedTypes(JSON)),
+        ("application/graphql-response+json", AcceptedTypes(GRAPHQL)),
+        ("application/graphql-response+json, application/json", AcceptedTypes(GRAPHQL)),
+        ("application/json, application/graphql-response+json", AcceptedTypes(JSON)),
+        ("application/json;q=0.5, application/graphql-response+json;q=0.9", AcceptedTypes(GRAPHQL)),
+        ("APPLICATION/JSON; charset=utf-8", AcceptedTypes(JSON)),
+        ("application/json;q=0, application/graphql-response+json", AcceptedTypes(GRAPHQL)),
+        ("application/json;q=0, */*", AcceptedTypes(GRAPHQL)),
+        ("application/json;q=0.1, */*;q=0.5", AcceptedTypes(GRAPHQL)),
+        ("application/json, */*", AcceptedTypes(JSON)),
+        ("text/event-stream", AcceptedTypes(JSON, single=False, events=True)),
+        ("text/event-stream, application/json", AcceptedTypes(JSON, events=True)),
+        ("multipart/mixed, application/json", AcceptedTypes(JSON, parts=True)),
+        ("multipart/mixed;deferSpec=20220824, */*", AcceptedTypes(parts=True)),
+        (
+            "multipart/mixed;incrementalSpec=v0.2, */*",
+            AcceptedTypes(parts=True, incremental="pending"),
+        ),
         (
             "multipart/mixed;boundary=graphql;subscriptionSpec=1.0, application/json",
-            Accepted(JSON, parts=True, subscriptions=True),
+            AcceptedTypes(JSON, parts=True, subscriptions=True),
         ),
     ],
 )
-def test_the_accept_header_says_what_a_client_reads(accept: str, expected: Accepted) -> None:
+def test_the_accept_header_says_what_a_client_reads(accept: str, expected: AcceptedTypes) -> None:
     assert accepted(accept) == expected
 
 

@@ -14,7 +14,7 @@ import pytest
 from gateway.errors import KeyInUse, KeysUnavailable, UpstreamUnavailable
 from gateway.storage.store import MemoryStore, StoreUnavailable
 from gateway.writes import clocks
-from gateway.writes.idempotency import Keys, Sending, key_of
+from gateway.writes.idempotency import IdempotencyKeys, Sending, key_of
 from gateway.writes.idempotency_entries import FileJournal, Journal, StoreJournal
 from gateway.writes.outcome import Outcome
 from gateway.writes.user_errors import Reason
@@ -143,7 +143,7 @@ def test_a_step_that_was_taken_twice_is_won_all_the_same() -> None:
 def test_a_key_is_free_again_when_it_is_unknown_whether_its_entry_was_kept() -> None:
     async def main() -> None:
         store = Trembling()
-        keys = Keys(StoreJournal(store), memory=60)
+        keys = IdempotencyKeys(StoreJournal(store), memory=60)
         key = key_of("principal", "AC", "purchase", "key", {})
 
         async def act(sending: Sending) -> Outcome:
@@ -187,7 +187,7 @@ def test_a_clock_that_jumps_takes_no_key_from_whoever_is_at_work(
             return None
 
         async def once(journal: Journal, seconds: float) -> Outcome:
-            return await Keys(journal, 60 * 60 * 24).once(
+            return await IdempotencyKeys(journal, 60 * 60 * 24).once(
                 key, act, look, time.monotonic() + seconds
             )
 
@@ -244,7 +244,7 @@ def test_whoever_made_a_write_has_the_last_word_on_it(
             return None
 
         async def once(journal: Journal) -> Outcome:
-            return await Keys(journal, 60).once(key, act, look, time.monotonic() + 30)
+            return await IdempotencyKeys(journal, 60).once(key, act, look, time.monotonic() + 30)
 
         first = asyncio.create_task(once(one))
         await sent.wait()
@@ -292,7 +292,7 @@ def test_an_entry_of_an_earlier_release_is_looked_up_and_half_an_entry_is_an_err
             return looks.pop(0)
 
         async def once() -> Outcome:
-            return await Keys(two, 60).once(key, act, look, time.monotonic() + 30)
+            return await IdempotencyKeys(two, 60).once(key, act, look, time.monotonic() + 30)
 
         kept = json.dumps(earlier).encode()
         await one.open(key.name, kept, ttl=60)
@@ -300,7 +300,9 @@ def test_an_entry_of_an_earlier_release_is_looked_up_and_half_an_entry_is_an_err
         assert (await once()).reconciled
         await one.open("other", kept[:50], ttl=60)
         with pytest.raises(KeysUnavailable):
-            await Keys(two, 60).once(key._replace(name="other"), act, look, time.monotonic() + 30)
+            await IdempotencyKeys(two, 60).once(
+                key._replace(name="other"), act, look, time.monotonic() + 30
+            )
 
     run(kind, tmp_path, use)
 
@@ -316,7 +318,7 @@ def test_a_process_of_the_last_release_is_waited_for_while_it_may_be_at_work(
     earlier |= {"missed": {}, "outcome": "", "claim": "decaf"}
 
     async def use(one: Journal, two: Journal) -> None:
-        keys, did = Keys(two, 60), []
+        keys, did = IdempotencyKeys(two, 60), []
 
         async def act(sending: Sending) -> Outcome:
             await sending()
@@ -449,7 +451,7 @@ def test_an_entry_that_cannot_be_read_is_an_error_with_a_code_and_stays(
         assert await one.open(key.name, kept, ttl=60) is None
         for _ in range(2):
             with pytest.raises(KeysUnavailable, match="cannot be read"):
-                await Keys(two, 60).once(key, act, look, time.monotonic() + 5)
+                await IdempotencyKeys(two, 60).once(key, act, look, time.monotonic() + 5)
         assert await two.open(key.name, b"another", ttl=60) == kept
 
     run(kind, tmp_path, use)

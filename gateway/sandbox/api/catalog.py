@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from gateway.sandbox.api.catalog_json import active_number, available_number
 from gateway.sandbox.http import credentials
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import json_response
 from gateway.sandbox.http.paging import page_number, page_size
 from gateway.sandbox.http.refusals import ApiError, not_found
@@ -22,7 +22,7 @@ class Catalog:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def _caller(self, call: Call) -> Account:
+    def _caller(self, call: ApiCall) -> Account:
         """The calling account.
 
         Raises:
@@ -35,7 +35,7 @@ class Catalog:
             raise not_found(call.path)
         return account
 
-    def search(self, call: Call, country: str | None = None) -> Response:
+    def search(self, call: ApiCall, country: str | None = None) -> Response:
         """`GET /Numbers/AvailableNumbers[/{country}]`: a page of numbers that can be bought."""
         self._caller(call)
         world = self._world
@@ -50,7 +50,7 @@ class Catalog:
             {"items": items, "meta": self._meta(call, size, page, len(found) > size)}
         )
 
-    def list_numbers(self, call: Call) -> Response:
+    def list_numbers(self, call: ApiCall) -> Response:
         """`GET /Numbers/ActiveNumbers`: a page of the caller's numbers, oldest first."""
         account = self._caller(call)
         world = self._world
@@ -68,7 +68,7 @@ class Catalog:
             {"items": items, "meta": self._meta(call, size, page, len(found) > size)}
         )
 
-    def buy(self, call: Call) -> Response:
+    def buy(self, call: ApiCall) -> Response:
         """`POST /Numbers/ActiveNumbers`: buys `PhoneNumber` for the caller."""
         account = self._caller(call)
         world = self._world
@@ -97,7 +97,7 @@ class Catalog:
             )
         return json_response(item, status)
 
-    def fetch(self, call: Call, sid: str) -> Response:
+    def fetch(self, call: ApiCall, sid: str) -> Response:
         """`GET /Numbers/ActiveNumbers/{sid}`, by default as a list of one."""
         owned = self._find(call, self._caller(call), sid)
         item = self._item(call, owned, plural=False)
@@ -105,7 +105,7 @@ class Catalog:
             return json_response(item)
         return json_response({"items": [item], "meta": self._meta(call, 50, 0, more=False)})
 
-    def change(self, call: Call, sid: str) -> Response:
+    def change(self, call: ApiCall, sid: str) -> Response:
         """`POST /Numbers/ActiveNumbers/{sid}`: configures, or transfers with `AccountSid`."""
         who = self._caller(call)
         world = self._world
@@ -118,12 +118,14 @@ class Catalog:
                 owned = trade.transfer(world, who, owned, target, documents)
         return json_response(self._item(call, owned, plural=False))
 
-    def release(self, call: Call, sid: str) -> Response:
+    def release(self, call: ApiCall, sid: str) -> Response:
         """`DELETE /Numbers/ActiveNumbers/{sid}`."""
         trade.release(self._world, self._find(call, self._caller(call), sid))
         return Response(status_code=204)
 
-    def _find(self, call: Call, who: Account, sid: str, *, transfer: bool = False) -> OwnedNumber:
+    def _find(
+        self, call: ApiCall, who: Account, sid: str, *, transfer: bool = False
+    ) -> OwnedNumber:
         world = self._world
         owned = world.store.owned(sid)
         if owned is not None:
@@ -136,11 +138,11 @@ class Catalog:
                 return owned
         raise not_found(call.path, status=world.switches.missing_sid_status)
 
-    def _item(self, call: Call, owned: OwnedNumber, *, plural: bool) -> Json:
+    def _item(self, call: ApiCall, owned: OwnedNumber, *, plural: bool) -> Json:
         url = f"{call.base_url}/Numbers/ActiveNumbers/{owned.sid}"
         return active_number(owned, url, plural=plural)
 
-    def _page(self, call: Call) -> tuple[int, int]:
+    def _page(self, call: ApiCall) -> tuple[int, int]:
         """Size and number of the page asked for.
 
         Raises:
@@ -153,7 +155,7 @@ class Catalog:
             raise ApiError(21481, f"{token} is not a valid PageToken")
         return size, page
 
-    def _meta(self, call: Call, size: int, page: int, more: bool) -> Json:  # noqa: FBT001
+    def _meta(self, call: ApiCall, size: int, page: int, more: bool) -> Json:  # noqa: FBT001
         filters = [pair for pair in call.query if pair[0] not in {"Page", "PageSize", "PageToken"}]
 
         def url(number: int) -> str:

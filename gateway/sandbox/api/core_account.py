@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from gateway.sandbox.http import credentials
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import core_list_response, core_response
 from gateway.sandbox.http.paging import page_number, page_size
 from gateway.sandbox.http.refusals import ApiError, authentication_failed
@@ -19,7 +19,7 @@ _SUBRESOURCES = {
 }
 
 
-def acting_account(world: World, call: Call, sid: str, *, test_allowed: bool = False) -> Account:
+def acting_account(world: World, call: ApiCall, sid: str, *, test_allowed: bool = False) -> Account:
     """The account a path names, when the caller may act for it.
 
     Raises:
@@ -40,7 +40,7 @@ class CoreAccounts:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def list(self, call: Call) -> Response:
+    def list(self, call: ApiCall) -> Response:
         """The caller's account and its subaccounts, by `FriendlyName` and `Status`."""
         who = self._caller(call)
         name, status = call.get("FriendlyName"), call.get("Status")
@@ -57,7 +57,7 @@ class CoreAccounts:
             call, "accounts", items, list_paging(call, size, page, len(items), more=more)
         )
 
-    def fetch(self, call: Call, account: str) -> Response:
+    def fetch(self, call: ApiCall, account: str) -> Response:
         """One account: the caller's or a subaccount, whatever its status."""
         who, switches = self._caller(call), self._world.switches
         reaches = call.credentials.kind == "token" or switches.main_key_fetches_subaccounts
@@ -66,7 +66,7 @@ class CoreAccounts:
         )
         return core_response(call, "Account", _account(found))
 
-    def keys(self, call: Call, account: str) -> Response:
+    def keys(self, call: ApiCall, account: str) -> Response:
         """The API keys of an account, without their secrets."""
         who = self._caller(call)
         reaches = call.credentials.kind == "token"
@@ -86,7 +86,7 @@ class CoreAccounts:
         paging = list_paging(call, size, 0, len(items), more=False)
         return core_list_response(call, "keys", items, paging)
 
-    def _caller(self, call: Call) -> Account:
+    def _caller(self, call: ApiCall) -> Account:
         """The calling account.
 
         Raises:
@@ -101,7 +101,7 @@ class CoreAccounts:
 
 
 def list_paging(
-    call: Call,
+    call: ApiCall,
     size: int,
     page: int,
     count: int,

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from gateway.sandbox.api.core_account import acting_account, list_paging
 from gateway.sandbox.api.core_json import incoming_number, typed_number
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import core_list_response, core_response
 from gateway.sandbox.http.paging import page_number, page_size
 from gateway.sandbox.http.refusals import ApiError, not_found
@@ -25,7 +25,7 @@ class CoreOwned:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def list_numbers(self, call: Call, account: str, segment: str | None = None) -> Response:
+    def list_numbers(self, call: ApiCall, account: str, segment: str | None = None) -> Response:
         """A page of the account's numbers, oldest first, all or of one type."""
         owner = acting_account(self._world, call, account)
         criteria = self._criteria(call, segment)
@@ -71,7 +71,7 @@ class CoreOwned:
             return found[:size][::-1], True
         return found[:size], len(found) > size
 
-    def _criteria(self, call: Call, segment: str | None) -> Criteria:
+    def _criteria(self, call: ApiCall, segment: str | None) -> Criteria:
         criteria = Criteria(self._world.store)
         if segment is not None:
             kind = TYPE_OF_SEGMENT[segment]
@@ -97,7 +97,7 @@ class CoreOwned:
             criteria.glob("phone_number", pattern.glob)
         return criteria
 
-    def buy(self, call: Call, account: str, segment: str | None = None) -> Response:
+    def buy(self, call: ApiCall, account: str, segment: str | None = None) -> Response:
         """Buys `PhoneNumber`, or any number in `AreaCode`, for the account."""
         world = self._world
         owner = acting_account(world, call, account, test_allowed=True)
@@ -118,7 +118,9 @@ class CoreOwned:
         write = incoming_number if segment is None else typed_number
         return core_response(call, _NUMBER, write(owned, world.switches), 201)
 
-    def _buy_number(self, owner: Account, call: Call, text: str, kind: str | None) -> OwnedNumber:
+    def _buy_number(
+        self, owner: Account, call: ApiCall, text: str, kind: str | None
+    ) -> OwnedNumber:
         """Buys one number. One that the account has is updated instead, so repeating is
         harmless.
         """
@@ -138,12 +140,12 @@ class CoreOwned:
             return trade.update(world, owned, call, catalog=False)
         return trade.buy(world, owner, found, call, catalog=False)
 
-    def fetch(self, call: Call, account: str, sid: str) -> Response:
+    def fetch(self, call: ApiCall, account: str, sid: str) -> Response:
         """One number."""
         owned = self._find(call, acting_account(self._world, call, account), sid)
         return core_response(call, _NUMBER, incoming_number(owned, self._world.switches))
 
-    def change(self, call: Call, account: str, sid: str) -> Response:
+    def change(self, call: ApiCall, account: str, sid: str) -> Response:
         """Changes settings; `AccountSid` transfers the number."""
         world = self._world
         owned = self._find(call, acting_account(world, call, account), sid)
@@ -156,14 +158,14 @@ class CoreOwned:
                 owned = trade.transfer(world, who, owned, target, documents)
         return core_response(call, _NUMBER, incoming_number(owned, world.switches))
 
-    def release(self, call: Call, account: str, sid: str) -> Response:
+    def release(self, call: ApiCall, account: str, sid: str) -> Response:
         """Releases the number."""
         trade.release(
             self._world, self._find(call, acting_account(self._world, call, account), sid)
         )
         return Response(status_code=204)
 
-    def _find(self, call: Call, owner: Account, sid: str) -> OwnedNumber:
+    def _find(self, call: ApiCall, owner: Account, sid: str) -> OwnedNumber:
         owned = self._world.store.owned(sid)
         if owned is None or owned.account_sid != owner.sid:
             raise not_found(call.path, status=self._world.switches.missing_sid_status)

@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from gateway.sandbox.api.core_account import acting_account
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import core_list_response, core_response
 from gateway.sandbox.http.paging import page_size
 from gateway.sandbox.http.refusals import not_found
@@ -22,13 +22,13 @@ class CoreSearch:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def countries(self, call: Call, account: str) -> Response:
+    def countries(self, call: ApiCall, account: str) -> Response:
         """All countries and the types of number each has."""
         sid = acting_account(self._world, call, account).sid
         items = [_country(found, sid) for found in facts.countries().values()]
         return core_list_response(call, "countries", items, {"uri": call.path})
 
-    def country(self, call: Call, account: str, country: str) -> Response:
+    def country(self, call: ApiCall, account: str, country: str) -> Response:
         """One country."""
         sid = acting_account(self._world, call, account).sid
         found = facts.countries().get(country)
@@ -36,7 +36,7 @@ class CoreSearch:
             raise not_found(call.path)
         return core_response(call, "Country", _country(found, sid))
 
-    def search(self, call: Call, account: str, country: str, segment: str) -> Response:
+    def search(self, call: ApiCall, account: str, country: str, segment: str) -> Response:
         """Numbers of one country and type that meet the filters: one page, which is all there
         is.
         """

@@ -9,7 +9,7 @@ Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """A request whose body has arrived. Parameter names are case-sensitive."""
 
     method: str

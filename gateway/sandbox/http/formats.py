@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 import orjson
 from starlette.responses import Response
 
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.refusals import ApiError
 from gateway.sandbox.switches import Switches
 from gateway.sandbox.world.number_documents import Json
@@ -27,14 +27,14 @@ def json_response(body: object, status: int = 200) -> Response:
     return Response(orjson.dumps(body), status, media_type="application/json")
 
 
-def core_response(call: Call, name: str, body: Json, status: int = 200) -> Response:
+def core_response(call: ApiCall, name: str, body: Json, status: int = 200) -> Response:
     """An answer of the 2010 API in the format the path asked for; `name` is the XML element."""
     if not call.xml:
         return json_response(body, status)
     return _xml_response(_element(name, body), status)
 
 
-def core_list_response(call: Call, key: str, items: list[Json], paging: Json) -> Response:
+def core_list_response(call: ApiCall, key: str, items: list[Json], paging: Json) -> Response:
     """A list of the 2010 API: the items under `key` beside the paging; in XML the paging is
     attributes.
     """

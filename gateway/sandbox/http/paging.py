@@ -1,6 +1,6 @@
 """Page sizes and page numbers, as both families read them."""
 
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.refusals import ApiError
 from gateway.sandbox.switches import Switches
 
@@ -9,7 +9,7 @@ DEFAULT_PAGE = 50
 _LONGEST_NUMBER = 9
 
 
-def page_size(call: Call, switches: Switches, default: int = DEFAULT_PAGE) -> int:
+def page_size(call: ApiCall, switches: Switches, default: int = DEFAULT_PAGE) -> int:
     """`PageSize`, 1 to 1000.
 
     Raises:
@@ -27,7 +27,7 @@ def page_size(call: Call, switches: Switches, default: int = DEFAULT_PAGE) -> in
     return min(size, LARGEST_PAGE)
 
 
-def page_number(call: Call) -> int:
+def page_number(call: ApiCall) -> int:
     """`Page`, from 0.
 
     Raises:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import orjson
 
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.faults import Fault
 from gateway.sandbox.http.formats import error_response
 from gateway.sandbox.http.raw_answers import Answer
@@ -18,7 +18,7 @@ _STRAY = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 _CODES = {401: 20003, 403: 20008, 404: 20404, 405: 20004, 429: 20429, 503: 20503}
 
 
-def spoil(fault: Fault, call: Call, real: Answer | None, switches: Switches) -> Answer | None:
+def spoil(fault: Fault, call: ApiCall, real: Answer | None, switches: Switches) -> Answer | None:
     """The answer to send, or None when the connection is to be reset.
 
     Args:
@@ -43,7 +43,7 @@ def spoil(fault: Fault, call: Call, real: Answer | None, switches: Switches) -> 
     return _with_body(fault, answer)
 
 
-def _error(fault: Fault, call: Call, switches: Switches) -> Answer:
+def _error(fault: Fault, call: ApiCall, switches: Switches) -> Answer:
     error = ApiError(_CODES.get(fault.status, 20500), status=fault.status)
     response = error_response(error, switches, xml=call.xml)
     answer = Answer(fault.status, list(response.raw_headers), bytes(response.body))

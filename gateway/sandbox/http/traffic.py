@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.sandbox.http import raw_answers
-from gateway.sandbox.http.api_call import Call, Pairs
+from gateway.sandbox.http.api_call import ApiCall, Pairs
 from gateway.sandbox.http.credentials import authenticate
 from gateway.sandbox.http.faults import Fault, Faults
 from gateway.sandbox.http.formats import error_response
@@ -60,7 +60,7 @@ class Traffic:
     active: Counter[str]
 
     async def handle(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one HTTP request; `app` has the endpoints and finds the `Call` in
+        """Serves one HTTP request; `app` has the endpoints and finds the `ApiCall` in
         `scope["call"]`.
         """
         body = await _read_body(receive)
@@ -97,13 +97,13 @@ class Traffic:
         if not self.active[sid]:
             del self.active[sid]
 
-    def _call(self, scope: Scope, body: bytes) -> Call:
+    def _call(self, scope: Scope, body: bytes) -> ApiCall:
         headers = Headers(scope=scope)
         path: str = scope["path"]
         form: Pairs = []
         if headers.get("content-type", _FORM).startswith(_FORM) and len(body) <= _LARGEST_BODY:
             form = _pairs(body.decode("utf-8", "replace"))
-        return Call(
+        return ApiCall(
             method=scope["method"],
             path=path,
             base_url=f"{scope['scheme']}://{headers.get('host', 'localhost')}",
@@ -113,12 +113,12 @@ class Traffic:
             xml=path.startswith(_CORE) and not path.endswith(".json"),
         )
 
-    async def _refuse(self, call: Call, error: ApiError) -> Answer:
+    async def _refuse(self, call: ApiCall, error: ApiError) -> Answer:
         response = error_response(error, self.world.switches, xml=call.xml)
         return Answer(response.status_code, list(response.raw_headers), bytes(response.body))
 
     async def _process(
-        self, fault: Fault | None, call: Call, app: ASGIApp, scope: Scope
+        self, fault: Fault | None, call: ApiCall, app: ASGIApp, scope: Scope
     ) -> Answer | None:
         """The answer to send, or None when the connection is to be reset."""
         if fault is None:
@@ -130,7 +130,7 @@ class Traffic:
             await fault.delay()
         return spoil(fault, call, real, self.world.switches)
 
-    async def _run(self, call: Call, app: ASGIApp, scope: Scope) -> Answer:
+    async def _run(self, call: ApiCall, app: ASGIApp, scope: Scope) -> Answer:
         inner = {**scope, "path": _canonical(call.path), "call": call}
         inner["raw_path"] = inner["path"].encode()
         try:
@@ -169,7 +169,7 @@ async def _no_body() -> Any:  # noqa: ANN401 - an ASGI message
     raise ClientDisconnect
 
 
-def _stamp(answer: Answer, call: Call, concurrent: int, seconds: float) -> None:
+def _stamp(answer: Answer, call: ApiCall, concurrent: int, seconds: float) -> None:
     answer.header("Twilio-Request-Id", f"RQ{uuid.uuid4().hex}")
     answer.header("Twilio-Concurrent-Requests", str(concurrent))
     answer.header("Twilio-Request-Duration", f"{seconds:.3f}")

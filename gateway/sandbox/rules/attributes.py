@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.refusals import ApiError
 from gateway.sandbox.rules.search_filters import Criteria, phone_number, same
 from gateway.sandbox.switches import Switches
@@ -53,7 +53,7 @@ _OWNED = frozenset({*PROFILE_FILTERS, *PLACE_FILTERS, "PhoneNumber", *_PAGING})
 _AVAILABLE = frozenset({*_OWNED, *_PRICE_BOUNDS, "SavedSearch"})
 
 
-def filter_owned(criteria: Criteria, call: Call, switches: Switches) -> None:
+def filter_owned(criteria: Criteria, call: ApiCall, switches: Switches) -> None:
     """Applies the filters of ActiveNumbers.
 
     Raises:
@@ -63,7 +63,7 @@ def filter_owned(criteria: Criteria, call: Call, switches: Switches) -> None:
     _filter(criteria, call, switches)
 
 
-def filter_available(criteria: Criteria, call: Call, switches: Switches) -> None:
+def filter_available(criteria: Criteria, call: ApiCall, switches: Switches) -> None:
     """Applies the filters of AvailableNumbers.
 
     Raises:
@@ -84,7 +84,7 @@ def filter_available(criteria: Criteria, call: Call, switches: Switches) -> None
             _price_filter(criteria, key, within, _price(name, text, switches))
 
 
-def _refuse_unknown(call: Call, known: frozenset[str], switches: Switches) -> None:
+def _refuse_unknown(call: ApiCall, known: frozenset[str], switches: Switches) -> None:
     if switches.unknown_catalog_parameter == "ignore":
         return
     for name, _ in call.query:
@@ -92,7 +92,7 @@ def _refuse_unknown(call: Call, known: frozenset[str], switches: Switches) -> No
             raise ApiError(20001, f"Unknown parameter {name}", status=switches.search_error_status)
 
 
-def _filter(criteria: Criteria, call: Call, switches: Switches) -> None:
+def _filter(criteria: Criteria, call: ApiCall, switches: Switches) -> None:
     for name in (*PROFILE_FILTERS, *PLACE_FILTERS):
         if values := [value for value in call.all(name) if value]:
             equal(criteria, name, values)

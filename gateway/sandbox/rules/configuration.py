@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.refusals import ApiError
 from gateway.sandbox.switches import Switches
 from gateway.sandbox.world.number_documents import Json, default_configuration
@@ -166,7 +166,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 def write(
     configuration: Json,
-    call: Call,
+    call: ApiCall,
     switches: Switches,
     *,
     catalog: bool,
@@ -199,7 +199,7 @@ def write(
     return bool(changed)
 
 
-def documents(call: Call, *, catalog: bool) -> dict[str, str | None]:
+def documents(call: ApiCall, *, catalog: bool) -> dict[str, str | None]:
     """The regulatory documents that a form names."""
     named = {}
     for setting in SETTINGS:

@@ -3,7 +3,7 @@
 import hashlib
 import time
 
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.refusals import ApiError
 from gateway.sandbox.rules import configuration, trade
 from gateway.sandbox.world import profiles
@@ -20,7 +20,7 @@ _NOT_AVAILABLE, _NOT_VALID, _SUCCESS = "+15005550000", "+15005550001", "+1500555
 _EMPTY_AREA, _FULL_AREA = "533", "500"
 
 
-def pretend_to_buy(world: World, account: Account, call: Call, kind: str | None) -> OwnedNumber:
+def pretend_to_buy(world: World, account: Account, call: ApiCall, kind: str | None) -> OwnedNumber:
     """The number as if bought, with the form's settings echoed; `kind` is the type it must have.
 
     Raises:
@@ -43,7 +43,7 @@ def pretend_to_buy(world: World, account: Account, call: Call, kind: str | None)
     )  # fmt: skip
 
 
-def _number(world: World, call: Call) -> Number:
+def _number(world: World, call: ApiCall) -> Number:
     text, area_code = call.sent("PhoneNumber"), call.sent("AreaCode")
     if not text and not area_code:
         raise ApiError(20001, "Missing required parameter PhoneNumber in the post body")

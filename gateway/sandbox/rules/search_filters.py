@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.refusals import ApiError
 from gateway.sandbox.rules import patterns
 from gateway.sandbox.switches import Switches
@@ -104,7 +104,7 @@ class Criteria:
 
 
 def core_criteria(
-    store: Store, call: Call, switches: Switches, iso_country: str, kind: str
+    store: Store, call: ApiCall, switches: Switches, iso_country: str, kind: str
 ) -> Criteria:
     """The filters of one AvailablePhoneNumbers request.
 
@@ -133,7 +133,7 @@ def _refused(switches: Switches, message: str, code: int = 20422) -> ApiError:
     return ApiError(code, message, status=switches.search_error_status)
 
 
-def _number_filters(criteria: Criteria, call: Call, switches: Switches) -> None:
+def _number_filters(criteria: Criteria, call: ApiCall, switches: Switches) -> None:
     contains = call.get("Contains")
     if contains:
         # An unescaped "+" arrives as a space.
@@ -161,7 +161,7 @@ _EXCLUSIONS = {
 }
 
 
-def _profile_filters(criteria: Criteria, call: Call, switches: Switches) -> None:
+def _profile_filters(criteria: Criteria, call: ApiCall, switches: Switches) -> None:
     wanted = {
         capability: value
         for name, capability in _CAPABILITY_FILTERS.items()
@@ -204,7 +204,7 @@ def _area_code_filter(
     criteria.glob("national", f"{area_code}*")
 
 
-def _geography_filters(criteria: Criteria, call: Call, switches: Switches) -> None:
+def _geography_filters(criteria: Criteria, call: ApiCall, switches: Switches) -> None:
     if area_code := call.get("AreaCode"):
         _area_code_filter(criteria, area_code, switches, {_AREA_CODE_LENGTH})
     if (
@@ -249,7 +249,7 @@ def _template(store: Store, number: str, switches: Switches) -> Place | None:
     return place
 
 
-def _distance_filter(criteria: Criteria, call: Call, switches: Switches) -> None:
+def _distance_filter(criteria: Criteria, call: ApiCall, switches: Switches) -> None:
     centers: list[tuple[float, float] | None] = []
     if near := call.get("NearLatLong"):
         centers.append(_coordinates(near, switches))
@@ -282,7 +282,7 @@ def _coordinates(text: str, switches: Switches) -> tuple[float, float]:
     return latitude, longitude
 
 
-def _distance(call: Call, switches: Switches) -> int:
+def _distance(call: ApiCall, switches: Switches) -> int:
     text = call.get("Distance")
     if not text:
         return _DEFAULT_DISTANCE

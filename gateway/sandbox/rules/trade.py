@@ -5,7 +5,7 @@ import time
 
 import orjson
 
-from gateway.sandbox.http.api_call import Call
+from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.refusals import ApiError
 from gateway.sandbox.rules import configuration
 from gateway.sandbox.world.facts import GEO_SEARCH_COUNTRIES
@@ -53,7 +53,7 @@ def find_in_area(world: World, area_code: str) -> Number:
 
 
 def buy(
-    world: World, account: Account, number: Number, call: Call, *, catalog: bool
+    world: World, account: Account, number: Number, call: ApiCall, *, catalog: bool
 ) -> OwnedNumber:
     """Takes an available number for an account, configured as the form says.
 
@@ -144,7 +144,7 @@ def refuse_trial(world: World, account: Account, *, catalog: bool) -> None:
         raise ApiError(21404)
 
 
-def update(world: World, owned: OwnedNumber, call: Call, *, catalog: bool) -> OwnedNumber:
+def update(world: World, owned: OwnedNumber, call: ApiCall, *, catalog: bool) -> OwnedNumber:
     """Changes an owned number's settings as the form says.
 
     Raises:
