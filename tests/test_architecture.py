@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
 
 # A room may import the rooms behind it; errors, waiting, draining, settings and schema all may.
 ARROWS = {

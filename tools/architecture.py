@@ -4,7 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.test_architecture import ARROWS, FOR_ALL, ROOT
+from tests.support.paths import ROOT
+from tests.test_architecture import ARROWS, FOR_ALL
 
 # In the order in which a request meets them, then what they lean on.
 ROOMS = (

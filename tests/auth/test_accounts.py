@@ -21,8 +21,8 @@ from gateway.pipeline.pipeline import Service
 from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
 from schema.connection import NodeId, encode_id
-from tests.cli.test_commands import run
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_process import run
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES
 from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token

@@ -21,9 +21,9 @@ from redis import Redis
 from tests.benchmarks.report import keep_chapter, table
 from tests.storage.test_shared import BUY
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import until
 from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 from tests.support.valkey_groups import Watched, watched_servers
+from tests.support.waiting import until
 
 _BUYERS: Final = 4
 _PASSWORD: Final = "of-the-servers"

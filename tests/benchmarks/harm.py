@@ -23,8 +23,8 @@ import httpx
 
 from tests.benchmarks.report import keep_chapter, table
 from tests.benchmarks.soak import sandbox_of_its_own
-from tests.support.gateway_memory import resident
-from tests.support.gateway_to_kill import GatewayProcess, gateway_process
+from tests.support.gateway_process import GatewayProcess, gateway_process
+from tests.support.process_memory import resident
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.unread import LARGE, WAYS, unread
 

@@ -20,6 +20,7 @@ import orjson
 
 from tests.benchmarks import data
 from tests.benchmarks.upstream import CALLS_PATH
+from tests.support.paths import ROOT
 
 _HERE: Final = Path(__file__).parent
 _MERCURIUS: Final = _HERE / "mercurius"
@@ -116,7 +117,7 @@ def running(
     full = ["taskset", "-c", str(cpu), *command]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            full, env={**os.environ, **environment}, cwd=_HERE.parents[1], stdout=log, stderr=log
+            full, env={**os.environ, **environment}, cwd=ROOT, stdout=log, stderr=log
         )
         try:
             _wait_until_listening(name, process, port)

@@ -26,11 +26,11 @@ from uuid import uuid4
 import aiohttp
 
 from tests.benchmarks.report import keep_chapter, table
-from tests.support.gateway_command import served
+from tests.support.gateway_process import served
+from tests.support.paths import ROOT
 from tests.support.valkey_process import valkey_server
 
 _HERE: Final = Path(__file__).parent
-_ROOT: Final = _HERE.parents[1]
 _CLIENTS: Final = 12
 _FAULT_SECONDS: Final = 4.0
 _MOST_GROWTH: Final = 0.05
@@ -191,7 +191,7 @@ class Soak:
 def sandbox_of_its_own() -> Iterator[str]:
     command = [sys.executable, "-m", "gateway", "sandbox", "--port", "0", "--exit-with-stdin"]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import httpx
 from playwright.sync_api import sync_playwright
 
-from tests.server.test_running import free_port, started
+from tests.support.gateway_process import free_port, started
 from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
 _TIMES: Final = 5

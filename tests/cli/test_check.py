@@ -13,8 +13,8 @@ from gateway.cli.safety_checks import Finding, findings, report
 from gateway.settings.model import Settings
 from gateway.storage.store import Condition
 from gateway.storage.store_advice import advice_on
-from tests.server.test_running import started
 from tests.support.gateway_in_thread import running_gateway
+from tests.support.gateway_process import started
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.tokens import AUDIENCE, ISSUER, SECRET
 from tests.support.valkey_process import valkey_server

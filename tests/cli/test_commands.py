@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import Any
 import pytest
 
 from tests.support.gateway_in_thread import RunningGateway
+from tests.support.gateway_process import run, start
+from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
-ROOT = Path(__file__).parents[2]
 LIST = """query List($first: Int!, $after: String) {
   phoneNumbers(first: $first, after: $after) {
     nodes { sid phoneNumber configuration { voice { url } } }
@@ -32,28 +32,6 @@ OTHER = """query Other($after: String) {
   first: phoneNumbers(first: 1) { nodes { sid } pageInfo { hasNextPage endCursor } }
   other: phoneNumbers(first: 1, after: $after) { nodes { sid } }
 }"""
-
-
-def run(
-    folder: Path,
-    *arguments: str,
-    code: int = 0,
-    stdin: str = "",
-    variables: Mapping[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Run `number-gateway` in `folder` and expect exit code `code`."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "gateway", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(variables or {})},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr + done.stdout
-    return done
 
 
 def as_owner(sandbox: RunningSandbox, account: SandboxAccount | None = None) -> dict[str, str]:
@@ -205,14 +183,7 @@ def test_a_variable_that_json_cannot_say_is_text(sandbox: RunningSandbox, tmp_pa
 
 
 def test_output_that_nobody_reads_to_its_end_is_no_fault(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "settings"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start(tmp_path, "settings")
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
@@ -450,10 +421,11 @@ def test_two_exports_do_not_write_one_file(sandbox: RunningSandbox, tmp_path: Pa
 def test_on_a_terminal_progress_is_shown(sandbox: RunningSandbox, tmp_path: Path) -> None:
     account = sandbox.create_account(owned=1_500)
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "export", "numbers.csv"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **as_owner(sandbox, account)},
+    process = start(
+        tmp_path,
+        *("export", "numbers.csv"),
+        variables=as_owner(sandbox, account),
+        stdout=None,
         stderr=theirs,
     )
     os.close(theirs)
@@ -624,10 +596,10 @@ STEERING = "\u001b[2J\u009b31m\u0008\u007f\r\u202egnp.exe\u2028line"
 def on_a_terminal(folder: Path, *arguments: str, variables: Mapping[str, str]) -> str:
     """Run `number-gateway` with a terminal for its output and return all that it wrote there."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "gateway", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables},
+    process = start(
+        folder,
+        *arguments,
+        variables=variables,
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,

@@ -6,20 +6,18 @@ import resource
 import signal
 import stat
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.cli.main import main
 from tests.support.gateway_in_thread import RunningGateway
+from tests.support.gateway_process import start
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
-ROOT = Path(__file__).parents[2]
 ROWS = 4  # three numbers, and what the columns are
 
 Export = Callable[..., int]
@@ -209,24 +207,12 @@ def test_standard_output_is_added_to_whatever_it_is(
 # Processes ----------------------------------------------------------------------------------------
 
 
-def started(folder: Path, *arguments: str, **options_: Any) -> "subprocess.Popen[str]":
-    """Start the command in a folder."""
-    return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "gateway", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-        **options_,
-    )
-
-
 def test_a_reader_who_has_seen_enough_ends_it_without_a_word(
     gateway: RunningGateway, account: SandboxAccount, tmp_path: Path
 ) -> None:
     read, write = os.pipe()
     os.close(read)
-    process = started(tmp_path, "export", "-", *options(gateway, account), stdout=write)
+    process = start(tmp_path, "export", "-", *options(gateway, account), stdout=write)
     os.close(write)
     _, said = process.communicate(timeout=60)
     assert (said, process.returncode) == ("", 141)
@@ -237,7 +223,7 @@ def test_a_command_whose_output_cannot_be_written_says_so_in_one_line(
     tmp_path: Path, command: str
 ) -> None:
     with Path("/dev/full").open("w") as full:
-        process = started(tmp_path, command, stdout=full)
+        process = start(tmp_path, command, stdout=full)
         _, said = process.communicate(timeout=60)
     assert said == "number-gateway: standard output cannot be written: No space left on device\n"
     assert process.returncode == 1
@@ -253,7 +239,7 @@ def test_an_export_that_is_told_to_end_leaves_the_old_file_and_no_other(
 ) -> None:
     (tmp_path / "n.csv").write_text("old")
     sandbox.set_faults([{"kind": "latency", "latency_ms": 5_000, "account": account.sid}])
-    process = started(tmp_path, "export", "n.csv", *options(gateway, account))
+    process = start(tmp_path, "export", "n.csv", *options(gateway, account))
     end = time.monotonic() + 30
     while not any(each["account"] == account.sid for each in sandbox.requests()):
         assert time.monotonic() < end
@@ -284,7 +270,7 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_no_more_than_whole_pages(
     """As far as a process can tell, a file that may not grow is on a full disk."""
     account = sandbox.create_account(owned=owned)
     (tmp_path / "n.csv").write_text("old")
-    process = started(
+    process = start(
         tmp_path,
         "export",
         "n.csv",

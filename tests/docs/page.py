@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-ROOT: Final = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 PAGE: Final = (ROOT / "docs" / "deployment.md").read_text()
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from gateway.cli.main import parser
 from tests.support.gateway_in_thread import RunningGateway
+from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.valkey_process import valkey_server
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = ("architecture", "command-line")
 _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)

@@ -21,7 +21,7 @@ import yaml
 
 from gateway.cli.main import parser
 from gateway.settings.model import Settings
-from tests.docs.page import BLOCKS, PAGE, ROOT, Names, block, duration
+from tests.docs.page import BLOCKS, PAGE, Names, block, duration
 from tests.docs.two_machines import (
     Site,
     TwoMachines,
@@ -33,6 +33,7 @@ from tests.docs.two_machines import (
     variables,
 )
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, buy, events
 from tests.support.streams import socket as websocket

@@ -2,9 +2,9 @@
 
 import re
 import subprocess
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 # What a page of another machine or an older release names.
 _PATH = re.compile(
     r"(?<![\w/.-])(?:gateway|schema|tests|tools|docs)/[\w./-]+\.(?:py|md|graphql|sh|mjs|ts)\b"

@@ -4,16 +4,16 @@ import json
 import re
 import shlex
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.server.test_running import free_port, read_until, started
 from tests.support.gateway_in_thread import RunningGateway
+from tests.support.gateway_process import free_port, read_until, started
+from tests.support.paths import ROOT
 from tests.writes.test_mutations import available
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+README = (ROOT / "README.md").read_text()
 EXAMPLES = {
     re.search(r"(?:query|mutation) (\w+)", block).group(1): block  # type: ignore[union-attr]
     for block in re.findall(r"```graphql\n(.*?)```", README, re.DOTALL)

@@ -2,9 +2,6 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from gateway.explorer.routes import STATIC
 from tests.explorer.explorer_page import READY, ExplorerPage
+from tests.support.gateway_process import served, served_with_sandbox
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 TOKEN_SECRET = "a-secret-of-thirty-two-bytes-or-more"
@@ -114,21 +112,21 @@ def missing(what: str) -> NoReturn:
 # Package, not session: Playwright keeps an event loop running in this thread, and other tests
 # run loops of their own.
 @pytest.fixture(scope="package")
-def gateway() -> Iterator[Gateway]:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """`number-gateway serve --sandbox` in a process of its own."""
-    with _serving() as running:
+    with _serving(tmp_path_factory.mktemp("explorer")) as running:
         yield running
 
 
 @pytest.fixture
-def strict_gateway(gateway: Gateway) -> Iterator[Gateway]:
+def strict_gateway(gateway: Gateway, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway that knows of no sandbox: whoever asks brings the upstream's credentials."""
-    with _serving("--auth", "pass-through", sandbox=gateway.sandbox) as running:
+    with _serving(tmp_path, "--auth", "pass-through", sandbox=gateway.sandbox) as running:
         yield running
 
 
 @pytest.fixture
-def token_gateway(gateway: Gateway) -> Iterator[Gateway]:
+def token_gateway(gateway: Gateway, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway that acts as the parent account for whoever has a token."""
     account = gateway.account("parent")
     environment = {
@@ -139,7 +137,7 @@ def token_gateway(gateway: Gateway) -> Iterator[Gateway]:
         "GATEWAY_TOKEN_ISSUER": "us",
         "GATEWAY_TOKEN_AUDIENCE": "gateway",
     }
-    with _serving("--auth", "tokens", sandbox=gateway.sandbox, **environment) as running:
+    with _serving(tmp_path, "--auth", "tokens", sandbox=gateway.sandbox, **environment) as running:
         yield running
 
 
@@ -217,49 +215,30 @@ def explorer(warm_context: BrowserContext, gateway: Gateway) -> Iterator[Explore
     assert explorer.problems == []
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
-
-
 @contextmanager
-def _serving(*arguments: str, sandbox: str | None = None, **environment: str) -> Iterator[Gateway]:
+def _serving(
+    folder: Path, *arguments: str, sandbox: str | None = None, **environment: str
+) -> Iterator[Gateway]:
     """Serve with a sandbox of its own, or in front of `sandbox`."""
     if not (STATIC / "index.html").is_file():
         missing("the explorer is not built: npm run build --prefix gateway/explorer/web")
-    for _ in range(3):
-        port, sandbox_port = _free_ports()
-        gateway = Gateway(f"http://127.0.0.1:{port}", sandbox or f"http://127.0.0.1:{sandbox_port}")
-        upstream = (
-            ["--catalog-url", sandbox, "--core-url", sandbox]
-            if sandbox
-            else ["--sandbox", "--sandbox-port", str(sandbox_port)]
-        )
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "gateway", "serve", "--port", str(port), *upstream, *arguments],
-            stdout=subprocess.DEVNULL,
-            env=os.environ | environment,
-        )
-        try:
-            # It stops when somebody took a port between its choice and its use: then others.
-            if _gets_ready(gateway, process):
-                yield gateway
-                return
-        finally:
-            process.terminate()
-            process.wait(15)
-    pytest.fail("the gateway stopped while starting, three times")
+    if sandbox is None:
+        with served_with_sandbox(*arguments, folder=folder, **environment) as (url, own, _):
+            _gets_ready(url)
+            yield Gateway(url, own)
+    else:
+        upstream = ("--catalog-url", sandbox, "--core-url", sandbox)
+        with served(*upstream, *arguments, folder=folder, **environment) as (url, _):
+            yield Gateway(url, sandbox)
 
 
-def _gets_ready(gateway: Gateway, process: subprocess.Popen[bytes]) -> bool:
-    """Wait until the gateway answers; say whether it does."""
+def _gets_ready(url: str) -> None:
+    """Wait until the gateway answers: it serves when its sandbox does."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            return False
         try:
-            if httpx.get(f"{gateway.url}/healthz", timeout=2).is_success:
-                return True
+            if httpx.get(f"{url}/healthz", timeout=2).is_success:
+                return
         except httpx.TransportError:
             time.sleep(0.1)
     pytest.fail("the gateway did not get ready")

@@ -14,7 +14,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 # A registry that answers when the test lets it.
 NPM = """#!/bin/sh
 case "$1" in

@@ -29,9 +29,9 @@ from tests.faults.fronts import MODES, REMEMBERED, UNSENT, Front, Headers
 from tests.faults.money import FAULTS, Money, fault
 from tests.server.test_http_limits import BODIES, CREDENTIALS, HEADS
 from tests.server.test_websocket_limits import HANDSHAKES, MESSAGES
-from tests.support.gateway_to_kill import until
 from tests.support.raw_bytes import HANDSHAKE, frame, head
 from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.waiting import until
 
 # More schedules for each front, in any order, with for example FAULT_SCHEDULES=100.
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "0"))

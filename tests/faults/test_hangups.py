@@ -16,8 +16,8 @@ from tests.faults.asking import OWN, document, in_ledger, mutate, told, writes
 from tests.faults.test_writes import VERBS, case_of, inject
 from tests.support import streams
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import LATE, until
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.waiting import LATE, until
 
 Tell = Callable[[str], None]
 

@@ -17,8 +17,9 @@ from tests.faults.asking import OWN, plural
 from tests.faults.conftest import QUICK
 from tests.faults.hostile import hostile, keeping, response
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import LATE, gateway_process, until
+from tests.support.gateway_process import gateway_process
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.waiting import LATE, until
 
 Tell = Callable[[str], None]
 LIST = "{ phoneNumbers(first: 5) { nodes { phoneNumber } } }"

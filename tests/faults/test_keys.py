@@ -15,8 +15,9 @@ from tests.faults.asking import document, entries, fresh_number, in_ledger, muta
 from tests.faults.conftest import QUICK
 from tests.faults.test_writes import FAMILY, VERBS, case_of, inject
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import LATE, gateway_process, until
+from tests.support.gateway_process import gateway_process
 from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.waiting import LATE, until
 
 Tell = Callable[[str], None]
 KEY = "order 4711"

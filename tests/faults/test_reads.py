@@ -12,8 +12,8 @@ import pytest
 from tests.faults.asking import OWN, fresh_number, mutate, plural, told
 from tests.faults.conftest import QUICK
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import LATE, until
 from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.waiting import LATE, until
 
 Tell = Callable[[str], None]
 

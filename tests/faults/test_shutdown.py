@@ -1,14 +1,12 @@
 """Told to stop: no new work, what was begun is finished, and nobody can hold it up."""
 
 import json
-import os
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,9 +17,10 @@ from websockets.exceptions import ConnectionClosed
 from tests.faults.asking import OWN, document, fresh_number, in_ledger, mutate, told, writes
 from tests.faults.test_hangups import begin
 from tests.support import streams
-from tests.support.gateway_to_kill import LATE, GatewayProcess, gateway_process, until
+from tests.support.gateway_process import GatewayProcess, gateway_process, served_with_sandbox
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.waiting import LATE, until
 
 Tell = Callable[[str], None]
 
@@ -233,35 +232,15 @@ def test_a_websocket_is_closed_after_its_purchase_and_takes_no_new_one(
     expected="exit 0 within 5 s",
 )
 def test_a_collector_that_hangs_cannot_hold_it(
-    sandbox: RunningSandbox, data: Path, seen: Tell, monkeypatch: pytest.MonkeyPatch
+    sandbox: RunningSandbox, data: Path, seen: Tell
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as collector:
         address = f"http://127.0.0.1:{collector.getsockname()[1]}"
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
-        with gateway_process(sandbox, data, traces=True, drain_limit=3) as gateway:
+        settings = {"traces": True, "drain_limit": 3, "OTEL_EXPORTER_OTLP_ENDPOINT": address}
+        with gateway_process(sandbox, data, **settings) as gateway:
             gateway.asked.query(OWN)
             gateway.stop()
             seen(exit_of(gateway, 5))
-
-
-@contextmanager
-def with_its_own_sandbox(data: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """Start a gateway and its sandbox; yield the process and both URLs as soon as it tells them."""
-    command = [
-        *(sys.executable, "-m", "gateway", "serve", "--port", "0"),
-        *("--sandbox", "--sandbox-port", "0", "--numbers", "100"),
-    ]
-    with subprocess.Popen(  # noqa: S603 - our own module, our own arguments
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "GATEWAY_DATA_DIR": str(data)},
-    ) as process:
-        assert process.stdout is not None
-        lines: list[str] = []
-        while not lines or not lines[-1].startswith("Sandbox"):
-            lines.append(process.stdout.readline())
-        yield process, lines[0].split()[1], lines[-1].split()[1]
 
 
 def gone(process: subprocess.Popen[str], url: str, limit: float) -> str:
@@ -276,8 +255,11 @@ def gone(process: subprocess.Popen[str], url: str, limit: float) -> str:
     "SIGTERM to a gateway that started its sandbox", expected="exit 0, both gone within 5 s"
 )
 def test_its_own_sandbox_goes_with_it(tmp_path: Path, seen: Tell) -> None:
-    with with_its_own_sandbox(tmp_path) as (process, graphql, url):
-        assert httpx.post(graphql, json={"query": OWN}, trust_env=False).status_code == 200
+    with served_with_sandbox("--numbers", "100", folder=tmp_path) as (graphql, url, process):
+        assert (
+            httpx.post(f"{graphql}/graphql", json={"query": OWN}, trust_env=False).status_code
+            == 200
+        )
         process.terminate()
         seen(gone(process, url, 5))
 
@@ -287,6 +269,6 @@ def test_its_own_sandbox_goes_with_it(tmp_path: Path, seen: Tell) -> None:
     expected="exit 0, both gone within 5 s",
 )
 def test_its_own_sandbox_goes_with_it_from_the_first_moment(tmp_path: Path, seen: Tell) -> None:
-    with with_its_own_sandbox(tmp_path) as (process, _, url):
+    with served_with_sandbox("--numbers", "100", folder=tmp_path) as (_, url, process):
         process.terminate()
         seen(gone(process, url, 5))

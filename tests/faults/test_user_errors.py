@@ -14,13 +14,13 @@ from tests.faults.conftest import QUICK
 from tests.faults.test_keys import made_older
 from tests.faults.test_writes import FAMILY, Case, case_of, inject
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import SandboxAccount
 from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
 from tools.user_errors import page
 
 Json = dict[str, Any]
 Tell = Callable[[str], None]
-ROOT = Path(__file__).parents[2]
 ADDRESS = "AD" + "1" * 32
 # It takes a fault of the gateway's own, and none is known.
 UNSHOWN = {Reason.BROKEN}

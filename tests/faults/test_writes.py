@@ -21,8 +21,8 @@ from tests.faults.asking import (
     writes,
 )
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import LATE, until
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.waiting import LATE, until
 
 Tell = Callable[[str], None]
 FAMILIES = ["CATALOG", "CORE"]

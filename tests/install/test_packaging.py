@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.gateway_process import served
+from tests.support.paths import ROOT
+
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 PAGE = {"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}
 
@@ -119,35 +121,23 @@ def run(programs: Path, folder: Path, *arguments: str, program: str = "number-ga
 
 def serve_and_query(programs: Path, folder: Path, **variables: str) -> None:
     """Serve from an environment, and ask the server as clients do and with `query`."""
-    server = subprocess.Popen(  # noqa: S603 - our own command
-        [
-            *(str(programs / "number-gateway"), "serve", "--sandbox"),
-            *("--port", "0", "--sandbox-port", "0", "--numbers", "500"),
-        ],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdout is not None
-    try:
-        url = server.stdout.readline().split()[-1].removesuffix("/graphql")
-        with httpx.Client(base_url=url, trust_env=False, timeout=20) as client:
-            found = client.post("/graphql", json=PAGE).json()["data"]["phoneNumbers"]["nodes"]
-            assert len(found) == 1
-            assert client.get("/readyz").json()["ready"] is True
-            assert "gateway_operations_total" in client.get("/metrics").text
-            assert client.get("/").status_code == 200
+    own = {"PYTHONPATH": ""} | variables
+    program = [str(programs / "number-gateway")]
+    arguments = ("--sandbox", "--sandbox-port", "0", "--numbers", "500")
+    with (
+        served(*arguments, folder=folder, program=program, **own) as (url, server),
+        httpx.Client(base_url=url, trust_env=False, timeout=20) as client,
+    ):
+        found = client.post("/graphql", json=PAGE).json()["data"]["phoneNumbers"]["nodes"]
+        assert len(found) == 1
+        assert client.get("/readyz").json()["ready"] is True
+        assert "gateway_operations_total" in client.get("/metrics").text
+        assert client.get("/").status_code == 200
         page = folder / "page.graphql"
         page.write_text(PAGE["query"])
-        assert found[0]["sid"] in run(
-            programs, folder, "query", "--url", f"{url}/graphql", str(page)
-        )
-    finally:
-        server.terminate()
-        _, errors = server.communicate(timeout=40)
-    assert (server.returncode, errors) == (0, "")
+        told = run(programs, folder, "query", "--url", f"{url}/graphql", str(page))
+        assert found[0]["sid"] in told
+    assert (server.returncode, (folder / "log").read_text()) == (0, "")
 
 
 def test_the_recipe_for_the_wheel_builds_the_explorer_first() -> None:

@@ -1,7 +1,6 @@
 """The page that says where everything comes from is made from the tables, and is current."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
@@ -19,9 +18,10 @@ from gateway.mapping.filters import (
     to_field,
 )
 from schema import build_schema
+from tests.support.paths import DOCS
 from tools.mapping import TYPES, page
 
-PAGE = Path(__file__).parents[2] / "docs" / "mapping.md"
+PAGE = DOCS / "mapping.md"
 
 
 def test_the_page_is_current() -> None:

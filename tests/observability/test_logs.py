@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,8 +12,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.gateway_command import before, served
 from tests.support.gateway_in_thread import running_gateway
+from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox
 
 _FORM = "from gateway.observability.logs import configure; import structlog, logging; configure('info', {form!r});"
@@ -54,39 +53,26 @@ def test_for_a_terminal_lines_are_for_reading() -> None:
     assert re.search(r"\[info +\] bought +number=\+1$", text.strip())
 
 
-def serve(sandbox: RunningSandbox, *queries: dict[str, Any], **variables: str) -> tuple[str, str]:
+def serve(
+    sandbox: RunningSandbox, folder: Path, *queries: dict[str, Any], **variables: str
+) -> tuple[str, str]:
     """Run `serve`, ask it `queries` as the parent account; return answers' ids and the log."""
     parent = sandbox.accounts()["parent"]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "GATEWAY_AUTH": "pass-through",
-        "GATEWAY_CATALOG_URL": sandbox.url,
-        "GATEWAY_CORE_URL": sandbox.url,
-        **variables,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "serve", "--port", "0"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().split()[-1]
-    ids = [
-        httpx.post(url, json=query, auth=parent.auth, trust_env=False).headers["x-request-id"]
-        for query in queries
-    ]
-    process.terminate()
-    _, log = process.communicate(timeout=20)
-    return " ".join(ids), log
+    with served(folder=folder, **before(sandbox), **variables) as (url, _):
+        ids = [
+            httpx.post(f"{url}/graphql", json=query, auth=parent.auth, trust_env=False).headers[
+                "x-request-id"
+            ]
+            for query in queries
+        ]
+    return " ".join(ids), (folder / "log").read_text()
 
 
 def test_each_request_is_a_line_that_says_who_asked_what_and_what_it_cost(
-    sandbox: RunningSandbox,
+    sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     query = "query Mine { phoneNumbers(first: 2) { nodes { sid } } }"
-    request_id, log = serve(sandbox, {"query": query}, GATEWAY_LOG_REQUESTS="all")
+    request_id, log = serve(sandbox, tmp_path, {"query": query}, GATEWAY_LOG_REQUESTS="all")
     (line,) = [json.loads(each) for each in log.splitlines()]
     parent = sandbox.accounts()["parent"]
     assert line["event"] == "request"
@@ -137,20 +123,23 @@ def test_what_fails_in_a_late_part_of_an_answer_counts(sandbox: RunningSandbox) 
     assert outcomes == ["partial"]
 
 
-def test_by_default_only_requests_that_failed_are_lines(sandbox: RunningSandbox) -> None:
+def test_by_default_only_requests_that_failed_are_lines(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
     good = {"query": "query Mine { phoneNumbers(first: 2) { nodes { sid } } }"}
     bad = {"query": "query Wrong { nothing }"}
-    ids, log = serve(sandbox, good, bad)
+    ids, log = serve(sandbox, tmp_path, good, bad)
     (line,) = [json.loads(each) for each in log.splitlines()]
     assert line["outcome"] == "GRAPHQL_VALIDATION_FAILED"
     assert line["level"] == "warning"
     assert line["request_id"] == ids.split()[1]
-    assert serve(sandbox, good, bad, GATEWAY_LOG_REQUESTS="none")[1] == ""
+    (silent := tmp_path / "silent").mkdir()
+    assert serve(sandbox, silent, good, bad, GATEWAY_LOG_REQUESTS="none")[1] == ""
 
 
-def test_a_plan_is_not_a_failure(sandbox: RunningSandbox) -> None:
+def test_a_plan_is_not_a_failure(sandbox: RunningSandbox, tmp_path: Path) -> None:
     plan = {"query": "query Mine { countries { code } }", "extensions": {"explain": "plan"}}
-    _, log = serve(sandbox, plan, GATEWAY_LOG_REQUESTS="all")
+    _, log = serve(sandbox, tmp_path, plan, GATEWAY_LOG_REQUESTS="all")
     (line,) = [json.loads(each) for each in log.splitlines()]
     assert (line["operation"], line["outcome"], line["upstream_calls"]) == ("Mine", "ok", 0)
 

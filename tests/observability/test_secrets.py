@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import json
-import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -22,8 +20,8 @@ from gateway.auth.authentication import PassThrough, own_credential
 from gateway.auth.caller import Caller
 from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
-from tests.server.test_running import ROOT, environment, free_port
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_process import served
 from tests.support.raw_bytes import connected, head
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
@@ -58,48 +56,18 @@ OPERATIONS = (
 @contextmanager
 def recorded(folder: Path, sandbox: RunningSandbox, **settings: str) -> Iterator[str]:
     """Run a gateway process in `folder`; all that it writes stays there."""
-    port = free_port()
     variables = {f"GATEWAY_{name.upper()}": value for name, value in settings.items()}
     variables |= {"GATEWAY_LOG_LEVEL": "debug", "GATEWAY_LOG_REQUESTS": "all"}
-    variables["GATEWAY_METRICS"] = "true"
-    with (
-        (folder / "stdout").open("wb") as out,
-        (folder / "stderr").open("wb") as err,
-        subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-X", "dev", "-m", "gateway", "serve", "--port", str(port)],
-            stdout=out,
-            stderr=err,
-            cwd=folder,
-            env=environment()
-            | variables
-            | {
-                "GATEWAY_CATALOG_URL": sandbox.url,
-                "GATEWAY_CORE_URL": sandbox.url,
-                "PYTHONPATH": str(ROOT),
-            },
-        ) as process,
+    variables |= {"GATEWAY_CATALOG_URL": sandbox.url, "GATEWAY_CORE_URL": sandbox.url}
+    program = (sys.executable, "-X", "dev", "-m", "gateway")
+    with served(folder=folder, program=program, GATEWAY_METRICS="true", **variables) as (
+        url,
+        process,
     ):
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _await(url, process, folder)
-            yield url
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
-
-
-def _await(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise AssertionError((folder / "stderr").read_text(encoding="utf-8"))
-        try:
-            httpx.get(f"{url}/healthz", trust_env=False)
-        except httpx.HTTPError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the gateway did not start")
+        yield url
+        process.terminate()
+        assert process.stdout is not None
+        (folder / "stdout").write_text(process.stdout.read())
 
 
 class Harvest:

@@ -21,11 +21,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.observability.metrics import BulkHistogram
-from tests.support.gateway_command import before, served
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import until
+from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, running_app
 from tests.support.valkey_process import valkey_server
+from tests.support.waiting import until
 
 PAGE = "query Page($n: Int!) { phoneNumbers(first: $n) { nodes { sid } } }"
 BOTH = """query Both($sid: ID!) {

@@ -6,14 +6,14 @@ The file is not part of this repository; where it lies beside the checkout it is
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from openapi_schema_validator import OAS30Validator
 
 from tests.sandbox.official import Exchange
+from tests.support.paths import ROOT
 
-_BESIDE = Path(__file__).parents[3] / "shared" / "upstream" / "openapi_2010_numbers.json"
+_BESIDE = ROOT.parent / "shared" / "upstream" / "openapi_2010_numbers.json"
 # Settings whose unset value is "" in the description's own examples, against its schemas.
 _EMPTY_WHEN_UNSET = ("sms_application_sid", "voice_application_sid")
 # Declared as numbers, written as text in all its examples and in recorded answers.

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 from starlette.routing import Mount, Route
@@ -10,10 +9,11 @@ from starlette.routing import Mount, Route
 from gateway.sandbox import SandboxSettings, create_sandbox
 from gateway.sandbox.http.faults import FIELDS, KINDS, Fault
 from gateway.sandbox.switches import Switches
+from tests.support.paths import DOCS, ROOT
 from tests.support.sandbox_in_thread import RunningSandbox, running_app
 from tools.sandbox import documented, page
 
-PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
+PAGE = DOCS / "sandbox.md"
 TEXT = PAGE.read_text()
 COMMANDS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 
@@ -23,7 +23,7 @@ def test_the_page_is_current() -> None:
 
 
 def test_the_page_is_reached_from_the_readme() -> None:
-    assert "](docs/sandbox.md)" in (PAGE.parents[1] / "README.md").read_text()
+    assert "](docs/sandbox.md)" in (ROOT / "README.md").read_text()
 
 
 def test_every_control_endpoint_is_on_the_page() -> None:

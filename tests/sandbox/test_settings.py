@@ -1,8 +1,6 @@
 """Starting: repeatable from the seed, kept in a file, quick, and clear about what is wrong."""
 
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from gateway.sandbox import SandboxError, SandboxSettings, create_sandbox
 from gateway.sandbox.options import DEFAULT_SEED
 from gateway.sandbox.world.inventory import generate
 from tests.sandbox.api import Api, acting_as
+from tests.support.gateway_process import run
 from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
 SMALL = 2_000
@@ -93,26 +92,12 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_another_sandbox_uses_is_refused_until_that_one_ends(tmp_path: Path) -> None:
     settings = SandboxSettings(data=tmp_path / "numbers.sqlite", numbers=SMALL)
-    start = [
-        sys.executable,
-        "-m",
-        "gateway",
-        "sandbox",
-        "--port",
-        "0",
-        "--data",
-        str(settings.data),
-    ]
-
     with as_parent(settings) as (_, api):
         with pytest.raises(SandboxError, match=r"numbers\.sqlite.*: another sandbox is using it"):
             create_sandbox(settings)
-        second = subprocess.run(  # noqa: S603 - our own program
-            start, capture_output=True, text=True, check=False, timeout=60
-        )
+        second = run(tmp_path, "sandbox", "--port", "0", "--data", str(settings.data), code=1)
         assert api.available()
 
-    assert second.returncode == 1
     assert second.stderr.count("\n") == 1
     assert "another sandbox is using it" in second.stderr
     with as_parent(settings) as (_, api):

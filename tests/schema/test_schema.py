@@ -1,7 +1,6 @@
 """The schema as clients see it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from graphql import (
@@ -15,8 +14,9 @@ from graphql import (
 
 from schema import build_schema as build
 from schema.connection import NodeId, decode_id, encode_id
+from tests.support.paths import ROOT
 
-SDL = Path(__file__).parents[2] / "schema" / "schema.graphql"
+SDL = ROOT / "schema" / "schema.graphql"
 
 
 def described(schema: GraphQLSchema) -> Iterator[tuple[str, str | None]]:

@@ -13,10 +13,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from gateway.auth.connection_shares import Shares
 from gateway.errors import RateLimited
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import until
 from tests.support.raw_bytes import Reply, connected, head, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, Socket, bare_settings, credentials, socket
+from tests.support.waiting import until
 
 _LIMIT = 12
 _UNVERIFIED = 8

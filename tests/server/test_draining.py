@@ -15,10 +15,10 @@ import pytest
 
 from gateway.server.http_limits import FAREWELL
 from gateway.server.listening import address, listen, turn_away
-from tests.support.gateway_command import before, served
-from tests.support.gateway_to_kill import until
+from tests.support.gateway_process import before, served
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.waiting import until
 
 _QUERY = json.dumps({"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}).encode()
 _ALIVE = head(method="GET", path="/healthz")

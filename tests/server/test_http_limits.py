@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -15,7 +16,8 @@ from starlette.types import Receive, Scope, Send
 from gateway.server.http_limits import protocol_class
 from gateway.settings.model import Settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_memory import MEMORY_SHOWS, gateway_process, resident
+from tests.support.gateway_process import before, served
+from tests.support.process_memory import MEMORY_SHOWS, resident
 from tests.support.raw_bytes import Reply, connected, converse, head, read_reply, send
 from tests.support.sandbox_in_thread import RunningSandbox, running_app
 
@@ -462,9 +464,9 @@ _ALLOWED = 50 * 2**20
 
 
 @pytest.fixture
-def process(shared_sandbox: RunningSandbox) -> Iterator[tuple[int, str]]:
-    with gateway_process(shared_sandbox) as running:
-        yield running
+def process(shared_sandbox: RunningSandbox, tmp_path: Path) -> Iterator[tuple[int, str]]:
+    with served(folder=tmp_path, **before(shared_sandbox)) as (url, running):
+        yield running.pid, url
 
 
 def _flood(url: str, *, chunked: bool, stubborn: bool) -> int | None:

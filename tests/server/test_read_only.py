@@ -3,14 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.gateway_command import ROOT, before, served
+from tests.support.gateway_process import before, run, served
 from tests.support.sandbox_in_thread import RunningSandbox
 
 PAGE = {"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}
@@ -45,24 +44,11 @@ def read_only(*but: Path) -> Sequence[str]:
 def test_workers_that_can_count_nowhere_say_what_to_set(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    done = subprocess.run(  # noqa: S603 - our own command
-        [
-            *(*read_only(), sys.executable, "-m", "gateway", "serve"),
-            *("--port", "0", "--workers", "2"),
-        ],
-        cwd=tmp_path,
-        # No HOME either.
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "GATEWAY_METRICS": "true",
-            **before(sandbox),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
+    arguments = ("serve", "--port", "0", "--workers", "2")
+    # It has no HOME either.
+    variables = {"GATEWAY_METRICS": "true"} | before(sandbox)
+    done = run(tmp_path, *arguments, inside=read_only(), variables=variables, code=1)
+    assert done.stdout == ""
     assert done.stderr.splitlines()[-1] == (
         "number-gateway: several workers count their metrics in files, and a folder for them can be"
         f" made nowhere (/dev/shm, {tmp_path}/.number-gateway): set TMPDIR or GATEWAY_DATA_DIR to a"

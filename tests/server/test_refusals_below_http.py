@@ -1,8 +1,6 @@
 """Refusals below HTTP are counted and logged by kind; and health is answered where files are few."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,11 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp
-from tests.support.gateway_command import before, few_files, served
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import until
+from tests.support.gateway_process import before, few_files, run, served
+from tests.support.paths import DOCS
 from tests.support.raw_bytes import HANDSHAKE, connected, frame, head, read_reply, send
 from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.waiting import until
 
 _FEW_FILES = 64
 _METRIC = "gateway_refusals_below_http_total"
@@ -86,7 +85,7 @@ def test_sockets_of_strangers_beyond_their_share_are_counted(counting: RunningGa
 
 
 def test_every_kind_is_explained() -> None:
-    page = (Path(__file__).parents[2] / "docs/operating-safely.md").read_text()
+    page = (DOCS / "operating-safely.md").read_text()
     assert [kind for kind in get_args(Kind) if f"`{kind}`" not in page] == []
 
 
@@ -140,21 +139,12 @@ def test_where_files_are_few_clients_are_refused_in_time_and_health_is_answered(
 def test_check_compares_the_files_that_may_be_opened_with_the_limit_of_connections(
     tmp_path: Path,
 ) -> None:
-    def said(*limit: str) -> str:
-        command = [sys.executable, "-m", "gateway", "check"]
-        done = subprocess.run(  # noqa: S603 - our own command
-            [*few_files(256), *command],
-            cwd=tmp_path,
-            env={"PYTHONPATH": str(Path(__file__).parents[2]), "GATEWAY_DATA_DIR": str(tmp_path)}
-            | dict(each.split("=") for each in limit),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout
+    def said(code: int, *limit: str) -> str:
+        variables = {"GATEWAY_DATA_DIR": str(tmp_path)} | dict(each.split("=") for each in limit)
+        return run(tmp_path, "check", inside=few_files(256), variables=variables, code=code).stdout
 
     assert (
         "connection_limit: 1000 connections need 2100 open files, and 256 are allowed: set"
         " LimitNOFILE=4096 in the unit (`ulimit -n 4096` in a shell), or connection_limit=78."
-    ) in said()
-    assert "open files" not in said("GATEWAY_CONNECTION_LIMIT=78")
+    ) in said(1)
+    assert "open files" not in said(1, "GATEWAY_CONNECTION_LIMIT=78")

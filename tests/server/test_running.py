@@ -1,81 +1,19 @@
 """Starting, stopping, and what is said when that is not possible."""
 
-import os
 import re
 import shlex
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.gateway_process import free_port, read_until, run, started
+
 SMALL = ["--numbers", "2000"]
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def environment() -> dict[str, str]:
-    """Return this process's environment without settings of a gateway."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("GATEWAY_", "TWILIO_"))
-    }
-
-
-@contextmanager
-def started(*arguments: str, folder: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
-    """Run the command line in a process of its own and kill it at the end, if it still runs."""
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "gateway", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-        env=environment() | {"PYTHONPATH": str(ROOT)},
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def read_until(process: subprocess.Popen[str], mark: str) -> str:
-    """Return what the process prints up to a line with `mark`."""
-    assert process.stdout is not None
-    printed = ""
-    for line in process.stdout:
-        printed += line
-        if mark in line:
-            return printed
-    pytest.fail(f"it ended without printing {mark!r}: {printed}")
-
-
-def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end."""
-    return subprocess.run(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "gateway", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        timeout=30,
-        env=environment() | {"PYTHONPATH": str(ROOT)},
-    )
 
 
 def test_one_command_runs_gateway_and_sandbox_and_its_curl_works() -> None:
@@ -185,29 +123,27 @@ def _post(port: int, auth: tuple[str, str] | None) -> httpx.Response:
     [["serve", "--auth", "pass-through", "--port"], ["sandbox", *SMALL, "--port"]],
     ids=["gateway", "sandbox"],
 )
-def test_a_taken_port_is_one_clear_line(arguments: list[str]) -> None:
+def test_a_taken_port_is_one_clear_line(tmp_path: Path, arguments: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = run(*arguments, port)
-    assert done.returncode == 1
+        done = run(tmp_path, *arguments, port, code=1)
     assert done.stderr == (
         f"number-gateway: port {port} on 127.0.0.1 is taken: choose another with --port\n"
     )
 
 
-def test_a_taken_sandbox_port_is_one_clear_line() -> None:
+def test_a_taken_sandbox_port_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = run("serve", "--sandbox", "--sandbox-port", port, "--port", str(free_port()))
-    assert done.returncode == 1
+        arguments = ("--sandbox", "--sandbox-port", port, "--port", "0")
+        done = run(tmp_path, "serve", *arguments, code=1)
     assert done.stderr.count("\n") == 1
     assert f"port {port} on 127.0.0.1 is taken" in done.stderr
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path) -> None:
     there = tmp_path / "missing" / "numbers.sqlite"
-    done = run("sandbox", "--port", "0", "--data", str(there), *SMALL)
-    assert done.returncode == 1
+    done = run(tmp_path, "sandbox", "--port", "0", "--data", str(there), *SMALL, code=1)
     assert done.stderr.count("\n") == 1
     assert str(there) in done.stderr
 
@@ -231,16 +167,7 @@ def test_the_real_upstream_needs_credentials_and_a_choice_of_who_may_ask(
     hint: str,
     tmp_path: Path,
 ) -> None:
-    done = subprocess.run(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "gateway", "serve", "--port", "0", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        timeout=30,
-        env=environment() | {"PYTHONPATH": str(ROOT)} | variables,
-    )
-    assert done.returncode == 1
+    done = run(tmp_path, "serve", "--port", "0", *arguments, variables=variables, code=1)
     assert done.stderr.startswith("number-gateway: ")
     assert done.stderr.count("\n") == 1
     assert hint in done.stderr
@@ -248,8 +175,7 @@ def test_the_real_upstream_needs_credentials_and_a_choice_of_who_may_ask(
 
 def test_an_unusable_setting_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("GATEWAY_ATTEMPTS=many\n")
-    done = run("serve", "--auth", "pass-through", "--port", "0", folder=tmp_path)
-    assert done.returncode == 1
+    done = run(tmp_path, "serve", "--auth", "pass-through", "--port", "0", code=1)
     assert done.stderr.count("\n") == 1
     assert "attempts" in done.stderr
     assert "many" not in done.stderr

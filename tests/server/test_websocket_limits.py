@@ -4,13 +4,15 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_memory import MEMORY_SHOWS, gateway_process, resident
+from tests.support.gateway_process import before, served
+from tests.support.process_memory import MEMORY_SHOWS, resident
 from tests.support.raw_bytes import HANDSHAKE as _HANDSHAKE
 from tests.support.raw_bytes import connected, head, read_reply
 from tests.support.raw_bytes import frame as _frame
@@ -102,9 +104,12 @@ def test_countless_control_frames_are_refused(gateway: RunningGateway, opcode: i
 
 
 @pytest.fixture
-def process(shared_sandbox: RunningSandbox) -> Iterator[tuple[int, str]]:
-    with gateway_process(shared_sandbox, GATEWAY_WRITE_TIMEOUT="3") as running:
-        yield running
+def process(shared_sandbox: RunningSandbox, tmp_path: Path) -> Iterator[tuple[int, str]]:
+    with served(folder=tmp_path, **before(shared_sandbox), GATEWAY_WRITE_TIMEOUT="3") as (
+        url,
+        running,
+    ):
+        yield running.pid, url
 
 
 @pytest.mark.skipif(not MEMORY_SHOWS, reason="reads memory from /proc")

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from gateway.observability.metrics_folder import shared_folder
-from tests.support.gateway_command import ROOT, before, served
+from tests.support.gateway_process import before, served
+from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.valkey_process import valkey_server
 

@@ -1,11 +1,7 @@
 """Where settings come from, which win, and what is said when they are wrong."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,30 +10,8 @@ from gateway.auth.authentication import own_credential
 from gateway.cli.main import main
 from gateway.settings import loading
 from gateway.settings.model import Settings
-
-ROOT = Path(__file__).parents[2]
-_CLEAN = {
-    name: value
-    for name, value in os.environ.items()
-    if not name.startswith(("GATEWAY_", "TWILIO_"))
-}
-
-
-def run(
-    folder: Path, *arguments: str, variables: Mapping[str, str] | None = None, code: int = 0
-) -> subprocess.CompletedProcess[str]:
-    """Run `number-gateway` in `folder` with `variables` and expect exit code `code`."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "gateway", *arguments],
-        cwd=folder,
-        env=_CLEAN | {"PYTHONPATH": str(ROOT)} | dict(variables or {}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    return done
+from tests.support.gateway_process import run
+from tests.support.paths import ROOT
 
 
 def in_force(folder: Path, *arguments: str, **variables: str) -> dict[str, tuple[str, str]]:

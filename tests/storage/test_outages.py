@@ -17,11 +17,11 @@ from redis import Redis
 from gateway.storage.redis import RedisStore
 from gateway.storage.store import StoreUnavailable
 from tests.faults.hostile import keeping
-from tests.support.gateway_command import before, served
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import until
+from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.valkey_process import valkey_server
+from tests.support.waiting import until
 
 BUY = """mutation Buy($number: E164!, $key: String) {
   purchasePhoneNumber(input: { phoneNumber: $number, idempotencyKey: $key }) {

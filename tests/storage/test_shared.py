@@ -17,8 +17,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.gateway_command import before, served
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import events
 from tests.support.valkey_process import ValkeyServer, valkey_server

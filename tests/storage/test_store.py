@@ -16,8 +16,8 @@ from gateway.settings.model import Settings
 from gateway.storage.redis import RedisStore, make_store
 from gateway.storage.store import MemoryStore, Store, StoreUnavailable
 from tests.faults.hostile import keeping
-from tests.support.gateway_to_kill import until
 from tests.support.valkey_process import ValkeyServer, valkey_server
+from tests.support.waiting import until
 
 _T = TypeVar("_T")
 

@@ -5,12 +5,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-CLIENTS = Path(__file__).parents[1] / "clients"
+from tests.support.paths import TESTS
+
+CLIENTS = TESTS / "clients"
 
 
 def require_node() -> str:

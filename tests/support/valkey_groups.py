@@ -9,8 +9,8 @@ from typing import Any
 
 from redis import Redis
 
-from tests.support.gateway_to_kill import until
 from tests.support.valkey_process import ValkeyServer, valkey_server
+from tests.support.waiting import until
 
 SERVICE = "numbers"
 

@@ -22,12 +22,13 @@ from gateway.transport.asgi import Exchange
 from gateway.transport.unsent import Pending, Unsent, guess
 from schema import build_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_memory import MEMORY_SHOWS, processor_seconds, resident
-from tests.support.gateway_to_kill import gateway_process, until
+from tests.support.gateway_process import gateway_process
+from tests.support.process_memory import MEMORY_SHOWS, processor_seconds, resident
 from tests.support.raw_bytes import connected, head
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.streams import credentials, mutate, socket
 from tests.support.unread import LARGE, WAYS, unread
+from tests.support.waiting import until
 
 _MUCH = "{ __schema { types { name description fields { name } } } }"
 

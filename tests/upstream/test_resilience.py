@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from pathlib import Path
 
 import pytest
 
@@ -10,6 +9,7 @@ from gateway.settings.model import Settings
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
 from schema.enums import UserErrorCode
+from tests.support.paths import DOCS
 
 
 class Clock:
@@ -141,7 +141,7 @@ def test_the_limit_falls_by_a_third_and_rises_by_one_per_round() -> None:
 
 
 def test_the_page_on_money_names_every_code_and_setting_that_it_speaks_of() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "money.md").read_text()
+    page = (DOCS / "money.md").read_text()
     settings = {f"GATEWAY_{name.upper()}" for name in Settings.model_fields}
     assert set(re.findall(r"GATEWAY_[A-Z_]+", page)) <= settings
     for code in ("NOT_DONE", "OUTCOME_UNKNOWN", "ALREADY_OWNED", "IDEMPOTENCY_CONFLICT"):

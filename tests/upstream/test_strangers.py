@@ -16,8 +16,8 @@ from gateway.errors import UpstreamDenied, UpstreamThrottled
 from gateway.transport.client_addresses import Addresses, share_of
 from gateway.upstream.strangers import Strangers
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.gateway_to_kill import until
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.waiting import until
 
 _WHO = "{ account { sid } }"
 _SLOTS = 8

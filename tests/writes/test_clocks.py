@@ -23,8 +23,8 @@ import pytest
 
 from gateway.writes import clocks
 from gateway.writes.idempotency_entries import StoreJournal
-from tests.support.gateway_command import before, served
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import events
 from tests.support.valkey_process import valkey_server
