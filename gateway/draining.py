@@ -1,4 +1,4 @@
-"""The end of a process: no new work, and time for what must not be broken off.
+"""Graceful shutdown: no new work, and time for the writes in flight.
 
 signal ─▶ announced, all is served ─▶ refusing new work ─▶ exit
           └──────── delay ────────┘

@@ -1,4 +1,4 @@
-"""Waiting for several things at once."""
+"""Small asyncio helpers: wait for several things at once, share one future."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence

@@ -1,5 +1,4 @@
-"""What the schema says about its own fields besides their types: what they cost, how long their
-lists are, and which scopes they need.
+"""Directives on the schema's own fields: cost, list size, fan-out and required scopes.
 
 `@cost` and `@listSize` follow the GraphQL Cost Directives specification (no slicing argument is
 required here), `@requiresScopes` is Apollo's. The gateway's limits on documents, its prices

@@ -1,4 +1,4 @@
-"""Shares of connections: nobody may hold so many that none are left for others."""
+"""Limits on connections and unproven credentials, per caller and client address."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Spending limits: requests per minute and purchases per day, per principal and account.
+"""Rate limits: requests per minute and purchases per day, per principal and account.
 
 Both are token buckets in the store, so that they hold for one process and for many. While the store
 cannot be reached requests are let through, but nothing is bought.

@@ -1,4 +1,4 @@
-"""Signals that end a command: it is told, puts in order what it has begun, and ends."""
+"""SIGINT and SIGTERM during a command: clean up, then exit with the customary code."""
 
 import signal
 from collections.abc import Iterator

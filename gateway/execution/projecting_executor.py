@@ -1,4 +1,4 @@
-"""The fast executor: graphql-core's, with subtrees of plain fields handed to compiled projections.
+"""graphql-core's executor, with subtrees of plain fields handed to compiled projections.
 
 Root fields, arguments, resolvers, errors, fragments, directives and abstract types stay
 graphql-core's. Where a projection declines (see `projection.py`) the ordinary completion runs.

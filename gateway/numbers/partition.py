@@ -1,4 +1,4 @@
-"""Searches that the upstream cuts off, completed by asking for ever narrower parts.
+"""Completes a search that the upstream cuts off, by narrower searches.
 
 A search has no pages, and the upstream gives at most a few dozen numbers whatever `PageSize` says.
 So a search that was cut off is split by the next digit of the number (`Contains=+1510`), or of the

@@ -1,4 +1,4 @@
-"""Pages of connections, as resolvers return them: cursors are written only when asked for."""
+"""Relay connections as resolvers return them; cursors are encoded only when selected."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""What operators see of the traffic: the points where it is watched, and who watches.
+"""Observation points: requests and upstream attempts, and the watchers that are told of them.
 
 The gateway tells of two things only: an activity (a request and its answer) and an attempt of an
 upstream call. Metrics, traces and logs are watchers of both. With none of them switched on nothing

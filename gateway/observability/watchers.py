@@ -1,4 +1,4 @@
-"""Who watches, as the settings ask. What is off is not even imported."""
+"""The watchers that the settings ask for: metrics, traces, request log."""
 
 import asyncio
 import threading

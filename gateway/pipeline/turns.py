@@ -1,4 +1,4 @@
-"""Turns: what takes the processor for long begins one after another, each caller in its turn.
+"""A fair queue for CPU-heavy work: it begins one at a time, callers in turn.
 
 A process does one thing at a time, and what it has begun is not interrupted. If everything that one
 client asks for at once began at once, whoever asks next would wait for all of it. So when as much

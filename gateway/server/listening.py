@@ -1,4 +1,4 @@
-"""Listening sockets: made in one place, and closed so that nobody is cut off who has got in.
+"""Listening sockets: opened in one place, and closed without resetting accepted connections.
 
 When a listening socket is closed, the system resets what waits there to be accepted, although its
 clients are connected and may have sent a request. So a port is closed only while nobody waits.

@@ -1,4 +1,4 @@
-"""Open files: how many a process may have, and how many its connections need."""
+"""The open-files limit: what the process has, and what its connections need."""
 
 import resource
 from typing import Final

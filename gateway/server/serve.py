@@ -1,4 +1,4 @@
-"""Running servers: sockets, the sandbox's process, signals, and what is printed at the start."""
+"""Runs servers: sockets, the sandbox's process, signals, and the lines printed at start."""
 
 import os
 import signal

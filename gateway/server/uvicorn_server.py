@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, with an end that comes in time and breaks nothing off.
+"""uvicorn.Server with a bounded graceful shutdown.
 
 Told to stop, uvicorn closes its port at once, resets who waits there, and then waits for every
 connection, also for one that will never end. Here it takes these steps (see `gateway.draining`):

@@ -1,4 +1,4 @@
-"""Several processes that serve one port, and the process that looks after them.
+"""Worker processes on one port, and the supervisor that restarts them.
 
 Each worker has a socket of its own on the shared port (`SO_REUSEPORT`), so that the system spreads
 connections evenly. The sockets belong to the supervisor: while a worker that died is replaced, its

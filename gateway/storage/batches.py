@@ -1,4 +1,4 @@
-"""What is asked in one tick of the event loop is asked together, and what is equal once."""
+"""Batches the store's look-ups and writes of one event-loop tick."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Tokens taken ahead from a bucket that several processes share, so that each costs little.
+"""Rate-limit tokens leased in batches from a bucket that several processes share.
 
 A process that counts many requests of one caller takes the tokens of the next moment with those
 that it needs now, in one step. What it holds is out of the bucket, so all together never admit more

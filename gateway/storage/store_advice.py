@@ -1,4 +1,4 @@
-"""What speaks against a server of the shared store, though it answers and can be written."""
+"""Warnings about a store that answers: persistence, eviction policy, role, clock offset."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple

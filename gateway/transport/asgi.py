@@ -1,4 +1,4 @@
-"""One HTTP exchange over raw ASGI: what came, and the two ways to answer: whole, or as a stream."""
+"""One HTTP request over raw ASGI, and the two ways to answer it: whole, or as a stream."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

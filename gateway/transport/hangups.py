@@ -1,4 +1,4 @@
-"""Clients that hang up: what only they wanted is given up; what was begun for good goes on."""
+"""Client disconnects: reads in flight are cancelled, mutations go on."""
 
 import asyncio
 from collections.abc import Coroutine

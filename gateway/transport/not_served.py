@@ -1,4 +1,4 @@
-"""Answers to requests for which nothing here is served, in the form of a GraphQL error."""
+"""404 and 405 for paths that are not served, in the form of a GraphQL error."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus

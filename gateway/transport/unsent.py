@@ -1,5 +1,4 @@
-"""What is kept in memory for clients that do not read: bounded for each connection, each caller and
-the process.
+"""Bounded memory for answers that clients have not read: per connection, caller and process.
 
 An operation begins when there is room for its answer, whose size is guessed from its cost; until
 then it waits, and so does its connection. What is finished counts with its true size until the

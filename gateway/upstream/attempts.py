@@ -1,4 +1,4 @@
-"""Who watches attempts of upstream calls: what the client tells of each, and to whom."""
+"""Observer protocol for attempts of upstream calls."""
 
 from collections.abc import Mapping
 from typing import Final, Protocol

@@ -1,4 +1,4 @@
-"""What one request asked of the upstream, and what it was spared: the trace behind explanations."""
+"""The trace of one request's upstream calls: made, shared, cached or primed."""
 
 import time
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Reads of one request: each distinct call once, and shared with other requests in flight."""
+"""Reads of one request, single-flight: each distinct call once, shared between requests."""
 
 import asyncio
 import time

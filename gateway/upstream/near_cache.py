@@ -1,4 +1,4 @@
-"""What this process lately found in the shared store, kept as long as it would hear of a change.
+"""In-process layer over the shared response cache, invalidated by messages.
 
 Answers are kept under names that never mean another answer: a change gives them new names, by
 raising a generation. So only generations can become wrong. Whoever raises one says so to all, and

@@ -1,4 +1,4 @@
-"""The upstream calls of strangers: of credentials that the upstream has not lately accepted.
+"""Upstream calls with credentials not proven lately: bounded, and apart from proven ones.
 
 Whoever makes up a credential names an account that may be somebody else's. Such calls therefore
 take no slot of that account, but one of a few that all strangers share: half of them at most for

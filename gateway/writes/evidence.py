@@ -1,4 +1,4 @@
-"""PURE: what a number shows of settings that were to be made, when nobody knows whether they were.
+"""PURE: compares the settings that a number shows with those that a write meant to make.
 
 A setting that was given a value should show it. One that was cleared shows what the upstream falls
 back to: nothing, or the number itself as its name. That something else is shown proves

@@ -1,5 +1,4 @@
-"""PURE: the inputs of mutations, parsed once: resolvers and plans take the same value, and refuse
-the same things with the same words.
+"""PURE: the inputs of mutations, each parsed once for its resolver and its plan.
 
 A singular mutation raises what is wrong with its arguments; an item of a plural one is refused on
 its own, and its siblings go ahead.

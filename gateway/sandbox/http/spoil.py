@@ -1,4 +1,4 @@
-"""What a fault makes of an answer."""
+"""Applies a fault to an answer."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What every endpoint works on."""
+"""The state that all endpoints share: numbers, accounts, switches."""
 
 from dataclasses import dataclass
 
