@@ -1,26 +1,213 @@
-"""The whole gateway as one list: what is served where."""
+"""The composition root: from the settings to wired parts, and from these to the ASGI application.
+
+Nothing below is handed the settings themselves: each part picks what it takes of them.
+"""
 
 import gc
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from gateway.auth.authentication import authenticator
+from gateway.auth.connection_shares import Shares
+from gateway.auth.rate_limits import Spending
+from gateway.documents.documents import Documents
+from gateway.documents.limits import Limits, Meter
+from gateway.documents.persisted import Persisted
+from gateway.draining import Draining
+from gateway.events.feed import Events
+from gateway.events.poller import Poller
 from gateway.explorer import explorer_routes
+from gateway.mapping.records import View
+from gateway.numbers.lookup_strategy import Sizes
+from gateway.numbers.owned import OwnedNumbers
+from gateway.numbers.whole_list import read_whole_list
+from gateway.observability import activity
 from gateway.observability.activity import Observed, Telemetry
 from gateway.observability.health import Health
-from gateway.pipeline.pipeline import Service
+from gateway.observability.watchers import Observation
+from gateway.pipeline.pipeline import OperationOptions, Pipeline
+from gateway.pipeline.turns import Turns
 from gateway.settings.model import Settings
+from gateway.storage.outages import Outages
+from gateway.storage.redis import make_store
+from gateway.storage.store import Store
+from gateway.transport.asgi_application import GRAPHQL, Application
 from gateway.transport.browser_security import Browsers
-from gateway.transport.client_addresses import Addresses, current, current_share
-from gateway.transport.graphql_endpoint import Endpoint
+from gateway.transport.client_addresses import Addresses, current_share
+from gateway.transport.graphql_endpoint import Endpoint, EndpointOptions
 from gateway.transport.not_served import HANDLERS
 from gateway.transport.unsent import Unsent
+from gateway.transport.websocket import SocketOptions, WebSockets
+from gateway.upstream.call import Credential
+from gateway.upstream.catalog_access import CatalogAccess
+from gateway.upstream.client import UpstreamClient
+from gateway.upstream.flights import Flights
+from gateway.upstream.readers import Readers
+from gateway.upstream.response_cache import ResponseCache
+from gateway.writes.idempotency import IdempotencyKeys
+from gateway.writes.idempotency_entries import Journal, journal_for
+from gateway.writes.mutations import Writing
+from gateway.writes.webhook_hosts import Webhooks
+from schema import build_core_schema
+from schema.info import FieldPath
 
-_GRAPHQL: Final = "/graphql"
+# Of the time until the exit, what is kept back for what comes after the last traces.
+_LAST_STEPS: Final = 0.5
+# What a poll asks for, as a field.
+_POLLED: Final = FieldPath("phoneNumberChanged")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What lives as long as the process.
+
+    Attributes:
+        settings: what it was made from.
+        observation: who watches.
+        outages: what is known to be amiss with the storage.
+        store: what several processes share.
+        journal: the records of idempotency keys.
+        client: calls the upstream.
+        cache: the answers of the upstream that are kept.
+        documents: those that are in memory.
+        events: what is told to subscribers.
+        shares: how many connections strangers and callers may have.
+        pipeline: what is done with an operation.
+    """
+
+    settings: Settings
+    observation: Observation
+    outages: Outages
+    store: Store
+    journal: Journal
+    client: UpstreamClient
+    cache: ResponseCache
+    documents: Documents
+    events: Events
+    shares: Shares
+    pipeline: Pipeline
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep them at work, and end them in order."""
+        if self.settings.store_url is not None:
+            self.outages.begin()
+        try:
+            yield
+        finally:
+            draining = self.pipeline.draining
+            await draining.aclose()
+            await self.events.aclose()
+            await self.client.aclose()
+            await self.cache.aclose()
+            await self.outages.aclose()
+            await self.journal.aclose()
+            await self.store.aclose()
+            await self.observation.aclose(draining.left - _LAST_STEPS)
+
+
+def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
+    """Return the parts of a process that does as `settings` say; none of them has begun anything.
+
+    Args:
+        settings: everything an operator can set.
+        share: names whose share of what strangers may use the running code uses.
+
+    Raises:
+        ValueError: the settings do not go together; the message says which.
+        CommandError: something is asked for that is not installed.
+    """
+    # Who watches, and what is done when something cannot be remembered.
+    observation = Observation(settings)
+    outages = Outages(
+        observation.counter(
+            "gateway_storage_failures",
+            "Times that the shared store, or the records in `data_dir`, could not be used.",
+            "cause",
+        )
+    )
+    count_refusal = observation.counter(
+        "gateway_storage_refusals",
+        "Mutations refused because the storage could not be used; nothing was sent for them.",
+        "cause",
+    )
+
+    def refused(cause: str) -> None:
+        count_refusal(cause)
+        activity.blame(f"storage {cause}")
+
+    store = make_store(settings, outages.note)
+    journal = journal_for(store, settings.data_dir, outages.note)
+    outages.watch(journal)
+
+    # What clients send: documents, and who they are.
+    turns = Turns()
+    schema = build_core_schema()
+    meter = Meter(schema, Limits.of(settings))
+    documents = Documents(schema, meter, discreet=settings.production)
+
+    # What is asked of the upstream.
+    client = UpstreamClient(settings, observation.telemetry, share)
+    cache = ResponseCache(store, settings)
+    flights = Flights()
+    access = CatalogAccess(settings.family_memory)
+    sizes = Sizes()
+    readers = Readers(client, flights, cache, settings.request_deadline)
+
+    # What is changed there, by the gateway and elsewhere.
+    draining = Draining(settings.drain_limit, settings.drain_delay)
+    keys = IdempotencyKeys(journal, settings.idempotency_memory, refused)
+    events = Events(settings, store)
+    if settings.poll_interval:
+        # Polls look at the upstream itself.
+        unkept = {"cache_owned": 0.0, "cache_search": 0.0, "cache_countries": 0.0}
+        uncached = ResponseCache(store, settings.model_copy(update=unkept))
+        polling = Readers(client, flights, uncached, settings.request_deadline)
+
+        async def listed(credential: Credential, account: str) -> list[View]:
+            def begin() -> OwnedNumbers:
+                return OwnedNumbers(polling.make(credential), access, sizes)
+
+            return await read_whole_list(begin, account, _POLLED)
+
+        events.poll_with(Poller(store, events, cache, listed, settings.poll_interval))
+
+    pipeline = Pipeline(
+        schema=schema,
+        authenticator=authenticator(settings),
+        draining=draining,
+        spending=Spending(settings, store, refused),
+        persisted=Persisted(settings, store, documents, turns.turn),
+        meter=meter,
+        turns=turns,
+        readers=readers,
+        access=access,
+        sizes=sizes,
+        writing=Writing(keys, draining, WeakValueDictionary()),
+        webhooks=Webhooks.of(settings),
+        events=events,
+        options=settings.pick(OperationOptions),
+    )
+    return Parts(
+        settings=settings,
+        observation=observation,
+        outages=outages,
+        store=store,
+        journal=journal,
+        client=client,
+        cache=cache,
+        documents=documents,
+        events=events,
+        shares=Shares(settings),
+        pipeline=pipeline,
+    )
 
 
 def create_app(
@@ -33,74 +220,41 @@ def create_app(
         sandbox_accounts: the accounts that the explorer offers, when the upstream is a sandbox;
             then pages that this machine serves may use the gateway.
     """
-    service = Service(settings, current_share)
-    unsent = Unsent(settings, service.turns)
+    parts = compose(settings, current_share)
+    pipeline, observation, shares = parts.pipeline, parts.observation, parts.shares
+    unsent = Unsent(settings, pipeline.turns)
+    sockets = WebSockets(pipeline, unsent, shares, observation, settings.pick(SocketOptions))
+    endpoint = Endpoint(pipeline, unsent, shares, sockets, settings.pick(EndpointOptions))
     # So that the app somebody begins to write can try it; what it reaches is made up.
-    endpoint = Browsers(
-        Endpoint(service, unsent), settings, loopback_pages=sandbox_accounts is not None
+    guarded = Browsers(endpoint, settings, loopback_pages=sandbox_accounts is not None)
+    not_ready = observation.counter(
+        "gateway_not_ready", "Answers of /readyz that were no, by what was amiss.", "check"
+    )
+    health = Health(
+        settings, parts.outages, parts.client, lambda: pipeline.draining.announced, not_ready
     )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with service, service.observation.running():
+        async with parts.running(), observation.running():
             _spare_the_collector()
             yield
 
-    app = _Application(
+    app = Application(
         addresses=Addresses(settings.trusted_proxies, settings.forwarded_header),
-        graphql=_observed(endpoint, service.observation.telemetry),
+        graphql=_observed(guarded, observation.telemetry),
         routes=[
-            WebSocketRoute(_GRAPHQL, endpoint),
-            *Health(
-                settings,
-                service.outages,
-                service.client,
-                lambda: service.draining.announced,
-                service.observation.counter(
-                    "gateway_not_ready",
-                    "Answers of /readyz that were no, by what was amiss.",
-                    "check",
-                ),
-            ).routes(),
-            *service.observation.routes(service.client, service.events),
+            WebSocketRoute(GRAPHQL, guarded),
+            *health.routes(),
+            *observation.routes(parts.client, parts.events),
             *_explorer(settings, sandbox_accounts),
         ],
         lifespan=lifespan,
         exception_handlers=HANDLERS,
     )
     app.router.redirect_slashes = False
-    app.state.service, app.state.unsent = service, unsent
+    app.state.parts, app.state.unsent = parts, unsent
     return app
-
-
-class _Application(Starlette):
-    """Passes HTTP requests to `/graphql` straight to the endpoint, which lets no exception out.
-
-    Starlette's middleware and router take as long as reading the upstream's answer. Whatever is
-    done there for a client, its refusal too, is done under its address.
-    """
-
-    def __init__(
-        self,
-        *,
-        addresses: Addresses,
-        graphql: ASGIApp,
-        **options: Any,  # noqa: ANN401 - Starlette's
-    ) -> None:
-        super().__init__(**options)
-        self._addresses = addresses
-        self._graphql = graphql
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        if scope["type"] == "lifespan" or scope["path"] != _GRAPHQL:
-            await super().__call__(scope, receive, send)
-            return
-        current.set(self._addresses.of(scope))
-        if scope["type"] == "http":
-            await self._graphql(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
 
 
 def _observed(app: ASGIApp, telemetry: Telemetry) -> ASGIApp:

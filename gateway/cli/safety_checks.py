@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from gateway.app import compose
 from gateway.auth.authentication import own_credential
 from gateway.auth.caller import Caller
 from gateway.auth.tokens import problems
@@ -19,7 +20,6 @@ from gateway.documents.trusted import manifest_for
 from gateway.errors import UpstreamUnavailable
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
-from gateway.pipeline.pipeline import Service
 from gateway.server import open_files
 from gateway.settings.model import Settings, settings_file, unlimited
 from gateway.settings.store_url import StoreUrl
@@ -319,11 +319,12 @@ async def abilities(settings: Settings) -> list[Ability]:
     if credential is None:
         raise ValueError("There are no credentials to ask the upstream with.")
     caller, is_key = Caller(credential, "check"), credential.is_key
-    async with Service(unlimited(settings).model_copy(update={"auth": "pass-through"})) as service:
+    parts = compose(unlimited(settings).model_copy(update={"auth": "pass-through"}))
+    async with parts.running():
 
         async def ask(query: str, **variables: object) -> dict[str, Any]:
-            request = Request(service.documents.get(query), None, variables, {})
-            response = await service.execute(request, caller, "check")
+            request = Request(parts.documents.get(query), None, variables, {})
+            response = await parts.pipeline.execute(request, caller, "check")
             answer = orjson.loads(response if isinstance(response, bytes) else encode(response))
             assert isinstance(answer, dict)  # noqa: S101 - a response is an object
             return answer
@@ -340,7 +341,7 @@ async def abilities(settings: Settings) -> list[Ability]:
         elif is_key and shown is None:
             unseen = "API keys reach none, and this one cannot see whether there are any"
             found.append(Ability(name, able=False, detail=unseen, needed=False))
-        return [_with_cause(each, service.client.unreachable) for each in found]
+        return [_with_cause(each, parts.client.unreachable) for each in found]
 
 
 def _with_cause(ability: Ability, unreachable: Mapping[Source, str]) -> Ability:

@@ -181,19 +181,20 @@ class Documents:
         self._characters = 0
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
-    def __contains__(self, text: str) -> bool:
-        """Whether the document for a text is in memory."""
-        return text in self._kept
-
-    def get(self, text: str) -> Document:
-        """Return the document for a text, from memory when it was seen before."""
+    def known(self, text: str) -> Document | None:
+        """Return the document for a text that is in memory; None when it is to be prepared."""
         document = self._kept.get(text)
         if document is not None:
             self._kept.move_to_end(text)
-            return document
-        document = self._prepare(text)
-        if not document.errors:
-            self._keep(document)
+        return document
+
+    def get(self, text: str) -> Document:
+        """Return the document for a text, from memory when it was seen before."""
+        document = self.known(text)
+        if document is None:
+            document = self._prepare(text)
+            if not document.errors:
+                self._keep(document)
         return document
 
     def _keep(self, document: Document) -> None:

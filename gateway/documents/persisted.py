@@ -7,6 +7,7 @@ that shares the store.
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -33,8 +34,16 @@ class Persisted:
     A text never changes under its hash, so each process keeps the recent ones beside the store.
     """
 
-    def __init__(self, settings: Settings, store: Store, documents: Documents) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        documents: Documents,
+        turn: Callable[[str], Awaitable[None]],
+    ) -> None:
         """Read the manifest of trusted documents, if the settings name one.
+
+        `turn` returns when a principal may have a new document parsed and validated.
 
         Raises:
             ValueError: it cannot be used; or it is missing, and only its documents are wanted.
@@ -46,13 +55,14 @@ class Persisted:
         self._limit = settings.persisted_query_limit
         self._store = store
         self._documents = documents
+        self._turn = turn
         self._recent: OrderedDict[str, str] = OrderedDict()
         self._characters = 0
         if self._manifest is not None:
             self._manifest.check_with(self._problem)
 
-    async def document(self, params: Params) -> Document:
-        """Return the document that a request means.
+    async def document(self, params: Params, principal: str) -> Document:
+        """Return the document that a request of a principal means.
 
         Raises:
             PersistedQueryNotFound: its id or hash is not known.
@@ -64,20 +74,25 @@ class Persisted:
         if name is None:
             if self._only and not (self._manifest and self._manifest.has(params.query)):
                 raise DocumentNotTrusted("Only documents of this gateway's manifest run here.")
-            return self._documents.get(params.query)
+            return self._documents.known(params.query) or await self._new(params.query, principal)
         digest = name.removeprefix(_PREFIX)
         # A manifest may have its ids with the prefix, or without.
         for each in (name, digest):
             trusted = self._manifest.text(each) if self._manifest else None
             if trusted is not None:
-                return self._documents.get(trusted)
+                return self._documents.known(trusted) or await self._new(trusted, principal)
         if self._only:
             raise DocumentNotTrusted("This gateway's manifest has no document with this id.")
         if not self._register:
             raise PersistedQueryNotSupported
         if params.query:
-            return await self._remember(digest, params.query)
-        return self._documents.get(await self._text(digest))
+            return await self._remember(digest, params.query, principal)
+        text = await self._text(digest)
+        return self._documents.known(text) or await self._new(text, principal)
+
+    async def _new(self, text: str, principal: str) -> Document:
+        await self._turn(principal)
+        return self._documents.get(text)
 
     def _problem(self, text: str) -> str | None:
         errors = self._documents.get(text).errors
@@ -97,11 +112,11 @@ class Persisted:
         self._keep(digest, text)
         return text
 
-    async def _remember(self, digest: str, text: str) -> Document:
+    async def _remember(self, digest: str, text: str, principal: str) -> Document:
         content = text.encode()
         if hashlib.sha256(content).hexdigest() != digest:
             raise BadRequest(400, "The hash is not the SHA-256 of the query.")
-        document = self._documents.get(text)
+        document = self._documents.known(text) or await self._new(text, principal)
         if document.errors or len(content) > self._limit:
             return document
         self._keep(digest, text)

@@ -1,116 +1,93 @@
-"""What lives as long as the process, and the making of what lives as long as a request."""
+"""What is done with an operation, whatever transport it came by: admitted, explained or run."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self
-from weakref import WeakValueDictionary
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from gateway.auth.authentication import authenticator
+from graphql import GraphQLSchema
+
+from gateway.auth.authentication import Authenticator
 from gateway.auth.caller import Caller
-from gateway.auth.connection_shares import Shares
 from gateway.auth.rate_limits import Spending
-from gateway.documents.documents import Documents
-from gateway.documents.limits import Limits, Meter
+from gateway.documents.limits import Meter
 from gateway.documents.parameters import Params
 from gateway.documents.persisted import Persisted
 from gateway.draining import Draining
 from gateway.errors import Forbidden, ShuttingDown, TooManyCalls
 from gateway.events.feed import Events
-from gateway.events.poller import Poller
 from gateway.execution import execute
 from gateway.execution.request import Request, explanation_of
-from gateway.mapping.records import View
 from gateway.numbers.lookup_strategy import Sizes
-from gateway.numbers.lookups import OwnedList
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.search import Search
 from gateway.observability import activity
-from gateway.observability.watchers import Observation
 from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
 from gateway.planning.estimate import estimate
 from gateway.planning.plan import Plan, PlanningFacts
 from gateway.resolvers.request_context import RequestContext
-from gateway.settings.model import Settings
-from gateway.storage.outages import Outages
-from gateway.storage.redis import make_store
-from gateway.upstream.call import Credential
-from gateway.upstream.call_trace import Trace
 from gateway.upstream.catalog_access import CatalogAccess
-from gateway.upstream.client import UpstreamClient
-from gateway.upstream.flights import CallBudget, Flights, Reader
-from gateway.upstream.response_cache import ResponseCache
-from gateway.writes.idempotency import IdempotencyKeys
-from gateway.writes.idempotency_entries import journal_for
+from gateway.upstream.flights import CallBudget, Reader
+from gateway.upstream.readers import Readers
 from gateway.writes.mutations import Mutations, Writing
 from gateway.writes.webhook_hosts import Webhooks
-from schema import build_core_schema
 from schema.info import FieldPath
 
-# Of a list that is read whole: 64,000 numbers.
-_MOST_PAGES = 64
 # What asks for a proof when a connection begins.
 _INTRODUCTION = FieldPath("connection_init")
-# Of the time until the exit, what is kept back for what comes after the last traces.
-_LAST_STEPS = 0.5
 
 
-class Service:
-    """The process-wide parts, each made from the settings."""
+@dataclass(frozen=True)
+class OperationOptions:
+    """How an operation may be run; see the settings of the same names."""
 
-    def __init__(self, settings: Settings, share: Callable[[], str] = str) -> None:
-        """Make them; `share` names whose share of what strangers may use the running code uses."""
-        self.settings = settings
-        self.schema = build_core_schema()
-        self.meter = Meter(self.schema, Limits.of(settings))
-        self.documents = Documents(self.schema, self.meter, discreet=settings.production)
-        self.authenticator = authenticator(settings)
-        self.observation = Observation(settings)
-        self.outages = Outages(
-            self.observation.counter(
-                "gateway_storage_failures",
-                "Times that the shared store, or the records in `data_dir`, could not be used.",
-                "cause",
-            )
-        )
-        count_refusal = self.observation.counter(
-            "gateway_storage_refusals",
-            "Mutations refused because the storage could not be used; nothing was sent for them.",
-            "cause",
-        )
-        self.store = make_store(settings, self.outages.note)
+    production: bool
+    explain: bool | None
+    fast: bool
+    most_calls: int | None
+    partition_calls: int
 
-        def refused(cause: str) -> None:
-            count_refusal(cause)
-            activity.blame(f"storage {cause}")
+    @property
+    def explains(self) -> bool:
+        """Whether clients may ask for plans and traces."""
+        return not self.production if self.explain is None else self.explain
 
-        self.spending = Spending(settings, self.store, refused)
-        self.turns = Turns()
-        self.client = UpstreamClient(settings, self.observation.telemetry, share)
-        self._cache = ResponseCache(self.store, settings)
-        self._flights = Flights()
-        self._access = CatalogAccess(settings.family_memory)
-        self._sizes = Sizes()
-        self.journal = journal_for(self.store, settings.data_dir, self.outages.note)
-        self.outages.watch(self.journal)
-        self.draining = Draining(settings.drain_limit, settings.drain_delay)
-        self.shares = Shares(settings)
-        self._writing = Writing(
-            IdempotencyKeys(self.journal, settings.idempotency_memory, refused),
-            self.draining,
-            WeakValueDictionary(),
-        )
-        self._explains = not settings.production if settings.explain is None else settings.explain
-        self.persisted = Persisted(settings, self.store, self.documents)
-        self.events = Events(settings, self.store)
-        if settings.poll_interval:
-            poller = Poller(
-                self.store, self.events, self._cache, self._listed, settings.poll_interval
-            )
-            self.events.poll_with(poller)
-        # Polls look at the upstream itself.
-        unkept = {"cache_owned": 0.0, "cache_search": 0.0, "cache_countries": 0.0}
-        self._uncached = ResponseCache(self.store, settings.model_copy(update=unkept))
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """Does it with the process-wide parts that it is given.
+
+    Attributes:
+        schema: what operations are executed against.
+        authenticator: knows who asks.
+        draining: knows whether new work is taken.
+        spending: counts requests and purchases.
+        persisted: finds the document of a request.
+        meter: knows the limits of documents.
+        turns: lets what is large begin one after another.
+        readers: makes what reads of the upstream.
+        access: which accounts have the catalog.
+        sizes: how many numbers accounts own.
+        writing: what the writes of all requests share.
+        webhooks: which ones may be set.
+        events: what is told to subscribers.
+        options: how an operation may be run.
+    """
+
+    schema: GraphQLSchema
+    authenticator: Authenticator
+    draining: Draining
+    spending: Spending
+    persisted: Persisted
+    meter: Meter
+    turns: Turns
+    readers: Readers
+    access: CatalogAccess
+    sizes: Sizes
+    writing: Writing
+    webhooks: Webhooks
+    events: Events
+    options: OperationOptions
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
         """Return who asks, from a request's headers by lower-case name.
@@ -132,7 +109,7 @@ class Service:
             UpstreamError: it does not, or cannot be asked.
             DeadlineExceeded: it did not answer in time.
         """
-        reader = self._reader(caller.credential)
+        reader = self.readers.make(caller.credential)
         try:
             await reader.verify((_INTRODUCTION,))
         finally:
@@ -159,14 +136,12 @@ class Service:
             raise ShuttingDown
         caller.check_time()
         explanation = explanation_of((*wishes, params.extensions.get("explain")))
-        if not self._explains:
+        if not self.options.explains:
             if explanation == "plan":
                 raise Forbidden("Plans are switched off here (setting `explain`); nothing was run.")
             explanation = ""
         await self.spending.request(caller)
-        if params.query and params.query not in self.documents:
-            await self.turns.turn(caller.principal)  # It is to be parsed and validated.
-        document = await self.persisted.document(params)
+        document = await self.persisted.document(params, caller.principal)
         cost = admit(self.meter, caller, document, params.operation_name, params.variables)
         variables = document.mark_items(params.operation_name, params.variables)
         name, extensions = params.operation_name, params.extensions
@@ -182,43 +157,31 @@ class Service:
             detailed: whether its trace remembers each call.
             spare: calls that are left for what only makes an answer better; None for any number.
         """
-        calls = CallBudget(self.settings.most_calls)
-        reader = self._reader(caller.credential, detailed=detailed, calls=calls)
+        calls = CallBudget(self.options.most_calls)
+        reader = self.readers.make(caller.credential, detailed=detailed, calls=calls)
         watched = activity.current()
         if watched is not None:
             watched.principal, watched.reads = caller.name, reader.trace
         numbers = self._numbers(reader)
-        mutations = Mutations(reader, numbers, self._writing, caller)
-        partition = self.settings.partition_calls
+        mutations = Mutations(reader, numbers, self.writing, caller)
+        partition = self.options.partition_calls
         if spare is not None:
             partition = min(partition, spare)
-        return RequestContext(
+        context = RequestContext(
             reader,
             numbers,
             Search(reader, numbers, partition),
             mutations,
-            self.settings,
+            self.webhooks,
             self.events,
             caller,
             self.spending,
         )
-
-    def _reader(
-        self,
-        credential: Credential,
-        *,
-        detailed: bool = False,
-        cache: ResponseCache | None = None,
-        calls: CallBudget | None = None,
-    ) -> Reader:
-        deadline = time.monotonic() + self.settings.request_deadline
-        trace = Trace(detailed=detailed)
-        return Reader(
-            self.client, self._flights, cache or self._cache, credential, deadline, trace, calls
-        )
+        context.fast = self.options.fast
+        return context
 
     def _numbers(self, reader: Reader) -> OwnedNumbers:
-        return OwnedNumbers(reader, self._access, self._sizes)
+        return OwnedNumbers(reader, self.access, self.sizes)
 
     async def execute(
         self, request: Request, caller: Caller, request_id: str
@@ -249,8 +212,8 @@ class Service:
             TooManyCalls: it would cost more calls than the operator allows; none was made.
         """
         spare = None
-        if self.settings.most_calls is not None:
-            spare = self.settings.most_calls - self._plan(request, caller).needed
+        if self.options.most_calls is not None:
+            spare = self.options.most_calls - self._plan(request, caller).needed
         return self.context(caller, detailed=request.explanation == "trace", spare=spare)
 
     def _explained(self, request: Request, caller: Caller) -> dict[str, Any]:
@@ -271,14 +234,14 @@ class Service:
         return explained
 
     def _plan(self, request: Request, caller: Caller) -> Plan:
-        most, partition = self.settings.most_calls, self.settings.partition_calls
+        most, partition = self.options.most_calls, self.options.partition_calls
         known = PlanningFacts(
             caller,
-            self._numbers(self._reader(caller.credential)),
-            self._sizes,
-            self._cache.keeps_kind,
+            self._numbers(self.readers.make(caller.credential)),
+            self.sizes,
+            self.readers.cache.keeps_kind,
             partition,
-            Webhooks.of(self.settings),
+            self.webhooks,
         )
         plan = estimate(
             self.schema, request.document, request.operation_name, request.variables, known
@@ -293,33 +256,3 @@ class Service:
         if most is not None:
             plan.limit_spare(most - plan.needed)
         return plan
-
-    async def _listed(self, credential: Credential, account: str) -> list[View]:
-        """Return all numbers of an account."""
-        at = FieldPath("phoneNumberChanged")
-        found: list[View] = []
-        asked = OwnedList(account, {}, 1000)
-        for _ in range(_MOST_PAGES):
-            # Each page in a request of its own, with a deadline of its own.
-            numbers = self._numbers(self._reader(credential, cache=self._uncached))
-            page = await numbers.page(asked, at)
-            found += page.numbers
-            if not page.more:
-                break
-            asked = asked._replace(start=page.places[-1])
-        return found
-
-    async def __aenter__(self) -> Self:
-        if self.settings.store_url is not None:
-            self.outages.begin()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.draining.aclose()
-        await self.events.aclose()
-        await self.client.aclose()
-        await self._cache.aclose()
-        await self.outages.aclose()
-        await self.journal.aclose()
-        await self.store.aclose()
-        await self.observation.aclose(self.draining.left - _LAST_STEPS)

@@ -20,7 +20,7 @@ from gateway.execution import execute, executors
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
 from gateway.observability import activity
-from gateway.pipeline.pipeline import Service
+from gateway.pipeline.pipeline import Pipeline
 from gateway.resolvers.request_context import RequestContext
 from schema.phone_number_event import PhoneNumberEvent
 
@@ -50,7 +50,7 @@ Feed: TypeAlias = AsyncGenerator[Emission, None]
 
 
 async def feed(
-    service: Service,
+    pipeline: Pipeline,
     request: Request,
     caller: Caller,
     request_id: str,
@@ -63,15 +63,15 @@ async def feed(
     """
     if request.kind is not OperationType.SUBSCRIPTION or request.explanation == "plan":
         try:
-            yield Emission.of(await service.execute(request, caller, request_id))
+            yield Emission.of(await pipeline.execute(request, caller, request_id))
         except GatewayError as error:
             yield Emission.of(refusal(error))
         return
-    context = service.context(caller)
+    context = pipeline.context(caller)
     activity.note(request.described, {})
     last = request.extensions.get("lastEventId") if last_event_id is None else last_event_id
     context.last_event_id = None if last is None else str(last)
-    source = await _source(service, request, context)
+    source = await _source(pipeline, request, context)
     if isinstance(source, ExecutionResult):
         yield Emission.of(execute.respond(source, request_id))
         return
@@ -93,9 +93,9 @@ async def feed(
             following = asyncio.ensure_future(anext(events, None))
             waiting.add(following)
             # What is changed once may have to be told on many streams.
-            await service.turns.turn(caller.principal)
+            await pipeline.turns.turn(caller.principal)
             # Each event has a deadline and loaders of its own.
-            result = await executors.answer_event(executor, event, service.context(caller))
+            result = await executors.answer_event(executor, event, pipeline.context(caller))
             yield Emission.of(execute.respond(result, request_id), event.id)
     except Exception as error:  # noqa: BLE001 - masked like every error of a resolver
         shown = execute.shown(_located(error, request), request_id)
@@ -108,13 +108,13 @@ async def feed(
 
 
 async def _source(
-    service: Service, request: Request, context: RequestContext
+    pipeline: Pipeline, request: Request, context: RequestContext
 ) -> tuple[executors.Prepared, AsyncGenerator[PhoneNumberEvent, None]] | ExecutionResult:
     """Return the events of a subscription and what runs it on each; or why it cannot be run."""
     document = request.document
     if document.errors or document.whole is None:
         return ExecutionResult(None, list(document.errors))
-    executor = executors.for_request(service.schema, document.whole, request, context)
+    executor = executors.for_request(pipeline.schema, document.whole, request, context)
     if isinstance(executor, list):
         return ExecutionResult(None, executor)
     source = await executors.events_of(executor)

@@ -27,7 +27,6 @@ from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.relay_pages import ConnectionPage, FoundPage, Places
 from gateway.numbers.search import Failure, Merged, Search
 from gateway.numbers.search_request import CountrySearch, SearchRequest, SimilarSearch
-from gateway.settings.model import Settings
 from gateway.upstream.call import Call
 from gateway.upstream.call_trace import Trace
 from gateway.upstream.flights import Reader
@@ -97,7 +96,7 @@ class RequestContext:
         numbers: OwnedNumbers,
         search: Search,
         mutations: Mutations,
-        settings: Settings,
+        webhooks: Webhooks,
         events: Events,
         caller: Caller,
         spending: Spending,
@@ -105,8 +104,8 @@ class RequestContext:
         self.reader = reader
         self.caller = caller
         self._spending = spending
-        self._settings = settings
-        self.fast = settings.fast
+        self._webhooks = webhooks
+        self.fast = True
         self.last_event_id: str | None = None
         self.following = Event()
         self.alone = False
@@ -373,7 +372,7 @@ class RequestContext:
         return await self._mutations.release(asked, at, tell)
 
     def _asker(self) -> Asker:
-        return Asker(self.caller, Webhooks.of(self._settings), self._written)
+        return Asker(self.caller, self._webhooks, self._written)
 
     async def _write_one(
         self,

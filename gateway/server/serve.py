@@ -232,8 +232,8 @@ def _configure_logs(settings: Settings) -> None:
 
 
 def _run_gateway(app: Starlette, listening: socket.socket, settings: Settings) -> int:
-    service = app.state.service
-    server = server_for(app, service.draining, settings, service.observation.refused)
+    parts = app.state.parts
+    server = server_for(app, parts.pipeline.draining, settings, parts.observation.refused)
     return _run(server, listening)
 
 

@@ -5,6 +5,7 @@ credentials also answer to the names that Twilio's own tools use. Unknown names 
 file, and in variables that begin with `GATEWAY_`: a misspelt setting must not be a silent one.
 """
 
+import dataclasses
 import json
 import math
 import os
@@ -12,7 +13,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -36,6 +37,9 @@ from pydantic_settings import (
 )
 
 from gateway.settings.store_url import StoreUrl
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PREFIX: Final = "GATEWAY_"
 USUAL_FILE: Final = Path("number-gateway.toml")
@@ -153,6 +157,7 @@ _Networks = Annotated[
 _Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_origins)]
 _HttpUrl = Annotated[str, AfterValidator(_http_url)]
 _StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
+Picked = TypeVar("Picked", bound="DataclassInstance")
 
 
 class Settings(BaseSettings):
@@ -527,6 +532,13 @@ class Settings(BaseSettings):
         description="Whether `/readyz` says yes while the shared store, the records in `data_dir`"
         " or the upstream is away.",
     )
+
+    def pick(self, kind: type[Picked]) -> Picked:
+        """Return what a part of the gateway takes of them.
+
+        `kind` is a dataclass of that part's: each of its fields has the name of a setting.
+        """
+        return kind(**{each.name: getattr(self, each.name) for each in dataclasses.fields(kind)})
 
     @field_validator("drain_delay")
     @classmethod

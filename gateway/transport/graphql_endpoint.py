@@ -12,6 +12,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -22,6 +23,7 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth.caller import Caller
+from gateway.auth.connection_shares import Shares
 from gateway.documents.parameters import Params
 from gateway.errors import (
     BadRequest,
@@ -37,7 +39,7 @@ from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
 from gateway.observability import activity
 from gateway.pipeline import subscriptions
-from gateway.pipeline.pipeline import Service
+from gateway.pipeline.pipeline import Pipeline
 from gateway.transport import http_caching, multipart, negotiation, sse
 from gateway.transport.asgi import Exchange
 from gateway.transport.hangups import ClientGone, Hangups
@@ -50,15 +52,44 @@ _log = structlog.get_logger(__name__)
 _EXPLAIN = "x-gateway-explain"
 
 
+@dataclass(frozen=True)
+class EndpointOptions:
+    """How requests are read and answered; see the settings of the same names."""
+
+    get_requests: bool
+    body_limit: int
+    batch_limit: int
+    compress_from: int
+    keep_alive: float
+    send_timeout: float
+
+
 class Endpoint:
     """Answers GraphQL over HTTP, WebSocket, server-sent events and multipart."""
 
-    def __init__(self, service: Service, unsent: Unsent) -> None:
-        self._service = service
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        unsent: Unsent,
+        shares: Shares,
+        sockets: WebSockets,
+        options: EndpointOptions,
+    ) -> None:
+        """Answer with what `pipeline` yields.
+
+        Args:
+            pipeline: runs operations.
+            unsent: counts what waits to be read by clients.
+            shares: how many streams a caller may have.
+            sockets: serves WebSockets.
+            options: how requests are read and answered.
+        """
+        self._pipeline = pipeline
         self._unsent = unsent
+        self._shares = shares
+        self._sockets = sockets
+        self._options = options
         self._hangups = Hangups()
-        self._settings = service.settings
-        self._sockets = WebSockets(service, unsent)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one WebSocket."""
@@ -80,7 +111,7 @@ class Endpoint:
             }
             await self._answer(exchange, 503, orjson.dumps(refusal(error)))
         except Unauthenticated as error:
-            exchange.extra["www-authenticate"] = self._service.authenticator.challenge
+            exchange.extra["www-authenticate"] = self._pipeline.authenticator.challenge
             await self._fail(exchange, 401, error.message, error.code)
         except (RateLimited, SlowConsumer) as error:
             exchange.extra["retry-after"] = str(math.ceil(error.retry_after))
@@ -97,13 +128,13 @@ class Endpoint:
         self._check_head(exchange)
         if "expect" in exchange.headers:
             # It waits to be told to send its body (100-continue), which reading does: not in vain.
-            await self._service.authenticate(exchange.headers)
+            await self._pipeline.authenticate(exchange.headers)
         params = await self._read(exchange)
-        caller = await self._service.authenticate(exchange.headers)
+        caller = await self._pipeline.authenticate(exchange.headers)
         if isinstance(params, list):
             await self._batch(exchange, params, caller)
             return
-        request = await self._service.request(params, caller, _wishes(exchange))
+        request = await self._pipeline.request(params, caller, _wishes(exchange))
         _check_method(exchange, request)
         match _delivery(exchange, request):
             case Delivery.SINGLE:
@@ -118,36 +149,36 @@ class Endpoint:
     def _check_head(self, exchange: Exchange) -> None:
         """Raise BadRequest for what can be seen before the body: 405, 413, 415."""
         match exchange.method:
-            case "GET" if self._settings.get_requests:
+            case "GET" if self._options.get_requests:
                 return
             case "POST":
                 negotiation.check_content_type(exchange.headers.get("content-type", ""))
                 if exchange.headers.get("content-encoding", "identity") != "identity":
                     accepted = {"accept-encoding": "identity"}
                     raise BadRequest(415, "Send the body uncompressed.", accepted)
-                exchange.check_size(self._settings.body_limit)
+                exchange.check_size(self._options.body_limit)
             case _:
-                allowed = "GET, HEAD, POST" if self._settings.get_requests else "POST"
+                allowed = "GET, HEAD, POST" if self._options.get_requests else "POST"
                 method = exchange.scope["method"]
                 raise BadRequest(405, f"{method} is not used here.", {"allow": allowed})
 
     async def _read(self, exchange: Exchange) -> Params | list[Params | BadRequest]:
         if exchange.method == "GET":
             return negotiation.read_get(exchange.scope["query_string"])
-        body = await exchange.body(self._settings.body_limit)
-        return negotiation.read_post(body, batch_limit=self._settings.batch_limit)
+        body = await exchange.body(self._options.body_limit)
+        return negotiation.read_post(body, batch_limit=self._options.batch_limit)
 
     async def _run(
         self, exchange: Exchange, request: Request, caller: Caller
     ) -> dict[str, Any] | bytes:
-        running = self._service.execute(request, caller, exchange.request_id)
-        with self._service.draining:
+        running = self._pipeline.execute(request, caller, exchange.request_id)
+        with self._pipeline.draining:
             if request.kind is OperationType.QUERY:
                 return await self._hangups.unless_gone(running, exchange.receive)
             return await running
 
     async def _answer(self, exchange: Exchange, status: int, body: bytes) -> None:
-        await exchange.answer(status, body, compress_from=self._settings.compress_from)
+        await exchange.answer(status, body, compress_from=self._options.compress_from)
 
     async def _failed(self, exchange: Exchange, error: Exception) -> None:
         """Mask and log what nobody has thought of: the last line of defence."""
@@ -226,7 +257,7 @@ class Endpoint:
         if isinstance(params, BadRequest):
             return _failure(params.message, "BAD_REQUEST")
         try:
-            request = await self._service.request(params, caller, _wishes(exchange))
+            request = await self._pipeline.request(params, caller, _wishes(exchange))
         except GatewayError as error:
             return refusal(error)
         except BadRequest as error:
@@ -245,12 +276,12 @@ class Endpoint:
                 return request
             try:
                 if _size(request) >= SMALL:
-                    await self._service.turns.turn(caller.principal)
+                    await self._pipeline.turns.turn(caller.principal)
                 return await self._run(exchange, request, caller)
             except GatewayError as error:
                 return refusal(error)
 
-        with self._service.draining:  # What is to be done is done, also what has not begun yet.
+        with self._pipeline.draining:  # What is to be done is done, also what has not begun yet.
             requests = await asyncio.gather(
                 *(self._prepared(exchange, params, caller) for params in batch)
             )
@@ -274,14 +305,13 @@ class Endpoint:
         await self._stream(exchange, request, caller, frames, content_type, beat)
 
     async def _parts(self, exchange: Exchange, request: Request, caller: Caller) -> None:
-        service = self._service
         if request.kind is OperationType.SUBSCRIPTION:
             payloads = multipart.payloads(self._feed(exchange, request, caller))
             answer = Multipart(multipart.SUBSCRIPTION)
         else:
             form, request_id = exchange.accepted.incremental, exchange.request_id
-            context = service.admitted(request, caller)
-            results = incremental.run(service.schema, request, context, request_id, form)
+            context = self._pipeline.admitted(request, caller)
+            results = incremental.run(self._pipeline.schema, request, context, request_id, form)
             payloads = _noted(request, results)
             answer = Multipart(multipart.INCREMENTAL[form])
         parts, content_type = answer.frames(payloads), answer.content_type
@@ -290,7 +320,7 @@ class Endpoint:
 
     def _feed(self, exchange: Exchange, request: Request, caller: Caller) -> subscriptions.Feed:
         last_event = exchange.headers.get("last-event-id") or None
-        return subscriptions.feed(self._service, request, caller, exchange.request_id, last_event)
+        return subscriptions.feed(self._pipeline, request, caller, exchange.request_id, last_event)
 
     async def _stream(
         self,
@@ -303,20 +333,21 @@ class Endpoint:
         *,
         early: bool = True,
     ) -> None:
-        service = self._service
         endless = request.kind is OperationType.SUBSCRIPTION
         # The end waits until all of an answer is sent: clients repeat what was not completed.
         size = 0 if endless else _size(request)
         pending = await self._outbox(exchange, caller).begin(size)
         try:
-            with service.shares.callers.held(caller.principal) if endless else service.draining:
+            with (
+                self._shares.callers.held(caller.principal) if endless else self._pipeline.draining
+            ):
                 await exchange.stream(
                     chunks,
                     content_type,
                     sign_of_life=sign_of_life,
                     early=early,
-                    keep_alive=self._settings.keep_alive,
-                    send_timeout=self._settings.send_timeout,
+                    keep_alive=self._options.keep_alive,
+                    send_timeout=self._options.send_timeout,
                     pending=pending,
                 )
         finally:

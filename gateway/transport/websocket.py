@@ -19,6 +19,7 @@ import asyncio
 import math
 from collections.abc import Mapping
 from contextlib import ExitStack, aclosing, nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn
 
 import orjson
@@ -27,6 +28,7 @@ from graphql import OperationType
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.auth.caller import Caller
+from gateway.auth.connection_shares import Shares
 from gateway.documents.parameters import Params
 from gateway.errors import (
     SOME_TIME,
@@ -41,8 +43,9 @@ from gateway.errors import (
 )
 from gateway.execution.request import Request
 from gateway.observability.refusals_below_http import Kind
+from gateway.observability.watchers import Observation
 from gateway.pipeline import subscriptions
-from gateway.pipeline.pipeline import Service
+from gateway.pipeline.pipeline import Pipeline
 from gateway.transport import negotiation
 from gateway.transport.asgi import headers_of
 from gateway.transport.client_addresses import current, share_of
@@ -87,32 +90,54 @@ class Closed(Exception):
         self.reason = reason
 
 
-class WebSockets:
-    """Serves WebSockets."""
+@dataclass(frozen=True)
+class SocketOptions:
+    """How WebSockets are served; see the settings of the same names."""
 
-    def __init__(self, service: Service, unsent: Unsent) -> None:
-        self._service = service
-        self._unsent = unsent
+    legacy_websocket: bool
+    socket_init_wait: float
+    socket_operations: int
+    frame_limit: int
+    keep_alive: float
+    send_timeout: float
+
+
+@dataclass(frozen=True)
+class WebSockets:
+    """Serves WebSockets.
+
+    Attributes:
+        pipeline: runs operations.
+        unsent: counts what waits to be read by clients.
+        shares: how many connections strangers and callers may have.
+        observation: watches.
+        options: how WebSockets are served.
+    """
+
+    pipeline: Pipeline
+    unsent: Unsent
+    shares: Shares
+    observation: Observation
+    options: SocketOptions
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket until either side ends it."""
         await receive()  # websocket.connect
-        settings = self._service.settings
-        dialects = [TRANSPORT, LEGACY] if settings.legacy_websocket else [TRANSPORT]
+        dialects = [TRANSPORT, LEGACY] if self.options.legacy_websocket else [TRANSPORT]
         offered = scope.get("subprotocols", [])
         dialect = next((each for each in dialects if each.subprotocol in offered), None)
         if dialect is None:
             await send({"type": "websocket.accept"})
             await send(_close(4406, "Subprotocol not acceptable"))
             return
-        connection = _Connection(self._service, self._unsent, dialect, scope, receive, send)
+        connection = _Connection(self, dialect, scope, receive, send)
         try:
             await connection.run()
         except Closed as closed:
             if (kind := _COUNTED.get(closed.code)) is not None:
-                self._service.observation.refused(kind, current.get(), reason=closed.reason)
+                self.observation.refused(kind, current.get(), reason=closed.reason)
             with suppress(TimeoutError, OSError):
-                async with asyncio.timeout(settings.send_timeout):
+                async with asyncio.timeout(self.options.send_timeout):
                     await send(_close(closed.code, closed.reason))
         finally:
             await connection.stop()
@@ -123,16 +148,15 @@ class _Connection:
 
     def __init__(
         self,
-        service: Service,
-        unsent: Unsent,
+        server: WebSockets,
         dialect: Dialect,
         scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
-        self._service = service
-        self._unsent = unsent
-        self._settings = service.settings
+        self._server = server
+        self._pipeline = server.pipeline
+        self._options = server.options
         self._dialect = dialect
         self._heartbeats = {dialect.ping, "pong"}
         self._headers = headers = headers_of(scope)
@@ -153,15 +177,15 @@ class _Connection:
         Raises:
             Closed: the client broke the protocol, was not let in, or is too slow.
         """
-        shares = self._service.shares
-        if self._service.draining.refuses:
+        shares = self._server.shares
+        if self._pipeline.draining.refuses:
             await self._turn_away(ShuttingDown())
             return
         with ExitStack() as known, ExitStack() as unknown:
             try:
                 unknown.enter_context(shares.unverified.held(share_of(current.get())))
             except RateLimited as error:
-                self._service.observation.refused("websocket_strangers", current.get())
+                self._server.observation.refused("websocket_strangers", current.get())
                 await self._turn_away(error)
                 return
             await self._send({"type": "websocket.accept", "subprotocol": self._dialect.subprotocol})
@@ -174,7 +198,7 @@ class _Connection:
                 await self._refuse_connection(error, _TRY_AGAIN, error.message)
             unknown.close()
             self._caller = caller
-            self._outbox = self._unsent.outbox(caller.principal, self._below)
+            self._outbox = self._server.unsent.outbox(caller.principal, self._below)
             await self._tell({"type": "connection_ack"})
             while (message := await self._message_or_failure()) is not None:
                 await self._handle(message)
@@ -210,8 +234,8 @@ class _Connection:
             return None
         text = received.get("text")
         content = (received.get("bytes") or b"") if text is None else text.encode()
-        if len(content) > self._settings.frame_limit:
-            raise Closed(1009, f"A message is larger than {self._settings.frame_limit} bytes")
+        if len(content) > self._options.frame_limit:
+            raise Closed(1009, f"A message is larger than {self._options.frame_limit} bytes")
         self._size = len(content)
         try:
             message = negotiation.read_json(content, "A message")
@@ -225,7 +249,7 @@ class _Connection:
         """Return the next message; raise when an operation had to give the connection up."""
         receiving = asyncio.ensure_future(self._message())
         waiting: set[asyncio.Future[Any]] = {receiving, self._failure}
-        silence = self._settings.keep_alive
+        silence = self._options.keep_alive
         while True:
             done, _ = await asyncio.wait(
                 waiting, timeout=silence, return_when=asyncio.FIRST_COMPLETED
@@ -247,7 +271,7 @@ class _Connection:
             Closed: it does not say so in time, or not credibly.
         """
         try:
-            async with asyncio.timeout(self._settings.socket_init_wait):
+            async with asyncio.timeout(self._options.socket_init_wait):
                 # Both sides may ping at any time.
                 while (message := await self._message()) and message["type"] in self._heartbeats:
                     await self._handle(message)
@@ -263,7 +287,7 @@ class _Connection:
         try:
             caller = await self._authenticate(payload)
             # What stays open, perhaps for days, is not for whoever makes a name up.
-            await self._service.verify(caller)
+            await self._pipeline.verify(caller)
         except (DeadlineExceeded, UpstreamError) as error:
             if isinstance(error, DeadlineExceeded) or error.transient:
                 later = error.details.setdefault("retryAfterMs", math.ceil(SOME_TIME * 1000))
@@ -288,7 +312,7 @@ class _Connection:
             if name.lower() == _ACCOUNT and value is not None:
                 sent[_ACCOUNT] = str(value)
         self._wishes = [each[_EXPLAIN] for each in (self._headers, sent) if _EXPLAIN in each]
-        return await self._service.authenticate({**self._headers, **sent})
+        return await self._pipeline.authenticate({**self._headers, **sent})
 
     async def _handle(self, message: Mapping[str, Any]) -> None:
         kind, dialect = message["type"], self._dialect
@@ -314,8 +338,8 @@ class _Connection:
         name = _id(message)
         if name in self._operations:
             raise Closed(4409, f"Subscriber for {name[:40]} already exists")
-        if len(self._operations) >= self._settings.socket_operations:
-            most = self._settings.socket_operations
+        if len(self._operations) >= self._options.socket_operations:
+            most = self._options.socket_operations
             error = LimitExceeded(
                 f"More than {most} operations at once.", limit="operations", allowed=most
             )
@@ -348,7 +372,7 @@ class _Connection:
         assert self._outbox is not None  # noqa: S101 - nothing runs before connection_init
         self._outbox.keep(size)
         try:
-            with self._service.observation.telemetry.operation(self._request_id):
+            with self._server.observation.telemetry.operation(self._request_id):
                 await self._run(name, params)
         finally:
             self._outbox.keep(-size)
@@ -357,7 +381,7 @@ class _Connection:
         assert self._caller is not None  # noqa: S101 - nothing runs before connection_init
         assert self._outbox is not None  # noqa: S101
         try:
-            request = await self._service.request(params, self._caller, self._wishes)
+            request = await self._pipeline.request(params, self._caller, self._wishes)
         except GatewayError as error:
             await self._refuse(name, refusal(error)["errors"])
             return
@@ -374,13 +398,13 @@ class _Connection:
             return
         try:
             # The end waits until all of an answer is sent: clients repeat what was not completed.
-            with nullcontext() if endless else self._service.draining:
+            with nullcontext() if endless else self._pipeline.draining:
                 await self._follow(name, request, self._caller, pending)
         finally:
             pending.end()
 
     async def _follow(self, name: str, request: Request, caller: Caller, pending: Pending) -> None:
-        feed = subscriptions.feed(self._service, request, caller, self._request_id, None)
+        feed = subscriptions.feed(self._pipeline, request, caller, self._request_id, None)
         async with aclosing(feed):
             async for emission in feed:
                 content = emission.json
@@ -417,7 +441,7 @@ class _Connection:
 
     async def _send_text(self, text: str) -> None:
         try:
-            async with asyncio.timeout(self._settings.send_timeout):
+            async with asyncio.timeout(self._options.send_timeout):
                 await self._send({"type": "websocket.send", "text": text})
         except TimeoutError:
             raise Closed(_LATE, "The client is too slow") from None

@@ -15,12 +15,14 @@ import pytest
 from websockets import ConnectionClosed, Subprotocol
 from websockets.sync.client import connect
 
-from gateway.auth.caller import Caller
+from gateway.app import compose
 from gateway.errors import NotOwnAccount
-from gateway.pipeline.pipeline import Service
+from gateway.numbers.owned import OwnedNumbers
+from gateway.numbers.whole_list import read_whole_list
 from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
 from schema.connection import NodeId, encode_id
+from schema.info import FieldPath
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import run
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -428,9 +430,14 @@ def test_a_poll_does_not_list_the_parents_numbers_as_a_subaccounts(
     credential = Credential(key["sid"], key["secret"], family.sub.sid)
 
     async def poll() -> None:
-        async with Service(Settings(**settings, auth="open")) as service:
-            assert service.context(Caller(credential, "poll")) is not None
-            await service._listed(credential, family.sub.sid)
+        parts = compose(Settings(**settings, auth="open"))
+        pipeline = parts.pipeline
+
+        def begin() -> OwnedNumbers:
+            return OwnedNumbers(pipeline.readers.make(credential), pipeline.access, pipeline.sizes)
+
+        async with parts.running():
+            await read_whole_list(begin, family.sub.sid, FieldPath("phoneNumberChanged"))
 
     with pytest.raises(NotOwnAccount if family.sub.catalog else Exception, match="API key in use"):
         asyncio.run(poll())

@@ -64,7 +64,7 @@ async def serve(upstream: str, ways: dict[str, dict[str, Any]], ports: list[int]
         )
         configure(settings.log_level, settings.log_format)
         app = create_app(settings)
-        server = server_for(app, app.state.service.draining, settings)
+        server = server_for(app, app.state.parts.pipeline.draining, settings)
         servers.append(server)
         serving.append(asyncio.create_task(server.serve(sockets=[_listening(port)])))
     # The signal reaches the server that began last.

@@ -400,9 +400,9 @@ def test_prometheus_takes_the_alerts_and_every_metric_in_them_is_one(
     rules = yaml.safe_load(block("/etc/prometheus/number-gateway.yml"))["groups"][0]["rules"]
     wanted = set(re.findall(r"gateway_\w+", " ".join(each["expr"] for each in rules)))
     with running_gateway(sandbox, metrics=True) as gateway:
-        assert gateway.service is not None
+        assert gateway.parts is not None
         gateway.query(LIST)
-        gateway.service.draining.start()
+        gateway.parts.pipeline.draining.start()
         assert gateway.http.get(f"{gateway.url}/readyz").status_code == 503
         there = gateway.http.get(f"{gateway.url}/metrics").text
     named = set(re.findall(r"^# TYPE (\w+)", there, re.MULTILINE))

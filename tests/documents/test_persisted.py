@@ -17,6 +17,7 @@ from gateway.documents.parameters import Params
 from gateway.documents.persisted import Persisted
 from gateway.documents.trusted import BadManifest, read_manifest
 from gateway.errors import PersistedQueryNotFound
+from gateway.pipeline.turns import Turns
 from gateway.storage.store import MemoryStore
 from schema import build_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
@@ -43,6 +44,11 @@ def get(gateway: RunningGateway, headers: dict[str, str] | None = None, **params
     return gateway.http.get(
         f"{gateway.url}/graphql", params=params, auth=gateway.account.auth, headers=headers
     )
+
+
+def kept_in(store: MemoryStore, **settings: Any) -> Persisted:
+    documents, turns = Documents(build_schema()._schema), Turns()
+    return Persisted(bare_settings(**settings), store, documents, turns.turn)
 
 
 # Registered by clients ----------------------------------------------------------------------------
@@ -102,32 +108,33 @@ def test_mutations_by_hash_are_refused_by_get(gateway: RunningGateway) -> None:
 
 
 def test_processes_share_registered_documents_through_the_store() -> None:
-    store, settings = MemoryStore(), bare_settings()
-    schema = build_schema()._schema
-    one, other = (Persisted(settings, store, Documents(schema)) for _ in range(2))
-    asyncio.run(one.document(Params(ACCOUNT, None, {}, extension(ACCOUNT))))
-    found = asyncio.run(other.document(Params("", None, {}, extension(ACCOUNT))))
+    store = MemoryStore()
+    one, other = (kept_in(store) for _ in range(2))
+    asyncio.run(one.document(Params(ACCOUNT, None, {}, extension(ACCOUNT)), "me"))
+    found = asyncio.run(other.document(Params("", None, {}, extension(ACCOUNT)), "me"))
     assert found.text == ACCOUNT
 
 
 def test_a_document_over_the_limit_runs_but_is_not_kept() -> None:
     store = MemoryStore()
-    settings = bare_settings(persisted_query_limit=1024)
-    persisted = Persisted(settings, store, Documents(build_schema()._schema))
+    persisted = kept_in(store, persisted_query_limit=1024)
     large = ACCOUNT + "#" * 1024
-    assert not asyncio.run(persisted.document(Params(large, None, {}, extension(large)))).errors
+    assert not asyncio.run(
+        persisted.document(Params(large, None, {}, extension(large)), "me")
+    ).errors
     with pytest.raises(PersistedQueryNotFound):
-        asyncio.run(persisted.document(Params("", None, {}, extension(large))))
+        asyncio.run(persisted.document(Params("", None, {}, extension(large)), "me"))
 
 
 def test_texts_that_are_kept_beside_the_store_do_not_fill_the_memory() -> None:
-    settings, store = bare_settings(), MemoryStore()
-    persisted = Persisted(settings, store, Documents(build_schema()._schema))
+    persisted = kept_in(MemoryStore())
     texts = [f"#{index}" + "a" * 60_000 + "\n{ __typename }" for index in range(100)]
     for text in (*texts, texts[-1]):
-        asyncio.run(persisted.document(Params(text, None, {}, extension(text))))
+        asyncio.run(persisted.document(Params(text, None, {}, extension(text)), "me"))
     assert 60 < len(persisted._recent) < 70
-    assert not asyncio.run(persisted.document(Params("", None, {}, extension(texts[0])))).errors
+    assert not asyncio.run(
+        persisted.document(Params("", None, {}, extension(texts[0])), "me")
+    ).errors
 
 
 def test_registering_can_be_turned_off(sandbox: RunningSandbox) -> None:
@@ -234,19 +241,17 @@ def test_a_manifest_beside_text_only_adds_names(sandbox: RunningSandbox, manifes
 def test_ids_of_a_manifest_may_have_the_prefix_of_hashes(tmp_path: Path) -> None:
     path = tmp_path / "documents.json"
     path.write_text(json.dumps({"sha256:abc": ACCOUNT, "def": COUNTRIES}))
-    settings = bare_settings(trusted_documents=path, trusted_documents_only=True)
-    persisted = Persisted(settings, MemoryStore(), Documents(build_schema()._schema))
+    persisted = kept_in(MemoryStore(), trusted_documents=path, trusted_documents_only=True)
     for name, text in [("sha256:abc", ACCOUNT), ("sha256:def", COUNTRIES), ("def", COUNTRIES)]:
-        document = asyncio.run(persisted.document(Params("", None, {}, {}, name)))
+        document = asyncio.run(persisted.document(Params("", None, {}, {}, name), "me"))
         assert document.text == text
 
 
 def test_documents_of_a_manifest_that_cannot_run_are_logged(tmp_path: Path) -> None:
     path = tmp_path / "documents.json"
     path.write_text(json.dumps({"good": ACCOUNT, "bad": "{ nothing }"}))
-    settings = bare_settings(trusted_documents=path)
     with capture_logs() as lines:
-        Persisted(settings, MemoryStore(), Documents(build_schema()._schema))
+        kept_in(MemoryStore(), trusted_documents=path)
     (line,) = lines
     assert (line["event"], line["id"]) == ("manifest_document_invalid", "bad")
     assert "nothing" in line["problem"]
@@ -275,6 +280,5 @@ def test_other_manifests_are_refused(content: str) -> None:
 
 
 def test_trusting_only_a_manifest_needs_one() -> None:
-    settings = bare_settings(trusted_documents_only=True)
     with pytest.raises(ValueError, match="trusted_documents"):
-        Persisted(settings, MemoryStore(), Documents(build_schema()._schema))
+        kept_in(MemoryStore(), trusted_documents_only=True)

@@ -9,15 +9,15 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
+from gateway.app import compose
 from gateway.errors import EventsMissed, SlowConsumer
 from gateway.events.feed import Change, Events, _encoded
 from gateway.events.log import EventLog
-from gateway.pipeline.pipeline import Service
 from gateway.pipeline.turns import Turns
 from gateway.storage.store import MemoryStore, StoreUnavailable
 from gateway.transport.asgi import Exchange
 from gateway.transport.unsent import Pending, Unsent
-from gateway.transport.websocket import WebSockets
+from gateway.transport.websocket import SocketOptions, WebSockets
 from gateway.upstream.call import Credential
 from schema.enums import PhoneNumberEventKind
 from schema.phone_number_event import PhoneNumberEvent
@@ -308,10 +308,14 @@ def test_a_socket_whose_client_takes_nothing_is_closed() -> None:
             "subprotocols": ["graphql-transport-ws"],
         }
         own = {"auth": "open", "account_sid": ACCOUNT, "auth_token": "secret"}
-        async with Service(bare_settings(send_timeout=0.1, **own)) as service:
-            await WebSockets(service, Unsent(service.settings, service.turns)).serve(
-                scope, receive, send
-            )
+        settings = bare_settings(send_timeout=0.1, **own)
+        parts = compose(settings)
+        unsent = Unsent(settings, parts.pipeline.turns)
+        options = settings.pick(SocketOptions)
+        async with parts.running():
+            await WebSockets(
+                parts.pipeline, unsent, parts.shares, parts.observation, options
+            ).serve(scope, receive, send)
         assert sent[-1]["type"] == "websocket.close"
         assert sent[-1]["code"] == 4408
 

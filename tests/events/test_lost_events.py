@@ -110,9 +110,9 @@ def test_whoever_follows_when_the_store_is_emptied_is_told_on_every_transport_of
         here.confirmed()
         there.confirmed()
         # Nothing says on a socket that a subscription is in force.
-        assert two.service is not None
+        assert two.parts is not None
         end = time.monotonic() + 15
-        while two.service.events.subscribers < 3:
+        while two.parts.events.subscribers < 3:
             assert time.monotonic() < end
             time.sleep(0.01)
         rename(one, account, "Known")

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from gateway.pipeline.pipeline import Service
+from gateway.app import Parts
 from gateway.storage.store import MemoryStore
 from gateway.transport.unsent import Unsent
-from gateway.upstream.catalog_access import CatalogAccess
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.tokens import AUDIENCE, ISSUER, SECRET, hand_made, token
@@ -63,7 +62,7 @@ class Front:
     mode: str
     sandbox: RunningSandbox
     gateway: RunningGateway
-    service: Service
+    parts: Parts
     unsent: Unsent
     victim: SandboxAccount
     child: SandboxAccount
@@ -175,62 +174,62 @@ def front(
         chosen |= {"token_algorithm": "HS256", "token_secret": SECRET}
         chosen |= {"token_issuer": ISSUER, "token_audience": AUDIENCE}
     with running_gateway(sandbox, account=victim, **chosen) as gateway:
-        service, unsent = gateway.service, gateway.unsent
-        assert service is not None
+        parts, unsent = gateway.parts, gateway.unsent
+        assert parts is not None
         assert unsent is not None
-        _remember_little(service)
+        _remember_little(parts)
         for account in (victim, rival):
             for number in sandbox.numbers(account.sid):
                 named = {"configuration": {"friendly_name": mark(account)}}
                 sandbox.put_number(account.sid, number["phone_number"], named)
         foreign = _page_of(rival, sandbox)
-        yield Front(mode, sandbox, gateway, service, unsent, victim, child, rival, foreign)
+        yield Front(mode, sandbox, gateway, parts, unsent, victim, child, rival, foreign)
 
 
-def _remember_little(service: Service) -> None:
-    service.client.accepted._most = REMEMBERED
-    service.documents._most = REMEMBERED
-    assert isinstance(service.store, MemoryStore)
-    service.store._most = REMEMBERED
-    service._sizes._most = REMEMBERED
-    service._access = CatalogAccess(service.settings.family_memory, most=REMEMBERED)
+def _remember_little(parts: Parts) -> None:
+    parts.client.accepted._most = REMEMBERED
+    parts.documents._most = REMEMBERED
+    assert isinstance(parts.store, MemoryStore)
+    parts.store._most = REMEMBERED
+    parts.pipeline.sizes._most = REMEMBERED
+    parts.pipeline.access._most = REMEMBERED
 
 
 def remembered(front: Front) -> dict[str, int]:
     """Return how many entries each memory of the process has."""
-    service = front.service
-    client, access, store = service.client, service._access, service.store
+    pipeline = front.parts.pipeline
+    client, access, store = front.parts.client, pipeline.access, front.parts.store
     assert isinstance(store, MemoryStore)
     return {
         "accounts": len(client._accounts),
         "unproven": len(client._unproven),
         "accepted": len(client.accepted._until),
         "access": len(access._found),
-        "sizes": len(service._sizes._known),
+        "sizes": len(pipeline.sizes._known),
         "values": len(store._values),
         "buckets": len(store._buckets),
-        "documents": len(service.documents._kept),
-        "hashes": len(service.persisted._recent),
-        "callers": len(getattr(service.authenticator, "_known", ())),
+        "documents": len(front.parts.documents._kept),
+        "hashes": len(pipeline.persisted._recent),
+        "callers": len(getattr(pipeline.authenticator, "_known", ())),
     }
 
 
 def held(front: Front) -> dict[str, int]:
     """Return how much is held for clients that are there; nothing, when they are gone."""
-    service = front.service
+    parts, pipeline = front.parts, front.parts.pipeline
     return {
         "bytes": front.unsent.finished,
         "outboxes": len(front.unsent._outboxes),
         "callers": len(front.unsent._callers),
-        "flights": len(service._flights._flights),
-        "running": sum(each.running for each in service.client.limiters()),
-        "waiting": sum(each.waiting for each in service.client.limiters()),
-        "strangers": service.client.strangers.running + service.client.strangers.waiting,
-        "unverified": service.shares.unverified._total,
-        "shares": service.shares.callers._total,
-        "subscribers": service.events.subscribers,
-        "writes": len(service.draining._writes),
-        "locks": len(service._writing.locks),
+        "flights": len(pipeline.readers.flights._flights),
+        "running": sum(each.running for each in parts.client.limiters()),
+        "waiting": sum(each.waiting for each in parts.client.limiters()),
+        "strangers": parts.client.strangers.running + parts.client.strangers.waiting,
+        "unverified": parts.shares.unverified._total,
+        "shares": parts.shares.callers._total,
+        "subscribers": parts.events.subscribers,
+        "writes": len(pipeline.draining._writes),
+        "locks": len(pipeline.writing.locks),
     }
 
 

@@ -296,7 +296,7 @@ class Attack(Money):
 
     def _is_left_alone(self) -> bool:
         """Whether a breaker is open: that of the family which is not asked waits for its pause."""
-        return "open" in self.front.service.client.breaker_states().values()
+        return "open" in self.front.parts.client.breaker_states().values()
 
     def ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Run an operation as the victim, who must be told nothing of others."""

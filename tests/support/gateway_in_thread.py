@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx
 
-from gateway.app import create_app
-from gateway.pipeline.pipeline import Service
+from gateway.app import Parts, create_app
 from gateway.server.http_limits import protocol_class
 from gateway.server.websocket_limits import socket_class
 from gateway.settings.model import Settings
@@ -23,14 +22,14 @@ _NOT_A_PAGE = {"apollo-require-preflight": "true"}
 class RunningGateway:
     """A gateway that listens; `account` is whom `query` asks as, unless told otherwise.
 
-    `service` and `unsent` are what lives as long as it does, where it runs in this process.
+    `parts` and `unsent` are what lives as long as it does, where it runs in this process.
     """
 
     url: str
     sandbox: RunningSandbox
     account: SandboxAccount
     http: httpx.Client
-    service: Service | None = None
+    parts: Parts | None = None
     unsent: Unsent | None = None
 
     def post(
@@ -90,12 +89,12 @@ def running_gateway(
     } | settings
     settled = Settings(**chosen)
     app = create_app(settled, sandbox_accounts=[] if settled.sandbox_url else None)
-    service = app.state.service
+    parts = app.state.parts
     with (
         running_app(
             app,
-            http=protocol_class(settled, service.draining, service.observation.refused),
-            ws=socket_class(settled, service.observation.refused),
+            http=protocol_class(settled, parts.pipeline.draining, parts.observation.refused),
+            ws=socket_class(settled, parts.observation.refused),
             ws_max_size=2**20,
             timeout_keep_alive=settled.keep_alive_timeout,
         ) as url,
@@ -106,6 +105,6 @@ def running_gateway(
             sandbox,
             account or sandbox.accounts()["parent"],
             http,
-            service,
+            parts,
             app.state.unsent,
         )

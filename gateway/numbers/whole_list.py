@@ -1,0 +1,37 @@
+"""All numbers of an account, read page by page."""
+
+from collections.abc import Callable
+from typing import Final
+
+from gateway.mapping.records import View
+from gateway.numbers.lookups import OwnedList
+from gateway.numbers.owned import OwnedNumbers
+from schema.info import FieldPath
+
+# 64,000 numbers.
+_MOST_PAGES: Final = 64
+
+
+async def read_whole_list(
+    begin: Callable[[], OwnedNumbers], account: str, at: FieldPath
+) -> list[View]:
+    """Return all numbers of an account, as far as they go on 64 pages.
+
+    Args:
+        begin: begins a request of its own, with a deadline of its own, for each page.
+        account: whose numbers.
+        at: the field that asks, for traces.
+
+    Raises:
+        UpstreamError: a page could not be had.
+        DeadlineExceeded: it did not come in time.
+    """
+    found: list[View] = []
+    asked = OwnedList(account, {}, 1000)
+    for _ in range(_MOST_PAGES):
+        page = await begin().page(asked, at)
+        found += page.numbers
+        if not page.more:
+            break
+        asked = asked._replace(start=page.places[-1])
+    return found
