@@ -21,6 +21,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from tests.support.forked_command import run_forked
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -108,17 +109,24 @@ def read_until(process: subprocess.Popen[str], mark: str) -> str:
 
 
 def run(
-    folder: Path, *arguments: str, code: int = 0, stdin: str = "", **options: Any
+    folder: Path,
+    *arguments: str,
+    code: int = 0,
+    stdin: str = "",
+    inside: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end, and expect exit code `code`; `options` as for `start`."""
-    with start(folder, *arguments, stdin=subprocess.PIPE, **options) as process:
-        try:
+    """Run the command line to its end, and expect exit code `code`; arguments as for `start`."""
+    if inside:
+        with start(
+            folder, *arguments, inside=inside, variables=variables, stdin=subprocess.PIPE
+        ) as process:
             out, err = process.communicate(stdin, timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-    assert process.returncode == code, err + out
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+            done = subprocess.CompletedProcess(arguments, process.returncode, out, err)
+    else:
+        done = run_forked(folder, arguments, environment(**(variables or {})), stdin)
+    assert done.returncode == code, done.stderr + done.stdout
+    return done
 
 
 @contextmanager
