@@ -55,6 +55,16 @@ ALONE = {"__init__", "__main__", "app", "errors", "waiting", "draining"}
 SANDBOX_ALONE = {"__init__", "application", *SANDBOX_FOR_ALL}
 # The types of a graph name each other, and their resolvers name what gives such types.
 RECURSIVE_GRAPH = {"schema.nodes", "schema.connection", "schema.read_port"}
+# Of libraries that are used below their surface, what they document; all else of them is taken in
+# a room's `_compat.py` alone, and asserted in `tests/install/test_private_parts.py`.
+DOCUMENTED = {
+    "graphql": "graphql graphql.utilities",
+    "strawberry": "strawberry strawberry.scalars strawberry.schema.config"
+    " strawberry.schema_directive",
+    "uvicorn": "uvicorn",
+    "websockets": "",
+    "prometheus_client": "prometheus_client",
+}
 HTTP_LIBRARIES = {"aiohttp", "httpx", "requests", "starlette", "urllib", "uvicorn"}
 
 
@@ -213,6 +223,35 @@ def test_importing_a_room_loads_only_what_its_arrows_allow() -> None:
             allowed |= more
             pending += more
         assert {room(each) for each in loaded} <= allowed, own
+
+
+def test_what_a_library_does_not_document_is_taken_in_one_module_of_a_room() -> None:
+    wrong = []
+    for name, targets in IMPORTS.items():
+        own = name.rpartition(".")[0]
+        for each in targets:
+            allowed = DOCUMENTED.get(each.partition(".")[0])
+            if each.endswith("._compat") and each not in {f"{own}._compat", f"{name}._compat"}:
+                wrong.append(f"{name} → {each}")
+            elif allowed is not None and not name.endswith("._compat"):
+                wrong += [f"{name} → {each}"] if each not in allowed.split() else []
+    assert wrong == []
+
+
+def test_private_attributes_and_words_of_libraries_are_read_in_those_modules_alone() -> None:
+    for name, path in MODULES.items():
+        if name.endswith("._compat") or name.startswith("gateway.sandbox"):
+            continue
+        text = path.read_text()
+        assert "noqa: SLF001" not in text, name
+        for node in ast.walk(ast.parse(text)):
+            # `error.message.startswith(…)`, `"…" in str(error)`
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                asked = ast.unparse(node.func)
+                assert not asked.endswith((".message.startswith", ".message.endswith")), name
+            elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In):
+                searched = ast.unparse(node.comparators[0])
+                assert not searched.endswith((".message", ".msg", "str(error)")), name
 
 
 def test_the_page_about_the_architecture_shows_the_tree_and_the_arrows_as_they_are() -> None:

@@ -20,49 +20,40 @@ from graphql import (
     OperationType,
     OverlappingFieldsCanBeMergedRule,
     Source,
-    ValidationContext,
     VariableNode,
     get_operation_ast,
     parse,
     specified_rules,
     validate,
 )
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from gateway.documents import cache_control
+from gateway.documents._compat import (
+    SUGGESTION,
+    MergingOnABudget,
+    OneOfInputValidationRule,
+    has_too_many_tokens,
+    is_aborted,
+    name_digits,
+)
 from gateway.documents.defer_and_stream import without_incremental
 from gateway.documents.error_wording import worded
 from gateway.documents.limits import Limits, MeasuredOperation, Meter
 from gateway.documents.malformed_items import Items, Variables, marked
 from gateway.errors import GatewayError, LimitExceeded
 
-
-class _Merging(OverlappingFieldsCanBeMergedRule):
-    """The rule about fields of one name, which compares all pairs of them, on a smaller budget.
-
-    A document of a thousand tokens can ask for half a million comparisons. The budget lets 200
-    fields of one name pass and is spent within some 20 ms.
-    """
-
-    def __init__(self, context: ValidationContext) -> None:
-        super().__init__(context)
-        self.rule_context.remaining_complexity_budget = 40_000
-
-
 _RULES = (
-    *(_Merging if each is OverlappingFieldsCanBeMergedRule else each for each in specified_rules),
+    *(
+        MergingOnABudget if each is OverlappingFieldsCanBeMergedRule else each
+        for each in specified_rules
+    ),
     OneOfInputValidationRule,
 )
 # Each error may search the whole schema for a name to suggest; nobody reads more of them.
 _MOST_ERRORS = 5
 _LONGEST_MESSAGE = 400
-# Python's own words about an integer that it will not convert.
-_DIGITS = re.compile(r"Exceeds the limit \(\d+ digits\).*", re.DOTALL)
 # Messages repeat values that are refused, such as URLs with a password in them.
 _USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
-_SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
-_ABORTED = "Validation aborted."  # graphql-core's words when `_Merging` has spent its budget
-_TOO_MANY_TOKENS = "Syntax Error: Document contains more than"
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -223,7 +214,7 @@ class Documents:
         except LimitExceeded as error:
             return _refused(text, error)
         except GraphQLSyntaxError as error:
-            if error.message.startswith(_TOO_MANY_TOKENS):
+            if has_too_many_tokens(error):
                 message = f"The document has more than {limits.tokens} tokens."
                 return _refused(text, LimitExceeded(message, limit="tokens", allowed=limits.tokens))
             return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
@@ -234,8 +225,8 @@ class Documents:
         if self._discreet:
             # One rule suggests the client's own words, with a hint of what they are.
             for each in found:
-                each.message = _SUGGESTION.sub("", each.message)
-        if any(each.message == _ABORTED for each in found):
+                each.message = SUGGESTION.sub("", each.message)
+        if any(is_aborted(each) for each in found):
             message = "Too many fields of one name stand at one place to compare them all."
             return _refused(text, LimitExceeded(message, limit="merging"))
         errors = tuple(coded(_naming(each, ast), "GRAPHQL_VALIDATION_FAILED") for each in found)
@@ -317,7 +308,7 @@ def coded(error: GraphQLError, code: str) -> GraphQLError:
     error.extensions = {"code": code, **(error.extensions or {})}
     if not isinstance(error.original_error, GatewayError):
         error.message = worded(error)
-    error.message = _DIGITS.sub("this number has too many digits.", error.message)
+    error.message = name_digits(error.message)
     error.message = _USERINFO.sub("://…@", error.message)
     if len(error.message) > _LONGEST_MESSAGE:  # It repeats something that the client sent.
         error.message = f"{error.message[:_LONGEST_MESSAGE]}…"

@@ -6,6 +6,8 @@ import re
 
 from graphql import GraphQLError
 
+from gateway.documents._compat import SCALAR_REFUSED, SHOWN_VALUE
+
 # A literal of GraphQL or JSON; one of Python; or one of Python's constants outside of both.
 _NOTATION = re.compile(
     r'"""(?:.*?)"""|"(?:[^"\\]|\\.)*"|(?<!\w)\'(?:[^\'\\]|\\.)*\'|\b(?:None|True|False)\b',
@@ -13,20 +15,16 @@ _NOTATION = re.compile(
 )
 # What graphql-core quotes as part of its sentence: names, and plain words.
 _PLAIN = re.compile(r"'[^'\"\\]+'")
-# Behind this it shows a list or an object.
-_SHOWN = re.compile(r": (?=[\[{])")
 _CONSTANTS = {"None": "null", "True": "true", "False": "false"}
-# What graphql-core puts around the words of a scalar that refuses a value.
-_WRAPPED = re.compile(r"Expected value of type '\w+', but encountered error .*", re.DOTALL)
 
 
 def worded(error: GraphQLError) -> str:
     """Return the message of an error of graphql-core's as clients shall read it."""
     message, refusal = error.message, _scalar_words(error)
     if refusal is not None:
-        place = _WRAPPED.sub("", message)
+        place = SCALAR_REFUSED.sub("", message)
         return message if place == message else _NOTATION.sub(_in_sentence, place) + refusal
-    shown = _SHOWN.search(message)
+    shown = SHOWN_VALUE.search(message)
     end = shown.end() if shown else len(message)
     sentence, value = message[:end], message[end:]
     return _NOTATION.sub(_in_sentence, sentence) + _NOTATION.sub(_as_json, value)

@@ -6,27 +6,27 @@ and of operation names, which clients invent, the first ones count by name and t
 
 import asyncio
 import os
-from bisect import bisect_left
-from collections import Counter as Counts
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.observability import metrics_folder
+from gateway.observability._compat import (
+    BulkHistogram,
+    Collector,
+    Metric,
+    collect_from_files,
+)
 from gateway.observability.activity import Activity, Watcher
 from gateway.upstream.attempts import QUIET, Attempt
 from gateway.upstream.call import Call
@@ -43,17 +43,6 @@ _Outcome: TypeAlias = tuple[str, str, str]
 """Name and kind of an operation, and what came of it."""
 _Answered: TypeAlias = tuple[Source, str, str, int | None]
 """Family, method and route of a call, and the status it was answered with."""
-
-
-class BulkHistogram(Histogram):
-    """A histogram that can count many times at once, at a tenth of the price."""
-
-    def observe_all(self, amounts: Sequence[float]) -> None:
-        """Do what `observe` does, for each of `amounts`."""
-        places = Counts(bisect_left(self._upper_bounds, amount) for amount in amounts)
-        for place, count in places.items():
-            self._buckets[place].inc(count)
-        self._sum.inc(sum(amounts))
 
 
 class Metrics(Watcher):
@@ -153,7 +142,7 @@ class Metrics(Watcher):
         if not self.is_shared:
             return generate_latest(self._registry)
         everybody = CollectorRegistry()
-        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call] # the library's own gap
+        collect_from_files(everybody)
         everybody.register(self._processes)
         PlatformCollector(registry=everybody)
         return generate_latest(everybody)

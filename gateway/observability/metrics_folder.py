@@ -81,11 +81,9 @@ def forget(pid: int) -> None:
     folder = _folder()
     if folder is None:
         return
-    from prometheus_client.multiprocess import (  # noqa: PLC0415 - only with metrics
-        mark_process_dead,
-    )
+    from gateway.observability._compat import forget_gauges  # noqa: PLC0415 - only with metrics
 
-    mark_process_dead(pid)  # type: ignore[no-untyped-call] # the library's own gap
+    forget_gauges(pid)
     for note in folder.glob(f"worker-*-{pid}"):
         note.unlink(missing_ok=True)
 

@@ -19,14 +19,17 @@ from http import HTTPStatus
 from typing import Any, ClassVar, Final, NamedTuple
 
 import orjson
-from uvicorn._types import ASGI3Application, ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.utils import get_remote_addr
 
 from gateway.draining import Draining
 from gateway.errors import SOME_TIME, ShuttingDown
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server import open_files
+from gateway.server._compat import (
+    ASGISendEvent,
+    HttpProtocol,
+    RequestResponseCycle,
+    get_remote_addr,
+)
 from gateway.settings.model import Settings
 from gateway.transport.unsent import CONNECTION
 
@@ -239,7 +242,7 @@ class _ClosingSend:
         await self._send(message)
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedProtocol(HttpProtocol):
     """One connection of a client, which may be slow, careless or hostile."""
 
     limits: ClassVar[WireLimits]
@@ -261,7 +264,6 @@ class GuardedProtocol(HttpToolsProtocol):
         # it is not.
         self.came = self.waits_since = math.inf
         self._unparsed = b""
-        self._running: RequestResponseCycle | None = None
 
     # Connections --------------------------------------------------------------------------------
 
@@ -282,13 +284,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self.resume_writing()
         super().connection_lost(exc)
         # uvicorn tells the latest request alone, which may be behind the one that is answered.
-        if self._running is not None and not self._running.response_complete:
-            self._running.disconnected = True
-            self._running.message_event.set()
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        if self.running is not None and not self.running.response_complete:
+            self.running.disconnected = True
+            self.running.message_event.set()
 
     def make_room(self, kind: Kind) -> None:
         """Close, as the client has been waited for in vain."""

@@ -18,6 +18,7 @@ import uvicorn
 
 from gateway.draining import Draining
 from gateway.server import listening
+from gateway.server._compat import forget_signal
 from gateway.server.http_limits import GuardedProtocol
 
 # Of the time until the exit, what is kept for sending the last answers and closing everything.
@@ -40,7 +41,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if sig == signal.SIGTERM:
             # It was asked to leave and will have done so: no reason to die of the signal after.
-            self._captured_signals.remove(sig)
+            forget_signal(self, sig)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the work at hand, let the last answers out, cut what is left, and close."""

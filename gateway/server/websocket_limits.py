@@ -11,15 +11,19 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 import orjson
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.datastructures import Headers
-from websockets.frames import CloseCode, Frame
-from websockets.http11 import Request, Response
-from websockets.server import ServerProtocol
 
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
+from gateway.server._compat import (
+    ASGISendEvent,
+    ClientDisconnected,
+    CloseCode,
+    Frame,
+    Headers,
+    Request,
+    Response,
+    ServerProtocol,
+    WebSocketsSansIOProtocol,
+)
 from gateway.server.http_limits import ReaderWatch
 from gateway.settings.model import Settings
 from gateway.transport.unsent import CONNECTION

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import SSLConnection, parse_url
+from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import (
     MasterNotFoundError,
@@ -26,6 +26,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 
 from gateway.settings.store_url import Place, StoreUrl
+from gateway.storage._compat import is_password_refused, parse_url
 from gateway.storage.store import Condition
 from gateway.storage.store_servers import condition_of
 
@@ -164,7 +165,7 @@ class _Sentinels(Sentinel):
         try:
             return await super().discover_master(service_name)
         except MasterNotFoundError as error:
-            if "AuthenticationError" in str(error):
+            if is_password_refused(error):
                 raise AuthenticationError("The sentinels refuse the password.") from None
             message = f"No sentinel answers and knows a primary of {service_name!r}."
             raise MasterNotFoundError(message) from None

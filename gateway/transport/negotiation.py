@@ -18,6 +18,7 @@ from graphql import OperationType
 from gateway.documents.parameters import Params
 from gateway.errors import BadRequest
 from gateway.execution.incremental import IncrementalFormat
+from gateway.transport._compat import is_too_deep
 
 JSON = "application/json"
 # Recursive coercion must not run out of stack; inputs of the schema nest 6 levels.
@@ -247,8 +248,7 @@ def _decoded(text: bytes, what: str) -> object:
     try:
         return orjson.loads(text.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        # It reads 1024 levels, and says so of more.
-        problem = _TOO_DEEP if "depth" in error.msg else "is not valid JSON in UTF-8."
+        problem = _TOO_DEEP if is_too_deep(error) else "is not valid JSON in UTF-8."
         raise BadRequest(400, f"{what} {problem}") from None
 
 
