@@ -34,6 +34,7 @@ from gateway.observability.health import Health
 from gateway.observability.watchers import Observation
 from gateway.pipeline.pipeline import OperationOptions, Pipeline
 from gateway.pipeline.turns import Turns
+from gateway.resolvers.request_context import SharedParts
 from gateway.settings.model import Settings
 from gateway.storage.outages import Outages
 from gateway.storage.redis import make_store
@@ -179,20 +180,23 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
 
         events.poll_with(Poller(store, events, cache, listed, settings.poll_interval))
 
-    pipeline = Pipeline(
-        schema=schema,
-        authenticator=authenticator(settings),
-        draining=draining,
-        spending=Spending(settings, store, refused),
-        persisted=Persisted(settings, store, documents, turns.turn),
-        meter=meter,
-        turns=turns,
-        readers=readers,
+    shared = SharedParts(
         access=access,
         sizes=sizes,
         writing=Writing(keys, draining, WeakValueDictionary()),
         webhooks=Webhooks.of(settings),
+        spending=Spending(settings, store, refused),
         events=events,
+    )
+    pipeline = Pipeline(
+        schema=schema,
+        authenticator=authenticator(settings),
+        draining=draining,
+        persisted=Persisted(settings, store, documents, turns.turn),
+        meter=meter,
+        turns=turns,
+        readers=readers,
+        shared=shared,
         options=settings.pick(OperationOptions),
     )
     return Parts(

@@ -13,3 +13,11 @@ class Events(Protocol):
         self, account_sid: str | None, sids: Sequence[str] | None
     ) -> AsyncIterator[PhoneNumberEvent]:
         """Report changes of an account's numbers, of all or only of `sids`, as they happen."""
+
+
+class EventPort(Protocol):
+    """What the subscription is resolved with."""
+
+    @property
+    def events(self) -> Events:
+        """What can be followed."""

@@ -27,7 +27,7 @@ from schema.payloads import (
     TransferPhoneNumberPayload,
     TransferPhoneNumbersPayload,
 )
-from schema.write_port import Writes
+from schema.write_port import WritePort
 
 _WRITE = Cost(weight="10")
 
@@ -42,10 +42,10 @@ class Mutation:
     )
     async def purchase_phone_number(
         self,
-        info: Info[Writes, None],
+        info: Info[WritePort, None],
         input: Annotated[PurchasePhoneNumberInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumberPayload:
-        return await info.context.purchase(input, at=info.at)
+        return await info.context.writes.purchase(input, at=info.at)
 
     @field(
         description="Change the settings of an owned number.",
@@ -53,10 +53,10 @@ class Mutation:
     )
     async def configure_phone_number(
         self,
-        info: Info[Writes, None],
+        info: Info[WritePort, None],
         input: Annotated[ConfigurePhoneNumberInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumberPayload:
-        return await info.context.configure(input, at=info.at)
+        return await info.context.writes.configure(input, at=info.at)
 
     @field(
         description="Move an owned number between a parent account and its subaccounts.",
@@ -64,10 +64,10 @@ class Mutation:
     )
     async def transfer_phone_number(
         self,
-        info: Info[Writes, None],
+        info: Info[WritePort, None],
         input: Annotated[TransferPhoneNumberInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumberPayload:
-        return await info.context.transfer(input, at=info.at)
+        return await info.context.writes.transfer(input, at=info.at)
 
     @field(
         description=(
@@ -78,10 +78,10 @@ class Mutation:
     )
     async def release_phone_number(
         self,
-        info: Info[Writes, None],
+        info: Info[WritePort, None],
         input: Annotated[ReleasePhoneNumberInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumberPayload:
-        return await info.context.release(input, at=info.at)
+        return await info.context.writes.release(input, at=info.at)
 
     @field(
         description="Buy several numbers, each on its own: one refusal stops no other.",
@@ -89,10 +89,10 @@ class Mutation:
     )
     async def purchase_phone_numbers(
         self,
-        info: Info[Writes, None],
+        info: Info[WritePort, None],
         input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumbersPayload:
-        results = await info.context.purchase_each(input.items, at=info.at)
+        results = await info.context.writes.purchase_each(input.items, at=info.at)
         return PurchasePhoneNumbersPayload(results=results)
 
     @field(
@@ -101,10 +101,10 @@ class Mutation:
     )
     async def configure_phone_numbers(
         self,
-        info: Info[Writes, None],
+        info: Info[WritePort, None],
         input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumbersPayload:
-        results = await info.context.configure_each(input.items, at=info.at)
+        results = await info.context.writes.configure_each(input.items, at=info.at)
         return ConfigurePhoneNumbersPayload(results=results)
 
     @field(
@@ -113,10 +113,10 @@ class Mutation:
     )
     async def transfer_phone_numbers(
         self,
-        info: Info[Writes, None],
+        info: Info[WritePort, None],
         input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumbersPayload:
-        results = await info.context.transfer_each(input.items, at=info.at)
+        results = await info.context.writes.transfer_each(input.items, at=info.at)
         return TransferPhoneNumbersPayload(results=results)
 
     @field(
@@ -128,8 +128,8 @@ class Mutation:
     )
     async def release_phone_numbers(
         self,
-        info: Info[Writes, None],
+        info: Info[WritePort, None],
         input: Annotated[ReleasePhoneNumbersInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumbersPayload:
-        results = await info.context.release_each(input.items, at=info.at)
+        results = await info.context.writes.release_each(input.items, at=info.at)
         return ReleasePhoneNumbersPayload(results=results)

@@ -33,7 +33,7 @@ from schema.enums import (
     Source,
 )
 from schema.info import Info
-from schema.read_port import Reads
+from schema.read_port import ReadPort
 from schema.scalars import CountryCode
 
 if TYPE_CHECKING:
@@ -332,8 +332,8 @@ class Account(Node):
         description="Its subaccounts. Empty for a subaccount; null only with an error.",
         directives=[ListSize(assumed_size=10), needs(Scope.ACCOUNTS_READ)],
     )
-    async def subaccounts(self, info: Info[Reads, None]) -> list["Account"] | None:
-        return await info.context.subaccounts(self, at=info.at)
+    async def subaccounts(self, info: Info[ReadPort, None]) -> list["Account"] | None:
+        return await info.context.accounts.subaccounts(self, at=info.at)
 
     @field(
         description="The numbers that it owns; null only with an error.",
@@ -341,13 +341,13 @@ class Account(Node):
     )
     async def phone_numbers(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         first: First = 50,
         after: Annotated[
             str | None, strawberry.argument(description="Continue behind this cursor.")
         ] = None,
     ) -> OwnedConnection | None:
-        return await info.context.phone_numbers(
+        return await info.context.numbers.phone_numbers(
             None, first=first, after=after, account_sid=self.sid, at=info.at
         )
 
@@ -374,8 +374,8 @@ class PhoneNumber(Node, NumberProfile):
     is_type_of = _views("PhoneNumber")
 
     @field(description="The account that owns it.", directives=[needs(Scope.ACCOUNTS_READ)])
-    async def account(self, info: Info[Reads, None]) -> Account | None:
-        return await info.context.account(self.account_sid, at=info.at)
+    async def account(self, info: Info[ReadPort, None]) -> Account | None:
+        return await info.context.accounts.account(self.account_sid, at=info.at)
 
     @field(
         description=(
@@ -388,7 +388,7 @@ class PhoneNumber(Node, NumberProfile):
     )
     def similar_available(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         within: Annotated[
             SimilarScope, strawberry.argument(description="What they shall have in common.")
         ],
@@ -399,7 +399,7 @@ class PhoneNumber(Node, NumberProfile):
         first: First = 50,
     ) -> AvailableConnection | None:
         # Begun now and awaited by the executor: a list begins the searches of all its numbers.
-        coming = info.context.similar_available(
+        coming = info.context.search.similar_available(
             self, within=within, distance=distance, first=first, at=info.at
         )
         return cast("AvailablePhoneNumberConnection", coming)
@@ -435,13 +435,13 @@ class Country:
     )
     async def available_phone_numbers(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         type: Annotated[  # noqa: A002 - the argument's name in the schema
             NumberType, strawberry.argument(description="The kind of number.")
         ] = NumberType.LOCAL,
         first: First = 50,
     ) -> AvailableConnection | None:
-        return await info.context.available_in(self, type=type, first=first, at=info.at)
+        return await info.context.search.available_in(self, type=type, first=first, at=info.at)
 
 
 @strawberry.type(description="What is left of a limit that refills steadily.", directives=[part()])

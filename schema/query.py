@@ -14,7 +14,7 @@ from schema.enums import NumberType
 from schema.info import Info
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
 from schema.nodes import Account, Country, First, Node, PhoneNumber, RateLimit
-from schema.read_port import Reads
+from schema.read_port import ReadPort
 from schema.scalars import E164, CountryCode
 
 After = Annotated[str | None, argument(description="Continue behind this cursor.")]
@@ -32,12 +32,12 @@ class Query:
     )
     async def phone_number(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         sid: Annotated[ID | None, argument(description="The number's sid.")] = None,
         phone_number: Annotated[E164 | None, argument(description="The number itself.")] = None,
         account_sid: AccountSid = None,
     ) -> PhoneNumber | None:
-        return await info.context.phone_number(
+        return await info.context.numbers.phone_number(
             sid=sid, phone_number=phone_number, account_sid=account_sid, at=info.at
         )
 
@@ -50,7 +50,7 @@ class Query:
     )
     async def phone_numbers(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         filter: Annotated[  # noqa: A002 - the argument's name in the schema
             PhoneNumberFilter | None, argument(description="Which of them.")
         ] = None,
@@ -58,7 +58,7 @@ class Query:
         after: After = None,
         account_sid: AccountSid = None,
     ) -> PhoneNumberConnection | None:
-        return await info.context.phone_numbers(
+        return await info.context.numbers.phone_numbers(
             filter, first=first, after=after, account_sid=account_sid, at=info.at
         )
 
@@ -71,7 +71,7 @@ class Query:
     )
     async def available_phone_numbers(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         country: Annotated[CountryCode, argument(description="The country to search in.")],
         types: Annotated[
             list[NumberType] | None,
@@ -84,7 +84,7 @@ class Query:
         after: After = None,
         account_sid: AccountSid = None,
     ) -> AvailablePhoneNumberConnection | None:
-        return await info.context.available_phone_numbers(
+        return await info.context.search.available_phone_numbers(
             country,
             types=types,
             filter=filter,
@@ -102,8 +102,8 @@ class Query:
             needs(Scope.NUMBERS_READ),
         ],
     )
-    async def countries(self, info: Info[Reads, None]) -> list[Country] | None:
-        return await info.context.countries(at=info.at)
+    async def countries(self, info: Info[ReadPort, None]) -> list[Country] | None:
+        return await info.context.accounts.countries(at=info.at)
 
     @field(
         description="One country; null when the account cannot buy numbers there.",
@@ -111,10 +111,10 @@ class Query:
     )
     async def country(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         code: Annotated[CountryCode, argument(description="The country's code.")],
     ) -> Country | None:
-        return await info.context.country(code, at=info.at)
+        return await info.context.accounts.country(code, at=info.at)
 
     @field(
         description="An account; the caller's own without `sid`.",
@@ -122,10 +122,10 @@ class Query:
     )
     async def account(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         sid: Annotated[ID | None, argument(description="The account's sid.")] = None,
     ) -> Account | None:
-        return await info.context.account(sid, at=info.at)
+        return await info.context.accounts.account(sid, at=info.at)
 
     @field(
         description="Any object with an `id`, by that id; an account needs `accounts:read`, too.",
@@ -133,10 +133,10 @@ class Query:
     )
     async def node(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         id: Annotated[ID, argument(description="The object's id.")],  # noqa: A002
     ) -> Node | None:
-        [found] = await info.context.nodes([id], argument="id", at=info.at)
+        [found] = await info.context.objects.nodes([id], argument="id", at=info.at)
         if isinstance(found, Exception):
             raise found
         return found
@@ -149,17 +149,19 @@ class Query:
     )
     async def nodes(
         self,
-        info: Info[Reads, None],
+        info: Info[ReadPort, None],
         ids: Annotated[list[ID], argument(description=f"The objects' ids, up to {MOST_IDS}.")],
     ) -> list[Node | None] | None:
         # Errors among them become errors at their places.
-        return cast("list[Node | None]", await info.context.nodes(ids, argument="ids", at=info.at))
+        return cast(
+            "list[Node | None]", await info.context.objects.nodes(ids, argument="ids", at=info.at)
+        )
 
     @field(
         description="What the gateway still lets the caller do, now that this was counted; null"
         " only with an error."
     )
     async def rate_limit(
-        self, info: Info[Reads, None], account_sid: AccountSid = None
+        self, info: Info[ReadPort, None], account_sid: AccountSid = None
     ) -> RateLimit | None:
-        return await info.context.rate_limit(account_sid)
+        return await info.context.accounts.rate_limit(account_sid)

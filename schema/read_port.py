@@ -2,7 +2,7 @@
 
 The types of the graph need it, and it names them: with `types` and `connection` it makes the one
 circle of imports that a recursive graph cannot do without. The schema itself knows no HTTP and no
-upstream; `gateway/resolvers/request_context.py` implements its ports.
+upstream; `gateway/resolvers/` implements its ports.
 """
 
 from asyncio import Future
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Numbers(Protocol):
-    """Owned numbers, and objects by id."""
+    """Owned numbers."""
 
     async def phone_number(
         self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: FieldPath
@@ -36,6 +36,10 @@ class Numbers(Protocol):
         at: FieldPath,
     ) -> "PhoneNumberConnection":
         """Return a page of owned numbers."""
+
+
+class Objects(Protocol):
+    """Objects by id."""
 
     async def nodes(
         self, ids: Sequence[str], *, argument: str, at: FieldPath
@@ -107,8 +111,24 @@ class Accounts(Protocol):
         """Return one country; None when numbers cannot be bought there."""
 
 
-class Reads(Numbers, Search, Accounts, Protocol):
+class ReadPort(Protocol):
     """All of them; `at` is the field that asks, for traces.
 
     Methods raise errors whose `extensions.code` clients can rely on.
     """
+
+    @property
+    def numbers(self) -> Numbers:
+        """Owned numbers."""
+
+    @property
+    def search(self) -> Search:
+        """Numbers that can be bought."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Accounts, what is left of their limits, and countries."""
+
+    @property
+    def objects(self) -> Objects:
+        """Objects by id."""

@@ -8,7 +8,7 @@ from strawberry import argument
 from strawberry.scalars import ID
 
 from schema.directives import Scope, needs
-from schema.event_port import Events
+from schema.event_port import EventPort
 from schema.info import Info
 from schema.phone_number_event import PhoneNumberEvent
 
@@ -21,7 +21,7 @@ class Subscription:
     )
     async def phone_number_changed(
         self,
-        info: Info[Events, None],
+        info: Info[EventPort, None],
         account_sid: Annotated[
             ID | None, argument(description="The account; the caller's own when absent.")
         ] = None,
@@ -29,5 +29,5 @@ class Subscription:
             list[ID] | None, argument(description="Only these numbers; all when absent.")
         ] = None,
     ) -> AsyncIterator[PhoneNumberEvent]:
-        async for event in info.context.changes(account_sid, sids):
+        async for event in info.context.events.changes(account_sid, sids):
             yield event

@@ -65,3 +65,11 @@ class Writes(Protocol):
         self, items: Sequence[ReleasePhoneNumberInput], *, at: FieldPath
     ) -> list[ReleasePhoneNumberPayload]:
         """Give several numbers back."""
+
+
+class WritePort(Protocol):
+    """What mutations are resolved with."""
+
+    @property
+    def writes(self) -> Writes:
+        """All mutations."""

@@ -8,29 +8,21 @@ from graphql import GraphQLSchema
 
 from gateway.auth.authentication import Authenticator
 from gateway.auth.caller import Caller
-from gateway.auth.rate_limits import Spending
 from gateway.documents.limits import Meter
 from gateway.documents.parameters import Params
 from gateway.documents.persisted import Persisted
 from gateway.draining import Draining
 from gateway.errors import Forbidden, ShuttingDown, TooManyCalls
-from gateway.events.feed import Events
 from gateway.execution import execute
 from gateway.execution.request import Request, explanation_of
-from gateway.numbers.lookup_strategy import Sizes
-from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.search import Search
 from gateway.observability import activity
 from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
 from gateway.planning.estimate import estimate
 from gateway.planning.plan import Plan, PlanningFacts
-from gateway.resolvers.request_context import RequestContext
-from gateway.upstream.catalog_access import CatalogAccess
-from gateway.upstream.flights import CallBudget, Reader
+from gateway.resolvers.request_context import RequestContext, SharedParts
+from gateway.upstream.flights import CallBudget
 from gateway.upstream.readers import Readers
-from gateway.writes.mutations import Mutations, Writing
-from gateway.writes.webhook_hosts import Webhooks
 from schema.info import FieldPath
 
 # What asks for a proof when a connection begins.
@@ -61,32 +53,22 @@ class Pipeline:
         schema: what operations are executed against.
         authenticator: knows who asks.
         draining: knows whether new work is taken.
-        spending: counts requests and purchases.
         persisted: finds the document of a request.
         meter: knows the limits of documents.
         turns: lets what is large begin one after another.
         readers: makes what reads of the upstream.
-        access: which accounts have the catalog.
-        sizes: how many numbers accounts own.
-        writing: what the writes of all requests share.
-        webhooks: which ones may be set.
-        events: what is told to subscribers.
+        shared: what the resolvers of all requests share.
         options: how an operation may be run.
     """
 
     schema: GraphQLSchema
     authenticator: Authenticator
     draining: Draining
-    spending: Spending
     persisted: Persisted
     meter: Meter
     turns: Turns
     readers: Readers
-    access: CatalogAccess
-    sizes: Sizes
-    writing: Writing
-    webhooks: Webhooks
-    events: Events
+    shared: SharedParts
     options: OperationOptions
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
@@ -140,7 +122,7 @@ class Pipeline:
             if explanation == "plan":
                 raise Forbidden("Plans are switched off here (setting `explain`); nothing was run.")
             explanation = ""
-        await self.spending.request(caller)
+        await self.shared.spending.request(caller)
         document = await self.persisted.document(params, caller.principal)
         cost = admit(self.meter, caller, document, params.operation_name, params.variables)
         variables = document.mark_items(params.operation_name, params.variables)
@@ -162,26 +144,12 @@ class Pipeline:
         watched = activity.current()
         if watched is not None:
             watched.principal, watched.reads = caller.name, reader.trace
-        numbers = self._numbers(reader)
-        mutations = Mutations(reader, numbers, self.writing, caller)
         partition = self.options.partition_calls
         if spare is not None:
             partition = min(partition, spare)
-        context = RequestContext(
-            reader,
-            numbers,
-            Search(reader, numbers, partition),
-            mutations,
-            self.webhooks,
-            self.events,
-            caller,
-            self.spending,
+        return RequestContext(
+            reader, caller, self.shared, fast=self.options.fast, partition_calls=partition
         )
-        context.fast = self.options.fast
-        return context
-
-    def _numbers(self, reader: Reader) -> OwnedNumbers:
-        return OwnedNumbers(reader, self.access, self.sizes)
 
     async def execute(
         self, request: Request, caller: Caller, request_id: str
@@ -237,11 +205,11 @@ class Pipeline:
         most, partition = self.options.most_calls, self.options.partition_calls
         known = PlanningFacts(
             caller,
-            self._numbers(self.readers.make(caller.credential)),
-            self.sizes,
+            self.shared.owned_numbers(self.readers.make(caller.credential)),
+            self.shared.sizes,
             self.readers.cache.keeps_kind,
             partition,
-            self.webhooks,
+            self.shared.webhooks,
         )
         plan = estimate(
             self.schema, request.document, request.operation_name, request.variables, known

@@ -70,14 +70,14 @@ async def feed(
     context = pipeline.context(caller)
     activity.note(request.described, {})
     last = request.extensions.get("lastEventId") if last_event_id is None else last_event_id
-    context.last_event_id = None if last is None else str(last)
+    context.events.last_event_id = None if last is None else str(last)
     source = await _source(pipeline, request, context)
     if isinstance(source, ExecutionResult):
         yield Emission.of(execute.respond(source, request_id))
         return
     executor, events = source
     following = asyncio.ensure_future(anext(events, None))
-    confirmed = asyncio.ensure_future(context.following.wait())
+    confirmed = asyncio.ensure_future(context.events.following.wait())
     waiting: set[asyncio.Future[Any]] = {following, confirmed}
     try:
         while True:

@@ -434,7 +434,7 @@ def test_a_poll_does_not_list_the_parents_numbers_as_a_subaccounts(
         pipeline = parts.pipeline
 
         def begin() -> OwnedNumbers:
-            return OwnedNumbers(pipeline.readers.make(credential), pipeline.access, pipeline.sizes)
+            return pipeline.shared.owned_numbers(pipeline.readers.make(credential))
 
         async with parts.running():
             await read_whole_list(begin, family.sub.sid, FieldPath("phoneNumberChanged"))

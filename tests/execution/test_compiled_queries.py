@@ -112,6 +112,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
+        self.numbers = self.search = self
 
     async def available_phone_numbers(self, country: str, **given: Any) -> None:
         """Note the arguments of a search."""

@@ -204,6 +204,7 @@ class Stub:
         self.found.branch_errors = [
             BranchError(type=NumberType.LOCAL, area_code=None, message="m", code="C")
         ]
+        self.numbers = self.search = self.accounts = self.objects = self
 
     async def phone_number(self, **_: Any) -> object:
         """Return the first number."""

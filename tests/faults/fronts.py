@@ -191,21 +191,21 @@ def _remember_little(parts: Parts) -> None:
     parts.documents._most = REMEMBERED
     assert isinstance(parts.store, MemoryStore)
     parts.store._most = REMEMBERED
-    parts.pipeline.sizes._most = REMEMBERED
-    parts.pipeline.access._most = REMEMBERED
+    parts.pipeline.shared.sizes._most = REMEMBERED
+    parts.pipeline.shared.access._most = REMEMBERED
 
 
 def remembered(front: Front) -> dict[str, int]:
     """Return how many entries each memory of the process has."""
     pipeline = front.parts.pipeline
-    client, access, store = front.parts.client, pipeline.access, front.parts.store
+    client, access, store = front.parts.client, pipeline.shared.access, front.parts.store
     assert isinstance(store, MemoryStore)
     return {
         "accounts": len(client._accounts),
         "unproven": len(client._unproven),
         "accepted": len(client.accepted._until),
         "access": len(access._found),
-        "sizes": len(pipeline.sizes._known),
+        "sizes": len(pipeline.shared.sizes._known),
         "values": len(store._values),
         "buckets": len(store._buckets),
         "documents": len(front.parts.documents._kept),
@@ -229,7 +229,7 @@ def held(front: Front) -> dict[str, int]:
         "shares": parts.shares.callers._total,
         "subscribers": parts.events.subscribers,
         "writes": len(pipeline.draining._writes),
-        "locks": len(pipeline.writing.locks),
+        "locks": len(pipeline.shared.writing.locks),
     }
 
 

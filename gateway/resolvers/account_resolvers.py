@@ -1,0 +1,59 @@
+"""Accounts, limits and countries: implements `schema.read_port.Accounts`."""
+
+import math
+from typing import cast
+
+from gateway.auth import rate_limits
+from gateway.auth.caller import Caller
+from gateway.auth.rate_limits import Spending
+from gateway.numbers.accounts import Accounts
+from gateway.numbers.lookups import (
+    AccountLookup,
+    RateLimitLookup,
+)
+from schema.info import FieldPath
+from schema.nodes import Account, Allowance, Country, RateLimit
+
+
+class AccountResolvers:
+    """Resolves fields that are accounts, countries, or what is left of a caller's limits."""
+
+    def __init__(self, accounts: Accounts, caller: Caller, spending: Spending) -> None:
+        self._accounts = accounts
+        self._caller = caller
+        self._spending = spending
+
+    async def account(self, sid: str | None, *, at: FieldPath) -> Account | None:
+        """See `schema.read_port.Accounts`."""
+        asked = AccountLookup.parse(self._caller, sid=sid)
+        return cast("Account | None", await self._accounts.one(asked.account, at))
+
+    async def subaccounts(self, account: Account, *, at: FieldPath) -> list[Account]:
+        """See `schema.read_port.Accounts`."""
+        found = await self._accounts.subaccounts(account.sid, at)
+        return cast("list[Account]", [each for each in found if self._caller.may_see(each.sid)])
+
+    async def rate_limit(self, account_sid: str | None) -> RateLimit:
+        """See `schema.read_port.Accounts`."""
+        asked = RateLimitLookup.parse(self._caller, account_sid=account_sid)
+        requests, purchases = await self._spending.left(self._caller, asked.account)
+        return RateLimit(requests=_allowance(requests), purchases=_allowance(purchases))
+
+    async def countries(self, *, at: FieldPath) -> list[Country]:
+        """See `schema.read_port.Accounts`."""
+        return cast("list[Country]", await self._accounts.countries(at))
+
+    async def country(self, code: str, *, at: FieldPath) -> Country | None:
+        """See `schema.read_port.Accounts`."""
+        return cast("Country | None", await self._accounts.country(code, at))
+
+
+def _allowance(left: rate_limits.Remaining | None) -> Allowance | None:
+    if left is None:
+        return None
+    return Allowance(
+        limit=left.limit,
+        window_seconds=round(left.window),
+        remaining=left.remaining,
+        full_in_ms=math.ceil(left.full_in * 1000),
+    )

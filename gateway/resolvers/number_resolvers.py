@@ -1,0 +1,76 @@
+"""Owned numbers: implements `schema.read_port.Numbers` over `gateway.numbers`."""
+
+from typing import cast
+
+from gateway.auth.caller import Caller
+from gateway.errors import OfAnotherAccount
+from gateway.mapping.records import View
+from gateway.numbers.lookups import (
+    OwnedList,
+    PhoneNumberLookup,
+)
+from gateway.numbers.owned import OwnedNumbers
+from gateway.numbers.relay_pages import ConnectionPage
+from schema.connection import (
+    PhoneNumberConnection,
+)
+from schema.info import FieldPath
+from schema.inputs import (
+    PhoneNumberFilter,
+)
+from schema.nodes import PhoneNumber
+
+
+class NumberResolvers:
+    """Resolves fields that are owned numbers, or pages of them.
+
+    Views stand in for the schema's types: they have their fields, but are made from tables, so the
+    type checker is told with casts.
+
+    Attributes:
+        owned: the owned numbers, as the request sees them.
+        alone: the field that is being resolved is the only one of a query.
+    """
+
+    def __init__(self, owned: OwnedNumbers, caller: Caller) -> None:
+        self.owned = owned
+        self.alone = False
+        self._caller = caller
+
+    async def phone_number(
+        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: FieldPath
+    ) -> PhoneNumber | None:
+        """See `schema.read_port.Numbers`."""
+        asked = PhoneNumberLookup.parse(
+            self._caller, sid=sid, phone_number=phone_number, account_sid=account_sid
+        )
+        number = await self.one(asked, at, alone=self.alone)
+        return cast("PhoneNumber | None", number)
+
+    async def phone_numbers(
+        self,
+        filter: PhoneNumberFilter | None,  # noqa: A002 - the argument's name in the schema
+        *,
+        first: int,
+        after: str | None,
+        account_sid: str | None,
+        at: FieldPath,
+    ) -> PhoneNumberConnection:
+        """See `schema.read_port.Numbers`."""
+        asked = OwnedList.parse(
+            self._caller, first=first, filter=filter, after=after, account_sid=account_sid
+        )
+        listed = await self.owned.page(asked, at)
+        page = ConnectionPage(listed.numbers, listed.places, more=listed.more, after=after)
+        return cast("PhoneNumberConnection", page)
+
+    async def one(
+        self, key: PhoneNumberLookup, at: FieldPath, *, alone: bool = False
+    ) -> View | None:
+        """Return an owned number; None when the account has no such one."""
+        try:
+            return await self.owned.one(key, at, alone=alone)
+        except OfAnotherAccount:
+            if self._caller.accounts is None:
+                raise
+            return None  # A bearer must not learn that somebody else has it.

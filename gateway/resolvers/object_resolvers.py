@@ -1,0 +1,47 @@
+"""Objects by id: implements `schema.read_port.Objects`."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from gateway.auth.caller import Caller
+from gateway.errors import GatewayError
+from gateway.numbers.accounts import Accounts
+from gateway.numbers.lookups import (
+    NodeLookups,
+    PhoneNumberLookup,
+)
+from gateway.resolvers.number_resolvers import NumberResolvers
+from gateway.waiting import settled
+from schema.connection import (
+    NodeId,
+)
+from schema.info import FieldPath
+from schema.nodes import Node
+
+
+class ObjectResolvers:
+    """Resolves the fields `node` and `nodes`."""
+
+    def __init__(self, numbers: NumberResolvers, accounts: Accounts, caller: Caller) -> None:
+        self._numbers = numbers
+        self._accounts = accounts
+        self._caller = caller
+
+    async def nodes(
+        self, ids: Sequence[str], *, argument: str, at: FieldPath
+    ) -> list[Node | Exception | None]:
+        """See `schema.read_port.Objects`."""
+        asked = NodeLookups.parse(self._caller, argument, ids)
+        found = await settled([self._node(each, at) for each in asked.each])
+        for each in found:
+            if isinstance(each, BaseException) and not isinstance(each, GatewayError):
+                raise each
+        return found
+
+    async def _node(self, asked: NodeId | GatewayError, at: FieldPath) -> Node | None:
+        if isinstance(asked, GatewayError):
+            raise asked
+        if asked.kind == "Account":
+            return cast("Node | None", await self._accounts.one(asked.account_sid, at))
+        number = PhoneNumberLookup(asked.account_sid, "sid", asked.sid)
+        return cast("Node | None", await self._numbers.one(number, at))

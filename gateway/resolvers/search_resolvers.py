@@ -1,0 +1,192 @@
+"""Searches: implements `schema.read_port.Search` over `gateway.numbers`."""
+
+from asyncio import Future, ensure_future, get_running_loop
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+from gateway.auth.caller import Caller
+from gateway.numbers.relay_pages import FoundPage, Places
+from gateway.numbers.search import Failure, Merged, Search
+from gateway.numbers.search_request import CountrySearch, SearchRequest, SimilarSearch
+from gateway.upstream.call_trace import Trace
+from gateway.waiting import Shared
+from schema.connection import (
+    AvailablePhoneNumberConnection,
+    BranchError,
+)
+from schema.enums import NumberType, SimilarScope
+from schema.info import FieldPath
+from schema.inputs import (
+    AvailablePhoneNumberFilter,
+)
+from schema.nodes import Country, PhoneNumber
+
+
+class SearchResolvers:
+    """Resolves fields that are numbers to buy; equal searches of one request are one."""
+
+    def __init__(self, search: Search, caller: Caller, trace: Trace) -> None:
+        self._search = search
+        self._caller = caller
+        self._trace = trace
+        self._searches: dict[tuple[Any, ...], _Search] = {}
+
+    async def available_phone_numbers(
+        self,
+        country: str,
+        *,
+        types: Sequence[NumberType] | None,
+        filter: AvailablePhoneNumberFilter | None,  # noqa: A002
+        first: int,
+        after: str | None,
+        account_sid: str | None,
+        at: FieldPath,
+    ) -> AvailablePhoneNumberConnection:
+        """See `schema.read_port.Search`."""
+        asked = SearchRequest.parse(
+            self._caller,
+            country=country,
+            first=first,
+            types=types,
+            filter=filter,
+            after=after,
+            account_sid=account_sid,
+        )
+        key = (asked.account, country, *asked.types, *asked.wanted.items(), first, after)
+        return cast(
+            "AvailablePhoneNumberConnection", await self._available(key, lambda: asked, after, at)
+        )
+
+    async def available_in(
+        self,
+        country: Country,
+        *,
+        type: NumberType,  # noqa: A002
+        first: int,
+        at: FieldPath,
+    ) -> AvailablePhoneNumberConnection | None:
+        """See `schema.read_port.Search`."""
+        asked = CountrySearch.parse(type=type, first=first)
+        if country.types and type not in country.types:
+            return None
+        account = self._caller.credential.account
+        make = partial(asked.within, account, country.code)
+        key = (account, country.code, type, first, None)
+        return cast("AvailablePhoneNumberConnection", await self._available(key, make, None, at))
+
+    def similar_available(
+        self,
+        number: PhoneNumber,
+        *,
+        within: SimilarScope,
+        distance: int | None,
+        first: int,
+        at: FieldPath,
+    ) -> Future[AvailablePhoneNumberConnection | None]:
+        """See `schema.read_port.Search`."""
+        asked = SimilarSearch.parse(within=within, first=first, distance=distance)
+        sought = asked.near(cast("Any", number))
+        if sought is None:
+            nothing: Future[AvailablePhoneNumberConnection | None]
+            nothing = get_running_loop().create_future()
+            nothing.set_result(None)
+            return nothing
+        country, wanted = sought
+        account, kind = number.account_sid, NumberType.LOCAL
+        make = partial(SearchRequest.of, account, country, (kind,), wanted, first)
+        key = (account, country, kind, *wanted.items(), first, None)
+        coming: Future[Any] = self._available(key, make, None, at)
+        return coming
+
+    def forget(self) -> None:
+        """Forget what was found: something was written since."""
+        self._searches.clear()
+
+    def _available(
+        self,
+        key: tuple[object, ...],
+        make: Callable[[], SearchRequest],
+        after: str | None,
+        at: FieldPath,
+    ) -> Future[Any]:
+        """Begin a search; equal searches of one request are one, and share the page.
+
+        Args:
+            key: the same for equal searches: of many, only one need be made.
+            make: makes it.
+            after: the cursor behind which it goes on, as the client wrote it.
+            at: the field that asks.
+        """
+        try:
+            search = self._searches.get(key)
+        except TypeError:  # Lists and objects have no hash, but are rare here.
+            key = (repr(key),)
+            search = self._searches.get(key)
+        if search is None:
+            work = self._cut_out(make, after, at)
+            search = self._searches[key] = _Search(ensure_future(work), self._trace)
+        else:
+            search.share(at)
+        return search.wait()
+
+    async def _cut_out(
+        self, make: Callable[[], SearchRequest], after: str | None, at: FieldPath
+    ) -> FoundPage:
+        """Cut a page out of a result: searches have no pages upstream."""
+        asked = make()
+        first = asked.first
+        result = await self._search.run(asked, at)
+        merged = Merged(result.found, asked.start)
+        if len(merged.numbers) < first and result.more and asked.start is not None:
+            # Others have come before the number that the page stands behind.
+            result = await self._search.run(asked._replace(first=2 * first), at)
+            merged = Merged(result.found, asked.start)
+        shown = merged.numbers[:first]
+        # Without a full page there is no place to go on from: `exhaustive` tells the rest.
+        more = len(merged.numbers) > first or (result.more and len(shown) == first)
+        places = range(asked.skip, asked.skip + len(shown))
+        marks = Places(asked.list_id, [("", place) for place in places])
+        marks.tell = merged.tell
+        page = FoundPage(shown, marks, more=more, after=after)
+        page.exhaustive = result.exhaustive
+        page.branch_errors = [_branch_error(failure) for failure in result.failures]
+        page.calls = result.calls
+        return page
+
+
+class _Search(Shared[FoundPage]):
+    """A search of one field, and of those that were spared its calls."""
+
+    __slots__ = ("_sharing", "_trace")
+
+    def __init__(self, task: Future[FoundPage], trace: Trace) -> None:
+        super().__init__(task)
+        self._trace = trace
+        self._sharing: list[FieldPath] = []
+
+    def share(self, at: FieldPath) -> None:
+        """Note that another field has it, too."""
+        self._sharing.append(at)
+        if self.task.done():
+            self._note(self.task)
+
+    def _tell(self, task: Future[FoundPage]) -> None:
+        self._note(task)
+        super()._tell(task)
+
+    def _note(self, task: Future[FoundPage]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            for call in task.result().calls:
+                for at in self._sharing:
+                    self._trace.note_spared(call, "coalesced", (at,))
+        self._sharing.clear()
+
+
+def _branch_error(failure: Failure) -> BranchError:
+    return BranchError(
+        type=failure.branch.type,
+        area_code=failure.branch.area_code,
+        message=failure.error.message,
+        code=failure.error.code,
+    )

@@ -1,0 +1,221 @@
+"""Mutations: implements `schema.write_port.Writes` over `gateway.writes`."""
+
+from asyncio import gather
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import structlog
+
+from gateway.auth.caller import Caller
+from gateway.auth.rate_limits import Spending
+from gateway.errors import GatewayError
+from gateway.events.feed import Change, Events
+from gateway.resolvers.write_payloads import configured, purchased, released, transferred
+from gateway.writes.mutations import Mutations
+from gateway.writes.outcome import Outcome, not_done_for
+from gateway.writes.purchase_count import counted
+from gateway.writes.user_errors import Reason, Refusal
+from gateway.writes.webhook_hosts import Webhooks
+from gateway.writes.write_inputs import (
+    Asker,
+    Configure,
+    Input,
+    Purchase,
+    Release,
+    Transfer,
+    W,
+    in_item,
+)
+from schema.enums import PhoneNumberEventKind
+from schema.info import FieldPath
+from schema.inputs import (
+    ConfigurePhoneNumberInput,
+    PurchasePhoneNumberInput,
+    ReleasePhoneNumberInput,
+    TransferPhoneNumberInput,
+)
+from schema.payloads import (
+    ConfigurePhoneNumberPayload,
+    PurchasePhoneNumberPayload,
+    ReleasePhoneNumberPayload,
+    TransferPhoneNumberPayload,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class WriteResolvers:
+    """Resolves mutations, and tells subscribers what they have done."""
+
+    def __init__(
+        self,
+        mutations: Mutations,
+        caller: Caller,
+        webhooks: Webhooks,
+        spending: Spending,
+        events: Events,
+        forget_searches: Callable[[], None],
+    ) -> None:
+        """Resolve them with `mutations`.
+
+        Args:
+            mutations: the writes of the request.
+            caller: who asks.
+            webhooks: which ones may be set.
+            spending: counts purchases.
+            events: tells subscribers.
+            forget_searches: is called when something may have been written.
+        """
+        self._mutations = mutations
+        self._caller = caller
+        self._webhooks = webhooks
+        self._spending = spending
+        self._events = events
+        self._forget_searches = forget_searches
+        self._written = False
+
+    async def purchase(
+        self, wanted: PurchasePhoneNumberInput, *, at: FieldPath
+    ) -> PurchasePhoneNumberPayload:
+        """See `schema.write_port.Writes`."""
+        return purchased(await self._write_one(wanted, Purchase, self._buy, at))
+
+    async def purchase_each(
+        self, items: Sequence[PurchasePhoneNumberInput], *, at: FieldPath
+    ) -> list[PurchasePhoneNumberPayload]:
+        """See `schema.write_port.Writes`."""
+        return [*map(purchased, await self._write_each(items, Purchase, self._buy, at))]
+
+    async def configure(
+        self, wanted: ConfigurePhoneNumberInput, *, at: FieldPath
+    ) -> ConfigurePhoneNumberPayload:
+        """See `schema.write_port.Writes`."""
+        return configured(await self._write_one(wanted, Configure, self._configure, at))
+
+    async def configure_each(
+        self, items: Sequence[ConfigurePhoneNumberInput], *, at: FieldPath
+    ) -> list[ConfigurePhoneNumberPayload]:
+        """See `schema.write_port.Writes`."""
+        return [*map(configured, await self._write_each(items, Configure, self._configure, at))]
+
+    async def transfer(
+        self, wanted: TransferPhoneNumberInput, *, at: FieldPath
+    ) -> TransferPhoneNumberPayload:
+        """See `schema.write_port.Writes`."""
+        return transferred(await self._write_one(wanted, Transfer, self._transfer, at))
+
+    async def transfer_each(
+        self, items: Sequence[TransferPhoneNumberInput], *, at: FieldPath
+    ) -> list[TransferPhoneNumberPayload]:
+        """See `schema.write_port.Writes`."""
+        return [*map(transferred, await self._write_each(items, Transfer, self._transfer, at))]
+
+    async def release(
+        self, wanted: ReleasePhoneNumberInput, *, at: FieldPath
+    ) -> ReleasePhoneNumberPayload:
+        """See `schema.write_port.Writes`."""
+        return released(await self._write_one(wanted, Release, self._release, at))
+
+    async def release_each(
+        self, items: Sequence[ReleasePhoneNumberInput], *, at: FieldPath
+    ) -> list[ReleasePhoneNumberPayload]:
+        """See `schema.write_port.Writes`."""
+        return [*map(released, await self._write_each(items, Release, self._release, at))]
+
+    async def _buy(self, asked: Purchase, at: FieldPath) -> Outcome:
+        tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, asked.account)
+        spend = partial(counted, self._spending, self._caller, asked.account)
+        return await self._mutations.purchase(asked, at, tell, spend)
+
+    async def _configure(self, asked: Configure, at: FieldPath) -> Outcome:
+        tell = partial(self._announce, PhoneNumberEventKind.CONFIGURED, asked.account)
+        return await self._mutations.configure(asked, at, tell)
+
+    async def _transfer(self, asked: Transfer, at: FieldPath) -> Outcome:
+        moved = PhoneNumberEventKind.TRANSFERRED
+
+        async def tell(outcome: Outcome) -> None:
+            await self._announce(moved, asked.account, outcome, there=False)
+            await self._announce(moved, asked.target, outcome)
+
+        return await self._mutations.transfer(asked, at, tell)
+
+    async def _release(self, asked: Release, at: FieldPath) -> Outcome:
+        released = PhoneNumberEventKind.RELEASED
+        tell = partial(self._announce, released, asked.account, there=False)
+        return await self._mutations.release(asked, at, tell)
+
+    async def _announce(
+        self, kind: PhoneNumberEventKind, account: str, outcome: Outcome, *, there: bool = True
+    ) -> None:
+        """Tell subscribers what a write has done, if anything; `there`: it is still there."""
+        number = outcome.number
+        if number is None or outcome.refusal is not None or outcome.planned is not None:
+            return
+        change = Change(kind, number.sid, number.phone_number, number if there else None)
+        await self._events.announce(account, change)
+
+    def _asker(self) -> Asker:
+        return Asker(self._caller, self._webhooks, self._written)
+
+    async def _write_one(
+        self,
+        wanted: Input,
+        kind: type[W],
+        write: Callable[[W, FieldPath], Awaitable[Outcome]],
+        at: FieldPath,
+    ) -> Outcome:
+        """Return the outcome of a mutation.
+
+        An error takes the whole answer with it, so it is raised only while there is nothing to be
+        lost: not after another write of the same operation.
+        """
+        asked = kind.parse(wanted, self._asker())
+        if isinstance(asked, Refusal):
+            outcome = Outcome(refusal=asked)
+        else:
+            try:
+                outcome = await write(asked, at)
+            except Exception as error:
+                if not self._written:
+                    raise
+                outcome = Outcome(refusal=_refusal(error))
+        self._note_written()
+        return outcome
+
+    async def _write_each(
+        self,
+        items: Sequence[Input],
+        kind: type[W],
+        write: Callable[[W, FieldPath], Awaitable[Outcome]],
+        at: FieldPath,
+    ) -> list[Outcome]:
+        """Return the outcome of each item of a plural mutation: what stops one stops no other."""
+        parsed = kind.parse_each(items, self._asker())
+
+        async def one(place: int, asked: W | Refusal) -> Outcome:
+            if isinstance(asked, Refusal):
+                return Outcome(refusal=asked)
+            try:
+                outcome = await write(asked, at)
+            except Exception as error:  # noqa: BLE001 - it is said, and logged if it is not ours
+                return Outcome(refusal=in_item(_refusal(error), place))
+            if outcome.refusal is None:
+                return outcome
+            return outcome._replace(refusal=in_item(outcome.refusal, place))
+
+        outcomes = await gather(*(one(*each) for each in enumerate(parsed)))
+        self._note_written()
+        return outcomes
+
+    def _note_written(self) -> None:
+        self._written = True
+        self._forget_searches()
+
+
+def _refusal(error: Exception) -> Refusal:
+    """Return the user error of a write for whatever was raised."""
+    if isinstance(error, GatewayError):
+        return not_done_for(error)
+    _log.error("mutation_failed", kind=type(error).__name__, exc_info=error)
+    return Reason.BROKEN.refuse()
