@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from gateway.cli import asking, tables
 from gateway.cli.interrupts import interruptible
-from gateway.cli.output import STANDARD_OUTPUT, Output, open_output
+from gateway.cli.output import STANDARD_OUTPUT, Identity, Output, open_output
 from gateway.cli.parser import Commands
 from gateway.cli.progress import Progress
+from gateway.cli.selections import selection_of
 from gateway.errors import CommandError
 from gateway.observability.printable import printable
 
@@ -55,12 +56,12 @@ def _run(options: argparse.Namespace) -> int:
     form = options.format or ("csv" if is_standard_output else options.out.suffix.removeprefix("."))
     if form not in {"csv", "jsonl"}:
         raise CommandError(f"{options.out} says neither csv nor jsonl: give --format")
-    fields = _fields()
-    identity = [form, options.account, options.url, fields, "raw" if options.raw else None]
+    raw = "raw" if options.raw else None
+    identity = Identity(form, options.account, options.url, _fields(), raw)
     with interruptible():
         output = open_output(options.out, identity, restart=options.restart)
         try:
-            asyncio.run(_export(options, form, fields, output))
+            asyncio.run(_export(options, output))
             output.finish()
         except KeyboardInterrupt:
             sys.stderr.write(f"number-gateway: interrupted. {output.left()}\n")
@@ -71,13 +72,15 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _export(options: argparse.Namespace, form: str, fields: str, output: Output) -> None:
+async def _export(options: argparse.Namespace, output: Output) -> None:
+    form, fields = output.state.identity.form, output.state.identity.fields
     query = (
         "query Export($first: Int!, $after: String, $account: ID) {"
         " phoneNumbers(first: $first, after: $after, accountSid: $account) {"
         f" nodes {{ {fields} }} pageInfo {{ hasNextPage endCursor }} }} }}"
     )
-    paths = _paths("PhoneNumber")
+    connection = selection_of(query, None)["phoneNumbers"]
+    paths = list(tables.leaves(connection.fields["nodes"].fields))
     progress = Progress(output.state.numbers)
     try:
         async with asking.gateway(options) as gateway:
@@ -138,14 +141,3 @@ def _selection(name: str) -> str:
         f"{field} {{ {_selection(kind.name)} }}" if isinstance(kind, GraphQLObjectType) else field
         for field, kind in _plain_fields(name)
     )
-
-
-def _paths(name: str) -> list[tables.Path]:
-    """Return where the scalars of a type are, each a column."""
-    from graphql import GraphQLObjectType  # noqa: PLC0415 - only needed here
-
-    paths: list[tables.Path] = []
-    for field, kind in _plain_fields(name):
-        inner = _paths(kind.name) if isinstance(kind, GraphQLObjectType) else [()]
-        paths += [(field, *path) for path in inner]
-    return paths

@@ -32,17 +32,36 @@ _MOST_LINKS: Final = 40
 _FIXED: Final = frozenset({errno.EBUSY, errno.EXDEV})
 
 
+class Identity(NamedTuple):
+    """What an export is of. A part is continued only by an export of the same.
+
+    Attributes:
+        form: how it is written.
+        account: whose numbers; None: one's own.
+        url: who is asked; None: the upstream itself.
+        fields: what is selected of a number. A part goes on with the fields that it began with,
+            though another release would select more.
+        raw: "raw" when formulas are left as they are; earlier releases did not say.
+    """
+
+    form: str
+    account: str | None
+    url: str | None
+    fields: str
+    raw: str | None = None
+
+
 class State(NamedTuple):
     """How far an export has come.
 
     Attributes:
-        identity: what it is of; a part is continued only by an export of the same.
+        identity: what it is of.
         cursor: of the last page that is written; None before the first.
         size: bytes of the file up to that page.
         numbers: how many are written.
     """
 
-    identity: list[str | None]
+    identity: Identity
     cursor: str | None = None
     size: int = 0
     numbers: int = 0
@@ -68,7 +87,7 @@ class Output(Protocol):
         """Let go of it: finished, or as it is, to go on another time."""
 
 
-def open_output(out: Path, identity: list[str | None], *, restart: bool) -> Output:
+def open_output(out: Path, identity: Identity, *, restart: bool) -> Output:
     """Return what is to be written at a path; links are followed, and stay.
 
     A pipe is waited for until somebody reads from it.
@@ -94,7 +113,7 @@ def open_output(out: Path, identity: list[str | None], *, restart: bool) -> Outp
 class _Stream:
     """What was written to it is gone: an export cannot go on where it was."""
 
-    def __init__(self, file: int, name: str, identity: list[str | None]) -> None:
+    def __init__(self, file: int, name: str, identity: Identity) -> None:
         self.state = State(identity)
         self.name = name
         self._file = file
@@ -130,7 +149,7 @@ class _File:
 
     is_terminal = False
 
-    def __init__(self, out: Path, identity: list[str | None], *, restart: bool) -> None:
+    def __init__(self, out: Path, identity: Identity, *, restart: bool) -> None:
         self.name = str(out)
         # The link's target is replaced, in its own folder, and the link stays.
         self._out = Path(os.path.realpath(out)) if out.is_symlink() else out
@@ -240,16 +259,17 @@ class _File:
         if not is_ours:
             raise CommandError(f"another export works on {self._path}")
 
-    def _kept(self, identity: list[str | None]) -> State | None:
+    def _kept(self, identity: Identity) -> State | None:
         try:
-            kept = State(**json.loads(self._state_path.read_text()))
+            document = json.loads(self._state_path.read_text())
+            kept = State(**document | {"identity": Identity(*document["identity"])})
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, LookupError):
             raise CommandError(
                 f"{self._state_path} cannot be read: give --restart to begin anew"
             ) from None
-        if kept.identity != identity:
+        if kept.identity._replace(fields=identity.fields) != identity:
             raise CommandError(
                 f"{self._path} is a part of another export: give --restart to begin anew"
             )

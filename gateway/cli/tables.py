@@ -54,7 +54,7 @@ def rows_of(data: Mapping[str, Any], selected: Mapping[str, Selected]) -> Rows:
     values, fields = _first_list(data, selected) or ([data], selected)
     if values == [data] and all(each is None for each in data.values()):
         return Rows([], [])
-    paths = [path for path in _leaves(fields) if _is_there(values, path)]
+    paths = [path for path in leaves(fields) if _is_there(values, path)]
     return rows(values, paths)
 
 
@@ -160,13 +160,14 @@ def _flat(value: object) -> Iterator[object]:
         yield value
 
 
-def _leaves(fields: Mapping[str, Selected]) -> Iterator[Path]:
+def leaves(fields: Mapping[str, Selected]) -> Iterator[Path]:
+    """Yield where the values of a selection are that have no fields of their own."""
     for name, each in fields.items():
         if each.field in PROBLEMS:
             continue
         if not each.fields:
             yield (name,)
-        yield from ((name, *path) for path in _leaves(each.fields))
+        yield from ((name, *path) for path in leaves(each.fields))
 
 
 def _first_list(

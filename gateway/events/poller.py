@@ -46,8 +46,19 @@ _FIRST_ROUND = 0.5
 _VOLATILE = frozenset({"date_updated", "uri", "url", "links", "subresource_uris"})
 
 
+# To be raised when the same number becomes other JSON than in the release before: otherwise all
+# numbers would seem to have changed, in turns while processes of both releases read them.
+_FORM = 2
+
+
 class Seen(NamedTuple):
-    """A number in a snapshot: a digest of what it was, by whom it was shown, and its number."""
+    """A number in a snapshot.
+
+    Attributes:
+        digest: of what it was.
+        source: the family that showed it, and the form of which the digest is.
+        phone_number: the number.
+    """
 
     digest: str
     source: str
@@ -182,7 +193,10 @@ class Poller:
 
 
 def _differences(known: Mapping[str, Seen], after: Mapping[str, Seen]) -> list[str]:
-    """Return the sids that came, went or changed; the two families show too different things."""
+    """Return the sids that came, went or changed.
+
+    The two families show too different things, and so do two forms.
+    """
 
     def differs(sid: str) -> bool:
         old, new = known.get(sid), after.get(sid)
@@ -208,4 +222,4 @@ def _seen(number: View) -> Seen:
     lasting = {key: value for key, value in number.to_json().items() if key not in _VOLATILE}
     content = orjson.dumps(lasting, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.blake2b(content, digest_size=12).hexdigest()
-    return Seen(digest, number.source.name, number.phone_number)
+    return Seen(digest, f"{number.source.name} {_FORM}", number.phone_number)

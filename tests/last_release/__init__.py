@@ -1,0 +1,1 @@
+"""What earlier releases kept, and tests that this one reads it."""
