@@ -39,6 +39,7 @@ from gateway.settings.model import Settings
 from gateway.storage.outages import Outages
 from gateway.storage.redis import make_store
 from gateway.storage.store import Store
+from gateway.transport import compression
 from gateway.transport.asgi_application import GRAPHQL, Application
 from gateway.transport.browser_security import Browsers
 from gateway.transport.client_addresses import Addresses, current_share
@@ -291,5 +292,6 @@ def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) 
             "sandbox": sandbox,
             "explain": True,
             "auth": settings.auth or "pass-through",
-        }
+        },
+        choose=compression.coding,
     )

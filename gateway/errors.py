@@ -373,4 +373,19 @@ def believe_missing(error: UpstreamNotFound) -> None:
 
 def refusal(error: GatewayError) -> dict[str, Any]:
     """Return the response object of an operation that was refused as a whole: it has no `data`."""
-    return {"errors": [{"message": error.message, "extensions": error.extensions}]}
+    return _response(error.message, error.extensions)
+
+
+def failure(message: str, code: str, **more: object) -> dict[str, Any]:
+    """Return the response object for what was refused before it was an operation.
+
+    Args:
+        message: for the client's developer.
+        code: of the extensions.
+        more: what else the extensions say.
+    """
+    return _response(message, {"code": code, **more})
+
+
+def _response(message: str, extensions: Mapping[str, Any]) -> dict[str, Any]:
+    return {"errors": [{"message": message, "extensions": extensions}]}

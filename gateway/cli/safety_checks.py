@@ -4,7 +4,6 @@ import asyncio
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from gateway.errors import UpstreamUnavailable
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
 from gateway.server import open_files
+from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings, settings_file, unlimited
 from gateway.settings.store_url import StoreUrl
 from gateway.storage.redis import make_store
@@ -62,7 +62,7 @@ def findings(settings: Settings) -> list[Finding]:
 def _who(settings: Settings) -> Iterator[Finding]:
     if settings.auth is None:
         yield Finding("danger", "auth", "It is not said who may ask: the gateway will not start.")
-    if settings.auth == "open" and not _is_loopback(settings.host):
+    if settings.auth == "open" and not is_loopback(settings.host):
         yield Finding(
             "danger", "auth", "Open mode lets everybody who reaches this host act as the account."
         )
@@ -84,7 +84,7 @@ def _tokens(settings: Settings) -> Iterator[Finding]:
     for problem in problems(settings):
         yield Finding("danger", "auth", problem)
     keys = settings.token_keys or ""
-    if keys.startswith("http://") and not _is_loopback(urlsplit(keys).hostname or ""):
+    if keys.startswith("http://") and not is_loopback(urlsplit(keys).hostname or ""):
         yield Finding(
             "danger",
             "token_keys",
@@ -102,7 +102,7 @@ def _tokens(settings: Settings) -> Iterator[Finding]:
 def _secrets(settings: Settings) -> Iterator[Finding]:
     for name in ("catalog_url", "core_url"):
         url = urlsplit(getattr(settings, name))
-        if url.scheme != "https" and not _is_loopback(url.hostname or ""):
+        if url.scheme != "https" and not is_loopback(url.hostname or ""):
             yield Finding("danger", name, "Credentials would go to the upstream unencrypted.")
     if settings.auth_token is not None and settings.api_key_sid is None:
         yield Finding(
@@ -151,7 +151,7 @@ def _browsers(settings: Settings) -> Iterator[Finding]:
         message = "`null` is the origin of sandboxed frames, which every site can make."
         yield Finding("danger", "cors_origins", message)
     for origin in settings.cors_origins:
-        if origin.startswith("http://") and not _is_loopback(urlsplit(origin).hostname or ""):
+        if origin.startswith("http://") and not is_loopback(urlsplit(origin).hostname or ""):
             yield Finding(
                 "warning", "cors_origins", f"{origin} is plain HTTP: others can speak in its name."
             )
@@ -190,7 +190,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     if settings.store_url is None:
         return
     url = StoreUrl.parse(settings.store_url.get_secret_value())
-    if all(_is_loopback(each.host) for each in url.places):
+    if all(is_loopback(each.host) for each in url.places):
         return
     if not url.is_encrypted:
         yield Finding(
@@ -208,7 +208,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 
 def _operation(settings: Settings) -> Iterator[Finding]:
-    if settings.metrics and not _is_loopback(settings.host):
+    if settings.metrics and not is_loopback(settings.host):
         yield Finding(
             "warning",
             "metrics",
@@ -268,15 +268,6 @@ def _patience(settings: Settings) -> Iterator[Finding]:
 def _files(settings: Settings) -> Iterator[Finding]:
     if shortage := open_files.shortage(settings):
         yield Finding("warning", "connection_limit", shortage)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 # The upstream -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Runs an operation: graphql-core's executor over the schema's resolvers."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -50,7 +51,7 @@ async def run(
     """
     document = request.document
     if document.errors or document.whole is None:
-        return {"errors": [error.formatted for error in document.errors]}
+        return refused(document.errors)
     fast = context.fast and request.kind is OperationType.QUERY
     # A detailed trace tells every field that asked, which is more than is known of shared answers.
     if fast and not context.is_traced:
@@ -74,6 +75,11 @@ async def run(
     executor = executors.for_request(schema, document.whole, request, context, **options)
     result = await executors.outcome(executor)
     return respond(cast("ExecutionResult", result), request_id)
+
+
+def refused(errors: Iterable[GraphQLError]) -> dict[str, Any]:
+    """Return the response object of an operation of which nothing was executed."""
+    return {"errors": [error.formatted for error in errors]}
 
 
 def respond(result: ExecutionResult, request_id: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ async def run(
     """Yield the initial result and then each increment; the last one says `hasNext: false`."""
     document = request.document
     if document.errors or document.ast is None:
-        yield _only({"errors": [error.formatted for error in document.errors]}, form)
+        yield _only(execute.refused(document.errors), form)
         return
     try:
         executor = executors.for_request(schema, document.ast, request, context)

@@ -7,13 +7,14 @@ by a content security policy, and a test proves that no request leaves the origi
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.explorer.building import waiting_page
+from gateway.settings.loopback import is_loopback
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -42,11 +43,11 @@ SECURITY_HEADERS: Final = {
 
 # Browsers heed this on pages that nobody on the way can have changed, and complain of it on others.
 _ISOLATION: Final = {"Cross-Origin-Opener-Policy": "same-origin"}
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # Every built file has the hash of its content in its name.
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
-_ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
+# How compressed copies of a file are called, by their coding.
+_COPIES: Final = {"br": ".br", "gzip": ".gz"}
 _MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -58,11 +59,15 @@ _MEDIA_TYPES: Final = {
 }
 
 
+ChooseCoding: TypeAlias = Callable[[str], str | None]
+
+
 def explorer_routes(
     *,
     graphql_path: str = "/graphql",
     prefill: Callable[[], dict[str, object]] | None = None,
     static: Path = STATIC,
+    choose: ChooseCoding = lambda _: None,
 ) -> list[BaseRoute]:
     """Return the routes of the explorer: `/`, `/explorer/config.json`, `/explorer/assets/…`.
 
@@ -74,6 +79,8 @@ def explorer_routes(
             answers `X-Gateway-Explain`) and `subscriptionsPath`.
         static: Folder of the built page; without an `index.html` in it, the page says how far the
             build is, or how to build, and appears when it is there.
+        choose: Tells by an Accept-Encoding header which of the codings `br` and `gzip` a file is to
+            be sent in, where the build has made such a copy; None for as it is.
     """
 
     async def page(request: Request) -> Response:
@@ -82,7 +89,7 @@ def explorer_routes(
             headers = {**SECURITY_HEADERS, "Cache-Control": "no-store", "Retry-After": "2"}
             waiting = waiting_page(static.with_name("build.json"), graphql_path)
             return HTMLResponse(waiting, status_code=503, headers=headers)
-        return _page(request, built)
+        return _page(request, built, choose)
 
     async def config(_request: Request) -> Response:
         settings: dict[str, object] = {
@@ -102,7 +109,7 @@ def explorer_routes(
         # A plain file name reaches the folder and nothing above or below it.
         if Path(name).name != name or path.suffix not in _MEDIA_TYPES or not path.is_file():
             return Response(status_code=404, headers=SECURITY_HEADERS)
-        return _file(request, path, {"Cache-Control": _IMMUTABLE})
+        return _file(request, path, {"Cache-Control": _IMMUTABLE}, choose)
 
     return [
         Route("/", page),
@@ -111,38 +118,28 @@ def explorer_routes(
     ]
 
 
-def _page(request: Request, path: Path) -> Response:
+def _page(request: Request, path: Path, choose: ChooseCoding) -> Response:
     """Serve a page that must be looked up anew each time, since it names the hashed files."""
     etag = f'"{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}"'
     headers = {"Cache-Control": "no-cache", "ETag": etag}
-    if request.url.scheme == "https" or request.url.hostname in _LOOPBACK:
+    if request.url.scheme == "https" or is_loopback(request.url.hostname or ""):
         headers |= _ISOLATION
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={**SECURITY_HEADERS, **headers})
-    return _file(request, path, headers)
+    return _file(request, path, headers, choose)
 
 
-def _file(request: Request, path: Path, headers: Mapping[str, str]) -> Response:
+def _file(
+    request: Request, path: Path, headers: Mapping[str, str], choose: ChooseCoding
+) -> Response:
     """Send `path`, or the compressed copy of it that the client prefers and the build has made."""
     sent = {**SECURITY_HEADERS, **headers, "Vary": "Accept-Encoding"}
     body = path
-    accepted = _accepted_encodings(request.headers.get("accept-encoding", ""))
-    for name, suffix in _ENCODINGS:
-        copy = path.with_name(path.name + suffix)
-        if name in accepted and copy.is_file():
+    coding = choose(request.headers.get("accept-encoding", ""))
+    if coding is not None:
+        copy = path.with_name(path.name + _COPIES[coding])
+        if copy.is_file():
             body = copy
-            sent["Content-Encoding"] = name
-            break
+            sent["Content-Encoding"] = coding
     media_type = _MEDIA_TYPES[path.suffix]
     return FileResponse(body, headers=sent, media_type=media_type)
-
-
-def _accepted_encodings(header: str) -> set[str]:
-    """Return the content codings that `header` names and does not rule out with `q=0`."""
-    accepted = set()
-    for item in header.split(","):
-        name, *parameters = (part.strip().lower() for part in item.split(";"))
-        weights = [part.removeprefix("q=") for part in parameters if part.startswith("q=")]
-        if not any(weight.strip("0.") == "" for weight in weights):
-            accepted.add(name)
-    return accepted

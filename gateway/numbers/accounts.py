@@ -2,13 +2,11 @@
 
 from gateway.errors import UpstreamMalformed, UpstreamNotFound, believe_missing
 from gateway.mapping.records import View, view
-from gateway.upstream.families import CORE
+from gateway.upstream.families import CORE, MOST_PAGES
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
 from schema.enums import Source
 from schema.info import FieldPath
-
-_MOST_PAGES = 50
 
 
 class Accounts:
@@ -33,7 +31,7 @@ class Accounts:
         account = self._reader.credential.account
         found: list[View] = []
         call = CORE.subaccounts_call(account, (("PageSize", "1000"),))
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             page = CORE.read_accounts(await self._reader.read(call, (at,)))
             for item in page.items:
                 each = view("Account", Source.CORE, item)

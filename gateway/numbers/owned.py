@@ -25,14 +25,20 @@ from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.relay_pages import Places
 from gateway.upstream.accepted_credentials import DENIED, INACTIVE
 from gateway.upstream.catalog_access import CatalogAccess
-from gateway.upstream.families import CATALOG, CORE, FAMILIES, MAX_PAGE_SIZE, Family, UpstreamPage
+from gateway.upstream.families import (
+    CATALOG,
+    CORE,
+    FAMILIES,
+    MAX_PAGE_SIZE,
+    MOST_PAGES,
+    Family,
+    UpstreamPage,
+)
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
 from gateway.waiting import settled
 from schema.info import FieldPath
 
-# Pages of one list that a single field may read: 1000 numbers in pages of 50, and some slack.
-_MOST_PAGES = 64
 # Core matches numbers in part: the one looked for stands among those that contain it.
 _LOOK_UP_SIZE = 50
 _EVERYTHING: Mapping[str, Any] = MappingProxyType({})
@@ -294,7 +300,7 @@ class OwnedNumbers:
         numbers, places = walked.numbers, walked.places
         seen: set[str] = set()
         total = 0
-        for _ in range(_MOST_PAGES):
+        for _ in range(MOST_PAGES):
             page = await read(query, size, number_of_page)
             total += len(page.items)
             # A number may move from page to page while they are read, but not within one page.
@@ -321,7 +327,7 @@ class OwnedNumbers:
             query, skip, number_of_page = page.next_query, 0, 0
         if not numbers:
             raise UpstreamMalformed(
-                f"{_MOST_PAGES} pages of the upstream's list hold no number to show."
+                f"{MOST_PAGES} pages of the upstream's list hold no number to show."
             )
         return self._listed(Slice(numbers, places, more=True))
 
@@ -531,7 +537,7 @@ async def _look_for(seen: cursors.Seen, read: _Read, listed: _Listed) -> _Spot:
     pages: list[tuple[str, int]] = []
     names: list[str] = []
     query: str | None = ""
-    while query is not None and len(pages) < _MOST_PAGES:
+    while query is not None and len(pages) < MOST_PAGES:
         page = await read(query, MAX_PAGE_SIZE)
         found = _sids(listed(page.items))
         pages.append((query, len(names)))

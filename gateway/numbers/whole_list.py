@@ -1,15 +1,12 @@
 """All numbers of an account, read page by page."""
 
 from collections.abc import Callable
-from typing import Final
 
 from gateway.mapping.records import View
 from gateway.numbers.lookups import OwnedList
 from gateway.numbers.owned import OwnedNumbers
+from gateway.upstream.families import MOST_PAGES
 from schema.info import FieldPath
-
-# 64,000 numbers.
-_MOST_PAGES: Final = 64
 
 
 async def read_whole_list(
@@ -28,7 +25,7 @@ async def read_whole_list(
     """
     found: list[View] = []
     asked = OwnedList(account, {}, 1000)
-    for _ in range(_MOST_PAGES):
+    for _ in range(MOST_PAGES):
         page = await begin().page(asked, at)
         found += page.numbers
         if not page.more:

@@ -99,7 +99,7 @@ async def feed(
             yield Emission.of(execute.respond(result, request_id), event.id)
     except Exception as error:  # noqa: BLE001 - masked like every error of a resolver
         shown = execute.shown(_located(error, request), request_id)
-        yield Emission.of({"errors": [shown.formatted]})
+        yield Emission.of(execute.refused([shown]))
     finally:
         following.cancel()
         confirmed.cancel()

@@ -28,7 +28,7 @@ from gateway.numbers.search_request import (
     core_page_size,
 )
 from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times
-from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, Family
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES, Family
 from gateway.writes.user_errors import Refusal
 from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W
 from schema.connection import NodeId
@@ -42,7 +42,6 @@ Rule: TypeAlias = Callable[[Draft, Place, str, Arguments], Place]
 # List sizes that the operation does not say: upper bounds to plan with.
 _MOST_COUNTRIES = 250
 _MOST_SUBACCOUNTS = 1000
-_MOST_PAGES = 64
 _PAGE_SIZE = re.compile(r"page_?size=([0-9]+)", re.ASCII | re.IGNORECASE)
 
 
@@ -144,7 +143,7 @@ def _pages(asked: OwnedList, able: Sequence[Family]) -> int:
             needed -= window.start
         return -(-needed // MAX_PAGE_SIZE)
     said = _PAGE_SIZE.search(start.query)
-    return min(_MOST_PAGES, -(-needed // max(1, int(said[1])))) if said else _MOST_PAGES
+    return min(MOST_PAGES, -(-needed // max(1, int(said[1])))) if said else MOST_PAGES
 
 
 def _phone_number_changed(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:

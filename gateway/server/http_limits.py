@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 import orjson
 
 from gateway.draining import Draining
-from gateway.errors import SOME_TIME, ShuttingDown
+from gateway.errors import SOME_TIME, ShuttingDown, failure
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server import open_files
 from gateway.server._compat import (
@@ -534,12 +534,12 @@ class GuardedProtocol(HttpProtocol):
 
 def _refusal(status: HTTPStatus, message: str, code: str = "BAD_REQUEST") -> bytes:
     """Return a whole answer after which the connection is closed."""
-    extensions: dict[str, object] = {"code": code}
+    more: dict[str, object] = {}
     later = ""
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        extensions["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
+        more["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
         later = f"retry-after: {math.ceil(SOME_TIME)}\r\n"
-    body = orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
+    body = orjson.dumps(failure(message, code, **more))
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"
         "content-type: application/json; charset=utf-8\r\n"

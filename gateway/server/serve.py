@@ -31,6 +31,7 @@ from gateway.server.listening import address, listen, turn_away
 from gateway.server.uvicorn_server import Server
 from gateway.server.websocket_limits import socket_class
 from gateway.settings.loading import load
+from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings
 from gateway.transport import client_addresses
 from gateway.writes.idempotency_entries import obstacle
@@ -142,7 +143,7 @@ def _require_somebody_to_be(settings: Settings) -> None:
         except ValueError as error:
             raise CommandError(str(error)) from None
         return
-    if settings.host not in {"127.0.0.1", "::1", "localhost"}:
+    if not is_loopback(settings.host):
         raise CommandError(
             "--auth open is for this machine only: use --host 127.0.0.1, or --auth pass-through"
         )

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from gateway.errors import failure
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server._compat import (
     ASGISendEvent,
@@ -73,8 +74,7 @@ class _Handshakes(ServerProtocol):
         """Return the answer to a handshake that is refused."""
         status = HTTPStatus(status)
         message = text.strip() or self.reason or f"The WebSocket is refused: {status.phrase}."
-        error = {"message": message, "extensions": {"code": "BAD_REQUEST"}}
-        body = orjson.dumps({"errors": [error]})
+        body = orjson.dumps(failure(message, "BAD_REQUEST"))
         headers = Headers(
             [
                 ("content-type", "application/json; charset=utf-8"),

@@ -15,7 +15,9 @@ import orjson
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.errors import failure
 from gateway.observability import activity
+from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings
 from gateway.transport import negotiation
 from gateway.transport.asgi import EXTRA_HEADERS
@@ -26,8 +28,7 @@ _FORMS = frozenset(
     {b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data", b""}
 )
 _PROOFS = (b"apollo-require-preflight", b"x-apollo-operation-name")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_LOOPBACK_PAGE = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"https?://(?:([a-z0-9.]+)|\[([0-9a-f:.]+)\])(?::[0-9]{1,5})?")
 _NOT_OURS: Final = "This server does not go by that name."
 # Refusals that are the same as an earlier one are not logged again; nor are more than these.
 _MOST_LOGGED: Final = 100
@@ -79,7 +80,7 @@ class Browsers:
         self._origins = frozenset(settings.cors_origins)
         # Open mode trusts whoever reaches this machine. A name that an attacker has made to point
         # here would let a web page do that, so only the machine's own names are answered.
-        self._hosts = _LOOPBACK if settings.auth == "open" else frozenset[str]()
+        self._loopback_hosts = settings.auth == "open"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -152,13 +153,13 @@ class Browsers:
 
     def _hosted(self, headers: Mapping[bytes, bytes]) -> bool:
         # Only clients of HTTP/1.0 may name none, and no browser is one.
-        return not self._hosts or b"host" not in headers or _host(headers) in self._hosts
+        return not self._loopback_hosts or b"host" not in headers or is_loopback(_host(headers))
 
     def _listed(self, origin: str) -> bool:
         return bool(origin) and (
             origin in self._origins
             or "*" in self._origins
-            or (self._loopback_pages and _LOOPBACK_PAGE.fullmatch(origin) is not None)
+            or (self._loopback_pages and _is_loopback_page(origin))
         )
 
     def _same_or_listed(self, origin: str, headers: Mapping[bytes, bytes]) -> bool:
@@ -186,6 +187,11 @@ def _is_simple(method: str, headers: Mapping[bytes, bytes]) -> bool:
     return media in _FORMS and not any(headers.get(proof) for proof in _PROOFS)
 
 
+def _is_loopback_page(origin: str) -> bool:
+    found = _ORIGIN.fullmatch(origin)
+    return found is not None and is_loopback(found[1] or found[2])
+
+
 def _authority(origin: str) -> str | None:
     """Return host and port of an origin; None when it cannot be read."""
     try:
@@ -210,7 +216,7 @@ def _host(headers: Mapping[bytes, bytes]) -> str:
 async def _refuse(
     send: Send, status: int, message: str, code: str, shared: tuple[tuple[bytes, bytes], ...]
 ) -> None:
-    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+    body = orjson.dumps(failure(message, code))
     content = (b"content-type", b"application/json; charset=utf-8")
     await _respond(send, status, (content, *shared), body)
 

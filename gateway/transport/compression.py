@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import brotli
 
+from gateway.transport.weighted_headers import read_weighted
+
 # Settings at which each is about as fast as the other: some 100 MB/s.
 _BROTLI_QUALITY = 4
 _GZIP_LEVEL = 5
@@ -32,21 +34,8 @@ def coding(accept_encoding: str) -> str | None:
 
     The client's weights decide; among equals, the better compression.
     """
-    weights: dict[str, float] = {}
-    for part in accept_encoding.lower().split(","):
-        name, _, parameters = part.partition(";")
-        weights[name.strip()] = _weight(parameters)
+    weights = {each.value: each.weight for each in read_weighted(accept_encoding)}
     rest = weights.get("*", 0.0)
     wanted = {name: weights.get(name, rest) for name in CODINGS}
     best = max(wanted, key=lambda name: wanted[name])
     return best if wanted[best] > 0 else None
-
-
-def _weight(parameters: str) -> float:
-    name, _, value = parameters.partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0

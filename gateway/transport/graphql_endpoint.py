@@ -32,6 +32,7 @@ from gateway.errors import (
     ShuttingDown,
     SlowConsumer,
     Unauthenticated,
+    failure,
     refusal,
 )
 from gateway.execution import incremental
@@ -196,7 +197,7 @@ class Endpoint:
 
     async def _fail(self, exchange: Exchange, status: int, message: str, code: str) -> None:
         """Answer a request that is refused before GraphQL comes into it."""
-        await self._answer(exchange, status, orjson.dumps(_failure(message, code)))
+        await self._answer(exchange, status, orjson.dumps(failure(message, code)))
 
     # Ways to deliver ----------------------------------------------------------------------------
 
@@ -255,15 +256,15 @@ class Endpoint:
     ) -> Request | dict[str, Any]:
         """Return what an entry of a list wants to run; the answer when it cannot be run."""
         if isinstance(params, BadRequest):
-            return _failure(params.message, "BAD_REQUEST")
+            return failure(params.message, "BAD_REQUEST")
         try:
             request = await self._pipeline.request(params, caller, _wishes(exchange))
         except GatewayError as error:
             return refusal(error)
         except BadRequest as error:
-            return _failure(error.message, "BAD_REQUEST")
+            return failure(error.message, "BAD_REQUEST")
         if request.kind is OperationType.SUBSCRIPTION:
-            return _failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
+            return failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
         return request
 
     async def _batch(
@@ -409,7 +410,3 @@ def _turn(placed: tuple[int, Request | dict[str, Any]]) -> int:
 def _check_method(exchange: Exchange, request: Request) -> None:
     if exchange.method == "GET" and request.kind is OperationType.MUTATION:
         raise BadRequest(405, "GET is not for mutations; send this by POST.", {"allow": "POST"})
-
-
-def _failure(message: str, code: str) -> dict[str, Any]:
-    return {"errors": [{"message": message, "extensions": {"code": code}}]}

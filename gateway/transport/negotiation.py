@@ -19,6 +19,7 @@ from gateway.documents.parameters import Params
 from gateway.errors import BadRequest
 from gateway.execution.incremental import IncrementalFormat
 from gateway.transport._compat import is_too_deep
+from gateway.transport.weighted_headers import read_value, read_weighted
 
 JSON = "application/json"
 # Recursive coercion must not run out of stack; inputs of the schema nest 6 levels.
@@ -90,12 +91,11 @@ def accepted(accept: str) -> AcceptedTypes:
     best: tuple[float, str] | None = None
     events = parts = subscriptions = False
     incremental: IncrementalFormat = "paths"
-    asked = [_media(part) for part in accept.split(",")]
+    asked = list(read_weighted(accept))
     # What is named is not meant by `*/*`.
-    others = [each for each in (JSON, GRAPHQL) if all(each != media for media, _ in asked)]
-    for media, parameters in asked:
-        quality = _quality(parameters)
-        if quality <= 0:
+    others = [each for each in (JSON, GRAPHQL) if all(each != one.value for one in asked)]
+    for media, parameters, weight in asked:
+        if not weight:
             continue
         if media == EVENTS:
             events = True
@@ -106,8 +106,8 @@ def accepted(accept: str) -> AcceptedTypes:
                 incremental = "pending"
         elif media in _ANY or media in {JSON, GRAPHQL}:
             offered = others[:1] if media in _ANY else [media]
-            if offered and (best is None or quality > best[0]):
-                best = (quality, offered[0])
+            if offered and (best is None or weight > best[0]):
+                best = (weight, offered[0])
     if best is None and not events and not parts:
         raise BadRequest(406, f"The answer can be {GRAPHQL}, {JSON}, {EVENTS} or {MULTIPART}.")
     media_type = best[1] if best else JSON
@@ -170,7 +170,7 @@ def read_post(body: bytes, *, batch_limit: int) -> Params | list[Params | BadReq
 @lru_cache(maxsize=64)
 def check_content_type(content_type: str) -> None:
     """Raise BadRequest (415) unless a body of this type is JSON in UTF-8."""
-    media, parameters = _media(content_type)
+    media, parameters = read_value(content_type)
     if media != JSON:
         raise BadRequest(415, f"Send the request as {JSON}.", {"accept": JSON})
     if parameters.get("charset", "utf-8") not in {"utf-8", "utf8"}:
@@ -209,23 +209,6 @@ def status_of(response: Mapping[str, Any] | bytes, media_type: str) -> int:
     already was executed.
     """
     return 200 if media_type == JSON or isinstance(response, bytes) or "data" in response else 400
-
-
-def _media(text: str) -> tuple[str, dict[str, str]]:
-    """Return a media type and its parameters, in lower case."""
-    media, *rest = (piece.strip().lower() for piece in text.split(";"))
-    parameters = {}
-    for each in rest:
-        name, _, value = each.partition("=")
-        parameters[name.strip()] = value.strip().strip('"')
-    return media, parameters
-
-
-def _quality(parameters: Mapping[str, str]) -> float:
-    try:
-        return float(parameters.get("q", "1"))
-    except ValueError:
-        return 0.0
 
 
 def read_json(text: bytes, what: str) -> object:

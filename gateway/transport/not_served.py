@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.errors import failure
+
 
 async def _refused(_: Request, error: Exception) -> Response:
     """Say what is wrong: no such path, or no such method there."""
@@ -21,9 +23,8 @@ async def _failed(_: Request, __: Exception) -> Response:
 
 
 def _answer(status: HTTPStatus, code: str, headers: Mapping[str, str] | None) -> Response:
-    error = {"message": f"{status.phrase}.", "extensions": {"code": code}}
     return JSONResponse(
-        {"errors": [error]},
+        failure(f"{status.phrase}.", code),
         status,
         {"x-content-type-options": "nosniff", **(headers or {})},
         "application/json; charset=utf-8",

@@ -18,6 +18,8 @@ from gateway.upstream.call import Answer, Call, Pairs, Shape
 from schema.enums import Source
 
 MAX_PAGE_SIZE = 1000
+MOST_PAGES = 64
+"""Pages after which a list is not read on: 64,000 numbers or accounts."""
 # A next page's query that is what it ought to be: a token names a sid, which is no secret.
 _PLAIN_PAGING = re.compile(
     r"(?:(?:\A|&)(?:[A-Za-z.]{1,32}=(?:true|false|[0-9]{1,4})|PageToken=P[AB]PN[0-9a-f]{32}))+",

@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from gateway.explorer import explorer_routes
+from gateway.transport import compression
 from tests.support.sandbox_in_thread import running_app
 
 SCRIPT = "index-abc123.js"
@@ -43,7 +44,7 @@ def bare(tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 def _served(**options: Any) -> Iterator[httpx.Client]:
-    app = Starlette(routes=explorer_routes(**options))
+    app = Starlette(routes=explorer_routes(**options, choose=compression.coding))
     headers = {"accept-encoding": "identity"}
     with running_app(app) as url, httpx.Client(base_url=url, headers=headers) as client:
         yield client
@@ -133,6 +134,9 @@ def test_the_page_is_asked_for_each_time_but_sent_only_when_it_changed(
         ("GZIP", "gzip", b"gzip "),
         ("identity", None, b"plain "),
         ("gzip;q=0.0", None, b"plain "),
+        ("br;q=0.5, gzip;q=1", "gzip", b"gzip "),
+        ("*", "br", b"brotli "),
+        ("", None, b"plain "),
     ],
 )
 def test_the_client_gets_the_compressed_copy_that_it_accepts(
