@@ -1,4 +1,4 @@
-.PHONY: run test check format explorer wheel lock bench soak clean
+.PHONY: run test test-quick check format explorer wheel lock bench soak clean
 
 # Options for `make run`, for example: make run ARGS="--port 9000"
 ARGS ?=
@@ -15,6 +15,10 @@ run:
 # In their own order: by number of tests, the longest test of all would come last, and alone.
 test: .venv/.dev explorer
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# Those that start no server and no process, which is seen by itself: see tests/support/quick.py.
+test-quick: .venv/.python-dev
+	.venv/bin/pytest --numprocesses 2 -m quick
 
 check: .venv/.dev
 	.venv/bin/ruff check
@@ -52,7 +56,9 @@ clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist gateway/explorer/static gateway/explorer/static.next gateway/explorer/build.json
 	rm -rf gateway/explorer/web/node_modules
 
-.PHONY: .venv/.dev
-.venv/.dev:
+.PHONY: .venv/.dev .venv/.python-dev
+.venv/.python-dev:
 	@tools/setup.sh dev
+
+.venv/.dev: .venv/.python-dev
 	@tools/setup-tests.sh

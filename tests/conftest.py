@@ -1,11 +1,17 @@
-"""Fixtures that all tests share: one sandbox and one gateway for the whole run."""
+"""Fixtures that all tests share: one sandbox and one gateway for the whole run.
+
+Also which tests are quick, and in which order files of tests are run.
+"""
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Final
 
+import hypothesis
 import pytest
 import structlog
 
+from tests.support import quick
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
@@ -24,6 +30,41 @@ structlog.configure(
 # Gateways warn where fewer files may be opened than they need, and tests look at what they log.
 _, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
+
+
+# Those that take longest, the longest first: what is begun last is short, so that all who work
+# through the files end together.
+LONGEST: Final = (
+    "tests/explorer/test_explorer.py",
+    "tests/explorer/test_deeds.py",
+    "tests/execution/test_projecting_executor.py",
+)
+
+hypothesis.settings.register_profile("quick", max_examples=5)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "quick: starts no server and no process; put by itself")
+    if config.option.markexpr == "quick":
+        hypothesis.settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    quick.mark(items)
+    place = {name: index for index, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    with quick.enforced(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    with quick.enforced(item):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

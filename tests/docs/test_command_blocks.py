@@ -67,8 +67,8 @@ def test_a_block_of_commands_works(block: str, sandbox: RunningSandbox, tmp_path
 @pytest.mark.parametrize("page", ["../README", *sorted(each.stem for each in DOCS.glob("*.md"))])
 def test_every_command_that_a_page_names_is_one(page: str) -> None:
     text = (DOCS / f"{page}.md").read_text()
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"(?:`|^)make (\w+)", text, re.MULTILINE)) <= targets
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([\w-]+)", text, re.MULTILINE)) <= targets
     for command in re.findall(
         r"(?:(?<![/\w-])|(?<=bin/))number-gateway ([a-z][^`\n>|#]*)", text, re.MULTILINE
     ):

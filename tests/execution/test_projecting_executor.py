@@ -377,7 +377,8 @@ async def _rest() -> None:
 
 
 @settings(
-    max_examples=1000,  # each with two sets of variables, five times in all
+    # Each with two sets of variables, five times in all.
+    max_examples=10 * settings().max_examples,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
