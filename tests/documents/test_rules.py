@@ -1,0 +1,44 @@
+"""The words of graphql-core's errors, and how long answers may be kept."""
+
+import pytest
+from graphql import GraphQLError, parse, validate
+
+from gateway.documents.cache_control import max_age
+from gateway.documents.error_wording import worded
+from schema import build_schema
+
+SCHEMA = build_schema()._schema
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Expected 'first' to be None.", "Expected 'first' to be null."),
+        ("Int cannot represent True", "Int cannot represent true"),
+        ("Unknown field 'a'.", "Unknown field 'a'."),
+        ("It is: {'a': None, 'b': [True]}", 'It is: {"a": null, "b": [true]}'),
+        ('It says "None".', 'It says "None".'),
+    ],
+)
+def test_messages_are_in_the_notation_of_graphql_and_json(message: str, shown: str) -> None:
+    assert worded(GraphQLError(message)) == shown
+
+
+def test_what_a_scalar_says_of_a_value_is_all_that_is_said() -> None:
+    document = parse('{ availablePhoneNumbers(country: "Atlantis") { nodes { phoneNumber } } }')
+    (error,) = validate(SCHEMA, document)
+    assert "encountered error" not in worded(error)
+    assert "Atlantis" in worded(error)
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("{ __typename }", False),
+        ("{ phoneNumbers { nodes { sid } } }", False),
+        ("{ countries { code } }", True),
+        ("{ countries { code } phoneNumbers { nodes { sid } } }", False),
+    ],
+)
+def test_an_answer_holds_as_long_as_its_least_durable_field(query: str, kept: bool) -> None:
+    assert (max_age(SCHEMA, parse(query)) > 0) is kept

@@ -1,0 +1,193 @@
+"""Reading what the upstream writes, writing what it reads, and refusing before it is asked."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from gateway.errors import BadUserInput
+from gateway.mapping import coerce, filters, validation
+from gateway.mapping.plain_json import read_json
+from schema.enums import NumberType
+from schema.inputs import LatLongInput
+
+SID = "PN" + "0a" * 16
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "expected"),
+    [
+        (coerce.text, "", None),
+        (coerce.text, 132, "132"),
+        (coerce.text, True, None),
+        (coerce.text, {}, None),
+        (coerce.numeral, 132, "132"),
+        (coerce.number, "19.720000", 19.72),
+        (coerce.number, "nan", None),
+        (coerce.number, "1e999", None),
+        (coerce.number, False, None),
+        (coerce.integer, "7", 7),
+        (coerce.integer, 7.5, None),
+        (coerce.integer, 2**31 - 1, 2**31 - 1),
+        (coerce.integer, 2**31, None),
+        (coerce.integer, -(2**31), -(2**31)),
+        (coerce.boolean, "TRUE", True),
+        (coerce.boolean, "false", False),
+        (coerce.boolean, "", None),
+        (coerce.boolean, "yes", None),
+        (coerce.boolean, 1, None),
+        (coerce.texts, ["a", "", 3], ["a", None, "3"]),
+        (coerce.texts, "a", None),
+        (coerce.country, "us", "US"),
+        (coerce.country, "USA", None),
+        (coerce.country, "é1", None),
+        (coerce.date, "", None),
+        (coerce.date, "yesterday", None),
+        (coerce.one_of(NumberType), "TollFree", NumberType.TOLL_FREE),
+        (coerce.one_of(NumberType), "satellite", None),
+        (
+            coerce.one_of(NumberType, toll_free=NumberType.TOLL_FREE),
+            "Toll-Free",
+            NumberType.TOLL_FREE,
+        ),
+    ],
+)
+def test_what_can_be_read_is_read_and_what_cannot_is_null(
+    read: coerce.Coercion, value: object, expected: object
+) -> None:
+    assert read(value) == expected
+
+
+def test_dates_of_both_families_are_the_same_moment() -> None:
+    moment = dt.datetime(2015, 8, 27, 16, 38, 9, tzinfo=dt.UTC)
+    assert coerce.date("Thu, 27 Aug 2015 16:38:09 +0000") == moment
+    assert coerce.date("2015-08-27T16:38:09Z") == moment
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(5, True), (238, True), (239, False), (2000, False)])
+def test_json_is_read_as_deep_as_it_can_be_written_again(depth: int, fits: bool) -> None:
+    text = b"[" * depth + b"]" * depth
+    if fits:
+        assert read_json(text) is not None
+    else:
+        with pytest.raises(ValueError, match=r"deep|depth"):
+            read_json(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(1.5, "1.5"), (2.0, "2"), (1e-7, "0"), (-122.4194, "-122.4194"), (1e6, "1000000")],
+)
+def test_numbers_are_written_without_exponent_and_trailing_zeros(
+    value: float, written: str
+) -> None:
+    assert filters.plain(value) == written
+
+
+def test_filters_are_written_as_the_table_says() -> None:
+    table = {
+        "areaCode": filters.Param("AreaCode"),
+        "voiceEnabled": filters.Param("VoiceEnabled", filters.truth, false_is_any=True),
+        "nearLatLong": filters.Param("NearLatLong", filters.degrees),
+        "type": filters.Param("Type", filters.token),
+    }
+    wanted: dict[str, Any] = {
+        "areaCode": 415,
+        "voiceEnabled": True,
+        "nearLatLong": LatLongInput(latitude=37.5, longitude=-122.0),
+        "type": NumberType.TOLL_FREE,
+    }
+    assert filters.parameters(wanted, table) == [
+        ("AreaCode", "415"),
+        ("VoiceEnabled", "true"),
+        ("NearLatLong", "37.5,-122"),
+        ("Type", NumberType.TOLL_FREE.value),
+    ]
+    assert filters.parameters({"voiceEnabled": False}, table) == []
+    assert filters.unsupported({"areaCode": 415, "lata": "722"}, table) == ["lata"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "is_one"),
+    [
+        (SID, "PN", True),
+        (SID.upper(), "PN", True),
+        (SID, "AC", False),
+        (SID[:-1], "PN", False),
+        (SID + "0", "PN", False),
+        (SID[:-1] + "g", "PN", False),
+        (SID + "\n", "PN", False),
+        (SID[:-1] + "\uff11", "PN", False),
+    ],
+)
+def test_a_sid_is_two_letters_and_32_hexadecimal_digits(text: str, kind: str, is_one: bool) -> None:
+    assert validation.is_sid(text, kind) is is_one
+
+
+def refused(country: str, types: list[NumberType], wanted: dict[str, Any]) -> str | None:
+    """Return the argument for which a search is refused."""
+    try:
+        validation.check_search(country, types, wanted)
+    except BadUserInput as error:
+        return error.argument
+    return None
+
+
+@pytest.mark.parametrize(
+    ("country", "wanted", "argument"),
+    [
+        ("US", {}, None),
+        ("US", {"areaCode": [200, 999]}, None),
+        ("US", {"areaCode": [199]}, "filter.areaCode"),
+        ("US", {"areaCode": []}, "filter.areaCode"),
+        ("GB", {"areaCode": [415]}, "filter.areaCode"),
+        ("GB", {"inLata": "722"}, "filter.inLata"),
+        ("US", {"contains": "55"}, None),
+        ("US", {"contains": "5"}, "filter.contains"),
+        ("US", {"contains": "5*"}, "filter.contains"),
+        ("US", {"contains": "5+5"}, "filter.contains"),
+        ("US", {"contains": "5" * 17}, "filter.contains"),
+        ("US", {"inLata": "123456"}, "filter.inLata"),
+        ("US", {"inLata": "+14155550100"}, None),
+        ("US", {"inRateCenter": "SNFC"}, "filter.inRateCenter"),
+        ("US", {"inRateCenter": "SNFC", "inLata": "722"}, None),
+        ("US", {"inLocality": " Oakland"}, "filter.inLocality"),
+        ("US", {"distance": 5}, "filter.distance"),
+        ("US", {"distance": 501, "nearNumber": "+14155550100"}, "filter.distance"),
+        ("US", {"geography.latitude": 90.5}, "filter.geography.latitude"),
+        ("US", {"geography.isoCountry": "CA"}, "filter.geography.isoCountry"),
+        ("US", {"minBaseSetupPrice": 2, "maxBaseSetupPrice": 1}, "filter.maxBaseSetupPrice"),
+        ("US", {"minBaseSetupPrice": -1}, "filter.minBaseSetupPrice"),
+        ("US", {"savedSearches": []}, "filter.savedSearches"),
+    ],
+)
+def test_a_search_that_the_upstream_would_widen_is_refused_by_the_name_of_its_filter(
+    country: str, wanted: dict[str, Any], argument: str | None
+) -> None:
+    assert refused(country, [NumberType.LOCAL], wanted) == argument
+
+
+def test_toll_free_prefixes_take_the_place_of_area_codes_abroad() -> None:
+    assert refused("GB", [NumberType.TOLL_FREE], {"areaCode": [800]}) is None
+    assert refused("GB", [NumberType.TOLL_FREE], {"areaCode": [9]}) == "filter.areaCode"
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ({"friendlyName": "n" * 64}, None),
+        ({"friendlyName": "n" * 65}, "friendlyName"),
+        ({"friendlyName": "a\nb"}, "friendlyName"),
+        ({"voice.trunkSid": "TK" + "0" * 32}, None),
+        ({"voice.trunkSid": "AP" + "0" * 32}, "voice.trunkSid"),
+        (
+            {"voice.trunkSid": "TK" + "0" * 32, "voice.applicationSid": "AP" + "0" * 32},
+            "voice.trunkSid",
+        ),
+    ],
+)
+def test_a_setting_that_the_upstream_would_drop_is_refused(
+    settings: dict[str, Any], wrong: str | None
+) -> None:
+    found = validation.check_settings(settings)
+    assert (found and found[0]) == wrong

@@ -1,0 +1,161 @@
+"""Splitting searches, places in lists, and which calls are the cheapest."""
+
+import base64
+
+import pytest
+
+from gateway.errors import BadUserInput
+from gateway.numbers import cursors, partition
+from gateway.numbers.cursors import Cursor, Seen, Window
+from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts"),
+    [
+        ("+1", [f"+1{digit}" for digit in "23456789"]),
+        ("+44", [f"+44{digit}" for digit in "0123456789"]),
+        ("55", [*(f"55{digit}" for digit in "0123456789"), "55$"]),
+        ("5*5", [f"5{digit}5" for digit in "0123456789"]),
+        ("55$", []),
+        ("5" * 16, []),
+    ],
+)
+def test_a_search_is_split_by_the_next_digit(pattern: str, parts: list[str]) -> None:
+    assert partition.split(pattern) == parts
+
+
+@pytest.mark.parametrize(
+    ("country", "wanted", "pattern"),
+    [
+        ("US", {}, "+1"),
+        ("US", {"areaCode": 415}, "+1415"),
+        ("GB", {}, "+44"),
+        ("US", {"contains": "%55%"}, "55"),
+        ("US", {"contains": "+1415%"}, "+1415"),
+        ("ZZ", {}, None),
+    ],
+)
+def test_all_results_of_a_search_match_one_pattern(
+    country: str, wanted: dict[str, object], pattern: str | None
+) -> None:
+    assert partition.pattern_of(country, wanted) == pattern
+
+
+def test_spare_calls_are_taken_whole_or_not_at_all() -> None:
+    spare = partition.SpareCalls(10)
+    assert [spare.take(8), spare.take(3), spare.take(2), spare.take(1)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_cursor_is_read_as_it_was_written() -> None:
+    seen = Seen(50, cursors.trail(["a", "b"]))
+    cursor = Cursor("list", "Page=1", 7, (seen,), 0)
+    assert cursors.decode(cursors.encode(cursor)) == cursor
+
+
+@pytest.mark.parametrize(
+    "opaque",
+    [
+        "",
+        "x",
+        "é",
+        "A" * 4097,
+        base64.urlsafe_b64encode(b'["l","",-2]').decode(),
+        base64.urlsafe_b64encode(b'["l","",0,[],64]').decode(),
+        base64.urlsafe_b64encode(b'["l","",0,[],0,"more"]').decode(),
+    ],
+)
+def test_what_is_no_cursor_is_refused(opaque: str) -> None:
+    with pytest.raises(BadUserInput, match="not a cursor"):
+        cursors.decode(opaque)
+
+
+def test_a_list_goes_on_behind_the_last_number_that_is_still_there() -> None:
+    seen = Seen(0, cursors.trail(["a", "b", "c"]))
+    assert seen.behind(["a", "b", "c", "d"]) == 3
+    assert seen.behind(["a", "b", "d"]) == 2
+    assert seen.behind(["x", "y"]) is None
+    # A number that stands twice is found where it stood.
+    assert seen.behind(["c", "x", "c", "d"], place=2) == 3
+    assert seen.ends_among(["x", "c"])
+    assert not seen.ends_among(["a", "b"])
+
+
+def test_a_trail_keeps_the_last_numbers_and_fewer_of_each_of_several_lists() -> None:
+    names = [str(each) for each in range(100)]
+    assert cursors.trail(names) == "".join(map(cursors.mark, names[-16:]))
+    assert len(cursors.trail(names, lists=10)) == 6 * 8
+    assert len(cursors.trail(names, lists=1000)) == 8
+    assert cursors.extended(cursors.trail(names), ["new"]).endswith(cursors.mark("new"))
+    assert len(cursors.extended(cursors.trail(names), ["new"])) == 16 * 8
+
+
+@pytest.mark.parametrize(
+    ("place", "first", "most", "window"),
+    [
+        (0, 10, 1000, Window(11, 0)),
+        (9, 3, 1000, Window(7, 1)),
+        (99, 50, 60, Window(60, 1)),
+        (5, 1, 1, Window(1, 5)),
+    ],
+)
+def test_the_page_that_is_asked_for_holds_the_place_and_what_follows(
+    place: int, first: int, most: int, window: Window
+) -> None:
+    found = cursors.window(place, first, most)
+    assert found == window
+    assert found.start <= place < found.start + found.size
+
+
+def test_lists_of_other_filters_have_other_names() -> None:
+    one = cursors.list_id("AC1", filters={"a": 1, "b": 2})
+    assert one == cursors.list_id("AC1", filters={"b": 2, "a": 1})
+    assert one != cursors.list_id("AC2", filters={"a": 1, "b": 2})
+    assert one != cursors.list_id("AC1", filters={"a": "1", "b": 2})
+
+
+@pytest.mark.parametrize(
+    ("keys", "size", "strategy", "most"),
+    [
+        (1, None, "get", 1),
+        (20, None, "get", 20),
+        (21, None, "list", 42),
+        (5, Size(900, exact=True), "list", 1),
+        (5, Size(5000, exact=True), "get", 5),
+        (6, Size(5000, exact=True), "list", 5),
+        (20, Size(900, exact=False), "get", 20),
+        (30, Size(1001, exact=False), "list", 60),
+    ],
+)
+def test_the_cheapest_calls_are_chosen(
+    keys: int, size: Size | None, strategy: str, most: int
+) -> None:
+    chosen = choose(keys, size)
+    assert (chosen.strategy, chosen.most) == (strategy, most)
+    assert chosen.least <= chosen.most
+
+
+def test_listing_goes_on_while_it_is_cheaper_than_the_keys_left() -> None:
+    assert go_on_listing(1, 3, Size(3000, exact=True))
+    assert not go_on_listing(1, 2, Size(3000, exact=True))
+    assert not go_on_listing(3, 5, Size(3000, exact=True))
+    assert go_on_listing(1, 2, None)
+    assert not go_on_listing(2, 2, None)
+
+
+def test_sizes_are_learnt_from_lists_and_the_oldest_forgotten() -> None:
+    sizes = Sizes(most=2)
+    sizes.learn("AC1", 1000, more=True)
+    assert sizes.of("AC1") == Size(1001, exact=False)
+    sizes.learn("AC1", 500, more=True)
+    assert sizes.of("AC1") == Size(1001, exact=False)
+    sizes.learn("AC1", 1500, more=False)
+    assert sizes.of("AC1") == Size(1500, exact=True)
+    sizes.learn("AC2", 1, more=False)
+    sizes.learn("AC3", 1, more=False)
+    assert sizes.of("AC1") is None

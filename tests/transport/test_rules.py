@@ -1,0 +1,143 @@
+"""Reading requests, and choosing types, codings and headers of answers."""
+
+import brotli
+import pytest
+from graphql import OperationType
+
+from gateway.errors import BadRequest
+from gateway.transport import compression, http_caching, negotiation
+from gateway.transport.negotiation import EVENTS, GRAPHQL, JSON, MULTIPART, Delivery
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "coding"),
+    [
+        ("", None),
+        ("gzip, br", "br"),
+        ("gzip", "gzip"),
+        ("gzip;q=1, br;q=0.5", "gzip"),
+        ("br;q=0", None),
+        ("*", "br"),
+        ("*;q=0.1, br;q=0", "gzip"),
+        ("GZIP", "gzip"),
+        ("br;q=much", None),
+        ("identity", None),
+    ],
+)
+def test_the_clients_weights_choose_the_coding(accept_encoding: str, coding: str | None) -> None:
+    assert compression.coding(accept_encoding) == coding
+
+
+def test_what_is_compressed_is_read_again() -> None:
+    body = b'{"data":{}}' * 100
+    assert brotli.decompress(compression.CODINGS["br"](body)) == body
+    assert len(compression.CODINGS["gzip"](body)) < len(body)
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type", "single", "events"),
+    [
+        ("", JSON, True, False),
+        ("*/*", JSON, True, False),
+        (GRAPHQL, GRAPHQL, True, False),
+        (f"{JSON};q=0.5, {GRAPHQL}", GRAPHQL, True, False),
+        (f"{GRAPHQL}, {JSON}", GRAPHQL, True, False),
+        (f"{JSON};q=0, */*", GRAPHQL, True, False),
+        (EVENTS, JSON, False, True),
+        (f"{EVENTS}, {GRAPHQL}", GRAPHQL, True, True),
+    ],
+)
+def test_the_answers_type_is_what_the_client_likes_best(
+    accept: str, media_type: str, single: bool, events: bool
+) -> None:
+    found = negotiation.accepted(accept)
+    assert (found.media_type, found.single, found.events) == (media_type, single, events)
+
+
+@pytest.mark.parametrize("accept", ["text/html", f"{JSON};q=0", "image/*"])
+def test_a_client_that_reads_none_of_our_types_is_refused(accept: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        negotiation.accepted(accept)
+    assert refused.value.status == 406
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "incremental", "delivery"),
+    [
+        (JSON, OperationType.QUERY, True, Delivery.SINGLE),
+        (f"{MULTIPART}, {JSON}", OperationType.QUERY, True, Delivery.PARTS),
+        (f"{MULTIPART}, {JSON}", OperationType.QUERY, False, Delivery.SINGLE),
+        (EVENTS, OperationType.QUERY, False, Delivery.EVENTS),
+        (EVENTS, OperationType.SUBSCRIPTION, False, Delivery.EVENTS),
+        (f"{MULTIPART};subscriptionSpec=1.0", OperationType.SUBSCRIPTION, False, Delivery.PARTS),
+    ],
+)
+def test_an_answer_leaves_in_the_way_that_suits_operation_and_client(
+    accept: str, kind: OperationType, incremental: bool, delivery: Delivery
+) -> None:
+    assert negotiation.accepted(accept).delivery(kind, incremental=incremental) is delivery
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{}", 400),
+        (b"[]", 400),
+        (b'{"query": 1}', 400),
+        (b'{"query": "{ a }", "variables": []}', 400),
+        (b'{"query": "{ a }", "operationName": {}}', 400),
+        (b"{", 400),
+        (b"\xff", 400),
+        (b'{"query": "{ a }", "variables": ' + b'{"a":' * 40 + b"1" + b"}" * 41, 400),
+    ],
+)
+def test_what_is_no_request_is_refused(body: bytes, status: int) -> None:
+    with pytest.raises(BadRequest) as refused:
+        negotiation.read_post(body, batch_limit=0)
+    assert refused.value.status == status
+
+
+def test_a_list_holds_as_many_operations_as_it_may_and_keeps_what_is_wrong_in_its_place() -> None:
+    one, two = negotiation.read_post(b'[{"query": "{ a }"}, 1]', batch_limit=2)  # type: ignore[misc]
+    assert isinstance(two, BadRequest)
+    assert not isinstance(one, BadRequest)
+    with pytest.raises(BadRequest, match="1 to 1 operations, not 2"):
+        negotiation.read_post(b'[{"query": "{ a }"}, 1]', batch_limit=1)
+
+
+@pytest.mark.parametrize(
+    ("proposed", "kept"),
+    [("req-12345", True), ("short", False), ("a" * 129, False), ("with space", False), ("", False)],
+)
+def test_a_clients_request_id_is_kept_when_it_is_fit_for_headers(proposed: str, kept: bool) -> None:
+    assert (negotiation.request_id(proposed) == proposed) is kept
+    assert len(negotiation.request_id(proposed)) >= 8
+
+
+@pytest.mark.parametrize(
+    ("max_age", "persisted", "control"),
+    [
+        (60, False, "private, max-age=60"),
+        (60, True, "private, max-age=60"),
+        (0, True, "private, no-cache"),
+        (0, False, None),
+    ],
+)
+def test_caches_are_told_how_long_an_answer_holds(
+    max_age: int, persisted: bool, control: str | None
+) -> None:
+    named = http_caching.headers(b"{}", max_age, persisted=persisted)
+    assert named.get("cache-control") == control
+    assert ("etag" in named) is persisted
+    assert ("vary" in named) is (control is not None)
+
+
+def test_an_answer_is_known_by_its_tag_weak_or_strong() -> None:
+    named = http_caching.headers(b"{}", 0, persisted=True)
+    tag = named["etag"]
+    for said in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        assert http_caching.is_known(named, said)
+    other = http_caching.headers(b"[]", 0, persisted=True)["etag"]
+    for said in ("", other):
+        assert not http_caching.is_known(named, said)
+    assert not http_caching.is_known({}, "*")
