@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
+import structlog
 from graphql import (
     ExecutionResult,
     GraphQLInterfaceType,
@@ -25,6 +26,7 @@ from graphql.execution import experimental_execute_incrementally
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from structlog.typing import EventDict
 
 from gateway.documents.documents import Document, Documents
 from gateway.documents.limits import Limits, Meter
@@ -363,11 +365,19 @@ LOOP = asyncio.new_event_loop()
 
 @pytest.fixture(scope="module", autouse=True)
 def loop() -> Iterator[None]:
-    """Close the loop that all examples share."""
+    """Close the loop that all examples share; log nothing of what they fail by."""
+    before = structlog.get_config()
+    structlog.configure(processors=[_dropped])
     yield
+    structlog.configure(**before)
     LOOP.run_until_complete(_rest())
     LOOP.close()
     gc.collect()
+
+
+def _dropped(_: object, __: str, ___: EventDict) -> EventDict:
+    """Keep tracebacks from being rendered: that takes longer than all else."""
+    raise structlog.DropEvent
 
 
 async def _rest() -> None:
