@@ -47,12 +47,12 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.25
-# How much longer than its deadline a process may be busy with an entry; earlier releases think it
+# How much longer than its deadline a process may be busy with an entry; the last release thinks it
 # dead then.
 _GRACE = 5.0
 # A request of which two looks this far apart show no trace is not on its way any more.
 _SETTLED_AFTER = 60.0
-# How long somebody may be at work on an entry that does not say it: one of an earlier release.
+# How long somebody of an earlier release may be at work on an entry.
 _AT_WORK_AT_MOST = 60.0
 # Seconds after which to try again when entries cannot be kept.
 _COME_AGAIN = 5.0
@@ -92,15 +92,16 @@ def _digest(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is kept of a key.
+    """What is kept of a key, in a form that the last release reads, too.
 
     Attributes:
         state: see the module.
         digest: of the input.
         owner: what shows that somebody is at work on it; "" when nobody is any more. Of earlier
             releases, the process.
-        lasts: seconds that the owner may be at work, from the claim on; for earlier releases.
-        at: when it was sent, in seconds since the epoch; for people only.
+        until: when the owner is not at work any more, in seconds since the epoch; only the last
+            release relies on it.
+        sent: when it was sent, in seconds since the epoch; for people only.
         missed: when it was first looked for and not found.
         outcome: as JSON, when it is done.
         claim: names the one attempt to act, whatever is said of it since; so no two entries are
@@ -110,14 +111,18 @@ class _Entry:
     state: str
     digest: str
     owner: str
-    lasts: float = _AT_WORK_AT_MOST
-    at: float = 0.0
+    until: float = 0.0
+    sent: float = 0.0
     missed: clocks.Reading = field(default_factory=dict)
     outcome: str = ""
     claim: str = ""
 
     def encode(self) -> bytes:
-        return orjson.dumps(self)
+        document = {name: getattr(self, name) for name in self.__slots__ if name != "missed"}
+        if self.missed:
+            # The last release knows no other fields, and has no outcome there until it is done.
+            document["outcome"] = orjson.dumps(self.missed).decode()
+        return orjson.dumps(document)
 
 
 def _decode(kept: bytes, key: IdempotencyKey) -> _Entry:
@@ -128,9 +133,12 @@ def _decode(kept: bytes, key: IdempotencyKey) -> _Entry:
     """
     try:
         document = orjson.loads(kept)
-        document.setdefault("at", document.get("sent", 0.0))
+        document.setdefault("sent", document.get("at", 0.0))
+        if document["state"] != "done" and document.get("outcome"):
+            document["missed"] = orjson.loads(document.pop("outcome"))
         return msgspec.convert(document, _Entry)
-    except (ValueError, AttributeError) as error:  # msgspec's errors are ValueErrors.
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        # msgspec's errors are ValueErrors.
         raise _unreadable(key, error) from error
 
 
@@ -176,9 +184,9 @@ class IdempotencyKeys:
         async with AsyncExitStack() as held:
             hold = await _by(deadline, held.enter_async_context(self._journal.hold()))
             while True:
-                lasts = max(0.0, deadline - time.monotonic()) + _GRACE
+                until = time.time() + max(0.0, deadline - time.monotonic()) + _GRACE
                 claim = uuid.uuid4().hex
-                mine = _Entry("claimed", key.digest, hold.name, lasts, claim=claim)
+                mine = _Entry("claimed", key.digest, hold.name, until, claim=claim)
                 opening = self._journal.open(key.name, mine.encode(), ttl=self._memory)
                 found = await _by(deadline, opening)
                 if found is None:
@@ -209,7 +217,7 @@ class IdempotencyKeys:
         async def sending() -> Callable[[], bool]:
             nonlocal last, may_leave
             now = await _by(deadline, self._journal.now())
-            last = replace(mine, state="sent", at=now.day)
+            last = replace(mine, state="sent", sent=now.day)
             await _by(deadline, hold.renew())
             if not await _by(deadline, self._replace(key, mine.encode(), last)):
                 raise KeyInUse("Another request with this idempotency key took over.")
@@ -255,7 +263,7 @@ class IdempotencyKeys:
         else:
             lost = "the gateway stopped in the middle" if entry.state == "sent" else "see before"
             found = said or "looking the number up has not shown it done so far"
-            outcome = unknown("the request", entry.at, lost, found, now.day)
+            outcome = unknown("the request", entry.sent, lost, found, now.day)
             outcome = outcome._replace(missed=not said)
         kept = self._replace(key, before, _after(entry, outcome, now))
         return outcome._replace(replayed=True) if await _by(_soon(), kept) else None
@@ -267,7 +275,7 @@ class IdempotencyKeys:
         if entry.state == "unknown" and not entry.owner.startswith(HELD):
             return True  # An earlier release let go of it so.
         gone = await self._journal.is_gone(entry.owner)
-        return self._watched_for(key, entry) > entry.lasts if gone is None else gone
+        return self._watched_for(key, entry) > _AT_WORK_AT_MOST if gone is None else gone
 
     def _watched_for(self, key: IdempotencyKey, entry: _Entry) -> float:
         """Return for how many seconds this process has seen somebody at work on the entry."""
@@ -320,7 +328,7 @@ def _after(entry: _Entry, outcome: Outcome, now: Moment | None) -> _Entry:
     """Return the entry with what became of the write; `now` may be left out when it was seen."""
     if not outcome.unknown:
         try:
-            return replace(entry, state="done", outcome=outcome.to_json().decode())
+            return replace(entry, state="done", missed={}, outcome=outcome.to_json().decode())
         except TypeError:
             # JSON nested too deep to be written again: the next use of the key looks it up.
             return replace(entry, state="unknown")

@@ -251,7 +251,8 @@ def made_older(data: Path, field: str, seconds: float) -> None:
         entry = json.loads(value)
         assert entry["state"] == "unknown"
         if field == "missed":
-            entry[field] = {clock: at - seconds for clock, at in entry[field].items()}
+            seen = json.loads(entry["outcome"])
+            entry["outcome"] = json.dumps({clock: at - seconds for clock, at in seen.items()})
         else:
             entry[field] -= seconds
         file.execute("UPDATE entries SET value = CAST(? AS BLOB)", (json.dumps(entry),))
@@ -271,7 +272,7 @@ def made_older(data: Path, field: str, seconds: float) -> None:
             id="a-minute-passed",
         ),
         pytest.param(
-            "at",
+            "sent",
             "OUTCOME_UNKNOWN, replayed",
             marks=pytest.mark.fault(
                 "a purchase with a key: connection reset, nothing done; the clock is set an hour"
@@ -292,7 +293,7 @@ def test_a_write_without_trace_is_called_not_done_when_it_cannot_be_on_its_way_a
     with running_gateway(sandbox, data_dir=data, **QUICK) as gateway:
         sandbox.set_faults([{"kind": "reset", "method": "POST", "account": account.sid}])
         first = mutate(gateway, "purchase", account, **given)
-    made_older(data, field, 3600 if field == "at" else 61)
+    made_older(data, field, 3600 if field == "sent" else 61)
     with running_gateway(sandbox, data_dir=data, **QUICK) as gateway:
         again = mutate(gateway, "purchase", account, **given)
         assert told(again) == then

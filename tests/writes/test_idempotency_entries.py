@@ -17,6 +17,7 @@ from gateway.writes import clocks
 from gateway.writes.idempotency import IdempotencyKeys, Sending, key_of
 from gateway.writes.idempotency_entries import FileJournal, Journal, StoreJournal
 from gateway.writes.outcome import Outcome
+from gateway.writes.reconcile import unknown
 from gateway.writes.user_errors import Reason
 
 Pair: TypeAlias = tuple[Journal, Journal]
@@ -308,14 +309,45 @@ def test_an_entry_of_an_earlier_release_is_looked_up_and_half_an_entry_is_an_err
 
 
 @KINDS
+def test_entries_have_the_fields_that_the_last_release_reads(kind: str, tmp_path: Path) -> None:
+    """It refuses others; of an entry that is not done it does not read the outcome."""
+    key = key_of("principal", "AC", "purchase", "key", {})
+
+    async def use(one: Journal, two: Journal) -> None:
+        found = []
+
+        async def act(sending: Sending) -> Outcome:
+            found.append(await two.read(key.name))
+            await sending()
+            found.append(await two.read(key.name))
+            return unknown("a purchase", 1.0, "lost", "not seen", 2.0)._replace(missed=True)
+
+        async def look() -> Outcome | None:
+            return Outcome()
+
+        for _ in range(2):
+            keys = IdempotencyKeys(one, 60)
+            await keys.once(key, act, look, time.monotonic() + 30)
+            found.append(await two.read(key.name))
+        entries = [json.loads(each or b"") for each in found]
+        assert [each["state"] for each in entries] == ["claimed", "sent", "unknown", "done"]
+        names = {"state", "digest", "owner", "until", "sent", "outcome", "claim"}
+        assert all(each.keys() == names for each in entries)
+        assert all(isinstance(each["outcome"], str) for each in entries)
+        assert entries[0]["until"] > time.time()
+
+    run(kind, tmp_path, use)
+
+
+@KINDS
 @pytest.mark.parametrize("state", ["claimed", "sent"])
 def test_a_process_of_the_last_release_is_waited_for_while_it_may_be_at_work(
     kind: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a file it holds the lock of its process; in the store its entry says for how long."""
+    """In a file it holds the lock of its process; in the store nothing shows that it is there."""
     key = key_of("principal", "AC", "purchase", "key", {})
-    earlier = {"state": state, "digest": key.digest, "owner": "c0ffee", "lasts": 20.0, "at": 1.0}
-    earlier |= {"missed": {}, "outcome": "", "claim": "decaf"}
+    earlier = {"state": state, "digest": key.digest, "owner": "c0ffee", "until": 1.0, "sent": 1.0}
+    earlier |= {"outcome": "", "claim": "decaf"}
 
     async def use(one: Journal, two: Journal) -> None:
         keys, did = IdempotencyKeys(two, 60), []
@@ -335,7 +367,7 @@ def test_a_process_of_the_last_release_is_waited_for_while_it_may_be_at_work(
         await one.open(key.name, json.dumps(earlier).encode(), ttl=60)
         with (tmp_path / "c0ffee.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for seconds in (0, 19):
+            for seconds in (0, 59):
                 aged(monkeypatch, seconds)
                 # The one when the file is slow.
                 with pytest.raises((KeysUnavailable, KeyInUse)):
