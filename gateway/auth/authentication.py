@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from collections import OrderedDict
 from dataclasses import replace
 from typing import Protocol
 
@@ -10,6 +9,7 @@ from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, Unauthenticated
 from gateway.mapping.validation import is_sid
 from gateway.settings.model import Settings
+from gateway.storage.recent import Recent
 from gateway.upstream.call import Credential
 
 _MOST_KNOWN = 1000
@@ -42,19 +42,17 @@ class PassThrough:
 
     def __init__(self) -> None:
         # The callers seen last, by a hash of what they sent: telling who they are takes longer.
-        self._known: OrderedDict[bytes, Caller] = OrderedDict()
+        self._known: Recent[bytes, Caller] = Recent(_MOST_KNOWN)
 
     async def caller(self, authorization: str, account: str) -> Caller:
         """See `Authenticator`."""
         sent = f"{authorization}\0{account}".encode()
         name = hashlib.sha256(sent).digest()
-        caller = self._known.get(name)
+        caller = self._known.use(name)
         if caller is None:
             credential = _basic(authorization, account)
             caller = Caller(credential, _principal(credential), known_as=credential.username)
-            self._known[name] = caller
-            if len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
+            self._known.keep(name, caller)
         return caller
 
 

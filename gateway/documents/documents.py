@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +39,9 @@ from gateway.documents.defer_and_stream import without_incremental
 from gateway.documents.error_wording import worded
 from gateway.documents.limits import Limits, MeasuredOperation, Meter
 from gateway.documents.malformed_items import Items, Variables, marked
+from gateway.documents.syntax_trees import children, walk
 from gateway.errors import GatewayError, LimitExceeded
+from gateway.storage.recent import Recent
 
 _RULES = (
     *(
@@ -165,19 +166,15 @@ class Documents:
         self._meter = meter or Meter(schema, Limits())
         self._items = Items(schema)
         self._discreet = discreet
-        self._most = most
-        self._most_tokens = most_tokens
-        self._most_characters = most_characters
-        self._tokens = 0
-        self._characters = 0
-        self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._kept: Recent[str, Document] = Recent(
+            most,
+            (lambda document: document.tokens, most_tokens),
+            (lambda document: len(document.text), most_characters),
+        )
 
     def known(self, text: str) -> Document | None:
         """Return the document for a text that is in memory; None when it is to be prepared."""
-        document = self._kept.get(text)
-        if document is not None:
-            self._kept.move_to_end(text)
-        return document
+        return self._kept.use(text)
 
     def get(self, text: str) -> Document:
         """Return the document for a text, from memory when it was seen before."""
@@ -185,24 +182,8 @@ class Documents:
         if document is None:
             document = self._prepare(text)
             if not document.errors:
-                self._keep(document)
+                self._kept.keep(text, document)
         return document
-
-    def _keep(self, document: Document) -> None:
-        self._kept[document.text] = document
-        self._tokens += document.tokens
-        self._characters += len(document.text)
-        while self._too_many():
-            _, oldest = self._kept.popitem(last=False)
-            self._tokens -= oldest.tokens
-            self._characters -= len(oldest.text)
-
-    def _too_many(self) -> bool:
-        return (
-            len(self._kept) > self._most
-            or self._tokens > self._most_tokens
-            or self._characters > self._most_characters
-        )
 
     def _prepare(self, text: str) -> Document:
         limits = self._meter.limits
@@ -266,16 +247,10 @@ def _untie(ast: DocumentNode) -> int:
 def _conditions(ast: DocumentNode) -> tuple[str, ...]:
     """Return the names of the variables in @skip and @include, each once."""
     names: dict[str, None] = {}
-    pending: list[Node] = [ast]
-    while pending:
-        node = pending.pop()
+    for node in walk(ast):
         if isinstance(node, DirectiveNode) and node.name.value in {"skip", "include"}:
             values = (argument.value for argument in node.arguments or ())
             names |= {each.name.value: None for each in values if isinstance(each, VariableNode)}
-        for key in node.keys:
-            child = getattr(node, key)
-            children = child if isinstance(child, tuple | list) else (child,)
-            pending += [each for each in children if isinstance(each, Node)]
     return tuple(names)
 
 
@@ -292,14 +267,12 @@ def _place(node: Node, value: Node) -> list[str] | None:
     """Return the names of the argument and input fields around a value; None if it is not there."""
     if node is value:
         return []
-    for key in node.keys:
-        child = getattr(node, key)
-        for each in child if isinstance(child, tuple | list) else (child,):
-            inside = _place(each, value) if isinstance(each, Node) else None
-            if inside is not None:
-                if isinstance(node, ArgumentNode | ObjectFieldNode):
-                    return [node.name.value, *inside]
-                return inside
+    for each in children(node):
+        inside = _place(each, value)
+        if inside is not None:
+            if isinstance(node, ArgumentNode | ObjectFieldNode):
+                return [node.name.value, *inside]
+            return inside
     return None
 
 

@@ -41,6 +41,7 @@ from graphql import (
     visit,
 )
 
+from gateway.documents.syntax_trees import walk
 from schema.scalars import SCALARS, Malformed
 
 Variables: TypeAlias = Mapping[str, GraphQLInputType]
@@ -179,13 +180,7 @@ def _roots(
 
 def _named(node: Node) -> Iterator[str]:
     """Yield the names of the variables at and below a node."""
-    if isinstance(node, VariableNode):
-        yield node.name.value
-    for key in node.keys:
-        child = getattr(node, key)
-        for each in child if isinstance(child, tuple | list) else (child,):
-            if isinstance(each, Node):
-                yield from _named(each)
+    return (each.name.value for each in walk(node) if isinstance(each, VariableNode))
 
 
 def _marked_node(node: ValueNode, kind: GraphQLInputType) -> ValueNode:

@@ -6,7 +6,6 @@ that shares the store.
 """
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -21,6 +20,7 @@ from gateway.errors import (
     PersistedQueryNotSupported,
 )
 from gateway.settings.model import Settings
+from gateway.storage.recent import Recent
 from gateway.storage.store import Store, StoreUnavailable
 
 _MOST = 1000
@@ -56,8 +56,7 @@ class Persisted:
         self._store = store
         self._documents = documents
         self._turn = turn
-        self._recent: OrderedDict[str, str] = OrderedDict()
-        self._characters = 0
+        self._recent: Recent[str, str] = Recent(_MOST, (len, _MOST_CHARACTERS))
         if self._manifest is not None:
             self._manifest.check_with(self._problem)
 
@@ -99,7 +98,7 @@ class Persisted:
         return errors[0].message if errors else None
 
     async def _text(self, digest: str) -> str:
-        text = self._recent.get(digest)
+        text = self._recent.use(digest)
         if text is None:
             try:
                 kept = await self._store.get(_key(digest))
@@ -109,7 +108,7 @@ class Persisted:
             if kept is None or hashlib.sha256(kept).hexdigest() != digest:
                 raise PersistedQueryNotFound
             text = kept.decode()
-        self._keep(digest, text)
+            self._recent.keep(digest, text)
         return text
 
     async def _remember(self, digest: str, text: str, principal: str) -> Document:
@@ -119,17 +118,10 @@ class Persisted:
         document = self._documents.known(text) or await self._new(text, principal)
         if document.errors or len(content) > self._limit:
             return document
-        self._keep(digest, text)
+        self._recent.keep(digest, text)
         with suppress(StoreUnavailable):
             await self._store.set(_key(digest), content, ttl=self._ttl)
         return document
-
-    def _keep(self, digest: str, text: str) -> None:
-        self._characters += len(text) - len(self._recent.pop(digest, ""))
-        self._recent[digest] = text
-        while len(self._recent) > _MOST or self._characters > _MOST_CHARACTERS:
-            _, oldest = self._recent.popitem(last=False)
-            self._characters -= len(oldest)
 
 
 def _id(params: Params) -> str | None:

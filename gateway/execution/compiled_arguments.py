@@ -32,6 +32,7 @@ from graphql import (
 )
 from graphql.utilities import coerce_input_literal
 
+from gateway.documents.syntax_trees import walk
 from gateway.execution._compat import (
     GraphQLCoreConverter,
     LazyType,
@@ -194,14 +195,7 @@ def _value_of(name: str, values: Values) -> Any:  # noqa: ANN401 - of any type
 
 
 def _has_variable(value: Node) -> bool:
-    if isinstance(value, VariableNode):
-        return True
-    for key in value.keys:
-        child = getattr(value, key)
-        for each in child if isinstance(child, list | tuple) else (child,):
-            if isinstance(each, Node) and _has_variable(each):
-                return True
-    return False
+    return any(isinstance(each, VariableNode) for each in walk(value))
 
 
 def _is_list(kind: GraphQLInputType) -> bool:

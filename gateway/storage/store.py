@@ -6,10 +6,12 @@
 import asyncio
 import heapq
 import time
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 from uuid import uuid4
+
+from gateway.storage.recent import Recent
 
 # Looking for what expired takes a few milliseconds when the store is full.
 _SWEEP_SECONDS = 10.0
@@ -156,10 +158,10 @@ class MemoryStore:
 
     def __init__(self, most: int = 50_000, most_bytes: int = 64 * 2**20) -> None:
         self._most = most
-        self._most_bytes = most_bytes
-        self._bytes = 0
         self._next_sweep = 0.0
-        self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._values: Recent[str, tuple[bytes, float]] = Recent(
+            most, (lambda kept: len(kept[0]), most_bytes)
+        )
         self._buckets: dict[str, _Bucket] = {}
         self._followers: defaultdict[str, set[asyncio.Queue[bytes]]] = defaultdict(set)
         self._clock = f"store {uuid4().hex}"
@@ -171,7 +173,7 @@ class MemoryStore:
         if kept is None:
             return None
         if kept[1] < time.monotonic():
-            self._drop(key)
+            self._values.forget(key)
             return None
         self._values.move_to_end(key)
         return kept[0]
@@ -182,12 +184,8 @@ class MemoryStore:
         if now > self._next_sweep:
             self._next_sweep = now + _SWEEP_SECONDS
             for expired in [name for name, (_, end) in self._values.items() if end < now]:
-                self._drop(expired)
-        self._drop(key)
-        self._values[key] = (value, now + ttl)
-        self._bytes += len(value)
-        while len(self._values) > self._most or self._bytes > self._most_bytes:
-            self._drop(next(iter(self._values)))
+                self._values.forget(expired)
+        self._values.keep(key, (value, now + ttl))
 
     async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
         """See `Store`."""
@@ -206,12 +204,12 @@ class MemoryStore:
     async def remove(self, key: str, old: bytes) -> None:
         """See `Store`."""
         if await self.get(key) == old:
-            self._drop(key)
+            self._values.forget(key)
 
     async def delete(self, *keys: str) -> None:
         """See `Store`."""
         for key in keys:
-            self._drop(key)
+            self._values.forget(key)
 
     async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
         """See `Store`."""
@@ -271,7 +269,3 @@ class MemoryStore:
         some = max(1, self._most // 10)
         for key in heapq.nsmallest(some, self._buckets, key=lambda key: self._buckets[key].full_at):
             del self._buckets[key]
-
-    def _drop(self, key: str) -> None:
-        value, _ = self._values.pop(key, (b"", 0.0))
-        self._bytes -= len(value)

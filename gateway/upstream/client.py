@@ -11,7 +11,6 @@ import math
 import random
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -35,6 +34,7 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.settings.model import Settings
+from gateway.storage.recent import Recent
 from gateway.upstream.accepted_credentials import Accepted, takes_back, why
 from gateway.upstream.attempts import NOBODY, Observer
 from gateway.upstream.call import Answer, Call, Credential, Pairs
@@ -153,7 +153,7 @@ class UpstreamClient:
         )
         self._accounts: dict[str, _Account] = {}
         # By account and name of the credential, those used last behind the others.
-        self._unproven: OrderedDict[tuple[str, str], _Account] = OrderedDict()
+        self._unproven: Recent[tuple[str, str], _Account] = Recent(_MOST_UNPROVEN)
 
     @property
     def call_deadline(self) -> float:
@@ -252,13 +252,10 @@ class UpstreamClient:
         if self._is_known(sid, credential):
             return self._account(sid)
         name = (sid, credential.secret_name)
-        account = self._unproven.get(name)
+        account = self._unproven.use(name)
         if account is None:
-            account = self._unproven[name] = _Account(self._settings)
-            if len(self._unproven) > _MOST_UNPROVEN:
-                self._unproven.popitem(last=False)
-        else:
-            self._unproven.move_to_end(name)
+            account = _Account(self._settings)
+            self._unproven.keep(name, account)
         return account
 
     def _account(self, sid: str, begun: _Account | None = None) -> _Account:

@@ -9,10 +9,10 @@ while before it is known to be broken, a generation is asked for again after a s
 
 import asyncio
 import time
-from collections import OrderedDict
 from contextlib import suppress
 from typing import Final
 
+from gateway.storage.recent import Recent
 from gateway.storage.store import Listening, Store, StoreUnavailable
 
 _CHANNEL: Final = "generations"
@@ -34,9 +34,10 @@ class NearCache:
         self._listening: Listening | None = None
         self._session = 0
         self._changes = 0
-        self._generations: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
-        self._answers: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
-        self._bytes = 0
+        self._generations: Recent[str, tuple[bytes, float]] = Recent(_MOST_GENERATIONS)
+        self._answers: Recent[str, tuple[bytes, float]] = Recent(
+            _MOST_BYTES // _ENTRY_BYTES, (lambda kept: len(kept[0]) + _ENTRY_BYTES, _MOST_BYTES)
+        )
 
     def generation_at_hand(self, name: str) -> bytes | None:
         """Return a generation if it need not be asked for."""
@@ -56,10 +57,7 @@ class NearCache:
         found = await self._store.get(name) or b""
         # Was it read before it changed? Then it was heard of meanwhile, or nothing is heard.
         if self._hears() and (session, changes) == (self._session, self._changes):
-            self._generations.pop(name, None)
-            self._generations[name] = (found, now + _GENERATION_SECONDS)
-            if len(self._generations) > _MOST_GENERATIONS:
-                self._generations.popitem(last=False)
+            self._generations.keep(name, (found, now + _GENERATION_SECONDS))
         return found
 
     async def set_generation(self, name: str, value: bytes, *, ttl: float) -> None:
@@ -78,7 +76,7 @@ class NearCache:
         if kept is None:
             return None
         if kept[1] < time.monotonic():
-            self._drop(key)
+            self._answers.forget(key)
             return None
         self._answers.move_to_end(key)
         return kept[0]
@@ -87,11 +85,7 @@ class NearCache:
         """Keep an answer at hand that is good for so long, or for a shorter time."""
         if seconds <= 0 or len(value) > _LARGEST or not self._hears():
             return
-        self._drop(key)
-        self._answers[key] = (value, time.monotonic() + min(seconds, _ANSWER_SECONDS))
-        self._bytes += len(value) + _ENTRY_BYTES
-        while self._bytes > _MOST_BYTES:
-            self._drop(next(iter(self._answers)))
+        self._answers.keep(key, (value, time.monotonic() + min(seconds, _ANSWER_SECONDS)))
 
     async def aclose(self) -> None:
         """Wait for nothing any more."""
@@ -111,7 +105,6 @@ class NearCache:
             self._session = session
             self._generations.clear()
             self._answers.clear()
-            self._bytes = 0
         return session != 0
 
     async def _join(self) -> None:
@@ -123,9 +116,4 @@ class NearCache:
 
     def _forget(self, name: str) -> None:
         self._changes += 1
-        self._generations.pop(name, None)
-
-    def _drop(self, key: str) -> None:
-        kept = self._answers.pop(key, None)
-        if kept is not None:
-            self._bytes -= len(kept[0]) + _ENTRY_BYTES
+        self._generations.forget(name)

@@ -188,9 +188,9 @@ def front(
 
 def _remember_little(parts: Parts) -> None:
     parts.client.accepted._most = REMEMBERED
-    parts.documents._most = REMEMBERED
+    parts.documents._kept._most = REMEMBERED
     assert isinstance(parts.store, MemoryStore)
-    parts.store._most = REMEMBERED
+    parts.store._most = parts.store._values._most = REMEMBERED
     parts.pipeline.shared.sizes._most = REMEMBERED
     parts.pipeline.shared.access._most = REMEMBERED
 
