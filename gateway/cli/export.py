@@ -73,14 +73,21 @@ def _run(options: argparse.Namespace) -> int:
 
 
 async def _export(options: argparse.Namespace, output: Output) -> None:
+    from graphql import GraphQLError  # noqa: PLC0415 - only needed here
+
     form, fields = output.state.identity.form, output.state.identity.fields
     query = (
         "query Export($first: Int!, $after: String, $account: ID) {"
         " phoneNumbers(first: $first, after: $after, accountSid: $account) {"
         f" nodes {{ {fields} }} pageInfo {{ hasNextPage endCursor }} }} }}"
     )
-    connection = selection_of(query, None)["phoneNumbers"]
-    paths = list(tables.leaves(connection.fields["nodes"].fields))
+    try:
+        connection = selection_of(query, None)["phoneNumbers"]
+        paths = list(tables.leaves(connection.fields["nodes"].fields))
+    except (GraphQLError, LookupError):
+        raise CommandError(
+            f"the fields of the part of {output.name} cannot be read: give --restart to begin anew"
+        ) from None
     progress = Progress(output.state.numbers)
     try:
         async with asking.gateway(options) as gateway:

@@ -307,3 +307,16 @@ def test_an_export_that_was_broken_off_goes_on(
         assert {len(row) for row in rows} == {len(header)}
     owned = [each["sid"] for each in kept.sandbox.numbers(account.sid)]
     assert sorted(owned) == sorted(next(sid for sid in owned if sid in line) for line in lines)
+
+
+def test_a_part_whose_fields_cannot_be_read_is_left_alone(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "parent.csv.part").write_bytes((kept.folder / "parent.csv.part").read_bytes())
+    state = json.loads((kept.folder / "parent.csv.part.state").read_text())
+    state["identity"][3] = "sid }"
+    (tmp_path / "parent.csv.part.state").write_text(json.dumps(state))
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "parent.csv"]) == 1
+    assert "give --restart" in capsys.readouterr().err
+    assert json.loads((tmp_path / "parent.csv.part.state").read_text()) == state
