@@ -1,13 +1,16 @@
 """Splitting searches, places in lists, and which calls are the cheapest."""
 
 import base64
+from typing import Any
 
 import pytest
 
-from gateway.errors import BadUserInput
+from gateway.errors import BadUserInput, UnsupportedFilters
 from gateway.numbers import cursors, partition
 from gateway.numbers.cursors import Cursor, Seen, Window
 from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
+from gateway.numbers.search_request import SearchRequest, asked_of_core, core_page_size
+from schema.enums import NumberType, Source
 
 
 @pytest.mark.parametrize(
@@ -159,3 +162,53 @@ def test_sizes_are_learnt_from_lists_and_the_oldest_forgotten() -> None:
     sizes.learn("AC2", 1, more=False)
     sizes.learn("AC3", 1, more=False)
     assert sizes.of("AC1") is None
+
+
+def asked(types: list[NumberType], wanted: dict[str, Any], first: int = 10) -> SearchRequest:
+    """Return the arguments of a search in the US as they are read."""
+    return SearchRequest.of("AC1", "US", types, wanted, first)
+
+
+def test_lists_of_area_codes_and_types_are_fanned_out_once_each() -> None:
+    found = asked([NumberType.LOCAL, NumberType.TOLL_FREE], {"areaCode": [415, 510, 415]})
+    assert [(each.type, each.wanted["areaCode"]) for each in found.branches] == [
+        (NumberType.LOCAL, 415),
+        (NumberType.LOCAL, 510),
+        (NumberType.TOLL_FREE, 415),
+        (NumberType.TOLL_FREE, 510),
+    ]
+    with pytest.raises(BadUserInput, match="searches would be needed"):
+        asked([NumberType.LOCAL], {"areaCode": list(range(200, 400))})
+    with pytest.raises(BadUserInput, match="the list is empty"):
+        asked([], {})
+
+
+def test_a_search_goes_to_the_family_that_knows_its_filters() -> None:
+    assert asked([NumberType.LOCAL], {"contains": "55"}).source is Source.CORE
+    of_catalog = asked([NumberType.LOCAL], {"geography.lata": "722"})
+    assert of_catalog.source is Source.CATALOG
+    assert "geography.lata" in of_catalog.lacking
+    with pytest.raises(UnsupportedFilters, match="cannot be combined"):
+        asked([NumberType.LOCAL], {"geography.lata": "722", "inLata": "722"})
+
+
+def test_a_cursor_of_another_search_is_refused() -> None:
+    list_id = asked([NumberType.LOCAL], {"contains": "55"}).list_id()
+    after = cursors.encode(Cursor(list_id, "", 4))
+    same = SearchRequest.of("AC1", "US", [NumberType.LOCAL], {"contains": "55"}, 10, after)
+    assert same.skip == 5
+    for account, contains in (("AC2", "55"), ("AC1", "56")):
+        with pytest.raises(BadUserInput, match="another list"):
+            SearchRequest.of(account, "US", [NumberType.LOCAL], {"contains": contains}, 10, after)
+
+
+def test_area_codes_of_the_caribbean_are_asked_of_core_as_patterns() -> None:
+    assert asked_of_core("PR", {"areaCode": 787}) == {"contains": "+1787"}
+    assert asked_of_core("US", {"areaCode": 787}) == {"areaCode": 787}
+    assert asked_of_core("PR", {"contains": "5"}) == {"contains": "5"}
+
+
+def test_more_is_asked_of_core_where_it_is_filtered_afterwards() -> None:
+    assert core_page_size("US", {}, 10) == 11
+    assert core_page_size("US", {}, 1000) == 1000
+    assert core_page_size("GB", {"areaCode": 800}, 10) == 1000
