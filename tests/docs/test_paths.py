@@ -27,6 +27,6 @@ def test_every_file_that_a_text_names_is_there() -> None:
             missing += [
                 f"{name}:{number}: {path}"
                 for path in _PATH.findall(line)
-                if not (ROOT / path).exists() and not (ROOT / name).with_name(path).exists()
+                if not (ROOT / path).exists() and not ((ROOT / name).parent / path).exists()
             ]
     assert missing == []
