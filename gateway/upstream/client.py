@@ -325,7 +325,7 @@ class UpstreamClient:
         """Give a stranger's slot back; if it is no stranger any more, so are its other calls."""
         name = credential.secret_name
         if self._is_known(call.account, credential):
-            self._unproven.pop((call.account, name), None)
+            self._unproven.forget((call.account, name))
             self._account(call.account, account)
             self.strangers.accept(name, call.account)
         self.strangers.leave(self._share(), name)

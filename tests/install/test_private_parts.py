@@ -398,7 +398,9 @@ def test_a_private_part_is_as_we_use_it(part: Part) -> None:
         holds, why = False, f" ({type(error).__name__}: {error})"
     which = part.package if part.package == "Python" else f"{part.package} {version(part.package)}"
     if not holds:
-        pytest.fail(f"{which}: {part.what} is not as {part.used_in} uses it{why}", pytrace=False)
+        pytest.fail(
+            f"{which}: changed, but in use in {part.used_in}: {part.what}{why}", pytrace=False
+        )
 
 
 def _bases(module: str) -> Iterator[tuple[str, type, type]]:
