@@ -11,8 +11,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final
 
 from gateway.errors import CommandError
@@ -38,6 +37,22 @@ _NO_HANDSHAKES: Final = b"".join(
 _FAREWELL: Final = 0.5
 
 
+def choose_port(host: str, port: int, option: str = "--port") -> tuple[str, int]:
+    """Return the address and the port to share, which nobody has; nobody can connect to it yet.
+
+    Args:
+        host: an address, or the name of one.
+        port: 0 for a free one.
+        option: as in `listen`.
+
+    Raises:
+        CommandError: there is no such address, or the port is taken.
+    """
+    with _bound(host, port, option, shared=False) as chosen:
+        address, port = chosen.getsockname()[:2]
+        return str(address), int(port)
+
+
 def listen(host: str, port: int, option: str = "--port", *, shared: bool = False) -> socket.socket:
     """Return a socket that listens.
 
@@ -50,24 +65,29 @@ def listen(host: str, port: int, option: str = "--port", *, shared: bool = False
     Raises:
         CommandError: there is no such address, or the port is taken.
     """
+    listening = _bound(host, port, option, shared=shared)
+    listening.listen(_BACKLOG)
+    return listening
+
+
+def _bound(host: str, port: int, option: str, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     # Accepted connections inherit it; without it an answer may wait 40 ms for the client's ACK.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        listening.bind((host, port))
-        listening.listen(_BACKLOG)
+        bound.bind((host, port))
     except OSError as error:
-        listening.close()
+        bound.close()
         if error.errno == errno.EADDRINUSE:
             raise CommandError(
                 f"port {port} on {host} is taken: choose another with {option}"
             ) from None
         raise CommandError(f"cannot listen on {host} port {port}: {error.strerror}") from None
-    return listening
+    return bound
 
 
 def address(listening: socket.socket) -> str:
@@ -76,33 +96,41 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def stop(listening: socket.socket, *, even_if_waited_for: bool = False) -> bool:
+def stop(listening: socket.socket, *, last_call: bool = False, by_force: bool = False) -> bool:
     """Close the port, also for other processes that hold this socket, which itself stays.
+
+    Args:
+        listening: the socket.
+        last_call: whether nobody else may begin to connect when this returns False, so that those
+            who wait become fewer, however many try: who tries is refused a second later.
+        by_force: whether to reset those who wait.
 
     Returns:
         False when that was not done, since somebody is connected and waits to be accepted.
     """
-    with _no_handshakes(listening):
-        if not even_if_waited_for and _has_waiting(listening):
-            return False
-        with suppress(OSError):  # It was closed before.
-            listening.shutdown(socket.SHUT_RDWR)
-        return True
+    _filter_handshakes(listening)
+    if not by_force and _has_waiting(listening):
+        if not last_call:
+            _pass_handshakes(listening)
+        return False
+    with suppress(OSError):  # It was closed before.
+        listening.shutdown(socket.SHUT_RDWR)
+    _pass_handshakes(listening)
+    return True
 
 
-@contextmanager
-def _no_handshakes(listening: socket.socket) -> Iterator[None]:
+def _filter_handshakes(listening: socket.socket) -> None:
     """Let nobody begin to connect; whoever tries does so again after a second."""
     if sys.platform != "linux":
-        yield  # A connection may come in between looking and closing.
-        return
+        return  # A connection may come in between looking and closing.
     program = ctypes.create_string_buffer(_NO_HANDSHAKES, len(_NO_HANDSHAKES))
     described = struct.pack("HP", len(_NO_HANDSHAKES) // _LINE.size, ctypes.addressof(program))
     with suppress(OSError):  # A system in a sandbox may know no filters.
         listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
-    try:
-        yield
-    finally:
+
+
+def _pass_handshakes(listening: socket.socket) -> None:
+    if sys.platform == "linux":
         with suppress(OSError):
             listening.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 

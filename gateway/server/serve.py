@@ -27,7 +27,7 @@ from gateway.observability.metrics_folder import shared_folder
 from gateway.observability.refusals_below_http import RefusalsBelowHttp
 from gateway.server import open_files, workers
 from gateway.server.http_limits import FAREWELL, protocol_class
-from gateway.server.listening import address, listen, turn_away
+from gateway.server.listening import address, choose_port, listen, turn_away
 from gateway.server.uvicorn_server import Server
 from gateway.server.websocket_limits import socket_class
 from gateway.settings.loading import load
@@ -173,14 +173,13 @@ def _serve_gateway(settings: Settings, accounts: list[dict[str, Any]] | None = N
     several = settings.workers > 1
     with shared_folder(settings.data_dir, wanted=settings.metrics and several):
         run = _serve_with_workers if several else _serve_alone
-        return run(settings, listen(settings.host, settings.port), accounts)
+        return run(settings, accounts)
 
 
-def _serve_alone(
-    settings: Settings, listening: socket.socket, accounts: list[dict[str, Any]] | None
-) -> int:
+def _serve_alone(settings: Settings, accounts: list[dict[str, Any]] | None) -> int:
     from gateway.app import create_app  # noqa: PLC0415 - after the settings were found to be good
 
+    listening = listen(settings.host, settings.port)
     try:
         app = create_app(settings, sandbox_accounts=accounts)
         _announce(address(listening), settings, accounts)
@@ -190,17 +189,13 @@ def _serve_alone(
         turn_away(listening, FAREWELL)
 
 
-def _serve_with_workers(
-    settings: Settings, listening: socket.socket, accounts: list[dict[str, Any]] | None
-) -> int:
+def _serve_with_workers(settings: Settings, accounts: list[dict[str, Any]] | None) -> int:
     if settings.store_url is None:
         _log.warning(
             "workers_share_nothing",
             hint="without store_url limits count per worker, and events stay in theirs",
         )
-    # It has shown that the port is free, and chosen one if that was asked.
-    host, port = listening.getsockname()[:2]
-    listening.close()
+    host, port = choose_port(settings.host, settings.port)
     sockets = [listen(host, port, shared=True) for _ in range(settings.workers)]
     try:
         _announce(address(sockets[0]), settings, accounts)

@@ -24,6 +24,8 @@ from gateway.server.http_limits import GuardedProtocol
 # Of the time until the exit, what is kept for sending the last answers and closing everything.
 _CLOSING = 1.5
 _TICK = 0.02
+# Seconds in which nobody who tries to connect is made to wait, while the port is being closed.
+_POLITE = 0.1
 # Seconds in which who has just got in is to have asked: what asks later is refused.
 _HEARING = 2.0
 
@@ -72,10 +74,15 @@ class Server(uvicorn.Server):
                 connection.shutdown()
 
     async def _close_port(self, sockets: Sequence[socket.socket]) -> None:
-        end = time.monotonic() + _CLOSING / 3
+        began = time.monotonic()
         for each in sockets:
-            # The loop accepts who waits, without telling.
-            while not listening.stop(each, even_if_waited_for=time.monotonic() > end):  # noqa: ASYNC110
+            # The loop accepts who waits, without telling. It may never find nobody there while many
+            # go on connecting, nor accept anybody, when open files run out.
+            while not listening.stop(  # noqa: ASYNC110
+                each,
+                last_call=time.monotonic() > began + _POLITE,
+                by_force=time.monotonic() > began + _CLOSING / 3,
+            ):
                 await asyncio.sleep(0)
         for server in self.servers:
             server.close()

@@ -57,11 +57,13 @@ def test_the_lock_is_what_the_dependencies_resolve_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("processor", ["x86_64", "aarch64"])
 @pytest.mark.parametrize("python", ["3.11.0", "3.11.3", "3.12.0", "3.13.0", "3.14.0"])
-def test_the_lock_has_wheels_of_all_that_a_python_needs(python: str, processor: str) -> None:
+def test_the_lock_has_wheels_of_all_that_a_python_needs(
+    python: str, processor: str, tmp_path: Path
+) -> None:
     done = subprocess.run(  # noqa: S603 - from the group `dev`
         [
             *(sys.executable, "-m", "uv", "pip", "install", "--no-config", "--dry-run"),
-            *("--no-python-downloads", "--target", "never-made", "--only-binary", ":all:"),
+            *("--no-python-downloads", "--target", str(tmp_path), "--only-binary", ":all:"),
             *("--python-version", python, "--python-platform", f"{processor}-manylinux_2_28"),
             *("--require-hashes", "--requirement", str(LOCK)),
         ],

@@ -1,8 +1,12 @@
 """A gateway that leaves: who asks is answered or refused at once, with one worker and with several."""
 
+import errno
 import json
+import select
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,8 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.errors import CommandError
 from gateway.server.http_limits import FAREWELL
-from gateway.server.listening import address, listen, turn_away
+from gateway.server.listening import address, choose_port, listen, stop, turn_away
 from tests.support.gateway_process import before, served
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -174,3 +179,32 @@ def test_a_port_is_closed_for_all_who_hold_it_and_who_waits_there_is_answered() 
             assert reply.error()["extensions"]["code"] == "SHUTTING_DOWN"
         assert is_refused(url)
         turn_away(other, FAREWELL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has filters of handshakes")
+def test_a_port_is_closed_and_nobody_reset_however_many_go_on_connecting() -> None:
+    with listen("127.0.0.1", 0) as listening:
+        url = address(listening)
+        with connected(url) as one:
+            assert not stop(listening)
+            with connected(url) as other:
+                assert not stop(listening, last_call=True)
+                # Who comes now does not get in, and is refused when it tries again.
+                late = socket.socket()
+                late.setblocking(False)
+                late.connect_ex(listening.getsockname())
+                for waiting in (one, other):
+                    listening.accept()[0].close()
+                    assert waiting.recv(1) == b""
+                assert stop(listening, last_call=True)
+        with late:
+            select.select([], [late], [], 30)
+            assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+        assert is_refused(url)
+
+
+def test_nobody_gets_into_a_port_that_is_only_being_chosen() -> None:
+    host, port = choose_port("127.0.0.1", 0)
+    assert is_refused(f"http://{host}:{port}")
+    with listen(host, port, shared=True), pytest.raises(CommandError, match="is taken"):
+        choose_port(host, port)
