@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ PAGE = {"query": "query Page { phoneNumbers(first: 1) { nodes { sid } } }"}
 
 def children(pid: int) -> list[int]:
     """Return the ids of the worker processes."""
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [
-        each
-        for each in map(int, text.split())
-        if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()
-    ]
+    found = []
+    for each in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        with suppress(FileNotFoundError):  # It has ended meanwhile.
+            if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes():
+                found.append(each)
+    return found
 
 
 def listens(url: str) -> bool:
