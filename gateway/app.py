@@ -6,7 +6,7 @@ Nothing below is handed the settings themselves: each part picks what it takes o
 import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -14,14 +14,15 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp
 
-from gateway.auth.authentication import authenticator
-from gateway.auth.connection_shares import Shares
-from gateway.auth.rate_limits import Spending
+from gateway.auth.authentication import OwnAccount, authenticator
+from gateway.auth.connection_shares import ConnectionLimits, Shares
+from gateway.auth.rate_limits import RateLimits, Spending
+from gateway.auth.token_rules import TokenRules
 from gateway.documents.documents import Documents
-from gateway.documents.limits import Limits, Meter
-from gateway.documents.persisted import Persisted
+from gateway.documents.limits import LimitOptions, Limits, Meter
+from gateway.documents.persisted import Persisted, PersistedOptions
 from gateway.draining import Draining
-from gateway.events.feed import Events
+from gateway.events.feed import EventLimits, Events
 from gateway.events.poller import Poller
 from gateway.explorer import explorer_routes
 from gateway.mapping.records import View
@@ -31,33 +32,41 @@ from gateway.numbers.whole_list import read_whole_list
 from gateway.observability import activity
 from gateway.observability.activity import Observed, Telemetry
 from gateway.observability.health import Health
-from gateway.observability.watchers import Observation
+from gateway.observability.watchers import Observation, WatchOptions
 from gateway.pipeline.pipeline import OperationOptions, Pipeline
 from gateway.pipeline.turns import Turns
 from gateway.resolvers.request_context import SharedParts
 from gateway.settings.model import Settings
 from gateway.storage.outages import Outages
-from gateway.storage.redis import make_store
+from gateway.storage.redis import StoreOptions, make_store
 from gateway.storage.store import Store
 from gateway.transport import compression
 from gateway.transport.asgi_application import GRAPHQL, Application
-from gateway.transport.browser_security import Browsers
+from gateway.transport.browser_security import BrowserOptions, Browsers
 from gateway.transport.client_addresses import Addresses, current_share
 from gateway.transport.graphql_endpoint import Endpoint, EndpointOptions
 from gateway.transport.not_served import HANDLERS
-from gateway.transport.unsent import Unsent
+from gateway.transport.unsent import Unsent, UnsentLimits
 from gateway.transport.websocket import SocketOptions, WebSockets
 from gateway.upstream.call import Credential
 from gateway.upstream.catalog_access import CatalogAccess
-from gateway.upstream.client import UpstreamClient
+from gateway.upstream.client import (
+    Breaking,
+    CallLimits,
+    ClientOptions,
+    Concurrency,
+    Retry,
+    UpstreamClient,
+)
 from gateway.upstream.flights import Flights
 from gateway.upstream.readers import Readers
-from gateway.upstream.response_cache import ResponseCache
+from gateway.upstream.response_cache import CacheTimes, ResponseCache
 from gateway.writes.idempotency import IdempotencyKeys
 from gateway.writes.idempotency_entries import Journal, journal_for
 from gateway.writes.mutations import Writing
 from gateway.writes.webhook_hosts import Webhooks
 from schema import build_core_schema
+from schema.enums import Source
 from schema.info import FieldPath
 
 # Of the time until the exit, what is kept back for what comes after the last traces.
@@ -127,7 +136,7 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         CommandError: something is asked for that is not installed.
     """
     # Who watches, and what is done when something cannot be remembered.
-    observation = Observation(settings)
+    observation = Observation(settings.pick(WatchOptions))
     outages = Outages(
         observation.counter(
             "gateway_storage_failures",
@@ -145,19 +154,20 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         count_refusal(cause)
         activity.blame(f"storage {cause}")
 
-    store = make_store(settings, outages.note)
+    store = make_store(settings.pick(StoreOptions), outages.note)
     journal = journal_for(store, settings.data_dir, outages.note)
     outages.watch(journal)
 
     # What clients send: documents, and who they are.
     turns = Turns()
     schema = build_core_schema()
-    meter = Meter(schema, Limits.of(settings))
+    meter = Meter(schema, Limits.of(settings.pick(LimitOptions)))
     documents = Documents(schema, meter, discreet=settings.production)
 
     # What is asked of the upstream.
-    client = UpstreamClient(settings, observation.telemetry, share)
-    cache = ResponseCache(store, settings)
+    client = UpstreamClient(_client_options(settings), observation.telemetry, share)
+    times = settings.pick(CacheTimes)
+    cache = ResponseCache(store, times)
     flights = Flights()
     access = CatalogAccess(settings.family_memory)
     sizes = Sizes()
@@ -166,11 +176,11 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
     # What is changed there, by the gateway and elsewhere.
     draining = Draining(settings.drain_limit, settings.drain_delay)
     keys = IdempotencyKeys(journal, settings.idempotency_memory, refused)
-    events = Events(settings, store)
+    events = Events(settings.pick(EventLimits), store)
     if settings.poll_interval:
         # Polls look at the upstream itself.
-        unkept = {"cache_owned": 0.0, "cache_search": 0.0, "cache_countries": 0.0}
-        uncached = ResponseCache(store, settings.model_copy(update=unkept))
+        unkept = replace(times, cache_owned=0.0, cache_search=0.0, cache_countries=0.0)
+        uncached = ResponseCache(store, unkept)
         polling = Readers(client, flights, uncached, settings.request_deadline)
 
         async def listed(credential: Credential, account: str) -> list[View]:
@@ -185,15 +195,21 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         access=access,
         sizes=sizes,
         writing=Writing(keys, draining, WeakValueDictionary()),
-        webhooks=Webhooks.of(settings),
-        spending=Spending(settings, store, refused),
+        webhooks=Webhooks.of(
+            settings.webhook_hosts,
+            private=settings.webhook_private,
+            production=settings.production,
+        ),
+        spending=Spending(settings.pick(RateLimits), store, refused),
         events=events,
     )
     pipeline = Pipeline(
         schema=schema,
-        authenticator=authenticator(settings),
+        authenticator=authenticator(
+            settings.auth, settings.pick(OwnAccount), settings.pick(TokenRules)
+        ),
         draining=draining,
-        persisted=Persisted(settings, store, documents, turns.turn),
+        persisted=Persisted(settings.pick(PersistedOptions), store, documents, turns.turn),
         meter=meter,
         turns=turns,
         readers=readers,
@@ -210,8 +226,19 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         cache=cache,
         documents=documents,
         events=events,
-        shares=Shares(settings),
+        shares=Shares(settings.pick(ConnectionLimits)),
         pipeline=pipeline,
+    )
+
+
+def _client_options(settings: Settings) -> ClientOptions:
+    return ClientOptions(
+        urls={Source.CATALOG: settings.catalog_url, Source.CORE: settings.core_url},
+        retry=settings.pick(Retry),
+        breaking=settings.pick(Breaking),
+        concurrency=settings.pick(Concurrency),
+        limits=settings.pick(CallLimits),
+        discreet=settings.production,
     )
 
 
@@ -227,16 +254,25 @@ def create_app(
     """
     parts = compose(settings, current_share)
     pipeline, observation, shares = parts.pipeline, parts.observation, parts.shares
-    unsent = Unsent(settings, pipeline.turns)
+    unsent = Unsent(settings.pick(UnsentLimits), pipeline.turns)
     sockets = WebSockets(pipeline, unsent, shares, observation, settings.pick(SocketOptions))
     endpoint = Endpoint(pipeline, unsent, shares, sockets, settings.pick(EndpointOptions))
     # So that the app somebody begins to write can try it; what it reaches is made up.
-    guarded = Browsers(endpoint, settings, loopback_pages=sandbox_accounts is not None)
+    guarded = Browsers(
+        endpoint,
+        settings.pick(BrowserOptions),
+        loopback_pages=sandbox_accounts is not None,
+    )
     not_ready = observation.counter(
         "gateway_not_ready", "Answers of /readyz that were no, by what was amiss.", "check"
     )
     health = Health(
-        settings, parts.outages, parts.client, lambda: pipeline.draining.announced, not_ready
+        parts.outages,
+        parts.client,
+        lambda: pipeline.draining.announced,
+        not_ready,
+        degraded_is_ready=settings.ready_when_degraded,
+        has_shared_store=settings.store_url is not None,
     )
 
     @asynccontextmanager

@@ -50,6 +50,8 @@ SANDBOX_ARROWS = {
     "application": "control api rules http world",
 }
 SANDBOX_FOR_ALL = {"options", "switches"}
+# Who may import the settings themselves: all else is handed what it takes of them.
+MAY_KNOW_SETTINGS = {"settings", "app", "server", "cli"}
 # What stands beside the rooms.
 ALONE = {"__init__", "__main__", "app", "errors", "waiting", "draining"}
 SANDBOX_ALONE = {"__init__", "application", *SANDBOX_FOR_ALL}
@@ -133,6 +135,13 @@ def test_a_room_imports_only_what_its_arrows_allow() -> None:
         ours = {each for each in targets if each.partition(".")[0] in {"gateway", "schema"}}
         wrong += [f"{name} → {each}" for each in ours if room(each) not in allowed]
     assert wrong == []
+
+
+def test_settings_are_known_where_parts_are_put_together_alone() -> None:
+    knowing = {
+        room(name) for name, targets in IMPORTS.items() if "gateway.settings.model" in targets
+    }
+    assert knowing == MAY_KNOW_SETTINGS
 
 
 def test_the_sandbox_shares_nothing_and_has_rooms_of_its_own() -> None:

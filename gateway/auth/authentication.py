@@ -2,13 +2,15 @@
 
 import base64
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from pydantic import SecretStr
+
 from gateway.auth.caller import Caller
+from gateway.auth.token_rules import TokenRules
 from gateway.errors import BadUserInput, Unauthenticated
 from gateway.mapping.validation import is_sid
-from gateway.settings.model import Settings
 from gateway.storage.recent import Recent
 from gateway.upstream.call import Credential
 
@@ -127,30 +129,40 @@ class Open:
         return replace(self._own, credential=replace(own, account=named))
 
 
-def own_credential(settings: Settings) -> Credential | None:
-    """Return the operator's own credentials; None when the settings have none."""
-    username, secret = settings.account_sid, settings.auth_token
-    if settings.api_key_sid:
-        username, secret = settings.api_key_sid, settings.api_key_secret or secret
-    if not settings.account_sid or not username or secret is None:
+@dataclass(frozen=True)
+class OwnAccount:
+    """Whom the gateway acts as by itself; see the settings of the same names."""
+
+    account_sid: str | None
+    auth_token: SecretStr | None
+    api_key_sid: str | None
+    api_key_secret: SecretStr | None
+
+
+def own_credential(own: OwnAccount) -> Credential | None:
+    """Return the operator's own credentials; None when there are none."""
+    username, secret = own.account_sid, own.auth_token
+    if own.api_key_sid:
+        username, secret = own.api_key_sid, own.api_key_secret or secret
+    if not own.account_sid or not username or secret is None:
         return None
     plain = secret.get_secret_value()
-    return Credential(username, plain, settings.account_sid, settings.account_sid)
+    return Credential(username, plain, own.account_sid, own.account_sid)
 
 
-def authenticator(settings: Settings) -> Authenticator:
+def authenticator(mode: str | None, own: OwnAccount, rules: TokenRules) -> Authenticator:
     """Return the authenticator that the settings ask for.
 
     Raises:
         ValueError: the settings do not go together; the message says which.
     """
-    if settings.auth not in {"open", "tokens"}:
+    if mode not in {"open", "tokens"}:
         return PassThrough()
-    own = own_credential(settings)
-    if own is None:
-        raise ValueError(f"auth={settings.auth} needs account_sid and auth_token to act with.")
-    if settings.auth == "tokens":
+    credential = own_credential(own)
+    if credential is None:
+        raise ValueError(f"auth={mode} needs account_sid and auth_token to act with.")
+    if mode == "tokens":
         from gateway.auth.tokens import Tokens  # noqa: PLC0415 - the other modes need no JWT library
 
-        return Tokens(settings, own)
-    return Open(own)
+        return Tokens(rules, credential)
+    return Open(credential)

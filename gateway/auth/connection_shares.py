@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from gateway.errors import SOME_TIME, RateLimited
-from gateway.settings.model import Settings
 
 
 class Share:
@@ -45,6 +45,15 @@ class Share:
                 del self._held[name]
 
 
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """How many connections there may be; see the settings of the same names."""
+
+    connection_limit: int
+    unverified_connections: int | None
+    caller_connections: int | None
+
+
 class Shares:
     """The shares of one process.
 
@@ -53,12 +62,12 @@ class Shares:
         callers: of WebSockets and streams of subscriptions, by caller.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        quarter = max(1, settings.connection_limit // 4)
-        unverified = settings.unverified_connections or quarter
+    def __init__(self, limits: ConnectionLimits) -> None:
+        quarter = max(1, limits.connection_limit // 4)
+        unverified = limits.unverified_connections or quarter
         self.unverified = Share(
             "WebSockets that have not yet introduced themselves", unverified // 2, unverified
         )
         self.callers = Share(
-            "WebSockets and subscriptions of this caller", settings.caller_connections or quarter
+            "WebSockets and subscriptions of this caller", limits.caller_connections or quarter
         )

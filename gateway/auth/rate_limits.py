@@ -6,13 +6,13 @@ cannot be reached requests are let through, but nothing is bought.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import structlog
 
 from gateway.auth.caller import Caller
 from gateway.errors import RateLimited
-from gateway.settings.model import Settings
 from gateway.storage.store import Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -39,21 +39,30 @@ class Remaining(NamedTuple):
     full_in: float
 
 
+@dataclass(frozen=True)
+class RateLimits:
+    """How often callers may do something; see the settings of the same names."""
+
+    production: bool
+    requests_per_minute: int | None
+    purchases_per_day: int | None
+
+
 class Spending:
     """Counts what callers do, and says when it is too much."""
 
     def __init__(
-        self, settings: Settings, store: Store, refused: Callable[[str], None] = lambda _: None
+        self, limits: RateLimits, store: Store, refused: Callable[[str], None] = lambda _: None
     ) -> None:
         """Count in `store`; `refused` counts purchases that are refused as it cannot be used."""
         self._store = store
         self._refused = refused
-        production = settings.production
+        production = limits.production
         self._requests = _limit(
-            settings.requests_per_minute, _REQUESTS_IN_PRODUCTION if production else 0
+            limits.requests_per_minute, _REQUESTS_IN_PRODUCTION if production else 0
         )
         self._purchases = _limit(
-            settings.purchases_per_day, _PURCHASES_IN_PRODUCTION if production else 0
+            limits.purchases_per_day, _PURCHASES_IN_PRODUCTION if production else 0
         )
         self._counts = True
 

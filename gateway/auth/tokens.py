@@ -16,9 +16,9 @@ import jwt
 import structlog
 
 from gateway.auth.caller import Caller
+from gateway.auth.token_rules import TokenRules
 from gateway.errors import AuthenticationUnavailable, Forbidden, Unauthenticated
 from gateway.mapping.validation import is_sid
-from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
 from schema.directives import Scope
 
@@ -170,17 +170,17 @@ class Tokens:
 
     challenge = 'Bearer realm="number-gateway"'
 
-    def __init__(self, settings: Settings, own: Credential) -> None:
-        for problem in problems(settings):
+    def __init__(self, rules: TokenRules, own: Credential) -> None:
+        for problem in problems(rules):
             raise ValueError(problem)
         self._own = own
-        self._issuer = settings.token_issuer
-        self._audience = settings.token_audience
-        self._algorithm = settings.token_algorithm
-        self._leeway = settings.token_leeway
-        self._accounts_claim = settings.token_accounts_claim
-        self._scopes_claim = settings.token_scopes_claim
-        self._keys = _keys(settings)
+        self._issuer = rules.token_issuer
+        self._audience = rules.token_audience
+        self._algorithm = rules.token_algorithm
+        self._leeway = rules.token_leeway
+        self._accounts_claim = rules.token_accounts_claim
+        self._scopes_claim = rules.token_scopes_claim
+        self._keys = _keys(rules)
 
     async def caller(self, authorization: str, account: str) -> Caller:
         """See `gateway.auth.authentication.Authenticator`."""
@@ -239,27 +239,27 @@ def _check_readable(claims: Mapping[str, Any]) -> None:
         raise ValueError("no subject")
 
 
-def problems(settings: Settings) -> Iterator[str]:
-    """Yield what keeps tokens from being checked with these settings."""
-    if not settings.token_issuer or not settings.token_audience:
+def problems(rules: TokenRules) -> Iterator[str]:
+    """Yield what keeps tokens from being checked by these rules."""
+    if not rules.token_issuer or not rules.token_audience:
         yield "auth=tokens needs token_issuer and token_audience."
     try:
-        _keys(settings)
+        _keys(rules)
     except ValueError as error:
         yield str(error)
 
 
-def _keys(settings: Settings) -> SigningKeys:
-    if settings.token_algorithm == "HS256":  # noqa: S105 - the name of an algorithm
-        if settings.token_secret is None:
+def _keys(rules: TokenRules) -> SigningKeys:
+    if rules.token_algorithm == "HS256":  # noqa: S105 - the name of an algorithm
+        if rules.token_secret is None:
             raise ValueError("token_algorithm=HS256 needs token_secret.")
-        return SharedSecret(settings.token_secret.get_secret_value())
-    if not settings.token_keys:
-        raise ValueError(f"token_algorithm={settings.token_algorithm} needs token_keys.")
-    if settings.token_keys.startswith(("http://", "https://")):
-        return KeyUrl(settings.token_keys)
+        return SharedSecret(rules.token_secret.get_secret_value())
+    if not rules.token_keys:
+        raise ValueError(f"token_algorithm={rules.token_algorithm} needs token_keys.")
+    if rules.token_keys.startswith(("http://", "https://")):
+        return KeyUrl(rules.token_keys)
     try:
-        return KeyFile(Path(settings.token_keys))
+        return KeyFile(Path(rules.token_keys))
     except OSError as error:
         raise ValueError(f"token_keys cannot be read: {error.strerror}.") from None
 

@@ -107,16 +107,16 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
     import httpx  # noqa: PLC0415 - only commands that ask need it
 
     from gateway.app import create_app  # noqa: PLC0415
-    from gateway.auth.authentication import own_credential  # noqa: PLC0415
+    from gateway.auth.authentication import OwnAccount, own_credential  # noqa: PLC0415
     from gateway.observability.logs import configure  # noqa: PLC0415
     from gateway.settings.model import unlimited  # noqa: PLC0415
 
-    if own_credential(settings) is None:
+    if own_credential(settings.pick(OwnAccount)) is None:
         raise CommandError(
             "no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or name a gateway that"
             " runs with --url"
         )
-    configure("error", settings.log_format, own_credential(settings))
+    configure("error", settings.log_format, own_credential(settings.pick(OwnAccount)))
     app = create_app(unlimited(settings).model_copy(update={"log_requests": "none"}))
     transport = httpx.ASGITransport(app)
     async with (
@@ -127,9 +127,9 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
 
 
 def _own_credentials(settings: "Settings") -> dict[str, str]:
-    from gateway.auth.authentication import own_credential  # noqa: PLC0415 - only commands that ask need it
+    from gateway.auth.authentication import OwnAccount, own_credential  # noqa: PLC0415 - only commands that ask need it
 
-    own = own_credential(settings)
+    own = own_credential(settings.pick(OwnAccount))
     if own is None:
         return {}
     return {"Authorization": own.authorization, "X-Account-Sid": own.account}

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import orjson
 
 from gateway.app import compose
-from gateway.auth.authentication import own_credential
+from gateway.auth.authentication import OwnAccount, own_credential
 from gateway.auth.caller import Caller
+from gateway.auth.token_rules import TokenRules
 from gateway.auth.tokens import problems
 from gateway.documents.limits import Limits
 from gateway.documents.trusted import manifest_for
@@ -23,7 +24,7 @@ from gateway.server import open_files
 from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings, settings_file, unlimited
 from gateway.settings.store_url import StoreUrl
-from gateway.storage.redis import make_store
+from gateway.storage.redis import StoreOptions, make_store
 from gateway.storage.store import Condition, StoreUnavailable
 from gateway.storage.store_advice import advice_on
 from gateway.writes.idempotency_entries import obstacle
@@ -79,9 +80,9 @@ def _who(settings: Settings) -> Iterator[Finding]:
 def _tokens(settings: Settings) -> Iterator[Finding]:
     if settings.auth != "tokens":
         return
-    if own_credential(settings) is None:
+    if own_credential(settings.pick(OwnAccount)) is None:
         yield Finding("danger", "auth", "auth=tokens needs account_sid and auth_token to act with.")
-    for problem in problems(settings):
+    for problem in problems(settings.pick(TokenRules)):
         yield Finding("danger", "auth", problem)
     keys = settings.token_keys or ""
     if keys.startswith("http://") and not is_loopback(urlsplit(keys).hostname or ""):
@@ -139,7 +140,7 @@ def _is_shown(file: Path) -> bool:
 
 def _documents(settings: Settings) -> Iterator[Finding]:
     try:
-        manifest_for(settings)
+        manifest_for(settings.trusted_documents, only=settings.trusted_documents_only)
     except ValueError as error:
         yield Finding("danger", "trusted_documents", f"The gateway will not start: {error}.")
 
@@ -306,7 +307,7 @@ async def abilities(settings: Settings) -> list[Ability]:
     Raises:
         ValueError: the settings have no credentials.
     """
-    credential = own_credential(settings)
+    credential = own_credential(settings.pick(OwnAccount))
     if credential is None:
         raise ValueError("There are no credentials to ask the upstream with.")
     caller, is_key = Caller(credential, "check"), credential.is_key
@@ -377,7 +378,7 @@ async def memory(settings: Settings) -> tuple[Ability, list[Finding]]:
         hint = f"{problem}: set data_dir to a folder that can be written, or store_url"
         return Ability("keep records", able=False, detail=hint), []
     name, conditions = "reach the shared store", list[Condition]()
-    store = make_store(settings)
+    store = make_store(settings.pick(StoreOptions))
     try:
         await store.ping()
         conditions = await store.conditions()
@@ -422,11 +423,11 @@ def report(settings: Settings, write: Callable[[str], object]) -> int:
     if not found:
         write("ok       nothing is unsafe about the settings\n")
     tried = [remembers]
-    if own_credential(settings) is not None:
+    if own_credential(settings.pick(OwnAccount)) is not None:
         tried += asyncio.run(abilities(settings))
     for name, able, detail, needed in tried:
         write(f"{'ok' if able else 'failed' if needed else 'cannot':<8} {name}: {detail}\n")
-    if own_credential(settings) is None:
+    if own_credential(settings.pick(OwnAccount)) is None:
         write("note     no credentials are set, so the upstream was not asked\n")
     failed = any(each.severity == "danger" for each in found) or not all(
         each.able or not each.needed for each in tried

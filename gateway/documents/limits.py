@@ -31,13 +31,27 @@ from graphql import (
 
 from gateway.documents.costs import Costs, FieldCost
 from gateway.errors import LimitExceeded
-from gateway.settings.model import Settings
 
 # Sums are cut here: nobody needs to know by how much a document is too expensive.
 _MOST = 10**12
 _ALIASES_IN_PRODUCTION = 15
 # As many items of a list that is fanned out are counted; the field itself takes far fewer.
 _WIDEST = 1000
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """What an operation may be; see the settings of the same names."""
+
+    production: bool
+    depth_limit: int
+    alias_limit: int | None
+    directive_limit: int
+    root_field_limit: int
+    cost_limit: int
+    token_limit: int
+    document_limit: int
+    introspection: bool | None
 
 
 class Limits(NamedTuple):
@@ -53,19 +67,19 @@ class Limits(NamedTuple):
     introspection: bool = True
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
-        """Return the limits that the settings ask for."""
-        allowed, aliases = settings.introspection, settings.alias_limit
-        by_mode = _ALIASES_IN_PRODUCTION if settings.production else cls().aliases
+    def of(cls, options: LimitOptions) -> "Limits":
+        """Return the limits that are asked for."""
+        allowed, aliases = options.introspection, options.alias_limit
+        by_mode = _ALIASES_IN_PRODUCTION if options.production else cls().aliases
         return cls(
-            depth=settings.depth_limit,
+            depth=options.depth_limit,
             aliases=by_mode if aliases is None else aliases,
-            directives=settings.directive_limit,
-            root_fields=settings.root_field_limit,
-            cost=settings.cost_limit,
-            tokens=settings.token_limit,
-            characters=settings.document_limit,
-            introspection=not settings.production if allowed is None else allowed,
+            directives=options.directive_limit,
+            root_fields=options.root_field_limit,
+            cost=options.cost_limit,
+            tokens=options.token_limit,
+            characters=options.document_limit,
+            introspection=not options.production if allowed is None else allowed,
         )
 
 

@@ -8,6 +8,8 @@ that shares the store.
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gateway.documents.documents import Document, Documents
@@ -19,13 +21,23 @@ from gateway.errors import (
     PersistedQueryNotFound,
     PersistedQueryNotSupported,
 )
-from gateway.settings.model import Settings
 from gateway.storage.recent import Recent
 from gateway.storage.store import Store, StoreUnavailable
 
 _MOST = 1000
 _MOST_CHARACTERS = 4 * 2**20
 _PREFIX = "sha256:"
+
+
+@dataclass(frozen=True)
+class PersistedOptions:
+    """Which documents are found by name; see the settings of the same names."""
+
+    persisted_queries: bool
+    persisted_queries_ttl: float
+    persisted_query_limit: int
+    trusted_documents: Path | None
+    trusted_documents_only: bool
 
 
 class Persisted:
@@ -36,23 +48,23 @@ class Persisted:
 
     def __init__(
         self,
-        settings: Settings,
+        options: PersistedOptions,
         store: Store,
         documents: Documents,
         turn: Callable[[str], Awaitable[None]],
     ) -> None:
-        """Read the manifest of trusted documents, if the settings name one.
+        """Read the manifest of trusted documents, if one is named.
 
         `turn` returns when a principal may have a new document parsed and validated.
 
         Raises:
             ValueError: it cannot be used; or it is missing, and only its documents are wanted.
         """
-        self._manifest = manifest_for(settings)
-        self._only = settings.trusted_documents_only
-        self._register = settings.persisted_queries and not self._only
-        self._ttl = settings.persisted_queries_ttl
-        self._limit = settings.persisted_query_limit
+        self._only = options.trusted_documents_only
+        self._manifest = manifest_for(options.trusted_documents, only=self._only)
+        self._register = options.persisted_queries and not self._only
+        self._ttl = options.persisted_queries_ttl
+        self._limit = options.persisted_query_limit
         self._store = store
         self._documents = documents
         self._turn = turn

@@ -15,8 +15,6 @@ from typing import TypeAlias
 import orjson
 import structlog
 
-from gateway.settings.model import Settings
-
 _log = structlog.get_logger(__name__)
 _LOOK_EVERY = 1.0
 
@@ -94,15 +92,14 @@ class Manifest:
         _log.info("manifest_read", path=str(self._path), documents=len(self._documents))
 
 
-def manifest_for(settings: Settings) -> Manifest | None:
-    """Return the manifest that the settings name; None when they name none.
+def manifest_for(path: Path | None, *, only: bool) -> Manifest | None:
+    """Return the manifest at a path; None without one. `only` its documents may be wanted.
 
     Raises:
         ValueError: it cannot be used, or only its documents are wanted and none is named.
     """
-    path = settings.trusted_documents
     if path is None:
-        if settings.trusted_documents_only:
+        if only:
             raise ValueError("trusted_documents_only needs trusted_documents, a manifest")
         return None
     try:

@@ -17,6 +17,7 @@ import datetime as dt
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import orjson
@@ -31,7 +32,6 @@ from gateway.errors import (
 )
 from gateway.events.log import EventLog, LogPlace
 from gateway.mapping.records import View, view
-from gateway.settings.model import Settings
 from gateway.storage.store import Store, StoreUnavailable
 from gateway.upstream.call import Credential
 from schema.enums import PhoneNumberEventKind, Source
@@ -189,17 +189,25 @@ class Topic:
                 subscriber.cut(EventsMissed())
 
 
+@dataclass(frozen=True)
+class EventLimits:
+    """What is kept for subscribers; see the settings of the same names."""
+
+    event_memory: float
+    subscriber_queue: int
+
+
 class Events:
     """The events of all accounts, as this process sees them."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, limits: EventLimits, store: Store) -> None:
         self._store = store
-        self._most = settings.subscriber_queue
+        self._most = limits.subscriber_queue
         self._topics: dict[str, Topic] = {}
         self._poll: Callable[[Topic], Awaitable[None]] | None = None
         self._owed: dict[str, list[bytes]] = {}
         self._settling: asyncio.Task[None] | None = None
-        self.log = EventLog(store, settings.event_memory)
+        self.log = EventLog(store, limits.event_memory)
 
     @property
     def subscribers(self) -> int:

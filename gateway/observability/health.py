@@ -8,7 +8,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway import __version__
-from gateway.settings.model import Settings
 from gateway.storage.outages import Outages
 from gateway.upstream.client import UpstreamClient
 
@@ -27,15 +26,17 @@ class Health:
 
     def __init__(
         self,
-        settings: Settings,
         outages: Outages,
         client: UpstreamClient,
         is_draining: Callable[[], bool],
         failed: Callable[[str], object],
+        *,
+        degraded_is_ready: bool,
+        has_shared_store: bool,
     ) -> None:
-        self._degraded_is_ready = settings.ready_when_degraded
+        self._degraded_is_ready = degraded_is_ready
         # Without a shared store only the records can be amiss; with one they are kept in it.
-        self._kept_in = ("records",) if settings.store_url is None else ("store", "records")
+        self._kept_in = ("store", "records") if has_shared_store else ("records",)
         self._outages = outages
         self._client = client
         self._is_draining = is_draining

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.routing import Route
@@ -13,12 +14,22 @@ from gateway.events.feed import Events
 from gateway.observability.activity import Telemetry, Watcher
 from gateway.observability.logs import RequestLog
 from gateway.observability.refusals_below_http import RefusalsBelowHttp
-from gateway.settings.model import Settings
 from gateway.upstream.client import UpstreamClient
 
 if TYPE_CHECKING:
     from gateway.observability.metrics import Metrics
     from gateway.observability.otel_spans import Tracing
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """Who watches; see the settings of the same names."""
+
+    log_requests: str
+    metrics: bool
+    metrics_operations: int
+    traces: bool
+    traces_ratio: float
 
 
 class Observation:
@@ -33,12 +44,12 @@ class Observation:
         CommandError: traces are asked for, but what they need is not installed.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.metrics = _metrics(settings)
-        self._tracing = _tracing(settings)
+    def __init__(self, options: WatchOptions) -> None:
+        self.metrics = _metrics(options)
+        self._tracing = _tracing(options)
         watchers: list[Watcher] = []
-        if settings.log_requests != "none":
-            watchers.append(RequestLog(everything=settings.log_requests == "all"))
+        if options.log_requests != "none":
+            watchers.append(RequestLog(everything=options.log_requests == "all"))
         watchers += [each for each in (self.metrics, self._tracing) if each is not None]
         self.telemetry = Telemetry(watchers)
         self.refused = RefusalsBelowHttp(
@@ -85,16 +96,16 @@ class Observation:
             await asyncio.to_thread(closing.join, within)
 
 
-def _metrics(settings: Settings) -> "Metrics | None":
-    if not settings.metrics:
+def _metrics(options: WatchOptions) -> "Metrics | None":
+    if not options.metrics:
         return None
     from gateway.observability.metrics import Metrics  # noqa: PLC0415 - off costs nothing
 
-    return Metrics(settings.metrics_operations)
+    return Metrics(options.metrics_operations)
 
 
-def _tracing(settings: Settings) -> "Tracing | None":
-    if not settings.traces:
+def _tracing(options: WatchOptions) -> "Tracing | None":
+    if not options.traces:
         return None
     try:
         from gateway.observability.otel_spans import Tracing  # noqa: PLC0415 - an extra, not always installed
@@ -102,4 +113,4 @@ def _tracing(settings: Settings) -> "Tracing | None":
         raise CommandError(
             "traces need more packages: pip install 'number-gateway[traces]'"
         ) from None
-    return Tracing(settings.traces_ratio)
+    return Tracing(options.traces_ratio)

@@ -18,7 +18,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from gateway.auth.authentication import authenticator, own_credential
+from gateway.auth.authentication import OwnAccount, authenticator, own_credential
+from gateway.auth.token_rules import TokenRules
 from gateway.documents.trusted import manifest_for
 from gateway.draining import Draining
 from gateway.errors import CommandError
@@ -121,7 +122,7 @@ def _require_somebody_to_be(settings: Settings) -> None:
     """Refuse to start when it is not said who may ask, and as whom."""
     if settings.auth == "pass-through":
         return
-    credential = own_credential(settings)
+    credential = own_credential(settings.pick(OwnAccount))
     if settings.auth is None and credential is None:
         raise CommandError(
             "no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and"
@@ -139,7 +140,7 @@ def _require_somebody_to_be(settings: Settings) -> None:
         )
     if settings.auth == "tokens":
         try:
-            authenticator(settings)
+            authenticator(settings.auth, settings.pick(OwnAccount), settings.pick(TokenRules))
         except ValueError as error:
             raise CommandError(str(error)) from None
         return
@@ -152,7 +153,7 @@ def _require_somebody_to_be(settings: Settings) -> None:
 def _require_documents(settings: Settings) -> None:
     """Refuse to start without the documents that clients are to use."""
     try:
-        manifest_for(settings)
+        manifest_for(settings.trusted_documents, only=settings.trusted_documents_only)
     except ValueError as error:
         raise CommandError(str(error)) from None
 
@@ -223,7 +224,7 @@ def _work(
 
 
 def _configure_logs(settings: Settings) -> None:
-    own = own_credential(settings)
+    own = own_credential(settings.pick(OwnAccount))
     configure(settings.log_level, settings.log_format, own, client_addresses.current.get)
 
 

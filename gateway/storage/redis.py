@@ -12,17 +12,18 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, TypeVar, cast
 
 import structlog
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from gateway.errors import CommandError
-from gateway.settings.model import Settings
 from gateway.settings.store_url import StoreUrl
 from gateway.storage.batches import Batches
 from gateway.storage.leases import Bucket, Leases, Loan
@@ -438,21 +439,30 @@ def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
+@dataclass(frozen=True)
+class StoreOptions:
+    """Which store several processes share; see the settings of the same names."""
+
+    store_url: SecretStr | None
+    store_prefix: str
+    store_timeout: float
+
+
 def make_store(
-    settings: Settings, failed: Callable[[StoreUnavailable], None] = lambda _: None
+    options: StoreOptions, failed: Callable[[StoreUnavailable], None] = lambda _: None
 ) -> Store:
-    """Return the store that the settings ask for: shared, or in the process.
+    """Return the store that is asked for: shared, or in the process.
 
     Raises:
         CommandError: the URL has options that cannot be understood.
     """
-    if settings.store_url is None:
+    if options.store_url is None:
         return MemoryStore()
     try:
         return RedisStore(
-            settings.store_url.get_secret_value(),
-            prefix=settings.store_prefix,
-            timeout=settings.store_timeout,
+            options.store_url.get_secret_value(),
+            prefix=options.store_prefix,
+            timeout=options.store_timeout,
             failed=failed,
         )
     except (TypeError, ValueError):

@@ -8,6 +8,7 @@ of Apollo Router: a content type other than the three of forms, or one of two he
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,7 +19,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors import failure
 from gateway.observability import activity
 from gateway.settings.loopback import is_loopback
-from gateway.settings.model import Settings
 from gateway.transport import negotiation
 from gateway.transport.asgi import EXTRA_HEADERS
 
@@ -52,20 +52,33 @@ _OWN_HEADERS = (
 )
 
 
+@dataclass(frozen=True)
+class BrowserOptions:
+    """What browsers may do; see the settings of the same names."""
+
+    auth: str | None
+    get_requests: bool
+    csrf_prevention: bool
+    cors_origins: tuple[str, ...]
+    cors_headers: tuple[str, ...]
+
+
 class Browsers:
     """Stands in front of the endpoint and keeps browsers from being used against it."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, *, loopback_pages: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, options: BrowserOptions, *, loopback_pages: bool = False
+    ) -> None:
         """Guard an application.
 
         Args:
             app: the endpoint.
-            settings: everything an operator can set.
+            options: what browsers may do.
             loopback_pages: pages that this machine serves, on whatever port, are let in, too.
         """
         self._app = app
         self._loopback_pages = loopback_pages
-        self._allowed_headers = dict.fromkeys([*_OWN_HEADERS, *settings.cors_headers])
+        self._allowed_headers = dict.fromkeys([*_OWN_HEADERS, *options.cors_headers])
         self._preflight = (
             (b"access-control-allow-methods", b"GET, POST"),
             (b"access-control-allow-headers", ", ".join(self._allowed_headers).encode()),
@@ -74,13 +87,13 @@ class Browsers:
         self._logged: set[str] = set()
         self._allow = (
             b"allow",
-            b"GET, HEAD, POST, OPTIONS" if settings.get_requests else b"POST, OPTIONS",
+            b"GET, HEAD, POST, OPTIONS" if options.get_requests else b"POST, OPTIONS",
         )
-        self._csrf = settings.csrf_prevention
-        self._origins = frozenset(settings.cors_origins)
+        self._csrf = options.csrf_prevention
+        self._origins = frozenset(options.cors_origins)
         # Open mode trusts whoever reaches this machine. A name that an attacker has made to point
         # here would let a web page do that, so only the machine's own names are answered.
-        self._loopback_hosts = settings.auth == "open"
+        self._loopback_hosts = options.auth == "open"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""

@@ -8,6 +8,7 @@ who read are not to suffer from those who do not.
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
@@ -15,7 +16,6 @@ import structlog
 
 from gateway.errors import SlowConsumer
 from gateway.pipeline.turns import Turns
-from gateway.settings.model import Settings
 
 _log = structlog.get_logger(__name__)
 
@@ -85,11 +85,21 @@ class _Budget:
                 return
 
 
+@dataclass(frozen=True)
+class UnsentLimits:
+    """How much may wait to be read, and how long for room; see the settings of the same names."""
+
+    unsent_per_connection: int
+    unsent_per_caller: int
+    unsent_per_process: int
+    request_deadline: float
+
+
 class Unsent:
     """The bytes of one process. For tasks of one loop."""
 
-    def __init__(self, settings: Settings, turns: Turns) -> None:
-        self._settings = settings
+    def __init__(self, limits: UnsentLimits, turns: Turns) -> None:
+        self._limits = limits
         # Kept as long as an outbox of the caller's is.
         self._callers: WeakValueDictionary[str, _Budget] = WeakValueDictionary()
         self._outboxes: set[Outbox] = set()
@@ -98,13 +108,13 @@ class Unsent:
 
     def outbox(self, principal: str, connection: Connection | None) -> "Outbox":
         """Return where the answers for a caller on one connection are counted."""
-        return Outbox(self, self._settings, principal, connection)
+        return Outbox(self, self._limits, principal, connection)
 
     def budget(self, principal: str) -> _Budget:
         """Return a caller's budget."""
         found = self._callers.get(principal)
         if found is None:
-            found = self._callers[principal] = _Budget(self._settings.unsent_per_caller)
+            found = self._callers[principal] = _Budget(self._limits.unsent_per_caller)
         return found
 
     def note(self, outbox: "Outbox", more: int) -> None:
@@ -113,7 +123,7 @@ class Unsent:
         (self._outboxes.add if outbox.finished else self._outboxes.discard)(outbox)
         if more <= 0:
             return
-        if self.finished > self._settings.unsent_per_process:
+        if self.finished > self._limits.unsent_per_process:
             max(self._outboxes, key=_finished).cut()
         elif outbox.caller.finished > outbox.caller.limit and outbox.caller.operations > 1:
             of_caller = (each for each in self._outboxes if each.caller is outbox.caller)
@@ -124,15 +134,15 @@ class Outbox:
     """What is held for one connection."""
 
     def __init__(
-        self, unsent: Unsent, settings: Settings, principal: str, connection: Connection | None
+        self, unsent: Unsent, limits: UnsentLimits, principal: str, connection: Connection | None
     ) -> None:
         self.caller = unsent.budget(principal)
         self.finished = 0
         self._unsent = unsent
         self._principal = principal
         self.connection = connection
-        self._own = _Budget(settings.unsent_per_connection)
-        self._patience = settings.request_deadline
+        self._own = _Budget(limits.unsent_per_connection)
+        self._patience = limits.request_deadline
         self._is_cut = False
 
     @property

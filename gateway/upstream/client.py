@@ -12,6 +12,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -33,7 +34,6 @@ from gateway.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from gateway.settings.model import Settings
 from gateway.storage.recent import Recent
 from gateway.upstream.accepted_credentials import Accepted, takes_back, why
 from gateway.upstream.attempts import NOBODY, Observer
@@ -87,6 +87,69 @@ class Sent(NamedTuple):
 Watcher = Callable[[Sent], None]
 
 
+@dataclass(frozen=True)
+class Retry:
+    """When a call is sent once more; see the settings of the same names."""
+
+    attempts: int
+    backoff_base: float
+    backoff_cap: float
+    retry_budget: float
+
+
+@dataclass(frozen=True)
+class Breaking:
+    """When calls are given up that would fail anyway; see the settings of the same names."""
+
+    breaker_failures: int
+    breaker_pause: float
+    breaker_longest_pause: float
+
+
+@dataclass(frozen=True)
+class Concurrency:
+    """How many calls run at once; see the settings of the same names."""
+
+    concurrency: int
+    concurrency_most: int
+    concurrency_limit: int
+    strangers_concurrency: int
+
+
+@dataclass(frozen=True)
+class CallLimits:
+    """How long a call may take, and how large its answer may be.
+
+    See the settings of the same names.
+    """
+
+    call_deadline: float
+    attempt_timeout: float
+    connect_timeout: float
+    upstream_body_limit: int
+
+
+@dataclass(frozen=True)
+class ClientOptions:
+    """How the upstream is called.
+
+    Attributes:
+        urls: where each family is.
+        retry: when a call is sent once more.
+        breaking: when calls are given up that would fail anyway.
+        concurrency: how many calls run at once.
+        limits: how long a call may take, and how large its answer may be.
+        discreet: errors do not say what only operators should know.
+    """
+
+    urls: Mapping[Source, str]
+    retry: Retry
+    breaking: Breaking
+    concurrency: Concurrency
+    limits: CallLimits
+    discreet: bool
+
+
 class _Account:
     """What is known of one account's dealings with the upstream: none can use up another's.
 
@@ -95,14 +158,15 @@ class _Account:
     the first that is accepted.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.limiter = Limiter(settings.concurrency, settings.concurrency_most)
-        self.budget = RetryBudget(settings.retry_budget)
+    def __init__(self, options: ClientOptions) -> None:
+        concurrency, breaking = options.concurrency, options.breaking
+        self.limiter = Limiter(concurrency.concurrency, concurrency.concurrency_most)
+        self.budget = RetryBudget(options.retry.retry_budget)
         self.breakers = {
             family: Breaker(
-                settings.breaker_failures,
-                pause=settings.breaker_pause,
-                longest=settings.breaker_longest_pause,
+                breaking.breaker_failures,
+                pause=breaking.breaker_pause,
+                longest=breaking.breaker_longest_pause,
             )
             for family in Source
         }
@@ -125,31 +189,33 @@ class UpstreamClient:
 
     def __init__(
         self,
-        settings: Settings,
+        options: ClientOptions,
         observer: Observer = NOBODY,
         share: Callable[[], str] = str,
     ) -> None:
         """Make it.
 
         Args:
-            settings: of all upstream calls.
+            options: how it is called.
             observer: who watches attempts.
             share: tells under which name the client for whom the code runs has its share of what
                 strangers may use.
         """
         self.accepted = Accepted()
-        self.strangers = Strangers(settings.strangers_concurrency, settings.concurrency)
+        self.strangers = Strangers(
+            options.concurrency.strangers_concurrency, options.concurrency.concurrency
+        )
         self.unreachable: dict[Source, str] = {}
-        self._settings = settings
+        self._options = options
+        self._limits = options.limits
+        self._retry = options.retry
         self._observer = observer
         self._share = share
-        self._origins = {
-            Source.CATALOG: Origin.of(settings.catalog_url),
-            Source.CORE: Origin.of(settings.core_url),
-        }
+        self._origins = {family: Origin.of(url) for family, url in options.urls.items()}
         self._heads = {family: _head(origin) for family, origin in self._origins.items()}
         self._connections = Connections(
-            connect_timeout=settings.connect_timeout, body_limit=settings.upstream_body_limit
+            connect_timeout=options.limits.connect_timeout,
+            body_limit=options.limits.upstream_body_limit,
         )
         self._accounts: dict[str, _Account] = {}
         # By account and name of the credential, those used last behind the others.
@@ -158,7 +224,7 @@ class UpstreamClient:
     @property
     def call_deadline(self) -> float:
         """Seconds that one call may take with all its attempts."""
-        return self._settings.call_deadline
+        return self._limits.call_deadline
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -191,7 +257,7 @@ class UpstreamClient:
         """
         account = self._used_by(credential, call.account)
         account.budget.note_call()
-        deadline = min(deadline, time.monotonic() + self._settings.call_deadline)
+        deadline = min(deadline, time.monotonic() + self._limits.call_deadline)
         while True:
             try:
                 return await self._try(account, call, credential, deadline, owner, watch)
@@ -219,7 +285,7 @@ class UpstreamClient:
             account = self._used_by(credential, call.account)
             account.breakers[call.family].failed()
             answer.again = account.budget.take()
-        return answer.again and attempt < self._settings.attempts
+        return answer.again and attempt < self._retry.attempts
 
     def breaker_states(self) -> dict[str, str]:
         """Return the state of each breaker that has been used, by `family account`.
@@ -254,8 +320,13 @@ class UpstreamClient:
         name = (sid, credential.secret_name)
         account = self._unproven.use(name)
         if account is None:
-            account = _Account(self._settings)
+            account = _Account(self._options)
             self._unproven.keep(name, account)
+            account = self._unproven[name] = _Account(self._options)
+            if len(self._unproven) > _MOST_UNPROVEN:
+                self._unproven.popitem(last=False)
+        else:
+            self._unproven.move_to_end(name)
         return account
 
     def _account(self, sid: str, begun: _Account | None = None) -> _Account:
@@ -268,7 +339,7 @@ class UpstreamClient:
             if len(self._accounts) >= _MOST_ACCOUNTS:
                 busy = {sid: each for sid, each in self._accounts.items() if not each.rests}
                 self._accounts = busy
-            state = self._accounts[sid] = begun or _Account(self._settings)
+            state = self._accounts[sid] = begun or _Account(self._options)
         return state
 
     def _wait_before_next(
@@ -276,13 +347,11 @@ class UpstreamClient:
     ) -> float | None:
         """Return seconds to wait before the next attempt; None when there shall be none."""
         may = error.retryable and (call.reads or not error.processed)
-        if not may or attempt >= self._settings.attempts:
+        if not may or attempt >= self._retry.attempts:
             return None
         wait = error.retry_after
         if wait is None:
-            wait = backoff(
-                attempt, base=self._settings.backoff_base, cap=self._settings.backoff_cap
-            )
+            wait = backoff(attempt, base=self._retry.backoff_base, cap=self._retry.backoff_cap)
         left = deadline - time.monotonic() - wait
         if left <= 0 or not account.budget.take():
             return None
@@ -390,7 +459,7 @@ class UpstreamClient:
         concurrent = answer.headers.get("twilio-concurrent-requests", "")
         near = (
             _COUNT.fullmatch(concurrent) is not None
-            and int(concurrent) >= _NEAR_LIMIT * self._settings.concurrency_limit
+            and int(concurrent) >= _NEAR_LIMIT * self._options.concurrency.concurrency_limit
         )
         limiter.slower() if near else limiter.faster()
 
@@ -398,7 +467,7 @@ class UpstreamClient:
         self, call: Call, credential: Credential, deadline: float, watch: Watcher | None
     ) -> Answer:
         started = time.monotonic()
-        left = min(self._settings.attempt_timeout, deadline - started)
+        left = min(self._limits.attempt_timeout, deadline - started)
         if left <= 0:
             # A write that leaves now could not even be cancelled before it is on the wire.
             raise UpstreamTimeout("There was no time left to ask the upstream.", processed=False)
@@ -434,7 +503,7 @@ class UpstreamClient:
         shape = call.shape if _OK <= status < _REDIRECTS else None
         answer = Answer(status, response.headers, response.body, shape, credential)
         try:
-            _raise_for(answer, credential, discreet=self._settings.production)
+            _raise_for(answer, credential, discreet=self._options.discreet)
         except UpstreamDenied as error:
             self.accepted.refused(call, credential, error)
             reason = why(call, credential, error)

@@ -15,12 +15,12 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import structlog
 
 from gateway.errors import UpstreamError
-from gateway.settings.model import Settings
 from gateway.storage.store import Store, StoreUnavailable
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.near_cache import NearCache
@@ -52,17 +52,27 @@ def kind_of(call: Call) -> Kind:
     return "search" if "Available" in call.route else "accounts"
 
 
+@dataclass(frozen=True)
+class CacheTimes:
+    """How long answers are kept, in seconds; see the settings of the same names."""
+
+    cache_owned: float
+    cache_search: float
+    cache_countries: float
+    cache_stale: float
+
+
 class ResponseCache:
     """Answers to reads, kept in the store that the processes share."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, times: CacheTimes) -> None:
         self._store = store
         self._near = NearCache(store)
-        self._stale = settings.cache_stale
+        self._stale = times.cache_stale
         self._fresh: dict[Kind, float] = {
-            "owned": settings.cache_owned,
-            "search": settings.cache_search,
-            "countries": settings.cache_countries,
+            "owned": times.cache_owned,
+            "search": times.cache_search,
+            "countries": times.cache_countries,
             "accounts": 0.0,
         }
         self._tasks: set[asyncio.Task[None]] = set()

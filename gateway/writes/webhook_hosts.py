@@ -8,11 +8,9 @@ looked up here: what a name will point to when the upstream asks cannot be known
 import ipaddress
 import socket
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-
-from gateway.settings.model import Settings
 
 # Names that never leave a local network. Sources: RFC 6761, 6762, 8375, 9476; ICANN for .internal,
 # and for .corp, .home and .mail, which it will never delegate as networks use them.
@@ -34,12 +32,11 @@ class Webhooks(NamedTuple):
     private: bool
 
     @classmethod
-    def of(cls, settings: Settings) -> "Webhooks":
-        """Return what the settings allow."""
-        private = settings.webhook_private
+    def of(cls, hosts: Iterable[str], *, private: bool | None, production: bool) -> "Webhooks":
+        """Return what is allowed; `private` is None where it depends on `production`."""
         return cls(
-            tuple(host.lower() for host in settings.webhook_hosts),
-            not settings.production if private is None else private,
+            tuple(host.lower() for host in hosts),
+            not production if private is None else private,
         )
 
     def problem(self, given: Mapping[str, Any]) -> tuple[tuple[str, ...], str] | None:

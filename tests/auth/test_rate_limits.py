@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.auth.caller import Caller
-from gateway.auth.rate_limits import Spending
+from gateway.auth.rate_limits import RateLimits, Spending
 from gateway.errors import RateLimited
 from gateway.settings.model import Settings
 from gateway.storage.store import MemoryStore, StoreUnavailable
@@ -205,7 +205,7 @@ class _BrokenStore(MemoryStore):
 
 def test_without_the_store_requests_pass_and_purchases_do_not() -> None:
     settings = Settings(requests_per_minute=1, purchases_per_day=1, _env_file=None)  # type: ignore[call-arg]
-    spending = Spending(settings, _BrokenStore())
+    spending = Spending(settings.pick(RateLimits), _BrokenStore())
     caller = _caller()
 
     async def run() -> None:
@@ -220,7 +220,7 @@ def test_without_the_store_requests_pass_and_purchases_do_not() -> None:
 
 def test_strangers_do_not_make_spent_purchases_forgotten() -> None:
     settings = Settings(requests_per_minute=2, purchases_per_day=2, _env_file=None)  # type: ignore[call-arg]
-    spending = Spending(settings, MemoryStore(most=50))
+    spending = Spending(settings.pick(RateLimits), MemoryStore(most=50))
     caller = _caller()
     account = caller.credential.account
 
@@ -251,7 +251,7 @@ def test_production_limits_purchases_unless_told_otherwise(
 ) -> None:
     settings = Settings(production=production, purchases_per_day=chosen, _env_file=None)  # type: ignore[call-arg]
     caller = _caller()
-    left = asyncio.run(Spending(settings, MemoryStore()).left(caller, "AC"))[1]
+    left = asyncio.run(Spending(settings.pick(RateLimits), MemoryStore()).left(caller, "AC"))[1]
     assert (left.limit if left else None) == limit
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from graphql import ObjectTypeDefinitionNode, parse, print_ast
 
-from gateway.auth.authentication import authenticator
+from gateway.auth.authentication import OwnAccount, authenticator
+from gateway.auth.token_rules import TokenRules
 from gateway.auth.tokens import KeyUrl
 from gateway.errors import Unauthenticated
 from gateway.settings.model import Settings
@@ -285,8 +286,9 @@ def test_settings_that_do_not_go_together_are_refused_at_the_start(
         "auth_token": "secret",
         "_env_file": None,
     }
+    settings = Settings(**(own | _MODE | wrong))
     with pytest.raises(ValueError, match=r"token_|account_sid"):
-        authenticator(Settings(**(own | _MODE | wrong)))
+        authenticator(settings.auth, settings.pick(OwnAccount), settings.pick(TokenRules))
 
 
 # Accounts -----------------------------------------------------------------------------------------

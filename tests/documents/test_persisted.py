@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from gateway.documents.documents import Documents
 from gateway.documents.parameters import Params
-from gateway.documents.persisted import Persisted
+from gateway.documents.persisted import Persisted, PersistedOptions
 from gateway.documents.trusted import BadManifest, read_manifest
 from gateway.errors import PersistedQueryNotFound
 from gateway.pipeline.turns import Turns
@@ -48,7 +48,7 @@ def get(gateway: RunningGateway, headers: dict[str, str] | None = None, **params
 
 def kept_in(store: MemoryStore, **settings: Any) -> Persisted:
     documents, turns = Documents(build_schema()._schema), Turns()
-    return Persisted(bare_settings(**settings), store, documents, turns.turn)
+    return Persisted(bare_settings(**settings).pick(PersistedOptions), store, documents, turns.turn)
 
 
 # Registered by clients ----------------------------------------------------------------------------

@@ -11,12 +11,12 @@ import pytest
 
 from gateway.app import compose
 from gateway.errors import EventsMissed, SlowConsumer
-from gateway.events.feed import Change, Events, _encoded
+from gateway.events.feed import Change, EventLimits, Events, _encoded
 from gateway.events.log import EventLog
 from gateway.pipeline.turns import Turns
 from gateway.storage.store import MemoryStore, StoreUnavailable
 from gateway.transport.asgi import Exchange
-from gateway.transport.unsent import Pending, Unsent
+from gateway.transport.unsent import Pending, Unsent, UnsentLimits
 from gateway.transport.websocket import SocketOptions, WebSockets
 from gateway.upstream.call import Credential
 from schema.enums import PhoneNumberEventKind
@@ -46,7 +46,7 @@ def change(number: int) -> Change:
 
 
 def events(store: MemoryStore, **settings: Any) -> Events:
-    return Events(bare_settings(**settings), store)
+    return Events(bare_settings(**settings).pick(EventLimits), store)
 
 
 def follow(bus: Events, after: int) -> AsyncGenerator[PhoneNumberEvent, None]:
@@ -274,7 +274,9 @@ def test_a_stream_whose_client_takes_nothing_is_cut_off() -> None:
                 "text/plain",
                 sign_of_life=b"",
                 keep_alive=5,
-                pending=Pending(Unsent(bare_settings(), Turns()).outbox("somebody", None), 0),
+                pending=Pending(
+                    Unsent(bare_settings().pick(UnsentLimits), Turns()).outbox("somebody", None), 0
+                ),
                 send_timeout=0.1,
             )
             assert closed
@@ -310,7 +312,7 @@ def test_a_socket_whose_client_takes_nothing_is_closed() -> None:
         own = {"auth": "open", "account_sid": ACCOUNT, "auth_token": "secret"}
         settings = bare_settings(send_timeout=0.1, **own)
         parts = compose(settings)
-        unsent = Unsent(settings, parts.pipeline.turns)
+        unsent = Unsent(settings.pick(UnsentLimits), parts.pipeline.turns)
         options = settings.pick(SocketOptions)
         async with parts.running():
             await WebSockets(

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from gateway.auth.authentication import PassThrough, own_credential
+from gateway.auth.authentication import OwnAccount, PassThrough, own_credential
 from gateway.auth.caller import Caller
 from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
@@ -352,7 +352,7 @@ def _settings() -> Settings:
         _CREDENTIAL,
         Caller(_CREDENTIAL, "somebody"),
         _settings(),
-        own_credential(_settings()),
+        own_credential(_settings().pick(OwnAccount)),
         PassThrough(),
     ],
     ids=["credential", "caller", "settings", "own-credential", "authenticator"],

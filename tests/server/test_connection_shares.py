@@ -10,12 +10,12 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway.auth.connection_shares import Shares
+from gateway.auth.connection_shares import ConnectionLimits, Shares
 from gateway.errors import RateLimited
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.raw_bytes import Reply, connected, head, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.streams import CHANGES, Socket, bare_settings, credentials, socket
+from tests.support.streams import CHANGES, Socket, credentials, socket
 from tests.support.waiting import until
 
 _LIMIT = 12
@@ -281,7 +281,7 @@ def test_at_the_limit_idle_connections_make_room(small: RunningGateway) -> None:
 
 
 def test_settings_give_shares_by_the_limit_of_connections() -> None:
-    shares = Shares(bare_settings(connection_limit=16))
+    shares = Shares(ConnectionLimits(16, None, None))
     with ExitStack() as stack:
         for address in ("a", "a", "b", "b"):
             stack.enter_context(shares.unverified.held(address))

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from gateway.settings.model import Settings
-from gateway.storage.redis import RedisStore, make_store
+from gateway.storage.redis import RedisStore, StoreOptions, make_store
 from gateway.storage.store import MemoryStore, Store, StoreUnavailable
 from tests.faults.hostile import keeping
 from tests.support.valkey_process import ValkeyServer, valkey_server
@@ -435,7 +435,7 @@ def test_the_password_of_the_server_is_used_and_shown_nowhere(tmp_path: Path) ->
         with valkey_server(tmp_path, password="hunter2hunter2") as server:
             settings = Settings(store_url=server.url, _env_file=None)  # type: ignore[call-arg, arg-type] # parsed by pydantic
             assert "hunter2" not in repr(settings)
-            store = make_store(settings)
+            store = make_store(settings.pick(StoreOptions))
             await store.ping()
             await store.aclose()
             wrong = RedisStore(server.url.replace("hunter2hunter2", "hunter3hunter3"))
@@ -448,7 +448,7 @@ def test_the_password_of_the_server_is_used_and_shown_nowhere(tmp_path: Path) ->
 
 
 def test_without_a_url_the_store_is_in_the_process() -> None:
-    assert isinstance(make_store(Settings(_env_file=None)), MemoryStore)  # type: ignore[call-arg] # see pydantic-settings
+    assert isinstance(make_store(Settings(_env_file=None).pick(StoreOptions)), MemoryStore)  # type: ignore[call-arg] # see pydantic-settings
 
 
 def test_in_memory_values_are_bounded_by_count_and_by_size() -> None:

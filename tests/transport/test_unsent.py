@@ -19,7 +19,7 @@ from gateway.errors import SlowConsumer
 from gateway.pipeline.turns import Turns
 from gateway.settings.model import Settings
 from gateway.transport.asgi import Exchange
-from gateway.transport.unsent import Pending, Unsent, guess
+from gateway.transport.unsent import Pending, Unsent, UnsentLimits, guess
 from schema import build_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import gateway_process
@@ -51,7 +51,7 @@ class _Line:
 
 def _unsent(**limits: float) -> Unsent:
     chosen = {"unsent_per_connection": 2000, "unsent_per_caller": 3000, "_env_file": None}
-    return Unsent(Settings(**{**chosen, **limits}), Turns())  # type: ignore[arg-type]
+    return Unsent(Settings(**{**chosen, **limits}).pick(UnsentLimits), Turns())  # type: ignore[arg-type]
 
 
 def test_operations_wait_until_there_is_room_for_their_answers_in_turn() -> None:
