@@ -158,7 +158,7 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
     journal = journal_for(store, settings.data_dir, outages.note)
     outages.watch(journal)
 
-    # What clients send: documents, and who they are.
+    # What clients send.
     turns = Turns()
     schema = build_core_schema()
     meter = Meter(schema, Limits.of(settings.pick(LimitOptions)))
@@ -166,43 +166,28 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
 
     # What is asked of the upstream.
     client = UpstreamClient(_client_options(settings), observation.telemetry, share)
-    times = settings.pick(CacheTimes)
-    cache = ResponseCache(store, times)
-    flights = Flights()
-    access = CatalogAccess(settings.family_memory)
-    sizes = Sizes()
-    readers = Readers(client, flights, cache, settings.request_deadline)
+    cache = ResponseCache(store, settings.pick(CacheTimes))
+    readers = Readers(client, Flights(), cache, settings.request_deadline)
 
     # What is changed there, by the gateway and elsewhere.
     draining = Draining(settings.drain_limit, settings.drain_delay)
     keys = IdempotencyKeys(journal, settings.idempotency_memory, refused)
+    webhooks = Webhooks.of(
+        settings.webhook_hosts, private=settings.webhook_private, production=settings.production
+    )
     events = Events(settings.pick(EventLimits), store)
-    if settings.poll_interval:
-        # Polls look at the upstream itself.
-        unkept = replace(times, cache_owned=0.0, cache_search=0.0, cache_countries=0.0)
-        uncached = ResponseCache(store, unkept)
-        polling = Readers(client, flights, uncached, settings.request_deadline)
 
-        async def listed(credential: Credential, account: str) -> list[View]:
-            def begin() -> OwnedNumbers:
-                return OwnedNumbers(polling.make(credential), access, sizes)
-
-            return await read_whole_list(begin, account, _POLLED)
-
-        events.poll_with(Poller(store, events, cache, listed, settings.poll_interval))
-
+    # What is done with an operation.
     shared = SharedParts(
-        access=access,
-        sizes=sizes,
+        access=CatalogAccess(settings.family_memory),
+        sizes=Sizes(),
         writing=Writing(keys, draining, WeakValueDictionary()),
-        webhooks=Webhooks.of(
-            settings.webhook_hosts,
-            private=settings.webhook_private,
-            production=settings.production,
-        ),
+        webhooks=webhooks,
         spending=Spending(settings.pick(RateLimits), store, refused),
         events=events,
     )
+    if settings.poll_interval:
+        events.poll_with(_poller(settings, store, readers, shared))
     pipeline = Pipeline(
         schema=schema,
         authenticator=authenticator(
@@ -229,6 +214,21 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         shares=Shares(settings.pick(ConnectionLimits)),
         pipeline=pipeline,
     )
+
+
+def _poller(settings: Settings, store: Store, readers: Readers, shared: SharedParts) -> Poller:
+    """Return what looks for changes at the upstream itself, whatever is kept of its answers."""
+    times = settings.pick(CacheTimes)
+    unkept = replace(times, cache_owned=0.0, cache_search=0.0, cache_countries=0.0)
+    polling = replace(readers, cache=ResponseCache(store, unkept))
+
+    async def listed(credential: Credential, account: str) -> list[View]:
+        def begin() -> OwnedNumbers:
+            return shared.owned_numbers(polling.make(credential))
+
+        return await read_whole_list(begin, account, _POLLED)
+
+    return Poller(store, shared.events, readers.cache, listed, settings.poll_interval)
 
 
 def _client_options(settings: Settings) -> ClientOptions:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
@@ -21,6 +21,11 @@ from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.flights import Reader
 from gateway.writes.mutations import Mutations, Writing
 from gateway.writes.webhook_hosts import Webhooks
+
+if TYPE_CHECKING:
+    from schema.event_port import EventPort
+    from schema.read_port import ReadPort
+    from schema.write_port import WritePort
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,3 +148,10 @@ class RequestContext:
     def cancel(self) -> None:
         """See `gateway.execution.request.Port`."""
         self.reader.cancel()
+
+
+if TYPE_CHECKING:
+
+    def _implemented(context: RequestContext) -> tuple[ReadPort, WritePort, EventPort]:
+        """Let the type checker see that it does."""
+        return context, context, context

@@ -137,6 +137,30 @@ def test_texts_that_are_kept_beside_the_store_do_not_fill_the_memory() -> None:
     ).errors
 
 
+def test_whatever_names_it_a_document_that_is_not_in_memory_waits_for_its_callers_turn() -> None:
+    turns: list[str] = []
+
+    async def turn(principal: str) -> None:
+        turns.append(principal)
+
+    options = bare_settings().pick(PersistedOptions)
+    documents = Documents(build_schema()._schema, most=1)
+    persisted = Persisted(options, MemoryStore(), documents, turn)
+
+    async def ask(query: str, named: str, principal: str) -> None:
+        found = await persisted.document(Params(query, None, {}, extension(named)), principal)
+        assert found.text == named
+
+    async def scenario() -> None:
+        await ask(ACCOUNT, ACCOUNT, "one")
+        await ask("", ACCOUNT, "two")  # It is in memory.
+        await ask(COUNTRIES, COUNTRIES, "three")
+        await ask("", ACCOUNT, "four")  # The other one has taken its place.
+
+    asyncio.run(scenario())
+    assert turns == ["one", "three", "four"]
+
+
 def test_registering_can_be_turned_off(sandbox: RunningSandbox) -> None:
     with running_gateway(sandbox, persisted_queries=False) as gateway:
         answer = gateway.post({"query": ACCOUNT, "extensions": extension(ACCOUNT)})
