@@ -1,11 +1,16 @@
-"""Reading requests, and choosing types, codings and headers of answers."""
+"""Reading requests, choosing types, codings and headers of answers, and framing streams."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import brotli
 import pytest
 from graphql import OperationType
 
 from gateway.errors import BadRequest
-from gateway.transport import compression, http_caching, negotiation
+from gateway.pipeline.subscriptions import Emission
+from gateway.transport import compression, http_caching, multipart, negotiation, sse
 from gateway.transport.negotiation import EVENTS, GRAPHQL, JSON, MULTIPART, Delivery
 
 
@@ -141,3 +146,38 @@ def test_an_answer_is_known_by_its_tag_weak_or_strong() -> None:
     for said in ("", other):
         assert not http_caching.is_known(named, said)
     assert not http_caching.is_known({}, "*")
+
+
+async def emitted(*emissions: Emission) -> AsyncGenerator[Emission, None]:
+    """Yield them, as a subscription does."""
+    for each in emissions:
+        yield each
+
+
+async def all_of(frames: AsyncIterator[bytes]) -> bytes:
+    """Return all bytes of a stream."""
+    return b"".join([each async for each in frames])
+
+
+def test_server_sent_events_carry_the_id_of_what_happened_and_an_end() -> None:
+    feed = emitted(Emission(json=None), Emission(json=b'{"data":1}', id="7"), Emission(json=b"{}"))
+    assert asyncio.run(all_of(sse.frames(feed))) == (
+        b": following\n\n"
+        b'event: next\nid: 7\ndata: {"data":1}\n\n'
+        b"event: next\ndata: {}\n\n"
+        b"event: complete\ndata:\n\n"
+    )
+
+
+def test_each_part_is_sent_with_the_boundary_behind_it() -> None:
+    answer = multipart.Multipart(multipart.SUBSCRIPTION)
+    feed = emitted(Emission(json=None), Emission(json=b'{"data":1}'))
+    body = asyncio.run(all_of(answer.frames(multipart.payloads(feed))))
+    (boundary,) = re.findall('boundary="(.+?)"; subscriptionSpec=1.0', answer.content_type)
+    before, *parts, end = body.split(f"\r\n--{boundary}".encode())
+    assert (before, end) == (b"", b"--\r\n")
+    assert [each.split(b"\r\n\r\n")[1] for each in parts] == [
+        b"{}",
+        b"{}",
+        b'{"payload":{"data":1}}',
+    ]

@@ -4,12 +4,19 @@ from string import Formatter
 from typing import Any
 
 import pytest
+from strawberry import ID
 
+from gateway.auth.caller import Caller
+from gateway.errors import BadUserInput, Forbidden
 from gateway.mapping.records import View, view
+from gateway.upstream.call import Credential
 from gateway.writes.evidence import differing
-from gateway.writes.user_errors import Reason
-from gateway.writes.write_inputs import in_item
+from gateway.writes.user_errors import Reason, Refusal
+from gateway.writes.webhook_hosts import Webhooks
+from gateway.writes.write_inputs import Asker, Release, in_item
 from schema.enums import Source
+from schema.inputs import ReleasePhoneNumberInput
+from schema.scalars import E164
 
 
 def number(**configuration: Any) -> View:
@@ -48,3 +55,50 @@ def test_a_refusal_fills_in_its_words_and_blames_the_field_it_is_told(reason: Re
     assert "{" not in refusal.message
     assert all(f"the {name}" in refusal.message for name in names)
     assert in_item(refusal, 3).field == ("items", "3", "a", "b")
+
+
+def release(sid: str, confirmed: str = "+14155550100", **others: Any) -> ReleasePhoneNumberInput:
+    """Return the input of a release."""
+    return ReleasePhoneNumberInput(sid=ID(sid), confirm_phone_number=E164(confirmed), **others)
+
+
+OWN = "AC" + "1" * 32
+ASKER = Asker(
+    Caller(Credential(OWN, "secret", OWN), OWN), Webhooks((), private=True), written=False
+)
+SID = "PN" + "0" * 32
+
+
+def test_items_are_read_each_on_its_own() -> None:
+    items = [release(SID), release("PN1"), release(SID.replace("0", "1"))]
+    one, malformed, other = Release.parse_each(items, ASKER)
+    assert isinstance(one, Release)
+    assert isinstance(other, Release)
+    assert (one.account, one.sid, one.confirmed) == (OWN, SID, "+14155550100")
+    assert isinstance(malformed, Refusal)
+    assert malformed.field[:2] == ("items", "1")
+
+
+def test_of_an_object_that_is_named_twice_only_the_first_is_read() -> None:
+    first, second = Release.parse_each([release(SID), release(SID)], ASKER)
+    assert isinstance(first, Release)
+    assert isinstance(second, Refusal)
+    assert second.field == ("items", "1", "sid")
+
+
+@pytest.mark.parametrize("count", [0, 101])
+def test_no_items_and_too_many_are_refused_before_anything_is_written(count: int) -> None:
+    with pytest.raises(BadUserInput, match="not between 1 and 100"):
+        Release.parse_each([release(SID)] * count, ASKER)
+    later = Release.parse_each([release(SID)] * count, ASKER._replace(written=True))
+    assert [isinstance(each, Refusal) for each in later] == [True] * count
+
+
+def test_an_account_that_the_caller_may_not_name_is_refused() -> None:
+    other = "AC" + "2" * 32
+    bound = Caller(Credential(OWN, "secret", OWN), OWN, accounts=frozenset({OWN}))
+    with pytest.raises(Forbidden, match="not among those"):
+        Release.parse(release(SID, account_sid=ID(other)), ASKER._replace(caller=bound))
+    found = Release.parse(release(SID, account_sid=ID(other)), ASKER)
+    assert isinstance(found, Release)
+    assert found.account == other
