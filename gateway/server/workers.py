@@ -76,7 +76,9 @@ class Workers:
             while not self._told:
                 for each in self._workers:
                     each.look_after()
-                time.sleep(_TICK)
+                # Not `time.sleep`, which fails where only the time of day is shifted (libfaketime).
+                alive = [each.process.sentinel for each in self._workers if each.process]
+                wait(alive, _TICK)
         except _Refused:
             return 1
         finally:

@@ -231,3 +231,19 @@ def test_a_port_that_is_taken_is_refused_with_workers_too(
             served("--workers", "2", "--port", port, folder=other, **before(sandbox)),
         ):
             pass
+
+
+def test_workers_serve_where_only_the_time_of_day_is_shifted(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if not libraries:
+        pytest.skip("faketime is not installed: run tools/setup-tests.sh")
+    shifted = {
+        "LD_PRELOAD": str(libraries[0]),
+        "FAKETIME": "+3600",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    with served("--workers", "2", folder=tmp_path, **before(sandbox), **shifted) as (url, process):
+        assert httpx.get(f"{url}/healthz", timeout=60, trust_env=False).status_code == 200
+        assert process.poll() is None
