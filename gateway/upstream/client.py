@@ -322,11 +322,6 @@ class UpstreamClient:
         if account is None:
             account = _Account(self._options)
             self._unproven.keep(name, account)
-            account = self._unproven[name] = _Account(self._options)
-            if len(self._unproven) > _MOST_UNPROVEN:
-                self._unproven.popitem(last=False)
-        else:
-            self._unproven.move_to_end(name)
         return account
 
     def _account(self, sid: str, begun: _Account | None = None) -> _Account:
