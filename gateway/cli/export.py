@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "out",
-        type=Path,
+        type=_target,
         metavar="FILE",
         help="file to write: .csv or .jsonl; - is standard output, as CSV by default",
     )
@@ -49,6 +49,12 @@ def add(commands: Commands) -> None:
     )
     asking.add_options(parser)
     parser.set_defaults(run=_run)
+
+
+def _target(text: str) -> Path:
+    """Return where to write; a file that is named `-` can be named `./-`."""
+    path = Path(text)
+    return path.absolute() if path == STANDARD_OUTPUT and text != "-" else path
 
 
 def _run(options: argparse.Namespace) -> int:

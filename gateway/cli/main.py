@@ -63,13 +63,30 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that fails when its help cannot be written; `argparse` would say nothing."""
+
+    def print_help(self, file: Any = None) -> None:  # noqa: ANN401 - the signature is argparse's
+        """Write the help."""
+        (file or sys.stdout).write(self.format_help())
+
+
+class _ShowVersion(argparse.Action):
+    """Writes the version, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Do so."""
+        sys.stdout.write(f"{__version__}\n")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="number-gateway",
         description="A GraphQL gateway over Twilio's phone-number REST APIs.",
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     serve = commands.add_parser(

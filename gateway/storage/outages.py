@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 _PROBE_EVERY: Final = 2.0
 _TRY_AGAIN: Final = 1.0
 _PATIENCE: Final = 2.0
-_ADVISE_EVERY: Final = 60.0
+_ADVISE_EVERY: Final = 10.0
 # Where an answer shows that the cause is gone.
 _GONE_WITH_AN_ANSWER: Final[frozenset[Cause]] = frozenset(
     {"unreachable", "timeout", "loading", "denied", "missing", "locked"}
@@ -127,6 +127,8 @@ class Outages:
             _log.info("storage_works_again", causes=sorted(self._told))
             self.cause = None
             self._told.clear()
+            # It may have come back as another server, or with other settings.
+            self._advise_at = 0.0
         if time.monotonic() >= self._advise_at:
             self._advise_at = time.monotonic() + _ADVISE_EVERY
             await self._works(self._advise(keeper))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.main import main
+from gateway.cli.main import main, parser
+from gateway.cli.output import STANDARD_OUTPUT
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.gateway_process import start
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -218,7 +219,14 @@ def test_a_reader_who_has_seen_enough_ends_it_without_a_word(
     assert (said, process.returncode) == ("", 141)
 
 
-@pytest.mark.parametrize("command", ["schema", "--help"])
+def test_a_file_can_be_named_like_standard_output() -> None:
+    parsed = [parser().parse_args(["export", each]).out for each in ("-", "./-", "kept.csv")]
+    assert parsed[0] == STANDARD_OUTPUT
+    assert parsed[1] == Path.cwd() / "-"
+    assert parsed[2] == Path("kept.csv")
+
+
+@pytest.mark.parametrize("command", ["schema", "--help", "--version"])
 def test_a_command_whose_output_cannot_be_written_says_so_in_one_line(
     tmp_path: Path, command: str
 ) -> None:
