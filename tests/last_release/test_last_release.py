@@ -19,8 +19,8 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from gateway.cli.main import main
 from gateway.sandbox import SandboxSettings
+from tests.support.forked_command import run_forked
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_sandbox
 from tests.support.streams import events
@@ -285,19 +285,20 @@ def test_what_may_be_under_way_on_another_machine_is_waited_for(kept: Kept) -> N
 
 @pytest.mark.parametrize(("role", "form"), [("parent", "csv"), ("core-only", "jsonl")])
 def test_an_export_that_was_broken_off_goes_on(
-    kept: Kept, role: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: Kept, role: str, form: str, tmp_path: Path
 ) -> None:
     account = kept.account(role)
     for end in (".part", ".part.state"):
         name = f"{role}.{form}{end}"
         (tmp_path / name).write_bytes((kept.folder / name).read_bytes())
     before = (tmp_path / f"{role}.{form}.part").read_text()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TWILIO_ACCOUNT_SID", account.sid)
-    monkeypatch.setenv("TWILIO_AUTH_TOKEN", account.auth_token)
-    monkeypatch.setenv("GATEWAY_CATALOG_URL", kept.sandbox.url)
-    monkeypatch.setenv("GATEWAY_CORE_URL", kept.sandbox.url)
-    assert main(["export", f"{role}.{form}"]) == 0
+    environment = {
+        "TWILIO_ACCOUNT_SID": account.sid,
+        "TWILIO_AUTH_TOKEN": account.auth_token,
+        "GATEWAY_CATALOG_URL": kept.sandbox.url,
+        "GATEWAY_CORE_URL": kept.sandbox.url,
+    }
+    assert run_forked(tmp_path, ["export", f"{role}.{form}"], environment, "").returncode == 0
     text = (tmp_path / f"{role}.{form}").read_text()
     assert text.startswith(before)
     lines = text.splitlines()
@@ -309,14 +310,12 @@ def test_an_export_that_was_broken_off_goes_on(
     assert sorted(owned) == sorted(next(sid for sid in owned if sid in line) for line in lines)
 
 
-def test_a_part_whose_fields_cannot_be_read_is_left_alone(
-    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_part_whose_fields_cannot_be_read_is_left_alone(kept: Kept, tmp_path: Path) -> None:
     (tmp_path / "parent.csv.part").write_bytes((kept.folder / "parent.csv.part").read_bytes())
     state = json.loads((kept.folder / "parent.csv.part.state").read_text())
     state["identity"][3] = "sid }"
     (tmp_path / "parent.csv.part.state").write_text(json.dumps(state))
-    monkeypatch.chdir(tmp_path)
-    assert main(["export", "parent.csv"]) == 1
-    assert "give --restart" in capsys.readouterr().err
+    done = run_forked(tmp_path, ["export", "parent.csv"], {}, "")
+    assert done.returncode == 1
+    assert "give --restart" in done.stderr
     assert json.loads((tmp_path / "parent.csv.part.state").read_text()) == state
