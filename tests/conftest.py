@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: one sandbox and one gateway for the whole run.
+"""Fixtures that tests share: one sandbox and one gateway for each file.
 
 Also which tests are quick, and in which order files of tests are run.
 """
@@ -84,9 +84,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_sandbox() -> Iterator[RunningSandbox]:
-    """A sandbox that lives through the whole run; tests that write use accounts of their own."""
+    """A sandbox for the tests of one file: what they change, no other file can see."""
     with running_sandbox() as sandbox:
         yield sandbox
 
@@ -100,7 +100,7 @@ def sandbox(shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
     shared_sandbox.reset_switches()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_gateway(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
     """A gateway with default settings in front of the shared sandbox."""
     with running_gateway(shared_sandbox) as gateway:

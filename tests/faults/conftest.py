@@ -40,7 +40,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         table.write(table.lines(session.items))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_quick(
     shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
@@ -57,7 +57,7 @@ def quick(shared_quick: RunningGateway, sandbox: RunningSandbox) -> RunningGatew
     return shared_quick
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_hasty(
     shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
