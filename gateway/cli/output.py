@@ -16,15 +16,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple, Protocol
+from typing import IO, Final, NamedTuple, Protocol
 
 from gateway.errors import CommandError
-
-fcntl: Any
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has no such locks
-    fcntl = None
+from gateway.storage import file_locks
 
 STANDARD_OUTPUT: Final = Path("-")
 _MOST_LINKS: Final = 40
@@ -249,13 +244,11 @@ class _File:
 
     def _lock(self) -> None:
         """Keep others away until the file is closed."""
-        try:
-            if fcntl is not None:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = False
+        if file_locks.try_lock(self._file.fileno()):
             # Who had it may have given it its name since it was opened.
-            is_ours = os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
-        except (BlockingIOError, FileNotFoundError):
-            is_ours = False
+            with suppress(FileNotFoundError):
+                is_ours = os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
         if not is_ours:
             raise CommandError(f"another export works on {self._path}")
 

@@ -13,15 +13,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from gateway.errors import CommandError
-
-fcntl: Any
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows, where workers cannot share a port
-    fcntl = None
+from gateway.storage import file_locks
 
 # Names the folder, for the library and for workers.
 _VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -134,7 +129,7 @@ def _hold(folder: Path) -> int | None:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
         return None
-    fcntl.flock(lock, fcntl.LOCK_SH)
+    file_locks.lock_shared(lock)
     if folder.exists():
         return lock
     os.close(lock)
@@ -152,8 +147,7 @@ def _remove_if_left(folder: Path) -> None:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             # In /tmp others may have put one with such a name.
-            if os.fstat(lock).st_uid == os.geteuid():
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_uid == os.geteuid() and file_locks.try_lock(lock):
                 shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(lock)

@@ -72,13 +72,12 @@ class NearCache:
 
     def answer(self, key: str) -> bytes | None:
         """Return an answer if it is at hand."""
-        kept = self._answers.get(key) if self._hears() else None
+        kept = self._answers.use(key) if self._hears() else None
         if kept is None:
             return None
         if kept[1] < time.monotonic():
             self._answers.forget(key)
             return None
-        self._answers.move_to_end(key)
         return kept[0]
 
     def keep_answer(self, key: str, value: bytes, seconds: float) -> None:

@@ -23,17 +23,12 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
+from gateway.storage import file_locks
 from gateway.storage.store import Cause, MemoryStore, Store, StoreUnavailable
 from gateway.storage.store_advice import Advice, advice_on
 from gateway.writes import clocks
-
-fcntl: Any
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has no such locks
-    fcntl = None
 
 T = TypeVar("T")
 
@@ -205,7 +200,7 @@ class FileJournal:
 
     async def is_gone(self, owner: str) -> bool | None:
         """See `Journal`."""
-        if fcntl is None:
+        if not file_locks.ARE_KNOWN:
             return None
         return await self._run(lambda _: _is_unlocked(self._folder / f"{owner}.lock"))
 
@@ -545,13 +540,9 @@ def _lock(path: Path) -> int:
     """Make and lock a file, for as long as this process lives or until it is unlocked."""
     while True:
         file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-        if fcntl is None:
+        if file_locks.try_lock(file) and _identity(path) == _of(os.fstat(file)):
             return file
-        with suppress(BlockingIOError):  # Somebody looks whether it is locked.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _identity(path) == _of(os.fstat(file)):
-                return file
-        # It was taken for one that was left over.
+        # Somebody looks whether it is locked, or has taken it for one that was left over.
         os.close(file)
 
 
@@ -568,18 +559,16 @@ def _unlock_late(path: Path, locking: Future[int]) -> None:
 
 def _is_unlocked(path: Path) -> bool:
     """Whether nobody holds the lock of a file; one that is left over is removed."""
-    if fcntl is None:
+    if not file_locks.ARE_KNOWN:
         return False
     try:
         file = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink(missing_ok=True)
-    except BlockingIOError:
-        return False
-    else:
-        return True
+        is_unlocked = file_locks.try_lock(file)
+        if is_unlocked:
+            path.unlink(missing_ok=True)
     finally:
         os.close(file)
+    return is_unlocked
