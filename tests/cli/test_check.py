@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from gateway.storage.store import Condition
 from gateway.storage.store_advice import advice_on
 from tests.support.gateway_in_thread import running_gateway
 from tests.support.gateway_process import started
-from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
+from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.tokens import AUDIENCE, ISSUER, SECRET
 from tests.support.valkey_process import valkey_server
 
@@ -176,16 +175,7 @@ def _report(sandbox: RunningSandbox, **chosen: Any) -> tuple[int, str]:
     return status, "".join(lines)
 
 
-@pytest.fixture(scope="module")
-def seeded() -> Iterator[RunningSandbox]:
-    """A sandbox whose accounts are the seeded ones: no other test adds to them."""
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
-def test_the_upstream_is_asked_what_the_credentials_can_do(seeded: RunningSandbox) -> None:
-    sandbox = seeded
-    sandbox.forget_requests()
+def test_the_upstream_is_asked_what_the_credentials_can_do(sandbox: RunningSandbox) -> None:
     parent = sandbox.accounts()["parent"]
     own = {"api_key_sid": None, "auth_token": parent.auth_token}
     status, said = _report(sandbox, account_sid=parent.sid, **own)
@@ -200,9 +190,8 @@ def test_the_upstream_is_asked_what_the_credentials_can_do(seeded: RunningSandbo
 
 @pytest.mark.parametrize("kind", ["api_key", "main_api_key"])
 def test_what_an_api_key_cannot_do_is_found_out_by_asking(
-    seeded: RunningSandbox, kind: str
+    sandbox: RunningSandbox, kind: str
 ) -> None:
-    sandbox = seeded
     parent = sandbox.accounts()["parent"]
     key = getattr(parent, kind)
     given = {"api_key_sid": key["sid"], "auth_token": key["secret"]}

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-# What a page of another machine or an older release names.
 _PATH = re.compile(
     r"(?<![\w/.-])(?:gateway|schema|tests|tools|docs)/[\w./-]+\.(?:py|md|graphql|sh|mjs|ts)\b"
 )

@@ -1,6 +1,5 @@
 """Connections page through upstream pages of any size: no number twice, none lost."""
 
-import math
 from typing import Any
 
 import pytest
@@ -51,11 +50,9 @@ def test_every_number_is_listed_once(gateway: RunningGateway, role: str, firsts:
 
 
 def test_paging_on_costs_one_call_per_page(gateway: RunningGateway) -> None:
-    owned = len(gateway.sandbox.numbers(gateway.account.sid))
     sids, pages = walk(gateway, [50])
-    assert owned > 100
-    assert (len(sids), pages) == (owned, math.ceil(owned / 50))
-    assert len(gateway.sandbox.requests()) == pages
+    assert (len(sids), pages) == (144, 3)
+    assert len(gateway.sandbox.requests()) == 3
 
 
 @pytest.mark.parametrize("place", [0, 3, 9])

@@ -7,7 +7,7 @@ import pytest
 
 from tests.docs.test_readme import EXAMPLES
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
-from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
+from tests.support.sandbox_in_thread import RunningSandbox
 
 EVERYWHERE = """{
   phoneNumbers(first: 150) { nodes { sid phoneNumber
@@ -44,20 +44,20 @@ def answers(ways: list[tuple[RunningGateway, dict[str, str]]], query: str, **opt
     return found[0]
 
 
-def test_the_main_query_is_answered_to_its_end_on_every_seeded_account() -> None:
+def test_the_main_query_is_answered_to_its_end_on_every_seeded_account(
+    gateway: RunningGateway,
+) -> None:
     """Seeded accounts own toll-free and foreign numbers, and numbers with parts missing."""
     pages = 0
-    # A sandbox of its own: in the shared one other tests have made accounts of thousands of numbers.
-    with running_sandbox() as sandbox, running_gateway(sandbox) as gateway:
-        for account in sandbox.all_accounts():
-            if account.status != "active" or account.role == "test":
-                continue
-            for query in (EXAMPLES["MyNumbers"], EXAMPLES["MyNumbers"].replace("type: LOCAL", "")):
-                after, more = None, True
-                while more:
-                    page = gateway.query(query, {"after": after}, account=account)["phoneNumbers"]
-                    after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
-                    pages += 1
+    for account in gateway.sandbox.all_accounts():
+        if account.status != "active" or account.role == "test":
+            continue
+        for query in (EXAMPLES["MyNumbers"], EXAMPLES["MyNumbers"].replace("type: LOCAL", "")):
+            after, more = None, True
+            while more:
+                page = gateway.query(query, {"after": after}, account=account)["phoneNumbers"]
+                after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+                pages += 1
     assert pages > 16
 
 
