@@ -38,7 +38,7 @@ class Lifecycle(_Members):
 class Preservation(_Members):
     INTERNATIONAL = value("international", description="Also from abroad.")
     DOMESTIC = value("domestic", description="Only from within the country.")
-    NONE = value("none", description="It does not arrive.")
+    NOT_PRESERVED = value("none", description="It does not arrive unchanged.")
 
 
 @strawberry.enum(description="From where a number can be reached.")
@@ -50,7 +50,7 @@ class Reachability(_Members):
 
 @strawberry.enum(description="Which address the account must have registered to own a number.")
 class AddressRequirements(_Members):
-    NONE = value("none", description="No address is needed.")
+    NOT_REQUIRED = value("none", description="No address is needed.")
     ANY = value("any", description="An address anywhere in the world.")
     LOCAL = value("local", description="An address within the number's country.")
     FOREIGN = value("foreign", description="An address outside the number's country.")
@@ -99,8 +99,8 @@ class ReceiveMode(_Members):
 class Handler(_Members):
     TRUNK = value("trunk", description="The SIP trunk; urls and application are ignored.")
     APPLICATION = value("application", description="The application; the urls are ignored.")
-    URL = value("url", description="The webhook url of the number itself.")
-    NONE = value("none", description="Nothing is set: nobody answers.")
+    WEBHOOK = value("url", description="The webhook url of the number itself.")
+    NOT_SET = value("none", description="Nothing is set: nobody answers.")
 
 
 @strawberry.enum(description="Which of the upstream's two API families an answer came from.")

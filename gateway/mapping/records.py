@@ -295,12 +295,12 @@ _VOICE_HANDLER = Alternative(
     (
         ("trunk_sid", Handler.TRUNK),
         ("application_sid", Handler.APPLICATION),
-        ("url", Handler.URL),
+        ("url", Handler.WEBHOOK),
     ),
-    Handler.NONE,
+    Handler.NOT_SET,
 )
 _MESSAGE_HANDLER = Alternative(
-    (("application_sid", Handler.APPLICATION), ("url", Handler.URL)), Handler.NONE
+    (("application_sid", Handler.APPLICATION), ("url", Handler.WEBHOOK)), Handler.NOT_SET
 )
 
 

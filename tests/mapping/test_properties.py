@@ -17,7 +17,7 @@ Values = list[tuple[Any, Any]]
 PRESERVATION: Values = [
     ("international", "INTERNATIONAL"),
     ("domestic", "DOMESTIC"),
-    ("none", "NONE"),
+    ("none", "NOT_PRESERVED"),
 ]
 REACHABILITY: Values = [("domestic", "DOMESTIC"), ("foreign", "FOREIGN"), ("global", "GLOBAL")]
 BOOLEAN: Values = [(True, True), (False, False), (None, None)]
@@ -121,7 +121,7 @@ PROPERTIES = [
     Property(
         "regulatory.addressRequirements",
         "regulatory.address_requirements",
-        [("none", "NONE"), ("any", "ANY"), ("local", "LOCAL"), ("foreign", "FOREIGN")],
+        [("none", "NOT_REQUIRED"), ("any", "ANY"), ("local", "LOCAL"), ("foreign", "FOREIGN")],
         core=True,
     ),
     *section(
@@ -297,10 +297,10 @@ def test_a_part_that_upstream_leaves_out_is_null(gateway: RunningGateway, part: 
 @pytest.mark.parametrize(
     ("settings", "handler"),
     [
-        ({"url": "https://example.com"}, "URL"),
+        ({"url": "https://example.com"}, "WEBHOOK"),
         ({"url": "https://example.com", "application_sid": "AP" + "a" * 32}, "APPLICATION"),
         ({"application_sid": None, "trunk_sid": "TK" + "a" * 32}, "TRUNK"),
-        ({"url": "", "application_sid": None, "trunk_sid": None}, "NONE"),
+        ({"url": "", "application_sid": None, "trunk_sid": None}, "NOT_SET"),
     ],
 )
 def test_the_handler_says_which_voice_setting_upstream_will_use(

@@ -34,9 +34,9 @@ const LIFECYCLES = {
   'generally-available': 'GENERALLY_AVAILABLE',
   exhausted: 'EXHAUSTED'
 }
-const PRESERVATIONS = { international: 'INTERNATIONAL', domestic: 'DOMESTIC', none: 'NONE' }
+const PRESERVATIONS = { international: 'INTERNATIONAL', domestic: 'DOMESTIC', none: 'NOT_PRESERVED' }
 const REACHABILITIES = { domestic: 'DOMESTIC', foreign: 'FOREIGN', global: 'GLOBAL' }
-const ADDRESSES = { none: 'NONE', any: 'ANY', local: 'LOCAL', foreign: 'FOREIGN' }
+const ADDRESSES = { none: 'NOT_REQUIRED', any: 'ANY', local: 'LOCAL', foreign: 'FOREIGN' }
 const EMERGENCY = { Active: 'ACTIVE', Inactive: 'INACTIVE' }
 const MODES = { voice: 'VOICE', fax: 'FAX' }
 

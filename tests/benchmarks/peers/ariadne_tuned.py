@@ -58,12 +58,13 @@ _ENUMS: Final = (
         },
     ),
     EnumType(
-        "Preservation", {"INTERNATIONAL": "international", "DOMESTIC": "domestic", "NONE": "none"}
+        "Preservation",
+        {"INTERNATIONAL": "international", "DOMESTIC": "domestic", "NOT_PRESERVED": "none"},
     ),
     EnumType("Reachability", {"DOMESTIC": "domestic", "FOREIGN": "foreign", "GLOBAL": "global"}),
     EnumType(
         "AddressRequirements",
-        {"NONE": "none", "ANY": "any", "LOCAL": "local", "FOREIGN": "foreign"},
+        {"NOT_REQUIRED": "none", "ANY": "any", "LOCAL": "local", "FOREIGN": "foreign"},
     ),
     EnumType("EmergencyStatus", {"ACTIVE": "Active", "INACTIVE": "Inactive"}),
     EnumType("ReceiveMode", {"VOICE": "voice", "FAX": "fax"}),

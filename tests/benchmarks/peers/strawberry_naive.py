@@ -36,7 +36,7 @@ class Lifecycle(enum.Enum):
 class Preservation(enum.Enum):
     INTERNATIONAL = "international"
     DOMESTIC = "domestic"
-    NONE = "none"
+    NOT_PRESERVED = "none"
 
 
 @strawberry.enum
@@ -48,7 +48,7 @@ class Reachability(enum.Enum):
 
 @strawberry.enum
 class AddressRequirements(enum.Enum):
-    NONE = "none"
+    NOT_REQUIRED = "none"
     ANY = "any"
     LOCAL = "local"
     FOREIGN = "foreign"
