@@ -15,6 +15,8 @@ from gateway.sandbox.api.catalog import Catalog
 from gateway.sandbox.api.core_account import CoreAccounts
 from gateway.sandbox.api.core_owned import TYPE_OF_SEGMENT, CoreOwned
 from gateway.sandbox.api.core_search import CoreSearch
+from gateway.sandbox.api.pricing import Pricing
+from gateway.sandbox.api.regulations import Regulations
 from gateway.sandbox.control.endpoints import Control
 from gateway.sandbox.http import credentials
 from gateway.sandbox.http.faults import Faults
@@ -43,6 +45,7 @@ class Sandbox(Starlette):
                 Mount(_CONTROL, routes=Control(world, journal, faults).routes()),
                 *_catalog_routes(Catalog(world)),
                 *_core_routes(CoreAccounts(world), CoreSearch(world), CoreOwned(world)),
+                *_country_routes(Pricing(world), Regulations(world)),
             ],
             lifespan=self._lifespan,
             exception_handlers={ApiError: self._refuse, HTTPException: self._unrouted},
@@ -143,6 +146,17 @@ def _core_routes(accounts: CoreAccounts, search: CoreSearch, owned: CoreOwned) -
             for segment in TYPE_OF_SEGMENT
         ),
         _resource(f"{incoming}/{{sid}}", GET=owned.fetch, POST=owned.change, DELETE=owned.release),
+    ]
+
+
+def _country_routes(pricing: Pricing, regulations: Regulations) -> list[Route]:
+    prices = "/v1/PhoneNumbers/Countries"
+    rules = "/v2/RegulatoryCompliance/Regulations"
+    return [
+        _resource(prices, GET=pricing.list),
+        _resource(f"{prices}/{{country}}", GET=pricing.fetch),
+        _resource(rules, GET=regulations.list),
+        _resource(f"{rules}/{{sid}}", GET=regulations.fetch),
     ]
 
 

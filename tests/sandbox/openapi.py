@@ -1,6 +1,6 @@
-"""Twilio's OpenAPI description of the number resources, as a check of requests and answers.
+"""Twilio's OpenAPI descriptions of the number resources, as a check of requests and answers.
 
-The file is not part of this repository; where it lies beside the checkout it is used.
+The files are not part of this repository; where they lie beside the checkout they are used.
 """
 
 import json
@@ -13,7 +13,7 @@ from openapi_schema_validator import OAS30Validator
 from tests.sandbox.official import Exchange
 from tests.support.paths import ROOT
 
-_BESIDE = ROOT.parent / "shared" / "upstream" / "openapi_2010_numbers.json"
+_BESIDE = ROOT.parent / "shared" / "upstream"
 # Settings whose unset value is "" in the description's own examples, against its schemas.
 _EMPTY_WHEN_UNSET = ("sms_application_sid", "voice_application_sid")
 # Declared as numbers, written as text in all its examples and in recorded answers.
@@ -122,11 +122,10 @@ class Description:
         assert not errors, errors
 
 
-def find_description() -> Description | None:
-    """The description beside this checkout, or None."""
-    if not _BESIDE.is_file():
-        return None
-    return Description(json.loads(_BESIDE.read_text(encoding="utf-8")))
+def find_description(name: str = "2010_numbers") -> Description | None:
+    """The description of that name beside this checkout, or None."""
+    file = _BESIDE / f"openapi_{name}.json"
+    return Description(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
 
 
 def _specificity(entry: tuple[str, Any]) -> tuple[int, str]:

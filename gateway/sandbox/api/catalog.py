@@ -1,10 +1,9 @@
 """The preview catalog: `/Numbers/AvailableNumbers` and `/Numbers/ActiveNumbers`."""
 
-from urllib.parse import urlencode
-
 from starlette.responses import Response
 
 from gateway.sandbox.api.catalog_json import active_number, available_number
+from gateway.sandbox.api.meta_list import list_meta
 from gateway.sandbox.http import credentials
 from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import json_response
@@ -28,9 +27,7 @@ class Catalog:
         Raises:
             ApiError: 20003, 20005, 20008 for test credentials, 20404 without access to the catalog.
         """
-        account = credentials.caller(call.credentials, self._world.switches)
-        if account.role == "test":
-            raise ApiError(20008)
+        account = credentials.full_caller(call.credentials, self._world.switches)
         if not account.catalog:
             raise not_found(call.path)
         return account
@@ -47,7 +44,7 @@ class Catalog:
         found = criteria.page(list(world.store.pools.values()), limit=size + 1, offset=page * size)
         items = [available_number(number) for number in found[:size]]
         return json_response(
-            {"items": items, "meta": self._meta(call, size, page, len(found) > size)}
+            {"items": items, "meta": self._meta(call, size, page, more=len(found) > size)}
         )
 
     def list_numbers(self, call: ApiCall) -> Response:
@@ -65,7 +62,7 @@ class Catalog:
             )
         items = [self._item(call, owned, plural=True) for owned in found[:size]]
         return json_response(
-            {"items": items, "meta": self._meta(call, size, page, len(found) > size)}
+            {"items": items, "meta": self._meta(call, size, page, more=len(found) > size)}
         )
 
     def buy(self, call: ApiCall) -> Response:
@@ -155,24 +152,9 @@ class Catalog:
             raise ApiError(21481, f"{token} is not a valid PageToken")
         return size, page
 
-    def _meta(self, call: ApiCall, size: int, page: int, more: bool) -> Json:  # noqa: FBT001
-        filters = [pair for pair in call.query if pair[0] not in {"Page", "PageSize", "PageToken"}]
-
-        def url(number: int) -> str:
-            paging = [("PageSize", str(size)), ("Page", str(number))]
-            if number > page and self._world.switches.catalog_page_token:
-                paging.append(("PageToken", _token(number)))
-            return f"{call.base_url}{call.path}?{urlencode([*filters, *paging])}"
-
-        return {
-            "page": page,
-            "page_size": size,
-            "first_page_url": url(0),
-            "previous_page_url": url(page - 1) if page else None,
-            "url": url(page),
-            "next_page_url": url(page + 1) if more else None,
-            "key": "items",
-        }
+    def _meta(self, call: ApiCall, size: int, page: int, *, more: bool) -> Json:
+        token = _token(page + 1) if self._world.switches.catalog_page_token else None
+        return list_meta(call, "items", size, page, more=more, next_token=token)
 
 
 def _token(page: int) -> str:

@@ -92,9 +92,7 @@ class CoreAccounts:
         Raises:
             ApiError: 20003 for standard keys too, 20005, 20008 for test credentials.
         """
-        who = credentials.caller(call.credentials, self._world.switches)
-        if who.role == "test":
-            raise ApiError(20008)
+        who = credentials.full_caller(call.credentials, self._world.switches)
         if call.credentials.kind == "standard key":
             raise authentication_failed()
         return who

@@ -68,6 +68,18 @@ def caller(credentials: Credentials, switches: Switches) -> Account:
     return credentials.account
 
 
+def full_caller(credentials: Credentials, switches: Switches) -> Account:
+    """The calling account, where test credentials are not allowed.
+
+    Raises:
+        ApiError: as `caller`; 20008 for test credentials.
+    """
+    account = caller(credentials, switches)
+    if account.role == "test":
+        raise ApiError(20008)
+    return account
+
+
 def require_active(account: Account, switches: Switches) -> None:
     """Refuses a suspended or closed account.
 

@@ -105,7 +105,7 @@ _VARIANTS: tuple[tuple[int, dict[str, Any]], ...] = (
     (1, {"base_setup_price": "1.0", "base_recurring_price": "15.0"}),
 )
 
-_PRICES = {
+MONTHLY_PRICES = {
     "local": "1.0",
     "tollfree": "2.0",
     "mobile": "3.0",
@@ -133,6 +133,12 @@ _REGULATION: dict[tuple[str, str], tuple[str, list[str]]] = {
     ("JP", "local"): ("none", ["identity"]),
 }
 
+
+def required_documents(iso_country: str, kind: str) -> list[str]:
+    """Documents that a purchase needs: `address`, `local-address`, `bundle`, `identity`."""
+    return _REGULATION.get((iso_country, kind), ("none", []))[1]
+
+
 _WITHOUT_SMS = frozenset({"shared-cost", "national"})
 
 
@@ -142,15 +148,15 @@ def variants(iso_country: str, kind: str, *, beta: bool) -> tuple[tuple[int, Jso
 
     The documents are shared: copy one before changing it.
     """
-    address, requires = _REGULATION.get((iso_country, kind), ("none", []))
+    address, _ = _REGULATION.get((iso_country, kind), ("none", []))
     full: Json = {
         "type": kind,
         "lifecycle": "beta" if beta else "generally-available",
         "base_setup_price": "0.0",
-        "base_recurring_price": _PRICES[kind],
+        "base_recurring_price": MONTHLY_PRICES[kind],
         "capabilities": {"voice": _VOICE, "sms": _SMS, "mms": _MMS},
         "regulatory": {"address_requirements": address},
-        "requires": requires,
+        "requires": required_documents(iso_country, kind),
     }
     return tuple((weight, _vary(full, changes, iso_country, kind)) for weight, changes in _VARIANTS)
 
