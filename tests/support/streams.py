@@ -19,7 +19,7 @@ CHANGES = """subscription Changes($account: ID, $sids: [ID!]) {
     id kind accountSid sid phoneNumber number { sid friendlyName account { sid } }
   }
 }"""
-_PATIENCE = 15.0
+_PATIENCE = 60.0
 
 
 def bare_settings(**chosen: Any) -> Settings:
