@@ -68,8 +68,10 @@ class TransferPhoneNumberPayload(MutationPayload):
 
 @strawberry.type(description="Result of a release.")
 class ReleasePhoneNumberPayload(MutationPayload):
-    released_sid: ID | None = field(description="The sid that is no more.")
-    released_phone_number: str | None = field(
+    released_id: ID | None = field(
+        description="The `id` of the number that is no more: by it a cache drops the number."
+    )
+    released_number: str | None = field(
         description="The number that was given back, as `PhoneNumber.phoneNumber` writes it."
     )
 

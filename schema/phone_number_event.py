@@ -12,14 +12,20 @@ from schema.nodes import PhoneNumber
 
 @strawberry.type(description="Something that happened to a number.")
 class PhoneNumberEvent:
-    id: ID = field(description="Id of the event; rises within one account.")
+    id: ID = field(
+        description="Opaque, and no other event's, of whatever account. Send it as `Last-Event-ID`"
+        " to go on behind this event."
+    )
     kind: PhoneNumberEventKind = field(description="What happened.")
     at: dt.datetime = field(description="When the gateway learnt of it.")
     account_sid: ID = field(description="The account in which it happened.")
-    sid: ID = field(description="The number's sid.")
-    phone_number: str | None = field(
-        description="The number, as `PhoneNumber.phoneNumber` writes it."
+    number_id: ID = field(
+        description="The number's `id`: by it a cache finds the number, or drops it when it was"
+        " released."
     )
-    number: PhoneNumber | None = field(
+    number: str | None = field(
+        description="The number itself, as `PhoneNumber.phoneNumber` writes it."
+    )
+    phone_number: PhoneNumber | None = field(
         description="The number after the change; null when it left the account."
     )

@@ -43,7 +43,7 @@ _log = structlog.get_logger(__name__)
 _FIRST_LOOK = 0.2
 _LOOK_EVERY = 5.0
 _PAUSE_AFTER_FAILURE = 1.0
-_LONGEST_ID = 18
+_LONGEST_NAME = 18
 # Seconds after which to come back when the log cannot be read.
 _SOME_TIME = 2.0
 # Changes that wait for the store to come back, and how often it is tried.
@@ -257,9 +257,7 @@ class Events:
         if last_event_id is None:
             with _retryable():
                 return await self.log.head(account)
-        if not last_event_id.isdecimal() or len(last_event_id) > _LONGEST_ID:
-            raise BadUserInput("lastEventId", "this is not the `id` of an event.")
-        return int(last_event_id)
+        return _name_of(account, last_event_id)
 
     async def follow(
         self,
@@ -302,7 +300,7 @@ class Events:
                     raise EventsMissed
             while True:
                 event = await subscriber.next()
-                if LogPlace.named(int(event.id)).number > place.number:
+                if LogPlace.named(_name_of(account, event.id)).number > place.number:
                     yield event
         finally:
             topic.leave(subscriber)
@@ -441,6 +439,20 @@ def sids_in(events: Iterable[tuple[int, bytes]]) -> set[str]:
     return found
 
 
+def _name_of(account: str, event_id: str) -> int:
+    """Return the name that an event of an account has in its log.
+
+    Ids of earlier releases do not begin with the account.
+
+    Raises:
+        BadUserInput: it is not the id of an event of the account.
+    """
+    name = event_id.removeprefix(f"{account}-")
+    if not name.isdecimal() or len(name) > _LONGEST_NAME:
+        raise BadUserInput("lastEventId", "this is not the `id` of an event of this account.")
+    return int(name)
+
+
 def _channel(account: str) -> str:
     return f"events:{account}"
 
@@ -466,13 +478,13 @@ def _decoded(account: str, number: int, content: bytes) -> PhoneNumberEvent | Mi
             return Missed(*raw["missed"])
         seen = raw["number"] and view("PhoneNumber", Source[raw["source"]], raw["number"], account)
         return PhoneNumberEvent(
-            id=cast("Any", str(LogPlace.of(number, content).name)),
+            id=cast("Any", f"{account}-{LogPlace.of(number, content).name}"),
             kind=PhoneNumberEventKind[raw["kind"]],
             at=dt.datetime.fromisoformat(raw["at"]),
             account_sid=cast("Any", account),
-            sid=raw["sid"],
-            phone_number=raw["phoneNumber"],
-            number=cast("PhoneNumber | None", seen),
+            number_id=raw["sid"],
+            number=raw["phoneNumber"],
+            phone_number=cast("PhoneNumber | None", seen),
         )
     except (ValueError, TypeError, LookupError) as error:
         _log.error("event_unreadable", account=account, id=number, problem=str(error))

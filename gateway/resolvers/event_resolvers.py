@@ -45,5 +45,5 @@ class EventResolvers:
         async for event in self._events.follow(
             account, self._credential, start, self.following, resumed=resumed
         ):
-            if asked.include(event.sid):
+            if asked.include(event.number_id):
                 yield event

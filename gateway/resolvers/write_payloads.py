@@ -38,8 +38,8 @@ def transferred(outcome: Outcome) -> TransferPhoneNumberPayload:
 def released(outcome: Outcome) -> ReleasePhoneNumberPayload:
     """Return the payload of a release."""
     return ReleasePhoneNumberPayload(
-        released_sid=outcome.number.sid if outcome.number else None,
-        released_phone_number=outcome.number.phone_number if outcome.number else None,
+        released_id=outcome.number.sid if outcome.number else None,
+        released_number=outcome.number.phone_number if outcome.number else None,
         **_common(outcome),
     )
 

@@ -129,7 +129,7 @@ _FIELDS = {
     " { phoneNumber { sid } userErrors { code } } }",
     "release": "mutation($sid: ID!, $a: ID, $n: E164!) {"
     f" releasePhoneNumber({_CHANGE}, confirmPhoneNumber: $n}})"
-    " { releasedSid userErrors { code } } }",
+    " { releasedId userErrors { code } } }",
     "several": "mutation($sid: ID!, $a: ID) { configurePhoneNumbers(input: {items: [{sid: $sid,"
     ' accountSid: $a, configuration: {friendlyName: "x"}}]}) { results { phoneNumber { sid }'
     " userErrors { code } } } }",
@@ -453,7 +453,7 @@ def test_a_lost_release_by_a_key_is_settled_when_it_is_asked_about_again(
     key, [number] = getattr(owner, kind), sandbox.numbers(owner.sid)
     query = """mutation($s: ID!, $n: E164!) { releasePhoneNumber(input: {
       sid: $s, confirmPhoneNumber: $n, idempotencyKey: "once"})
-      { releasedSid reconciled userErrors { code message } } }"""
+      { releasedId reconciled userErrors { code message } } }"""
     variables = {"s": number["sid"], "n": number["phone_number"]}
     chosen: dict[str, Any] = {"request_deadline": 1.0, "breaker_failures": 1000}
     with running_gateway(sandbox, data_dir=tmp_path, **chosen) as gateway:
@@ -470,7 +470,7 @@ def test_a_lost_release_by_a_key_is_settled_when_it_is_asked_about_again(
         assert [each["code"] for each in first["userErrors"]] == ["OUTCOME_UNKNOWN"]
         sandbox.clear_faults()
         then = _as_key(gateway, key, owner.sid, query, variables)["data"]["releasePhoneNumber"]
-    assert then == {"releasedSid": number["sid"], "reconciled": True, "userErrors": []}
+    assert then == {"releasedId": number["sid"], "reconciled": True, "userErrors": []}
 
 
 @pytest.fixture

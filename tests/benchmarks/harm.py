@@ -39,7 +39,7 @@ _ADDRESSES: Final = 512 * _MIB
 _MOST_HELD: Final = 192 * _MIB
 _ROUND: Final = 30.0
 
-_CHANGES: Final = """subscription { phoneNumberChanged { id kind accountSid sid phoneNumber number {
+_CHANGES: Final = """subscription { phoneNumberChanged { id kind accountSid numberId number phoneNumber {
   sid phoneNumber friendlyName type lifecycle account { sid } geography { isoCountry region }
   capabilities { voice { enabled } sms { enabled } mms { enabled } }
   configuration { friendlyName voice { url method } sms { url method } } } } }"""

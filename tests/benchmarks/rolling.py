@@ -40,7 +40,7 @@ _BEHIND: Final[dict[str, Callable[[Site], AbstractContextManager[str]]]] = {
     "nginx": nginx,
     "HAProxy": haproxy,
 }
-_FOLLOW: Final = "subscription { phoneNumberChanged { id kind phoneNumber } }"
+_FOLLOW: Final = "subscription { phoneNumberChanged { id kind number } }"
 _KINDS: Final = {"bought": "PURCHASED", "released": "RELEASED"}
 
 
@@ -117,7 +117,7 @@ class Follower:
             return
         change = payload["data"]["phoneNumberChanged"]
         self._last = change["id"]
-        self.told[change["kind"], change["phoneNumber"]] += 1
+        self.told[change["kind"], change["number"]] += 1
         self.heard.set()
 
 

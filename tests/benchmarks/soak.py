@@ -58,7 +58,7 @@ _BUY: Final = """mutation Buy($number: E164!, $key: String!) {
     phoneNumber { sid } userErrors { code } } }"""
 _RELEASE: Final = """mutation Release($sid: ID!, $number: E164!) {
   releasePhoneNumber(input: { sid: $sid, confirmPhoneNumber: $number }) {
-    releasedSid userErrors { code } } }"""
+    releasedId userErrors { code } } }"""
 _REGIONS: Final = ("CA", "NY", "TX", "WA", "FL", "IL", "MA", "CO")
 
 # What happens to single calls, here and there; those of writes leave it open what became of them.
@@ -164,7 +164,7 @@ class Soak:
         if len(self._ours) > _CLIENTS:
             sid, number = self._ours.popleft()
             payload = await self._mutate(_RELEASE, {"sid": sid, "number": number})
-            self.tally.released += payload is not None and payload["releasedSid"] is not None
+            self.tally.released += payload is not None and payload["releasedId"] is not None
 
     async def _mutate(self, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:
         data = await self._ask(query, variables)

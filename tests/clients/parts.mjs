@@ -15,7 +15,7 @@ const QUERY = `{
     sid ... @defer(label: "late") { similarAvailable(within: REGION, first: 1) { nodes { phoneNumber } } }
   } }
 }`;
-const CHANGES = "subscription { phoneNumberChanged { id sid } }";
+const CHANGES = "subscription { phoneNumberChanged { id numberId } }";
 const CONFIGURE = `mutation ($input: ConfigurePhoneNumberInput!) {
   configurePhoneNumber(input: $input) { userErrors { message } }
 }`;
@@ -82,7 +82,7 @@ function changeHeardByRelay() {
       next: ({ data, errors }) => {
         clearInterval(changing);
         if (errors) reject(errors);
-        else resolve(data.phoneNumberChanged.sid);
+        else resolve(data.phoneNumberChanged.numberId);
       },
       error: reject,
     });

@@ -136,7 +136,7 @@ def test_the_shell_snippet_follows_an_account(
         lines = [follower.stdout.readline() for _ in range(4)]
         follower.terminate()
     assert lines[1] == "event: next\n"
-    assert f'"kind":"PURCHASED","sid":"{number["sid"]}"' in lines[3]
+    assert f'"kind":"PURCHASED","numberId":"{number["sid"]}"' in lines[3]
 
 
 def test_every_snippet_of_the_page_is_compiled_or_run(app: Path) -> None:

@@ -18,7 +18,7 @@ NUMBERS = gql("""query ($first: Int!, $after: String) {
     nodes { sid } pageInfo { endCursor hasNextPage }
   }
 }""")
-CHANGES = gql("subscription { phoneNumberChanged { kind sid } }")
+CHANGES = gql("subscription { phoneNumberChanged { kind numberId } }")
 
 
 def mutation(name: str, wanted: str) -> Callable[..., GraphQLRequest]:
@@ -35,7 +35,7 @@ def mutation(name: str, wanted: str) -> Callable[..., GraphQLRequest]:
 
 BUY = mutation("purchasePhoneNumber", "phoneNumber { sid phoneNumber }")
 CONFIGURE = mutation("configurePhoneNumber", "phoneNumber { friendlyName }")
-RELEASE = mutation("releasePhoneNumber", "releasedSid")
+RELEASE = mutation("releasePhoneNumber", "releasedId")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_gql(gateway: RunningGateway, sandbox: RunningSandbox, snippet: SimpleNa
             async with snippet.socket_client(url, headers) as session:
                 async for event in session.subscribe(CHANGES):
                     change = event["phoneNumberChanged"]
-                    changes.append((change["kind"], change["sid"]))
+                    changes.append((change["kind"], change["numberId"]))
                     if change["kind"] == "RELEASED":
                         return
 
@@ -81,7 +81,7 @@ def test_gql(gateway: RunningGateway, sandbox: RunningSandbox, snippet: SimpleNa
             released = await session.execute(
                 RELEASE(sid=owned["sid"], confirmPhoneNumber=owned["phoneNumber"])
             )
-            assert released["releasePhoneNumber"]["releasedSid"] == owned["sid"]
+            assert released["releasePhoneNumber"]["releasedId"] == owned["sid"]
         await asyncio.wait_for(following, 20)
         kinds = [kind for kind, sid in changes if sid == owned["sid"]]
         assert kinds == ["PURCHASED", "CONFIGURED", "RELEASED"]

@@ -217,7 +217,7 @@ def test_changes_come_by_websocket_and_by_server_sent_events(
         other.init(account)
         first = buy(front, account)["phoneNumber"]
         change = stream.change()
-        assert change["phoneNumber"] == first
+        assert change["number"] == first
         other.connection.send(
             json.dumps(
                 {
@@ -228,9 +228,9 @@ def test_changes_come_by_websocket_and_by_server_sent_events(
             )
         )
         second = buy(front, account)["phoneNumber"]
-        assert stream.change()["phoneNumber"] == second
+        assert stream.change()["number"] == second
         received = other.receive()
-        assert received["payload"]["data"]["phoneNumberChanged"]["phoneNumber"] == second
+        assert received["payload"]["data"]["phoneNumberChanged"]["number"] == second
 
 
 def test_the_log_names_the_address_of_the_client_and_not_what_it_claims(

@@ -54,7 +54,7 @@ def test_the_writing_examples_work_one_after_another(gateway: RunningGateway) ->
     moved = gateway.query(EXAMPLES["Transfer"], both, account=parent)
     assert moved["transferPhoneNumber"]["phoneNumber"] == {"accountSid": child.sid}
     released = gateway.query(EXAMPLES["Release"], both | {"phoneNumber": number}, account=parent)
-    assert released["releasePhoneNumber"] == {"releasedSid": sid, "userErrors": []}
+    assert released["releasePhoneNumber"] == {"releasedId": sid, "userErrors": []}
 
 
 def test_a_newcomer_can_follow_the_page_from_its_top_to_its_end() -> None:
@@ -85,13 +85,13 @@ def test_a_newcomer_can_follow_the_page_from_its_top_to_its_end() -> None:
                 known["phoneNumber"] = payload["nodes"][0]["phoneNumber"]
             if answered == "purchasePhoneNumber":
                 known["sid"] = payload["phoneNumber"]["sid"]
-        assert payload["releasedSid"] == known["sid"]
+        assert payload["releasedId"] == known["sid"]
         # And one that stays where it was bought is given back without a subaccount.
         sale = _asked(port, EXAMPLES["NearSanFrancisco"])["availablePhoneNumbers"]["nodes"]
         number = {"phoneNumber": sale[-1]["phoneNumber"]}
         sid = _asked(port, EXAMPLES["Buy"], number)["purchasePhoneNumber"]["phoneNumber"]["sid"]
         back = _asked(port, EXAMPLES["Release"], number | {"sid": sid})["releasePhoneNumber"]
-        assert back == {"releasedSid": sid, "userErrors": []}
+        assert back == {"releasedId": sid, "userErrors": []}
 
 
 def _asked(port: int, query: str, variables: dict[str, str] | None = None) -> dict[str, Any]:

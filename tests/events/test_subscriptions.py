@@ -11,7 +11,7 @@ from graphql.execution.collect_fields import FieldDetails
 
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.streams import CHANGES, EventStream, buy, events, mutate, socket
+from tests.support.streams import CHANGES, EventStream, buy, events, mutate, number_of, socket
 from tests.support.waiting import until
 
 
@@ -71,15 +71,15 @@ def test_every_change_made_through_the_gateway_is_reported(
         "CONFIGURED",
         "RELEASED",
     ]
-    assert {each["sid"] for each in (bought, configured, released)} == {number["sid"]}
-    assert bought["number"]["account"] == {"sid": account.sid}
-    assert configured["number"]["friendlyName"] == "Front desk"
-    assert released["number"] is None
-    ids = [int(each["id"]) for each in (bought, configured, released)]
+    assert {each["numberId"] for each in (bought, configured, released)} == {number["sid"]}
+    assert bought["phoneNumber"]["account"] == {"sid": account.sid}
+    assert configured["phoneNumber"]["friendlyName"] == "Front desk"
+    assert released["phoneNumber"] is None
+    ids = [number_of(each["id"]) for each in (bought, configured, released)]
     assert ids == sorted(set(ids))
 
 
-RICH = """subscription { phoneNumberChanged { id kind at number {
+RICH = """subscription { phoneNumberChanged { id kind at phoneNumber {
   sid friendlyName capabilities { voice { enabled } sms { enabled } } account { sid }
   configuration { voice { url method } sms { url method } } geography { region locality } } } }"""
 
@@ -135,9 +135,13 @@ def test_a_transfer_is_reported_in_both_accounts(
     with events(gateway, account=parent) as there, events(gateway, account=child) as here:
         mutate(gateway, parent, "transferPhoneNumber", sid=number["sid"], toAccountSid=child.sid)
         left, came = there.change(), here.change()
-    assert (left["kind"], left["accountSid"], left["number"]) == ("TRANSFERRED", parent.sid, None)
+    assert (left["kind"], left["accountSid"], left["phoneNumber"]) == (
+        "TRANSFERRED",
+        parent.sid,
+        None,
+    )
     assert (came["kind"], came["accountSid"]) == ("TRANSFERRED", child.sid)
-    assert came["number"]["sid"] == number["sid"]
+    assert came["phoneNumber"]["sid"] == number["sid"]
 
 
 def test_nothing_is_reported_when_nothing_was_done(
@@ -153,7 +157,7 @@ def test_nothing_is_reported_when_nothing_was_done(
         refused = gateway.query(query, taken, account=account)
         assert refused["purchasePhoneNumber"]["userErrors"]
         number = buy(gateway, account)
-        assert stream.change()["sid"] == number["sid"]
+        assert stream.change()["numberId"] == number["sid"]
 
 
 def test_only_the_numbers_asked_for_are_reported(
@@ -164,7 +168,7 @@ def test_only_the_numbers_asked_for_are_reported(
         for number in (first, second):
             name = {"friendlyName": "New"}
             mutate(gateway, account, "configurePhoneNumber", sid=number["sid"], configuration=name)
-        assert stream.change()["sid"] == second["sid"]
+        assert stream.change()["numberId"] == second["sid"]
 
 
 def test_coming_back_with_the_last_event_id_brings_what_was_missed(
@@ -175,9 +179,9 @@ def test_coming_back_with_the_last_event_id_brings_what_was_missed(
         last = stream.change()["id"]
     missed = [buy(gateway, account)["sid"] for _ in range(3)]
     with events(gateway, account=account, headers={"last-event-id": last}) as stream:
-        assert [stream.change()["sid"] for _ in missed] == missed
+        assert [stream.change()["numberId"] for _ in missed] == missed
         live = buy(gateway, account)
-        assert stream.change()["sid"] == live["sid"]
+        assert stream.change()["numberId"] == live["sid"]
 
 
 def test_a_header_of_the_last_event_counts_more_than_the_extension_of_an_operation(
@@ -218,7 +222,7 @@ def test_a_last_event_id_that_is_none_is_refused(
 def test_coming_back_too_late_is_an_error(gateway: RunningGateway, account: SandboxAccount) -> None:
     with events(gateway, account=account) as stream:
         buy(gateway, account)
-        last = int(stream.change()["id"])
+        last = number_of(stream.change()["id"])
     with events(gateway, account=account, headers={"last-event-id": str(last - 2)}) as stream:
         assert stream.next().data["errors"][0]["extensions"]["code"] == "EVENTS_MISSED"
         assert stream.next().event == "complete"
@@ -269,7 +273,7 @@ def test_a_subscription_can_be_asked_for_by_get(
         stream = EventStream(response)
         stream.frame()
         number = buy(gateway, account)
-        assert stream.change()["sid"] == number["sid"]
+        assert stream.change()["numberId"] == number["sid"]
 
 
 def test_apollo_s_multipart_form_of_subscriptions_is_spoken(
@@ -289,7 +293,7 @@ def test_apollo_s_multipart_form_of_subscriptions_is_spoken(
             assert next(line for line in lines if line.startswith("{")) == "{}"
         number = buy(gateway, account)
         part = json.loads(next(line for line in lines if line.startswith('{"payload"')))
-        assert part["payload"]["data"]["phoneNumberChanged"]["sid"] == number["sid"]
+        assert part["payload"]["data"]["phoneNumberChanged"]["numberId"] == number["sid"]
 
 
 # Changes made elsewhere ---------------------------------------------------------------------------
@@ -304,7 +308,7 @@ def test_what_changes_elsewhere_right_after_the_confirmation_is_found(
     with events(watching, account=account) as stream:
         stream.confirmed()
         sandbox.put_number(account.sid, "+14155550147")
-        assert stream.change()["phoneNumber"] == "+14155550147"
+        assert stream.change()["number"] == "+14155550147"
 
 
 def test_a_change_made_through_the_gateway_does_not_wait_for_the_confirmation(
@@ -315,7 +319,7 @@ def test_a_change_made_through_the_gateway_does_not_wait_for_the_confirmation(
     with events(watching, account=account) as stream:
         until(lambda: lists(sandbox, account))
         number = buy(watching, account)
-        assert stream.change()["sid"] == number["sid"]
+        assert stream.change()["numberId"] == number["sid"]
 
 
 def test_changes_made_elsewhere_are_found(
@@ -329,13 +333,13 @@ def test_changes_made_elsewhere_are_found(
         changed = stream.change()
         elsewhere(sandbox, account, "DELETE", number["sid"])
         left = stream.change()
-    assert [(each["kind"], each["sid"]) for each in (came, changed, left)] == [
+    assert [(each["kind"], each["numberId"]) for each in (came, changed, left)] == [
         ("PURCHASED", number["sid"]),
         ("CONFIGURED", number["sid"]),
         ("RELEASED", number["sid"]),
     ]
-    assert changed["number"]["friendlyName"] == "Changed elsewhere"
-    assert left["phoneNumber"] == "+14155550142"
+    assert changed["phoneNumber"]["friendlyName"] == "Changed elsewhere"
+    assert left["number"] == "+14155550142"
 
 
 def test_a_change_made_through_the_gateway_is_not_found_again(
@@ -393,7 +397,7 @@ def test_what_changed_elsewhere_while_nobody_looked_is_found_on_return(
     until(lambda: watching.parts and not watching.parts.events.subscribers)
     sandbox.put_number(account.sid, "+14155550144")
     with events(watching, account=account) as stream:
-        assert stream.change()["phoneNumber"] == "+14155550144"
+        assert stream.change()["number"] == "+14155550144"
 
 
 def test_a_silent_stream_shows_signs_of_life(
@@ -422,7 +426,7 @@ def test_a_poll_that_fails_is_made_up_for(
         stream.confirmed()
         sandbox.set_faults([{"kind": "malformed", "account": account.sid, "count": 4}])
         sandbox.put_number(account.sid, "+14155550145")
-        assert stream.change()["phoneNumber"] == "+14155550145"
+        assert stream.change()["number"] == "+14155550145"
 
 
 def test_parent_and_child_may_follow_the_child_together(
@@ -443,4 +447,4 @@ def test_parent_and_child_may_follow_the_child_together(
             elsewhere(sandbox, child, "POST", number["sid"], FriendlyName=name)
             changes = [stream.change() for stream in (one, two)]
             assert {each["kind"] for each in changes} == {"CONFIGURED"}
-            assert {each["number"]["friendlyName"] for each in changes} == {name}
+            assert {each["phoneNumber"]["friendlyName"] for each in changes} == {name}

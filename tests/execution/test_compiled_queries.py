@@ -72,7 +72,7 @@ def test_ordinary_queries_are_compiled(text: str) -> None:
         ),
         pytest.param(
             'mutation { releasePhoneNumber(input: { sid: "PN", confirmPhoneNumber: "+12125550100" })'
-            " { releasedSid } }",
+            " { releasedId } }",
             {},
             id="a mutation",
         ),

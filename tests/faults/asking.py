@@ -12,7 +12,7 @@ _SHOWN = {
     "purchase": _NUMBER,
     "configure": _NUMBER,
     "transfer": _NUMBER,
-    "release": "releasedSid releasedPhoneNumber",
+    "release": "releasedId releasedNumber",
 }
 _LEDGER = {
     "purchase": "bought",

@@ -51,7 +51,7 @@ LIST = "{ phoneNumbers(first: 3) { nodes { sid accountSid friendlyName } } }"
 LARGE = """{ __schema { types { name description inputFields { name description type { name } }
   fields { name description args { name description } type { name ofType { name } } } } } }"""
 _OFTEN = 12
-FOLLOW = "subscription { phoneNumberChanged { kind sid } }"
+FOLLOW = "subscription { phoneNumberChanged { kind numberId } }"
 # What is asked about an account, one of its numbers, and where it could be moved to.
 READS = {
     "list": "query($a: ID) { phoneNumbers(accountSid: $a, first: 3) { nodes { sid friendlyName } } }",

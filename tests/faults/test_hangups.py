@@ -125,7 +125,7 @@ def test_a_closed_websocket_does_not_abort_a_purchase_and_others_get_to_know(
             leaving.subscribe("1", document("purchase"), input=case.given)
             until(lambda: writes(quick.sandbox))
         change = followed.change()
-    assert (change["kind"], change["phoneNumber"]) == ("PURCHASED", case.number)
+    assert (change["kind"], change["number"]) == ("PURCHASED", case.number)
     seen(f"{in_ledger(quick.sandbox, case.number, 'purchase')}; whoever follows changes is told")
 
 

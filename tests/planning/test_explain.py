@@ -149,7 +149,7 @@ def test_each_operation_of_a_list_is_planned(sandbox: RunningSandbox) -> None:
 
 
 def test_a_subscription_is_planned_as_a_single_result(gateway: RunningGateway) -> None:
-    query = "subscription { phoneNumberChanged { sid } }"
+    query = "subscription { phoneNumberChanged { numberId } }"
     for accept in ("application/json", "text/event-stream, application/json"):
         answer = gateway.post({"query": query}, headers=PLAN | {"accept": accept}).json()
         assert answer["extensions"]["plan"]["calls"]["max"] >= 1

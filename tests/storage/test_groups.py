@@ -141,7 +141,7 @@ def test_two_gateways_over_a_group_buy_once_and_share_events(
         with subscribed(two) as arrived:
             one.query(RENAME, {"sid": changed, "name": "From the other"})
             event = arrived.get(timeout=15)["data"]["phoneNumberChanged"]
-            assert event == {"kind": "CONFIGURED", "sid": changed}
+            assert event == {"kind": "CONFIGURED", "numberId": changed}
 
 
 def test_a_server_of_a_cluster_that_is_full_is_found_whatever_keys_are_asked_for(

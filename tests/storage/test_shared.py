@@ -250,7 +250,7 @@ def test_a_store_that_comes_and_goes_loses_no_request(
     assert answered > 20
 
 
-CHANGED = "subscription Changed { phoneNumberChanged { kind sid } }"
+CHANGED = "subscription Changed { phoneNumberChanged { kind numberId } }"
 RENAME = """mutation Rename($sid: ID!, $name: String!) {
   configurePhoneNumber(input: { sid: $sid, configuration: { friendlyName: $name } }) {
     userErrors { code } } }"""
@@ -304,7 +304,7 @@ def test_an_event_raised_in_one_reaches_a_subscriber_in_the_other(
         with subscribed(two) as arrived:
             one.query(RENAME, {"sid": changed, "name": "From the other"})
             event = arrived.get(timeout=15)["data"]["phoneNumberChanged"]
-            assert event == {"kind": "CONFIGURED", "sid": changed}
+            assert event == {"kind": "CONFIGURED", "numberId": changed}
 
 
 def test_subscriptions_recover_after_the_store_was_killed_and_lose_no_event_it_kept(
@@ -314,12 +314,12 @@ def test_subscriptions_recover_after_the_store_was_killed_and_lose_no_event_it_k
         first, second, *_ = sids(one)
         with subscribed(two) as arrived:
             one.query(RENAME, {"sid": first, "name": "Before"})
-            assert arrived.get(timeout=15)["data"]["phoneNumberChanged"]["sid"] == first
+            assert arrived.get(timeout=15)["data"]["phoneNumberChanged"]["numberId"] == first
             server.kill()
             time.sleep(0.5)
             server.start()
             one.query(RENAME, {"sid": second, "name": "After"})
-            assert arrived.get(timeout=25)["data"]["phoneNumberChanged"]["sid"] == second
+            assert arrived.get(timeout=25)["data"]["phoneNumberChanged"]["numberId"] == second
 
 
 def test_who_subscribes_without_the_store_is_told_when_to_come_again(

@@ -16,7 +16,7 @@ from tests.support.sandbox_in_thread import SandboxAccount
 
 CHANGES = """subscription Changes($account: ID, $sids: [ID!]) {
   phoneNumberChanged(accountSid: $account, sids: $sids) {
-    id kind accountSid sid phoneNumber number { sid friendlyName account { sid } }
+    id kind accountSid numberId number phoneNumber { sid friendlyName account { sid } }
   }
 }"""
 _PATIENCE = 60.0
@@ -80,6 +80,11 @@ class EventStream:
         change: dict[str, Any] = frame.data["data"]["phoneNumberChanged"]
         assert frame.id == change["id"]
         return change
+
+
+def number_of(event_id: str) -> int:
+    """Return where an event stands among those of its account."""
+    return int(event_id.rpartition("-")[2])
 
 
 @contextmanager
@@ -157,7 +162,7 @@ def mutate(gateway: RunningGateway, account: SandboxAccount, field: str, **value
     """Run a mutation that must be done; return its payload."""
     kind = field[0].upper() + field[1:] + "Input"
     wanted = (
-        "releasedSid"
+        "releasedId"
         if field.startswith("release")
         else "phoneNumber { sid phoneNumber friendlyName }"
     )

@@ -20,7 +20,7 @@ _TEXTS: Final = " ".join(f"d{each}: description" for each in range(29))
 _MUCH: Final = f"__schema {{ types {{ fields {{ {_TEXTS} }} }} }}"
 LARGE: Final = f"{{ {_MUCH} }}"
 _LATE: Final = f"{{ __typename ... @defer {{ {_MUCH} }} }}"
-_CHANGES: Final = "subscription { phoneNumberChanged { kind number { sid friendlyName } } }"
+_CHANGES: Final = "subscription { phoneNumberChanged { kind phoneNumber { sid friendlyName } } }"
 _BUFFER: Final = 4096
 
 

@@ -174,7 +174,7 @@ def test_other_methods_are_refused(gateway: RunningGateway, method: str) -> None
     [
         ("/graphql", COUNTRIES),
         ("/graphql", "{ nothing }"),
-        ("/graphql", 'mutation { releasePhoneNumber(input: {sid: "x"}) { releasedSid } }'),
+        ("/graphql", 'mutation { releasePhoneNumber(input: {sid: "x"}) { releasedId } }'),
         ("/graphql", None),
         ("/healthz", None),
         ("/readyz", None),

@@ -56,7 +56,7 @@ def test_operations_run_side_by_side(gateway: RunningGateway, account: SandboxAc
         number = buy(gateway, account)
         change = connected.receive()
         assert (change["type"], change["id"]) == ("next", "changes")
-        assert change["payload"]["data"]["phoneNumberChanged"]["sid"] == number["sid"]
+        assert change["payload"]["data"]["phoneNumberChanged"]["numberId"] == number["sid"]
 
 
 def test_mutations_and_variables_work_too(gateway: RunningGateway, account: SandboxAccount) -> None:
@@ -88,7 +88,7 @@ def test_coming_back_with_the_last_event_id_brings_what_was_missed(
         payload = {"query": CHANGES, "extensions": {"lastEventId": last}}
         connected.send("subscribe", id="1", payload=payload)
         seen = [connected.receive()["payload"]["data"]["phoneNumberChanged"] for _ in missed]
-        assert [each["sid"] for each in seen] == missed
+        assert [each["numberId"] for each in seen] == missed
 
 
 def test_a_completed_subscription_is_over(gateway: RunningGateway, account: SandboxAccount) -> None:

@@ -106,7 +106,7 @@ _WRITES = {
     f" {{ phoneNumber {{ sid accountSid }} {_SAID} }} }}",
     "release": "mutation($a: ID, $s: ID!, $n: E164!, $dry: Boolean!) { did: releasePhoneNumber("
     "input: {accountSid: $a, sid: $s, confirmPhoneNumber: $n, dryRun: $dry})"
-    f" {{ releasedSid {_SAID} }} }}",
+    f" {{ releasedId {_SAID} }} }}",
 }
 
 
@@ -121,7 +121,7 @@ def _verdict(response: Mapping[str, Any]) -> str:
     did = response["data"]["did"]
     if did["userErrors"]:
         return str(did["userErrors"][0]["code"])
-    assert did["wouldSend"] or did.get("phoneNumber") or did.get("releasedSid")
+    assert did["wouldSend"] or did.get("phoneNumber") or did.get("releasedId")
     return "DONE"
 
 

@@ -498,8 +498,8 @@ def test_a_malformed_scalar_of_a_singular_mutation_is_an_error_as_before(
 ) -> None:
     query = """mutation ($n: E164!, $s: ID!) {
       many: releasePhoneNumbers(input: {items: [{sid: $s, confirmPhoneNumber: $n}]}) {
-        results { releasedSid } }
-      one: releasePhoneNumber(input: {sid: $s, confirmPhoneNumber: $n}) { releasedSid } }"""
+        results { releasedId } }
+      one: releasePhoneNumber(input: {sid: $s, confirmPhoneNumber: $n}) { releasedId } }"""
     error = gateway.error(query, {"n": "nope", "s": "PN" + "0" * 32})
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert error["message"].startswith("Variable '$n' has invalid value: \"nope\" is not an E.164")

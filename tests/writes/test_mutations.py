@@ -19,7 +19,7 @@ CONFIGURE = PURCHASE.replace("Purchase", "Configure").replace("purchase", "confi
 TRANSFER = f"""mutation ($input: TransferPhoneNumberInput!) {{ transferPhoneNumber(input: $input) {{
   phoneNumber {{ sid accountSid }} {ERRORS} }} }}"""
 RELEASE = f"""mutation ($input: ReleasePhoneNumberInput!) {{ releasePhoneNumber(input: $input) {{
-  releasedSid releasedPhoneNumber {ERRORS} }} }}"""
+  releasedId releasedNumber {ERRORS} }} }}"""
 FAMILIES = ["CATALOG", "CORE"]
 
 
@@ -225,13 +225,13 @@ def test_a_number_is_released_once_it_is_confirmed(
     number = gateway.sandbox.numbers(account.sid)[0]
     sid, phone_number = number["sid"], number["phone_number"]
     refused = run(gateway, RELEASE, account, sid=sid, confirmPhoneNumber="+14155550100")
-    assert refused["releasedSid"] is None
+    assert refused["releasedId"] is None
     assert refused["userErrors"][0]["code"] == "CONFIRMATION_MISMATCH"
     assert len(gateway.sandbox.numbers(account.sid)) == 3
     payload = run(gateway, RELEASE, account, sid=sid, confirmPhoneNumber=phone_number)
     assert payload == {
-        "releasedSid": sid,
-        "releasedPhoneNumber": phone_number,
+        "releasedId": sid,
+        "releasedNumber": phone_number,
         "userErrors": [],
     }
     assert sid not in {each["sid"] for each in gateway.sandbox.numbers(account.sid)}

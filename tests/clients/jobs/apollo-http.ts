@@ -47,7 +47,7 @@ let first = true;
 client.subscribe({ query: CHANGES }).subscribe({
   next: (result) => {
     first = false;
-    heard(present(result.data).phoneNumberChanged.sid);
+    heard(present(result.data).phoneNumberChanged.numberId);
   },
   error: (error: unknown) => { throw error; },
 });

@@ -44,7 +44,7 @@ await run({
     const input = { sid, confirmPhoneNumber: phoneNumber };
     const { data } = await client.mutate({ mutation: RELEASE, variables: { input } });
     nothingRefused(present(data).releasePhoneNumber.userErrors);
-    return present(data?.releasePhoneNumber.releasedSid);
+    return present(data?.releasePhoneNumber.releasedId);
   },
   async extras({ sid }) {
     if (process.argv[2] === "without-details") return {};

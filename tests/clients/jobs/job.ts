@@ -12,7 +12,7 @@ export interface Page {
 }
 export interface Change {
   kind: string;
-  sid: string;
+  numberId: string;
 }
 export interface Client {
   search(): Promise<string>;
@@ -73,7 +73,7 @@ export async function run(client: Client): Promise<never> {
   }
   const extras = (await client.extras?.(number)) ?? {};
   const released = await client.release(number);
-  const seen = (): string[] => changes.filter((change) => change.sid === number.sid).map((change) => change.kind);
+  const seen = (): string[] => changes.filter((change) => change.numberId === number.sid).map((change) => change.kind);
   for (let waited = 0; seen().length < 3 && waited < 400; waited += 1) await pause(50);
   stop();
   const kinds = seen();

@@ -57,6 +57,6 @@ await run({
     const input = { sid, confirmPhoneNumber: phoneNumber };
     const { releasePhoneNumber } = await mutate<documentsReleaseMutation>(RELEASE, { input });
     nothingRefused(releasePhoneNumber.userErrors);
-    return present(releasePhoneNumber.releasedSid);
+    return present(releasePhoneNumber.releasedId);
   },
 });

@@ -42,6 +42,6 @@ await run({
     const input = { sid, confirmPhoneNumber: phoneNumber };
     const { releasePhoneNumber } = await requests.request(RELEASE, { input });
     nothingRefused(releasePhoneNumber.userErrors);
-    return present(releasePhoneNumber.releasedSid);
+    return present(releasePhoneNumber.releasedId);
   },
 });

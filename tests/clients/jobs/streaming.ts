@@ -64,6 +64,6 @@ await run({
   async release({ sid, phoneNumber }) {
     const { releasePhoneNumber } = await once(RELEASE, { input: { sid, confirmPhoneNumber: phoneNumber } });
     nothingRefused(releasePhoneNumber.userErrors);
-    return present(releasePhoneNumber.releasedSid);
+    return present(releasePhoneNumber.releasedId);
   },
 });

@@ -43,7 +43,7 @@ await run({
     const input = { sid, confirmPhoneNumber: phoneNumber };
     const { releasePhoneNumber } = data(await client.mutation(RELEASE, { input }).toPromise());
     nothingRefused(releasePhoneNumber.userErrors);
-    return present(releasePhoneNumber.releasedSid);
+    return present(releasePhoneNumber.releasedId);
   },
   async extras({ sid }) {
     const partial: boolean[] = [];

@@ -154,8 +154,8 @@ query ListAndFilter {
       "Gives a number back. Only Twilio's console can undo it, within ten days, so it asks for the number itself, too.",
     query: `mutation ReleaseNumber($sid: ID!, $number: E164!) {
   releasePhoneNumber(input: { sid: $sid, confirmPhoneNumber: $number }) {
-    releasedSid
-    releasedPhoneNumber
+    releasedId
+    releasedNumber
     userErrors { field code message }
   }
 }`,
@@ -173,9 +173,9 @@ query ListAndFilter {
     id
     kind
     at
-    sid
-    phoneNumber
-    number { friendlyName configuration { voice { url } } }
+    numberId
+    number
+    phoneNumber { friendlyName configuration { voice { url } } }
   }
 }`,
   },

@@ -29,7 +29,7 @@ export function noteTouched(data: Json | undefined): void {
     const { sid, phoneNumber, accountSid } = isObject(payload.phoneNumber) ? payload.phoneNumber : {};
     if (typeof sid === "string" && typeof phoneNumber === "string" && typeof accountSid === "string")
       touch({ sid, phoneNumber, accountSid });
-    const released = payload.releasedSid;
+    const released = payload.releasedId;
     if (released && released === useTouched.getState().number?.sid) touch(null);
   }
 }

@@ -68,8 +68,8 @@ const RELEASE = `mutation Release($sid: ID!, $number: E164!, $account: ID, $key:
   releasePhoneNumber(
     input: { sid: $sid, confirmPhoneNumber: $number, accountSid: $account, idempotencyKey: $key }
   ) {
-    releasedSid
-    releasedPhoneNumber
+    releasedId
+    releasedNumber
     userErrors { field code message }
   }
 }`;
@@ -206,7 +206,7 @@ function outcome(status: number, body: JsonObject): Stage {
   const payload = payloadOf(body);
   if (payload) {
     const refusals = Array.isArray(payload.userErrors) ? payload.userErrors.filter(isObject) : [];
-    const number = isObject(payload.phoneNumber) ? payload.phoneNumber.sid : payload.releasedSid;
+    const number = isObject(payload.phoneNumber) ? payload.phoneNumber.sid : payload.releasedId;
     const sid = typeof number === "string" ? number : null;
     const [first] = refusals;
     if (!first) return { is: "done", sid, seen: false };
