@@ -35,6 +35,7 @@ from schema.enums import (
 from schema.info import Info
 from schema.read_port import ReadPort
 from schema.scalars import CountryCode
+from schema.values import Money
 
 if TYPE_CHECKING:
     from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
@@ -412,11 +413,11 @@ class AvailablePhoneNumber(NumberProfile):
         " plan. The catalog has none, so the gateway formats its numbers in the same way."
     )
     source: Source = field(description="Which upstream family this answer came from.")
-    base_setup_price: float | None = field(
-        description="Price once, as the catalog states it; it names no currency."
+    setup_price: Money | None = field(
+        description="Price once, when it is bought; null when the upstream does not tell."
     )
-    base_recurring_price: float | None = field(
-        description="Price per month, as the catalog states it; it names no currency."
+    monthly_price: Money | None = field(
+        description="Price per month; null when the upstream does not tell."
     )
     is_type_of = _views("AvailablePhoneNumber")
 

@@ -1,8 +1,10 @@
 """Scalars with a format: each rejects a malformed value with a message that shows a good one."""
 
+import datetime as dt
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NewType, Self
 from urllib.parse import urlsplit
 
@@ -13,8 +15,17 @@ from schema._compat import ScalarDefinition
 E164 = NewType("E164", str)
 URL = NewType("URL", str)
 CountryCode = NewType("CountryCode", str)
+CurrencyCode = NewType("CurrencyCode", str)
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
+_DECIMAL = re.compile(
+    r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE
+)
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.ASCII | re.IGNORECASE,
+)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _URL_LENGTH = 2048
 _USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
@@ -91,6 +102,67 @@ def parse_country_code(value: object) -> CountryCode:
     return CountryCode(value)
 
 
+def parse_currency_code(value: object) -> CurrencyCode:
+    """Return `value` if it is three capital letters, as ISO 4217 writes currencies.
+
+    Raises:
+        ValueError: with a message that is shown to the client.
+    """
+    if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+        message = (
+            f"{quoted(value)} is not an ISO 4217 currency code: write three capital letters, for"
+            ' example "USD".'
+        )
+        raise ValueError(message)
+    return CurrencyCode(value)
+
+
+def parse_decimal(value: object) -> Decimal:
+    """Return the exact number that `value` writes, a string or a JSON number.
+
+    Raises:
+        ValueError: with a message that is shown to the client.
+    """
+    written = repr(value) if isinstance(value, int | float) else value
+    if isinstance(value, bool) or not isinstance(written, str) or not _DECIMAL.fullmatch(written):
+        message = (
+            f"{quoted(value)} is not a decimal number: write digits with at most one point, for"
+            ' example "1.15".'
+        )
+        raise ValueError(message)
+    return Decimal(written)
+
+
+def write_decimal(value: Decimal) -> str:
+    """Write a number without exponent and without zeros that say nothing: equal ones are equal."""
+    text = format(value, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def parse_date_time(value: object) -> dt.datetime:
+    """Return the moment that `value` writes as RFC 3339 has it, with its offset from UTC.
+
+    Raises:
+        ValueError: with a message that is shown to the client.
+    """
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        try:
+            return dt.datetime.fromisoformat(value.upper())
+        except ValueError:
+            pass
+    message = (
+        f"{quoted(value)} is not a date and time of RFC 3339 with an offset from UTC, as in"
+        ' "2026-11-27T09:30:00Z".'
+    )
+    raise ValueError(message)
+
+
+def write_date_time(value: dt.datetime) -> str:
+    """Write a moment in UTC, to the second."""
+    return value.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _url_problem(value: str) -> str:
     """Say what is wrong with a webhook URL; "" when nothing is."""
     if any(ord(character) <= ord(" ") or character == "\x7f" for character in value):
@@ -130,13 +202,17 @@ def _unchanged(value: object) -> object:
 
 
 def _scalar(
-    name: str, description: str, specified_by_url: str, parse: Callable[[object], object]
+    name: str,
+    description: str,
+    specified_by_url: str,
+    parse: Callable[[object], object],
+    write: Callable[..., object] = _unchanged,
 ) -> ScalarDefinition:
     return strawberry.scalar(
         name=name,
         description=description,
         specified_by_url=specified_by_url,
-        serialize=_unchanged,
+        serialize=write,
         parse_value=lambda value: value if isinstance(value, Malformed) else parse(value),
     )
 
@@ -160,5 +236,26 @@ SCALARS: dict[object, ScalarDefinition] = {
         'A country as two capital letters (ISO 3166-1 alpha-2), for example `"US"`.',
         "https://www.iso.org/iso-3166-country-codes.html",
         parse_country_code,
+    ),
+    CurrencyCode: _scalar(
+        "CurrencyCode",
+        'A currency as three capital letters (ISO 4217), for example `"USD"`.',
+        "https://www.iso.org/iso-4217-currency-codes.html",
+        parse_currency_code,
+    ),
+    Decimal: _scalar(
+        "Decimal",
+        'An exact decimal number, written as a string: `"1.15"`. There is no exponent and no zero'
+        " that says nothing, so equal numbers are equal strings. Inputs take a string or a number.",
+        "https://www.w3.org/TR/xmlschema11-2/#decimal",
+        parse_decimal,
+        write_decimal,
+    ),
+    dt.datetime: _scalar(
+        "DateTime",
+        'A moment in UTC, to the second, as RFC 3339 writes it: `"2026-11-27T09:30:00Z"`.',
+        "https://www.rfc-editor.org/rfc/rfc3339",
+        parse_date_time,
+        write_date_time,
     ),
 }

@@ -298,6 +298,11 @@ class _Writer:
                     continue
                 case None:
                     code = "None"
+                case Leaf() if selected.below is not None:
+                    value = self.fresh()
+                    got = self.got(values, entry.keys)
+                    self._lines.append(f"{value} = {self.keep(entry.read)}({got})")
+                    code = self.completed(selected.type, selected.below, value)
                 case Leaf():
                     code = self.leaf(entry, item_type(selected.type), values)
                 case Alternative():

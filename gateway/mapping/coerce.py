@@ -9,11 +9,14 @@ import datetime as dt
 import enum
 import math
 from collections.abc import Callable
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TypeAlias
 
 import structlog
+
+from schema.scalars import parse_decimal
 
 Coercion: TypeAlias = Callable[[object], object]
 
@@ -70,6 +73,17 @@ def integer(value: object) -> int | None:
     return None
 
 
+def decimal(value: object) -> Decimal | None:
+    """Read an exact number, from a string such as `"2.0"` or from a number."""
+    if value is None or value == "":
+        return None
+    try:
+        return parse_decimal(value)
+    except ValueError:
+        _warn("decimal", repr(value))
+        return None
+
+
 def boolean(value: object) -> bool | None:
     """Read true or false, also from the strings `"true"` and `"false"` in any case."""
     if value is None or isinstance(value, bool):
@@ -109,13 +123,15 @@ def _country(text: str) -> str | None:
 
 
 def date(value: object) -> dt.datetime | None:
-    """Read an RFC 2822 date (`Thu, 27 Aug 2015 16:38:09 +0000`) or an ISO 8601 one."""
+    """Read an RFC 2822 date (`Thu, 27 Aug 2015 16:38:09 +0000`) or an ISO 8601 one, as UTC."""
     if not isinstance(value, str) or not value:
         return None
     for parse in (parsedate_to_datetime, dt.datetime.fromisoformat):
         try:
-            return parse(value)
-        except ValueError:
+            moment = parse(value)
+            # `-0000` says that the offset is not known; the time is in UTC all the same.
+            return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+        except (ValueError, OverflowError):
             continue
     _warn("date", value)
     return None

@@ -47,6 +47,8 @@ from schema.enums import (
     ReceiveMode,
     Source,
 )
+from schema.scalars import CurrencyCode
+from schema.values import Money
 
 Json: TypeAlias = dict[str, Any]
 
@@ -77,6 +79,17 @@ class Flags(msgspec.Struct, gc=False, omit_defaults=True):
     FAX: bool | None = None
 
 
+# The catalog states prices and names no currency. They are Twilio's list prices, which are in US
+# dollars: the price of a US local number is 1.00 there and in the Pricing API, which says USD.
+CATALOG_CURRENCY = CurrencyCode("USD")
+
+
+def price(value: object) -> Money | None:
+    """Read a price of the catalog, such as `"2.0"`."""
+    amount = coerce.decimal(value)
+    return None if amount is None else Money(amount=amount, currency_code=CATALOG_CURRENCY)
+
+
 # The types that strict records have: what the upstream documents, by the reader that makes sense of
 # anything else. The 2010-04-01 API writes coordinates as strings.
 _Int32: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
@@ -84,6 +97,7 @@ _STRICT: Mapping[coerce.Coercion, Any] = {
     coerce.boolean: bool | None,
     coerce.integer: _Int32 | None,
     coerce.number: float | str | None,
+    price: float | str | None,
     coerce.numeral: str | int | None,
     coerce.texts: list[str | None] | None,
 }
@@ -92,7 +106,10 @@ _TEXT = str | None
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A scalar: the first of `keys` that is present and not null, read by `read`."""
+    """A value: the first of `keys` that is present and not null, read by `read`.
+
+    It is a scalar, or an object whose fields are its attributes (`Money`).
+    """
 
     keys: tuple[str, ...]
     read: coerce.Coercion
@@ -391,8 +408,8 @@ CATALOG: Table = {
             {"friendly_name": _TEXT},
             usual=(("friendly_name",),),
         ),
-        "base_setup_price": at("base_setup_price", read=coerce.number),
-        "base_recurring_price": at("base_recurring_price", read=coerce.number),
+        "setup_price": at("base_setup_price", read=price),
+        "monthly_price": at("base_recurring_price", read=price),
     },
     "Capabilities": {
         "voice": NestedObject("VoiceCapabilities", ("voice",), null_is_no=True),

@@ -308,12 +308,12 @@ def test_the_dialog_of_a_purchase_says_the_price_that_the_catalog_states(
     query = (
         "query Priced { availablePhoneNumbers(country: US, first: 3,"
         " filter: { capabilities: { voice: { e911: true } } }) { nodes {"
-        " phoneNumber baseRecurringPrice } } }"
+        " phoneNumber monthlyPrice { amount currencyCode } } } }"
     )
     row = ask(explorer, account, query)[0]
-    assert row["baseRecurringPrice"]
+    price = row["monthlyPrice"]
     dialog = explorer.open_deed(row["phoneNumber"])
-    expect(dialog).to_contain_text(f"{row['baseRecurringPrice']:.2f} a month")
+    expect(dialog).to_contain_text(f"{float(price['amount']):.2f} {price['currencyCode']} a month")
     expect(dialog).to_contain_text("not in this answer")
 
 

@@ -1,6 +1,7 @@
 """Reading what the upstream writes, writing what it reads, and refusing before it is asked."""
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from gateway.mapping import coerce, filters, validation
 from gateway.mapping.plain_json import read_json
 from schema.enums import NumberType
 from schema.inputs import LatLongInput
+from schema.scalars import parse_date_time, parse_decimal, write_date_time, write_decimal
 
 SID = "PN" + "0a" * 16
 
@@ -62,6 +64,42 @@ def test_dates_of_both_families_are_the_same_moment() -> None:
     moment = dt.datetime(2015, 8, 27, 16, 38, 9, tzinfo=dt.UTC)
     assert coerce.date("Thu, 27 Aug 2015 16:38:09 +0000") == moment
     assert coerce.date("2015-08-27T16:38:09Z") == moment
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [("1.50", "1.5"), ("100", "100"), ("-0.0", "0"), ("1E+2", "100"), ("1E-7", "0.0000001")],
+)
+def test_equal_decimals_are_written_equally(number: str, written: str) -> None:
+    assert write_decimal(Decimal(number)) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("1.150", "1.15"), (1.15, "1.15"), (2, "2"), ("-3", "-3"), (1e2, "100"), ("007", "7")],
+)
+def test_decimals_are_read_exactly_from_texts_and_numbers(value: object, read: str) -> None:
+    assert parse_decimal(value) == Decimal(read)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " 1", "1,5", "NaN", float("nan"), float("inf"), True, None, "1_0", "1e999", "\uff11"],
+)
+def test_what_is_no_decimal_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="is not a decimal number"):
+        parse_decimal(value)
+
+
+@pytest.mark.parametrize("value", ["2026-11-27", "2026-11-27T09:30:00", "2026-13-01T00:00:00Z", 5])
+def test_what_is_no_moment_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="is not a date and time of RFC 3339"):
+        parse_date_time(value)
+
+
+def test_a_moment_is_read_with_its_offset_and_written_in_utc() -> None:
+    moment = parse_date_time("2026-11-27T11:30:00.987+02:00")
+    assert write_date_time(moment) == "2026-11-27T09:30:00Z"
 
 
 @pytest.mark.parametrize(("depth", "fits"), [(5, True), (238, True), (239, False), (2000, False)])

@@ -1,7 +1,7 @@
 """What values say is true: unknown is not "no", and a type promises no more than the upstream keeps."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
@@ -14,6 +14,7 @@ from schema import build_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, running_app
 
+Gateways: TypeAlias = tuple[RunningGateway, RunningGateway]
 ABSENT = object()
 ASKED = "capabilities { voice { enabled fax } sms { enabled } mms { enabled } }"
 OWNED = f"{{ phoneNumbers(first: 1) {{ nodes {{ {ASKED} }} }} }}"
@@ -25,15 +26,16 @@ NUMBER = {"sid": "PN" + "1" * 32, "phone_number": "+12125550100"}
 
 
 class Upstream:
-    """Answers every list with one number whose `capabilities` are what a test says."""
+    """Answers every list with one number whose keys are what a test says."""
 
     def __init__(self) -> None:
         self.capabilities: Any = None
+        self.others: dict[str, Any] = {}
         self.app = Starlette(routes=[Route("/{path:path}", self.answer)])
 
     async def answer(self, request: Request) -> Response:
         """Answer in the form of the path's family."""
-        number: dict[str, Any] = dict(NUMBER)
+        number: dict[str, Any] = NUMBER | self.others
         if self.capabilities is not ABSENT:
             number["capabilities"] = self.capabilities
         path = request.url.path
@@ -50,9 +52,7 @@ def upstream() -> Upstream:
 
 
 @pytest.fixture(scope="module")
-def gateways(
-    upstream: Upstream, shared_sandbox: RunningSandbox
-) -> Iterator[tuple[RunningGateway, RunningGateway]]:
+def gateways(upstream: Upstream, shared_sandbox: RunningSandbox) -> Iterator[Gateways]:
     """Gateways in front of it: one that compiles queries, and one that does not."""
     with running_app(upstream.app) as url:
         urls: dict[str, Any] = {"catalog_url": url, "core_url": url}
@@ -63,8 +63,13 @@ def gateways(
             yield compiled, plain
 
 
-def shown(gateways: tuple[RunningGateway, RunningGateway], query: str) -> Any:
+def shown(gateways: Gateways, query: str) -> Any:
     """Return the capabilities that are shown, in every way of execution the same."""
+    return shown_number(gateways, query)["capabilities"]
+
+
+def shown_number(gateways: Gateways, query: str) -> Any:
+    """Return the number that is shown, in every way of execution the same."""
     compiled, plain = gateways
     found = [
         compiled.execute(query),
@@ -75,7 +80,7 @@ def shown(gateways: tuple[RunningGateway, RunningGateway], query: str) -> Any:
         each.pop("extensions", None)
     assert found[0] == found[1] == found[2]
     [connection] = found[0]["data"].values()
-    return connection["nodes"][0]["capabilities"]
+    return connection["nodes"][0]
 
 
 IN, OUT = "inbound_connectivity", "outbound_connectivity"
@@ -108,7 +113,7 @@ def looks(voice: Any, sms: Any = None, mms: Any = None) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_the_catalog_says_yes_no_or_nothing(
-    gateways: tuple[RunningGateway, RunningGateway],
+    gateways: Gateways,
     upstream: Upstream,
     upstreams: Any,
     expected: Any,
@@ -138,7 +143,7 @@ def test_the_catalog_says_yes_no_or_nothing(
     ],
 )  # fmt: skip
 def test_core_says_yes_no_or_nothing(
-    gateways: tuple[RunningGateway, RunningGateway],
+    gateways: Gateways,
     upstream: Upstream,
     upstreams: Any,
     expected: Any,
@@ -147,6 +152,63 @@ def test_core_says_yes_no_or_nothing(
     owned = OWNED.replace("first: 1", 'first: 1, filter: { contains: "212" }')
     assert shown(gateways, owned) == expected
     assert shown(gateways, FOR_SALE % 'contains: "212"') == expected
+
+
+PRICED = f"""{{ availablePhoneNumbers(country: "US", first: 1, filter: {{ {ON_CATALOG} }}) {{ nodes {{
+  monthlyPrice {{ __typename amount sum: amount currencyCode }} setupPrice {{ amount }} }} }} }}"""
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [
+        ("2.0", "2"),
+        ("0.0", "0"),
+        ("1.1500", "1.15"),
+        ("100", "100"),
+        ("0.00000001", "0.00000001"),
+        ("123456789012345678901.10", "123456789012345678901.1"),
+        (1.15, "1.15"),
+        (3, "3"),
+        (1e-7, "0.0000001"),
+        ("free", None),
+        ("NaN", None),
+        ("1e999999999", None),
+        ("", None),
+        (None, None),
+        (True, None),
+        ([], None),
+    ],
+)
+def test_a_price_is_exact_and_has_a_currency_or_is_null(
+    gateways: Gateways, upstream: Upstream, written: Any, amount: str | None
+) -> None:
+    upstream.others = {"base_recurring_price": written, "base_setup_price": written}
+    price = {"__typename": "Money", "amount": amount, "sum": amount, "currencyCode": "USD"}
+    assert shown_number(gateways, PRICED) == {
+        "monthlyPrice": price if amount else None,
+        "setupPrice": {"amount": amount} if amount else None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("Thu, 27 Aug 2015 16:38:09 +0000", "2015-08-27T16:38:09Z"),
+        ("Thu, 27 Aug 2015 16:38:09 -0000", "2015-08-27T16:38:09Z"),
+        ("Thu, 27 Aug 2015 18:38:09 +0200", "2015-08-27T16:38:09Z"),
+        ("2015-08-27T16:38:09.123456Z", "2015-08-27T16:38:09Z"),
+        ("2015-08-27T16:38:09", "2015-08-27T16:38:09Z"),
+        ("0001-01-01T00:00:00+10:00", None),
+        ("soon", None),
+        (1440693489, None),
+    ],
+)
+def test_a_moment_is_in_utc_and_to_the_second_or_null(
+    gateways: Gateways, upstream: Upstream, written: Any, moment: str | None
+) -> None:
+    upstream.others = {"date_created": written}
+    owned = '{ phoneNumbers(first: 1, filter: { contains: "212" }) { nodes { dateCreated } } }'
+    assert shown_number(gateways, owned) == {"dateCreated": moment}
 
 
 def test_no_answer_promises_that_a_number_is_e164() -> None:

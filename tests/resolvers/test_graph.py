@@ -1,5 +1,6 @@
 """The rest of the graph, in both families where both have it: one suite, not two copies."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -197,19 +198,27 @@ def test_saved_searches_are_combined(gateway: RunningGateway) -> None:
     ]
 
 
+def amount(node: dict[str, Any], price: str) -> Decimal:
+    """Return how much a price is."""
+    return Decimal(node[price]["amount"])
+
+
 @pytest.mark.parametrize(
     ("bound", "holds"),
     [
-        ("minBaseRecurringPrice: 2", lambda node: node["baseRecurringPrice"] >= 2),
-        ("maxBaseRecurringPrice: 1", lambda node: node["baseRecurringPrice"] <= 1),
-        ("minBaseSetupPrice: 0, maxBaseSetupPrice: 0", lambda node: node["baseSetupPrice"] == 0),
+        ("minBaseRecurringPrice: 2", lambda node: amount(node, "monthlyPrice") >= 2),
+        ("maxBaseRecurringPrice: 1", lambda node: amount(node, "monthlyPrice") <= 1),
+        (
+            "minBaseSetupPrice: 0, maxBaseSetupPrice: 0",
+            lambda node: amount(node, "setupPrice") == 0,
+        ),
     ],
     ids=["min", "max", "between"],
 )
 def test_prices_are_bounded_and_read(gateway: RunningGateway, bound: str, holds: Any) -> None:
     data = gateway.query(
         f"""{{ availablePhoneNumbers(country: "US", types: [LOCAL, TOLL_FREE], first: 20,
-          filter: {{ {bound} }}) {{ nodes {{ type baseSetupPrice baseRecurringPrice }} }} }}"""
+          filter: {{ {bound} }}) {{ nodes {{ setupPrice {{ amount }} monthlyPrice {{ amount }} }} }} }}"""
     )["availablePhoneNumbers"]["nodes"]
     assert data
     assert all(holds(node) for node in data)

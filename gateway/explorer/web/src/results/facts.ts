@@ -57,16 +57,19 @@ function capabilitiesOf(cells: Row["cells"]): string | null {
   return [...can!, ...(cannot!.length > 0 ? [`no ${cannot!.join(", no ")}`] : [])].join(", ");
 }
 
-/** The catalog states prices without a currency. */
 function priceOf(cells: Row["cells"]): string | null {
-  const { baseRecurringPrice: monthly, baseSetupPrice: once } = cells;
   const parts = [
-    ...(typeof monthly === "number" ? [`${amount(monthly)} a month`] : []),
-    ...(typeof once === "number" ? [`${amount(once)} once`] : []),
-  ];
-  return parts.length > 0 ? `${parts.join(" and ")}; the catalog names no currency` : null;
+    ["monthlyPrice", "a month"],
+    ["setupPrice", "once"],
+  ].flatMap(([name, when]) => {
+    const { [`${name}.amount`]: amount, [`${name}.currencyCode`]: currency } = cells;
+    return typeof amount === "string" ? [[decimals(amount), currency, when].filter(Boolean).join(" ")] : [];
+  });
+  return parts.length > 0 ? parts.join(" and ") : null;
 }
 
-function amount(price: number): string {
-  return price.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 6 });
+/** An exact amount with the two decimals that prices are written with, at least. */
+function decimals(amount: string): string {
+  const [whole, fraction = ""] = amount.split(".");
+  return `${whole}.${fraction.padEnd(2, "0")}`;
 }

@@ -266,7 +266,8 @@ function matches(column: string, cell: Cell, wanted: string, digits: string): bo
 
 function compare(a: Cell, b: Cell): number {
   if (a === null || b === null) return Number(a === null) - Number(b === null);
-  if (typeof a === "number" && typeof b === "number") return a - b;
+  const difference = Number(a) - Number(b); // Exact amounts are strings.
+  if (!Number.isNaN(difference)) return difference;
   return String(a).localeCompare(String(b), "en", { numeric: true });
 }
 
