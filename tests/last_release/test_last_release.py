@@ -99,6 +99,11 @@ def kept(
             yield Kept(folder, told, sandbox, first, second, third)
 
 
+def to_the_second(moment: str) -> str:
+    """Return a moment as it is written since: `2026-11-27T09:30:00Z`."""
+    return f"{moment[:19]}Z"
+
+
 def told_by_todays_names(text: str) -> Json:
     """Return what clients were told."""
     for before, now in PAYLOAD_NAMES.items():
@@ -107,7 +112,8 @@ def told_by_todays_names(text: str) -> Json:
     for each in told["events"]:
         data = each["data"]["data"]
         data["phoneNumberChanged"] = {
-            EVENT_NAMES.get(name, name): value for name, value in data["phoneNumberChanged"].items()
+            EVENT_NAMES.get(name, name): to_the_second(value) if name == "at" else value
+            for name, value in data["phoneNumberChanged"].items()
         }
     return told
 
