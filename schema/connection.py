@@ -13,7 +13,7 @@ from strawberry import field
 from strawberry.scalars import ID
 
 from schema.directives import part
-from schema.enums import NumberType
+from schema.enums import BranchErrorCode, NumberType
 from schema.nodes import AvailablePhoneNumber, PhoneNumber
 
 
@@ -79,7 +79,7 @@ class BranchError:
         description="The area code that was searched, when one was given."
     )
     message: str = field(description="What went wrong.")
-    code: str = field(description="The same code that a top-level error would carry.")
+    code: BranchErrorCode = field(description="The reason, for programs.")
 
 
 @strawberry.type(description="A page of numbers that can be bought.", directives=[part()])

@@ -170,77 +170,44 @@ class SavedSearch(_Members):
     CALL_TRACKING_SMS = _saved("call-tracking", "sms", "call tracking (lead tracking)")
 
 
-@strawberry.enum(description="Why a mutation did not do what was asked.")
-class UserErrorCode(_Members):
-    INVALID_INPUT = value("INVALID_INPUT", description="A value in the input cannot be accepted.")
-    NOT_FOUND = value("NOT_FOUND", description="The account owns no such number.")
-    ALREADY_OWNED = value(
-        "ALREADY_OWNED",
-        description="The account owns this number already; nothing was bought or changed.",
+@strawberry.enum(
+    description="Why one of the searches that a list-valued filter fans out into failed. The same"
+    " codes as in `errors[].extensions.code`."
+)
+class BranchErrorCode(_Members):
+    UPSTREAM_RATE_LIMITED = value(
+        "UPSTREAM_RATE_LIMITED",
+        description="Twilio was asked too often at once. Try again in a moment.",
     )
-    NOT_AVAILABLE = value(
-        "NOT_AVAILABLE", description="The upstream does not sell this number to the account now."
+    UPSTREAM_UNAVAILABLE = value(
+        "UPSTREAM_UNAVAILABLE",
+        description="Twilio failed or could not be reached. Try again in a moment.",
     )
-    INVALID_PHONE_NUMBER = value(
-        "INVALID_PHONE_NUMBER", description="There is no such phone number."
+    UPSTREAM_TIMEOUT = value(
+        "UPSTREAM_TIMEOUT", description="Twilio took too long. Try again in a moment."
     )
-    ADDRESS_REQUIRED = value(
-        "ADDRESS_REQUIRED",
-        description="An address of the account that is to own the number must be given.",
+    UPSTREAM_MALFORMED = value(
+        "UPSTREAM_MALFORMED",
+        description="Twilio's answer could not be read. Try again in a moment.",
     )
-    BUNDLE_REQUIRED = value(
-        "BUNDLE_REQUIRED",
-        description="A regulatory bundle of the account that is to own the number must be given.",
+    UPSTREAM_CALLS_EXCEEDED = value(
+        "UPSTREAM_CALLS_EXCEEDED",
+        description="The operation was out of upstream calls. Ask for less at once.",
     )
-    IDENTITY_REQUIRED = value(
-        "IDENTITY_REQUIRED",
-        description="A verified identity of the account that is to own the number must be given.",
+    DEADLINE_EXCEEDED = value(
+        "DEADLINE_EXCEEDED",
+        description="The request's time was up. Ask for less at once, or try again.",
     )
-    DOCUMENT_UNSUITABLE = value(
-        "DOCUMENT_UNSUITABLE",
-        description="An address, bundle or identity given does not satisfy the regulation.",
+    NOT_FOUND = value("NOT_FOUND", description="Numbers of this kind are not sold in this country.")
+    UPSTREAM_REFUSED = value(
+        "UPSTREAM_REFUSED", description="Twilio refused the search; the message says why."
     )
-    TRIAL_ACCOUNT = value("TRIAL_ACCOUNT", description="A trial account cannot do this.")
-    TRANSFER_REFUSED = value(
-        "TRANSFER_REFUSED", description="The number cannot go to that account, or is there."
+    UPSTREAM_UNAUTHENTICATED = value(
+        "UPSTREAM_UNAUTHENTICATED",
+        description="Twilio did not accept the credentials. Sign in anew.",
     )
-    EMERGENCY_ADDRESS_REGISTERED = value(
-        "EMERGENCY_ADDRESS_REGISTERED",
-        description=(
-            "The number's emergency address is registered, or about to be: unregister it first, "
-            "then the number can be released, or its emergency address taken away."
-        ),
-    )
-    CONFIRMATION_MISMATCH = value(
-        "CONFIRMATION_MISMATCH", description="`confirmPhoneNumber` is not the number of this sid."
-    )
-    OUTCOME_UNKNOWN = value(
-        "OUTCOME_UNKNOWN",
-        description=(
-            "The upstream's answer was lost and looking the number up did not settle it. Ask again "
-            "with the same idempotency key, or look before you try again."
-        ),
-    )
-    NOT_DONE = value(
-        "NOT_DONE",
-        description=(
-            "Nothing was done: the upstream could not be asked, or its answer was lost and "
-            "looking the number up, twice with a minute between, showed so."
-        ),
-    )
-    FORBIDDEN = value(
-        "FORBIDDEN",
-        description=(
-            "Nothing was done: the account is none that the caller may use; or the upstream knows "
-            "the credentials, but the account is suspended or closed, or they are for tests. "
-            "Signing in anew does not help."
-        ),
-    )
-    IDEMPOTENCY_CONFLICT = value(
-        "IDEMPOTENCY_CONFLICT",
-        description="The idempotency key was used before with another input.",
-    )
-    REFUSED = value("REFUSED", description="The upstream refused for another reason; see message.")
+    FORBIDDEN = value("FORBIDDEN", description="The account may not search: it is not active, say.")
+    UPSTREAM_ERROR = value("UPSTREAM_ERROR", description="Another reason; the message says it.")
 
 
 @strawberry.enum(description="What happened to a number.")

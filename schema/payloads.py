@@ -1,25 +1,23 @@
 """What mutations give back."""
 
+from collections.abc import Sequence
+
 import strawberry
 from strawberry import field
 from strawberry.scalars import ID
 
 from schema.directives import Cost, part
-from schema.enums import UserErrorCode
 from schema.nodes import PhoneNumber
+from schema.user_errors import (
+    ConfigurePhoneNumberUserError,
+    PurchasePhoneNumberUserError,
+    ReleasePhoneNumberUserError,
+    TransferPhoneNumberUserError,
+    UserError,
+)
 
 _WRITE = Cost(weight="10")
-
-
-@strawberry.type(description="Why something was not done.", directives=[part()])
-class UserError:
-    field: list[str] = strawberry.field(
-        description="Path of the input field to blame, below `input`; empty when there is none. In"
-        ' a plural mutation it begins with the item: `["items", "1", "sid"]`, counted from 0.'
-    )
-    message: str = strawberry.field(description="A sentence for people.")
-    code: UserErrorCode = strawberry.field(description="The reason, for programs.")
-    upstream_code: int | None = strawberry.field(description="The upstream's own error code.")
+_WHY = "Why it was not done; empty when it was."
 
 
 @strawberry.type(description="A form parameter of an upstream request.", directives=[part()])
@@ -39,7 +37,7 @@ class UpstreamRequest:
 
 @strawberry.interface(description="What the payloads of all mutations have in common.")
 class MutationPayload:
-    user_errors: list[UserError] = field(description="Why it was not done; empty when it was.")
+    user_errors: Sequence[UserError] = field(description=_WHY)
     reconciled: bool = field(
         description="The upstream's answer was lost, and looking the number up showed the outcome."
     )
@@ -53,21 +51,25 @@ class MutationPayload:
 
 @strawberry.type(description="Result of a purchase.")
 class PurchasePhoneNumberPayload(MutationPayload):
+    user_errors: Sequence[PurchasePhoneNumberUserError] = field(description=_WHY)
     phone_number: PhoneNumber | None = field(description="The number, now owned.")
 
 
 @strawberry.type(description="Result of a configuration.")
 class ConfigurePhoneNumberPayload(MutationPayload):
+    user_errors: Sequence[ConfigurePhoneNumberUserError] = field(description=_WHY)
     phone_number: PhoneNumber | None = field(description="The number as it is now.")
 
 
 @strawberry.type(description="Result of a transfer.")
 class TransferPhoneNumberPayload(MutationPayload):
+    user_errors: Sequence[TransferPhoneNumberUserError] = field(description=_WHY)
     phone_number: PhoneNumber | None = field(description="The number in its new account.")
 
 
 @strawberry.type(description="Result of a release.")
 class ReleasePhoneNumberPayload(MutationPayload):
+    user_errors: Sequence[ReleasePhoneNumberUserError] = field(description=_WHY)
     released_id: ID | None = field(
         description="The `id` of the number that is no more: by it a cache drops the number."
     )

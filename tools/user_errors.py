@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 
 from gateway.writes.user_errors import REFUSALS, Reason
-from schema.enums import UserErrorCode
+from schema.user_errors import UserErrorCode
 
 _HEAD = """\
 # When a write is not done
@@ -53,9 +53,8 @@ def page() -> Iterator[str]:
     yield ""
     yield "| code | meaning |"
     yield "|---|---|"
-    definition = UserErrorCode.__strawberry_definition__  # type: ignore[attr-defined]
-    for each in definition.values:
-        yield f"| `{each.name}` | {each.description} |"
+    for each in UserErrorCode:
+        yield f"| `{each.name}` | {each.value.meaning} {each.value.remedy} |"
 
 
 def _path(field: tuple[str, ...]) -> str:

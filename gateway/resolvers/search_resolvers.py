@@ -15,7 +15,7 @@ from schema.connection import (
     AvailablePhoneNumberConnection,
     BranchError,
 )
-from schema.enums import NumberType, SimilarScope
+from schema.enums import BranchErrorCode, NumberType, SimilarScope
 from schema.info import FieldPath
 from schema.inputs import (
     AvailablePhoneNumberFilter,
@@ -188,5 +188,5 @@ def _branch_error(failure: Failure) -> BranchError:
         type=failure.branch.type,
         area_code=failure.branch.area_code,
         message=failure.error.message,
-        code=failure.error.code,
+        code=BranchErrorCode.__members__.get(failure.error.code, BranchErrorCode.UPSTREAM_ERROR),
     )

@@ -40,7 +40,7 @@ from gateway.writes.idempotency_entries import HELD, Hold, Journal, Moment
 from gateway.writes.outcome import Outcome, from_json
 from gateway.writes.reconcile import Look, Unproven, unknown
 from gateway.writes.user_errors import Reason
-from schema.enums import UserErrorCode
+from schema.user_errors import UserErrorCode
 
 T = TypeVar("T")
 

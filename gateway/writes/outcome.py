@@ -14,7 +14,8 @@ from gateway.errors import (
 from gateway.mapping.records import View, view
 from gateway.upstream.call import Call
 from gateway.writes.user_errors import REFUSALS, Reason, Refusal
-from schema.enums import Source, UserErrorCode
+from schema.enums import Source
+from schema.user_errors import UserErrorCode
 
 
 class Outcome(NamedTuple):
@@ -63,7 +64,8 @@ def from_json(kept: bytes) -> Outcome:
         number = view("PhoneNumber", Source[source], raw, home)
     if document["refusal"]:
         field, message, code, upstream_code = document["refusal"]
-        refusal = Refusal(tuple(field), message, UserErrorCode[code], upstream_code)
+        known = UserErrorCode.__members__.get(code, UserErrorCode.REFUSED)  # of a newer release
+        refusal = Refusal(tuple(field), message, known, upstream_code)
     return Outcome(number, refusal, document["reconciled"], replayed=True)
 
 

@@ -7,7 +7,7 @@ from gateway.auth.rate_limits import Spending
 from gateway.errors import GatewayError
 from gateway.storage.store import StoreUnavailable
 from gateway.writes.outcome import Outcome
-from schema.enums import UserErrorCode
+from schema.user_errors import UserErrorCode
 
 
 async def counted(

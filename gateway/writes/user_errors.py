@@ -9,7 +9,7 @@ import enum
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from schema.enums import UserErrorCode
+from schema.user_errors import UserErrorCode
 
 
 class Refusal(NamedTuple):

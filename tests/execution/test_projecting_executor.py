@@ -39,7 +39,7 @@ from gateway.numbers.cursors import Cursor
 from gateway.numbers.relay_pages import ConnectionPage, FoundPage
 from schema import build_schema
 from schema.connection import BranchError
-from schema.enums import NumberType, Source
+from schema.enums import BranchErrorCode, NumberType, Source
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox
 
@@ -204,7 +204,12 @@ class Stub:
         self.found = FoundPage(found, cursors[: len(found)], more=False, after="x")
         self.found.exhaustive = False
         self.found.branch_errors = [
-            BranchError(type=NumberType.LOCAL, area_code=None, message="m", code="C")
+            BranchError(
+                type=NumberType.LOCAL,
+                area_code=None,
+                message="m",
+                code=BranchErrorCode.UPSTREAM_TIMEOUT,
+            )
         ]
         self.numbers = self.search = self.accounts = self.objects = self
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.settings.model import Settings
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
-from schema.enums import UserErrorCode
+from schema.user_errors import UserErrorCode
 from tests.support.paths import DOCS
 
 
