@@ -48,7 +48,7 @@ from gateway.transport.graphql_endpoint import Endpoint, EndpointOptions
 from gateway.transport.not_served import HANDLERS
 from gateway.transport.unsent import Unsent, UnsentLimits
 from gateway.transport.websocket import SocketOptions, WebSockets
-from gateway.upstream.call import Credential
+from gateway.upstream.call import Api, Credential, Service
 from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.client import (
     Breaking,
@@ -231,9 +231,17 @@ def _poller(settings: Settings, store: Store, readers: Readers, shared: SharedPa
     return Poller(store, shared.events, readers.cache, listed, settings.poll_interval)
 
 
+_APIS: Final[Mapping[str, Api]] = {
+    "catalog_url": Source.CATALOG,
+    "core_url": Source.CORE,
+    "pricing_url": Service.PRICING,
+    "regulations_url": Service.REGULATIONS,
+}
+
+
 def _client_options(settings: Settings) -> ClientOptions:
     return ClientOptions(
-        urls={Source.CATALOG: settings.catalog_url, Source.CORE: settings.core_url},
+        urls={_APIS[name]: url for name, url in settings.urls.items()},
         retry=settings.pick(Retry),
         breaking=settings.pick(Breaking),
         concurrency=settings.pick(Concurrency),

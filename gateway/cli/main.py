@@ -105,6 +105,8 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--production", action="store_const", const=True, help="lock it down")
     serve.add_argument("--catalog-url", metavar="URL", help="base URL of the catalog family")
     serve.add_argument("--core-url", metavar="URL", help="base URL of the core family")
+    serve.add_argument("--pricing-url", metavar="URL", help="base URL of the Pricing API")
+    serve.add_argument("--regulations-url", metavar="URL", help="base URL of the Regulations API")
     serve.add_argument(
         "--sandbox",
         action="store_true",
@@ -146,7 +148,10 @@ def _port(text: str) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from gateway.server import serve  # noqa: PLC0415 - a command imports only what it needs
 
-    names = ("config", "host", "port", "workers", "auth", "production", "catalog_url", "core_url")
+    names = (
+        *("config", "host", "port", "workers", "auth", "production"),
+        *("catalog_url", "core_url", "pricing_url", "regulations_url"),
+    )
     given: dict[str, Any] = {
         name: value for name in names if (value := getattr(options, name)) is not None
     }

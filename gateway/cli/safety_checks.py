@@ -27,8 +27,8 @@ from gateway.settings.store_url import StoreUrl
 from gateway.storage.redis import StoreOptions, make_store
 from gateway.storage.store import Condition, StoreUnavailable
 from gateway.storage.store_advice import advice_on
+from gateway.upstream.call import Api
 from gateway.writes.idempotency_entries import obstacle
-from schema.enums import Source
 
 Severity = Literal["danger", "warning"]
 
@@ -101,8 +101,9 @@ def _tokens(settings: Settings) -> Iterator[Finding]:
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
-    for name in ("catalog_url", "core_url"):
-        url = urlsplit(getattr(settings, name))
+    given = {name: url for name in settings.urls if (url := getattr(settings, name))}
+    for name, address in given.items():
+        url = urlsplit(address)
         if url.scheme != "https" and not is_loopback(url.hostname or ""):
             yield Finding("danger", name, "Credentials would go to the upstream unencrypted.")
     if settings.auth_token is not None and settings.api_key_sid is None:
@@ -336,7 +337,7 @@ async def abilities(settings: Settings) -> list[Ability]:
         return [_with_cause(each, parts.client.unreachable) for each in found]
 
 
-def _with_cause(ability: Ability, unreachable: Mapping[Source, str]) -> Ability:
+def _with_cause(ability: Ability, unreachable: Mapping[Api, str]) -> Ability:
     """Return an ability that says why, when the upstream could not be reached."""
     if not ability.detail.endswith(f"({UpstreamUnavailable.code})") or not unreachable:
         return ability

@@ -29,8 +29,7 @@ from gateway.observability._compat import (
 )
 from gateway.observability.activity import Activity, Watcher
 from gateway.upstream.attempts import QUIET, Attempt
-from gateway.upstream.call import Call
-from schema.enums import Source
+from gateway.upstream.call import Api, Call
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OTHER: Final = "other"
@@ -41,7 +40,7 @@ _SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 _Outcome: TypeAlias = tuple[str, str, str]
 """Name and kind of an operation, and what came of it."""
-_Answered: TypeAlias = tuple[Source, str, str, int | None]
+_Answered: TypeAlias = tuple[Api, str, str, int | None]
 """Family, method and route of a call, and the status it was answered with."""
 
 

@@ -13,7 +13,9 @@ from starlette.routing import Route
 
 from gateway.events.feed import Events
 from gateway.observability.metrics import CONTENT_TYPE, Metrics
+from gateway.upstream.call import Service
 from gateway.upstream.client import UpstreamClient
+from schema.enums import Source
 
 _STATES: Final = ("closed", "open", "half-open")
 _REFRESH_SECONDS: Final = 2.0
@@ -58,7 +60,7 @@ async def refreshing(metrics: Metrics) -> AsyncIterator[None]:
 def _watch_upstream(metrics: Metrics, client: UpstreamClient) -> None:
     breakers = metrics.gauge(
         "gateway_upstream_breakers",
-        "Breakers (one per family and account) by state.",
+        "Breakers (one per API and account) by state.",
         ("family", "state"),
     )
     running = metrics.gauge("gateway_upstream_running", "Upstream calls that run now.")
@@ -69,7 +71,8 @@ def _watch_upstream(metrics: Metrics, client: UpstreamClient) -> None:
         counts = Counter(
             (name.split(" ", 1)[0], state) for name, state in client.breaker_states().items()
         )
-        for family in ("catalog", "core"):
+        for api in (*Source, *Service):
+            family = api.name.lower()
             for state in _STATES:
                 breakers.labels(family, state).set(counts[family, state])
         limiters = list(client.limiters())

@@ -67,6 +67,8 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
         own: dict[str, Any] = {
             "catalog_url": url,
             "core_url": url,
+            "pricing_url": url,
+            "regulations_url": url,
             "sandbox_url": url,
             "auth": "open",
             "account_sid": parent["sid"],

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
@@ -45,6 +45,8 @@ PREFIX: Final = "GATEWAY_"
 USUAL_FILE: Final = Path("number-gateway.toml")
 CATALOG_URL = "https://preview.twilio.com"
 CORE_URL = "https://api.twilio.com"
+PRICING_URL = "https://pricing.twilio.com"
+REGULATIONS_URL = "https://numbers.twilio.com"
 # Seconds for what was begun to be finished, at least.
 _LEAST_DRAINING: Final = 2.0
 # What protects the gateway from its clients, switched off.
@@ -182,6 +184,16 @@ class Settings(BaseSettings):
     )
     catalog_url: _HttpUrl = Field(CATALOG_URL, description="Base URL of the catalog family.")
     core_url: _HttpUrl = Field(CORE_URL, description="Base URL of the core family (2010-04-01).")
+    pricing_url: _HttpUrl | None = Field(
+        None,
+        description="Base URL of the Pricing API; by default `https://pricing.twilio.com`, or"
+        " `core_url` where that is not Twilio's own.",
+    )
+    regulations_url: _HttpUrl | None = Field(
+        None,
+        description="Base URL of the Regulations API; by default `https://numbers.twilio.com`, or"
+        " `core_url` where that is not Twilio's own.",
+    )
     account_sid: str | None = Field(
         None,
         description="Account the gateway acts for when the client brings no credentials.",
@@ -532,6 +544,18 @@ class Settings(BaseSettings):
         description="Whether `/readyz` says yes while the shared store, the records in `data_dir`"
         " or the upstream is away.",
     )
+
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """Where each API is, by the name of its setting."""
+        twilios = self.core_url == CORE_URL
+        return {
+            "catalog_url": self.catalog_url,
+            "core_url": self.core_url,
+            "pricing_url": self.pricing_url or (PRICING_URL if twilios else self.core_url),
+            "regulations_url": self.regulations_url
+            or (REGULATIONS_URL if twilios else self.core_url),
+        }
 
     def pick(self, kind: type[Picked]) -> Picked:
         """Return what a part of the gateway takes of them.

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -15,6 +16,15 @@ from gateway.mapping.plain_json import read_json
 from gateway.upstream.redaction import Redactor, redact
 from schema.enums import Source
 
+
+class Service(Enum):
+    """The APIs beside the two families of numbers: about countries, and read only."""
+
+    PRICING = "pricing"
+    REGULATIONS = "regulations"
+
+
+Api: TypeAlias = Source | Service
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Shape: TypeAlias = msgspec.json.Decoder[Any]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
@@ -24,7 +34,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     """One REST request. Two equal reads are equal calls, whoever spelt them and how.
 
     Attributes:
-        family: which of the two APIs, and so which base URL.
+        family: which of the APIs, and so which base URL.
         account: sid of the account that it is about.
         route: the path with `{…}` in place of ids, for metrics and logs.
         query: parameters in order; or the text of a next-page reference, verbatim.
@@ -33,7 +43,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
         may_leave: of a write, asked as it leaves: whether it still may.
     """
 
-    family: Source
+    family: Api
     method: str
     path: str
     account: str

@@ -37,7 +37,7 @@ from gateway.errors import (
 from gateway.storage.recent import Recent
 from gateway.upstream.accepted_credentials import Accepted, takes_back, why
 from gateway.upstream.attempts import NOBODY, Observer
-from gateway.upstream.call import Answer, Call, Credential, Pairs
+from gateway.upstream.call import Answer, Api, Call, Credential, Pairs
 from gateway.upstream.connections import (
     AnswerRefused,
     ConnectionBroke,
@@ -49,7 +49,6 @@ from gateway.upstream.connections import (
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
 from gateway.upstream.strangers import Strangers, too_many
-from schema.enums import Source
 
 _log = structlog.get_logger(__name__)
 _USER_AGENT = f"number-gateway/{__version__}"
@@ -134,7 +133,7 @@ class ClientOptions:
     """How the upstream is called.
 
     Attributes:
-        urls: where each family is.
+        urls: where each API is.
         retry: when a call is sent once more.
         breaking: when calls are given up that would fail anyway.
         concurrency: how many calls run at once.
@@ -142,7 +141,7 @@ class ClientOptions:
         discreet: errors do not say what only operators should know.
     """
 
-    urls: Mapping[Source, str]
+    urls: Mapping[Api, str]
     retry: Retry
     breaking: Breaking
     concurrency: Concurrency
@@ -168,7 +167,7 @@ class _Account:
                 pause=breaking.breaker_pause,
                 longest=breaking.breaker_longest_pause,
             )
-            for family in Source
+            for family in options.urls
         }
 
     @property
@@ -179,12 +178,12 @@ class _Account:
 
 
 class UpstreamClient:
-    """Sends calls to both families. One per process; safe for any number of tasks of one loop.
+    """Sends calls to all APIs. One per process; safe for any number of tasks of one loop.
 
     Attributes:
         accepted: which credentials the upstream has accepted for which account.
         strangers: the slots of the others.
-        unreachable: why no connection to a family could be made at last; for operators only.
+        unreachable: why no connection to an API could be made at last; for operators only.
     """
 
     def __init__(
@@ -205,7 +204,7 @@ class UpstreamClient:
         self.strangers = Strangers(
             options.concurrency.strangers_concurrency, options.concurrency.concurrency
         )
-        self.unreachable: dict[Source, str] = {}
+        self.unreachable: dict[Api, str] = {}
         self._options = options
         self._limits = options.limits
         self._retry = options.retry
@@ -506,7 +505,7 @@ class UpstreamClient:
         self.accepted.succeeded(call, credential, answer.body)
         return answer
 
-    def _note_unreachable(self, family: Source, reason: str) -> None:
+    def _note_unreachable(self, family: Api, reason: str) -> None:
         """Tell operators why, once; clients are not told, for it names what is inside."""
         if self.unreachable.get(family) != reason:
             host = self._origins[family].authority
@@ -515,7 +514,7 @@ class UpstreamClient:
             )
         self.unreachable[family] = reason
 
-    def _note_reached(self, family: Source) -> None:
+    def _note_reached(self, family: Api) -> None:
         if self.unreachable.pop(family, None) is not None:
             _log.info("upstream_reached_again", family=family.name.lower())
 

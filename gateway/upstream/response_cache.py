@@ -22,7 +22,7 @@ import structlog
 
 from gateway.errors import UpstreamError
 from gateway.storage.store import Store, StoreUnavailable
-from gateway.upstream.call import Answer, Call, Credential
+from gateway.upstream.call import Answer, Call, Credential, Service
 from gateway.upstream.near_cache import NearCache
 
 Kind: TypeAlias = Literal["owned", "search", "countries", "accounts"]
@@ -43,11 +43,14 @@ class Hit(NamedTuple):
     stale: bool
 
 
+_ABOUT_COUNTRIES = ("/AvailablePhoneNumbers.json", "/{country}.json")
+
+
 def kind_of(call: Call) -> Kind:
     """Return what a read is about, by its route."""
     if "IncomingPhoneNumbers" in call.route or "ActiveNumbers" in call.route:
         return "owned"
-    if call.route.endswith(("/AvailablePhoneNumbers.json", "/{country}.json")):
+    if isinstance(call.family, Service) or call.route.endswith(_ABOUT_COUNTRIES):
         return "countries"
     return "search" if "Available" in call.route else "accounts"
 

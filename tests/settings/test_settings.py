@@ -209,3 +209,16 @@ def test_a_delay_before_draining_leaves_time_to_drain(tmp_path: Path) -> None:
     done = run(tmp_path, "settings", variables=times, code=1)
     assert "drain_delay: it is part of drain_limit, and must be 2 s less than that" in done.stderr
     run(tmp_path, "settings", variables=times | {"GATEWAY_DRAIN_DELAY": "8"})
+
+
+def test_the_apis_about_countries_are_where_the_core_family_is_unless_that_is_twilios_own() -> None:
+    real = loading.load({}).urls
+    local = loading.load({"core_url": "http://127.0.0.1:1"}).urls
+    chosen = loading.load(
+        {"core_url": "http://127.0.0.1:1", "pricing_url": "http://127.0.0.1:2"}
+    ).urls
+
+    assert real["pricing_url"] == "https://pricing.twilio.com"
+    assert real["regulations_url"] == "https://numbers.twilio.com"
+    assert local["pricing_url"] == local["regulations_url"] == "http://127.0.0.1:1"
+    assert chosen["pricing_url"] == "http://127.0.0.1:2"
