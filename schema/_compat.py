@@ -6,7 +6,7 @@
 from typing import Any, Final
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLField, GraphQLResolveInfo, GraphQLSchema
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.enum import EnumValueDefinition
 from strawberry.types.scalar import ScalarDefinition
@@ -16,6 +16,8 @@ __all__ = [
     "ScalarDefinition",
     "core_schema",
     "directives_of",
+    "has_resolver",
+    "resolve_info",
 ]
 
 _DEFINITION: Final = GraphQLCoreConverter.DEFINITION_BACKREF
@@ -29,3 +31,13 @@ def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
 def directives_of(part: Any) -> tuple[object, ...]:  # noqa: ANN401 - a field or a type
     """Return the directives of a part of graphql-core's schema."""
     return tuple(getattr(part.extensions.get(_DEFINITION), "directives", None) or ())
+
+
+def has_resolver(field: GraphQLField) -> bool:
+    """Whether a field of graphql-core's schema has a resolver; others are attributes."""
+    return getattr(field.extensions.get(_DEFINITION), "base_resolver", None) is not None
+
+
+def resolve_info(info: strawberry.Info[Any, Any]) -> GraphQLResolveInfo[Any]:
+    """Return graphql-core's own account of the field that is resolved."""
+    return info._raw_info  # noqa: SLF001 - fragments have no public name

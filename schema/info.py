@@ -5,6 +5,9 @@ from typing import NewType
 import strawberry
 from typing_extensions import TypeVar
 
+from schema._compat import resolve_info
+from schema.selections import SelectedFields, Selecting
+
 FieldPath = NewType("FieldPath", str)
 """Where a field stands in the response, without places in lists: `phoneNumbers.nodes.account`."""
 
@@ -23,3 +26,10 @@ class Info(strawberry.Info[Port, Root]):
     def at(self) -> FieldPath:
         """The field that is resolved."""
         return FieldPath(".".join(step for step in self.path.as_list() if isinstance(step, str)))
+
+    @property
+    def selected(self) -> SelectedFields:
+        """What is selected of what the field yields."""
+        raw = resolve_info(self)
+        operation = Selecting(raw.schema, raw.fragments, raw.variable_values.coerced)
+        return operation.below(raw.return_type, raw.field_nodes)

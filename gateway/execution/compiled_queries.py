@@ -48,6 +48,7 @@ from gateway.execution.projection import Details, Dispatch, Selected, Selection,
 from gateway.mapping.records import View
 from gateway.waiting import settled
 from schema.info import FieldPath
+from schema.selections import SelectedFields, Selecting
 
 # Ways in which one document's conditions may turn out that are kept.
 _MOST_TREES: Final = 64
@@ -58,6 +59,7 @@ class Asked(NamedTuple):
 
     context: Any
     at: FieldPath
+    selected: SelectedFields
 
 
 # What a query is compiled to ----------------------------------------------------------------------
@@ -90,6 +92,7 @@ class _ResolverCall:
     Attributes:
         name: in the response.
         at: where it stands in the response.
+        selected: what is selected of what it yields.
         resolve: the resolver.
         constants: its arguments that are the same each time.
         variables: what reads the others.
@@ -100,6 +103,7 @@ class _ResolverCall:
 
     name: str
     at: FieldPath
+    selected: SelectedFields
     resolve: Callable[..., Awaitable[Any]]
     constants: dict[str, Any]
     variables: tuple[tuple[str, Callable[[Values], Any]], ...]
@@ -175,7 +179,7 @@ class _Run:
                 raise outcome
 
     def _resolve(self, each: _Waiting) -> Any:  # noqa: ANN401 - what resolvers return
-        asked = Asked(self._context, each.call.at)
+        asked = Asked(self._context, each.call.at, each.call.selected)
         return each.call.resolve(each.source, info=asked, **each.call.arguments(self._values))
 
     async def _finish(self, begun: Sequence[tuple[_Waiting, Future[Any]]]) -> None:
@@ -356,6 +360,9 @@ class _Tree:
 
     def __init__(self, executor: Executor[Any]) -> None:
         self._executor = executor
+        self._selecting = Selecting(
+            executor.schema, executor.fragment_definitions, executor.variable_values.coerced
+        )
 
     def call(
         self, parent: GraphQLObjectType, name: str, group: Details, above: str
@@ -382,7 +389,8 @@ class _Tree:
         completion = self._completion(definition.type, group, f"{at}.")
         resolve: Any = resolver.wrapped_func
         begins = not made.is_async and _ends(completion)
-        return _ResolverCall(name, at, resolve, constants, variables, completion, begins)
+        selected = self._selecting.below(definition.type, [each.node for each in group])
+        return _ResolverCall(name, at, selected, resolve, constants, variables, completion, begins)
 
     def _completion(self, kind: GraphQLOutputType, group: Details, at: str) -> _Completion:
         nullable = not isinstance(kind, GraphQLNonNull)

@@ -32,6 +32,7 @@ from graphql import (
 
 from gateway.execution._compat import Executor, FieldDetails, is_attribute
 from gateway.mapping import coerce
+from gateway.mapping.filled import Filled
 from gateway.mapping.filters import to_field
 from gateway.mapping.records import (
     DECODERS,
@@ -158,10 +159,10 @@ def compile_for(selection: Selection, kind: type) -> Project | None:
     """
     writer = _Writer()
     try:
-        if not issubclass(kind, View):
-            return writer.function(writer.attributes(selection, "source"))
-        if getattr(kind, "typename", None) != selection.type.name:
+        if issubclass(kind, View) and kind.typename != selection.type.name:
             return None
+        if not issubclass(kind, View) or issubclass(kind, Filled):
+            return writer.function(writer.attributes(selection, "source"))
         record = STRICT[kind.source].get(kind.typename)
         writer.check(f"source.raw.__class__ is {writer.keep(record)}")
         return writer.function(writer.view(selection, kind, "source.raw", "source"))

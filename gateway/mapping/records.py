@@ -109,10 +109,12 @@ class Leaf:
     """A value: the first of `keys` that is present and not null, read by `read`.
 
     It is a scalar, or an object whose fields are its attributes (`Money`).
+    What is `listed_only` is left out of the answer for one number.
     """
 
     keys: tuple[str, ...]
     read: coerce.Coercion
+    listed_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ class NestedObject:
     `flags` names booleans instead: the object is there when at least one of them is known, in
     whatever case the upstream writes its name. It `repeats` when many numbers have equal ones,
     whose values do not depend on the number: then a strict record has its bytes, a block. Where
-    `null_is_no`, null says that the number cannot do it, and an absent key says nothing.
+    `null_is_no`, null says that the number cannot do it, and an absent key says nothing. What is
+    `listed_only` is left out of the answer for one number.
     """
 
     typename: str
@@ -131,6 +134,7 @@ class NestedObject:
     flags: tuple[str, ...] = ()
     repeats: bool = False
     null_is_no: bool = False
+    listed_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +275,9 @@ emergency_address_status = coerce.one_of(EmergencyAddressStatus)
 receive_mode = coerce.one_of(ReceiveMode)
 
 
-def at(*keys: str, read: coerce.Coercion = coerce.text) -> Leaf:
+def at(*keys: str, read: coerce.Coercion = coerce.text, listed_only: bool = False) -> Leaf:
     """Return a leaf under one of `keys`."""
-    return Leaf(keys, read)
+    return Leaf(keys, read, listed_only)
 
 
 _FLAGS: dict[str, Any] = {"capabilities": Flags | None}
@@ -461,14 +465,14 @@ CATALOG: Table = {
         "status_callback_method": at("status_callback_method", read=http_method),
         "voice": NestedObject("VoiceConfiguration", ("voice",), repeats=True),
         "sms": NestedObject("SmsConfiguration", ("sms",), repeats=True),
-        "mms": NestedObject("MmsConfiguration", ("mms",), repeats=True),
+        "mms": NestedObject("MmsConfiguration", ("mms",), repeats=True, listed_only=True),
     },
     "VoiceConfiguration": {
         **_webhooks(),
         "trunk_sid": at("trunk_sid"),
         "emergency_status": at("emergency_status", read=emergency_status),
         "emergency_address_sid": at("emergency_address_sid"),
-        "receive_mode": at("receive_mode", read=receive_mode),
+        "receive_mode": at("receive_mode", read=receive_mode, listed_only=True),
         "caller_id_lookup": at("caller_id_lookup", read=coerce.boolean),
         "handler": _VOICE_HANDLER,
     },

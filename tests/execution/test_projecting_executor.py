@@ -30,10 +30,13 @@ from structlog.typing import EventDict
 
 from gateway.documents.documents import Document, Documents
 from gateway.documents.limits import Limits, Meter
+from gateway.errors import UpstreamMalformed
 from gateway.execution._compat import is_attribute
 from gateway.execution.execute import compiled_for, shown
 from gateway.execution.json_encoding import encode
 from gateway.execution.projecting_executor import FastExecutor
+from gateway.mapping.filled import filled, homes_with
+from gateway.mapping.homes import Home
 from gateway.mapping.records import View, view
 from gateway.numbers.cursors import Cursor
 from gateway.numbers.relay_pages import ConnectionPage, FoundPage
@@ -186,10 +189,23 @@ CORE_NUMBER = record(
 )  # fmt: skip
 
 
+def together(of_catalog: Any, of_core: Any) -> View | None:
+    """Return a number of which two answers tell; where core's is no object, it could not be had."""
+    shown = view("PhoneNumber", Source.CATALOG, of_catalog, ACCOUNT)
+    other = view("PhoneNumber", Source.CORE, of_core, ACCOUNT) or UpstreamMalformed("No object.")
+    if shown is None:
+        return None
+    parts = {Home.CATALOG: shown, Home.LISTED: shown, Home.CORE: other}
+    return filled(parts, homes_with(frozenset()))
+
+
 @st.composite
 def numbers(draw: st.DrawFn, typename: str) -> list[View]:
-    """Return numbers as a page has them: all of one family."""
-    source = draw(st.sampled_from(Source))
+    """Return numbers as a page has them: all of one family, or all of them told by both."""
+    source = draw(st.sampled_from([*Source, None] if typename == "PhoneNumber" else [*Source]))
+    if source is None:
+        pairs = draw(st.lists(st.tuples(CATALOG_NUMBER, CORE_NUMBER), max_size=3))
+        return [both for pair in pairs if (both := together(*pair)) is not None]
     items = draw(st.lists(CATALOG_NUMBER if source is Source.CATALOG else CORE_NUMBER, max_size=3))
     made = [view(typename, source, item, ACCOUNT) for item in items]
     return [each for each in made if each is not None]

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 import pytest
+import strawberry
 import uvicorn
 from graphql import (
     FieldNode,
@@ -298,6 +299,11 @@ PARTS = (
         schema_parts.directives_of(cast("Any", SCHEMA.query_type).fields["phoneNumbers"])
         != ()
     )),
+    Part(STRAWBERRY, "the resolver in the definition of a field", "schema/selections.py", lambda: (
+        schema_parts.has_resolver(cast("Any", SCHEMA.query_type).fields["phoneNumbers"])
+        and not schema_parts.has_resolver(cast("Any", SCHEMA.type_map["Node"]).fields["id"])
+    )),
+    Part(STRAWBERRY, "Info._raw_info", "schema/info.py", has(strawberry.Info, "_raw_info")),
     Part(STRAWBERRY, "the mark of resolvers that read an attribute", PROJECTS,
          _attribute_resolvers),
     Part(STRAWBERRY, "__strawberry_definition__ of inputs", READS, _inputs),

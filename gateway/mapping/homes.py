@@ -1,0 +1,83 @@
+"""PURE: which of an account's two APIs tells a field of its numbers, and which a selection needs.
+
+Where an account has the catalog, every field of its numbers has one home, read from the tables of
+`records.py`, and is always shown as its home tells it: a number has the same fields by whatever
+route it comes. Where an account has no catalog, core tells everything that can be told.
+
+    Home.CATALOG  any answer of the catalog; also what both tell, since they may differ
+    Home.LISTED   the catalog's lists and purchases alone, not its answer for one number
+    Home.CORE     the 2010-04-01 API alone, or every answer of it and only lists of the catalog
+
+What is the same everywhere, such as the sid, has no home: any answer will do.
+"""
+
+import enum
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from gateway.mapping._compat import to_camel_case
+from gateway.mapping.records import CATALOG, CORE, Leaf, NestedObject, Table
+from schema.selections import SelectedFields
+
+
+class Home(enum.Flag):
+    """Answers of the upstream that are needed, or that tell a field."""
+
+    CATALOG = 1
+    LISTED = 2
+    CORE = 4
+
+
+NOWHERE: Final = Home(0)
+# What no answer leaves out, and what is the same in all.
+_ANYWHERE = frozenset({"id", "sid", "account_sid", "phone_number"})
+# Fields with resolvers, which look at the number themselves.
+_RESOLVED: Mapping[str, Home] = {"PhoneNumber.similarAvailable": Home.CATALOG}
+_MOST_KNOWN = 4096
+
+
+def _told(table: Table, typename: str, home: Home) -> Iterator[tuple[str, Home]]:
+    """Yield the fields that one API tells from `typename` on, each with its home there."""
+    for name, field in table[typename].items():
+        if isinstance(field, NestedObject):
+            there = Home.LISTED if field.listed_only else home
+            yield from _told(table, field.typename, there)
+        elif not (typename == "PhoneNumber" and name in _ANYWHERE):
+            listed_only = isinstance(field, Leaf) and field.listed_only
+            yield f"{typename}.{to_camel_case(name)}", Home.LISTED if listed_only else home
+
+
+def _homes() -> dict[str, Home]:
+    homes = {**dict(_told(CORE, "PhoneNumber", Home.CORE)), **_RESOLVED}
+    for name, home in _told(CATALOG, "PhoneNumber", Home.CATALOG):
+        if home is Home.CATALOG or name not in homes:
+            homes[name] = home
+    return homes
+
+
+HOMES: Final[Mapping[str, Home]] = _homes()
+"""The home of each field that has one, as `Type.field`."""
+TOLD_BY_CORE: Final = frozenset(name for name, _ in _told(CORE, "PhoneNumber", Home.CORE))
+"""The fields that core tells, whether their home is there or not."""
+
+_known: dict[SelectedFields, Home] = {}
+
+
+def needed(selected: SelectedFields) -> Home:
+    """Return the answers that are needed for what is selected of numbers."""
+    found = _known.get(selected)
+    if found is None:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        found = NOWHERE
+        for each in selected:
+            found |= HOMES.get(each, NOWHERE)
+        _known[selected] = found
+    return found
+
+
+def only(selected: SelectedFields, home: Home) -> list[str]:
+    """Return the fields among what is selected of numbers that have this home, as clients write
+    them.
+    """
+    return sorted(each.partition(".")[2] for each in selected if HOMES.get(each) is home)
