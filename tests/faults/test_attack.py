@@ -316,7 +316,7 @@ class Attack(Money):
 
     def _nothing_is_held(self) -> None:
         """Wait until nothing is held for clients any more: they are gone."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while held := {name: many for name, many in fronts.held(self.front).items() if many}:
             assert time.monotonic() < end, held
             time.sleep(0.01)

@@ -71,13 +71,15 @@ def test_a_hang_up_cancels_the_reads_upstream(sandbox: RunningSandbox, seen: Tel
 )
 def test_a_shared_read_goes_on_for_whoever_still_waits(gateway: RunningGateway, seen: Tell) -> None:
     account = gateway.sandbox.create_account()
-    gateway.sandbox.set_faults([{"kind": "latency", "latency_ms": 800, "account": account.sid}])
+    gateway.sandbox.set_faults([{"kind": "held", "account": account.sid}])
     leaving = begin(gateway, OWN, account)
     until(gateway.sandbox.requests)
     with ThreadPoolExecutor(1) as pool:
         staying = pool.submit(gateway.query, OWN, account=account)
-        time.sleep(0.2)
+        time.sleep(1)  # Nothing tells that it waits for the same call.
         leaving.close()
+        time.sleep(0.2)
+        gateway.sandbox.clear_faults()
         data = staying.result()
     assert data["account"]["sid"] == account.sid
     seen(f"the other gets its data; {len(gateway.sandbox.requests())} call")

@@ -157,9 +157,9 @@ def test_a_key_is_forgotten_after_its_time(sandbox: RunningSandbox, data: Path, 
     account = sandbox.create_account(catalog=True)
     number = fresh_number(sandbox)
     given = {"phoneNumber": number, "idempotencyKey": KEY}
-    with running_gateway(sandbox, data_dir=data, idempotency_memory=0.3) as gateway:
+    with running_gateway(sandbox, data_dir=data, idempotency_memory=1) as gateway:
         assert told(mutate(gateway, "purchase", account, **given)) == "done"
-        time.sleep(0.4)
+        time.sleep(1.1)
         payload = mutate(gateway, "purchase", account, **given)
     seen(f"{told(payload)}; {in_ledger(sandbox, number, 'purchase')}")
 

@@ -217,16 +217,17 @@ def test_a_websocket_is_closed_after_its_purchase_and_takes_no_new_one(
 ) -> None:
     account = sandbox.create_account(catalog=False)
     number = fresh_number(sandbox)
-    slow = {"kind": "latency", "latency_ms": 1500, "method": "POST", "account": account.sid}
-    sandbox.set_faults([slow])
+    sandbox.set_faults([{"kind": "held", "method": "POST", "account": account.sid}])
     with gateway_process(sandbox, data) as gateway, streams.socket(gateway.asked) as socket_:
         socket_.init(account)
         socket_.subscribe("1", document("purchase"), input={"phoneNumber": number})
         until(lambda: writes(sandbox))
         gateway.stop()
-        time.sleep(0.3)
+        until(lambda: is_refused(gateway.asked.url))
         socket_.subscribe("2", document("purchase"), input={"phoneNumber": "+12125550101"})
-        refused, answered, completed = (socket_.receive() for _ in "123")
+        refused = socket_.receive()
+        sandbox.clear_faults()
+        answered, completed = socket_.receive(), socket_.receive()
         assert completed == {"type": "complete", "id": "1"}
         ended = exit_of(gateway, 8)
     payload = answered["payload"]["data"]["purchasePhoneNumber"]
@@ -252,7 +253,7 @@ def test_a_collector_that_hangs_cannot_hold_it(
 
 def gone(process: subprocess.Popen[str], url: str, limit: float) -> str:
     """Return how both ended, `limit` seconds after the gateway was told to."""
-    code = process.wait(limit)
+    code = process.wait(limit + LATE)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/_sandbox/accounts", trust_env=False)
     return f"exit {code}, both gone within {limit:g} s"

@@ -400,7 +400,7 @@ def test_more_concurrent_requests_than_the_limit_are_refused_unprocessed() -> No
         threads = [threading.Thread(target=ask) for _ in range(2)]
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while sum(r["outcome"] == "pending" for r in sandbox.requests()) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -27,9 +27,9 @@ def counting(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
     with running_gateway(
         shared_sandbox,
         metrics=True,
-        header_timeout=0.5,
-        body_timeout=0.5,
-        socket_init_wait=0.5,
+        header_timeout=1.5,
+        body_timeout=1.5,
+        socket_init_wait=1.5,
         header_bytes_limit=4096,
         unverified_connections=4,
     ) as gateway:

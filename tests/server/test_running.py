@@ -42,7 +42,7 @@ def test_a_signal_stops_both_cleanly(number: signal.Signals) -> None:
         read_until(process, "-d '{")
         httpx.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
         process.send_signal(number)
-        _, complaints = process.communicate(timeout=15)
+        _, complaints = process.communicate(timeout=60)
         assert process.returncode in {0, -number, 128 + number}
         assert "Traceback" not in complaints
     for each in (port, sandbox_port):
@@ -55,7 +55,7 @@ def test_a_signal_before_the_sandbox_is_there_is_no_fault(after: float) -> None:
     with started("serve", "--sandbox", "--port", "0", "--sandbox-port", "0") as process:
         time.sleep(after)
         process.send_signal(signal.SIGTERM)
-        _, complaints = process.communicate(timeout=20)
+        _, complaints = process.communicate(timeout=60)
         assert "Traceback" not in complaints
         assert "BrokenPipe" not in complaints
 
@@ -67,7 +67,7 @@ def test_the_sandbox_ends_with_a_gateway_that_was_killed() -> None:
         read_until(process, "-d '{")
         process.kill()
         process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             httpx.get(f"http://127.0.0.1:{sandbox_port}/_sandbox/accounts", timeout=2)
@@ -92,7 +92,7 @@ def test_the_halves_run_alone() -> None:
 
 
 def _accounts(url: str) -> list[dict[str, str]]:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             accounts: list[dict[str, str]] = httpx.get(f"{url}/_sandbox/accounts").json()[
@@ -107,7 +107,7 @@ def _accounts(url: str) -> list[dict[str, str]]:
 
 
 def _post(port: int, auth: tuple[str, str] | None) -> httpx.Response:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     query = {"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}
     while True:
         try:

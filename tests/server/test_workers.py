@@ -74,7 +74,7 @@ def test_workers_share_one_port_and_count_together(sandbox: RunningSandbox, tmp_
         closed = 'gateway_upstream_breakers{family="catalog",state="closed"}'
         # One account, and one breaker in each worker, which each tells of every two seconds.
         expected = {key: 30.0, closed: 2.0}
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (page := metrics(url)) | expected != page:
             assert time.monotonic() < deadline, page
             time.sleep(0.1)
@@ -112,7 +112,7 @@ def test_a_worker_that_dies_is_replaced_while_the_others_serve_however_young_it_
         assert ask(url, sandbox, 4) == [200] * 4
         first, second = children(process.pid)
         os.kill(first, signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(now := children(process.pid)) < 2 or first in now:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -171,7 +171,7 @@ def test_workers_leave_when_their_supervisor_was_killed(
         assert len(list(folders.iterdir())) == 1
         process.kill()
         process.wait()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         # The last one removes the folder of their metrics.
         while listens(url) or list(folders.iterdir()):
             assert time.monotonic() < deadline
@@ -195,7 +195,7 @@ def test_what_killed_workers_leave_is_removed_by_the_next_start_and_nothing_else
         for each in killed:
             os.kill(each, signal.SIGKILL)
         process.wait()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while listens(url):
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -22,6 +22,7 @@ from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import events
 from tests.support.valkey_process import ValkeyServer, valkey_server
+from tests.support.waiting import until
 
 BUY = """mutation Buy($number: E164!, $key: String!) {
   purchasePhoneNumber(input: { phoneNumber: $number, idempotencyKey: $key }) {
@@ -185,10 +186,7 @@ def test_a_change_made_without_the_store_is_not_hidden_by_what_was_kept_before(
         changed = {"phoneNumber": {"friendlyName": "While it was away"}}
         assert one.query(read, {"sid": sid}) == changed
         # The other process kept the old answer; it hears of the change in a moment.
-        deadline = time.monotonic() + 10
-        while two.query(read, {"sid": sid}) != changed:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(lambda: two.query(read, {"sid": sid}) == changed)
         sandbox.forget_requests()
         assert one.query(read, {"sid": sid}) == two.query(read, {"sid": sid}) == changed
         assert sandbox.requests() == [], "the cache is in use again"
@@ -210,7 +208,7 @@ def test_a_stale_answer_is_given_by_both_while_one_fetches_it_anew(
         began = time.monotonic()
         assert two.query(query) == before
         while one.query(query) == before:
-            assert time.monotonic() < began + 20
+            assert time.monotonic() < began + 60
             time.sleep(0.05)
         names = [each["friendlyName"] for each in two.query(query)["phoneNumbers"]["nodes"]]
         assert "New" in names
@@ -242,12 +240,11 @@ def test_a_store_that_comes_and_goes_loses_no_request(
             server.kill()
             time.sleep(0.3)
             server.start()
-        time.sleep(0.3)
+        until(lambda: answered > 20)
         stop.set()
         for thread in threads:
             thread.join()
     assert failed == []
-    assert answered > 20
 
 
 CHANGED = "subscription Changed { phoneNumberChanged { kind numberId } }"
@@ -264,7 +261,7 @@ def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]
 
     def follow() -> None:
         with (
-            httpx.Client(trust_env=False, timeout=30, auth=gateway.account.auth) as client,
+            httpx.Client(trust_env=False, timeout=60, auth=gateway.account.auth) as client,
             client.stream(
                 "POST",
                 f"{gateway.url}/graphql",
@@ -282,7 +279,7 @@ def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
-    assert in_force.wait(30)
+    assert in_force.wait(60)
     try:
         yield arrived
     finally:
@@ -303,7 +300,7 @@ def test_an_event_raised_in_one_reaches_a_subscriber_in_the_other(
         changed = sids(one)[2]
         with subscribed(two) as arrived:
             one.query(RENAME, {"sid": changed, "name": "From the other"})
-            event = arrived.get(timeout=15)["data"]["phoneNumberChanged"]
+            event = arrived.get(timeout=60)["data"]["phoneNumberChanged"]
             assert event == {"kind": "CONFIGURED", "numberId": changed}
 
 
@@ -314,12 +311,12 @@ def test_subscriptions_recover_after_the_store_was_killed_and_lose_no_event_it_k
         first, second, *_ = sids(one)
         with subscribed(two) as arrived:
             one.query(RENAME, {"sid": first, "name": "Before"})
-            assert arrived.get(timeout=15)["data"]["phoneNumberChanged"]["numberId"] == first
+            assert arrived.get(timeout=60)["data"]["phoneNumberChanged"]["numberId"] == first
             server.kill()
             time.sleep(0.5)
             server.start()
             one.query(RENAME, {"sid": second, "name": "After"})
-            assert arrived.get(timeout=25)["data"]["phoneNumberChanged"]["numberId"] == second
+            assert arrived.get(timeout=60)["data"]["phoneNumberChanged"]["numberId"] == second
 
 
 def test_who_subscribes_without_the_store_is_told_when_to_come_again(
@@ -342,6 +339,7 @@ def test_an_outage_of_the_store_is_one_line_in_the_log(
 ) -> None:
     with valkey_server(tmp_path) as server:
         limits = {"GATEWAY_REQUESTS_PER_MINUTE": "1000", "GATEWAY_STORE_URL": server.url}
+        limits["GATEWAY_STORE_TIMEOUT"] = "3"
         with served(folder=tmp_path, **before(sandbox), **limits) as (url, _):
 
             def ask() -> int:

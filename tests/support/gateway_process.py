@@ -187,7 +187,7 @@ class GatewayProcess:
     def kill(self) -> None:
         """Kill it in the middle of whatever it does."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
     def stop(self) -> None:
         """Tell it to stop, and do not wait."""

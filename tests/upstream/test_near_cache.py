@@ -30,7 +30,7 @@ def _run(server: ValkeyServer, body: Callable[[NearCache, NearCache], Awaitable[
         try:
             for each in (one, two):
                 await _until(each._hears)
-            await asyncio.wait_for(body(one, two), 30)
+            await asyncio.wait_for(body(one, two), 60)
         finally:
             for each in (one, two):
                 await each.aclose()
@@ -41,14 +41,14 @@ def _run(server: ValkeyServer, body: Callable[[NearCache, NearCache], Awaitable[
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
 async def _until_at_hand(cache: NearCache, name: str) -> None:
     """Ask for a generation until it is at hand: its second may be over before one looks."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while cache.generation_at_hand(name) is None:
             with suppress(StoreUnavailable):
                 await cache.generation(name)

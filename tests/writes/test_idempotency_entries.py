@@ -394,14 +394,14 @@ def test_whoever_let_go_of_a_lock_is_known_to_be_gone(tmp_path: Path) -> None:
 def test_a_hold_in_the_store_is_there_while_it_is_renewed_and_lapses_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.writes.idempotency_entries._LEASE", 0.2)
-    monkeypatch.setattr("gateway.writes.idempotency_entries._RENEW", 0.02)
+    monkeypatch.setattr("gateway.writes.idempotency_entries._LEASE", 1.0)
+    monkeypatch.setattr("gateway.writes.idempotency_entries._RENEW", 0.05)
 
     async def use(one: Journal, two: Journal) -> None:
         async with one.hold() as hold:
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(1.5)
             assert await two.is_gone(hold.name) is False
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.1)
         assert await two.is_gone(hold.name) is True
         assert await two.is_gone("a process of an earlier release") is None
 
