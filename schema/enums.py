@@ -26,6 +26,12 @@ class NumberType(_Members):
     SHORT_CODE = value("shortcode", description="A short number for messages.")
 
 
+@strawberry.enum(description="Who is to use a number: what the law asks for depends on it.")
+class EndUser(_Members):
+    INDIVIDUAL = value("individual", description="A person.")
+    BUSINESS = value("business", description="A company.")
+
+
 @strawberry.enum(description="How far a number's range has come in the upstream's inventory.")
 class Lifecycle(_Members):
     DEVELOPER_PREVIEW = value("developer-preview", description="For invited developers only.")

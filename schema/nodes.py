@@ -14,13 +14,14 @@ from strawberry.scalars import ID
 
 from schema.bounds import MOST_FIRST
 from schema.cache_hints import CacheControl
-from schema.directives import ListSize, Scope, needs, paged, part
+from schema.directives import Cost, ListSize, Scope, needs, paged, part
 from schema.enums import (
     AccountStatus,
     AccountType,
     AddressRequirements,
     EmergencyAddressStatus,
     EmergencyStatus,
+    EndUser,
     Handler,
     HttpMethod,
     Lifecycle,
@@ -35,7 +36,7 @@ from schema.enums import (
 from schema.info import Info
 from schema.read_port import ReadPort
 from schema.scalars import CountryCode
-from schema.values import Money
+from schema.values import Money, NumberPrice, Requirements
 
 if TYPE_CHECKING:
     from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
@@ -428,6 +429,31 @@ class Country:
     name: str | None = field(description="Its English name.")
     beta: bool | None = field(description="Every number there is new to the platform.")
     types: list[NumberType] = field(description="Kinds of numbers that can be searched there.")
+
+    @field(
+        description="What numbers there cost a month, by their kind. Null, without an error, where"
+        " the upstream lists no prices; null with an error when they could not be read.",
+        directives=[Cost(weight="1"), ListSize(assumed_size=8), needs(Scope.NUMBERS_READ)],
+    )
+    async def prices(self, info: Info[ReadPort, None]) -> list[NumberPrice] | None:
+        return await info.context.accounts.prices(self, at=info.at)
+
+    @field(
+        description="What the law asks of who wants to own such a number there. Null, without an"
+        " error, when it asks for no documents; null with an error when it could not be read.",
+        directives=[Cost(weight="1"), needs(Scope.NUMBERS_READ)],
+    )
+    async def requirements(
+        self,
+        info: Info[ReadPort, None],
+        end_user: Annotated[EndUser, strawberry.argument(description="Who is to use the number.")],
+        type: Annotated[  # noqa: A002 - the argument's name in the schema
+            NumberType, strawberry.argument(description="The kind of number.")
+        ] = NumberType.LOCAL,
+    ) -> Requirements | None:
+        return await info.context.accounts.requirements(
+            self, type=type, end_user=end_user, at=info.at
+        )
 
     @field(
         description="Numbers there that can be bought. Null, without an error, when the country has"

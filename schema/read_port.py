@@ -13,9 +13,10 @@ from schema.info import FieldPath
 
 if TYPE_CHECKING:
     from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
-    from schema.enums import NumberType, SimilarScope
+    from schema.enums import EndUser, NumberType, SimilarScope
     from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
     from schema.nodes import Account, Country, Node, PhoneNumber, RateLimit
+    from schema.values import NumberPrice, Requirements
 
 
 class Numbers(Protocol):
@@ -109,6 +110,19 @@ class Accounts(Protocol):
 
     async def country(self, code: str, *, at: FieldPath) -> "Country | None":
         """Return one country; None when numbers cannot be bought there."""
+
+    async def prices(self, country: "Country", *, at: FieldPath) -> "list[NumberPrice] | None":
+        """Return what numbers of a country cost; None where the upstream lists no prices."""
+
+    async def requirements(
+        self,
+        country: "Country",
+        *,
+        type: "NumberType",  # noqa: A002 - the argument's name in the schema
+        end_user: "EndUser",
+        at: FieldPath,
+    ) -> "Requirements | None":
+        """Return what is asked of who wants to own a number; None when nothing is."""
 
 
 class ReadPort(Protocol):

@@ -32,7 +32,7 @@ from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES, 
 from gateway.writes.user_errors import Refusal
 from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W
 from schema.connection import NodeId
-from schema.enums import Source
+from schema.enums import NumberType, Source
 
 Arguments: TypeAlias = Mapping[str, Any]
 """A field's arguments as its resolver gets them."""
@@ -321,6 +321,30 @@ def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
     return Place(path, Times(0, 1), identity)
 
 
+def _prices(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+    identity = ("prices", place.identity)
+    reason = "one call for each country"
+    draft.read(
+        place,
+        path,
+        [identity],
+        PlannedRead("GET the country's prices", "get", kind="countries", reason=reason),
+    )
+    return Place(path, place.times.per(len(NumberType)), identity)
+
+
+def _requirements(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    identity = ("requirements", place.identity, _frozen(arguments))
+    reason = "one call for each country, kind of number and kind of user"
+    draft.read(
+        place,
+        path,
+        [identity],
+        PlannedRead("GET the country's regulations", "get", kind="countries", reason=reason),
+    )
+    return Place(path, place.times, identity)
+
+
 def _rate_limit(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     RateLimitLookup.parse(draft.known.caller, **arguments)
     return Place(path, place.times, ("rateLimit",))
@@ -469,6 +493,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "PhoneNumber.account": _account_of,
     "PhoneNumber.similarAvailable": _similar_available,
     "Country.availablePhoneNumbers": _available_in,
+    "Country.prices": _prices,
+    "Country.requirements": _requirements,
     "Mutation.purchasePhoneNumber": _PURCHASE,
     "Mutation.purchasePhoneNumbers": _PURCHASE,
     "Mutation.configurePhoneNumber": _CONFIGURE,

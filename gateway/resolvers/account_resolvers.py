@@ -7,19 +7,25 @@ from gateway.auth import rate_limits
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
 from gateway.numbers.accounts import Accounts
+from gateway.numbers.country_rules import CountryRules
 from gateway.numbers.lookups import (
     AccountLookup,
     RateLimitLookup,
 )
+from schema.enums import EndUser, NumberType
 from schema.info import FieldPath
 from schema.nodes import Account, Allowance, Country, RateLimit
+from schema.values import NumberPrice, Requirements
 
 
 class AccountResolvers:
-    """Resolves fields that are accounts, countries, or what is left of a caller's limits."""
+    """Resolves accounts, countries and their rules, and what is left of a caller's limits."""
 
-    def __init__(self, accounts: Accounts, caller: Caller, spending: Spending) -> None:
+    def __init__(
+        self, accounts: Accounts, rules: CountryRules, caller: Caller, spending: Spending
+    ) -> None:
         self._accounts = accounts
+        self._rules = rules
         self._caller = caller
         self._spending = spending
 
@@ -46,6 +52,21 @@ class AccountResolvers:
     async def country(self, code: str, *, at: FieldPath) -> Country | None:
         """See `schema.read_port.Accounts`."""
         return cast("Country | None", await self._accounts.country(code, at))
+
+    async def prices(self, country: Country, *, at: FieldPath) -> list[NumberPrice] | None:
+        """See `schema.read_port.Accounts`."""
+        return await self._rules.prices(country.code, at)
+
+    async def requirements(
+        self,
+        country: Country,
+        *,
+        type: NumberType,  # noqa: A002 - the argument's name in the schema
+        end_user: EndUser,
+        at: FieldPath,
+    ) -> Requirements | None:
+        """See `schema.read_port.Accounts`."""
+        return await self._rules.requirements(country.code, type, end_user, at)
 
 
 def _allowance(left: rate_limits.Remaining | None) -> Allowance | None:

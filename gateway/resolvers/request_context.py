@@ -8,6 +8,7 @@ from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
 from gateway.events.feed import Events
 from gateway.numbers.accounts import Accounts
+from gateway.numbers.country_rules import CountryRules
 from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.search import Search
@@ -97,7 +98,8 @@ class RequestContext:
     @cached_property
     def accounts(self) -> AccountResolvers:
         """Resolves accounts, what is left of limits, and countries."""
-        return AccountResolvers(Accounts(self.reader), self.caller, self._shared.spending)
+        accounts, rules = Accounts(self.reader), CountryRules(self.reader)
+        return AccountResolvers(accounts, rules, self.caller, self._shared.spending)
 
     @cached_property
     def objects(self) -> ObjectResolvers:
