@@ -35,7 +35,7 @@ from schema.enums import (
 )
 from schema.info import Info
 from schema.read_port import ReadPort
-from schema.scalars import CountryCode
+from schema.scalars import URL, CountryCode
 from schema.values import Money, NumberPrice, Requirements
 
 if TYPE_CHECKING:
@@ -77,9 +77,30 @@ class VoiceCapabilities:
         description="Faxes can be sent and received. Core says so of numbers without voice, too."
     )
     sip_trunking: bool | None = field(description="It can be used on a SIP trunk.")
-    calls_per_second: int | None = field(description="How many calls can be started per second.")
-    concurrent_calls_limit: int | None = field(description="How many calls can be active at once.")
-    long_record_length: int | None = field(description="Longest voicemail recording, in seconds.")
+    calls_per_second: int | None = field(
+        description="How many calls can be started per second; null when that is unlimited or not"
+        " known."
+    )
+    calls_per_second_unlimited: bool | None = field(
+        description="There is no limit to `callsPerSecond`. False: it says the limit. Null: it is"
+        " not known."
+    )
+    concurrent_calls_limit: int | None = field(
+        description="How many calls can be active at once; null when that is unlimited or not"
+        " known."
+    )
+    concurrent_calls_unlimited: bool | None = field(
+        description="There is no limit to the calls at once. False: `concurrentCallsLimit` says it."
+        " Null: it is not known."
+    )
+    long_record_length: int | None = field(
+        description="Longest voicemail recording, in seconds; null when that is unlimited or not"
+        " known."
+    )
+    long_record_length_unlimited: bool | None = field(
+        description="There is no limit to `longRecordLength`. False: it says the limit. Null: it is"
+        " not known."
+    )
     inbound_called_dtmf: bool | None = field(
         description="Dial tones of the called party arrive on inbound calls."
     )
@@ -92,7 +113,7 @@ class VoiceCapabilities:
     inbound_reachability: Reachability | None = field(
         description="From where the number can be called."
     )
-    codecs: list[str | None] | None = field(description='Audio codecs, for example `"g711u"`.')
+    codecs: list[str] | None = field(description='Audio codecs, for example `"g711u"`.')
 
 
 @strawberry.type(
@@ -124,7 +145,11 @@ class SmsCapabilities:
         description="From where messages reach the number."
     )
     inbound_mps: int | None = field(
-        description="Inbound messages per second; -1 means no stated limit."
+        description="Inbound messages per second; null when they are unlimited or it is not known."
+    )
+    inbound_mps_unlimited: bool | None = field(
+        description="There is no limit to `inboundMps`. False: it says the limit. Null: it is not"
+        " known."
     )
 
 
@@ -146,7 +171,11 @@ class MmsCapabilities:
         description="From where messages reach the number."
     )
     inbound_mps: int | None = field(
-        description="Inbound messages per second; -1 means no stated limit."
+        description="Inbound messages per second; null when they are unlimited or it is not known."
+    )
+    inbound_mps_unlimited: bool | None = field(
+        description="There is no limit to `inboundMps`. False: it says the limit. Null: it is not"
+        " known."
     )
 
 
@@ -177,13 +206,13 @@ class Regulatory:
     address_requirements: AddressRequirements | None = field(
         description="Which address the account must have registered."
     )
-    address_sid: str | None = field(
+    address_sid: ID | None = field(
         description="The registered address in use (core family, owned numbers)."
     )
-    identity_sid: str | None = field(
+    identity_sid: ID | None = field(
         description="The identity document in use (core family, owned numbers)."
     )
-    bundle_sid: str | None = field(
+    bundle_sid: ID | None = field(
         description="The regulatory bundle in use (core family, owned numbers)."
     )
 
@@ -212,20 +241,20 @@ class Geography:
     directives=[part()],
 )
 class VoiceConfiguration:
-    url: str | None = field(description="Webhook called when a call comes in.")
+    url: URL | None = field(description="Webhook called when a call comes in.")
     method: HttpMethod | None = field(description="How `url` is called.")
-    fallback_url: str | None = field(description="Webhook called when `url` fails.")
+    fallback_url: URL | None = field(description="Webhook called when `url` fails.")
     fallback_method: HttpMethod | None = field(description="How `fallbackUrl` is called.")
-    application_sid: str | None = field(
+    application_sid: ID | None = field(
         description="Application that handles calls; the urls are ignored then."
     )
-    trunk_sid: str | None = field(
+    trunk_sid: ID | None = field(
         description="SIP trunk that handles calls; urls and application are ignored then."
     )
     emergency_status: EmergencyStatus | None = field(
         description="Whether emergency calling is enabled."
     )
-    emergency_address_sid: str | None = field(description="Address given to emergency services.")
+    emergency_address_sid: ID | None = field(description="Address given to emergency services.")
     emergency_address_status: EmergencyAddressStatus | None = field(
         description=(
             "How far that address has been registered. Unless it is unregistered, the number can be"
@@ -246,11 +275,11 @@ class VoiceConfiguration:
     directives=[part()],
 )
 class SmsConfiguration:
-    url: str | None = field(description="Webhook called when a message comes in.")
+    url: URL | None = field(description="Webhook called when a message comes in.")
     method: HttpMethod | None = field(description="How `url` is called.")
-    fallback_url: str | None = field(description="Webhook called when `url` fails.")
+    fallback_url: URL | None = field(description="Webhook called when `url` fails.")
     fallback_method: HttpMethod | None = field(description="How `fallbackUrl` is called.")
-    application_sid: str | None = field(
+    application_sid: ID | None = field(
         description="Application that handles messages; the urls are ignored then."
     )
     handler: Handler | None = field(
@@ -263,11 +292,11 @@ class SmsConfiguration:
     directives=[part()],
 )
 class MmsConfiguration:
-    url: str | None = field(description="Webhook called when a message comes in.")
+    url: URL | None = field(description="Webhook called when a message comes in.")
     method: HttpMethod | None = field(description="How `url` is called.")
-    fallback_url: str | None = field(description="Webhook called when `url` fails.")
+    fallback_url: URL | None = field(description="Webhook called when `url` fails.")
     fallback_method: HttpMethod | None = field(description="How `fallbackUrl` is called.")
-    application_sid: str | None = field(
+    application_sid: ID | None = field(
         description="Application that handles messages; the urls are ignored then."
     )
     handler: Handler | None = field(
@@ -283,7 +312,7 @@ class Configuration:
     friendly_name: str | None = field(
         description="A text for people, up to 64 characters; by default the number, formatted."
     )
-    status_callback_url: str | None = field(
+    status_callback_url: URL | None = field(
         description="Webhook that is told about the state of calls, for example that one ended."
     )
     status_callback_method: HttpMethod | None = field(
@@ -306,6 +335,8 @@ class NumberProfile:
         " and then good for inputs of type `E164`. Short codes, and numbers that the upstream"
         " itself writes otherwise, are shown as they are; name those by `sid`."
     )
+    friendly_name: str | None = field(description="A text for people.")
+    source: Source = field(description="Which upstream family this answer came from.")
     type: NumberType | None = field(description="The kind of number.")
     lifecycle: Lifecycle | None = field(
         description="How far its range has come in the upstream's inventory."

@@ -227,7 +227,8 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     URL: _scalar(
         "URL",
-        "An absolute `http` or `https` URL without user name or password.",
+        "An absolute `http` or `https` URL without user name or password. That is what inputs take;"
+        " answers show what the upstream holds, whatever else somebody has put there.",
         "https://www.rfc-editor.org/rfc/rfc3986",
         parse_url,
     ),

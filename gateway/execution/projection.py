@@ -63,10 +63,9 @@ _ORDINARY: Mapping[tuple[str, coerce.Coercion], str] = {
         " else str({v}) if {v}.__class__ is int else {read}({v}))"
     ),
     ("String", coerce.texts): (
-        "(None if ({v} := {got}) is None else [each or None for each in {v}])"
+        "(None if ({v} := {got}) is None else [each for each in {v} if each])"
     ),
     ("Boolean", coerce.boolean): "{got}",
-    ("Int", coerce.integer): "{got}",
     ("Float", coerce.number): "({v} if ({v} := {got}).__class__ is float else {read}({v}))",
 }
 

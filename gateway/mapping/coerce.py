@@ -22,6 +22,7 @@ Coercion: TypeAlias = Callable[[object], object]
 
 _log = structlog.get_logger(__name__)
 _INT32 = 2**31
+_UNLIMITED = -1
 
 
 @lru_cache(maxsize=1024)
@@ -73,6 +74,22 @@ def integer(value: object) -> int | None:
     return None
 
 
+def limit(value: object) -> int | None:
+    """Read how many there can be; null when it is unlimited, which the upstream writes as -1."""
+    read = integer(value)
+    if read is None or read >= 0:
+        return read
+    if read != _UNLIMITED:
+        _warn("limit", repr(value))
+    return None
+
+
+def unlimited(value: object) -> bool | None:
+    """Read whether a limit is none; null when it is not known."""
+    read = integer(value)
+    return True if read == _UNLIMITED else False if read is not None and read >= 0 else None
+
+
 def decimal(value: object) -> Decimal | None:
     """Read an exact number, from a string such as `"2.0"` or from a number."""
     if value is None or value == "":
@@ -95,12 +112,12 @@ def boolean(value: object) -> bool | None:
     return None
 
 
-def texts(value: object) -> list[str | None] | None:
-    """Read a list of strings."""
+def texts(value: object) -> list[str] | None:
+    """Read a list of strings; what is empty or none of them is left out."""
     if value is None:
         return None
     if isinstance(value, list):
-        return [text(item) for item in value]
+        return [read for item in value if (read := text(item)) is not None]
     _warn("list of text", repr(value))
     return None
 

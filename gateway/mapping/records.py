@@ -95,7 +95,8 @@ def price(value: object) -> Money | None:
 _Int32: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 _STRICT: Mapping[coerce.Coercion, Any] = {
     coerce.boolean: bool | None,
-    coerce.integer: _Int32 | None,
+    coerce.limit: _Int32 | None,
+    coerce.unlimited: _Int32 | None,
     coerce.number: float | str | None,
     price: float | str | None,
     coerce.numeral: str | int | None,
@@ -373,6 +374,10 @@ _CONNECTIVITY: Mapping[str, Field] = {
     "outbound_connectivity": at("outbound_connectivity", read=coerce.boolean),
     "inbound_reachability": at("inbound_reachability", read=reachability),
 }
+_INBOUND_RATE: Mapping[str, Field] = {
+    "inbound_mps": at("inbound_mps", read=coerce.limit),
+    "inbound_mps_unlimited": at("inbound_mps", read=coerce.unlimited),
+}
 _CONFIGURATION_KEYS = ("configuration", "configurations")
 
 
@@ -425,9 +430,12 @@ CATALOG: Table = {
         "e911": at("e911", read=coerce.boolean),
         "fax": at("fax", read=coerce.boolean),
         "sip_trunking": at("sip_trunking", read=coerce.boolean),
-        "calls_per_second": at("calls_per_second", read=coerce.integer),
-        "concurrent_calls_limit": at("concurrent_calls_limit", read=coerce.integer),
-        "long_record_length": at("long_record_length", read=coerce.integer),
+        "calls_per_second": at("calls_per_second", read=coerce.limit),
+        "calls_per_second_unlimited": at("calls_per_second", read=coerce.unlimited),
+        "concurrent_calls_limit": at("concurrent_calls_limit", read=coerce.limit),
+        "concurrent_calls_unlimited": at("concurrent_calls_limit", read=coerce.unlimited),
+        "long_record_length": at("long_record_length", read=coerce.limit),
+        "long_record_length_unlimited": at("long_record_length", read=coerce.unlimited),
         "inbound_called_dtmf": at("inbound_called_dtmf", read=coerce.boolean),
         "inbound_caller_dtmf": at("inbound_caller_dtmf", read=coerce.boolean),
         "inbound_caller_id_preservation": at("inbound_caller_id_preservation", read=preservation),
@@ -440,11 +448,11 @@ CATALOG: Table = {
         "gsm7_concatenation": at("gsm7_concatenation", read=coerce.boolean),
         "ucs2_concatenation": at("ucs2_concatenation", read=coerce.boolean),
         "inbound_sender_id_preservation": at("inbound_sender_id_preservation", read=preservation),
-        "inbound_mps": at("inbound_mps", read=coerce.integer),
+        **_INBOUND_RATE,
     },
     "MmsCapabilities": {
         **_CONNECTIVITY,
-        "inbound_mps": at("inbound_mps", read=coerce.integer),
+        **_INBOUND_RATE,
     },
     "Regulatory": {
         "address_requirements": at("address_requirements", read=address_requirements),

@@ -82,13 +82,13 @@ def _capabilities(index: int) -> dict[str, Any]:
         "ucs2_concatenation": index % 2 == 0,
         "inbound_sender_id_preservation": "domestic",
         "inbound_reachability": "domestic",
-        "inbound_mps": -1,
+        "inbound_mps": 10,
     }
     mms = {
         "inbound_connectivity": True,
         "outbound_connectivity": True,
         "inbound_reachability": "domestic",
-        "inbound_mps": -1,
+        "inbound_mps": 10,
     }
     return {
         "voice": {

@@ -511,12 +511,12 @@ def test_lists_are_their_elements(sandbox: RunningSandbox, tmp_path: Path) -> No
     sandbox.put_number(account.sid, number, {"capabilities": {"voice": voice}})
     who = as_owner(sandbox, account)
     run(tmp_path, "export", "numbers.csv", variables=who)
-    assert rows_in(tmp_path / "numbers.csv")[0]["capabilities.voice.codecs"] == "g711u;a\\;'=b;"
+    assert rows_in(tmp_path / "numbers.csv")[0]["capabilities.voice.codecs"] == "g711u;a\\;'=b"
     query = "{ phoneNumbers { nodes { capabilities { voice { codecs } } } } }"
     done = run(tmp_path, "query", "--format", "csv", stdin=query, variables=who)
-    assert done.stdout == "capabilities.voice.codecs\ng711u;a\\;'=b;\n"
+    assert done.stdout == "capabilities.voice.codecs\ng711u;a\\;'=b\n"
     done = run(tmp_path, "query", "--format", "csv", "--raw", stdin=query, variables=who)
-    assert done.stdout == "capabilities.voice.codecs\ng711u;a\\;=b;\n"
+    assert done.stdout == "capabilities.voice.codecs\ng711u;a\\;=b\n"
 
 
 @pytest.mark.parametrize("form", ["csv", "table"])

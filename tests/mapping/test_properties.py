@@ -93,7 +93,7 @@ PROPERTIES = [
             "inboundCalledDtmf": BOOLEAN,
             "inboundCallerDtmf": BOOLEAN,
             "callsPerSecond": [(1, 1), (30, 30), (None, None)],
-            "concurrentCallsLimit": [(40, 40), (None, None)],
+            "concurrentCallsLimit": [(40, 40), (None, None), (-1, None)],
             "longRecordLength": [(30, 30)],
             "inboundCallerIdPreservation": PRESERVATION,
             "inboundReachability": REACHABILITY,
@@ -111,12 +111,12 @@ PROPERTIES = [
             "ucs2Concatenation": BOOLEAN,
             "inboundSenderIdPreservation": PRESERVATION,
             "inboundReachability": REACHABILITY,
-            "inboundMps": [(-1, -1), (5, 5)],
+            "inboundMps": [(-1, None), (5, 5)],
         },
     ),
     *section(
         "capabilities.mms",
-        {**CONNECTIVITY, "inboundReachability": REACHABILITY, "inboundMps": [(-1, -1), (3, 3)]},
+        {**CONNECTIVITY, "inboundReachability": REACHABILITY, "inboundMps": [(-1, None), (3, 3)]},
     ),
     Property(
         "regulatory.addressRequirements",

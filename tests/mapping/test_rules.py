@@ -38,7 +38,7 @@ SID = "PN" + "0a" * 16
         (coerce.boolean, "", None),
         (coerce.boolean, "yes", None),
         (coerce.boolean, 1, None),
-        (coerce.texts, ["a", "", 3], ["a", None, "3"]),
+        (coerce.texts, ["a", "", None, 3], ["a", "3"]),
         (coerce.texts, "a", None),
         (coerce.country, "us", "US"),
         (coerce.country, "USA", None),

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import pytest
-from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    get_named_type,
+    is_scalar_type,
+    is_specified_scalar_type,
+)
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -303,3 +310,113 @@ def test_half_of_a_number_s_connectivity_is_enough_for_a_yes_of_core_s_sandbox(
     gateway.sandbox.put_number(account.sid, resource=resource, absent=gone)
     [owned] = gateway.query(OWNED, account=account)["phoneNumbers"]["nodes"]
     assert owned["capabilities"]["sms"] == expected
+
+
+LIMITS = f"""{{ availablePhoneNumbers(country: "US", first: 1, filter: {{ {ON_CATALOG} }}) {{ nodes {{
+  capabilities {{
+    voice {{ callsPerSecond callsPerSecondUnlimited concurrentCallsLimit concurrentCallsUnlimited
+      longRecordLength longRecordLengthUnlimited }}
+    sms {{ inboundMps inboundMpsUnlimited }}
+    mms {{ inboundMps inboundMpsUnlimited }} }} }} }} }}"""
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "unlimited"),
+    [
+        (-1, None, True),
+        ("-1.0", None, True),
+        (30, 30, False),
+        ("31", 31, False),
+        (0, 0, False),
+        (None, None, None),
+        (ABSENT, None, None),
+        (-2, None, None),
+        ("many", None, None),
+        (2**31, None, None),
+    ],
+)
+def test_a_number_unlimited_and_unknown_are_three_answers(
+    gateways: Gateways, upstream: Upstream, written: Any, number: Any, unlimited: Any
+) -> None:
+    voice = ("calls_per_second", "concurrent_calls_limit", "long_record_length")
+    given = {key: written for key in (*voice, "inbound_mps") if written is not ABSENT}
+    upstream.capabilities = {"voice": given, "sms": given, "mms": given}
+    message = {"inboundMps": number, "inboundMpsUnlimited": unlimited}
+    assert shown(gateways, LIMITS) == {
+        "voice": {
+            "callsPerSecond": number,
+            "callsPerSecondUnlimited": unlimited,
+            "concurrentCallsLimit": number,
+            "concurrentCallsUnlimited": unlimited,
+            "longRecordLength": number,
+            "longRecordLengthUnlimited": unlimited,
+        },
+        "sms": message,
+        "mms": message,
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "codecs"),
+    [(["g711u", None, "", "opus"], ["g711u", "opus"]), ([], []), (None, None), ("g711u", None)],
+)
+def test_codecs_are_those_that_are_named(
+    gateways: Gateways, upstream: Upstream, written: Any, codecs: Any
+) -> None:
+    upstream.capabilities = {"voice": {"codecs": written}}
+    query = FOR_SALE.replace(ASKED, "capabilities { voice { codecs } }") % ON_CATALOG
+    assert shown(gateways, query) == {"voice": {"codecs": codecs}}
+
+
+@pytest.mark.parametrize("url", ["ftp://example.com", "/voice", "not a URL", "https://u:p@x.com/"])
+def test_a_webhook_that_is_no_url_is_shown_as_the_upstream_holds_it(
+    gateways: Gateways, upstream: Upstream, url: str
+) -> None:
+    upstream.others = {"voice_url": url, "status_callback": url, "sms_fallback_url": url}
+    asked = "configuration { statusCallbackUrl voice { url } sms { fallbackUrl handler } }"
+    owned = OWNED.replace("first: 1", 'first: 1, filter: { contains: "212" }')
+    assert shown_number(gateways, owned.replace(ASKED, asked))["configuration"] == {
+        "statusCallbackUrl": url,
+        "voice": {"url": url},
+        "sms": {"fallbackUrl": url, "handler": "NOT_SET"},
+    }
+
+
+def test_sids_are_ids_and_urls_are_urls_in_answers_and_inputs() -> None:
+    wrong = [
+        f"{kind.name}.{name}: {each.type}"
+        for kind in build_schema()._schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType)
+        if not kind.name.startswith("__")
+        for name, each in kind.fields.items()
+        for ending, scalar in (("sid", "ID"), ("sids", "ID"), ("url", "URL"))
+        if name.lower().endswith(ending) and get_named_type(each.type).name != scalar
+    ]
+    assert wrong == []
+
+
+def test_every_scalar_of_our_own_says_what_specifies_it() -> None:
+    bare = [
+        kind.name
+        for kind in build_schema()._schema.type_map.values()
+        if is_scalar_type(kind) and not is_specified_scalar_type(kind)
+        if not kind.specified_by_url
+    ]
+    assert bare == []
+
+
+def test_owned_and_available_numbers_are_read_with_one_fragment(gateway: RunningGateway) -> None:
+    number = "fragment Number on NumberProfile { __typename friendlyName source phoneNumber }"
+    query = (
+        """{ phoneNumbers(first: 1) { nodes { ...Number } }
+      availablePhoneNumbers(country: "US", first: 1) { nodes { ...Number } } } """
+        + number
+    )
+    data = gateway.query(query, account=gateway.sandbox.accounts()["core-only"])
+    for connection, kind in (
+        ("phoneNumbers", "PhoneNumber"),
+        ("availablePhoneNumbers", "AvailablePhoneNumber"),
+    ):
+        [node] = data[connection]["nodes"]
+        assert (node["__typename"], node["source"]) == (kind, "CORE")
+        assert node["friendlyName"]
