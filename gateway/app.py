@@ -45,7 +45,7 @@ from gateway.transport.asgi_application import GRAPHQL, Application
 from gateway.transport.browser_security import BrowserOptions, Browsers
 from gateway.transport.client_addresses import Addresses, current_share
 from gateway.transport.graphql_endpoint import Endpoint, EndpointOptions
-from gateway.transport.not_served import HANDLERS
+from gateway.transport.not_served import HANDLERS, refuse_path
 from gateway.transport.unsent import Unsent, UnsentLimits
 from gateway.transport.websocket import SocketOptions, WebSockets
 from gateway.upstream.call import Api, Credential, Service
@@ -301,7 +301,7 @@ def create_app(
         lifespan=lifespan,
         exception_handlers=HANDLERS,
     )
-    app.router.redirect_slashes = False
+    app.router.redirect_slashes, app.router.default = False, refuse_path
     app.state.parts, app.state.unsent = parts, unsent
     return app
 

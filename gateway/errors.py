@@ -41,6 +41,8 @@ from collections.abc import Mapping
 from copy import copy
 from typing import Any, ClassVar, Final, Self
 
+from gateway.error_codes import ErrorCode
+
 SOME_TIME: Final = 1.0
 """Seconds after which to try again what may go better by then, when nobody knows more."""
 
@@ -70,7 +72,7 @@ class BadRequest(Exception):
 class GatewayError(Exception):
     """An error made for clients: `message` is a sentence, `extensions` carry the code."""
 
-    code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_SERVER_ERROR
 
     def __init__(self, message: str, **details: object) -> None:
         super().__init__(message)
@@ -86,7 +88,7 @@ class GatewayError(Exception):
 class BadUserInput(GatewayError):
     """An argument cannot be accepted; `argument` is its path, for example `filter.distance`."""
 
-    code = "BAD_USER_INPUT"
+    code = ErrorCode.BAD_USER_INPUT
 
     def __init__(self, argument: str, message: str) -> None:
         super().__init__(f"{argument}: {message}", argument=argument)
@@ -96,7 +98,7 @@ class BadUserInput(GatewayError):
 class UnsupportedFilters(BadUserInput):
     """Filters that no single upstream family can answer together."""
 
-    code = "UNSUPPORTED_FILTERS"
+    code = ErrorCode.UNSUPPORTED_FILTERS
 
 
 class LimitExceeded(GatewayError):
@@ -105,7 +107,7 @@ class LimitExceeded(GatewayError):
     `allowed` and `actual` are missing when the limit is not a number.
     """
 
-    code = "LIMIT_EXCEEDED"
+    code = ErrorCode.LIMIT_EXCEEDED
 
     def __init__(
         self, message: str, *, limit: str, allowed: int | None = None, actual: int | None = None
@@ -116,7 +118,7 @@ class LimitExceeded(GatewayError):
 class RateLimited(GatewayError):
     """The caller asked too often; nothing was done. `retry_after` is in seconds."""
 
-    code = "RATE_LIMITED"
+    code = ErrorCode.RATE_LIMITED
 
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message, retryAfterMs=math.ceil(retry_after * 1000))
@@ -126,37 +128,37 @@ class RateLimited(GatewayError):
 class Unauthenticated(GatewayError):
     """The caller did not say who it is, or not credibly."""
 
-    code = "UNAUTHENTICATED"
+    code = ErrorCode.UNAUTHENTICATED
 
 
 class AuthenticationUnavailable(GatewayError):
     """Whether the caller is who it says cannot be found out now."""
 
-    code = "AUTHENTICATION_UNAVAILABLE"
+    code = ErrorCode.AUTHENTICATION_UNAVAILABLE
 
 
 class Forbidden(GatewayError):
     """The caller may not do this, or not with this account."""
 
-    code = "FORBIDDEN"
+    code = ErrorCode.FORBIDDEN
 
 
 class TooManyCalls(GatewayError):
     """The operation would cost more upstream calls than the operator allows."""
 
-    code = "UPSTREAM_CALLS_EXCEEDED"
+    code = ErrorCode.UPSTREAM_CALLS_EXCEEDED
 
 
 class DeadlineExceeded(GatewayError):
     """The request's own deadline passed."""
 
-    code = "DEADLINE_EXCEEDED"
+    code = ErrorCode.DEADLINE_EXCEEDED
 
 
 class ShuttingDown(GatewayError):
     """This process takes no new work: ask again, and another one will answer."""
 
-    code = "SHUTTING_DOWN"
+    code = ErrorCode.SHUTTING_DOWN
 
     def __init__(self) -> None:
         super().__init__(
@@ -169,7 +171,7 @@ class ShuttingDown(GatewayError):
 class KeyInUse(GatewayError):
     """Another request with the same idempotency key is still at work: ask again with it."""
 
-    code = "IDEMPOTENCY_KEY_IN_USE"
+    code = ErrorCode.IDEMPOTENCY_KEY_IN_USE
 
 
 class KeysUnavailable(GatewayError):
@@ -178,7 +180,7 @@ class KeysUnavailable(GatewayError):
     `retry_after` is in seconds; None when to try again will not help.
     """
 
-    code = "IDEMPOTENCY_UNAVAILABLE"
+    code = ErrorCode.IDEMPOTENCY_UNAVAILABLE
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(
@@ -189,7 +191,7 @@ class KeysUnavailable(GatewayError):
 class PersistedQueryNotFound(GatewayError):
     """No document is known under this hash: clients send it again with the text."""
 
-    code = "PERSISTED_QUERY_NOT_FOUND"
+    code = ErrorCode.PERSISTED_QUERY_NOT_FOUND
 
     def __init__(self) -> None:
         super().__init__("PersistedQueryNotFound")  # the very words that clients look for
@@ -198,7 +200,7 @@ class PersistedQueryNotFound(GatewayError):
 class PersistedQueryNotSupported(GatewayError):
     """Clients cannot register documents here, or not in this way."""
 
-    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+    code = ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED
 
     def __init__(self) -> None:
         super().__init__("PersistedQueryNotSupported")
@@ -207,7 +209,7 @@ class PersistedQueryNotSupported(GatewayError):
 class DocumentNotTrusted(GatewayError):
     """Only documents of the operator's manifest run here."""
 
-    code = "DOCUMENT_NOT_TRUSTED"
+    code = ErrorCode.DOCUMENT_NOT_TRUSTED
 
 
 class SlowConsumer(GatewayError):
@@ -217,14 +219,14 @@ class SlowConsumer(GatewayError):
         retry_after: seconds after which to ask again.
     """
 
-    code = "SLOW_CONSUMER"
+    code = ErrorCode.SLOW_CONSUMER
     retry_after: ClassVar[float] = 1.0
 
 
 class EventsUnavailable(GatewayError):
     """Events cannot be followed now: come back in `retry_after` seconds, with the last id."""
 
-    code = "EVENTS_UNAVAILABLE"
+    code = ErrorCode.EVENTS_UNAVAILABLE
 
     def __init__(self, *, retry_after: float) -> None:
         super().__init__(
@@ -238,7 +240,7 @@ class EventsMissed(GatewayError):
     lost them.
     """
 
-    code = "EVENTS_MISSED"
+    code = ErrorCode.EVENTS_MISSED
 
     def __init__(self) -> None:
         super().__init__(
@@ -259,7 +261,7 @@ class UpstreamError(GatewayError):
         retryable: it may go better next time.
     """
 
-    code = "UPSTREAM_ERROR"
+    code = ErrorCode.UPSTREAM_ERROR
     transient: ClassVar[bool] = False
 
     def __init__(
@@ -296,13 +298,13 @@ class UpstreamError(GatewayError):
 class UpstreamRefused(UpstreamError):
     """The upstream understood and refused (4xx)."""
 
-    code = "UPSTREAM_REFUSED"
+    code = ErrorCode.UPSTREAM_REFUSED
 
 
 class UpstreamDenied(UpstreamError):
     """The upstream did not accept the credentials (401, 403)."""
 
-    code = "UPSTREAM_UNAUTHENTICATED"
+    code = ErrorCode.UPSTREAM_UNAUTHENTICATED
 
 
 class NotOwnAccount(UpstreamDenied):
@@ -315,40 +317,40 @@ class UpstreamForbidden(UpstreamDenied):
     Others will not help to sign in anew.
     """
 
-    code = "FORBIDDEN"
+    code = ErrorCode.FORBIDDEN
 
 
 class UpstreamNotFound(UpstreamError):
     """The upstream has no such resource (404)."""
 
-    code = "NOT_FOUND"
+    code = ErrorCode.NOT_FOUND
 
 
 class UpstreamThrottled(UpstreamError):
     """Too many concurrent requests (429); nothing was done if it is the upstream's own."""
 
-    code = "UPSTREAM_RATE_LIMITED"
+    code = ErrorCode.UPSTREAM_RATE_LIMITED
     transient = True
 
 
 class UpstreamUnavailable(UpstreamError):
     """The upstream failed (5xx), could not be reached, or its breaker is open."""
 
-    code = "UPSTREAM_UNAVAILABLE"
+    code = ErrorCode.UPSTREAM_UNAVAILABLE
     transient = True
 
 
 class UpstreamTimeout(UpstreamError):
     """The upstream took too long."""
 
-    code = "UPSTREAM_TIMEOUT"
+    code = ErrorCode.UPSTREAM_TIMEOUT
     transient = True
 
 
 class UpstreamMalformed(UpstreamError):
     """The upstream answered with something that cannot be read."""
 
-    code = "UPSTREAM_MALFORMED"
+    code = ErrorCode.UPSTREAM_MALFORMED
     transient = True
 
 
@@ -376,7 +378,7 @@ def refusal(error: GatewayError) -> dict[str, Any]:
     return _response(error.message, error.extensions)
 
 
-def failure(message: str, code: str, **more: object) -> dict[str, Any]:
+def failure(message: str, code: ErrorCode, **more: object) -> dict[str, Any]:
     """Return the response object for what was refused before it was an operation.
 
     Args:

@@ -40,7 +40,7 @@ ARROWS = {
     " writes events mapping storage upstream observability explorer",
     "__main__": "cli",
 }
-FOR_ALL = {"errors", "waiting", "draining", "settings", "schema"}
+FOR_ALL = {"error_codes", "errors", "waiting", "draining", "settings", "schema"}
 SANDBOX_ARROWS = {
     "world": "",
     "http": "world",
@@ -53,7 +53,7 @@ SANDBOX_FOR_ALL = {"options", "switches"}
 # Who may import the settings themselves: all else is handed what it takes of them.
 MAY_KNOW_SETTINGS = {"settings", "app", "server", "cli"}
 # What stands beside the rooms.
-ALONE = {"__init__", "__main__", "app", "errors", "waiting", "draining"}
+ALONE = {"__init__", "__main__", "app", "error_codes", "errors", "waiting", "draining"}
 SANDBOX_ALONE = {"__init__", "application", *SANDBOX_FOR_ALL}
 # The types of a graph name each other, and their resolvers name what gives such types.
 RECURSIVE_GRAPH = {"schema.nodes", "schema.connection", "schema.read_port"}
@@ -113,7 +113,7 @@ def test_every_module_stands_in_a_room_that_says_what_it_is_for() -> None:
     assert beside == ALONE
     assert {path.stem for path in (ROOT / "gateway/sandbox").glob("*.py")} == SANDBOX_ALONE
     rooms = {room(name) for name in MODULES if name.startswith("gateway.")}
-    assert rooms == {*ARROWS, "errors", "waiting", "draining", "sandbox"}
+    assert rooms == {*ARROWS, "error_codes", "errors", "waiting", "draining", "sandbox"}
     for path in (
         *(ROOT / "gateway").glob("*/__init__.py"),
         *ROOT.glob("gateway/sandbox/*/__init__.py"),
@@ -131,7 +131,7 @@ def test_a_room_imports_only_what_its_arrows_allow() -> None:
             continue
         allowed = {*ARROWS.get(room(name), "").split(), *FOR_ALL, room(name), ""}
         if room(name) in {"errors", "waiting", "draining", "settings"}:
-            allowed = {room(name), "errors", ""}
+            allowed = {room(name), "errors", "error_codes", ""}
         ours = {each for each in targets if each.partition(".")[0] in {"gateway", "schema"}}
         wrong += [f"{name} → {each}" for each in ours if room(each) not in allowed]
     assert wrong == []

@@ -12,6 +12,7 @@ from gateway.cli import asking, tables
 from gateway.cli.parser import Commands
 from gateway.cli.progress import Progress
 from gateway.cli.selections import Selected, selection_of
+from gateway.error_codes import ErrorCode
 from gateway.errors import CommandError
 from gateway.observability.printable import printable
 
@@ -29,12 +30,12 @@ examples:
   number-gateway query mine.graphql --all-pages --format json > mine.json
 """
 _WRONG: Final = {
-    "BAD_REQUEST",
-    "BAD_USER_INPUT",
-    "GRAPHQL_PARSE_FAILED",
-    "GRAPHQL_VALIDATION_FAILED",
-    "LIMIT_EXCEEDED",
-    "UNSUPPORTED_FILTERS",
+    ErrorCode.BAD_REQUEST,
+    ErrorCode.BAD_USER_INPUT,
+    ErrorCode.GRAPHQL_PARSE_FAILED,
+    ErrorCode.GRAPHQL_VALIDATION_FAILED,
+    ErrorCode.LIMIT_EXCEEDED,
+    ErrorCode.UNSUPPORTED_FILTERS,
 }
 
 

@@ -40,6 +40,7 @@ from gateway.documents.error_wording import worded
 from gateway.documents.limits import Limits, MeasuredOperation, Meter
 from gateway.documents.malformed_items import Items, Variables, marked
 from gateway.documents.syntax_trees import children, walk
+from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError, LimitExceeded
 from gateway.storage.recent import Recent
 
@@ -198,7 +199,7 @@ class Documents:
             if has_too_many_tokens(error):
                 message = f"The document has more than {limits.tokens} tokens."
                 return _refused(text, LimitExceeded(message, limit="tokens", allowed=limits.tokens))
-            return Document(text, None, (coded(error, "GRAPHQL_PARSE_FAILED"),))
+            return Document(text, None, (coded(error, ErrorCode.GRAPHQL_PARSE_FAILED),))
         ast, in_items = self._items.mark(ast)
         found = validate(
             self._schema, ast, _RULES, max_errors=_MOST_ERRORS, hide_suggestions=self._discreet
@@ -210,7 +211,9 @@ class Documents:
         if any(is_aborted(each) for each in found):
             message = "Too many fields of one name stand at one place to compare them all."
             return _refused(text, LimitExceeded(message, limit="merging"))
-        errors = tuple(coded(_naming(each, ast), "GRAPHQL_VALIDATION_FAILED") for each in found)
+        errors = tuple(
+            coded(_naming(each, ast), ErrorCode.GRAPHQL_VALIDATION_FAILED) for each in found
+        )
         return Document(
             text,
             ast,
@@ -276,7 +279,7 @@ def _place(node: Node, value: Node) -> list[str] | None:
     return None
 
 
-def coded(error: GraphQLError, code: str) -> GraphQLError:
+def coded(error: GraphQLError, code: ErrorCode) -> GraphQLError:
     """Return `error` with a code, unless it has one."""
     error.extensions = {"code": code, **(error.extensions or {})}
     if not isinstance(error.original_error, GatewayError):

@@ -8,6 +8,7 @@ import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
 
 from gateway.documents.documents import Document, coded
+from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError
 from gateway.execution import executors
 from gateway.execution._compat import is_of_an_argument
@@ -98,7 +99,9 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
     if original is None or isinstance(original, GraphQLError):
         # Of what is raised at a field, only what is wrong with its arguments is the client's.
         is_input = error.path is None or is_of_an_argument(error)
-        return coded(error, "BAD_USER_INPUT" if is_input else "INTERNAL_SERVER_ERROR")
+        return coded(
+            error, ErrorCode.BAD_USER_INPUT if is_input else ErrorCode.INTERNAL_SERVER_ERROR
+        )
     if isinstance(original, GatewayError):
         return error
     _log.error("resolver_failed", request_id=request_id, path=error.path, exc_info=original)
@@ -106,7 +109,7 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
         _MASKED,
         nodes=error.nodes,
         path=error.path,
-        extensions={"code": "INTERNAL_SERVER_ERROR", "requestId": request_id},
+        extensions={"code": ErrorCode.INTERNAL_SERVER_ERROR, "requestId": request_id},
     )
 
 

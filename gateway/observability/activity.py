@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.error_codes import ErrorCode
 from gateway.upstream.attempts import QUIET, Attempt
 from gateway.upstream.call import Call
 
@@ -200,7 +201,7 @@ def outcome_of(response: Mapping[str, Any], *, is_mutation: bool) -> str:
     if errors:
         if data is not None and any(value is not None for value in data.values()):
             return PARTIAL
-        return str(errors[0].get("extensions", {}).get("code", "INTERNAL_SERVER_ERROR"))
+        return str(errors[0].get("extensions", {}).get("code", ErrorCode.INTERNAL_SERVER_ERROR))
     if is_mutation and data and any(_has_user_errors(payload) for payload in data.values()):
         return REFUSED
     return OK

@@ -24,6 +24,7 @@ from graphql import (
 )
 
 from gateway.documents.documents import Document, coded
+from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError
 from gateway.execution.executors import Prepared, arguments_of, is_included, set_up
 from gateway.planning.field_rules import RULES
@@ -50,7 +51,7 @@ def estimate(
         hide_suggestions=document.discreet,
     )
     if isinstance(executor, list):
-        return Plan(errors=[coded(error, "BAD_USER_INPUT") for error in executor])
+        return Plan(errors=[coded(error, ErrorCode.BAD_USER_INPUT) for error in executor])
     root = schema.get_root_type(executor.operation.operation)
     walk = _Walk(schema, executor, Draft(known))
     if root is not None:
@@ -98,7 +99,7 @@ class _Walk:
 
     def _refuse(self, error: Exception, node: FieldNode, path: str, *index: int) -> None:
         located = located_error(error, [node], [*path.split("."), *index])
-        self.draft.plan.errors.append(coded(located, "BAD_USER_INPUT"))
+        self.draft.plan.errors.append(coded(located, ErrorCode.BAD_USER_INPUT))
 
     def _below(
         self, name: str, definition: GraphQLField, node: FieldNode, place: Place, path: str

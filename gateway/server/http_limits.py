@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 import orjson
 
 from gateway.draining import Draining
+from gateway.error_codes import ErrorCode
 from gateway.errors import SOME_TIME, ShuttingDown, failure
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server import open_files
@@ -532,14 +533,15 @@ class GuardedProtocol(HttpProtocol):
         self.transport.close()
 
 
-def _refusal(status: HTTPStatus, message: str, code: str = "BAD_REQUEST") -> bytes:
+def _refusal(status: HTTPStatus, message: str, code: ErrorCode | None = None) -> bytes:
     """Return a whole answer after which the connection is closed."""
     more: dict[str, object] = {}
     later = ""
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         more["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
+        code = code or ErrorCode.RATE_LIMITED
         later = f"retry-after: {math.ceil(SOME_TIME)}\r\n"
-    body = orjson.dumps(failure(message, code, **more))
+    body = orjson.dumps(failure(message, code or ErrorCode.BAD_REQUEST, **more))
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"
         "content-type: application/json; charset=utf-8\r\n"

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from gateway.error_codes import ErrorCode
 from gateway.errors import failure
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server._compat import (
@@ -74,7 +75,9 @@ class _Handshakes(ServerProtocol):
         """Return the answer to a handshake that is refused."""
         status = HTTPStatus(status)
         message = text.strip() or self.reason or f"The WebSocket is refused: {status.phrase}."
-        body = orjson.dumps(failure(message, "BAD_REQUEST"))
+        forbidden = status is HTTPStatus.FORBIDDEN
+        code = ErrorCode.FORBIDDEN if forbidden else ErrorCode.BAD_REQUEST
+        body = orjson.dumps(failure(message, code))
         headers = Headers(
             [
                 ("content-type", "application/json; charset=utf-8"),

@@ -16,6 +16,7 @@ import orjson
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.error_codes import CloseCode, ErrorCode
 from gateway.errors import failure
 from gateway.observability import activity
 from gateway.settings.loopback import is_loopback
@@ -105,12 +106,12 @@ class Browsers:
             else:
                 reason = self._refused(origin) if self._hosted(headers) else _NOT_OURS
                 await receive()
-                await send({"type": "websocket.close", "code": 1008, "reason": reason})
+                await send({"type": "websocket.close", "code": CloseCode.POLICY, "reason": reason})
             return
         shared = self._sharing(origin)
         if not self._hosted(headers):
             named = (_request_id(headers), *shared)
-            await _refuse(send, 421, _NOT_OURS, "BAD_REQUEST", named)
+            await _refuse(send, 421, _NOT_OURS, ErrorCode.BAD_REQUEST, named)
         elif scope["method"] == "OPTIONS":
             await self._options(origin, headers, shared, send)
         elif self._csrf and _is_simple(scope["method"], headers):
@@ -119,7 +120,7 @@ class Browsers:
                 " header apollo-require-preflight: true, or content-type: application/json."
             )
             named = (_request_id(headers), *shared)
-            await _refuse(send, 400, message, "CSRF_PREVENTED", named)
+            await _refuse(send, 400, message, ErrorCode.CSRF_PREVENTED, named)
         else:
             scope[EXTRA_HEADERS] = (*_SECURITY, *shared) if shared else _SECURITY
             await self._app(scope, receive, send)
@@ -138,7 +139,7 @@ class Browsers:
             await _respond(send, 204, (self._allow, *shared, *self._preflight), b"")
         elif origin and b"access-control-request-method" in headers:
             named = (self._allow, _request_id(headers), *shared)
-            await _refuse(send, 403, self._refused(origin), "FORBIDDEN", named)
+            await _refuse(send, 403, self._refused(origin), ErrorCode.FORBIDDEN, named)
         else:
             await _respond(send, 204, (self._allow, *shared), b"")
 
@@ -227,7 +228,7 @@ def _host(headers: Mapping[bytes, bytes]) -> str:
 
 
 async def _refuse(
-    send: Send, status: int, message: str, code: str, shared: tuple[tuple[bytes, bytes], ...]
+    send: Send, status: int, message: str, code: ErrorCode, shared: tuple[tuple[bytes, bytes], ...]
 ) -> None:
     body = orjson.dumps(failure(message, code))
     content = (b"content-type", b"application/json; charset=utf-8")

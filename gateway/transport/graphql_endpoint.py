@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.auth.caller import Caller
 from gateway.auth.connection_shares import Shares
 from gateway.documents.parameters import Params
+from gateway.error_codes import ErrorCode
 from gateway.errors import (
     BadRequest,
     GatewayError,
@@ -102,7 +103,7 @@ class Endpoint:
             await self._serve(exchange)
         except BadRequest as error:
             exchange.extra |= error.headers
-            await self._fail(exchange, error.status, error.message, "BAD_REQUEST")
+            await self._fail(exchange, error.status, error.message, ErrorCode.BAD_REQUEST)
         except ClientGone:
             return
         except ShuttingDown as error:
@@ -195,7 +196,7 @@ class Endpoint:
         message = "Something went wrong in the gateway; its log has more under this request id."
         await self._fail(exchange, 500, message, GatewayError.code)
 
-    async def _fail(self, exchange: Exchange, status: int, message: str, code: str) -> None:
+    async def _fail(self, exchange: Exchange, status: int, message: str, code: ErrorCode) -> None:
         """Answer a request that is refused before GraphQL comes into it."""
         await self._answer(exchange, status, orjson.dumps(failure(message, code)))
 
@@ -256,15 +257,15 @@ class Endpoint:
     ) -> Request | dict[str, Any]:
         """Return what an entry of a list wants to run; the answer when it cannot be run."""
         if isinstance(params, BadRequest):
-            return failure(params.message, "BAD_REQUEST")
+            return failure(params.message, ErrorCode.BAD_REQUEST)
         try:
             request = await self._pipeline.request(params, caller, _wishes(exchange))
         except GatewayError as error:
             return refusal(error)
         except BadRequest as error:
-            return failure(error.message, "BAD_REQUEST")
+            return failure(error.message, ErrorCode.BAD_REQUEST)
         if request.kind is OperationType.SUBSCRIPTION:
-            return failure("Subscriptions cannot be part of a list.", "BAD_REQUEST")
+            return failure("Subscriptions cannot be part of a list.", ErrorCode.BAD_REQUEST)
         return request
 
     async def _batch(

@@ -7,22 +7,42 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
+from gateway.error_codes import ErrorCode
 from gateway.errors import failure
 
 
 async def _refused(_: Request, error: Exception) -> Response:
     """Say what is wrong: no such path, or no such method there."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
-    return _answer(HTTPStatus(error.status_code), "BAD_REQUEST", error.headers)
+    status = HTTPStatus(error.status_code)
+    missing = status is HTTPStatus.NOT_FOUND
+    code = ErrorCode.PATH_NOT_FOUND if missing else ErrorCode.BAD_REQUEST
+    return _answer(status, code, error.headers)
+
+
+async def refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse what is sent to a path that is not served; a WebSocket before it is opened.
+
+    Raises:
+        HTTPException: 404, for the handler.
+    """
+    if scope["type"] != "websocket":
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    socket = WebSocket(scope, receive, send)
+    await socket.receive()
+    answer = _answer(HTTPStatus.NOT_FOUND, ErrorCode.PATH_NOT_FOUND, None)
+    await socket.send_denial_response(answer)
 
 
 async def _failed(_: Request, __: Exception) -> Response:
     """Say nothing of what went wrong; the server logs it."""
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", None)
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL_SERVER_ERROR, None)
 
 
-def _answer(status: HTTPStatus, code: str, headers: Mapping[str, str] | None) -> Response:
+def _answer(status: HTTPStatus, code: ErrorCode, headers: Mapping[str, str] | None) -> Response:
     return JSONResponse(
         failure(f"{status.phrase}.", code),
         status,

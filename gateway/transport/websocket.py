@@ -30,6 +30,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.auth.caller import Caller
 from gateway.auth.connection_shares import Shares
 from gateway.documents.parameters import Params
+from gateway.error_codes import CloseCode, ErrorCode
 from gateway.errors import (
     SOME_TIME,
     BadRequest,
@@ -55,14 +56,9 @@ from schema.scalars import quoted
 _log = structlog.get_logger(__name__)
 _EXPLAIN = "x-gateway-explain"
 _ACCOUNT: Final = "x-account-sid"
-_FORBIDDEN: Final = 4403
-_LATE: Final = 4408
-# Of the IANA's registry; clients come back after a while.
-_TRY_AGAIN: Final = 1013
-
-_COUNTED: Final[Mapping[int, Kind]] = {
-    _FORBIDDEN: "websocket_forbidden",
-    _LATE: "websocket_late",
+_COUNTED: Final[Mapping[CloseCode, Kind]] = {
+    CloseCode.FORBIDDEN: "websocket_forbidden",
+    CloseCode.TOO_SLOW: "websocket_late",
 }
 
 
@@ -84,7 +80,7 @@ LEGACY: Final = Dialect("graphql-ws", "start", "stop", "data", None, "connection
 class Closed(Exception):
     """The connection must end with this code and reason."""
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: CloseCode, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
@@ -128,7 +124,7 @@ class WebSockets:
         dialect = next((each for each in dialects if each.subprotocol in offered), None)
         if dialect is None:
             await send({"type": "websocket.accept"})
-            await send(_close(4406, "Subprotocol not acceptable"))
+            await send(_close(CloseCode.SUBPROTOCOL, "Subprotocol not acceptable"))
             return
         connection = _Connection(self, dialect, scope, receive, send)
         try:
@@ -195,7 +191,7 @@ class _Connection:
             try:
                 known.enter_context(shares.callers.held(caller.principal))
             except RateLimited as error:
-                await self._refuse_connection(error, _TRY_AGAIN, error.message)
+                await self._refuse_connection(error, CloseCode.TRY_LATER, error.message)
             unknown.close()
             self._caller = caller
             self._outbox = self._server.unsent.outbox(caller.principal, self._below)
@@ -235,14 +231,16 @@ class _Connection:
         text = received.get("text")
         content = (received.get("bytes") or b"") if text is None else text.encode()
         if len(content) > self._options.frame_limit:
-            raise Closed(1009, f"A message is larger than {self._options.frame_limit} bytes")
+            raise Closed(
+                CloseCode.TOO_LARGE, f"A message is larger than {self._options.frame_limit} bytes"
+            )
         self._size = len(content)
         try:
             message = negotiation.read_json(content, "A message")
         except BadRequest as error:
-            raise Closed(4400, error.message) from None
+            raise Closed(CloseCode.BAD_MESSAGE, error.message) from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise Closed(4400, "A message must be an object with a type")
+            raise Closed(CloseCode.BAD_MESSAGE, "A message must be an object with a type")
         return message
 
     async def _message_or_failure(self) -> dict[str, Any] | None:
@@ -276,14 +274,14 @@ class _Connection:
                 while (message := await self._message()) and message["type"] in self._heartbeats:
                     await self._handle(message)
         except TimeoutError:
-            raise Closed(_LATE, "Connection initialisation timeout") from None
+            raise Closed(CloseCode.TOO_SLOW, "Connection initialisation timeout") from None
         if message is None:
             return None
         if message["type"] != "connection_init":
-            raise Closed(4401, "Unauthorized: send connection_init first")
+            raise Closed(CloseCode.UNAUTHORIZED, "Unauthorized: send connection_init first")
         payload = message.get("payload") or {}
         if not isinstance(payload, dict):
-            raise Closed(4400, "The payload of connection_init must be an object")
+            raise Closed(CloseCode.BAD_MESSAGE, "The payload of connection_init must be an object")
         try:
             caller = await self._authenticate(payload)
             # What stays open, perhaps for days, is not for whoever makes a name up.
@@ -292,13 +290,15 @@ class _Connection:
             if isinstance(error, DeadlineExceeded) or error.transient:
                 later = error.details.setdefault("retryAfterMs", math.ceil(SOME_TIME * 1000))
                 reason = f"Try again in {later} ms: {error.message}"
-                await self._refuse_connection(error, _TRY_AGAIN, reason)
-            await self._refuse_connection(error, _FORBIDDEN, f"Forbidden: {error.message}")
+                await self._refuse_connection(error, CloseCode.TRY_LATER, reason)
+            await self._refuse_connection(error, CloseCode.FORBIDDEN, f"Forbidden: {error.message}")
         except GatewayError as error:
-            await self._refuse_connection(error, _FORBIDDEN, "Forbidden")
+            await self._refuse_connection(error, CloseCode.FORBIDDEN, "Forbidden")
         return caller
 
-    async def _refuse_connection(self, error: GatewayError, code: int, reason: str) -> NoReturn:
+    async def _refuse_connection(
+        self, error: GatewayError, code: CloseCode, reason: str
+    ) -> NoReturn:
         if self._dialect is LEGACY:
             payload = refusal(error)["errors"][0]
             await self._tell({"type": "connection_error", "payload": payload})
@@ -326,18 +326,18 @@ class _Connection:
             payload = {"payload": message["payload"]} if "payload" in message else {}
             await self._tell({"type": "pong", **payload})
         elif kind == dialect.farewell:
-            raise Closed(1000, "Goodbye")
+            raise Closed(CloseCode.NORMAL, "Goodbye")
         elif kind == "connection_init":
-            raise Closed(4429, "Too many initialisation requests")
+            raise Closed(CloseCode.TWICE_INTRODUCED, "Too many initialisation requests")
         elif kind != "pong":
-            raise Closed(4400, f"Unknown message type {quoted(kind, 40)}")
+            raise Closed(CloseCode.BAD_MESSAGE, f"Unknown message type {quoted(kind, 40)}")
 
     # Operations ---------------------------------------------------------------------------------
 
     async def _subscribe(self, message: Mapping[str, Any]) -> None:
         name = _id(message)
         if name in self._operations:
-            raise Closed(4409, f"Subscriber for {name[:40]} already exists")
+            raise Closed(CloseCode.DUPLICATE_ID, f"Subscriber for {name[:40]} already exists")
         if len(self._operations) >= self._options.socket_operations:
             most = self._options.socket_operations
             error = LimitExceeded(
@@ -348,7 +348,7 @@ class _Connection:
         try:
             params = negotiation.read_object(message.get("payload"))
         except BadRequest as error:
-            raise Closed(4400, error.message) from None
+            raise Closed(CloseCode.BAD_MESSAGE, error.message) from None
         task = asyncio.create_task(self._operate(name, params, self._size))
         self._operations[name] = task
         task.add_done_callback(lambda task: self._done(name, task))
@@ -359,11 +359,11 @@ class _Connection:
         if task.cancelled() or (error := task.exception()) is None:
             return
         if isinstance(error, OSError):  # It could not be sent.
-            error = Closed(1006, "The client is gone")
+            error = Closed(CloseCode.GONE, "The client is gone")
         if not isinstance(error, Closed):
             kind = type(error).__name__
             _log.error("operation_failed", request_id=self._request_id, kind=kind, exc_info=error)
-            error = Closed(1011, "Something went wrong in the gateway")
+            error = Closed(CloseCode.INTERNAL, "Something went wrong in the gateway")
         if not self._failure.done():
             self._failure.set_exception(error)
 
@@ -386,7 +386,7 @@ class _Connection:
             await self._refuse(name, refusal(error)["errors"])
             return
         except BadRequest as error:
-            extensions = {"code": "BAD_REQUEST"}
+            extensions = {"code": ErrorCode.BAD_REQUEST}
             await self._refuse(name, [{"message": error.message, "extensions": extensions}])
             return
         endless = request.kind is OperationType.SUBSCRIPTION
@@ -444,10 +444,10 @@ class _Connection:
             async with asyncio.timeout(self._options.send_timeout):
                 await self._send({"type": "websocket.send", "text": text})
         except TimeoutError:
-            raise Closed(_LATE, "The client is too slow") from None
+            raise Closed(CloseCode.TOO_SLOW, "The client is too slow") from None
 
 
-def _close(code: int, reason: str) -> Message:
+def _close(code: CloseCode, reason: str) -> Message:
     # A control frame holds 125 bytes, two of them for the code.
     reason = reason.encode()[:123].decode(errors="ignore")
     return {"type": "websocket.close", "code": code, "reason": reason}
@@ -456,5 +456,5 @@ def _close(code: int, reason: str) -> Message:
 def _id(message: Mapping[str, Any]) -> str:
     name = message.get("id")
     if not isinstance(name, str) or not name:
-        raise Closed(4400, "The message needs an id")
+        raise Closed(CloseCode.BAD_MESSAGE, "The message needs an id")
     return name

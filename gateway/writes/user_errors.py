@@ -1,7 +1,7 @@
 """PURE: what the gateway says itself when a write was not done, as one table.
 
 Each reason has its code, its words, when it is given, and what proves that it is true. The page
-`docs/user-errors.md` is made from this table, and a test shows every line of it. What the upstream
+`docs/errors.md` is made from this table, and a test shows every line of it. What the upstream
 refuses is told in the upstream's own words, with a code from `REFUSALS`.
 """
 

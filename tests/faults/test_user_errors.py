@@ -17,7 +17,6 @@ from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import SandboxAccount
 from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
-from tools.user_errors import page
 
 Json = dict[str, Any]
 Tell = Callable[[str], None]
@@ -297,12 +296,6 @@ def test_every_refusal_of_the_gateways_own_stands_in_the_table() -> None:
             calls = [each.func for each in ast.walk(function) if isinstance(each, ast.Call)]
             makes = any(isinstance(call, ast.Name) and call.id == "Refusal" for call in calls)
             assert not makes or function.name in makers.get(path.name, ""), path
-
-
-def test_the_page_of_refusals_is_current() -> None:
-    made = "\n".join(page()) + "\n"
-    kept = (ROOT / "docs" / "user-errors.md").read_text()
-    assert kept == made, "run: python -m tools.user_errors > docs/user-errors.md"
 
 
 @FAMILY

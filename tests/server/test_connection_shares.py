@@ -247,7 +247,7 @@ def test_health_and_metrics_are_answered_at_the_limit_and_nothing_else_is(
     for path in ("/graphql", "/", "/healthz/"):
         reply = asked(full, path)
         assert (reply.status, reply.headers["retry-after"], reply.closed) == (503, "1", True)
-        assert reply.error()["extensions"] == {"code": "BAD_REQUEST", "retryAfterMs": 1000}
+        assert reply.error()["extensions"] == {"code": "RATE_LIMITED", "retryAfterMs": 1000}
     with ExitStack() as stack, pytest.raises(InvalidStatus):
         opened(stack, full)
 

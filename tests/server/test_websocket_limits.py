@@ -227,7 +227,7 @@ HANDSHAKES = {
     ),
     "U-04-foreign-origin": ((*_HANDSHAKE, "origin: https://evil.example"), "/graphql", 403),
     "U-05-broken-origin": ((*_HANDSHAKE, "origin: http://["), "/graphql", 403),
-    "U-06-nothing-there": (_HANDSHAKE, "/nothing", 403),
+    "U-06-nothing-there": (_HANDSHAKE, "/nothing", 404),
     "U-07-long-header": ((*_HANDSHAKE, "x: " + "a" * 9000), "/graphql", 431),
     "U-08-long-url": (_HANDSHAKE, "/graphql?" + "a" * 9000, 414),
 }
@@ -243,7 +243,8 @@ def test_a_handshake_that_is_refused_is_answered_in_json(
         reply = read_reply(connection)
         assert reply is not None
         assert reply.status == status
-        assert reply.error()["extensions"]["code"] == "BAD_REQUEST"
+        code = {403: "FORBIDDEN", 404: "PATH_NOT_FOUND"}.get(status, "BAD_REQUEST")
+        assert reply.error()["extensions"]["code"] == code
         assert connection.recv(1) == b""
 
 
@@ -271,7 +272,8 @@ def test_what_is_not_served_is_refused_in_json(
         reply = read_reply(connection)
     assert reply is not None
     assert reply.status == status
-    assert reply.error()["extensions"]["code"] == "BAD_REQUEST"
+    code = "PATH_NOT_FOUND" if status == 404 else "BAD_REQUEST"
+    assert reply.error()["extensions"]["code"] == code
     assert ("allow" in reply.headers) == (status == 405)
 
 

@@ -1,0 +1,99 @@
+"""The page of errors: every code that can be produced, and none that cannot."""
+
+import ast
+import enum
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from gateway.error_codes import CloseCode, ErrorCode
+from schema.enums import BranchErrorCode
+from schema.user_errors import UserErrorCode
+from tests.support.gateway_in_thread import RunningGateway
+from tests.support.paths import DOCS, ROOT
+from tools.errors import page
+
+# No code of its own is known to be missing; searches fall back to it.
+FALLBACK = {ErrorCode.UPSTREAM_ERROR}
+# What the library below closes a connection with, in cases of its own.
+OF_THE_LIBRARY = {CloseCode.UNREADABLE, CloseCode.PROTOCOL_ERROR}
+# What the room below WebSocket messages calls them, by the library's names.
+BELOW = {"SERVICE_RESTART": CloseCode.RESTART, "POLICY_VIOLATION": CloseCode.POLICY}
+
+
+def sources() -> Iterator[ast.Module]:
+    for path in (ROOT / "gateway").rglob("*.py"):
+        if "sandbox" not in path.parts and path.name != "error_codes.py":
+            yield ast.parse(path.read_text())
+
+
+def named(kind: type[enum.Enum]) -> set[str]:
+    """Return the members of an enum that the code names."""
+    return {
+        node.attr
+        for tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == kind.__name__
+    }
+
+
+def test_the_page_of_errors_is_current() -> None:
+    made = "\n".join(page()) + "\n"
+    kept = (DOCS / "errors.md").read_text()
+    assert kept == made, "run: python -m tools.errors > docs/errors.md"
+
+
+def test_every_code_of_the_tables_can_be_produced() -> None:
+    assert set(ErrorCode.__members__) - named(ErrorCode) == set()
+    below = {BELOW[name].name for name in named(CloseCode) if name in BELOW}
+    library = {code.name for code in OF_THE_LIBRARY}
+    assert set(CloseCode.__members__) == named(CloseCode) - set(BELOW) | below | library
+
+
+def test_no_code_is_written_outside_the_tables() -> None:
+    """What types do not hold: an extension that is written out, and a close code as a number."""
+    for tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Dict):
+                for key, value in zip(node.keys, node.values, strict=True):
+                    if isinstance(key, ast.Constant) and key.value == "code":
+                        assert not isinstance(value, ast.Constant), ast.unparse(node)
+
+
+def test_the_page_names_every_code() -> None:
+    told = set(
+        re.findall(r"^\| `?([A-Z_]+|\d{4})`? \|", (DOCS / "errors.md").read_text(), re.MULTILINE)
+    )
+    codes = {*ErrorCode, *UserErrorCode.__members__, *BranchErrorCode.__members__}
+    assert told == codes | {str(code.value) for code in CloseCode}
+
+
+def test_branches_fail_with_codes_that_errors_at_the_top_have() -> None:
+    assert set(BranchErrorCode.__members__) <= set(ErrorCode)
+
+
+@pytest.mark.parametrize(
+    ("code", "request_", "status"),
+    [
+        ("PATH_NOT_FOUND", ("GET", "/nothing", {}), 404),
+        ("PATH_NOT_FOUND", ("POST", "/graphql/v2", {"json": {"query": "{ a }"}}), 404),
+        ("BAD_REQUEST", ("POST", "/healthz", {}), 405),
+        ("BAD_REQUEST", ("POST", "/graphql", {"json": {}}), 400),
+        ("CSRF_PREVENTED", ("GET", "/graphql?query=x", {}), 400),
+        ("UNAUTHENTICATED", ("POST", "/graphql", {"json": {"query": "{ a }"}, "auth": None}), 401),
+        ("GRAPHQL_PARSE_FAILED", ("POST", "/graphql", {"json": {"query": "{"}}), 200),
+        ("GRAPHQL_VALIDATION_FAILED", ("POST", "/graphql", {"json": {"query": "{ a }"}}), 200),
+    ],
+)
+def test_what_is_refused_before_it_runs_has_the_code_and_status_of_the_page(
+    gateway: RunningGateway, code: str, request_: tuple[str, str, dict[str, object]], status: int
+) -> None:
+    method, path, more = request_
+    given = {"auth": gateway.account.auth} | more
+    answer = httpx.request(method, gateway.url + path, trust_env=False, **given)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (status, code)
+    assert str(status) in ErrorCode[code].status
