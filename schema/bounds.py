@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 MOST_FIRST: Final = 1000
-"""Numbers of a page."""
+"""Numbers, or accounts, of a page."""
+USUAL_FIRST: Final = 50
+"""Numbers, or accounts, of a page of which nothing says how many it shall have."""
 MOST_IDS: Final = 1000
 """Objects that are asked for by their ids."""
 MOST_ITEMS: Final = 100
@@ -14,6 +16,7 @@ MOST_SEARCHES: Final = 64
 
 LONGEST: Final[Mapping[str, int]] = {
     "first": MOST_FIRST,
+    "last": MOST_FIRST,
     "ids": MOST_IDS,
     "input.items": MOST_ITEMS,
 }

@@ -14,7 +14,7 @@ from strawberry.scalars import ID
 
 from schema.directives import part
 from schema.enums import BranchErrorCode, NumberType
-from schema.nodes import AvailablePhoneNumber, PhoneNumber
+from schema.nodes import Account, AvailablePhoneNumber, PhoneNumber
 
 
 class NodeId(NamedTuple):
@@ -50,7 +50,10 @@ class PageInfo:
 
 @strawberry.type(description="An owned number and its place in the list.", directives=[part()])
 class PhoneNumberEdge:
-    cursor: str = field(description="Opaque; pass it as `after` to continue behind this number.")
+    cursor: str = field(
+        description="Opaque; pass it as `after` to continue behind this number, or as `before` to"
+        " go back from it."
+    )
     node: PhoneNumber = field(description="The number.")
 
 
@@ -58,6 +61,22 @@ class PhoneNumberEdge:
 class PhoneNumberConnection:
     edges: list[PhoneNumberEdge] = field(description="The numbers with their cursors.")
     nodes: list[PhoneNumber] = field(description="The numbers alone.")
+    page_info: PageInfo = field(description="Where this page stands.")
+
+
+@strawberry.type(description="An account and its place in the list.", directives=[part()])
+class AccountEdge:
+    cursor: str = field(
+        description="Opaque; pass it as `after` to continue behind this account, or as `before` to"
+        " go back from it."
+    )
+    node: Account = field(description="The account.")
+
+
+@strawberry.type(description="A page of accounts.", directives=[part()])
+class AccountConnection:
+    edges: list[AccountEdge] = field(description="The accounts with their cursors.")
+    nodes: list[Account] = field(description="The accounts alone.")
     page_info: PageInfo = field(description="Where this page stands.")
 
 

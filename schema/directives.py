@@ -1,7 +1,7 @@
 """Directives on the schema's own fields: cost, list size, fan-out and required scopes.
 
-`@cost` and `@listSize` follow the GraphQL Cost Directives specification (no slicing argument is
-required here), `@requiresScopes` is Apollo's. The gateway's limits on documents, its prices
+`@cost` and `@listSize` follow the GraphQL Cost Directives specification, `@requiresScopes` is
+Apollo's. The gateway's limits on documents, its prices
 and its authorisation read them from the schema; nothing of this is written down a second time.
 """
 
@@ -12,6 +12,7 @@ import strawberry
 from strawberry.schema_directive import Location
 
 from schema._compat import directives_of
+from schema.bounds import USUAL_FIRST
 
 Directive = TypeVar("Directive")
 
@@ -42,7 +43,8 @@ class Cost:
     name="listSize",
     description="How long a list can be: `assumedSize`, or what one of `slicingArguments` says (a"
     " number, or the length of a list). With `sizedFields` it is not about the field"
-    " itself but about these lists below it.",
+    " itself but about these lists below it. Unless `requireOneSlicingArgument` is false, exactly"
+    " one of the slicing arguments has a value.",
 )
 class ListSize:
     assumed_size: int | None = strawberry.directive_field(
@@ -53,6 +55,9 @@ class ListSize:
     )
     sized_fields: list[str] | None = strawberry.directive_field(
         name="sizedFields", default=strawberry.UNSET
+    )
+    require_one_slicing_argument: bool | None = strawberry.directive_field(
+        name="requireOneSlicingArgument", default=strawberry.UNSET
     )
 
 
@@ -90,9 +95,14 @@ def searches() -> FanOut:
     return FanOut(arguments=["types", "filter.areaCode"])
 
 
-def paged() -> ListSize:
-    """Return the directive of a connection: `first` says how many numbers it holds."""
-    return ListSize(slicing_arguments=["first"], sized_fields=["edges", "nodes"])
+def paged(*arguments: str) -> ListSize:
+    """Return the directive of a connection: one of `arguments` says how many it holds."""
+    return ListSize(
+        assumed_size=USUAL_FIRST,
+        slicing_arguments=[*arguments],
+        sized_fields=["edges", "nodes"],
+        require_one_slicing_argument=False,
+    )
 
 
 def directive_of(part: Any, kind: type[Directive]) -> Directive | None:  # noqa: ANN401 - any part

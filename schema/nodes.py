@@ -12,7 +12,7 @@ import strawberry
 from strawberry import field
 from strawberry.scalars import ID
 
-from schema.bounds import MOST_FIRST
+from schema.bounds import MOST_FIRST, USUAL_FIRST
 from schema.cache_hints import CacheControl
 from schema.directives import Cost, ListSize, Scope, needs, paged, part
 from schema.enums import (
@@ -34,20 +34,46 @@ from schema.enums import (
     Source,
 )
 from schema.info import Info
+from schema.inputs import PhoneNumberFilter
 from schema.read_port import ReadPort
 from schema.scalars import URL, CountryCode
 from schema.values import Money, NumberPrice, Requirements
 
 if TYPE_CHECKING:
-    from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
+    from schema.connection import (
+        AccountConnection,
+        AvailablePhoneNumberConnection,
+        PhoneNumberConnection,
+    )
 
 First = Annotated[int, strawberry.argument(description=f"How many, 1 to {MOST_FIRST}.")]
+FirstOrLast = Annotated[
+    int | None,
+    strawberry.argument(
+        description=f"How many, 1 to {MOST_FIRST}; {USUAL_FIRST} when `last` is not given either."
+    ),
+]
+Last = Annotated[
+    int | None,
+    strawberry.argument(
+        description=f"How many, 1 to {MOST_FIRST}, counted from the end: the last ones before the"
+        " cursor in `before`, in the order of the list. Without `before` the whole list is read"
+        " upstream to find its end, up to 64 pages of 1000."
+    ),
+]
+After = Annotated[
+    str | None, strawberry.argument(description="Continue behind this cursor; goes with `first`.")
+]
+Before = Annotated[
+    str | None, strawberry.argument(description="Go back from this cursor; goes with `last`.")
+]
 
 # Connections hold numbers and numbers have connections: these two arrows are resolved late.
 AvailableConnection = Annotated[
     "AvailablePhoneNumberConnection", strawberry.lazy("schema.connection")
 ]
 OwnedConnection = Annotated["PhoneNumberConnection", strawberry.lazy("schema.connection")]
+Accounts = Annotated["AccountConnection", strawberry.lazy("schema.connection")]
 
 
 def _views(typename: str) -> Any:  # noqa: ANN401 - the same for every type
@@ -363,25 +389,44 @@ class Account(Node):
 
     @field(
         description="Its subaccounts. Empty for a subaccount; null only with an error.",
-        directives=[ListSize(assumed_size=10), needs(Scope.ACCOUNTS_READ)],
+        directives=[paged("first", "last"), needs(Scope.ACCOUNTS_READ)],
     )
-    async def subaccounts(self, info: Info[ReadPort, None]) -> list["Account"] | None:
-        return await info.context.accounts.subaccounts(self, at=info.at)
+    async def subaccounts(
+        self,
+        info: Info[ReadPort, None],
+        first: FirstOrLast = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Accounts | None:
+        return await info.context.accounts.subaccounts(
+            self, first=first, after=after, last=last, before=before, at=info.at
+        )
 
     @field(
-        description="The numbers that it owns; null only with an error.",
-        directives=[paged(), needs(Scope.NUMBERS_READ)],
+        description="The numbers that it owns, as `Query.phoneNumbers` lists them; null only with"
+        " an error.",
+        directives=[paged("first", "last"), needs(Scope.NUMBERS_READ)],
     )
     async def phone_numbers(
         self,
         info: Info[ReadPort, None],
-        first: First = 50,
-        after: Annotated[
-            str | None, strawberry.argument(description="Continue behind this cursor.")
+        filter: Annotated[  # noqa: A002 - the argument's name in the schema
+            PhoneNumberFilter | None, strawberry.argument(description="Which of them.")
         ] = None,
+        first: FirstOrLast = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> OwnedConnection | None:
         return await info.context.numbers.phone_numbers(
-            None, first=first, after=after, account_sid=self.sid, at=info.at
+            filter,
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            account_sid=self.sid,
+            at=info.at,
         )
 
 
@@ -417,7 +462,7 @@ class PhoneNumber(Node, NumberProfile):
             " where there is nothing to share: numbers outside the US and Canada, toll-free ones,"
             " and those known to have no such place. Null with an error when the search failed."
         ),
-        directives=[paged(), needs(Scope.NUMBERS_READ)],
+        directives=[paged("first"), needs(Scope.NUMBERS_READ)],
     )
     def similar_available(
         self,
@@ -429,11 +474,12 @@ class PhoneNumber(Node, NumberProfile):
             int | None,
             strawberry.argument(description="Miles around, for `NEARBY`: 1 to 500, else 25."),
         ] = None,
-        first: First = 50,
+        first: First = USUAL_FIRST,
+        after: After = None,
     ) -> AvailableConnection | None:
         # Begun now and awaited by the executor: a list begins the searches of all its numbers.
         coming = info.context.search.similar_available(
-            self, within=within, distance=distance, first=first, at=info.at
+            self, within=within, distance=distance, first=first, after=after, at=info.at
         )
         return cast("AvailablePhoneNumberConnection", coming)
 
@@ -489,7 +535,7 @@ class Country:
     @field(
         description="Numbers there that can be bought. Null, without an error, when the country has"
         " no numbers of the type; null with an error when the search failed.",
-        directives=[CacheControl(max_age=0), paged(), needs(Scope.NUMBERS_READ)],
+        directives=[CacheControl(max_age=0), paged("first"), needs(Scope.NUMBERS_READ)],
     )
     async def available_phone_numbers(
         self,
@@ -497,9 +543,12 @@ class Country:
         type: Annotated[  # noqa: A002 - the argument's name in the schema
             NumberType, strawberry.argument(description="The kind of number.")
         ] = NumberType.LOCAL,
-        first: First = 50,
+        first: First = USUAL_FIRST,
+        after: After = None,
     ) -> AvailableConnection | None:
-        return await info.context.search.available_in(self, type=type, first=first, at=info.at)
+        return await info.context.search.available_in(
+            self, type=type, first=first, after=after, at=info.at
+        )
 
 
 @strawberry.type(description="What is left of a limit that refills steadily.", directives=[part()])

@@ -6,18 +6,28 @@ import strawberry
 from strawberry import argument, field
 from strawberry.scalars import ID
 
-from schema.bounds import MOST_IDS
+from schema.bounds import MOST_IDS, USUAL_FIRST
 from schema.cache_hints import HOUR, CacheControl
 from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
 from schema.directives import ListSize, Scope, needs, paged, searches
 from schema.enums import NumberType
 from schema.info import Info
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
-from schema.nodes import Account, Country, First, Node, PhoneNumber, RateLimit
+from schema.nodes import (
+    Account,
+    After,
+    Before,
+    Country,
+    First,
+    FirstOrLast,
+    Last,
+    Node,
+    PhoneNumber,
+    RateLimit,
+)
 from schema.read_port import ReadPort
 from schema.scalars import E164, CountryCode
 
-After = Annotated[str | None, argument(description="Continue behind this cursor.")]
 AccountSid = Annotated[
     ID | None, argument(description="The account to ask for; the caller's own when absent.")
 ]
@@ -46,7 +56,7 @@ class Query:
         " released between two pages makes no gap: a page continues behind the number that `after`"
         " names. When that number and the fifteen before it are all gone, numbers of its page may"
         " come again.",
-        directives=[paged(), needs(Scope.NUMBERS_READ)],
+        directives=[paged("first", "last"), needs(Scope.NUMBERS_READ)],
     )
     async def phone_numbers(
         self,
@@ -54,12 +64,20 @@ class Query:
         filter: Annotated[  # noqa: A002 - the argument's name in the schema
             PhoneNumberFilter | None, argument(description="Which of them.")
         ] = None,
-        first: First = 50,
+        first: FirstOrLast = None,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
         account_sid: AccountSid = None,
     ) -> PhoneNumberConnection | None:
         return await info.context.numbers.phone_numbers(
-            filter, first=first, after=after, account_sid=account_sid, at=info.at
+            filter,
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+            account_sid=account_sid,
+            at=info.at,
         )
 
     @field(
@@ -67,7 +85,7 @@ class Query:
         " pages of these: each page is a new search, and continues behind the number that `after`"
         " names, so that what is bought in between makes no gap. Where the upstream cuts a search"
         " off (`exhaustive: false`) or changes its order, a number may be left out or come again.",
-        directives=[paged(), searches(), needs(Scope.NUMBERS_READ)],
+        directives=[paged("first"), searches(), needs(Scope.NUMBERS_READ)],
     )
     async def available_phone_numbers(
         self,
@@ -80,7 +98,7 @@ class Query:
         filter: Annotated[  # noqa: A002 - the argument's name in the schema
             AvailablePhoneNumberFilter | None, argument(description="Which of them.")
         ] = None,
-        first: First = 50,
+        first: First = USUAL_FIRST,
         after: After = None,
         account_sid: AccountSid = None,
     ) -> AvailablePhoneNumberConnection | None:

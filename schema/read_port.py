@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 from schema.info import FieldPath
 
 if TYPE_CHECKING:
-    from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
+    from schema.connection import (
+        AccountConnection,
+        AvailablePhoneNumberConnection,
+        PhoneNumberConnection,
+    )
     from schema.enums import EndUser, NumberType, SimilarScope
     from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
     from schema.nodes import Account, Country, Node, PhoneNumber, RateLimit
@@ -31,8 +35,10 @@ class Numbers(Protocol):
         self,
         filter: "PhoneNumberFilter | None",  # noqa: A002 - the argument's name in the schema
         *,
-        first: int,
+        first: int | None,
         after: str | None,
+        last: int | None,
+        before: str | None,
         account_sid: str | None,
         at: FieldPath,
     ) -> "PhoneNumberConnection":
@@ -74,6 +80,7 @@ class Search(Protocol):
         *,
         type: "NumberType",  # noqa: A002 - the argument's name in the schema
         first: int,
+        after: str | None,
         at: FieldPath,
     ) -> "AvailablePhoneNumberConnection | None":
         """Search numbers of a country that can be bought; None when it has none of the type."""
@@ -85,6 +92,7 @@ class Search(Protocol):
         within: "SimilarScope",
         distance: int | None,
         first: int,
+        after: str | None,
         at: FieldPath,
     ) -> "Future[AvailablePhoneNumberConnection | None]":
         """Begin to search numbers that can be bought and share something with `number`.
@@ -99,8 +107,17 @@ class Accounts(Protocol):
     async def account(self, sid: str | None, *, at: FieldPath) -> "Account | None":
         """Return an account; the caller's own without a sid."""
 
-    async def subaccounts(self, account: "Account", *, at: FieldPath) -> "list[Account]":
-        """Return the accounts that `account` owns, itself left out."""
+    async def subaccounts(
+        self,
+        account: "Account",
+        *,
+        first: int | None,
+        after: str | None,
+        last: int | None,
+        before: str | None,
+        at: FieldPath,
+    ) -> "AccountConnection":
+        """Return a page of the accounts that `account` owns, itself left out."""
 
     async def rate_limit(self, account_sid: str | None) -> "RateLimit":
         """Return what is left of the caller's limits, those of purchases for an account."""

@@ -275,7 +275,10 @@ def _files(settings: Settings) -> Iterator[Finding]:
 # The upstream -------------------------------------------------------------------------------------
 
 # What is tried, and what it shows. Each changes nothing.
-_ACCOUNT = ("read the account", "{ account { status type subaccounts { sid status } } }")
+_ACCOUNT = (
+    "read the account",
+    "{ account { status type subaccounts(first: 1000) { nodes { sid status } } } }",
+)
 _TRIALS = (
     ("read its numbers", "{ phoneNumbers(first: 1) { nodes { source } } }"),
     ("search numbers", "{ countries { code } }"),
@@ -327,7 +330,7 @@ async def abilities(settings: Settings) -> list[Ability]:
         found += [_ability(name, await ask(query)) for name, query in _TRIALS]
         name, query = _SUBACCOUNT
         shown = (account.get("data") or {}).get("account")
-        below = (shown or {}).get("subaccounts") or ()
+        below = ((shown or {}).get("subaccounts") or {}).get("nodes", ())
         active = (each["sid"] for each in below if each["status"] == "ACTIVE")
         if (sid := next(active, None)) is not None:
             found.append(_ability(name, await ask(query, sid=sid), needed=not is_key))
@@ -356,7 +359,7 @@ def _ability(name: str, answer: Mapping[str, Any], *, needed: bool = True) -> Ab
 
 def _said(value: object) -> str:
     match value:
-        case {"status": status, "type": kind, "subaccounts": subaccounts}:
+        case {"status": status, "type": kind, "subaccounts": {"nodes": subaccounts}}:
             return f"{status}, {kind}, {len(subaccounts)} subaccounts"
         case {"nodes": [{"source": source}]}:
             return f"by the {str(source).lower()} family"

@@ -89,14 +89,14 @@ class Length(NamedTuple):
     Attributes:
         variable: name of the variable.
         path: where in its value, for an input object.
-        otherwise: the length when the variable says nothing.
+        otherwise: the length when the variable says nothing; another variable may tell it.
         longest: what it is at most.
         listed: only a list tells it; a number is an item, not a length.
     """
 
     variable: str
     path: tuple[str, ...]
-    otherwise: int
+    otherwise: "Length | int"
     longest: int
     listed: bool = False
 
@@ -385,21 +385,22 @@ def _below(known: FieldCost, node: FieldNode, below: Measure) -> Cost:
 
 
 def _length(known: FieldCost, node: FieldNode) -> Length | int:
-    """Return how long a list will be by the field's arguments."""
-    for path, longest in known.slicing:
-        default = known.slicing_defaults.get(path[0])
-        otherwise = default if isinstance(default, int) else known.assumed
+    """Return how long a list will be by the field's arguments: the first that has a value."""
+    length: Length | int = known.assumed
+    for path, longest in reversed(known.slicing):
         value, rest = _given(node, path)
+        default = known.slicing_defaults.get(path[0])
+        otherwise = default if isinstance(default, int) else length
         match value:
             case VariableNode():
-                return Length(value.name.value, rest, otherwise, longest)
+                length = Length(value.name.value, rest, otherwise, longest)
             case IntValueNode():
-                return min(max(int(value.value[:20]), 0), longest)
+                length = min(max(int(value.value[:20]), 0), longest)
             case ListValueNode():
-                return min(len(value.values), longest)
-            case None:
-                return otherwise
-    return known.assumed
+                length = min(len(value.values), longest)
+            case _:
+                length = otherwise
+    return length
 
 
 def _fanned(known: FieldCost, node: FieldNode, each: Cost) -> Cost:
@@ -470,7 +471,8 @@ def _told(length: Length, variables: Mapping[str, Any]) -> int:
         value = value.get(step) if isinstance(value, dict) else None
     match value:
         case bool() | None:
-            return length.otherwise
+            other = length.otherwise
+            return other if isinstance(other, int) else _told(other, variables)
         case int() | float() if not length.listed:
             return int(min(max(value, 0), length.longest))
         case list():

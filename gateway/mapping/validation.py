@@ -64,10 +64,10 @@ def is_sid(text: str, kind: str) -> bool:
     return text.startswith(kind) and _SID.fullmatch(text) is not None
 
 
-def check_first(first: int) -> None:
-    """Refuse a page size outside 1 to 1000."""
-    if not 1 <= first <= MOST_FIRST:
-        raise BadUserInput("first", f"{first} is not between 1 and {MOST_FIRST}.")
+def check_count(argument: str, count: int) -> None:
+    """Refuse a page size outside 1 to 1000; `first` or `last` says it."""
+    if not 1 <= count <= MOST_FIRST:
+        raise BadUserInput(argument, f"{count} is not between 1 and {MOST_FIRST}.")
 
 
 def check_items(count: int) -> None:

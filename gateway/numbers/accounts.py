@@ -1,8 +1,14 @@
 """Accounts and countries, as one request sees them. Both are known to the core family only."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 from gateway.errors import UpstreamMalformed, UpstreamNotFound, believe_missing
 from gateway.mapping.records import View, view
-from gateway.upstream.families import CORE, MOST_PAGES
+from gateway.numbers.list_pages import Slice, UpstreamList, read_slice
+from gateway.numbers.lookups import SubaccountList
+from gateway.numbers.relay_pages import Places
+from gateway.upstream.families import CORE, MAX_PAGE_SIZE, MOST_PAGES, UpstreamPage
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
 from schema.enums import Source
@@ -26,24 +32,55 @@ class Accounts:
         check_owner(found.sid, sid, Source.CORE)
         return found
 
-    async def subaccounts(self, parent: str, at: FieldPath) -> list[View]:
-        """Return the accounts that `parent` owns, itself left out."""
-        account = self._reader.credential.account
+    async def subaccounts(
+        self, asked: SubaccountList, sees: Callable[[str], bool] | None, at: FieldPath
+    ) -> Slice:
+        """Return a page of the accounts that an account owns, itself left out.
+
+        Args:
+            asked: which page, of which account.
+            sees: tells which accounts the caller may see; None for all.
+            at: the field that asks.
+
+        Raises:
+            BadUserInput: the page cannot be had.
+        """
+        if not self.may_have_subaccounts(asked.account):
+            return Slice([], Places(""), earlier=False, more=False)
+        listing = UpstreamList(
+            asked.list_id,
+            partial(self._page, at=at),
+            partial(_subaccounts, asked.account, sees),
+            # The account itself is among them; one more tells whether there are more.
+            size=asked.page.size + 2 if sees is None else MAX_PAGE_SIZE,
+            gaps=True,
+        )
+        return await read_slice(listing, asked.page)
+
+    def may_have_subaccounts(self, account: str) -> bool:
+        """Whether an account can own others: who asks lists their own, and those own none."""
+        return account == self._reader.credential.account
+
+    async def all_subaccounts(self, parent: str, at: FieldPath) -> list[View]:
+        """Return all accounts that `parent` owns, itself left out."""
         found: list[View] = []
-        call = CORE.subaccounts_call(account, (("PageSize", "1000"),))
+        query = ""
         for _ in range(MOST_PAGES):
-            page = CORE.read_accounts(await self._reader.read(call, (at,)))
-            for item in page.items:
-                each = view("Account", Source.CORE, item)
-                if each is None:
-                    continue
-                each = _whole(each, "sid")
-                if each.sid != parent and each.owner_account_sid == parent:
-                    found.append(each)
+            page = await self._page(query, MAX_PAGE_SIZE, at=at)
+            found += [each for each in _subaccounts(parent, None, page.items) if each is not None]
             if page.next_query is None:
                 return found
-            call = CORE.subaccounts_call(account, page.next_query)
+            query = page.next_query
         raise UpstreamMalformed("The upstream's list of accounts does not end.")
+
+    async def _page(self, query: str, size: int, number: int = 0, *, at: FieldPath) -> UpstreamPage:
+        del number  # Its pages have names of their own.
+        asked = query or (("PageSize", str(min(size, MAX_PAGE_SIZE))),)
+        call = CORE.subaccounts_call(self._reader.credential.account, asked)
+        page = CORE.read_accounts(await self._reader.read(call, (at,)))
+        if page.next_query is not None and page.next_query == query:
+            raise UpstreamMalformed("The upstream's next page is the page itself.")
+        return page
 
     async def countries(self, at: FieldPath) -> list[View]:
         """Return the countries in which the caller's account can buy numbers."""
@@ -61,6 +98,22 @@ class Accounts:
             believe_missing(error)
             return None
         return _whole(view("Country", Source.CORE, answer.json()), "code")
+
+
+def _subaccounts(
+    parent: str, sees: Callable[[str], bool] | None, items: Sequence[object]
+) -> list[View | None]:
+    """Return the views of a list's items; None for each that is not below, or not to be seen."""
+    found: list[View | None] = []
+    for item in items:
+        each = view("Account", Source.CORE, item)
+        if each is not None:
+            each = _whole(each, "sid")
+            is_below = each.sid != parent and each.owner_account_sid == parent
+            if not is_below or (sees is not None and not sees(each.sid)):
+                each = None
+        found.append(each)
+    return found
 
 
 def _whole(found: View | None, name: str) -> View:

@@ -58,6 +58,16 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
         places = {each: at for at, each in enumerate(found)}
         return next((places[each] + 1 for each in reversed(marks) if each in places), None)
 
+    def before(self, names: Sequence[str], place: int = -1) -> int | None:
+        """Return how many of `names` stand before the last number seen; see `behind`.
+
+        That number itself is not one of them, if it is still there.
+        """
+        behind = self.behind(names, place)
+        if behind and mark(names[behind - 1]) == self.trail[-_MARK:]:
+            return behind - 1
+        return behind
+
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A place in a list.
@@ -65,9 +75,9 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     Attributes:
         list_id: what list it belongs to, see `list_id`.
         query: query of the page it is in; "" for the first page.
-        place: place of the number in that page; -1 stands before its first one.
-        seen: by which its place is found again, one for each search of a fan-out; nothing where the
-            query itself names a number, and in cursors of older releases.
+        place: place of the number in that page; -1 stands before its first one, behind the number.
+        seen: by which its place is found again, one for each search of a fan-out; nothing in
+            cursors of older releases.
         turn: of a fan-out, the search whose number comes next.
     """
 
@@ -120,6 +130,13 @@ def window(place: int, first: int, most: int) -> Window:
     return Window(most, place // most)
 
 
+def window_before(place: int, last: int, most: int) -> Window:
+    """Return the smallest page that holds a place and `last` numbers before it; see `window`."""
+    start = max(0, place - last)
+    found = window(start, place - start, most)
+    return found if place < found.start + found.size else Window(most, place // most)
+
+
 def list_id(*parts: object, filters: Mapping[str, Any]) -> str:
     """Return a short name of a list: the same for the same account, family and filters."""
     material = repr((parts, sorted((path, repr(value)) for path, value in filters.items())))
@@ -131,8 +148,8 @@ def encode(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
-def decode(opaque: str) -> Cursor:
-    """Return what an `after` argument says; what list it belongs to is for the caller to see.
+def decode(opaque: str, argument: str = "after") -> Cursor:
+    """Return what an argument says; what list it belongs to is for the caller to see.
 
     Raises:
         BadUserInput: it is not a cursor.
@@ -141,14 +158,15 @@ def decode(opaque: str) -> Cursor:
         with suppress(ValueError, binascii.Error, msgspec.MsgspecError):
             padded = opaque.encode("ascii") + b"=" * (-len(opaque) % 4)
             return _decoder.decode(base64.b64decode(padded, altchars=b"-_", validate=True))
+    usual = "startCursor" if argument == "before" else "endCursor"
     raise BadUserInput(
-        "after", "this is not a cursor; use `pageInfo.endCursor` or an edge's `cursor`."
+        argument, f"this is not a cursor; use `pageInfo.{usual}` or an edge's `cursor`."
     )
 
 
-def of_another_list() -> BadUserInput:
+def of_another_list(argument: str = "after") -> BadUserInput:
     """Return the error for a cursor that is used on a list that it does not belong to."""
     return BadUserInput(
-        "after",
+        argument,
         "this cursor belongs to another list; cursors hold for the same account and filters.",
     )

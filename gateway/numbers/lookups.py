@@ -13,7 +13,7 @@ from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, GatewayError
 from gateway.mapping import filters, validation
 from gateway.numbers import cursors
-from gateway.numbers.cursors import Cursor
+from gateway.numbers.page_request import PageRequest
 from gateway.upstream.families import Family
 from schema.connection import NodeId, decode_id
 from schema.directives import Scope
@@ -58,24 +58,21 @@ class OwnedList(NamedTuple):
     Attributes:
         account: whose numbers; "" while a plan cannot know it.
         wanted: which of them, by the paths of the filter.
-        first: how many.
-        start: the cursor behind which they stand, if any.
+        page: which page.
     """
 
     account: str
     wanted: Mapping[str, Any]
-    first: int
-    start: Cursor | None = None
+    page: PageRequest
 
     @classmethod
     def parse(
         cls,
         caller: Caller,
         *,
-        first: int,
         filter: PhoneNumberFilter | None = None,  # noqa: A002 - the argument's name in the schema
-        after: str | None = None,
         account_sid: str | None = None,
+        **page: Any,  # noqa: ANN401 - see `PageRequest.parse`
     ) -> Self:
         """Read the arguments.
 
@@ -83,42 +80,71 @@ class OwnedList(NamedTuple):
             BadUserInput: one of them is malformed.
             Forbidden: the caller may not use the account.
         """
-        return cls.of(caller.account_named(account_sid), first, filter, after)
+        return cls.of(caller.account_named(account_sid), filter=filter, **page)
 
     @classmethod
     def of(
         cls,
         account: str,
-        first: int,
-        sought: PhoneNumberFilter | None = None,
-        after: str | None = None,
+        *,
+        filter: PhoneNumberFilter | None = None,  # noqa: A002
+        **page: Any,  # noqa: ANN401
     ) -> Self:
         """Read the arguments of a list of the numbers of `account`, which may be asked about.
 
         Raises:
             BadUserInput: one of them is malformed.
         """
-        validation.check_first(first)
-        wanted = filters.wanted(sought)
+        asked = PageRequest.parse(**page)
+        wanted = filters.wanted(filter)
         validation.check_owned_filter(wanted)
-        return cls(account, wanted, first, None if after is None else cursors.decode(after))
+        return cls(account, wanted, asked)
 
     def list_id(self, family: Family) -> str:
         """Return the name of the list that a family's cursors belong to."""
         return cursors.list_id(self.account, family.source.name, filters=self.wanted)
 
-    def starts(self, able: Sequence[Family]) -> Iterator[tuple[Family, Cursor | None]]:
-        """Yield the families, of those that are able, in whose list the page can begin, and where.
+    def starts(self, able: Sequence[Family]) -> Iterator[Family]:
+        """Yield the families, of those that are able, in whose list the page can begin.
 
         Raises:
             BadUserInput: the cursor belongs to the list of none of them.
         """
+        cursor = self.page.cursor
         for family in able:
-            if self.start is not None and self.start.list_id != self.list_id(family):
+            if cursor is not None and cursor.list_id != self.list_id(family):
                 if family is able[-1]:
-                    raise cursors.of_another_list()
+                    raise self.page.of_another_list()
                 continue
-            yield family, self.start
+            yield family
+
+
+class SubaccountList(NamedTuple):
+    """A page of the accounts that an account owns.
+
+    Attributes:
+        account: the one that owns them; "" while a plan cannot know it.
+        page: which page.
+    """
+
+    account: str
+    page: PageRequest
+
+    @classmethod
+    def of(cls, account: str, **page: Any) -> Self:  # noqa: ANN401 - see `PageRequest.parse`
+        """Read the arguments of a list of the subaccounts of `account`.
+
+        Raises:
+            BadUserInput: one of them is malformed.
+        """
+        asked = cls(account, PageRequest.parse(**page))
+        if account:
+            asked.page.check_list(asked.list_id())
+        return asked
+
+    def list_id(self) -> str:
+        """Return the name of the list that cursors belong to."""
+        return cursors.list_id(self.account, "subaccounts", filters={})
 
 
 class NodeLookups(NamedTuple):
@@ -197,7 +223,7 @@ class FollowedNumbers(NamedTuple):
     @property
     def page(self) -> OwnedList:
         """The page of the account's numbers that only somebody sees who may follow them."""
-        return OwnedList(self.account, {}, 1)
+        return OwnedList(self.account, {}, PageRequest(1))
 
     def include(self, sid: str) -> bool:
         """Whether a number is one of them."""

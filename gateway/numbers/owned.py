@@ -1,11 +1,11 @@
 """Owned numbers: one, many or a page of them, from whichever family has them, in fewest calls."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from aiodataloader import DataLoader
 
@@ -15,14 +15,14 @@ from gateway.errors import (
     UpstreamDenied,
     UpstreamMalformed,
     UpstreamNotFound,
-    UpstreamRefused,
     believe_missing,
 )
 from gateway.mapping import filters
 from gateway.mapping.records import VIEWS, Record, View, view
-from gateway.numbers import cursors, lookup_strategy
+from gateway.numbers import lookup_strategy
+from gateway.numbers.list_pages import Slice, UpstreamList, read_slice
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
-from gateway.numbers.relay_pages import Places
+from gateway.numbers.page_request import PageRequest
 from gateway.upstream.accepted_credentials import DENIED, INACTIVE
 from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.families import (
@@ -30,7 +30,6 @@ from gateway.upstream.families import (
     CORE,
     FAMILIES,
     MAX_PAGE_SIZE,
-    MOST_PAGES,
     Family,
     UpstreamPage,
 )
@@ -42,70 +41,6 @@ from schema.info import FieldPath
 # Core matches numbers in part: the one looked for stands among those that contain it.
 _LOOK_UP_SIZE = 50
 _EVERYTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-class Slice(NamedTuple):
-    """Numbers of a list, the places behind each of them, and whether there are more."""
-
-    numbers: list[View]
-    places: Places
-    more: bool
-
-
-class _Spot(NamedTuple):
-    """Where a walk through a list begins.
-
-    Attributes:
-        query: of the upstream's page; "" for one that is asked for by its size and number.
-        skip: items of the page that stand before it.
-        base: place of the page's first item in the whole list; None where pages do not count.
-    """
-
-    query: str
-    size: int
-    number: int = 0
-    skip: int = 0
-    base: int | None = None
-
-
-class _Walked:
-    """The numbers of a walk, and what cursors behind them tell to find their place again."""
-
-    def __init__(self, name: Callable[[], str], start: cursors.Cursor | None, spot: _Spot) -> None:
-        self.numbers: list[View] = []
-        self.places = Places(name)
-        self.places.tell = self._tell
-        # For each number, where its page began; None where the cursor's query names it.
-        self._begins: list[int | None] = []
-        self._before = start.seen[0].trail if start is not None and start.seen else ""
-        self._began, self._base = spot.skip + (spot.base or 0), spot.base
-
-    def add(self, placed: list[tuple[int, View]], query: str, skip: int) -> None:
-        """Add the next numbers of a page, with where each of them stands in it."""
-        self.numbers += [number for _, number in placed]
-        base = self._base
-        if base is None:
-            self.places.marks += [(query, place) for place, _ in placed]
-        else:
-            self.places.marks += [("", base + place) for place, _ in placed]
-        self._begins += [skip if base is None else self._began] * len(placed)
-
-    def leave(self, page: UpstreamPage, *, ends: bool) -> None:
-        """Go on behind a page, or end the walk there."""
-        if self._base is not None:
-            self._base += len(page.items)
-        elif ends:
-            # The cursor behind the last number leads straight to the next page.
-            self.places.marks[-1] = (page.next_query or "", -1)
-            self._begins[-1] = None
-
-    def _tell(self, at: int) -> tuple[tuple[cursors.Seen, ...], int]:
-        began = self._begins[at]
-        if began is None:
-            return (), 0
-        last = self.numbers[max(0, at + 1 - cursors.TRAIL) : at + 1]
-        trail = cursors.extended(self._before, [number.sid for number in last])
-        return (cursors.Seen(began, trail),), 0
 
 
 Found: TypeAlias = dict[PhoneNumberLookup, View | BaseException | None]
@@ -166,12 +101,16 @@ class OwnedNumbers:
             BadUserInput: the cursor is not of this list.
         """
         account, wanted = asked.account, asked.wanted
-        for family, start in asked.starts(self.able(account, wanted)):
+        for family in asked.starts(self.able(account, wanted)):
             try:
-                return await self._walk(family, asked, start, at)
+                listed = await read_slice(self._list(family, asked, at), asked.page)
             except (UpstreamNotFound, UpstreamDenied) as error:
                 if not self._lacks_catalog(family, account, error):
                     raise
+            else:
+                # Later look-ups find what was listed; it is sorted in only if there are any.
+                self._unsorted.append(listed.items)
+                return listed
         raise UnsupportedFilters(
             "filter",
             f"{', '.join(filters.unsupported(wanted, CORE.owned))} can only be asked of the"
@@ -282,59 +221,22 @@ class OwnedNumbers:
 
     # Lists ------------------------------------------------------------------------------------
 
-    async def _walk(
-        self,
-        family: Family,
-        asked: OwnedList,
-        start: cursors.Cursor | None,
-        at: FieldPath,
-    ) -> Slice:
-        """Follow upstream pages, of whatever size, until the page is full."""
-        account, wanted, first, _ = asked
-        exact = wanted.get("phoneNumber") if family is CORE else None
-        listed = partial(_numbers, family, account, wanted=wanted)
-        read = partial(self._page, family, account, wanted, at=at)
-        spot = await _begin(family, start, _LOOK_UP_SIZE if exact else first, read, listed)
-        query, size, number_of_page, skip, _ = spot
-        walked = _Walked(partial(asked.list_id, family), start, spot)
-        numbers, places = walked.numbers, walked.places
-        seen: set[str] = set()
-        total = 0
-        for _ in range(MOST_PAGES):
-            page = await read(query, size, number_of_page)
-            total += len(page.items)
-            # A number may move from page to page while they are read, but not within one page.
-            seen.update(number.sid for number in numbers if page.next_query or seen or query)
-            fresh = [
-                (place, number)
-                for place, number in enumerate(listed(page.items[skip:]), skip)
-                if number is not None and not (seen and number.sid in seen)
-            ]
-            if exact is not None and fresh:  # An account has a number once.
-                walked.add(fresh[:1], query, skip)
-                return self._listed(Slice(numbers, places, more=False))
-            room = first - len(numbers)
-            walked.add(fresh[:room], query, skip)
-            if len(fresh) > room:
-                return self._listed(Slice(numbers, places, more=True))
-            if not wanted and start is None:
-                self._sizes.learn(account, total, more=page.next_query is not None)
-            if page.next_query is None:
-                return self._listed(Slice(numbers, places, more=False))
-            walked.leave(page, ends=len(numbers) == first)
-            if len(numbers) == first:
-                break
-            query, skip, number_of_page = page.next_query, 0, 0
-        if not numbers:
-            raise UpstreamMalformed(
-                f"{MOST_PAGES} pages of the upstream's list hold no number to show."
-            )
-        return self._listed(Slice(numbers, places, more=True))
+    def _list(self, family: Family, asked: OwnedList, at: FieldPath) -> UpstreamList:
+        account, wanted, page = asked
+        exact = family is CORE and "phoneNumber" in wanted
+        whole = not wanted and page.cursor is None
+        return UpstreamList(
+            partial(asked.list_id, family),
+            partial(self._page, family, account, wanted, at=at),
+            partial(_numbers, family, account, wanted=wanted),
+            size=_LOOK_UP_SIZE if exact else page.size,
+            counts=family is CATALOG,
+            single=exact,  # An account has a number once.
+            learn=partial(self._learn, account) if whole else None,
+        )
 
-    def _listed(self, listed: Slice) -> Slice:
-        """Let later look-ups find what was listed; it is sorted in only if there are any."""
-        self._unsorted.append(listed.numbers)
-        return listed
+    def _learn(self, account: str, listed: int, more: bool) -> None:  # noqa: FBT001 - by `learn`
+        self._sizes.learn(account, listed, more=more)
 
     async def _page(
         self,
@@ -471,86 +373,12 @@ class OwnedNumbers:
         return number
 
     async def _by_number(self, key: PhoneNumberLookup) -> View | None:
-        only = OwnedList(key.account, {"phoneNumber": key.value}, 1)
+        only = OwnedList(key.account, {"phoneNumber": key.value}, PageRequest(1))
         listed = await self.page(only, self._places((key,))[0])
-        return listed.numbers[0] if listed.numbers else None
+        return listed.items[0] if listed.items else None
 
     def _places(self, keys: Iterable[PhoneNumberLookup]) -> list[FieldPath]:
         return [place for key in keys for place in self._asked[key]]
-
-
-_Read: TypeAlias = Callable[..., Awaitable[UpstreamPage]]
-_Listed: TypeAlias = Callable[[Sequence[object]], list[View | None]]
-
-
-async def _begin(
-    family: Family, start: cursors.Cursor | None, first: int, read: _Read, listed: _Listed
-) -> _Spot:
-    """Return where a walk begins: at the start of a list, or behind a cursor."""
-    if start is None:
-        return _Spot("", first, base=0 if family is CATALOG else None)
-    # The catalog's own references count; older releases put them into cursors.
-    counted = family is CATALOG and not start.query
-    return await (_resume_counted if counted else _resume)(start, first, read, listed)
-
-
-async def _resume(start: cursors.Cursor, first: int, read: _Read, listed: _Listed) -> _Spot:
-    """Return where a list goes on whose pages have names of their own."""
-    # A place in the first page is found again only in a page that reaches beyond it.
-    spot = _Spot(start.query, start.place + 1 + first, skip=start.place + 1)
-    if not start.seen:
-        return spot
-    page = await read(spot.query, spot.size)
-    seen, names = start.seen[0], _sids(listed(page.items))
-    behind = seen.behind(names, start.place)
-    return spot._replace(skip=min(seen.start, len(names)) if behind is None else behind)
-
-
-async def _resume_counted(start: cursors.Cursor, first: int, read: _Read, listed: _Listed) -> _Spot:
-    """Return where a list goes on whose pages are so many numbers from its start."""
-    place = max(0, start.place)
-    window = cursors.window(place, first, MAX_PAGE_SIZE)
-    try:
-        page = await read("", *window)
-    except (UpstreamNotFound, UpstreamRefused):
-        if not window.number:
-            raise
-        page = UpstreamPage((), None)  # The list has become too short to have this page.
-    if page.next_query is not None and 0 < len(page.items) < window.size:
-        # The upstream's pages are smaller than what was asked for.
-        window = cursors.Window(len(page.items), place // len(page.items))
-        page = await read("", *window)
-    spot = _Spot("", *window, start.place + 1 - window.start, window.start)
-    if not start.seen:
-        return spot
-    seen, names = start.seen[0], _sids(listed(page.items))
-    behind = seen.behind(names, place - window.start)
-    if behind is not None:
-        return spot._replace(skip=behind)
-    if not window.number and page.next_query is None:
-        return spot._replace(skip=min(seen.start, len(names)))
-    return await _look_for(seen, read, listed)
-
-
-async def _look_for(seen: cursors.Seen, read: _Read, listed: _Listed) -> _Spot:
-    """Look for the last numbers seen through a whole list."""
-    pages: list[tuple[str, int]] = []
-    names: list[str] = []
-    query: str | None = ""
-    while query is not None and len(pages) < MOST_PAGES:
-        page = await read(query, MAX_PAGE_SIZE)
-        found = _sids(listed(page.items))
-        pages.append((query, len(names)))
-        names += found
-        query = None if seen.ends_among(found) else page.next_query
-    behind = seen.behind(names)
-    behind = min(seen.start, len(names)) if behind is None else behind
-    query, base = next(each for each in reversed(pages) if each[1] <= behind)
-    return _Spot(query, MAX_PAGE_SIZE, skip=behind - base, base=base)
-
-
-def _sids(numbers: Iterable[View | None]) -> list[str]:
-    return [number.sid if number is not None else "" for number in numbers]
 
 
 def _numbers(

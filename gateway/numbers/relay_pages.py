@@ -11,7 +11,7 @@ from schema.connection import BranchError, PageInfo
 
 
 class Edge:
-    """A number and its place; stands in for both edge types of the schema."""
+    """A node and its place; stands in for the edge types of the schema."""
 
     __slots__ = ("_cursor", "node")
 
@@ -58,12 +58,12 @@ class Places(Sequence[cursors.Cursor]):
 
 
 class ConnectionPage:
-    """A page of numbers; stands in for the connection types of the schema.
+    """A page of a list; stands in for the connection types of the schema.
 
     Attributes:
-        nodes: the numbers.
-        more: there is something behind them.
-        after: the cursor that they stand behind, if any.
+        nodes: what is on it.
+        more: there is something behind it.
+        earlier: there is something before it.
     """
 
     def __init__(
@@ -72,16 +72,16 @@ class ConnectionPage:
         places: Sequence[cursors.Cursor],
         *,
         more: bool,
-        after: str | None,
+        earlier: bool,
     ) -> None:
         self.nodes = nodes
         self.more = more
-        self.after = after
+        self.earlier = earlier
         self._places = places
 
     @cached_property
     def edges(self) -> list[Edge]:
-        """The numbers with their places."""
+        """What is on it, with the places."""
         return list(map(Edge, self.nodes, self._places))
 
     @cached_property
@@ -90,7 +90,7 @@ class ConnectionPage:
         first, last = (self._places[0], self._places[-1]) if self._places else (None, None)
         return PageInfo(
             has_next_page=self.more,
-            has_previous_page=self.after is not None,
+            has_previous_page=self.earlier,
             start_cursor=cursors.encode(first) if first else None,
             end_cursor=cursors.encode(last) if last else None,
         )

@@ -56,6 +56,7 @@ class Merged:
 
     Attributes:
         numbers: the numbers.
+        earlier: there are others before the cursor.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class Merged:
             if entry is not None:
                 merged.setdefault(entry[0].phone_number, entry)
         entries = list(merged.values())
+        self.earlier = any(begins)
         if start is not None and not start.seen:  # A cursor that counts only.
+            self.earlier = bool(entries[: start.place + 1])
             del entries[: start.place + 1]
         self.numbers = [number for number, _ in entries]
         self._branches = [at for _, at in entries]

@@ -15,6 +15,7 @@ from gateway.mapping import filters, validation
 from gateway.mapping.records import View
 from gateway.numbers import cursors
 from gateway.numbers.cursors import Cursor
+from gateway.numbers.page_request import PageRequest
 from gateway.upstream.families import MAX_PAGE_SIZE
 from schema.bounds import MOST_SEARCHES
 from schema.enums import NumberType, SimilarScope, Source
@@ -91,7 +92,8 @@ class SearchRequest(NamedTuple):
             UnsupportedFilters: no family knows all the filters.
         """
         account, kinds = caller.account_named(account_sid), _LOCAL if types is None else types
-        return cls.of(account, country, kinds, filters.wanted(filter), first, after)
+        wanted, page = filters.wanted(filter), PageRequest.parse(first=first, after=after)
+        return cls.of(account, country, kinds, wanted, page)
 
     @classmethod
     def of(
@@ -100,20 +102,16 @@ class SearchRequest(NamedTuple):
         country: str,
         types: Sequence[NumberType],
         wanted: Mapping[str, Any],
-        first: int,
-        after: str | None = None,
+        page: PageRequest,
     ) -> Self:
         """Read the arguments of a search for `account`, which may be asked about; see `parse`."""
-        validation.check_first(first)
-        start: Cursor | None = None
-        if after is not None:
-            start = cursors.decode(after)
-            if start.list_id != _list_id(account, country, types, wanted):
-                raise cursors.of_another_list()
+        if country:
+            page.check_list(_list_id(account, country, types, wanted))
         validation.check_search(country, types, wanted)
         asked = {path: value for path, value in wanted.items() if path != "geography.isoCountry"}
         branches = branches_of(types, asked)
         source, lacking = suited(branches, asked)
+        first, start, _ = page
         return cls(account, country, types, wanted, first, start, branches, source, lacking)
 
     @property
@@ -131,28 +129,33 @@ class SearchRequest(NamedTuple):
 
 
 class CountrySearch(NamedTuple):
-    """A search below a country, for one type of number."""
+    """A search below a country, for one type of number.
+
+    Attributes:
+        type: the kind of number.
+        page: which page of them.
+    """
 
     type: NumberType
-    first: int
+    page: PageRequest
 
     @classmethod
-    def parse(cls, *, type: NumberType, first: int) -> Self:  # noqa: A002 - the argument's name
+    def parse(cls, *, type: NumberType, first: int, after: str | None = None) -> Self:  # noqa: A002 - the argument's name
         """Read the arguments.
 
         Raises:
             BadUserInput: one of them is malformed.
         """
-        validation.check_first(first)
-        return cls(type, first)
+        return cls(type, PageRequest.parse(first=first, after=after))
 
     def within(self, account: str, country: str) -> SearchRequest:
         """Return the search in a country, for an account.
 
         Raises:
+            BadUserInput: the cursor is another search's.
             UnsupportedFilters: no family knows the type.
         """
-        return SearchRequest.of(account, country, (self.type,), {}, self.first)
+        return SearchRequest.of(account, country, (self.type,), {}, self.page)
 
 
 class SimilarSearch(NamedTuple):
@@ -161,26 +164,33 @@ class SimilarSearch(NamedTuple):
     Attributes:
         within: what they have in common.
         distance: miles around, None for what is usual upstream.
-        first: how many.
+        page: which page of them.
     """
 
     within: SimilarScope
     distance: int | None
-    first: int
+    page: PageRequest
 
     @classmethod
-    def parse(cls, *, within: SimilarScope, first: int, distance: int | None = None) -> Self:
+    def parse(
+        cls,
+        *,
+        within: SimilarScope,
+        first: int,
+        distance: int | None = None,
+        after: str | None = None,
+    ) -> Self:
         """Read the arguments.
 
         Raises:
             BadUserInput: one of them is malformed.
         """
-        validation.check_first(first)
+        page = PageRequest.parse(first=first, after=after)
         if distance is not None:
             if within is not SimilarScope.NEARBY:
                 raise BadUserInput("distance", "it goes with `within: NEARBY` only.")
             validation.check_distance("distance", distance)
-        return cls(within, distance, first)
+        return cls(within, distance, page)
 
     def near(self, number: View) -> tuple[str, dict[str, Any]] | None:
         """Return (country, filters) of the search for numbers like `number`.

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from gateway.mapping.records import View
 from gateway.numbers.lookups import OwnedList
 from gateway.numbers.owned import OwnedNumbers
-from gateway.upstream.families import MOST_PAGES
+from gateway.numbers.page_request import PageRequest
+from gateway.upstream.families import MAX_PAGE_SIZE, MOST_PAGES
 from schema.info import FieldPath
 
 
@@ -24,11 +25,11 @@ async def read_whole_list(
         DeadlineExceeded: it did not come in time.
     """
     found: list[View] = []
-    asked = OwnedList(account, {}, 1000)
+    asked = OwnedList(account, {}, PageRequest(MAX_PAGE_SIZE))
     for _ in range(MOST_PAGES):
         page = await begin().page(asked, at)
-        found += page.numbers
+        found += page.items
         if not page.more:
             break
-        asked = asked._replace(start=page.places[-1])
+        asked = asked._replace(page=PageRequest(MAX_PAGE_SIZE, page.places[-1]))
     return found

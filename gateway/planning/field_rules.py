@@ -18,7 +18,9 @@ from gateway.numbers.lookups import (
     OwnedList,
     PhoneNumberLookup,
     RateLimitLookup,
+    SubaccountList,
 )
+from gateway.numbers.page_request import PageRequest
 from gateway.numbers.partition import LEAST_CUT_OFF, can_split
 from gateway.numbers.search_request import (
     CountrySearch,
@@ -28,7 +30,7 @@ from gateway.numbers.search_request import (
     core_page_size,
 )
 from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times
-from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES, Family
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES
 from gateway.writes.user_errors import Refusal
 from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W
 from schema.connection import NodeId
@@ -41,7 +43,6 @@ Rule: TypeAlias = Callable[[Draft, Place, str, Arguments], Place]
 
 # List sizes that the operation does not say: upper bounds to plan with.
 _MOST_COUNTRIES = 250
-_MOST_SUBACCOUNTS = 1000
 _PAGE_SIZE = re.compile(r"page_?size=([0-9]+)", re.ASCII | re.IGNORECASE)
 
 
@@ -98,19 +99,18 @@ def _phone_numbers_of(draft: Draft, place: Place, path: str, arguments: Argument
 
 def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
     """Add a list of the numbers of an account, of which it may not be known which one it is."""
-    account, wanted, first, start = asked
-    pages, extra = 1, 0
+    account, wanted, page = asked
+    family, extra = None, 0
     if account:
         able = draft.known.numbers.able(account, wanted)
         extra = int(draft.known.is_cold(account) and able == [CATALOG, CORE])
         if able[0] is CATALOG:
-            draft.proof(path, account, least=place.times.least if start is None else 0)
-        if start is not None:
-            pages = _pages(asked, able)
-    identity = ("owned", account or place.identity, _frozen(wanted), first, start)
-    reason = f"one page of {first}; more if the upstream's pages are smaller"
-    if pages > 1:
-        reason = f"pages as small as those that the cursor comes from; at most {pages}"
+            draft.proof(path, account, least=place.times.least if page.cursor is None else 0)
+        family = next(asked.starts(able))
+    size = draft.known.sizes.of(account)
+    owned = size.at_least if size is not None and size.exact else None
+    pages, reason = _pages(page, page.size, counts=family is CATALOG, length=owned)
+    identity = ("owned", account or place.identity, _frozen(wanted), page)
     draft.read(
         place,
         path,
@@ -124,36 +124,58 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
             reason=reason,
         ),
     )
-    return Place(path, place.times.per(first), identity, place.accounts, account or None)
+    return Place(path, place.times.per(page.size), identity, place.accounts, account or None)
 
 
-def _pages(asked: OwnedList, able: Sequence[Family]) -> int:
-    """Return how many pages there may be to read behind a cursor.
+def _pages(page: PageRequest, size: int, *, counts: bool, length: int | None) -> tuple[int, str]:
+    """Return how many pages there may be to read of the upstream's list, and why.
 
-    Raises:
-        BadUserInput: it is no cursor of this list.
+    Args:
+        page: which page of it is asked for.
+        size: how many items are needed of it.
+        counts: its pages are told by size and number.
+        length: how long it is, if that is known.
     """
-    family, start = next(asked.starts(able))
-    if start is None:
-        return 1
-    needed = start.place + 1 + asked.first
-    if not start.query:
-        if family is CATALOG:
-            window = cursors.window(max(0, start.place), asked.first, MAX_PAGE_SIZE)
-            needed -= window.start
-        return -(-needed // MAX_PAGE_SIZE)
-    said = _PAGE_SIZE.search(start.query)
-    return min(MOST_PAGES, -(-needed // max(1, int(said[1])))) if said else MOST_PAGES
+    cursor, backwards = page.cursor, page.backwards
+    if cursor is None and backwards:
+        reason = "the whole list: nothing else leads to its end"
+        return MOST_PAGES if length is None else max(1, _whole_pages(length)), reason
+    one = f"one page of {page.size}; more if the upstream's pages are smaller"
+    if cursor is None:
+        return _whole_pages(size), one
+    place = max(0, cursor.place)
+    if counts and not cursor.query:
+        if backwards:
+            window = cursors.window_before(place, size, MAX_PAGE_SIZE)
+            return _whole_pages(max(0, window.start + size - place)) + 1, one
+        window = cursors.window(place, size, MAX_PAGE_SIZE)
+        return _whole_pages(place + 1 + size - window.start), one
+    said = _PAGE_SIZE.search(cursor.query)
+    each = max(1, int(said[1])) if said else MAX_PAGE_SIZE if not cursor.query else 1
+    if backwards:
+        # The page of the cursor, and those before it that are needed beside.
+        needed = 1 + -(-max(0, size - place) // each) if cursor.query else 1
+    else:
+        needed = -(-(cursor.place + 1 + size) // each)
+    pages = min(MOST_PAGES, needed)
+    if pages == 1:
+        return 1, one
+    return pages, f"pages as small as those that the cursor comes from; at most {pages}"
+
+
+def _whole_pages(count: int) -> int:
+    """Return how many of the largest pages hold so many items."""
+    return -(-count // MAX_PAGE_SIZE)
 
 
 def _phone_number_changed(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     asked = FollowedNumbers.parse(draft.known.caller, **arguments)
-    account, wanted, first, start = asked.page
+    account, wanted, page = asked.page
     draft.proof(path, account)
     draft.read(
         place,
         path,
-        [("owned", account, _frozen(wanted), first, start)],
+        [("owned", account, _frozen(wanted), page)],
         PlannedRead(
             "GET a page of owned numbers",
             "page",
@@ -259,9 +281,11 @@ def _similar_available(draft: Draft, place: Place, path: str, arguments: Argumen
             reason="one search per distinct place; numbers of one place share it",
         ),
     )
-    if asked.first > LEAST_CUT_OFF and place.times.most:
+    first, start, _ = asked.page
+    most = first if start is None else start.place + 1 + first
+    if most > LEAST_CUT_OFF and place.times.most:
         draft.split(path)
-    return Place(path, place.times.per(asked.first), identity)
+    return Place(path, place.times.per(first), identity)
 
 
 # Accounts and countries ---------------------------------------------------------------------------
@@ -297,15 +321,30 @@ def _account(draft: Draft, place: Place, path: str, arguments: Arguments) -> Pla
     return Place(path, Times(0, 1), ("account", account), account=account)
 
 
-def _subaccounts(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+def _subaccounts(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
+    asked = SubaccountList.of(place.account or "", **arguments)
+    caller, page = draft.known.caller, asked.page
+    identity = ("subaccounts", place.identity, page)
+    if place.account not in {None, caller.credential.account}:
+        return Place(path, NONE, identity)  # Who is no parent has none: nothing is asked.
+    size = page.size + 2 if caller.accounts is None else MAX_PAGE_SIZE
+    pages, reason = _pages(page, size, counts=False, length=None)
     draft.read(
         place,
         path,
-        [("accounts",)],
-        PlannedRead("GET the accounts", "page", kind="accounts", most=1),
+        [("accounts", page)],
+        PlannedRead(
+            "GET the accounts",
+            "page",
+            kind="accounts",
+            each=Times(int(place.account is not None), pages),
+            most=pages,
+            reason=reason,
+        ),
     )
-    times = place.times.per(_MOST_SUBACCOUNTS)
-    return Place(path, times, ("account", place.identity, "subaccounts"), times.most)
+    # Only one account that is asked about can be the parent.
+    times = Times(0, min(1, place.times.most) * page.size)
+    return Place(path, times, identity, max(1, times.most))
 
 
 def _countries(draft: Draft, place: Place, path: str, _: Arguments) -> Place:

@@ -1,17 +1,20 @@
 """Accounts, limits and countries: implements `schema.read_port.Accounts`."""
 
 import math
-from typing import cast
+from typing import Any, cast
 
 from gateway.auth import rate_limits
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
 from gateway.numbers.accounts import Accounts
 from gateway.numbers.country_rules import CountryRules
+from gateway.numbers.list_pages import page_of
 from gateway.numbers.lookups import (
     AccountLookup,
     RateLimitLookup,
+    SubaccountList,
 )
+from schema.connection import AccountConnection
 from schema.enums import EndUser, NumberType
 from schema.info import FieldPath
 from schema.nodes import Account, Allowance, Country, RateLimit
@@ -34,10 +37,18 @@ class AccountResolvers:
         asked = AccountLookup.parse(self._caller, sid=sid)
         return cast("Account | None", await self._accounts.one(asked.account, at))
 
-    async def subaccounts(self, account: Account, *, at: FieldPath) -> list[Account]:
+    async def subaccounts(
+        self,
+        account: Account,
+        *,
+        at: FieldPath,
+        **page: Any,  # noqa: ANN401 - see `PageRequest.parse`
+    ) -> AccountConnection:
         """See `schema.read_port.Accounts`."""
-        found = await self._accounts.subaccounts(account.sid, at)
-        return cast("list[Account]", [each for each in found if self._caller.may_see(each.sid)])
+        asked = SubaccountList.of(account.sid, **page)
+        sees = None if self._caller.accounts is None else self._caller.may_see
+        listed = await self._accounts.subaccounts(asked, sees, at)
+        return cast("AccountConnection", page_of(listed))
 
     async def rate_limit(self, account_sid: str | None) -> RateLimit:
         """See `schema.read_port.Accounts`."""

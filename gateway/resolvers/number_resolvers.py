@@ -1,16 +1,16 @@
 """Owned numbers: implements `schema.read_port.Numbers` over `gateway.numbers`."""
 
-from typing import cast
+from typing import Any, cast
 
 from gateway.auth.caller import Caller
 from gateway.errors import OfAnotherAccount
 from gateway.mapping.records import View
+from gateway.numbers.list_pages import page_of
 from gateway.numbers.lookups import (
     OwnedList,
     PhoneNumberLookup,
 )
 from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.relay_pages import ConnectionPage
 from schema.connection import (
     PhoneNumberConnection,
 )
@@ -51,18 +51,14 @@ class NumberResolvers:
         self,
         filter: PhoneNumberFilter | None,  # noqa: A002 - the argument's name in the schema
         *,
-        first: int,
-        after: str | None,
         account_sid: str | None,
         at: FieldPath,
+        **page: Any,  # noqa: ANN401 - see `PageRequest.parse`
     ) -> PhoneNumberConnection:
         """See `schema.read_port.Numbers`."""
-        asked = OwnedList.parse(
-            self._caller, first=first, filter=filter, after=after, account_sid=account_sid
-        )
+        asked = OwnedList.parse(self._caller, filter=filter, account_sid=account_sid, **page)
         listed = await self.owned.page(asked, at)
-        page = ConnectionPage(listed.numbers, listed.places, more=listed.more, after=after)
-        return cast("PhoneNumberConnection", page)
+        return cast("PhoneNumberConnection", page_of(listed))
 
     async def one(
         self, key: PhoneNumberLookup, at: FieldPath, *, alone: bool = False

@@ -54,9 +54,7 @@ class SearchResolvers:
             account_sid=account_sid,
         )
         key = (asked.account, country, *asked.types, *asked.wanted.items(), first, after)
-        return cast(
-            "AvailablePhoneNumberConnection", await self._available(key, lambda: asked, after, at)
-        )
+        return cast("AvailablePhoneNumberConnection", await self._available(key, lambda: asked, at))
 
     async def available_in(
         self,
@@ -64,16 +62,17 @@ class SearchResolvers:
         *,
         type: NumberType,  # noqa: A002
         first: int,
+        after: str | None,
         at: FieldPath,
     ) -> AvailablePhoneNumberConnection | None:
         """See `schema.read_port.Search`."""
-        asked = CountrySearch.parse(type=type, first=first)
+        asked = CountrySearch.parse(type=type, first=first, after=after)
         if country.types and type not in country.types:
             return None
         account = self._caller.credential.account
         make = partial(asked.within, account, country.code)
-        key = (account, country.code, type, first, None)
-        return cast("AvailablePhoneNumberConnection", await self._available(key, make, None, at))
+        key = (account, country.code, asked)
+        return cast("AvailablePhoneNumberConnection", await self._available(key, make, at))
 
     def similar_available(
         self,
@@ -82,10 +81,11 @@ class SearchResolvers:
         within: SimilarScope,
         distance: int | None,
         first: int,
+        after: str | None,
         at: FieldPath,
     ) -> Future[AvailablePhoneNumberConnection | None]:
         """See `schema.read_port.Search`."""
-        asked = SimilarSearch.parse(within=within, first=first, distance=distance)
+        asked = SimilarSearch.parse(within=within, first=first, distance=distance, after=after)
         sought = asked.near(cast("Any", number))
         if sought is None:
             nothing: Future[AvailablePhoneNumberConnection | None]
@@ -94,9 +94,9 @@ class SearchResolvers:
             return nothing
         country, wanted = sought
         account, kind = number.account_sid, NumberType.LOCAL
-        make = partial(SearchRequest.of, account, country, (kind,), wanted, first)
-        key = (account, country, kind, *wanted.items(), first, None)
-        coming: Future[Any] = self._available(key, make, None, at)
+        make = partial(SearchRequest.of, account, country, (kind,), wanted, asked.page)
+        key = (account, country, kind, *wanted.items(), asked.page)
+        coming: Future[Any] = self._available(key, make, at)
         return coming
 
     def forget(self) -> None:
@@ -107,7 +107,6 @@ class SearchResolvers:
         self,
         key: tuple[object, ...],
         make: Callable[[], SearchRequest],
-        after: str | None,
         at: FieldPath,
     ) -> Future[Any]:
         """Begin a search; equal searches of one request are one, and share the page.
@@ -115,7 +114,6 @@ class SearchResolvers:
         Args:
             key: the same for equal searches: of many, only one need be made.
             make: makes it.
-            after: the cursor behind which it goes on, as the client wrote it.
             at: the field that asks.
         """
         try:
@@ -124,15 +122,13 @@ class SearchResolvers:
             key = (repr(key),)
             search = self._searches.get(key)
         if search is None:
-            work = self._cut_out(make, after, at)
+            work = self._cut_out(make, at)
             search = self._searches[key] = _Search(ensure_future(work), self._trace)
         else:
             search.share(at)
         return search.wait()
 
-    async def _cut_out(
-        self, make: Callable[[], SearchRequest], after: str | None, at: FieldPath
-    ) -> FoundPage:
+    async def _cut_out(self, make: Callable[[], SearchRequest], at: FieldPath) -> FoundPage:
         """Cut a page out of a result: searches have no pages upstream."""
         asked = make()
         first = asked.first
@@ -148,7 +144,7 @@ class SearchResolvers:
         places = range(asked.skip, asked.skip + len(shown))
         marks = Places(asked.list_id, [("", place) for place in places])
         marks.tell = merged.tell
-        page = FoundPage(shown, marks, more=more, after=after)
+        page = FoundPage(shown, marks, more=more, earlier=merged.earlier)
         page.exhaustive = result.exhaustive
         page.branch_errors = [_branch_error(failure) for failure in result.failures]
         page.calls = result.calls

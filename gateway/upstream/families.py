@@ -20,9 +20,9 @@ from schema.enums import Source
 MAX_PAGE_SIZE = 1000
 MOST_PAGES = 64
 """Pages after which a list is not read on: 64,000 numbers or accounts."""
-# A next page's query that is what it ought to be: a token names a sid, which is no secret.
+# Another page's query that is what it ought to be: a token names a sid, which is no secret.
 _PLAIN_PAGING = re.compile(
-    r"(?:(?:\A|&)(?:[A-Za-z.]{1,32}=(?:true|false|[0-9]{1,4})|PageToken=P[AB]PN[0-9a-f]{32}))+",
+    r"(?:(?:\A|&)(?:[A-Za-z.]{1,32}=(?:true|false|[0-9]{1,4})|PageToken=P[AB](?:PN|AC)[0-9a-f]{32}))+",
     re.ASCII,
 )
 
@@ -32,16 +32,20 @@ class _Meta(msgspec.Struct, gc=False):
 
     key: str | None = None
     next_page_url: str | None = None
+    previous_page_url: object = None
+
+
+_CORE_PAGING: Mapping[str, Any] = {"next_page_uri": str | None, "previous_page_uri": object}
 
 
 def _page_shape(typename: str, source: Source) -> Shape:
     """Return the decoder of pages whose items are all as their API promises."""
     record: Any = STRICT[source][typename]
-    rest: dict[str, Any] = {"meta": _Meta}
+    rest: Mapping[str, Any] = {"meta": _Meta}
     names: dict[str, str] = {}
     if source is Source.CORE:
         owned = typename == "PhoneNumber"
-        rest = {"next_page_uri": str | None} if owned else {}
+        rest = _CORE_PAGING if owned else {}
         names = {"items": "incoming_phone_numbers" if owned else "available_phone_numbers"}
     fields = {"items": list[record | None], **rest}
     return msgspec.json.Decoder(msgspec.defstruct("UpstreamPage", fields.items(), rename=names))
@@ -62,13 +66,27 @@ def _alone(body: bytes) -> Record | None:
 
 
 class UpstreamPage(NamedTuple):
-    """One upstream page: its items, and the query of the next page if there is one.
+    """One upstream page.
 
-    Items are records where all of them are as their API promises, else JSON as it came.
+    Attributes:
+        items: records where all of them are as their API promises, else JSON as it came.
+        next_query: query of the next page, if there is one.
+        previous: the reference to the page before, as it came: few want to go there.
+        answer: the answer that it came with.
     """
 
     items: Sequence[object]
     next_query: str | None
+    previous: object = None
+    answer: Answer | None = None
+
+    def previous_query(self) -> str | None:
+        """Return the query of the page before, if there is one.
+
+        Raises:
+            UpstreamMalformed: the reference cannot be read, or must not be followed.
+        """
+        return None if self.answer is None else _query_of(self.previous, self.answer, "previous")
 
 
 class Family(Protocol):
@@ -145,13 +163,15 @@ class Catalog:
         """Unwrap `{"items": […], "meta": {"key": "items", "next_page_url": …}}`."""
         page = answer.decoded
         if page is not None and page.meta.key in {"items", None}:
-            return UpstreamPage(page.items, _query_of(page.meta.next_page_url, answer))
+            following = _query_of(page.meta.next_page_url, answer)
+            return UpstreamPage(page.items, following, page.meta.previous_page_url, answer)
         body = answer.json()
         meta = body.get("meta")
         meta = meta if isinstance(meta, dict) else {}
         key = meta.get("key")
         items = body.get(key if isinstance(key, str) else "items")
-        return UpstreamPage(_list(items, answer), _query_of(meta.get("next_page_url"), answer))
+        following = _query_of(meta.get("next_page_url"), answer)
+        return UpstreamPage(_list(items, answer), following, meta.get("previous_page_url"), answer)
 
     def get_call(self, account: str, sid: str) -> Call:
         """See `Family`."""
@@ -263,19 +283,15 @@ class Core:
 
     def read_accounts(self, answer: Answer) -> UpstreamPage:
         """Unwrap `{"accounts": […], "next_page_uri": …}`."""
-        body = answer.json()
-        return UpstreamPage(
-            _list(body.get("accounts"), answer), _query_of(body.get("next_page_uri"), answer)
-        )
+        return _core_page(answer, "accounts")
 
     def read_page(self, answer: Answer) -> UpstreamPage:
         """Unwrap `{"incoming_phone_numbers": […], "next_page_uri": …}`."""
         page = answer.decoded
         if page is not None:
-            return UpstreamPage(page.items, _query_of(page.next_page_uri, answer))
-        body = answer.json()
-        items = _list(body.get("incoming_phone_numbers"), answer)
-        return UpstreamPage(items, _query_of(body.get("next_page_uri"), answer))
+            following = _query_of(page.next_page_uri, answer)
+            return UpstreamPage(page.items, following, page.previous_page_uri, answer)
+        return _core_page(answer, "incoming_phone_numbers")
 
     def get_call(self, account: str, sid: str) -> Call:
         """See `Family`."""
@@ -350,8 +366,15 @@ def _account(sid: str) -> str:
     return f"/2010-04-01/Accounts/{sid}"
 
 
-def _query_of(reference: object, answer: Answer) -> str | None:
-    """Return the query of a next-page reference. Host and path stay ours, so it leads nowhere.
+def _core_page(answer: Answer, key: str) -> UpstreamPage:
+    body = answer.json()
+    following = _query_of(body.get("next_page_uri"), answer)
+    items = _list(body.get(key), answer)
+    return UpstreamPage(items, following, body.get("previous_page_uri"), answer)
+
+
+def _query_of(reference: object, answer: Answer, which: str = "next") -> str | None:
+    """Return the query of a reference to a page. Host and path stay ours, so it leads nowhere.
 
     A reference that cannot be read must not pass for the end of the list; nor may one that repeats
     the credential go on: cursors carry it to clients.
@@ -360,10 +383,10 @@ def _query_of(reference: object, answer: Answer) -> str | None:
         return None
     query = urlsplit(reference).query if isinstance(reference, str) else ""
     if not query:
-        message = "The upstream's reference to its next page cannot be read."
+        message = f"The upstream's reference to its {which} page cannot be read."
         raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
     if not _PLAIN_PAGING.fullmatch(query) and answer.repeats_credential(query):
-        message = "The upstream's reference to its next page repeats credentials."
+        message = f"The upstream's reference to its {which} page repeats credentials."
         raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
     return query
 

@@ -388,7 +388,7 @@ class Mutations:
         own = self._reader.credential.account
         if self._reader.credential.is_key:
             return []  # A key reaches no other; one of the standard kind cannot even list them.
-        below = await Accounts(self._reader.alone()).subaccounts(own, at)
+        below = await Accounts(self._reader.alone()).all_subaccounts(own, at)
         return [sid for sid in (own, *(each.sid for each in below)) if sid != account][
             :_MOST_OTHERS
         ]

@@ -361,9 +361,11 @@ def test_a_cursor_of_another_account_is_refused(
 def test_a_bearer_sees_the_accounts_of_the_token_and_acts_for_the_first(
     guarded: RunningGateway, parent: SandboxAccount, other: SandboxAccount
 ) -> None:
-    query = "{ account { sid subaccounts { sid } } phoneNumbers { nodes { accountSid } } }"
+    query = (
+        "{ account { sid subaccounts { nodes { sid } } } phoneNumbers { nodes { accountSid } } }"
+    )
     answer = ask(guarded, token(parent.sid, other.sid), query).json()["data"]
-    assert answer["account"] == {"sid": parent.sid, "subaccounts": [{"sid": other.sid}]}
+    assert answer["account"] == {"sid": parent.sid, "subaccounts": {"nodes": [{"sid": other.sid}]}}
     answer = ask(guarded, token(other.sid, parent.sid), query).json()["data"]
     assert answer["account"]["sid"] == other.sid
     owners = {each["accountSid"] for each in answer["phoneNumbers"]["nodes"]}

@@ -102,7 +102,7 @@ def test_a_query_from_standard_input_asks_a_gateway_that_runs(
 def test_what_a_gateway_finds_too_large_is_a_wrong_operation(
     gateway: RunningGateway, tmp_path: Path
 ) -> None:
-    deep = "{ phoneNumbers(first: 1000) { nodes { account { subaccounts { sid } } } } }"
+    deep = "{ phoneNumbers(first: 1000) { nodes { account { subaccounts { nodes { sid } } } } } }"
     asked = ("query", "--url", f"{gateway.url}/graphql")
     done = run(tmp_path, *asked, stdin=deep, variables=as_owner(gateway.sandbox), code=2)
     assert "LIMIT_EXCEEDED" in done.stderr

@@ -28,7 +28,9 @@ def _pyramid(width: int, depth: int, leaf: str) -> str:
     """`width` equal fields, each with `width` equal fields, and so on: all of them merge."""
     inner = leaf
     for _ in range(depth):
-        inner = " ".join([f"account {{ subaccounts {{ {inner} }} }}"] * width)
+        inner = " ".join(
+            [f"account {{ subaccounts(first: 10) {{ nodes {{ {inner} }} }} }}"] * width
+        )
     return "{" + inner + "}"
 
 

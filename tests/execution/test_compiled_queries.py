@@ -39,7 +39,9 @@ def is_compiled(text: str, variables: dict[str, object] | None = None) -> bool:
             "{ phoneNumbers(first: 9) { nodes { similarAvailable(within: LATA) { nodes { type } } } } }",
             id="a connection in a list",
         ),
-        pytest.param("{ countries { code types } account { subaccounts { sid } } }", id="lists"),
+        pytest.param(
+            "{ countries { code types } account { subaccounts { nodes { sid } } } }", id="lists"
+        ),
         pytest.param('{ availablePhoneNumbers(country: "US") { exhaustive } }', id="a search"),
         pytest.param(
             "query ($first: Int = 5, $on: Boolean!) { phoneNumbers(first: $first)"

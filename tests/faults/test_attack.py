@@ -62,7 +62,7 @@ READS = {
     "nodes": "query($id: ID!) { node(id: $id) { id ... on PhoneNumber { friendlyName } }"
     " nodes(ids: [$id]) { id ... on PhoneNumber { friendlyName } } }",
     "account": "query($a: ID) { account(sid: $a) { sid phoneNumbers(first: 2)"
-    " { nodes { friendlyName } } subaccounts { sid } } }",
+    " { nodes { friendlyName } } subaccounts { nodes { sid } } } }",
     "search": 'query($a: ID) { availablePhoneNumbers(accountSid: $a, country: "US", first: 1)'
     " { nodes { phoneNumber } } }",
 }

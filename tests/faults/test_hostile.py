@@ -24,7 +24,7 @@ from tests.support.waiting import LATE, until
 Tell = Callable[[str], None]
 LIST = "{ phoneNumbers(first: 5) { nodes { phoneNumber } } }"
 NUMBER = '{ phoneNumber(sid: "%s") { id sid } }'
-SUBACCOUNTS = "{ account { sid subaccounts { id sid } } }"
+SUBACCOUNTS = "{ account { sid subaccounts { nodes { id sid } } } }"
 JSON = "Content-Type: application/json"
 OF_ANOTHER = b'{"sid": "AC0", "friendly_name": "not ours"}'
 

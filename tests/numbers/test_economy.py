@@ -416,7 +416,7 @@ PLANNED = [
     "{ phoneNumbers(first: 20) { nodes { sid } } }",
     "{ phoneNumbers(first: 3) { nodes { account { sid } similarAvailable(within: REGION) { exhaustive } } } }",
     '{ availablePhoneNumbers(country: "US", types: [LOCAL, TOLL_FREE], filter: {areaCode: [800, 510]}) { exhaustive } }',
-    '{ countries { code } country(code: "US") { name } account { sid subaccounts { sid } } }',
+    '{ countries { code } country(code: "US") { name } account { sid subaccounts { nodes { sid } } } }',
     "{ a: countries { code } b: countries { name } }",
     "query ($yes: Boolean = false) { phoneNumbers @include(if: $yes) { nodes { sid } } account { sid } }",
     "{ ...Q } fragment Q on Query { phoneNumbers { nodes { ...N } } } fragment N on PhoneNumber { account { sid } }",

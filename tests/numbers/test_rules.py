@@ -9,6 +9,7 @@ from gateway.errors import BadUserInput, UnsupportedFilters
 from gateway.numbers import cursors, partition
 from gateway.numbers.cursors import Cursor, Seen, Window
 from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
+from gateway.numbers.page_request import PageRequest
 from gateway.numbers.search_request import SearchRequest, asked_of_core, core_page_size
 from schema.enums import NumberType, Source
 
@@ -166,7 +167,7 @@ def test_sizes_are_learnt_from_lists_and_the_oldest_forgotten() -> None:
 
 def asked(types: list[NumberType], wanted: dict[str, Any], first: int = 10) -> SearchRequest:
     """Return the arguments of a search in the US as they are read."""
-    return SearchRequest.of("AC1", "US", types, wanted, first)
+    return SearchRequest.of("AC1", "US", types, wanted, PageRequest(first))
 
 
 def test_lists_of_area_codes_and_types_are_fanned_out_once_each() -> None:
@@ -194,12 +195,12 @@ def test_a_search_goes_to_the_family_that_knows_its_filters() -> None:
 
 def test_a_cursor_of_another_search_is_refused() -> None:
     list_id = asked([NumberType.LOCAL], {"contains": "55"}).list_id()
-    after = cursors.encode(Cursor(list_id, "", 4))
-    same = SearchRequest.of("AC1", "US", [NumberType.LOCAL], {"contains": "55"}, 10, after)
+    page = PageRequest(10, Cursor(list_id, "", 4))
+    same = SearchRequest.of("AC1", "US", [NumberType.LOCAL], {"contains": "55"}, page)
     assert same.skip == 5
     for account, contains in (("AC2", "55"), ("AC1", "56")):
         with pytest.raises(BadUserInput, match="another list"):
-            SearchRequest.of(account, "US", [NumberType.LOCAL], {"contains": contains}, 10, after)
+            SearchRequest.of(account, "US", [NumberType.LOCAL], {"contains": contains}, page)
 
 
 def test_area_codes_of_the_caribbean_are_asked_of_core_as_patterns() -> None:

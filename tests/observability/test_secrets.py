@@ -45,7 +45,7 @@ FAULTS: list[dict[str, Any]] = [
 OPERATIONS = (
     "{ phoneNumbers(first: 2) { nodes { sid account { sid } } } }",
     '{ availablePhoneNumbers(country: "US", first: 2) { nodes { phoneNumber } } }',
-    "{ account { subaccounts { sid } } }",
+    "{ account { subaccounts { nodes { sid } } } }",
     """mutation { purchasePhoneNumber(input: { phoneNumber: "+14155550100" }) {
     userErrors { code message } } }""",
     """mutation { releasePhoneNumber(input: { sid: "PN00000000000000000000000000000000",

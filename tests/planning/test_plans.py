@@ -110,7 +110,7 @@ FIELDS: dict[str, Callable[[World], str]] = {
     "countries": lambda _: "countries { code }",
     "country": lambda _: 'country(code: "US") { name }',
     "account": lambda _: (
-        "account { sid subaccounts { sid phoneNumbers(first: 1) { nodes { sid } } } }"
+        "account { sid subaccounts(first: 3) { nodes { sid phoneNumbers(first: 1) { nodes { sid } } } } }"
     ),
     "account's list": lambda _: "account { phoneNumbers(first: 5) { nodes { sid } } }",
     "search": lambda _: 'availablePhoneNumbers(country: "US", first: 3) { nodes { phoneNumber } }',

@@ -378,15 +378,16 @@ def test_a_number_that_shares_no_place_has_no_similar_ones_and_no_error(
 def test_an_account_shows_its_subaccounts_and_numbers(gateway: RunningGateway) -> None:
     data = gateway.query(
         """{ account { sid friendlyName status type ownerAccountSid dateCreated
-             subaccounts { sid ownerAccountSid phoneNumbers(first: 2) { nodes { accountSid } } }
+             subaccounts { nodes {
+               sid ownerAccountSid phoneNumbers(first: 2) { nodes { accountSid } } } }
              phoneNumbers(first: 3) { nodes { account { sid } } } } }"""
     )["account"]
     own = gateway.account.sid
     assert (data["sid"], data["ownerAccountSid"]) == (own, own)
     assert (data["status"], data["type"]) == ("ACTIVE", "FULL")
     children = {account.sid for account in gateway.sandbox.subaccounts()}
-    assert children <= {each["sid"] for each in data["subaccounts"]}
-    for child in data["subaccounts"]:
+    assert children <= {each["sid"] for each in data["subaccounts"]["nodes"]}
+    for child in data["subaccounts"]["nodes"]:
         assert child["ownerAccountSid"] == own
         assert all(n["accountSid"] == child["sid"] for n in child["phoneNumbers"]["nodes"])
     assert data["phoneNumbers"]["nodes"] == [{"account": {"sid": own}}] * 3

@@ -1,0 +1,401 @@
+"""Pages of a list, forwards or backwards, over upstream pages of whatever size.
+
+The upstream's pages lead to each other by references; cursors (`cursors.py`) lead into them. The
+order is the upstream's.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+from gateway.errors import BadUserInput, UpstreamMalformed, UpstreamNotFound, UpstreamRefused
+from gateway.mapping.records import View
+from gateway.numbers import cursors
+from gateway.numbers.page_request import PageRequest
+from gateway.numbers.relay_pages import ConnectionPage, Places
+from gateway.upstream.families import MAX_PAGE_SIZE, MOST_PAGES, UpstreamPage
+
+_Placed: TypeAlias = list[tuple[int, View]]
+"""What a page shows, with the places in it."""
+
+
+class Slice(NamedTuple):
+    """A page of a list.
+
+    Attributes:
+        items: what is on it.
+        places: the place of each of them.
+        earlier: there is something before them.
+        more: there is something behind them.
+    """
+
+    items: list[View]
+    places: Places
+    earlier: bool
+    more: bool
+
+
+def page_of(listed: Slice) -> ConnectionPage:
+    """Return what stands in for a connection of the schema."""
+    items, places, earlier, more = listed
+    return ConnectionPage(items, places, more=more, earlier=earlier)
+
+
+class ReadPage(Protocol):
+    """Reads one of the upstream's pages."""
+
+    def __call__(self, query: str, size: int, number: int = 0) -> Awaitable[UpstreamPage]:
+        """Return the page of a query; without one, that of a size and number."""
+
+
+class UpstreamList(NamedTuple):
+    """A list of the upstream.
+
+    Attributes:
+        name: returns the name that its cursors have, see `cursors.list_id`.
+        read: reads one of its pages.
+        show: returns the views of a page's items; None for each that is not shown.
+        size: how many items are needed of it at first.
+        counts: its pages are told by size and number: so many items from its start.
+        single: it shows one item at most.
+        gaps: a page may show nothing although it has items.
+        learn: is told how many items there are, and whether there are more.
+    """
+
+    name: Callable[[], str]
+    read: ReadPage
+    show: Callable[[Sequence[object]], list[View | None]]
+    size: int
+    counts: bool = False
+    single: bool = False
+    gaps: bool = False
+    learn: Callable[[int, bool], None] | None = None
+
+    def placed(
+        self, page: UpstreamPage, seen: set[str], start: int = 0, end: int | None = None
+    ) -> _Placed:
+        """Return what a page shows between two places of it, but for what was seen already."""
+        shown = enumerate(self.show(page.items[start:end]), start)
+        return [
+            (place, item)
+            for place, item in shown
+            if item is not None and not (seen and item.sid in seen)
+        ]
+
+    def names(self, page: UpstreamPage) -> list[str]:
+        """Return the sids of a page's items; "" for each that is not shown."""
+        return [item.sid if item is not None else "" for item in self.show(page.items)]
+
+
+async def read_slice(listing: UpstreamList, asked: PageRequest) -> Slice:
+    """Return a page of a list.
+
+    Raises:
+        BadUserInput: its end is asked for, and is too far away.
+        UpstreamMalformed: so many of the upstream's pages show nothing.
+    """
+    read = _read_backwards if asked.backwards else _read_forwards
+    return await read(listing, asked)
+
+
+class _Walked:
+    """What was come by, in order, and what cursors behind each tell to find their place again.
+
+    Args:
+        name: see `UpstreamList`.
+        before: marks of what stands before the first of them.
+    """
+
+    def __init__(self, name: Callable[[], str], before: str) -> None:
+        self.items: list[View] = []
+        self.places = Places(name)
+        self.places.tell = self._tell
+        self._begins: list[int] = []  # For each of them, see `cursors.Seen.start`.
+        self._before = before
+
+    def add(self, placed: _Placed, query: str, base: int | None, begin: int) -> None:
+        """Add the next of a page, with where each of them stands in it."""
+        self.items += [item for _, item in placed]
+        if base is None:
+            self.places.marks += [(query, place) for place, _ in placed]
+        else:
+            self.places.marks += [("", base + place) for place, _ in placed]
+        self._begins += [begin] * len(placed)
+
+    def lead_on(self, query: str) -> None:
+        """Let the cursor behind the last of them lead straight to the next page."""
+        self.places.marks[-1] = (query, -1)
+        self._begins[-1] = 0
+
+    def _tell(self, at: int) -> tuple[tuple[cursors.Seen, ...], int]:
+        last = self.items[max(0, at + 1 - cursors.TRAIL) : at + 1]
+        trail = cursors.extended(self._before, [item.sid for item in last])
+        return (cursors.Seen(self._begins[at], trail),), 0
+
+
+# Forwards -----------------------------------------------------------------------------------------
+
+
+class _Spot(NamedTuple):
+    """Where a walk through a list begins.
+
+    Attributes:
+        query: of the upstream's page; "" for one that is asked for by its size and number.
+        skip: items of the page that stand before it.
+        base: place of the page's first item in the whole list; None where pages do not count.
+    """
+
+    query: str
+    size: int
+    number: int = 0
+    skip: int = 0
+    base: int | None = None
+
+
+async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
+    """Follow the upstream's pages until the page is full."""
+    start, count = asked.cursor, asked.size
+    query, size, number, skip, base = await _begin(listing, start)
+    began = skip + (base or 0)
+    earlier = bool(query) or began > 0
+    before = start.seen[0].trail if start is not None and start.seen else ""
+    walked = _Walked(listing.name, before)
+    items, places = walked.items, walked.places
+    seen: set[str] = set()
+    total = 0
+    for _ in range(MOST_PAGES):
+        page = await listing.read(query, size, number)
+        total += len(page.items)
+        # Something may move from page to page while they are read, but not within one page.
+        if page.next_query or seen or query:
+            seen.update(item.sid for item in items)
+        fresh = listing.placed(page, seen, skip)
+        begin = skip if base is None else began
+        if listing.single and fresh:
+            walked.add(fresh[:1], query, base, begin)
+            return Slice(items, places, earlier, more=False)
+        room = count - len(items)
+        walked.add(fresh[:room], query, base, begin)
+        if len(fresh) > room:
+            return Slice(items, places, earlier, more=True)
+        if listing.learn is not None and start is None:
+            listing.learn(total, page.next_query is not None)
+        if page.next_query is None:
+            return Slice(items, places, earlier, more=False)
+        if base is not None:
+            base += len(page.items)
+        elif len(items) == count:
+            walked.lead_on(page.next_query)
+        if len(items) == count and not listing.gaps:
+            break
+        query, skip, number = page.next_query, 0, 0
+    _check_shown(items)
+    return Slice(items, places, earlier, more=True)
+
+
+def _check_shown(items: Sequence[View]) -> None:
+    if not items:
+        message = f"{MOST_PAGES} pages of the upstream's list hold nothing to show."
+        raise UpstreamMalformed(message)
+
+
+async def _begin(listing: UpstreamList, start: cursors.Cursor | None) -> _Spot:
+    """Return where a walk begins: at the start of a list, or behind a cursor."""
+    if start is None:
+        return _Spot("", listing.size, base=0 if listing.counts else None)
+    # References of pages that count, too, were put into cursors by older releases.
+    counted = listing.counts and not start.query
+    return await (_resume_counted if counted else _resume)(listing, start)
+
+
+async def _resume(listing: UpstreamList, start: cursors.Cursor) -> _Spot:
+    """Return where a list goes on whose pages have names of their own."""
+    # A place in the first page is found again only in a page that reaches beyond it.
+    spot = _Spot(start.query, start.place + 1 + listing.size, skip=start.place + 1)
+    if not start.seen or start.place < 0:
+        return spot
+    seen, names = start.seen[0], listing.names(await listing.read(spot.query, spot.size))
+    behind = seen.behind(names, start.place)
+    return spot._replace(skip=min(seen.start, len(names)) if behind is None else behind)
+
+
+async def _resume_counted(listing: UpstreamList, start: cursors.Cursor) -> _Spot:
+    """Return where a list goes on whose pages are so many items from its start."""
+    place = max(0, start.place)
+    window = cursors.window(place, listing.size, MAX_PAGE_SIZE)
+    window, page = await _read_window(listing, window, place)
+    spot = _Spot("", *window, start.place + 1 - window.start, window.start)
+    if not start.seen:
+        return spot
+    seen, names = start.seen[0], listing.names(page)
+    behind = seen.behind(names, place - window.start)
+    if behind is not None:
+        return spot._replace(skip=behind)
+    if not window.number and page.next_query is None:
+        return spot._replace(skip=min(seen.start, len(names)))
+    pages, names = await _look_for(listing, seen)
+    behind = seen.behind(names)
+    behind = min(seen.start, len(names)) if behind is None else behind
+    query, base = _page_of(behind, pages)
+    return _Spot(query, MAX_PAGE_SIZE, skip=behind - base, base=base)
+
+
+async def _read_window(
+    listing: UpstreamList, window: cursors.Window, place: int
+) -> tuple[cursors.Window, UpstreamPage]:
+    """Return a page of a list that counts, or the smaller one that holds a place of it."""
+    try:
+        page = await listing.read("", *window)
+    except (UpstreamNotFound, UpstreamRefused):
+        if not window.number:
+            raise
+        page = UpstreamPage((), None)  # The list has become too short to have this page.
+    if page.next_query is not None and 0 < len(page.items) < window.size:
+        # The upstream's pages are smaller than what was asked for.
+        window = cursors.Window(len(page.items), place // len(page.items))
+        page = await listing.read("", *window)
+    return window, page
+
+
+async def _look_for(
+    listing: UpstreamList, seen: cursors.Seen
+) -> tuple[list[tuple[str, int]], list[str]]:
+    """Look for the last items seen through a whole list.
+
+    Returns:
+        The queries of its pages, with the places at which they begin; and its names so far.
+    """
+    pages: list[tuple[str, int]] = []
+    names: list[str] = []
+    query: str | None = ""
+    while query is not None and len(pages) < MOST_PAGES:
+        page = await listing.read(query, MAX_PAGE_SIZE)
+        found = listing.names(page)
+        pages.append((query, len(names)))
+        names += found
+        query = None if seen.ends_among(found) else page.next_query
+    return pages, names
+
+
+def _page_of(place: int, pages: Sequence[tuple[str, int]]) -> tuple[str, int]:
+    """Return the page that holds a place, and where it begins."""
+    return next(each for each in reversed(pages) if each[1] <= place)
+
+
+# Backwards ----------------------------------------------------------------------------------------
+
+
+class _Opened(NamedTuple):
+    """A page that was read.
+
+    Attributes:
+        query: see `_Spot`.
+        base: see `_Spot`.
+    """
+
+    page: UpstreamPage
+    query: str
+    base: int | None
+
+
+class _End(NamedTuple):
+    """Where a walk towards the start of a list begins.
+
+    Attributes:
+        opened: the page in which it begins, at the end, and pages before it that are open already.
+        place: how many items of that page stand before it.
+    """
+
+    opened: list[_Opened]
+    place: int
+
+
+async def _read_backwards(listing: UpstreamList, asked: PageRequest) -> Slice:
+    """Follow the upstream's pages towards the list's start until the page is full."""
+    count, cursor = asked.size, asked.cursor
+    opened, place = await (
+        _open_end(listing, count) if cursor is None else _open_before(listing, cursor, count)
+    )
+    at = opened.pop()
+    more = place < len(at.page.items) or at.page.next_query is not None
+    pieces: list[tuple[_Placed, _Opened]] = []
+    seen: set[str] = set()
+    for _ in range(MOST_PAGES):
+        placed = listing.placed(at.page, seen, 0, place)
+        seen.update(item.sid for _, item in placed)
+        pieces.insert(0, (placed, at))
+        previous = at.page.previous_query()
+        if len(seen) > count or (len(seen) == count and not listing.gaps) or previous is None:
+            break
+        at = opened.pop() if opened else await _open_previous(listing, at, previous)
+        place = len(at.page.items)
+    if previous is not None:
+        _check_shown([item for placed, _ in pieces for _, item in placed])
+    # Only the first of the pages can show too much.
+    placed, at = pieces[0]
+    surplus = max(0, len(seen) - count)
+    pieces[0] = placed[surplus:], at
+    walked = _Walked(listing.name, cursors.trail([item.sid for _, item in placed[:surplus]]))
+    began = next((placed[0][0] + (at.base or 0) for placed, at in pieces if placed), 0)
+    for placed, at in pieces:
+        if placed:
+            begin = placed[0][0] if at.base is None else began
+            walked.add(placed, at.query, at.base, begin)
+    earlier = surplus > 0 or previous is not None
+    return Slice(walked.items, walked.places, earlier, more)
+
+
+async def _open_previous(listing: UpstreamList, at: _Opened, query: str) -> _Opened:
+    page = await listing.read(query, listing.size)
+    base = None if at.base is None else max(0, at.base - len(page.items))
+    return _Opened(page, query, base)
+
+
+async def _open_before(listing: UpstreamList, cursor: cursors.Cursor, count: int) -> _End:
+    """Return where a cursor stands."""
+    query, place = cursor.query, cursor.place
+    if listing.counts and not query:
+        place = max(0, place)
+        window = cursors.window_before(place, count, MAX_PAGE_SIZE)
+        window, page = await _read_window(listing, window, place)
+        at, place = _Opened(page, "", window.start), place - window.start
+    else:
+        at = _Opened(await listing.read(query, max(0, place) + 1), query, None)
+        if place < 0:
+            previous = at.page.previous_query()
+            if previous is None:
+                return _End([at], 0)
+            at = await _open_previous(listing, at, previous)
+            place = len(at.page.items) - bool(cursor.seen)
+    names = listing.names(at.page)
+    if not cursor.seen:
+        return _End([at], min(place, len(names)))
+    found = cursor.seen[0].before(names, place)
+    if found is not None:
+        return _End([at], found)
+    pages, every = await _look_for(listing, cursor.seen[0])
+    found = cursor.seen[0].before(every)
+    if found is None:
+        # Rather an item twice than one left out.
+        return _End([at], len(names))
+    query, base = _page_of(found, pages)
+    page = await listing.read(query, MAX_PAGE_SIZE)
+    return _End([_Opened(page, query, base if listing.counts else None)], found - base)
+
+
+async def _open_end(listing: UpstreamList, count: int) -> _End:
+    """Return the end of a list, to which only its whole length leads."""
+    opened: list[_Opened] = []
+    query, total = "", 0
+    for _ in range(MOST_PAGES):
+        page = await listing.read(query, MAX_PAGE_SIZE)
+        opened.append(_Opened(page, query, total if listing.counts else None))
+        total += len(page.items)
+        if listing.learn is not None:
+            listing.learn(total, page.next_query is not None)
+        if page.next_query is None:
+            return _End(opened, len(page.items))
+        if sum(len(each.page.items) for each in opened[1:]) >= count:
+            del opened[0]
+        query = page.next_query
+    message = f"the upstream's list is longer than {MOST_PAGES} pages: read it with `first`."
+    raise BadUserInput("last", message)
