@@ -194,7 +194,7 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
 
 def _check_shown(items: Sequence[View]) -> None:
     if not items:
-        message = f"{MOST_PAGES} pages of the upstream's list hold nothing to show."
+        message = f"{MOST_PAGES} pages of the upstream's list hold no number or account to show."
         raise UpstreamMalformed(message)
 
 
