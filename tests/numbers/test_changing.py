@@ -130,7 +130,8 @@ class Counted:
             {"sid": "PN" + number[1:].zfill(32), "phone_number": number} for number in rest[:7]
         ]
         following = f"https://example.com/?PageSize=7&Page={page + 1}" if len(rest) > 7 else None
-        meta = {"key": "items", "next_page_url": following}
+        before = f"https://example.com/?PageSize=7&Page={page - 1}" if page else None
+        meta = {"key": "items", "next_page_url": following, "previous_page_url": before}
         return JSONResponse({"items": items, "meta": meta})
 
 

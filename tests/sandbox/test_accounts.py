@@ -222,6 +222,25 @@ def test_the_list_of_accounts_has_the_own_and_the_subaccounts(
     assert listed(PageSize="3", Page="1") == [children[2].sid]
 
 
+def test_the_list_of_accounts_is_paged_by_tokens_both_ways(
+    sandbox: RunningSandbox, api: Api
+) -> None:
+    own = api.account.sid
+    everything = [own, *(sandbox.create_account(owner_account_sid=own).sid for _ in range(4))]
+    sids: list[str] = []
+    url, page = "/2010-04-01/Accounts.json?PageSize=2", {}
+    while url:
+        page = api.get(url).json()
+        sids += [account["sid"] for account in page["accounts"]]
+        url = page["next_page_uri"]
+    assert sids == everything
+    assert page["previous_page_uri"].endswith(f"Page=1&PageToken=PB{everything[4]}")
+    back = api.get(page["previous_page_uri"]).json()
+    assert [account["sid"] for account in back["accounts"]] == everything[2:4]
+    forged = api.get("/2010-04-01/Accounts.json", {"PageToken": "PAAC" + "0" * 32})
+    assert refusal(forged) == (400, 21481)
+
+
 def test_the_seed_has_two_subaccounts_with_numbers_of_their_own(
     sandbox: RunningSandbox,
 ) -> None:

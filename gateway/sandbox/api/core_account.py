@@ -13,6 +13,8 @@ from gateway.sandbox.http.refusals import ApiError, authentication_failed
 from gateway.sandbox.world.number_documents import Account, Json
 from gateway.sandbox.world.world import World
 
+NEXT, PREVIOUS = "PA", "PB"
+"""What page tokens begin with, before the sid behind or before which a page stands."""
 _SUBRESOURCES = {
     "available_phone_numbers": "AvailablePhoneNumbers",
     "incoming_phone_numbers": "IncomingPhoneNumbers",
@@ -51,11 +53,18 @@ class CoreAccounts:
             and (not status or account.status == status)
         ]
         size, page = page_size(call, self._world.switches), page_number(call)
-        items = [_account(account) for account in found[page * size : (page + 1) * size]]
-        more = len(found) > (page + 1) * size
-        return core_list_response(
-            call, "accounts", items, list_paging(call, size, page, len(items), more=more)
+        start, end = _bounds(found, call.get("PageToken"), size, page)
+        shown = found[start:end]
+        paging = list_paging(
+            call,
+            size,
+            page,
+            len(shown),
+            more=end < len(found),
+            next_token=NEXT + shown[-1].sid if shown else None,
+            previous_token=PREVIOUS + shown[0].sid if shown else None,
         )
+        return core_list_response(call, "accounts", [_account(each) for each in shown], paging)
 
     def fetch(self, call: ApiCall, account: str) -> Response:
         """One account: the caller's or a subaccount, whatever its status."""
@@ -96,6 +105,22 @@ class CoreAccounts:
         if call.credentials.kind == "standard key":
             raise authentication_failed()
         return who
+
+
+def _bounds(found: list[Account], token: str | None, size: int, page: int) -> tuple[int, int]:
+    """Where a page of accounts begins and ends: behind or before a token's account, else by count.
+
+    Raises:
+        ApiError: 21481 for a token of no account in the list.
+    """
+    if not token:
+        return page * size, (page + 1) * size
+    places = [at for at, account in enumerate(found) if account.sid == token[2:]]
+    if not places or token[:2] not in {NEXT, PREVIOUS}:
+        raise ApiError(21481, f"{token} is not a valid PageToken")
+    if token.startswith(PREVIOUS):
+        return max(0, places[0] - size), places[0]
+    return places[0] + 1, places[0] + 1 + size
 
 
 def list_paging(

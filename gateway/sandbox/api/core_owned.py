@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from gateway.sandbox.api.core_account import acting_account, list_paging
+from gateway.sandbox.api.core_account import NEXT, PREVIOUS, acting_account, list_paging
 from gateway.sandbox.api.core_json import incoming_number, typed_number
 from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import core_list_response, core_response
@@ -16,7 +16,6 @@ from gateway.sandbox.world.world import World
 
 TYPE_OF_SEGMENT = {"Local": "local", "TollFree": "tollfree", "Mobile": "mobile"}
 _NUMBER = "IncomingPhoneNumber"
-_NEXT, _PREVIOUS = "PA", "PB"
 
 
 class CoreOwned:
@@ -37,8 +36,8 @@ class CoreOwned:
             page,
             len(found),
             more=more,
-            next_token=_NEXT + found[-1].sid if found else None,
-            previous_token=_PREVIOUS + found[0].sid if found else None,
+            next_token=NEXT + found[-1].sid if found else None,
+            previous_token=PREVIOUS + found[0].sid if found else None,
         )
         write = incoming_number if segment is None else typed_number
         items = [write(owned, self._world.switches) for owned in found]
@@ -59,10 +58,10 @@ class CoreOwned:
                 owner.sid, conditions, values, limit=size + 1, offset=page * size
             )
             return found[:size], len(found) > size
-        position = store.position(token[2:]) if token[:2] in {_NEXT, _PREVIOUS} else None
+        position = store.position(token[2:]) if token[:2] in {NEXT, PREVIOUS} else None
         if position is None:
             raise ApiError(21481, f"{token} is not a valid PageToken")
-        backwards = token.startswith(_PREVIOUS)
+        backwards = token.startswith(PREVIOUS)
         conditions.append("seq < ?" if backwards else "seq > ?")
         found = store.owned_page(
             owner.sid, conditions, [*values, position], limit=size + 1, newest_first=backwards
