@@ -15,7 +15,8 @@ def add(commands: Commands) -> None:
         help="print the GraphQL schema, or compare it with an older one",
         description="Print the GraphQL schema in its definition language. With --check, compare it"
         " with an older one: changes that break its clients are listed, and the exit code is 1 if"
-        " there are any; changes that may surprise them are listed too.",
+        " there are any; changes that may surprise them are listed too. It is 2 if the file is not"
+        " a schema.",
     )
     parser.add_argument(
         "--check", type=Path, metavar="FILE", help="older schema, as this command prints it"
@@ -33,29 +34,27 @@ def _run(options: argparse.Namespace) -> int:
     try:
         older = options.check.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{options.check} cannot be read: {error}") from None
+        raise CommandError(f"{options.check} cannot be read: {error}", code=2) from None
     return _compare(str(options.check), older, text)
 
 
 def _compare(name: str, older: str, newer: str) -> int:
-    from graphql import (  # noqa: PLC0415 - a command imports only what it needs
-        GraphQLError,
-        build_schema,
-        find_breaking_changes,
-        find_dangerous_changes,
-    )
+    from graphql import GraphQLError, build_schema, validate_schema  # noqa: PLC0415 - as above
 
-    now = build_schema(newer)
+    from gateway.cli.schema_changes import Verdict, find_changes  # noqa: PLC0415
+
     try:
         before = build_schema(older)
+        wrong = [error.message for error in validate_schema(before)]
     # What is missing or twice in a definition is a TypeError there.
     except (GraphQLError, TypeError) as error:
-        raise CommandError(f"{name} is not a schema: {error}") from None
-    breaking = find_breaking_changes(before, now)
-    for change in breaking:
-        sys.stdout.write(f"breaking   {change.description}\n")
-    for risk in find_dangerous_changes(before, now):
-        sys.stdout.write(f"dangerous  {risk.description}\n")
-    if not breaking:
+        wrong = [str(error)]
+    if wrong:
+        raise CommandError(f"{name} is not a schema: {wrong[0]}", code=2) from None
+    found = find_changes(before, build_schema(newer))
+    for change in found:
+        sys.stdout.write(f"{change.verdict:<10} {change.what}\n")
+    breaks = any(change.verdict is Verdict.BREAKING for change in found)
+    if not breaks:
         sys.stdout.write(f"No client of {name} breaks.\n")
-    return 1 if breaking else 0
+    return 1 if breaks else 0

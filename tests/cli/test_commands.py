@@ -66,10 +66,10 @@ def test_what_an_older_schema_had_and_this_one_lacks_is_told(tmp_path: Path) -> 
     assert re.search(r"^breaking +.*Query\.gone", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("text", ["type Query {", "type Query { a: Nothing }"])
+@pytest.mark.parametrize("text", ["type Query {", "type Query { a: Nothing }", "type Query"])
 def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "old.graphql").write_text(text)
-    done = run(tmp_path, "schema", "--check", "old.graphql", code=1)
+    done = run(tmp_path, "schema", "--check", "old.graphql", code=2)
     assert "old.graphql is not a schema" in done.stderr
 
 
