@@ -352,7 +352,7 @@ class RegulatoryInput:
 
 @strawberry.input(
     description="Settings of a number. Absent fields stay as they are. Null clears a text, a URL or"
-    " a sid, one at a time; it is refused for whole objects, enums and regulatory sids."
+    " a sid, one at a time; it is refused for whole objects and enums."
     " In a purchase null and empty texts are the same as absent: there is nothing to clear."
 )
 class ConfigurationInput:
@@ -370,10 +370,6 @@ class ConfigurationInput:
     )
     voice: VoiceConfigurationInput | None = field(default=UNSET, description="Calls.")
     sms: SmsConfigurationInput | None = field(default=UNSET, description="Text messages.")
-    regulatory: RegulatoryInput | None = field(
-        default=UNSET,
-        description="Papers that the number's country asks for.",
-    )
 
 
 @strawberry.input(description="Which number to buy, and its first settings.")
@@ -382,6 +378,10 @@ class PurchasePhoneNumberInput:
     configuration: ConfigurationInput | None = field(
         default=UNSET,
         description="Settings from the start.",
+    )
+    regulatory: RegulatoryInput | None = field(
+        default=UNSET,
+        description="Papers that the number's country asks for.",
     )
     account_sid: ID | None = field(
         default=UNSET,
@@ -403,7 +403,14 @@ class PurchasePhoneNumberInput:
 @strawberry.input(description="Which number to change, and how.")
 class ConfigurePhoneNumberInput:
     sid: ID = field(description="The number's sid.")
-    configuration: ConfigurationInput = field(description="What to change.")
+    configuration: ConfigurationInput | None = field(
+        default=UNSET,
+        description="Settings to change.",
+    )
+    regulatory: RegulatoryInput | None = field(
+        default=UNSET,
+        description="Papers to give it, or to take off it.",
+    )
     account_sid: ID | None = field(
         default=UNSET,
         description="The account that owns the number; the caller's own when absent.",

@@ -60,7 +60,7 @@ def page() -> Iterator[str]:
     yield ", ".join(f"`{kind}`" for kind in filters.CORE_OWNED_PATHS) + "."
     yield ""
     yield "## Settings"
-    yield from parameters("configuration", filters.CATALOG_WRITE, filters.CORE_WRITE)
+    yield from parameters("configuration, regulatory", filters.CATALOG_WRITE, filters.CORE_WRITE)
 
 
 def fields() -> Iterator[str]:

@@ -432,9 +432,14 @@ async def _nothing_to_note() -> Callable[[], bool]:
 
 
 def _plain(asked: Write) -> dict[str, Any]:
-    """Return what was asked for as JSON; key and account are told apart elsewhere."""
+    """Return what was asked for as JSON; key and account are told apart elsewhere.
+
+    Paths are those of the last release, so that a key that it knows stands for the same input:
+    there the documents of a purchase and a configuration were a part of `configuration`.
+    """
+    below = "" if isinstance(asked, Transfer) else "configuration."
     return {
-        name: getattr(value, "name", value)
+        f"{below}{name}" if name.startswith("regulatory") else name: getattr(value, "name", value)
         for name, value in asked.given.items()
         if name not in {"idempotencyKey", "accountSid"}
     }

@@ -65,6 +65,8 @@ def from_json(kept: bytes) -> Outcome:
     if document["refusal"]:
         field, message, code, upstream_code = document["refusal"]
         known = UserErrorCode.__members__.get(code, UserErrorCode.REFUSED)  # of a newer release
+        if field[:2] == ["configuration", "regulatory"]:
+            del field[0]  # An earlier release had documents there.
         refusal = Refusal(tuple(field), message, known, upstream_code)
     return Outcome(number, refusal, document["reconciled"], replayed=True)
 

@@ -215,13 +215,13 @@ REFUSALS: Mapping[int, tuple[UserErrorCode, tuple[str, ...]]] = {
     21472: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
     21473: (UserErrorCode.TRANSFER_REFUSED, ("toAccountSid",)),
     21474: (UserErrorCode.TRANSFER_REFUSED, ()),
-    21615: (UserErrorCode.ADDRESS_REQUIRED, ("configuration", "regulatory", "addressSid")),
-    21631: (UserErrorCode.ADDRESS_REQUIRED, ("configuration", "regulatory", "addressSid")),
-    21649: (UserErrorCode.BUNDLE_REQUIRED, ("configuration", "regulatory", "bundleSid")),
-    21650: (UserErrorCode.IDENTITY_REQUIRED, ("configuration", "regulatory", "identitySid")),
+    21615: (UserErrorCode.ADDRESS_REQUIRED, ("regulatory", "addressSid")),
+    21631: (UserErrorCode.ADDRESS_REQUIRED, ("regulatory", "addressSid")),
+    21649: (UserErrorCode.BUNDLE_REQUIRED, ("regulatory", "bundleSid")),
+    21650: (UserErrorCode.IDENTITY_REQUIRED, ("regulatory", "identitySid")),
     21634: (
         UserErrorCode.EMERGENCY_ADDRESS_REGISTERED,
         ("configuration", "voice", "emergencyAddressSid"),
     ),
-    21651: (UserErrorCode.DOCUMENT_UNSUITABLE, ("configuration", "regulatory")),
+    21651: (UserErrorCode.DOCUMENT_UNSUITABLE, ("regulatory",)),
 }

@@ -32,7 +32,7 @@ Input: TypeAlias = (
     | ReleasePhoneNumberInput
 )
 
-_CONFIGURATION = "configuration."
+_CONFIGURATION, _REGULATORY = "configuration", "regulatory"
 _CLEAR = "regulatory.clear"
 _KEY = "idempotencyKey"
 _DOCUMENTS: Mapping[RegulatoryDocument, str] = {
@@ -41,13 +41,14 @@ _DOCUMENTS: Mapping[RegulatoryDocument, str] = {
     RegulatoryDocument.IDENTITY: "regulatory.identitySid",
 }
 # What null does not clear, and what to write instead. Every other setting is a text, a URL or a
-# sid, which null clears.
+# sid, which null clears. Paths are those of `_settings`.
 _METHOD = "leave it out to keep the method, or write POST, which the upstream falls back to"
 _NAME_THEM = "leave it out to keep its settings, or name those to clear, for example `{{ {} }}`"
 _NOT_CLEARED: Mapping[str, str] = {
+    _CONFIGURATION: _NAME_THEM.format("friendlyName: null"),
     "voice": _NAME_THEM.format("url: null, applicationSid: null"),
     "sms": _NAME_THEM.format("url: null, applicationSid: null"),
-    "regulatory": _NAME_THEM.format("clear: [ADDRESS, BUNDLE, IDENTITY]"),
+    _REGULATORY: _NAME_THEM.format("clear: [ADDRESS, BUNDLE, IDENTITY]"),
     "statusCallbackMethod": _METHOD,
     "voice.method": _METHOD,
     "voice.fallbackMethod": _METHOD,
@@ -195,7 +196,7 @@ class Purchase(Write):
 
     name = "purchase"
     subject = "phoneNumber"
-    takes = frozenset({"phoneNumber", "configuration"})
+    takes = frozenset({"phoneNumber", _CONFIGURATION, _REGULATORY})
 
     phone_number: str
     settings: Values
@@ -216,7 +217,7 @@ class Configure(Write):
     """Settings of a number to change; None clears."""
 
     name = "configure"
-    takes = frozenset({"sid", "configuration"})
+    takes = frozenset({"sid", _CONFIGURATION, _REGULATORY})
 
     sid: str
     settings: Values
@@ -235,7 +236,7 @@ class Configure(Write):
             settings[path] = None
         _check(settings)
         if not settings:
-            raise _refused("", "Nothing to change: give at least one setting.")
+            raise _refused(_CONFIGURATION, "Nothing to change: give at least one setting.")
         return given["sid"], settings
 
 
@@ -244,7 +245,7 @@ class Transfer(Write):
     """A number to move to the account `target`, with `documents` of that account."""
 
     name = "transfer"
-    takes = frozenset({"sid", "toAccountSid", "regulatory"})
+    takes = frozenset({"sid", "toAccountSid", _REGULATORY})
 
     sid: str
     target: str
@@ -254,10 +255,10 @@ class Transfer(Write):
     def _own(cls, given: Values) -> tuple[str, str, Values]:
         if given.get(_CLEAR):
             message = "A number that moves has nothing to clear: it keeps no document."
-            raise _refused(_CLEAR, message, below=())
+            raise _refused(_CLEAR, message)
         # As in a purchase, null counts as not given.
         documents = {path: given[path] for path in _DOCUMENTS.values() if given.get(path)}
-        _check(documents, below=())
+        _check(documents)
         return given["sid"], given["toAccountSid"], documents
 
 
@@ -293,23 +294,24 @@ def _wellformed(wanted: Input) -> Values:
 
 
 def _settings(given: Values) -> dict[str, Any]:
-    """Return the settings that were given, by their paths below `configuration`."""
+    """Return the settings and documents that were given: `voice.url`, `regulatory.bundleSid`."""
     return {
-        path.removeprefix(_CONFIGURATION): value
+        path.removeprefix(f"{_CONFIGURATION}."): value
         for path, value in given.items()
-        if path.startswith(_CONFIGURATION)
+        if path.partition(".")[0] in {_CONFIGURATION, _REGULATORY}
     }
 
 
-def _check(settings: Values, below: tuple[str, ...] = ("configuration",)) -> None:
+def _check(settings: Values) -> None:
     wrong = validation.check_settings(settings)
     if wrong is not None:
-        raise _refused(*wrong, below=below)
+        raise _refused(*wrong)
 
 
-def _refused(path: str, message: str, below: tuple[str, ...] = ("configuration",)) -> InputRefused:
-    """Return the refusal of a setting; of all of them without a path."""
-    field = (*below, *path.split(".")) if path else below
+def _refused(path: str, message: str) -> InputRefused:
+    """Return the refusal of a setting or document; see `_settings`."""
+    steps = tuple(path.split("."))
+    field = steps if steps[0] in {_CONFIGURATION, _REGULATORY} else (_CONFIGURATION, *steps)
     return InputRefused(Reason.BAD_SETTING.refuse(field, problem=message))
 
 

@@ -88,7 +88,6 @@ CONFIGURATION: st.SearchStrategy[Any] = st.fixed_dictionaries(
                 {"receiveMode": None},
             ]
         ),
-        "regulatory": REGULATORY,
     },
 )
 KEY = st.sampled_from(["", "k" * 300, None])
@@ -108,8 +107,12 @@ def some(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 INPUTS = {
-    "purchase": input_of(phoneNumber=some(NUMBER), configuration=CONFIGURATION | st.none()),
-    "configure": input_of(sid=some(SID), configuration=CONFIGURATION),
+    "purchase": input_of(
+        phoneNumber=some(NUMBER), configuration=CONFIGURATION | st.none(), regulatory=REGULATORY
+    ),
+    "configure": input_of(
+        sid=some(SID), configuration=CONFIGURATION | st.none(), regulatory=REGULATORY
+    ),
     "transfer": input_of(sid=some(SID), toAccountSid=some(ACCOUNT), regulatory=REGULATORY),
     "release": input_of(sid=some(SID), confirmPhoneNumber=some(NUMBER)),
 }

@@ -241,8 +241,11 @@ USER_ERRORS: list[tuple[str, list[tuple[str, str]]]] = [
         ],
     ),
     (
-        configured(f'regulatory: {{ clear: [BUNDLE], bundleSid: "BU{"0" * 32}" }}'),
-        [("configuration.regulatory.clear", "`bundleSid` is given too; set it or clear it.")],
+        write(
+            "configure",
+            f'sid: "{PN}", regulatory: {{ clear: [BUNDLE], bundleSid: "BU{"0" * 32}" }}',
+        ),
+        [("regulatory.clear", "`bundleSid` is given too; set it or clear it.")],
     ),
     (
         configured('voice: { applicationSid: "x" }'),
@@ -263,13 +266,8 @@ USER_ERRORS: list[tuple[str, list[tuple[str, str]]]] = [
         ],
     ),
     (
-        write("purchase", f"{bought()}, configuration: {{ regulatory: {{ clear: [BUNDLE] }} }}"),
-        [
-            (
-                "configuration.regulatory.clear",
-                "A number that is being bought has nothing to clear.",
-            )
-        ],
+        write("purchase", f"{bought()}, regulatory: {{ clear: [BUNDLE] }}"),
+        [("regulatory.clear", "A number that is being bought has nothing to clear.")],
     ),
     (
         write("transfer", f'sid: "{PN}", toAccountSid: "{AC}", regulatory: {{ clear: [BUNDLE] }}'),

@@ -216,26 +216,32 @@ SIDS = [
 
 
 @pytest.mark.parametrize(
-    ("configuration", "field", "hint"),
+    ("given", "field", "hint"),
     [
-        ({"friendlyName": LONG}, ["configuration", "friendlyName"], "64"),
-        ({"friendlyName": "a\x00b"}, ["configuration", "friendlyName"], "Control"),
+        ({"configuration": {"friendlyName": LONG}}, ["configuration", "friendlyName"], "64"),
+        ({"configuration": {"friendlyName": "\x00"}}, ["configuration", "friendlyName"], "Control"),
+        ({"configuration": {}, "regulatory": {}}, ["configuration"], "Nothing to change"),
         ({}, ["configuration"], "Nothing to change"),
         *(
-            ({section: {name: sid}}, ["configuration", section, name], prefix)
+            ({"regulatory": {name: sid}}, ["regulatory", name], prefix)
+            if section == "regulatory"
+            else (
+                {"configuration": {section: {name: sid}}},
+                ["configuration", section, name],
+                prefix,
+            )
             for section, name, prefix in SIDS
             for sid in ("foo", prefix + "0" * 31, ("PN" if prefix == "AP" else "AP") + "0" * 32)
         ),
     ],
 )
 def test_a_bad_setting_is_a_user_error_and_changes_nothing(
-    gateway: RunningGateway, configuration: dict[str, Any], field: list[str], hint: str
+    gateway: RunningGateway, given: dict[str, Any], field: list[str], hint: str
 ) -> None:
     data = gateway.query(
-        """mutation ($c: ConfigurationInput!, $s: ID!) {
-          configurePhoneNumber(input: {sid: $s, configuration: $c}) {
+        """mutation ($i: ConfigurePhoneNumberInput!) { configurePhoneNumber(input: $i) {
             phoneNumber { sid } userErrors { field message code } } }""",
-        {"c": configuration, "s": SID},
+        {"i": {"sid": SID, **given}},
     )["configurePhoneNumber"]
     [error] = data["userErrors"]
     assert (error["field"], error["code"]) == (field, "INVALID_INPUT")

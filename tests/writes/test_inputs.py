@@ -66,34 +66,53 @@ def blamed(results: list[dict[str, Any]]) -> list[list[str] | None]:
 
 
 NOT_CLEARED = [
-    ({"voice": None}, "voice", "url: null"),
-    ({"sms": None}, "sms", "url: null"),
+    ({"configuration": None}, "configuration", "friendlyName: null"),
+    ({"configuration": {"voice": None}}, "configuration.voice", "url: null"),
+    ({"configuration": {"sms": None}}, "configuration.sms", "url: null"),
     ({"regulatory": None}, "regulatory", "clear: [ADDRESS, BUNDLE, IDENTITY]"),
-    ({"statusCallbackMethod": None}, "statusCallbackMethod", "POST"),
-    ({"voice": {"method": None}}, "voice.method", "POST"),
-    ({"voice": {"fallbackMethod": None}}, "voice.fallbackMethod", "POST"),
-    ({"sms": {"method": None}}, "sms.method", "POST"),
-    ({"sms": {"fallbackMethod": None}}, "sms.fallbackMethod", "POST"),
-    ({"voice": {"emergencyStatus": None}}, "voice.emergencyStatus", "leave it out"),
-    ({"voice": {"receiveMode": None}}, "voice.receiveMode", "VOICE"),
+    (
+        {"configuration": {"statusCallbackMethod": None}},
+        "configuration.statusCallbackMethod",
+        "POST",
+    ),
+    ({"configuration": {"voice": {"method": None}}}, "configuration.voice.method", "POST"),
+    (
+        {"configuration": {"voice": {"fallbackMethod": None}}},
+        "configuration.voice.fallbackMethod",
+        "POST",
+    ),
+    ({"configuration": {"sms": {"method": None}}}, "configuration.sms.method", "POST"),
+    (
+        {"configuration": {"sms": {"fallbackMethod": None}}},
+        "configuration.sms.fallbackMethod",
+        "POST",
+    ),
+    (
+        {"configuration": {"voice": {"emergencyStatus": None}}},
+        "configuration.voice.emergencyStatus",
+        "leave it out",
+    ),
+    (
+        {"configuration": {"voice": {"receiveMode": None}}},
+        "configuration.voice.receiveMode",
+        "VOICE",
+    ),
     ({"regulatory": {"addressSid": None}}, "regulatory.addressSid", "clear: [ADDRESS]"),
     ({"regulatory": {"bundleSid": None}}, "regulatory.bundleSid", "clear: [BUNDLE]"),
     ({"regulatory": {"identitySid": None}}, "regulatory.identitySid", "clear: [IDENTITY]"),
 ]
 
 
-@pytest.mark.parametrize(("configuration", "path", "way"), NOT_CLEARED)
+@pytest.mark.parametrize(("given", "path", "way"), NOT_CLEARED)
 @pytest.mark.parametrize("dry", [False, True], ids=["run", "dry run"])
 def test_null_for_what_it_does_not_clear_is_refused_with_the_way_to_do_it(
-    gateway: RunningGateway, configuration: dict[str, Any], path: str, way: str, dry: bool
+    gateway: RunningGateway, given: dict[str, Any], path: str, way: str, dry: bool
 ) -> None:
-    wanted = {"friendlyName": "x"} | configuration
     sid = "PN" + "0" * 32
-    payload = single(
-        gateway, "configure", gateway.account, sid=sid, configuration=wanted, dryRun=dry
-    )
+    given = {"configuration": {"friendlyName": "x"}} | given
+    payload = single(gateway, "configure", gateway.account, sid=sid, dryRun=dry, **given)
     [error] = payload["userErrors"]
-    assert error["field"] == ["configuration", *path.split(".")]
+    assert error["field"] == path.split(".")
     assert error["code"] == "INVALID_INPUT"
     assert way in error["message"]
     assert gateway.sandbox.requests() == []
@@ -103,17 +122,20 @@ def test_a_client_that_writes_null_for_all_that_is_unset_cannot_wipe_a_number(
     gateway: RunningGateway, owner: SandboxAccount
 ) -> None:
     sid = sids(gateway, owner)[0]
-    settings = {
-        "voice": {"url": "https://example.com/v"},
-        "regulatory": {"bundleSid": BU, "addressSid": AD},
-    }
-    single(gateway, "configure", owner, sid=sid, configuration=settings)
+    settings = {"voice": {"url": "https://example.com/v"}}
+    papers = {"bundleSid": BU, "addressSid": AD}
+    single(gateway, "configure", owner, sid=sid, configuration=settings, regulatory=papers)
     before = gateway.sandbox.numbers(owner.sid)[0]
     unset = dict.fromkeys(("statusCallbackUrl", "statusCallbackMethod", "sms", "voice"))
-    for below in ({"regulatory": None}, {"regulatory": dict.fromkeys(("bundleSid", "addressSid"))}):
-        wanted = {"friendlyName": "x", **unset, **below}
-        assert single(gateway, "configure", owner, sid=sid, configuration=wanted)["userErrors"]
-        [result] = plural(gateway, "configure", owner, [{"sid": sid, "configuration": wanted}])
+    for configuration, documents in (
+        ({"friendlyName": "x", **unset}, papers),
+        ({"friendlyName": "x"}, None),
+        ({"friendlyName": "x"}, dict.fromkeys(papers)),
+        (None, papers),
+    ):
+        given = {"sid": sid, "configuration": configuration, "regulatory": documents}
+        assert single(gateway, "configure", owner, **given)["userErrors"]
+        [result] = plural(gateway, "configure", owner, [given])
         assert result["userErrors"]
     assert gateway.sandbox.numbers(owner.sid)[0] == before
 
@@ -155,11 +177,11 @@ def test_regulatory_documents_are_cleared_by_name(
 ) -> None:
     sid = sids(gateway, owner)[0]
     papers = {"bundleSid": BU, "addressSid": AD, "identitySid": RI}
-    single(gateway, "configure", owner, sid=sid, configuration={"regulatory": papers})
-    cleared = {"regulatory": {"clear": ["BUNDLE", "IDENTITY", "BUNDLE"]}}
+    single(gateway, "configure", owner, sid=sid, regulatory=papers)
+    cleared = {"clear": ["BUNDLE", "IDENTITY", "BUNDLE"]}
     query = f"""mutation ($input: ConfigurePhoneNumberInput!) {{ configurePhoneNumber(input: $input) {{
       phoneNumber {{ regulatory {{ bundleSid addressSid identitySid }} }} {ERRORS} }} }}"""
-    data = gateway.query(query, {"input": {"sid": sid, "configuration": cleared}}, account=owner)[
+    data = gateway.query(query, {"input": {"sid": sid, "regulatory": cleared}}, account=owner)[
         "configurePhoneNumber"
     ]
     assert data["userErrors"] == []
@@ -175,9 +197,7 @@ def test_a_document_is_not_set_and_cleared_at_once(
     gateway: RunningGateway, regulatory: dict[str, Any], hint: str
 ) -> None:
     sid = "PN" + "0" * 32
-    payload = single(
-        gateway, "configure", gateway.account, sid=sid, configuration={"regulatory": regulatory}
-    )
+    payload = single(gateway, "configure", gateway.account, sid=sid, regulatory=regulatory)
     assert hint in payload["userErrors"][0]["message"]
     assert gateway.sandbox.requests() == []
 
@@ -199,9 +219,12 @@ def test_a_purchase_never_sends_an_empty_value(
             "callerIdLookup": None,
         },
         "sms": None,
-        "regulatory": {"bundleSid": None, "clear": None},
     }
-    for configuration in (nothing, {"voice": None}, None):
+    for configuration, documents in (
+        (nothing, {"bundleSid": None, "clear": None}),
+        ({"voice": None}, {}),
+        (None, None),
+    ):
         gateway.sandbox.forget_requests()
         number = str(gateway.sandbox.put_number()["phone_number"])
         payload = single(
@@ -210,6 +233,7 @@ def test_a_purchase_never_sends_an_empty_value(
             owner,
             phoneNumber=number,
             configuration=configuration,
+            regulatory=documents,
             dryRun=dry,
         )
         assert payload["userErrors"] == []
@@ -229,10 +253,10 @@ def test_a_purchase_has_nothing_to_clear(gateway: RunningGateway) -> None:
         "purchase",
         gateway.account,
         phoneNumber="+12125550100",
-        configuration={"regulatory": {"clear": ["BUNDLE"]}},
+        regulatory={"clear": ["BUNDLE"]},
     )
     [error] = payload["userErrors"]
-    assert error["field"] == ["configuration", "regulatory", "clear"]
+    assert error["field"] == ["regulatory", "clear"]
     assert gateway.sandbox.requests() == []
 
 

@@ -3,6 +3,7 @@
 from string import Formatter
 from typing import Any
 
+import orjson
 import pytest
 from strawberry import ID
 
@@ -11,11 +12,28 @@ from gateway.errors import BadUserInput, Forbidden
 from gateway.mapping.records import View, view
 from gateway.upstream.call import Credential
 from gateway.writes.evidence import differing
+from gateway.writes.mutations import _plain
+from gateway.writes.outcome import from_json
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.webhook_hosts import Webhooks
-from gateway.writes.write_inputs import Asker, Release, in_item
+from gateway.writes.write_inputs import (
+    Asker,
+    Configure,
+    Input,
+    Purchase,
+    Release,
+    Transfer,
+    Write,
+    in_item,
+)
 from schema.enums import Source
-from schema.inputs import ReleasePhoneNumberInput
+from schema.inputs import (
+    ConfigurePhoneNumberInput,
+    PurchasePhoneNumberInput,
+    RegulatoryInput,
+    ReleasePhoneNumberInput,
+    TransferPhoneNumberInput,
+)
 from schema.scalars import E164
 
 
@@ -102,3 +120,47 @@ def test_an_account_that_the_caller_may_not_name_is_refused() -> None:
     found = Release.parse(release(SID, account_sid=ID(other)), ASKER)
     assert isinstance(found, Release)
     assert found.account == other
+
+
+BUNDLE = RegulatoryInput(bundle_sid=ID("BU" + "1" * 32))
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "path"),
+    [
+        (
+            Purchase,
+            PurchasePhoneNumberInput(phone_number=E164("+14155550100"), regulatory=BUNDLE),
+            "configuration.regulatory.bundleSid",
+        ),
+        (
+            Configure,
+            ConfigurePhoneNumberInput(sid=ID(SID), regulatory=BUNDLE),
+            "configuration.regulatory.bundleSid",
+        ),
+        (
+            Transfer,
+            TransferPhoneNumberInput(sid=ID(SID), to_account_sid=ID(OWN), regulatory=BUNDLE),
+            "regulatory.bundleSid",
+        ),
+    ],
+)
+def test_a_key_that_the_last_release_knows_stands_for_the_same_documents(
+    kind: type[Write], wanted: Input, path: str
+) -> None:
+    asked = kind.parse(wanted, ASKER)
+    assert isinstance(asked, Write)
+    assert _plain(asked)[path] == BUNDLE.bundle_sid
+    assert [name for name in _plain(asked) if "regulatory" in name] == [path]
+
+
+def test_a_remembered_refusal_names_the_documents_where_they_stand_now() -> None:
+    field = ["configuration", "regulatory", "bundleSid"]
+    kept = {
+        "number": None,
+        "refusal": [field, "No.", "BUNDLE_REQUIRED", 21649],
+        "reconciled": False,
+    }
+    refusal = from_json(orjson.dumps(kept)).refusal
+    assert refusal is not None
+    assert refusal.field == ("regulatory", "bundleSid")
