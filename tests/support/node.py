@@ -14,13 +14,13 @@ from tests.support.paths import TESTS
 CLIENTS = TESTS / "clients"
 
 
-def require_node() -> str:
-    """Return the path of Node.js; skip the test without it or the packages, but fail in CI."""
+def require_node(package: str = "graphql") -> str:
+    """Return the path of Node.js; skip the test without it or a package, but fail in CI."""
     node = shutil.which("node")
     missing = None
     if node is None:
         missing = "Node.js is not installed"
-    elif not (CLIENTS / "node_modules" / "graphql").is_dir():
+    elif not (CLIENTS / "node_modules" / package).is_dir():
         missing = "the JavaScript clients are not installed: run tools/setup-tests.sh"
     if missing is None:
         assert node is not None
