@@ -361,11 +361,19 @@ def test_a_cursor_of_another_account_is_refused(
 def test_a_bearer_sees_the_accounts_of_the_token_and_acts_for_the_first(
     guarded: RunningGateway, parent: SandboxAccount, other: SandboxAccount
 ) -> None:
-    query = (
-        "{ account { sid subaccounts { nodes { sid } } } phoneNumbers { nodes { accountSid } } }"
-    )
+    query = """{
+      account {
+        sid
+        subaccounts(first: 1) { nodes { sid } pageInfo { hasNextPage hasPreviousPage } }
+      }
+      phoneNumbers { nodes { accountSid } }
+    }"""
     answer = ask(guarded, token(parent.sid, other.sid), query).json()["data"]
-    assert answer["account"] == {"sid": parent.sid, "subaccounts": {"nodes": [{"sid": other.sid}]}}
+    assert answer["account"]["sid"] == parent.sid
+    assert answer["account"]["subaccounts"] == {
+        "nodes": [{"sid": other.sid}],
+        "pageInfo": {"hasNextPage": False, "hasPreviousPage": False},
+    }
     answer = ask(guarded, token(other.sid, parent.sid), query).json()["data"]
     assert answer["account"]["sid"] == other.sid
     owners = {each["accountSid"] for each in answer["phoneNumbers"]["nodes"]}

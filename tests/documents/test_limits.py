@@ -203,6 +203,30 @@ def test_cost_follows_variables(variables: dict[str, object], cost: int) -> None
 @pytest.mark.parametrize(
     ("arguments", "variables", "cost"),
     [
+        ("", {}, 50),
+        ("first: null, last: null", {}, 50),
+        ("last: 7", {}, 7),
+        ("first: null, last: 7", {}, 7),
+        ("first: $f, last: $l", {}, 50),
+        ("first: $f, last: $l", {"f": None, "l": None}, 50),
+        ("first: $f, last: $l", {"f": 3}, 3),
+        ("first: $f, last: $l", {"l": 1000}, 1000),
+        ("first: $f, last: $l", {"f": None, "l": 1000}, 1000),
+        ("last: $l, first: $f", {"l": 9}, 9),
+    ],
+)
+def test_a_page_costs_as_many_objects_as_first_or_last_says(
+    arguments: str, variables: dict[str, object], cost: int
+) -> None:
+    given = f"({arguments})" if arguments else ""
+    declared = "query q($f: Int, $l: Int)" if "$" in given else ""
+    document = f"{declared} {{ phoneNumbers{given} {{ nodes {{ sid }} }} }}"
+    assert _price(document, variables) == cost
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "cost"),
+    [
         ("", {}, 5),
         ("types: LOCAL, filter: { areaCode: 415 }", {}, 5),
         ("types: [LOCAL]", {}, 6),
