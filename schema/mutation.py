@@ -26,12 +26,13 @@ from schema.payloads import (
     ReleasePhoneNumbersPayload,
     TransferPhoneNumberPayload,
     TransferPhoneNumbersPayload,
+    errors_of,
 )
 from schema.write_port import WritePort
 
 _WRITE = Cost(weight="10")
 
-_EACH = ListSize(slicing_arguments=["input.items"], sized_fields=["results"])
+_EACH = ListSize(slicing_arguments=["input.items"], sized_fields=["results", "userErrors"])
 
 
 @strawberry.type(description="What can be changed. Each costs at most one upstream write.")
@@ -93,7 +94,7 @@ class Mutation:
         input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumbersPayload:
         results = await info.context.writes.purchase_each(input.items, at=info.at)
-        return PurchasePhoneNumbersPayload(results=results)
+        return PurchasePhoneNumbersPayload(user_errors=errors_of(results), results=results)
 
     @field(
         description="Change the settings of several numbers, each on its own.",
@@ -105,7 +106,7 @@ class Mutation:
         input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumbersPayload:
         results = await info.context.writes.configure_each(input.items, at=info.at)
-        return ConfigurePhoneNumbersPayload(results=results)
+        return ConfigurePhoneNumbersPayload(user_errors=errors_of(results), results=results)
 
     @field(
         description="Move several numbers, each on its own.",
@@ -117,7 +118,7 @@ class Mutation:
         input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumbersPayload:
         results = await info.context.writes.transfer_each(input.items, at=info.at)
-        return TransferPhoneNumbersPayload(results=results)
+        return TransferPhoneNumbersPayload(user_errors=errors_of(results), results=results)
 
     @field(
         description=(
@@ -132,4 +133,4 @@ class Mutation:
         input: Annotated[ReleasePhoneNumbersInput, argument(description="What to release.")],  # noqa: A002
     ) -> ReleasePhoneNumbersPayload:
         results = await info.context.writes.release_each(input.items, at=info.at)
-        return ReleasePhoneNumbersPayload(results=results)
+        return ReleasePhoneNumbersPayload(user_errors=errors_of(results), results=results)

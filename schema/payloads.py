@@ -1,6 +1,7 @@
 """What mutations give back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 import strawberry
 from strawberry import field
@@ -16,8 +17,12 @@ from schema.user_errors import (
     UserError,
 )
 
+# A plural costs its items' results; each of them weighs as much as the singular form.
 _WRITE = Cost(weight="10")
 _WHY = "Why it was not done; empty when it was."
+_WHY_NOT_ALL = (
+    "Why items were not done: the errors of all results, in their order; empty when all was done."
+)
 
 
 @strawberry.type(description="A form parameter of an upstream request.", directives=[part()])
@@ -35,8 +40,21 @@ class UpstreamRequest:
     parameters: list[RequestParameter] = field(description="Form parameters.")
 
 
+# The other fields of a write would have no one meaning for several of them, so they are no part of
+# what all payloads share: some results may be replayed, and each dry run has a request of its own.
 @strawberry.interface(description="What the payloads of all mutations have in common.")
 class MutationPayload:
+    user_errors: Sequence[UserError] = field(
+        description="Why something was not done; empty when all was. In a plural mutation these are"
+        " the errors of all its items, in their order; `field` begins with the item."
+    )
+
+
+@strawberry.interface(
+    description="What came of one write: the payload of a mutation of one number, and each of the"
+    " `results` of a plural mutation."
+)
+class WritePayload(MutationPayload):
     user_errors: Sequence[UserError] = field(description=_WHY)
     reconciled: bool = field(
         description="The upstream's answer was lost, and looking the number up showed the outcome."
@@ -50,25 +68,25 @@ class MutationPayload:
 
 
 @strawberry.type(description="Result of a purchase.")
-class PurchasePhoneNumberPayload(MutationPayload):
+class PurchasePhoneNumberPayload(WritePayload):
     user_errors: Sequence[PurchasePhoneNumberUserError] = field(description=_WHY)
     phone_number: PhoneNumber | None = field(description="The number, now owned.")
 
 
 @strawberry.type(description="Result of a configuration.")
-class ConfigurePhoneNumberPayload(MutationPayload):
+class ConfigurePhoneNumberPayload(WritePayload):
     user_errors: Sequence[ConfigurePhoneNumberUserError] = field(description=_WHY)
     phone_number: PhoneNumber | None = field(description="The number as it is now.")
 
 
 @strawberry.type(description="Result of a transfer.")
-class TransferPhoneNumberPayload(MutationPayload):
+class TransferPhoneNumberPayload(WritePayload):
     user_errors: Sequence[TransferPhoneNumberUserError] = field(description=_WHY)
     phone_number: PhoneNumber | None = field(description="The number in its new account.")
 
 
 @strawberry.type(description="Result of a release.")
-class ReleasePhoneNumberPayload(MutationPayload):
+class ReleasePhoneNumberPayload(WritePayload):
     user_errors: Sequence[ReleasePhoneNumberUserError] = field(description=_WHY)
     released_id: ID | None = field(
         description="The `id` of the number that is no more: by it a cache drops the number."
@@ -79,31 +97,49 @@ class ReleasePhoneNumberPayload(MutationPayload):
 
 
 @strawberry.type(description="Results of several purchases.", directives=[part()])
-class PurchasePhoneNumbersPayload:
+class PurchasePhoneNumbersPayload(MutationPayload):
+    user_errors: Sequence[PurchasePhoneNumberUserError] = field(description=_WHY_NOT_ALL)
     results: list[PurchasePhoneNumberPayload] = field(
         description="One per item, in order.", directives=[_WRITE]
     )
 
 
 @strawberry.type(description="Results of several configurations.", directives=[part()])
-class ConfigurePhoneNumbersPayload:
+class ConfigurePhoneNumbersPayload(MutationPayload):
+    user_errors: Sequence[ConfigurePhoneNumberUserError] = field(description=_WHY_NOT_ALL)
     results: list[ConfigurePhoneNumberPayload] = field(
         description="One per item, in order.", directives=[_WRITE]
     )
 
 
 @strawberry.type(description="Results of several transfers.", directives=[part()])
-class TransferPhoneNumbersPayload:
+class TransferPhoneNumbersPayload(MutationPayload):
+    user_errors: Sequence[TransferPhoneNumberUserError] = field(description=_WHY_NOT_ALL)
     results: list[TransferPhoneNumberPayload] = field(
         description="One per item, in order.", directives=[_WRITE]
     )
 
 
 @strawberry.type(description="Results of several releases.", directives=[part()])
-class ReleasePhoneNumbersPayload:
+class ReleasePhoneNumbersPayload(MutationPayload):
+    user_errors: Sequence[ReleasePhoneNumberUserError] = field(description=_WHY_NOT_ALL)
     results: list[ReleasePhoneNumberPayload] = field(
         description="One per item, in order.", directives=[_WRITE]
     )
 
 
-# A plural costs its items' results; each of them weighs as much as the singular form.
+E = TypeVar("E", bound=UserError)
+E_co = TypeVar("E_co", bound=UserError, covariant=True)
+
+
+class _Result(Protocol[E_co]):
+    """A result of a plural mutation."""
+
+    @property
+    def user_errors(self) -> Sequence[E_co]:
+        """Why it was not done."""
+
+
+def errors_of(results: Iterable[_Result[E]]) -> list[E]:
+    """Return the errors of all results, in their order."""
+    return [error for each in results for error in each.user_errors]

@@ -44,11 +44,13 @@ def single(
 def plural(
     gateway: RunningGateway, verb: str, account: SandboxAccount, items: list[Any], **options: Any
 ) -> list[dict[str, Any]]:
-    """Run a plural mutation and return its results."""
+    """Run a plural mutation and return its results, whose errors are those of the whole."""
     query = f"""mutation ($input: {verb.title()}PhoneNumbersInput!) {{
-      {verb}PhoneNumbers(input: $input) {{ results {{ {ERRORS} {SENT} }} }} }}"""
+      {verb}PhoneNumbers(input: $input) {{ {ERRORS} results {{ {ERRORS} {SENT} }} }} }}"""
     data = gateway.query(query, {"input": {"items": items}}, account=account, **options)
-    results: list[dict[str, Any]] = data[f"{verb}PhoneNumbers"]["results"]
+    payload = data[f"{verb}PhoneNumbers"]
+    results: list[dict[str, Any]] = payload["results"]
+    assert payload["userErrors"] == [error for each in results for error in each["userErrors"]]
     return results
 
 
@@ -344,6 +346,28 @@ def test_a_number_that_an_earlier_item_names_is_refused_by_name(
         assert each["userErrors"][0]["code"] == "INVALID_INPUT"
         assert "repeats item 0" in each["userErrors"][0]["message"]
     assert len(written(gateway)) == 2
+
+
+ANY_MUTATION = """mutation ($one: ConfigurePhoneNumberInput!, $many: ConfigurePhoneNumbersInput!) {
+  one: configurePhoneNumber(input: $one) { ...Any ...Write }
+  many: configurePhoneNumbers(input: $many) { ...Any results { ...Any ...Write } } }
+fragment Any on MutationPayload { userErrors { field message } }
+fragment Write on WritePayload { replayed reconciled wouldSend { method } }"""
+
+
+def test_one_fragment_tells_the_errors_of_any_mutation(
+    gateway: RunningGateway, owner: SandboxAccount
+) -> None:
+    one, two, three = sids(gateway, owner)
+    renamed = {"configuration": {"friendlyName": "Desk"}, "dryRun": True}
+    items = [{"sid": one, **renamed}, {"sid": two, "dryRun": True}, {"sid": three, **renamed}]
+    variables = {"one": {"sid": one, "dryRun": True}, "many": {"items": items}}
+    data = gateway.query(ANY_MUTATION, variables, account=owner)
+    [error] = data["one"]["userErrors"]
+    assert data["many"]["userErrors"] == [{**error, "field": ["items", "1", *error["field"]]}]
+    results = data["many"]["results"]
+    assert [bool(each["wouldSend"]) for each in results] == [True, False, True]
+    assert [bool(each["userErrors"]) for each in results] == [False, True, False]
 
 
 def test_a_number_is_not_bought_twice_in_one_purchase_for_whichever_accounts(
