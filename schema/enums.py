@@ -109,9 +109,16 @@ class Handler(_Members):
     NOT_SET = value("none", description="Nothing is set: nobody answers.")
 
 
-@strawberry.enum(description="Which of the upstream's two API families an answer came from.")
+@strawberry.enum(
+    description="Which of the upstream's two APIs is asked about numbers. What the one that is"
+    " asked does not tell of an account's own numbers is filled in from the other."
+)
 class Source(_Members):
-    CATALOG = value("catalog", description="The preview catalog: rich capabilities, geography.")
+    CATALOG = value(
+        "catalog",
+        description="The preview catalog of numbers, open to few accounts: rich capabilities,"
+        " geography.",
+    )
     CORE = value("core", description="The 2010-04-01 API that every account has: fewer fields.")
 
 

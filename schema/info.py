@@ -31,5 +31,5 @@ class Info(strawberry.Info[Port, Root]):
     def selected(self) -> SelectedFields:
         """What is selected of what the field yields."""
         raw = resolve_info(self)
-        operation = Selecting(raw.schema, raw.fragments, raw.variable_values.coerced)
+        operation = Selecting(raw.schema, raw.fragments, self.variable_values)
         return operation.below(raw.return_type, raw.field_nodes)

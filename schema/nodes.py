@@ -232,15 +232,9 @@ class Regulatory:
     address_requirements: AddressRequirements | None = field(
         description="Which address the account must have registered."
     )
-    address_sid: ID | None = field(
-        description="The registered address in use (core family, owned numbers)."
-    )
-    identity_sid: ID | None = field(
-        description="The identity document in use (core family, owned numbers)."
-    )
-    bundle_sid: ID | None = field(
-        description="The regulatory bundle in use (core family, owned numbers)."
-    )
+    address_sid: ID | None = field(description="The registered address in use, of owned numbers.")
+    identity_sid: ID | None = field(description="The identity document in use, of owned numbers.")
+    bundle_sid: ID | None = field(description="The regulatory bundle in use, of owned numbers.")
 
 
 @strawberry.type(
@@ -284,7 +278,7 @@ class VoiceConfiguration:
     emergency_address_status: EmergencyAddressStatus | None = field(
         description=(
             "How far that address has been registered. Unless it is unregistered, the number can be"
-            " neither released nor lose it. Core family."
+            " neither released nor lose it."
         )
     )
     receive_mode: ReceiveMode | None = field(description="Whether calls are voice or fax.")
@@ -346,7 +340,9 @@ class Configuration:
     )
     voice: VoiceConfiguration | None = field(description="Calls.")
     sms: SmsConfiguration | None = field(description="Text messages.")
-    mms: MmsConfiguration | None = field(description="Multimedia messages (catalog family).")
+    mms: MmsConfiguration | None = field(
+        description="Multimedia messages; null when the upstream does not tell."
+    )
 
 
 @strawberry.interface(description="An object that can be fetched again by its id alone.")
@@ -362,12 +358,12 @@ class NumberProfile:
         " itself writes otherwise, are shown as they are; name those by `sid`."
     )
     friendly_name: str | None = field(description="A text for people.")
-    source: Source = field(description="Which upstream family this answer came from.")
+    source: Source = field(description="Which of the upstream's APIs it was read from.")
     type: NumberType | None = field(description="The kind of number.")
     lifecycle: Lifecycle | None = field(
         description="How far its range has come in the upstream's inventory."
     )
-    beta: bool | None = field(description="New to the platform. Core family.")
+    beta: bool | None = field(description="New to the platform.")
     capabilities: Capabilities | None = field(
         description="What it can do; null when the upstream does not say."
     )
@@ -427,6 +423,7 @@ class Account(Node):
             before=before,
             account_sid=self.sid,
             at=info.at,
+            selected=info.selected,
         )
 
 
@@ -439,15 +436,14 @@ class PhoneNumber(Node, NumberProfile):
     )
     source: Source = field(
         description=(
-            "Which upstream family this answer came from. A setting that only core has is made and "
-            "answered there, whatever family the account has: then fields of the catalog are null."
+            "Which of the upstream's APIs the account's numbers are read from: `CATALOG` where the"
+            " account has the preview catalog of numbers, also when some of the fields come from"
+            " `CORE`; else `CORE`."
         )
     )
-    origin: NumberOrigin | None = field(description="How it came to the account. Core family.")
-    date_created: dt.datetime | None = field(
-        description="When it came to the account. Core family."
-    )
-    date_updated: dt.datetime | None = field(description="When it was last changed. Core family.")
+    origin: NumberOrigin | None = field(description="How it came to the account.")
+    date_created: dt.datetime | None = field(description="When it came to the account.")
+    date_updated: dt.datetime | None = field(description="When it was last changed.")
     configuration: Configuration | None = field(description="What the owner has set on it.")
     is_type_of = _views("PhoneNumber")
 

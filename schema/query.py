@@ -48,7 +48,11 @@ class Query:
         account_sid: AccountSid = None,
     ) -> PhoneNumber | None:
         return await info.context.numbers.phone_number(
-            sid=sid, phone_number=phone_number, account_sid=account_sid, at=info.at
+            sid=sid,
+            phone_number=phone_number,
+            account_sid=account_sid,
+            at=info.at,
+            selected=info.selected,
         )
 
     @field(
@@ -78,6 +82,7 @@ class Query:
             before=before,
             account_sid=account_sid,
             at=info.at,
+            selected=info.selected,
         )
 
     @field(
@@ -154,7 +159,9 @@ class Query:
         info: Info[ReadPort, None],
         id: Annotated[ID, argument(description="The object's id.")],  # noqa: A002
     ) -> Node | None:
-        [found] = await info.context.objects.nodes([id], argument="id", at=info.at)
+        [found] = await info.context.objects.nodes(
+            [id], argument="id", at=info.at, selected=info.selected
+        )
         if isinstance(found, Exception):
             raise found
         return found
@@ -171,9 +178,10 @@ class Query:
         ids: Annotated[list[ID], argument(description=f"The objects' ids, up to {MOST_IDS}.")],
     ) -> list[Node | None] | None:
         # Errors among them become errors at their places.
-        return cast(
-            "list[Node | None]", await info.context.objects.nodes(ids, argument="ids", at=info.at)
+        found = await info.context.objects.nodes(
+            ids, argument="ids", at=info.at, selected=info.selected
         )
+        return cast("list[Node | None]", found)
 
     @field(
         description="What the gateway still lets the caller do, now that this was counted; null"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from schema.info import FieldPath
+from schema.selections import SelectedFields
 
 if TYPE_CHECKING:
     from schema.connection import (
@@ -27,7 +28,13 @@ class Numbers(Protocol):
     """Owned numbers."""
 
     async def phone_number(
-        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: FieldPath
+        self,
+        *,
+        sid: str | None,
+        phone_number: str | None,
+        account_sid: str | None,
+        at: FieldPath,
+        selected: SelectedFields,
     ) -> "PhoneNumber | None":
         """Return one owned number by sid or by number; None when the account has no such one."""
 
@@ -41,6 +48,7 @@ class Numbers(Protocol):
         before: str | None,
         account_sid: str | None,
         at: FieldPath,
+        selected: SelectedFields,
     ) -> "PhoneNumberConnection":
         """Return a page of owned numbers."""
 
@@ -49,7 +57,7 @@ class Objects(Protocol):
     """Objects by id."""
 
     async def nodes(
-        self, ids: Sequence[str], *, argument: str, at: FieldPath
+        self, ids: Sequence[str], *, argument: str, at: FieldPath, selected: SelectedFields
     ) -> "list[Node | Exception | None]":
         """Return objects by opaque id, in order; None for each that is not there.
 
@@ -143,7 +151,7 @@ class Accounts(Protocol):
 
 
 class ReadPort(Protocol):
-    """All of them; `at` is the field that asks, for traces.
+    """All of them; `at` is the field that asks, for traces, and `selected` what it wants told.
 
     Methods raise errors whose `extensions.code` clients can rely on.
     """

@@ -25,6 +25,26 @@ TYPES = (
     "Country",
 )
 NOT_AVAILABLE = "not available"
+BOTH = """
+## Both
+
+An owned number has the same fields by every route: looked up, listed, by its `id`, in a
+payload, in an event. Which API is asked is known before the first call, from what is selected:
+
+- An account without the catalog is asked in core. What only the catalog has is null.
+- An account with the catalog is asked where all that is selected can be told: core, if
+  everything is core's alone (`{ dateCreated regulatory { bundleSid } }`), else the catalog.
+  Fields that both have are the catalog's.
+- If neither tells all, or a filter is core's alone, the rest is filled in from the other: for
+  all numbers of a list together, by number or by pages of 1000, whichever is fewer calls. The
+  plan names the fields.
+- If that fails, the fields that it would have filled in are null, with an error each; the
+  others stay.
+- `source` is `CATALOG` for every number of an account with the catalog, whatever was asked.
+
+`configuration.mms` is only in the catalog's lists: a number looked up by sid is found there by
+its digits.
+"""
 
 
 def main() -> None:
@@ -40,8 +60,9 @@ def page() -> Iterator[str]:
     yield f"Made from {tables} by `tools/mapping.py`."
     yield ""
     yield "**catalog** is the preview Global Phone Numbers Catalog (`/Numbers/…`), **core** the"
-    yield "2010-04-01 API. A field that a family does not have is null when that family answers;"
-    yield "filters that no single family knows together are refused."
+    yield "2010-04-01 API. Filters that no single family knows together are refused."
+    yield ""
+    yield from BOTH.strip().splitlines()
     yield ""
     yield "## Fields"
     yield from fields()
@@ -89,12 +110,13 @@ def place(field: records.Field | None) -> str:
     match field:
         case None:
             return NOT_AVAILABLE
-        case records.Leaf(keys=keys):
-            return " or ".join(f"`{key}`" for key in keys)
+        case records.Leaf(keys=keys, listed_only=listed):
+            return " or ".join(f"`{key}`" for key in keys) + (", in lists only" if listed else "")
         case records.NestedObject(flags=flags) if flags:
             return "when " + " or ".join(f"`capabilities.{flag}`" for flag in flags) + " is known"
-        case records.NestedObject(keys=keys, null_is_no=no):
+        case records.NestedObject(keys=keys, null_is_no=no, listed_only=listed):
             words = " or ".join(f"`{key}`" for key in keys) or "the number itself"
+            words += ", in lists only" if listed else ""
             return f"{words}; null says that it cannot" if no else words
         case records.Derived(of=of):
             return f"from {of}"

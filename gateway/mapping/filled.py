@@ -76,7 +76,7 @@ def _leaf(typename: str, name: str) -> Callable[[Filled], object]:
         else:
             part = view.parts.get(home)
         if isinstance(part, Exception):
-            raise part
+            raise part.with_traceback(None)  # Each field raises it.
         return None if part is None else getattr(part, name)
 
     return read
@@ -96,7 +96,7 @@ def _nested(typename: str, name: str, below: str) -> Callable[[Filled], object]:
             return _VIEWS[below](parts, view.homes)
         problem = next((part for part in parts.values() if part is not None), None)
         if problem is not None:
-            raise cast("Exception", problem)
+            raise cast("Exception", problem).with_traceback(None)
         return None
 
     return read

@@ -76,8 +76,6 @@ def needed(selected: SelectedFields) -> Home:
     return found
 
 
-def only(selected: SelectedFields, home: Home) -> list[str]:
-    """Return the fields among what is selected of numbers that have this home, as clients write
-    them.
-    """
-    return sorted(each.partition(".")[2] for each in selected if HOMES.get(each) is home)
+def fields_told(selected: SelectedFields, home: Home) -> list[str]:
+    """Return, of what is selected of numbers, the fields with this home, as clients write them."""
+    return sorted(each.partition(".")[2] for each in selected if HOMES.get(each, NOWHERE) & home)

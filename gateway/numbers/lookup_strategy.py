@@ -30,14 +30,18 @@ class CheapestCalls(NamedTuple):
     reason: str
 
 
-def choose(keys: int, size: Size | None) -> CheapestCalls:
-    """Return the cheapest way to fetch `keys` distinct numbers of one account."""
+def choose(keys: int, size: Size | None, *, listed: bool = False) -> CheapestCalls:
+    """Return the cheapest way to fetch `keys` distinct numbers of one account.
+
+    Those that stand together in one list (`listed`) may well do so in another.
+    """
     if keys <= 1:
         return CheapestCalls("get", keys, keys, "one key is one call")
     at_least = size.at_least if size else 0
     pages = max(1, -(-at_least // MAX_PAGE_SIZE))
     known = f"{keys} keys, {at_least}{'' if size and size.exact else ' or more'} numbers owned"
-    if pages >= keys or (keys < PROBE_FROM and not (size and size.exact)):
+    probes = listed or keys >= PROBE_FROM
+    if pages >= keys or not (probes or (size and size.exact)):
         return CheapestCalls("get", keys, keys, f"{known}: one by one is cheaper")
     if size and size.exact:
         return CheapestCalls("list", 1, pages, f"{known}: {pages} list page(s) are cheaper")

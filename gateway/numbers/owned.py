@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from aiodataloader import DataLoader
 
 from gateway.errors import (
+    GatewayError,
     NotOwnAccount,
     UnsupportedFilters,
     UpstreamDenied,
@@ -18,6 +19,8 @@ from gateway.errors import (
     believe_missing,
 )
 from gateway.mapping import filters
+from gateway.mapping.filled import Part, filled, homes_with
+from gateway.mapping.homes import NOWHERE, Home
 from gateway.mapping.records import VIEWS, Record, View, view
 from gateway.numbers import lookup_strategy
 from gateway.numbers.list_pages import Slice, UpstreamList, read_slice
@@ -36,6 +39,7 @@ from gateway.upstream.families import (
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
 from gateway.waiting import settled
+from schema.enums import Source
 from schema.info import FieldPath
 
 # Core matches numbers in part: the one looked for stands among those that contain it.
@@ -43,6 +47,7 @@ _LOOK_UP_SIZE = 50
 _EVERYTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+_Loader: TypeAlias = DataLoader[PhoneNumberLookup, View | None]
 Found: TypeAlias = dict[PhoneNumberLookup, View | BaseException | None]
 
 
@@ -53,33 +58,61 @@ class OwnedNumbers:
         self._reader = reader
         self._access = access
         self._sizes = sizes
-        self._asked: dict[PhoneNumberLookup, list[FieldPath]] = defaultdict(list)
+        # The fields that ask for a number, of a family; None: of the usual one.
+        self._asked: dict[tuple[Family | None, PhoneNumberLookup], list[FieldPath]]
+        self._asked = defaultdict(list)
         self._unsorted: list[list[View]] = []
         self._read: dict[PhoneNumberLookup, View] = {}
 
     @cached_property
-    def _loader(self) -> DataLoader[PhoneNumberLookup, View | None]:
+    def _loader(self) -> _Loader:
         return DataLoader(self._load)  # type: ignore[arg-type]
+
+    @cached_property
+    def _loaders(self) -> Mapping[Family, _Loader]:
+        """What looks numbers up in one family, whichever is the usual one."""
+        return {
+            family: DataLoader(partial(self._load, family=family))  # type: ignore[arg-type]
+            for family in (CATALOG, CORE)
+        }
 
     # Reading ----------------------------------------------------------------------------------
 
     async def one(
-        self, key: PhoneNumberLookup, at: FieldPath, *, alone: bool = False
+        self,
+        key: PhoneNumberLookup,
+        at: FieldPath,
+        needs: Home = NOWHERE,
+        *,
+        alone: bool = False,
     ) -> View | None:
         """Return one number; None when the account has no such one.
 
         When it is known that no other field asks for one, it is asked for `alone`, without waiting
-        for what could be asked together with it.
+        for what could be asked together with it. It is asked for where it can be told what is
+        needed, and filled in from elsewhere if need be.
         """
         number = self._already_read(key)
         if number is not None:
             call = FAMILIES[number.source].get_call(key.account, number.sid)
             self._reader.trace.note_spared(call, "primed", (at,))
+        else:
+            family: Family | None = None
+            if needs is not NOWHERE and needs is not Home.CATALOG:
+                family = self._prepare(key, needs, at)
+            self._asked[family, key].append(at)
+            if alone:
+                look_up = self._by_sid if key.by == "sid" else self._by_number
+                number = await look_up(key, family)
+            else:
+                loader = self._loader if family is None else self._loaders[family]
+                number = await loader.load(key)
+            if number is None:
+                return None
+        if not self._lacks(number, needs):
             return number
-        self._asked[key].append(at)
-        if alone:
-            return await (self._by_sid(key) if key.by == "sid" else self._by_number(key))
-        return await self._loader.load(key)
+        [number] = await self.complete(key.account, [number], needs, at)
+        return number
 
     async def shown(self, family: Family, key: PhoneNumberLookup, at: FieldPath) -> View | None:
         """Return the number with a sid as `family` shows it; None when the account has none."""
@@ -89,28 +122,27 @@ class OwnedNumbers:
             believe_missing(error)
             return None
 
-    async def page(
-        self,
-        asked: OwnedList,
-        at: FieldPath,
-    ) -> Slice:
-        """Return a page of numbers.
+    async def page(self, asked: OwnedList, at: FieldPath, needs: Home = NOWHERE) -> Slice:
+        """Return a page of numbers, asked for where it can be told what is needed, and filled in.
 
         Raises:
             UnsupportedFilters: no family that the account has knows all filters.
             BadUserInput: the cursor is not of this list.
         """
         account, wanted = asked.account, asked.wanted
-        for family in asked.starts(self.able(account, wanted)):
+        for family in asked.starts(self.able(account, wanted, needs)):
             try:
                 listed = await read_slice(self._list(family, asked, at), asked.page)
             except (UpstreamNotFound, UpstreamDenied) as error:
                 if not self._lacks_catalog(family, account, error):
                     raise
-            else:
-                # Later look-ups find what was listed; it is sorted in only if there are any.
-                self._unsorted.append(listed.items)
-                return listed
+                continue
+            # Later look-ups find what was listed; it is sorted in only if there are any.
+            self._unsorted.append(listed.items)
+            if listed.items and self._lacks(listed.items[0], needs):
+                items = await self.complete(account, listed.items, needs, at)
+                return listed._replace(items=items)
+            return listed
         raise UnsupportedFilters(
             "filter",
             f"{', '.join(filters.unsupported(wanted, CORE.owned))} can only be asked of the"
@@ -136,7 +168,8 @@ class OwnedNumbers:
 
     def forget(self) -> None:
         """Forget what was read: something was changed."""
-        self._loader.clear_all()
+        for each in (self._loader, *self._loaders.values()):
+            each.clear_all()
         self._unsorted.clear()
         self._read.clear()
         self._asked.clear()
@@ -167,7 +200,7 @@ class OwnedNumbers:
         """Whether a call more is needed before the catalog's answers about the account count."""
         return self.may_ask_catalog(account) and self._reader.must_prove(account)
 
-    def able(self, account: str, wanted: Mapping[str, Any]) -> list[Family]:
+    def able(self, account: str, wanted: Mapping[str, Any], needs: Home = NOWHERE) -> list[Family]:
         """Return the families that know all the filters, the one to try first at the front."""
         able: list[Family] = [CATALOG] if self.may_ask_catalog(account) else []
         able = [
@@ -187,7 +220,7 @@ class OwnedNumbers:
                     else f", and {self.without_catalog(account)}."
                 ),
             )
-        return able
+        return able[::-1] if needs is Home.CORE else able
 
     def _lacks_catalog(self, family: Family, account: str, error: Exception) -> bool:
         """Whether `error` on the collection says that the account lacks the catalog."""
@@ -218,6 +251,113 @@ class OwnedNumbers:
             return False
         self._access.note(account, has=True)
         return True
+
+    # Filling in -------------------------------------------------------------------------------
+
+    async def complete(
+        self, account: str, numbers: Sequence[View], needs: Home, at: FieldPath
+    ) -> list[View]:
+        """Return numbers of an account with what is needed of them and another answer tells.
+
+        It is read for all of them together. What cannot be had costs the fields that it would
+        have filled in: they raise why.
+        """
+        found: dict[Home, list[Part]] = {}
+        homes = {Source.CATALOG: Home.CATALOG, Source.CORE: Home.CORE}
+        for source in {number.source for number in numbers}:
+            found[homes[source]] = [
+                number if number.source is source else None for number in numbers
+            ]
+        try:
+            has_catalog = Home.CATALOG in found or await self.family(account, at) is CATALOG
+        except GatewayError as error:
+            found[Home.CATALOG] = found[Home.LISTED] = [error] * len(numbers)
+        else:
+            if not has_catalog:
+                return list(numbers)
+            by_sid = [PhoneNumberLookup(account, "sid", number.sid) for number in numbers]
+            if needs & (Home.CATALOG | Home.LISTED):
+                known = found.get(Home.CATALOG)
+                found[Home.CATALOG] = await self._told(CATALOG, by_sid, known, at)
+            if needs & Home.CORE:
+                found[Home.CORE] = await self._told(CORE, by_sid, found.get(Home.CORE), at)
+            if needs & Home.LISTED:
+                found[Home.LISTED] = await self._listed_by_catalog(account, found[Home.CATALOG], at)
+        return [
+            _together({home: parts[place] for home, parts in found.items()}, needs)
+            for place in range(len(numbers))
+        ]
+
+    def _lacks(self, number: View, needs: Home) -> bool:
+        """Whether the answer that a number comes from may lack what is needed of it."""
+        if number.source is Source.CATALOG:
+            if needs is NOWHERE or needs is Home.CATALOG:
+                return False
+            return bool(needs & Home.CORE) or not _is_listed(number)
+        return needs is not NOWHERE and needs is not Home.CORE and self.may_ask_catalog(number.home)
+
+    def _prepare(self, key: PhoneNumberLookup, needs: Home, at: FieldPath) -> Family | None:
+        """Return the only family to ask for what is needed of a number; None for the usual one.
+
+        Where the other one is needed too, it is asked at once, and not behind the usual one.
+        """
+        if not self.may_ask_catalog(key.account):
+            return None
+        if needs is Home.CORE:
+            return CORE
+        if needs & Home.CORE and key.by == "sid":
+            self._asked[CORE, key].append(at)
+            coming = self._loaders[CORE].load(key)
+            # Nobody waits for it when there is no such number.
+            coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return None
+
+    async def _told(
+        self,
+        family: Family,
+        keys: Sequence[PhoneNumberLookup],
+        known: Sequence[Part] | None,
+        at: FieldPath,
+    ) -> list[Part]:
+        """Return what a family tells of the numbers with these keys, as far as it is not known."""
+        parts: list[Part] = [None] * len(keys) if known is None else list(known)
+        places = [place for place, part in enumerate(parts) if part is None]
+        wanted = list(dict.fromkeys(keys[place] for place in places))
+        if not wanted:
+            return parts
+        if len(wanted) == 1:
+            self._asked[family, wanted[0]].append(at)
+            found = await self._each(wanted, self._loaders[family].load)
+        else:
+            for key in wanted:
+                self._asked[family, key].append(at)
+            # They stand together in one list, so that they may well in another.
+            [outcome] = await settled(
+                [self._load_account(wanted[0].account, wanted, family, listed=True)]
+            )
+            failed = isinstance(outcome, BaseException)
+            found = dict.fromkeys(wanted, outcome) if failed else outcome
+        for place in places:
+            part = found[keys[place]]
+            if isinstance(part, BaseException) and not isinstance(part, GatewayError):
+                raise part
+            parts[place] = part
+        return parts
+
+    async def _listed_by_catalog(
+        self, account: str, shown: Sequence[Part], at: FieldPath
+    ) -> list[Part]:
+        """Return the numbers that the catalog shows, as its lists show them."""
+        keys = {
+            place: PhoneNumberLookup(account, "number", each.phone_number)
+            for place, each in enumerate(shown)
+            if isinstance(each, View) and not _is_listed(each)
+        }
+        parts = list(shown)
+        found = await self._told(CATALOG, list(keys.values()), None, at)
+        for place, part in zip(keys, found, strict=True):
+            parts[place] = part
+        return parts
 
     # Lists ------------------------------------------------------------------------------------
 
@@ -270,13 +410,15 @@ class OwnedNumbers:
 
     # Batches ----------------------------------------------------------------------------------
 
-    async def _load(self, keys: list[PhoneNumberLookup]) -> list[View | BaseException | None]:
+    async def _load(
+        self, keys: list[PhoneNumberLookup], family: Family | None = None
+    ) -> list[View | BaseException | None]:
         """Answer all keys that fields asked for in one step of the execution."""
         accounts: dict[str, list[PhoneNumberLookup]] = defaultdict(list)
         for key in keys:
             accounts[key.account].append(key)
         outcomes = await settled(
-            [self._load_account(account, keys) for account, keys in accounts.items()]
+            [self._load_account(account, keys, family) for account, keys in accounts.items()]
         )
         found: Found = {}
         for keys_of_one, outcome in zip(accounts.values(), outcomes, strict=True):
@@ -284,45 +426,59 @@ class OwnedNumbers:
             found |= dict.fromkeys(keys_of_one, outcome) if failed else outcome
         return [found[key] for key in keys]
 
-    async def _load_account(self, account: str, keys: Sequence[PhoneNumberLookup]) -> Found:
+    async def _load_account(
+        self,
+        account: str,
+        keys: Sequence[PhoneNumberLookup],
+        family: Family | None = None,
+        *,
+        listed: bool = False,
+    ) -> Found:
+        """Look numbers of an account up; they may stand close together in its list (`listed`)."""
         numbers = [key for key in keys if key.by == "number"]
         sids = [key for key in keys if key.by == "sid"]
-        choice = lookup_strategy.choose(len(keys), self._sizes.of(account))
+        choice = lookup_strategy.choose(len(keys), self._sizes.of(account), listed=listed)
+        by_number, by_sid = (
+            partial(look_up, family=family) for look_up in (self._by_number, self._by_sid)
+        )
         found: Found = {}
         if choice.strategy == "list":
-            found |= await self._from_list(account, keys)
+            found |= await self._from_list(account, keys, family)
         # Numbers first: what they find may answer a sid as well.
         if numbers:
-            found |= await self._each([key for key in numbers if key not in found], self._by_number)
-            by_sid = {
+            found |= await self._each([key for key in numbers if key not in found], by_number)
+            found_sids = {
                 PhoneNumberLookup(account, "sid", each.sid): each
                 for each in found.values()
                 if isinstance(each, View)
             }
-            also = {key: by_sid[key] for key in sids if key in by_sid and key not in found}
+            also = {key: found_sids[key] for key in sids if key in found_sids and key not in found}
             for key, number in also.items():
-                self._note_primed(FAMILIES[number.source], [key], 0)
+                self._note_primed(FAMILIES[number.source], family, [key], 0)
             found |= also
-        return found | await self._each([key for key in sids if key not in found], self._by_sid)
+        return found | await self._each([key for key in sids if key not in found], by_sid)
 
     async def _each(
         self, keys: Sequence[PhoneNumberLookup], fetch: Callable[[PhoneNumberLookup], Any]
     ) -> Found:
         return dict(zip(keys, await settled([fetch(key) for key in keys]), strict=True))
 
-    async def _from_list(self, account: str, keys: Sequence[PhoneNumberLookup]) -> Found:
+    async def _from_list(
+        self, account: str, keys: Sequence[PhoneNumberLookup], only: Family | None
+    ) -> Found:
         """Look for the keys in list pages, as long as that is cheaper than asking for each."""
-        family = await self.family(account, self._places(keys)[0])
+        family = only or await self.family(account, self._places(keys, only)[0])
         left = dict.fromkeys(keys)
         found: Found = {}
         query, total, pages = "", 0, 0
         while left:
-            at, *others = self._places(left)
+            at, *others = self._places(left, only)
             page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at=at, others=others)
             pages += 1
             total += len(page.items)
             numbers = [number for number in _numbers(family, account, page.items) if number]
-            self._unsorted.append(numbers)
+            if only is None:
+                self._unsorted.append(numbers)
             for number in numbers:
                 names = _names(number)
                 for key in names & left.keys():
@@ -335,23 +491,30 @@ class OwnedNumbers:
             if not lookup_strategy.go_on_listing(pages, len(left), self._sizes.of(account)):
                 break
             query = page.next_query
-        self._note_primed(family, found, pages)
+        self._note_primed(family, only, found, pages)
         return found
 
-    def _note_primed(self, family: Family, found: Iterable[PhoneNumberLookup], calls: int) -> None:
+    def _note_primed(
+        self,
+        family: Family,
+        only: Family | None,
+        found: Iterable[PhoneNumberLookup],
+        calls: int,
+    ) -> None:
         """Note the look-ups that were answered by `calls` calls for other things."""
-        answered = ((key, place) for key in found for place in self._asked[key])
+        answered = ((key, place) for key in found for place in self._asked[only, key])
         for key, place in islice(answered, calls, None):
             call = family.get_call(key.account, key.value)
             self._reader.trace.note_spared(call, "primed", (place,))
 
-    async def _by_sid(self, key: PhoneNumberLookup) -> View | None:
-        at = self._places((key,))
-        family: Family = CATALOG if self.may_ask_catalog(key.account) else CORE
+    async def _by_sid(self, key: PhoneNumberLookup, family: Family | None = None) -> View | None:
+        at = self._places((key,), family)
+        usual: Family = CATALOG if self.may_ask_catalog(key.account) else CORE
         try:
-            return await self._get(family, key, at)
+            return await self._get(family or usual, key, at)
         except UpstreamNotFound as error:
-            if family is CORE or await self.family(key.account, at[0]) is CATALOG:
+            only = family or usual is CORE
+            if only or await self.family(key.account, at[0]) is CATALOG:
                 believe_missing(error)
                 return None
         try:
@@ -372,13 +535,17 @@ class OwnedNumbers:
         check_owner(number.raw.account_sid, key.account, family.source)
         return number
 
-    async def _by_number(self, key: PhoneNumberLookup) -> View | None:
+    async def _by_number(self, key: PhoneNumberLookup, family: Family | None = None) -> View | None:
         only = OwnedList(key.account, {"phoneNumber": key.value}, PageRequest(1))
-        listed = await self.page(only, self._places((key,))[0])
+        at = self._places((key,), family)[0]
+        if family is None:
+            listed = await self.page(only, at)
+        else:
+            listed = await read_slice(self._list(family, only, at), only.page)
         return listed.items[0] if listed.items else None
 
-    def _places(self, keys: Iterable[PhoneNumberLookup]) -> list[FieldPath]:
-        return [place for key in keys for place in self._asked[key]]
+    def _places(self, keys: Iterable[PhoneNumberLookup], family: Family | None) -> list[FieldPath]:
+        return [place for key in keys for place in self._asked[family, key]]
 
 
 def _numbers(
@@ -411,6 +578,21 @@ def _numbers(
             number = None
         found.append(number)
     return found
+
+
+def _together(parts: Mapping[Home, Part], needs: Home) -> View:
+    """Return a number of which these answers tell what is needed."""
+    telling = {home: part for home, part in parts.items() if home in needs}
+    [first, *others] = telling.values()
+    if isinstance(first, View) and not others:
+        return first
+    shown = any(isinstance(part, View) for part in telling.values())
+    return filled(telling if shown else parts, homes_with(frozenset()))
+
+
+def _is_listed(number: View) -> bool:
+    """Whether a number of the catalog is shown as its lists show it: they say more."""
+    return number.raw.configuration is None
 
 
 def _is(number: View, exact: str) -> bool:

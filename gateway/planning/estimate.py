@@ -5,6 +5,7 @@ that ask something of the upstream have a rule each (`field_rules.py`), which ad
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -29,6 +30,7 @@ from gateway.errors import GatewayError
 from gateway.execution.executors import Prepared, arguments_of, is_included, set_up
 from gateway.planning.field_rules import RULES
 from gateway.planning.plan import ONE, Draft, Place, Plan, PlanningFacts
+from schema.selections import Selecting
 
 Fields: TypeAlias = GraphQLObjectType | GraphQLInterfaceType
 
@@ -65,6 +67,7 @@ class _Walk:
         self._schema = schema
         self._executor = executor
         self._fragments = executor.fragment_definitions
+        self._selecting = Selecting(schema, self._fragments, executor.variable_values.coerced)
 
     def selection(
         self, parent: Fields, selections: Iterable[SelectionSetNode], place: Place
@@ -81,7 +84,7 @@ class _Walk:
                 continue  # __typename, __schema
             path = f"{place.path}.{shown}" if place.path else shown
             try:
-                below = self._below(f"{kind.name}.{name}", definition, node, place, path)
+                below = self._below(f"{kind.name}.{name}", definition, nodes, place, path)
             except (GatewayError, GraphQLError) as error:
                 # A run would ask nothing for it, and for nothing below it.
                 if place.times.most:
@@ -102,15 +105,16 @@ class _Walk:
         self.draft.plan.errors.append(coded(located, ErrorCode.BAD_USER_INPUT))
 
     def _below(
-        self, name: str, definition: GraphQLField, node: FieldNode, place: Place, path: str
+        self, name: str, definition: GraphQLField, nodes: list[FieldNode], place: Place, path: str
     ) -> Place:
         """Add what a field asks to the plan, and return the place of what it yields."""
         rule = RULES.get(name)
         if rule is None:
-            identity = (*place.identity, node.name.value)
+            identity = (*place.identity, nodes[0].name.value)
             return Place(path, place.times, identity, place.accounts, place.account)
-        arguments = arguments_of(self._executor, definition, node)
-        return rule(self.draft, place, path, arguments)
+        arguments = arguments_of(self._executor, definition, nodes[0])
+        selected = self._selecting.below(definition.type, nodes)
+        return rule(self.draft, replace(place, selected=selected), path, arguments)
 
     def _fields(
         self, parent: Fields, selections: Iterable[SelectionSetNode]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from gateway.errors import GatewayError, UnsupportedFilters
+from gateway.mapping.homes import needed
 from gateway.numbers import cursors
 from gateway.numbers.lookups import (
     AccountLookup,
@@ -49,9 +50,9 @@ _PAGE_SIZE = re.compile(r"page_?size=([0-9]+)", re.ASCII | re.IGNORECASE)
 # Owned numbers ------------------------------------------------------------------------------------
 
 
-def _phone_number(draft: Draft, _: Place, path: str, arguments: Arguments) -> Place:
+def _phone_number(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     asked = PhoneNumberLookup.parse(draft.known.caller, **arguments)
-    draft.look_up_number(path, asked)
+    draft.look_up_number(path, asked, place.selected)
     return Place(path, Times(0, 1), asked, account=asked.account)
 
 
@@ -80,7 +81,8 @@ def _objects(
     """Add the look-ups of what ids name, as far as they name something."""
     for node in nodes:
         if node.kind == "PhoneNumber":
-            draft.look_up_number(path, PhoneNumberLookup(node.account_sid, "sid", node.sid))
+            key = PhoneNumberLookup(node.account_sid, "sid", node.sid)
+            draft.look_up_number(path, key, place.selected)
         else:
             _read_account(draft, place, path, ("account", node.account_sid))
     accounts = {node.account_sid for node in nodes}
@@ -100,17 +102,18 @@ def _phone_numbers_of(draft: Draft, place: Place, path: str, arguments: Argument
 def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
     """Add a list of the numbers of an account, of which it may not be known which one it is."""
     account, wanted, page = asked
-    family, extra = None, 0
+    family, extra, listing = None, 0, ""
     if account:
-        able = draft.known.numbers.able(account, wanted)
+        able = draft.known.numbers.able(account, wanted, needed(place.selected))
         extra = int(draft.known.is_cold(account) and able == [CATALOG, CORE])
+        listing = able[0].source.name
         if able[0] is CATALOG:
             draft.proof(path, account, least=place.times.least if page.cursor is None else 0)
         family = next(asked.starts(able))
     size = draft.known.sizes.of(account)
     owned = size.at_least if size is not None and size.exact else None
     pages, reason = _pages(page, page.size, counts=family is CATALOG, length=owned)
-    identity = ("owned", account or place.identity, _frozen(wanted), page)
+    identity = ("owned", account or place.identity, listing, _frozen(wanted), page)
     draft.read(
         place,
         path,
@@ -124,6 +127,7 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
             reason=reason,
         ),
     )
+    draft.fill(place, path, identity, asked)
     return Place(path, place.times.per(page.size), identity, place.accounts, account or None)
 
 
@@ -175,7 +179,7 @@ def _phone_number_changed(draft: Draft, place: Place, path: str, arguments: Argu
     draft.read(
         place,
         path,
-        [("owned", account, _frozen(wanted), page)],
+        [("owned", account, "", _frozen(wanted), page)],
         PlannedRead(
             "GET a page of owned numbers",
             "page",

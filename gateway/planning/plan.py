@@ -14,12 +14,15 @@ from graphql import GraphQLError
 
 from gateway.auth.caller import Caller
 from gateway.errors import GatewayError
+from gateway.mapping.homes import NOWHERE, Home, fields_told, needed
 from gateway.numbers import lookup_strategy
-from gateway.numbers.lookups import PhoneNumberLookup
+from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.owned import OwnedNumbers
+from gateway.upstream.families import CATALOG, CORE
 from gateway.upstream.response_cache import Kind
 from gateway.writes.user_errors import Refusal
 from gateway.writes.webhook_hosts import Webhooks
+from schema.selections import NOTHING, SelectedFields
 
 # Of the fields that share a call, so many are named.
 _MOST_NAMED = 3
@@ -38,6 +41,16 @@ class Times(NamedTuple):
     def plus(self, other: "Times") -> "Times":
         """Return how many there are of both together."""
         return Times(self.least + other.least, self.most + other.most)
+
+
+class Lookups(NamedTuple):
+    """Look-ups of an account's numbers that are planned together.
+
+    `home` is the only answer that is asked for; None where any will do.
+    """
+
+    account: str
+    home: Home | None
 
 
 Identity: TypeAlias = tuple[object, ...]
@@ -120,6 +133,7 @@ class Place:
         identity: what names them: equal reads below equal objects are one.
         accounts: how many accounts they belong to, at most.
         account: which one that is, if it is known.
+        selected: what is selected below the field that is planned now.
     """
 
     path: str
@@ -127,6 +141,7 @@ class Place:
     identity: Identity
     accounts: int = 1
     account: str | None = None
+    selected: SelectedFields = NOTHING
 
 
 @dataclass
@@ -238,8 +253,10 @@ class Draft:
         self.plan = Plan()
         self.written = False
         self._seen: set[Identity] = set()
-        self._keys: defaultdict[str, Counter[PhoneNumberLookup]] = defaultdict(Counter)
-        self._key_paths: defaultdict[str, list[str]] = defaultdict(list)
+        # Look-ups of numbers that are planned together, and the fields that ask for them.
+        self._keys: defaultdict[Lookups, Counter[PhoneNumberLookup]] = defaultdict(Counter)
+        self._key_paths: defaultdict[Lookups, list[str]] = defaultdict(list)
+        self._told: defaultdict[Lookups, SelectedFields] = defaultdict(frozenset)
         self._splittable: list[str] = []
         self._failed: list[tuple[int, GatewayError]] = []
         # Accounts that credentials must be proven to be of: whether for certain, and by what.
@@ -271,11 +288,54 @@ class Draft:
             reason += "; another one if the account turns out not to have the catalog"
         self.plan.steps.append(Step(path, asked.call, asked.strategy, least, most, naive, reason))
 
-    def look_up_number(self, path: str, key: PhoneNumberLookup) -> None:
+    def look_up_number(
+        self, path: str, key: PhoneNumberLookup, selected: SelectedFields = NOTHING
+    ) -> None:
         """Note a look-up of an owned number; all of one account are planned together."""
-        self._keys[key.account][key] += 1
-        self._key_paths[key.account].append(path)
-        self.proof(path, key.account)
+        account, needs = key.account, needed(selected)
+        homes: list[Home | None] = [None]
+        if self.known.numbers.may_ask_catalog(account):
+            if needs is Home.CORE:
+                homes = [Home.CORE]
+            else:
+                beside = (Home.CORE, Home.LISTED) if key.by == "sid" else (Home.CORE,)
+                homes += [home for home in beside if needs & home]
+        for home in homes:
+            lookups = Lookups(account, home)
+            self._keys[lookups][key] += 1
+            self._key_paths[lookups].append(path)
+            self._told[lookups] |= selected
+        if homes != [Home.CORE]:
+            self.proof(path, account)
+
+    def fill(self, place: Place, path: str, identity: Identity, asked: OwnedList) -> None:
+        """Add what the numbers of a list are filled in with, where one API does not tell all."""
+        known, account, needs = self.known, asked.account, needed(place.selected)
+        own = account or known.caller.credential.home or ""
+        if not known.numbers.may_ask_catalog(own):
+            return
+        listing = known.numbers.able(own, asked.wanted, needs)[0]
+        from_catalog = needs & (Home.CATALOG | Home.LISTED) if listing is CORE else NOWHERE
+        from_core = needs & Home.CORE if listing is CATALOG else NOWHERE
+        if not (from_catalog or from_core):
+            return
+        choice = lookup_strategy.choose(asked.page.size, known.sizes.of(own), listed=True)
+        most = choice.most + int(bool(from_catalog & Home.LISTED) and choice.strategy == "get")
+        self.read(
+            place,
+            path,
+            [(*identity, "fill")],
+            PlannedRead(
+                "GET one number, or a page of 1000 numbers",
+                "fill",
+                kind="owned",
+                each=Times(0, most),
+                most=None if account else most,
+                extra=int(bool(from_catalog) and known.is_cold(own)),
+                reason=f"{_telling(place.selected, from_catalog or from_core)}: read for all"
+                " numbers together",
+            ),
+        )
 
     def split(self, path: str) -> None:
         """Note a search that is asked again in parts when the upstream cuts it off."""
@@ -319,8 +379,8 @@ class Draft:
 
     def finished(self) -> Plan:
         """Return the plan with what can be said only of the operation as a whole."""
-        for account, keys in self._keys.items():
-            self._batch(account, keys, named(self._key_paths[account]))
+        for lookups, keys in self._keys.items():
+            self._batch(lookups, keys, named(self._key_paths[lookups]))
         for least, paths in self._proofs.values():
             call = "GET a page of one number"
             reason = "whether the API key is the account's own; remembered for some minutes"
@@ -335,8 +395,10 @@ class Draft:
             self.plan.steps.append(step)
         return self.plan
 
-    def _batch(self, account: str, keys: Counter[PhoneNumberLookup], paths: str) -> None:
-        choice = lookup_strategy.choose(len(keys), self.known.sizes.of(account))
+    def _batch(self, lookups: Lookups, keys: Counter[PhoneNumberLookup], paths: str) -> None:
+        account, home = lookups
+        listed = home is Home.LISTED
+        choice = lookup_strategy.choose(len(keys), self.known.sizes.of(account), listed=listed)
         call = {"get": "GET one number", "list": "GET a page of 1000 numbers"}[choice.strategy]
         sids = sum(key.by == "sid" for key in keys)
         least, most, reason = choice.least, choice.most, choice.reason
@@ -346,13 +408,24 @@ class Draft:
         if self.known.keeps("owned"):
             least = 0
             reason += "; none if the answer is kept"
-        if self.known.is_cold(account):
+        if home is not None:
+            reason = f"{_telling(self._told[lookups], home)}; {reason}"
+            alone = home is Home.CORE and needed(self._told[lookups]) is Home.CORE
+            least = least if alone else 0
+        elif self.known.is_cold(account):
             # Asked of the catalog, once more to be sure that it is not there, then of core.
             most = most + 1 if choice.strategy == "list" else 2 * most + min(1, sids)
             reason += "; more if the account turns out not to have the catalog"
         naive = Times(keys.total(), keys.total())
-        step = Step(paths, call, choice.strategy, least, most, naive, reason)
+        strategy = "fill" if home is not None and not least else choice.strategy
+        step = Step(paths, call, strategy, least, most, naive, reason)
         self.plan.steps.append(step)
+
+
+def _telling(selected: SelectedFields, home: Home) -> str:
+    """Return why an answer is needed: which fields only it tells."""
+    api = "2010-04-01 API" if home is Home.CORE else "preview catalog of numbers"
+    return f"the {api} tells {named(fields_told(selected, home))}"
 
 
 def named(paths: list[str]) -> str:

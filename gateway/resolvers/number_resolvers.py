@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from gateway.auth.caller import Caller
 from gateway.errors import OfAnotherAccount
+from gateway.mapping.homes import Home, needed
 from gateway.mapping.records import View
 from gateway.numbers.list_pages import page_of
 from gateway.numbers.lookups import (
@@ -19,6 +20,7 @@ from schema.inputs import (
     PhoneNumberFilter,
 )
 from schema.nodes import PhoneNumber
+from schema.selections import SelectedFields
 
 
 class NumberResolvers:
@@ -38,13 +40,19 @@ class NumberResolvers:
         self._caller = caller
 
     async def phone_number(
-        self, *, sid: str | None, phone_number: str | None, account_sid: str | None, at: FieldPath
+        self,
+        *,
+        sid: str | None,
+        phone_number: str | None,
+        account_sid: str | None,
+        at: FieldPath,
+        selected: SelectedFields,
     ) -> PhoneNumber | None:
         """See `schema.read_port.Numbers`."""
         asked = PhoneNumberLookup.parse(
             self._caller, sid=sid, phone_number=phone_number, account_sid=account_sid
         )
-        number = await self.one(asked, at, alone=self.alone)
+        number = await self.one(asked, at, needed(selected), alone=self.alone)
         return cast("PhoneNumber | None", number)
 
     async def phone_numbers(
@@ -53,19 +61,20 @@ class NumberResolvers:
         *,
         account_sid: str | None,
         at: FieldPath,
+        selected: SelectedFields,
         **page: Any,  # noqa: ANN401 - see `PageRequest.parse`
     ) -> PhoneNumberConnection:
         """See `schema.read_port.Numbers`."""
         asked = OwnedList.parse(self._caller, filter=filter, account_sid=account_sid, **page)
-        listed = await self.owned.page(asked, at)
+        listed = await self.owned.page(asked, at, needed(selected))
         return cast("PhoneNumberConnection", page_of(listed))
 
     async def one(
-        self, key: PhoneNumberLookup, at: FieldPath, *, alone: bool = False
+        self, key: PhoneNumberLookup, at: FieldPath, needs: Home, *, alone: bool = False
     ) -> View | None:
         """Return an owned number; None when the account has no such one."""
         try:
-            return await self.owned.one(key, at, alone=alone)
+            return await self.owned.one(key, at, needs, alone=alone)
         except OfAnotherAccount:
             if self._caller.accounts is None:
                 raise

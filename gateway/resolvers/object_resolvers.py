@@ -5,6 +5,7 @@ from typing import cast
 
 from gateway.auth.caller import Caller
 from gateway.errors import GatewayError
+from gateway.mapping.homes import Home, needed
 from gateway.numbers.accounts import Accounts
 from gateway.numbers.lookups import (
     NodeLookups,
@@ -17,6 +18,7 @@ from schema.connection import (
 )
 from schema.info import FieldPath
 from schema.nodes import Node
+from schema.selections import SelectedFields
 
 
 class ObjectResolvers:
@@ -28,20 +30,21 @@ class ObjectResolvers:
         self._caller = caller
 
     async def nodes(
-        self, ids: Sequence[str], *, argument: str, at: FieldPath
+        self, ids: Sequence[str], *, argument: str, at: FieldPath, selected: SelectedFields
     ) -> list[Node | Exception | None]:
         """See `schema.read_port.Objects`."""
         asked = NodeLookups.parse(self._caller, argument, ids)
-        found = await settled([self._node(each, at) for each in asked.each])
+        needs = needed(selected)
+        found = await settled([self._node(each, at, needs) for each in asked.each])
         for each in found:
             if isinstance(each, BaseException) and not isinstance(each, GatewayError):
                 raise each
         return found
 
-    async def _node(self, asked: NodeId | GatewayError, at: FieldPath) -> Node | None:
+    async def _node(self, asked: NodeId | GatewayError, at: FieldPath, needs: Home) -> Node | None:
         if isinstance(asked, GatewayError):
             raise asked
         if asked.kind == "Account":
             return cast("Node | None", await self._accounts.one(asked.account_sid, at))
         number = PhoneNumberLookup(asked.account_sid, "sid", asked.sid)
-        return cast("Node | None", await self._numbers.one(number, at))
+        return cast("Node | None", await self._numbers.one(number, at, needs))

@@ -6,7 +6,7 @@ import pytest
 from graphql import FieldNode, FragmentDefinitionNode, OperationDefinitionNode, parse
 
 from gateway.mapping.filled import filled, homes_with
-from gateway.mapping.homes import HOMES, NOWHERE, TOLD_BY_CORE, Home, needed, only
+from gateway.mapping.homes import HOMES, NOWHERE, TOLD_BY_CORE, Home, fields_told, needed
 from gateway.mapping.records import view
 from schema import build_core_schema
 from schema.enums import Source
@@ -81,7 +81,7 @@ def test_every_plain_field_of_numbers_has_a_home_but_those_that_are_the_same_eve
     fields = SCHEMA.type_map["PhoneNumber"].fields  # type: ignore[attr-defined]
     nested = {"capabilities", "regulatory", "geography", "configuration"}
     assert set(fields) - told - nested == {"id", "sid", "accountSid", "phoneNumber", "account"}
-    assert only(selected("{ phoneNumber { beta origin lifecycle } }"), Home.CORE) == [
+    assert fields_told(selected("{ phoneNumber { beta origin lifecycle } }"), Home.CORE) == [
         "beta",
         "origin",
     ]

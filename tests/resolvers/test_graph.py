@@ -281,7 +281,10 @@ def test_a_core_filter_asks_core_even_where_the_catalog_is_there(gateway: Runnin
         "query ($c: String) { phoneNumbers(filter: {contains: $c}) { nodes { source phoneNumber } } }",
         {"c": number[4:]},
     )
-    assert {"source": "CORE", "phoneNumber": number} in data["phoneNumbers"]["nodes"]
+    assert {"source": "CATALOG", "phoneNumber": number} in data["phoneNumbers"]["nodes"]
+    listed, *filled_in = gateway.sandbox.requests()
+    assert listed["path"].startswith("/2010-04-01/")
+    assert all(request["path"].startswith("/Numbers/") for request in filled_in)
 
 
 def test_types_and_area_codes_fan_out_and_merge_in_turn(gateway: RunningGateway) -> None:

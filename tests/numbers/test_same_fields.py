@@ -1,0 +1,195 @@
+"""An owned number has the same fields by whatever route it comes.
+
+The account has the catalog, so that each of its two APIs knows what the other does not.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from graphql import GraphQLObjectType, get_named_type, is_leaf_type
+
+from schema import build_core_schema
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+
+SCHEMA = build_core_schema()
+
+
+def everything(typename: str) -> str:
+    """Return the selection of every plain field of a type."""
+    kind = SCHEMA.type_map[typename]
+    assert isinstance(kind, GraphQLObjectType)
+    parts = []
+    for name, field in kind.fields.items():
+        inner = get_named_type(field.type)
+        if field.args or name == "account":
+            continue
+        parts.append(name if is_leaf_type(inner) else f"{name} {{ {everything(inner.name)} }}")
+    return " ".join(parts)
+
+
+ALL = everything("PhoneNumber")
+# Selections that each of the upstream's answers has alone, and those that take several.
+SELECTIONS = {
+    "all": ALL,
+    "core alone": "dateCreated regulatory { bundleSid } configuration { voice { receiveMode } }",
+    "catalog alone": "lifecycle friendlyName geography { region } configuration { voice { url } }",
+    "both": "lifecycle origin configuration { voice { method emergencyAddressStatus } }",
+    "lists alone": "configuration { mms { url handler } }",
+}
+# Ways to one number, and to many: fields with their arguments, and where the numbers are below.
+ONE = {
+    "phoneNumber": ('phoneNumber(sid: "{sid}") {{ {fields} }}', ""),
+    "by number": ('phoneNumber(phoneNumber: "{phone_number}") {{ {fields} }}', ""),
+    "node": ('node(id: "{id}") {{ ... on PhoneNumber {{ {fields} }} }}', ""),
+    "nodes": ('nodes(ids: ["{id}"]) {{ ...F }}', ""),
+}
+MANY = {
+    "phoneNumbers": ("phoneNumbers {{ nodes {{ {fields} }} }}", "nodes"),
+    "a filter of core": (
+        "phoneNumbers(filter: {{ origin: TWILIO }}) {{ nodes {{ {fields} }} }}",
+        "nodes",
+    ),
+    "edges": ("phoneNumbers {{ edges {{ node {{ {fields} }} }} }}", "edges.node"),
+    "Account.phoneNumbers": (
+        "account {{ phoneNumbers {{ nodes {{ {fields} }} }} }}",
+        "phoneNumbers.nodes",
+    ),
+}
+
+
+def found_at(answer: Any, path: str) -> list[dict[str, Any]]:
+    """Return the objects at a path of an answer, through lists."""
+    objects = answer if isinstance(answer, list) else [answer]
+    for step in filter(None, path.split(".")):
+        below = [each[step] for each in objects if each is not None]
+        objects = [item for each in below for item in (each if isinstance(each, list) else [each])]
+    return objects
+
+
+@pytest.fixture(scope="module")
+def account(shared_sandbox: RunningSandbox) -> SandboxAccount:
+    """An account of six numbers, with the parent's settings among them."""
+    account = shared_sandbox.create_account(owned=4)
+    shared_sandbox.put_number(
+        account.sid,
+        resource={
+            "configuration": {
+                "voice": {"url": "https://example.com/v", "receive_mode": "fax"},
+                "mms": {"url": "https://example.com/mms"},
+            }
+        },
+    )
+    shared_sandbox.put_number(account.sid, resource={"configuration": None})
+    return account
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["compiled", "graphql-core"])
+def served(request: Any, shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+    with running_gateway(shared_sandbox, fast=request.param, batch_limit=0) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_every_route_shows_a_number_alike(
+    served: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount, selection: str
+) -> None:
+    fields = f"sid {SELECTIONS[selection]}"
+    numbers = sandbox.numbers(account.sid)
+    ids = served.query("{ phoneNumbers { nodes { id sid } } }", account=account)
+    names = {each["sid"]: each["id"] for each in ids["phoneNumbers"]["nodes"]}
+    shown: dict[str, dict[str, Any]] = {}
+    for name, (field, path) in (ONE | MANY).items():
+        each = numbers if name in ONE else numbers[:1]
+        parts = [
+            f"a{place}: " + field.format(fields=fields, id=names[number["sid"]], **number)
+            for place, number in enumerate(each)
+        ]
+        text = f"{{ {' '.join(parts)} }}"
+        if "...F" in text:
+            text += f" fragment F on PhoneNumber {{ {fields} }}"
+        answer = served.query(text, account=account)
+        found = [one for value in answer.values() for one in found_at(value, path)]
+        shown[name] = {one["sid"]: one for one in found}
+    first = shown.pop("phoneNumber")
+    assert len(first) == len(numbers)
+    for name, others in shown.items():
+        assert others == first, name
+
+
+def asked(sandbox: RunningSandbox) -> list[str]:
+    """Return which API was asked, call by call, and for how many numbers."""
+    return sorted(
+        ("catalog " if request["path"].startswith("/Numbers") else "core ")
+        + ("one" if "PN" in request["path"] else "list")
+        for request in sandbox.requests()
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "calls"),
+    [
+        pytest.param("sid phoneNumber", ["catalog"], id="any"),
+        pytest.param("lifecycle geography { region }", ["catalog"], id="catalog"),
+        pytest.param("dateCreated beta", ["core"], id="core"),
+        pytest.param("lifecycle dateCreated", ["catalog", "core"], id="both"),
+    ],
+)
+def test_an_api_that_knows_all_that_is_selected_is_asked_alone(
+    gateway: RunningGateway,
+    sandbox: RunningSandbox,
+    account: SandboxAccount,
+    fields: str,
+    calls: list[str],
+) -> None:
+    sids = [number["sid"] for number in sandbox.numbers(account.sid)]
+    gateway.query("{ phoneNumbers { nodes { sid } } }", account=account)
+    for text, kind in (
+        (f'{{ phoneNumber(sid: "{sids[0]}") {{ {fields} }} }}', "one"),
+        (f"{{ phoneNumbers {{ nodes {{ {fields} }} }} }}", "list"),
+        (f"{{ account {{ phoneNumbers {{ edges {{ node {{ {fields} }} }} }} }} }}", "list"),
+    ):
+        sandbox.forget_requests()
+        report = gateway.execute(text, account=account, headers={"X-Gateway-Explain": "plan"})[
+            "extensions"
+        ]["plan"]
+        assert asked(sandbox) == []
+        gateway.query(text, account=account)
+        made = asked(sandbox)
+        if "account" in text:
+            made.remove("core list")
+        assert made == [f"{call} {kind}" for call in calls]
+        assert report["calls"]["min"] <= len(sandbox.requests()) <= report["calls"]["max"]
+
+
+def test_what_cannot_be_filled_in_costs_its_own_fields(
+    gateway: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    text = "{ phoneNumbers { nodes { sid lifecycle origin regulatory { addressRequirements bundleSid } } } }"
+    whole = gateway.query(text, account=account)["phoneNumbers"]["nodes"]
+    sandbox.set_faults([{"kind": "status", "status": 400, "path": "/2010*", "count": None}])
+    response = gateway.execute(text, account=account)
+    for was, node in zip(whole, response["data"]["phoneNumbers"]["nodes"], strict=True):
+        requirements = was["regulatory"]["addressRequirements"]
+        assert node == {
+            "sid": was["sid"],
+            "lifecycle": was["lifecycle"],
+            "origin": None,
+            "regulatory": {"addressRequirements": requirements, "bundleSid": None},
+        }
+    paths = {error["path"][-1] for error in response["errors"]}
+    assert paths == {"origin", "bundleSid"}
+
+
+def test_an_account_without_the_catalog_has_nothing_to_fill_in(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    account = sandbox.create_account(catalog=False, owned=3)
+    text = f"{{ phoneNumbers {{ nodes {{ {ALL} }} }} }}"
+    first = gateway.query(text, account=account)
+    sandbox.forget_requests()
+    assert gateway.query(text, account=account) == first
+    assert asked(sandbox) == ["core list"]
+    [node, *_] = first["phoneNumbers"]["nodes"]
+    assert (node["source"], node["geography"], node["origin"]) == ("CORE", None, "TWILIO")
