@@ -75,7 +75,7 @@ def test_a_newcomer_can_follow_the_page_from_its_top_to_its_end() -> None:
         for name, text in EXAMPLES.items():
             if name == "Transfer":
                 (listed,) = re.findall(r"`(\{ account .*?)` lists them", README)
-                own = _asked(port, listed)["account"]["subaccounts"]
+                own = _asked(port, listed)["account"]["subaccounts"]["nodes"]
                 known["subaccount"] = own[0]["sid"]
             wanted = set(re.findall(r"\$(\w+): ", text))
             given = {key: value for key, value in known.items() if key in wanted}
