@@ -112,7 +112,7 @@ class ErrorCode(enum.StrEnum):
     )
     BAD_USER_INPUT = (
         "BAD_USER_INPUT",
-        "An argument or a variable cannot be accepted.",
+        "An argument, a variable or `operationName` cannot be accepted.",
         "Change the argument that `argument` or the message names.",
     )
     UNSUPPORTED_FILTERS = (

@@ -35,6 +35,7 @@ _WRONG: Final = {
     ErrorCode.GRAPHQL_PARSE_FAILED,
     ErrorCode.GRAPHQL_VALIDATION_FAILED,
     ErrorCode.LIMIT_EXCEEDED,
+    ErrorCode.PATH_NOT_FOUND,
     ErrorCode.UNSUPPORTED_FILTERS,
 }
 

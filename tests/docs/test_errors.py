@@ -15,8 +15,6 @@ from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import DOCS, ROOT
 from tools.errors import page
 
-# No code of its own is known to be missing; searches fall back to it.
-FALLBACK = {ErrorCode.UPSTREAM_ERROR}
 # What the library below closes a connection with, in cases of its own.
 OF_THE_LIBRARY = {CloseCode.UNREADABLE, CloseCode.PROTOCOL_ERROR}
 # What the room below WebSocket messages calls them, by the library's names.
