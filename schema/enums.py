@@ -164,7 +164,7 @@ def _saved(case: str, capability: str, purpose: str) -> EnumValueDefinition:
     )
 
 
-@strawberry.enum(description="Sets of filters that the catalog keeps under a name, by use case.")
+@strawberry.enum(description="Named sets of filters, by use case, that the upstream keeps.")
 class SavedSearch(_Members):
     CONVERSATIONS_VOICE = _saved("conversations", "voice", "two-way conversations")
     CONVERSATIONS_SMS = _saved("conversations", "sms", "two-way conversations")

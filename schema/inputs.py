@@ -289,30 +289,30 @@ class VoiceConfigurationInput:
     trunk_sid: ID | None = field(
         default=UNSET,
         description="SIP trunk that handles calls; setting it clears the application. Not together"
-        " with `applicationSid`. Core family.",
+        " with `applicationSid`.",
     )
     emergency_status: EmergencyStatus | None = field(
         default=UNSET,
-        description="Emergency calling. Core family.",
+        description="Emergency calling.",
         deprecation_reason=(
-            "Writing it has had no effect upstream since October 2021: whether emergency calls work"
-            " follows from the registration of `emergencyAddressSid`, see `emergencyAddressStatus`."
+            "Set `emergencyAddressSid` instead, and read `emergencyAddressStatus`: writing this has"
+            " had no effect upstream since October 2021."
         ),
     )
     emergency_address_sid: ID | None = field(
         default=UNSET,
         description=(
             "Address given to emergency services. It is registered once it is set, and cannot be"
-            " cleared until it is unregistered: see `emergencyAddressStatus`. Core family."
+            " cleared until it is unregistered: see `emergencyAddressStatus`."
         ),
     )
     receive_mode: ReceiveMode | None = field(
         default=UNSET,
-        description="Voice or fax. Core family.",
+        description="Voice or fax.",
     )
     caller_id_lookup: bool | None = field(
         default=UNSET,
-        description="Look up callers' names. Core family.",
+        description="Look up callers' names.",
     )
 
 
@@ -337,7 +337,6 @@ class SmsConfigurationInput:
 @strawberry.input(
     description="What the law of the number's country asks for. Absent fields stay as they are;"
     " null does not clear them, `clear` does. In a purchase null is the same as absent."
-    " Core family."
 )
 class RegulatoryInput:
     address_sid: ID | None = field(default=UNSET, description="A registered address.")

@@ -86,21 +86,19 @@ def _views(typename: str) -> Any:  # noqa: ANN401 - the same for every type
 
 
 @strawberry.type(
-    description=(
-        "What a number can do with calls. Null fields are unknown to the family that answered."
-    ),
+    description="What a number can do with calls. What is null is not known.",
     directives=[part()],
 )
 class VoiceCapabilities:
     enabled: bool | None = field(
-        description="Calls can come in or go out. False when they cannot, in both families; null"
-        " when it is not known."
+        description="Calls can come in or go out. False when they cannot; null when it is"
+        " not known."
     )
     inbound_connectivity: bool | None = field(description="Calls can come in from the network.")
     outbound_connectivity: bool | None = field(description="Calls can go out to the network.")
     e911: bool | None = field(description="Emergency (911) calls can be made.")
     fax: bool | None = field(
-        description="Faxes can be sent and received. Core says so of numbers without voice, too."
+        description="Faxes can be sent and received. Numbers without voice may, too."
     )
     sip_trunking: bool | None = field(description="It can be used on a SIP trunk.")
     calls_per_second: int | None = field(
@@ -143,16 +141,13 @@ class VoiceCapabilities:
 
 
 @strawberry.type(
-    description=(
-        "What a number can do with text messages. Null fields are unknown to the family "
-        "that answered."
-    ),
+    description="What a number can do with text messages. What is null is not known.",
     directives=[part()],
 )
 class SmsCapabilities:
     enabled: bool | None = field(
-        description="Messages can come in or go out. False when they cannot, in both families; null"
-        " when it is not known."
+        description="Messages can come in or go out. False when they cannot; null when it is"
+        " not known."
     )
     inbound_connectivity: bool | None = field(description="Messages can come in from the network.")
     outbound_connectivity: bool | None = field(description="Messages can go out to the network.")
@@ -180,16 +175,13 @@ class SmsCapabilities:
 
 
 @strawberry.type(
-    description=(
-        "What a number can do with multimedia messages. Null fields are unknown to the "
-        "family that answered."
-    ),
+    description="What a number can do with multimedia messages. What is null is not known.",
     directives=[part()],
 )
 class MmsCapabilities:
     enabled: bool | None = field(
-        description="Messages can come in or go out. False when they cannot, in both families; null"
-        " when it is not known."
+        description="Messages can come in or go out. False when they cannot; null when it is"
+        " not known."
     )
     inbound_connectivity: bool | None = field(description="Messages can come in from the network.")
     outbound_connectivity: bool | None = field(description="Messages can go out to the network.")
@@ -436,9 +428,8 @@ class PhoneNumber(Node, NumberProfile):
     )
     source: Source = field(
         description=(
-            "Which of the upstream's APIs the account's numbers are read from: `CATALOG` where the"
-            " account has the preview catalog of numbers, also when some of the fields come from"
-            " `CORE`; else `CORE`."
+            "Which of the upstream's APIs the account's numbers are read from, also when some"
+            " of the fields come from the other one."
         )
     )
     origin: NumberOrigin | None = field(description="How it came to the account.")
@@ -484,9 +475,9 @@ class PhoneNumber(Node, NumberProfile):
 class AvailablePhoneNumber(NumberProfile):
     friendly_name: str | None = field(
         description="The number, formatted for people: `(808) 925-1571` for the North American"
-        " plan. The catalog has none, so the gateway formats its numbers in the same way."
+        " plan."
     )
-    source: Source = field(description="Which upstream family this answer came from.")
+    source: Source = field(description="Which of Twilio's two APIs this answer came from.")
     setup_price: Money | None = field(
         description="Price once, when it is bought; null when the upstream does not tell."
     )
