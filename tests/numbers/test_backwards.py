@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from tests.numbers.test_changing import Counted, release, rewritten
+from tests.numbers.test_paging import nothing_but_nulls
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_app
 
@@ -218,3 +221,11 @@ def test_a_plan_bounds_what_a_page_backwards_costs(
         ask(gateway, query, account, **page)
         made = len(gateway.sandbox.requests())
         assert plan["min"] <= made <= plan["max"] <= made + (66 if page == {"last": 3} else 3), page
+
+
+def test_the_end_of_a_list_without_an_end_is_refused(sandbox: RunningSandbox) -> None:
+    upstream = Starlette(routes=[Route("/{path:path}", nothing_but_nulls)])
+    with running_app(upstream) as url, running_gateway(sandbox, catalog_url=url) as gateway:
+        error = gateway.error(NUMBERS, {"last": 5})
+    assert error["extensions"]["argument"] == "last"
+    assert "longer than 64 pages" in error["message"]
