@@ -26,6 +26,7 @@ from gateway.events.feed import EventLimits, Events
 from gateway.events.poller import Poller
 from gateway.explorer import explorer_routes
 from gateway.mapping.records import View
+from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.whole_list import read_whole_list
@@ -181,6 +182,7 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
     shared = SharedParts(
         access=CatalogAccess(settings.family_memory),
         sizes=Sizes(),
+        seen=LastSeen(),
         writing=Writing(keys, draining, WeakValueDictionary()),
         webhooks=webhooks,
         spending=Spending(settings.pick(RateLimits), store, refused),

@@ -1,43 +1,15 @@
-"""Relay connections: pages of numbers with cursors, and the opaque ids of nodes.
+"""Relay connections: pages of numbers with cursors.
 
 Cursors are made and read by the gateway (they wrap the upstream's own page references); here are
-only their types. Ids are `kind:account:sid` in URL-safe base64 without padding.
+only their types.
 """
-
-import base64
-import binascii
-from typing import NamedTuple
 
 import strawberry
 from strawberry import field
-from strawberry.scalars import ID
 
 from schema.directives import part
 from schema.enums import BranchErrorCode, NumberType
 from schema.nodes import Account, AvailablePhoneNumber, PhoneNumber
-
-
-class NodeId(NamedTuple):
-    """What an opaque id says: `kind` is the GraphQL type's name."""
-
-    kind: str
-    account_sid: str
-    sid: str
-
-
-def encode_id(node: NodeId) -> ID:
-    """Return the opaque, URL-safe form of `node`."""
-    return ID(base64.urlsafe_b64encode(":".join(node).encode()).decode().rstrip("="))
-
-
-def decode_id(opaque: str) -> NodeId | None:
-    """Return what `opaque` says; None when it is not an id of ours."""
-    try:
-        padded = opaque.encode("ascii") + b"=" * (-len(opaque) % 4)
-        parts = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(":")
-    except (ValueError, binascii.Error):
-        return None
-    return NodeId(*parts) if len(parts) == len(NodeId._fields) else None
 
 
 @strawberry.type(description="Where a page of a connection stands.", directives=[part()])

@@ -401,7 +401,7 @@ class PurchasePhoneNumberInput:
 
 @strawberry.input(description="Which number to change, and how.")
 class ConfigurePhoneNumberInput:
-    sid: ID = field(description="The number's sid.")
+    sid: ID = field(description="The number's sid: its `id`.")
     configuration: ConfigurationInput | None = field(
         default=UNSET,
         description="Settings to change.",
@@ -428,7 +428,7 @@ class ConfigurePhoneNumberInput:
 
 @strawberry.input(description="Which number to move, and where.")
 class TransferPhoneNumberInput:
-    sid: ID = field(description="The number's sid.")
+    sid: ID = field(description="The number's sid: its `id`.")
     to_account_sid: ID = field(
         description="The account that will own it: parent or subaccount of the present owner.",
     )
@@ -462,7 +462,7 @@ class TransferPhoneNumberInput:
     )
 )
 class ReleasePhoneNumberInput:
-    sid: ID = field(description="The number's sid.")
+    sid: ID = field(description="The number's sid: its `id`.")
     confirm_phone_number: E164 = field(
         description="The number itself, to confirm that the sid is the one you mean.",
     )

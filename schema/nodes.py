@@ -339,7 +339,10 @@ class Configuration:
 
 @strawberry.interface(description="An object that can be fetched again by its id alone.")
 class Node:
-    id: ID = field(description="Opaque and global: it names account, kind and sid.")
+    id: ID = field(
+        description="Its sid, which it keeps for life: a number does when it is transferred, too."
+        " Inputs that take a sid take this."
+    )
 
 
 @strawberry.interface(description="What owned and available numbers have in common.")
@@ -365,7 +368,7 @@ class NumberProfile:
 
 @strawberry.type(description="An account of the upstream, or one of its subaccounts.")
 class Account(Node):
-    sid: ID = field(description="Its sid: `AC` and 32 hexadecimal digits.")
+    sid: ID = field(description="Its sid: `AC` and 32 hexadecimal digits; the same as `id`.")
     friendly_name: str | None = field(description="A text for people.")
     status: AccountStatus | None = field(description="Its state.")
     type: AccountType | None = field(description="Whether it is paid for.")
@@ -421,7 +424,7 @@ class Account(Node):
 
 @strawberry.type(description="A phone number that an account owns.")
 class PhoneNumber(Node, NumberProfile):
-    sid: ID = field(description="Its sid: `PN` and 32 hexadecimal digits.")
+    sid: ID = field(description="Its sid: `PN` and 32 hexadecimal digits; the same as `id`.")
     account_sid: ID = field(description="The account that owns it.")
     friendly_name: str | None = field(
         description="A text for people; the same as `configuration.friendlyName`."

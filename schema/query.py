@@ -9,7 +9,7 @@ from strawberry.scalars import ID
 from schema.bounds import MOST_IDS, USUAL_FIRST
 from schema.cache_hints import HOUR, CacheControl
 from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
-from schema.directives import ListSize, Scope, needs, paged, searches
+from schema.directives import Cost, ListSize, Scope, needs, paged, searches
 from schema.enums import NumberType
 from schema.info import Info
 from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
@@ -31,6 +31,8 @@ from schema.scalars import E164, CountryCode
 AccountSid = Annotated[
     ID | None, argument(description="The account to ask for; the caller's own when absent.")
 ]
+# What is named by its id alone may be looked for in more than one place.
+_LOOKED_FOR = Cost(weight="2")
 
 
 @strawberry.type(description="What can be read.")
@@ -43,7 +45,7 @@ class Query:
     async def phone_number(
         self,
         info: Info[ReadPort, None],
-        sid: Annotated[ID | None, argument(description="The number's sid.")] = None,
+        sid: Annotated[ID | None, argument(description="The number's sid: its `id`.")] = None,
         phone_number: Annotated[E164 | None, argument(description="The number itself.")] = None,
         account_sid: AccountSid = None,
     ) -> PhoneNumber | None:
@@ -146,13 +148,16 @@ class Query:
     async def account(
         self,
         info: Info[ReadPort, None],
-        sid: Annotated[ID | None, argument(description="The account's sid.")] = None,
+        sid: Annotated[ID | None, argument(description="The account's sid: its `id`.")] = None,
     ) -> Account | None:
         return await info.context.accounts.account(sid, at=info.at)
 
     @field(
-        description="Any object with an `id`, by that id; an account needs `accounts:read`, too.",
-        directives=[needs(Scope.NUMBERS_READ)],
+        description="Any object with an `id`, by that id; an account needs `accounts:read`, too. A"
+        " number is looked for where the gateway last saw it, then in the caller's account, then in"
+        " its subaccounts; null when it is in none of them. When these are more than may be asked"
+        " (setting `subaccount_calls`), an error says so.",
+        directives=[_LOOKED_FOR, needs(Scope.NUMBERS_READ)],
     )
     async def node(
         self,
@@ -169,8 +174,12 @@ class Query:
     @field(
         description="Several objects by their ids, in order; null for each that is not there,"
         " and null with an error of its own for each that cannot be had. Accounts need"
-        " `accounts:read`, too.",
-        directives=[ListSize(slicing_arguments=["ids"]), needs(Scope.NUMBERS_READ)],
+        " `accounts:read`, too. Numbers are looked for as by `node`, all at once.",
+        directives=[
+            _LOOKED_FOR,
+            ListSize(slicing_arguments=["ids"]),
+            needs(Scope.NUMBERS_READ),
+        ],
     )
     async def nodes(
         self,

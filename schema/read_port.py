@@ -59,7 +59,7 @@ class Objects(Protocol):
     async def nodes(
         self, ids: Sequence[str], *, argument: str, at: FieldPath, selected: SelectedFields
     ) -> "list[Node | Exception | None]":
-        """Return objects by opaque id, in order; None for each that is not there.
+        """Return objects by their ids, in order; None for each that is not there.
 
         In the place of one that cannot be had is its error, for the executor to raise there.
         `argument` is where the ids come from.

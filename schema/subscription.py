@@ -26,7 +26,8 @@ class Subscription:
             ID | None, argument(description="The account; the caller's own when absent.")
         ] = None,
         sids: Annotated[
-            list[ID] | None, argument(description="Only these numbers; all when absent.")
+            list[ID] | None,
+            argument(description="Only the numbers with these sids; all when absent."),
         ] = None,
     ) -> AsyncIterator[PhoneNumberEvent]:
         async for event in info.context.events.changes(account_sid, sids):

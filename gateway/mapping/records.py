@@ -30,7 +30,6 @@ import msgspec
 from gateway.errors import UpstreamMalformed
 from gateway.mapping import coerce
 from gateway.mapping.plain_json import read_json
-from schema.connection import NodeId, encode_id
 from schema.enums import (
     AccountStatus,
     AccountType,
@@ -303,11 +302,6 @@ def _account_sid(view: View) -> str:
     return coerce.text(view.raw.account_sid) or view.home
 
 
-def _node_id(view: View) -> str:
-    owner = view.raw.sid if view.typename == "Account" else _account_sid(view)
-    return encode_id(NodeId(view.typename, owner, _sid(view)))
-
-
 def _source(view: View) -> Source:
     return view.source
 
@@ -338,9 +332,10 @@ _CONNECTED = Derived(
     dict.fromkeys(_WAYS, _STRICT[coerce.boolean]),
 )
 _NAMES: Mapping[str, Any] = dict.fromkeys(("sid", "url", "account_sid"), _TEXT)
+_SID = Derived(_sid, "sid, or the end of url", _NAMES, usual=(("sid",),))
 _IDENTITY: Mapping[str, Field] = {
-    "id": Derived(_node_id, "account_sid, sid", _NAMES),
-    "sid": Derived(_sid, "sid, or the end of url", _NAMES, usual=(("sid",),)),
+    "id": _SID,
+    "sid": _SID,
     "account_sid": Derived(
         _account_sid, "account_sid, or the account asked", _NAMES, usual=(("account_sid",),)
     ),
@@ -557,7 +552,7 @@ CORE: Table = {
     },
     "SmsConfiguration": {**_webhooks("sms_"), "handler": _MESSAGE_HANDLER},
     "Account": {
-        "id": _IDENTITY["id"],
+        "id": at("sid"),
         "sid": at("sid"),
         "friendly_name": at("friendly_name"),
         "status": at("status", read=coerce.one_of(AccountStatus)),

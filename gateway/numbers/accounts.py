@@ -32,6 +32,12 @@ class Accounts:
         check_owner(found.sid, sid, Source.CORE)
         return found
 
+    async def listed(self, at: FieldPath) -> tuple[list[View], bool]:
+        """Return the accounts that the credentials reach, and whether there are more than these."""
+        page = await self._page("", MAX_PAGE_SIZE, at=at)
+        found = (view("Account", Source.CORE, item) for item in page.items)
+        return [each for each in found if each is not None], page.next_query is not None
+
     async def subaccounts(
         self, asked: SubaccountList, sees: Callable[[str], bool] | None, at: FieldPath
     ) -> Slice:

@@ -6,6 +6,8 @@ same words, in the same order. Arguments go by the resolver's own names.
 Searches for numbers to buy are parsed in `search_request.py`, mutations in `write_inputs.py`.
 """
 
+import base64
+import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Self
 
@@ -15,7 +17,6 @@ from gateway.mapping import filters, validation
 from gateway.numbers import cursors
 from gateway.numbers.page_request import PageRequest
 from gateway.upstream.families import Family
-from schema.connection import NodeId, decode_id
 from schema.directives import Scope
 from schema.inputs import PhoneNumberFilter
 from schema.scalars import quoted
@@ -147,24 +148,15 @@ class SubaccountList(NamedTuple):
         return cursors.list_id(self.account, "subaccounts", filters={})
 
 
-class NodeLookups(NamedTuple):
-    """Objects that are looked up by their opaque ids.
+class NumberNode(NamedTuple):
+    """An owned number that is looked up by its id alone.
 
     Attributes:
-        each: what each id names, a number or an account; or why it names nothing.
+        account: the account that may own it, if the id tells, as those of earlier releases do.
     """
 
-    each: Sequence[NodeId | GatewayError]
-
-    @classmethod
-    def parse(cls, caller: Caller, argument: str, ids: Sequence[str]) -> Self:
-        """Read the ids that `argument` gives, each on its own.
-
-        Raises:
-            BadUserInput: they are too many.
-        """
-        validation.check_ids(argument, len(ids))
-        return cls([_node_or_error(caller, argument, each) for each in ids])
+    sid: str
+    account: str | None = None
 
 
 class AccountLookup(NamedTuple):
@@ -181,6 +173,26 @@ class AccountLookup(NamedTuple):
             Forbidden: the caller may not use the account.
         """
         return cls(caller.account_named(sid, "sid"))
+
+
+class NodeLookups(NamedTuple):
+    """Objects that are looked up by their ids.
+
+    Attributes:
+        each: what each id names, a number or an account; or why it names nothing.
+    """
+
+    each: Sequence[NumberNode | AccountLookup | GatewayError]
+
+    @classmethod
+    def parse(cls, caller: Caller, argument: str, ids: Sequence[str]) -> Self:
+        """Read the ids that `argument` gives, each on its own.
+
+        Raises:
+            BadUserInput: they are too many.
+        """
+        validation.check_ids(argument, len(ids))
+        return cls([_node_or_error(caller, argument, each) for each in ids])
 
 
 class RateLimitLookup(NamedTuple):
@@ -230,17 +242,33 @@ class FollowedNumbers(NamedTuple):
         return self.sids is None or sid in self.sids
 
 
-def _node_or_error(caller: Caller, argument: str, opaque: str) -> NodeId | GatewayError:
-    """Return what an opaque id names; why it names nothing that the caller may see."""
-    node = decode_id(opaque)
-    if node is None or node.kind not in {"PhoneNumber", "Account"}:
-        return BadUserInput(argument, f"{quoted(opaque)} is not an id of this gateway.")
+def _node_or_error(
+    caller: Caller, argument: str, given: str
+) -> NumberNode | AccountLookup | GatewayError:
+    """Return what an id names; why it names nothing that the caller may see."""
+    sid, account = _id_of_earlier_release(given) or (given, None)
+    if validation.is_sid(sid, "PN"):
+        return NumberNode(sid, account)
+    if not validation.is_sid(sid, "AC"):
+        message = f"{quoted(given, 40)} is not an id: PN or AC and 32 hexadecimal digits."
+        return BadUserInput(argument, message)
     try:
-        caller.account_named(node.account_sid, argument)
-        if node.kind == "Account":
-            caller.check_scope(Scope.ACCOUNTS_READ)
-        else:
-            validation.check_sid(argument, node.sid, "PN")
+        named = AccountLookup(caller.account_named(sid, argument))
+        caller.check_scope(Scope.ACCOUNTS_READ)
     except GatewayError as error:
         return error
-    return node
+    return named
+
+
+def _id_of_earlier_release(given: str) -> tuple[str, str] | None:
+    """Return the sid and the account in an id of before 0.2; None when it is none.
+
+    Those were `kind:account:sid` in URL-safe base64 without padding.
+    """
+    try:
+        padded = given.encode("ascii") + b"=" * (-len(given) % 4)
+        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
+        kind, account, sid = text.split(":")
+    except (ValueError, binascii.Error):
+        return None
+    return (sid, account) if kind in {"PhoneNumber", "Account"} else None

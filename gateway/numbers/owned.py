@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from aiodataloader import DataLoader
 
@@ -23,9 +23,11 @@ from gateway.mapping.filled import Part, filled, homes_with
 from gateway.mapping.homes import NOWHERE, Home
 from gateway.mapping.records import VIEWS, Record, View, view
 from gateway.numbers import lookup_strategy
+from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.list_pages import Slice, UpstreamList, read_slice
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.page_request import PageRequest
+from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.accepted_credentials import DENIED, INACTIVE
 from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.families import (
@@ -51,10 +53,32 @@ _Loader: TypeAlias = DataLoader[PhoneNumberLookup, View | None]
 Found: TypeAlias = dict[PhoneNumberLookup, View | BaseException | None]
 
 
-class OwnedNumbers:
-    """The owned numbers as one request sees them."""
+class LookedFor(NamedTuple):
+    """The numbers that were found in an account.
 
-    def __init__(self, reader: Reader, access: CatalogAccess, sizes: lookup_strategy.Sizes) -> None:
+    Attributes:
+        exhaustive: the account has no other one of those that were looked for.
+    """
+
+    numbers: list[View]
+    exhaustive: bool
+
+
+class OwnedNumbers:
+    """The owned numbers as one request sees them.
+
+    Attributes:
+        seen: in which accounts numbers were seen.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        access: CatalogAccess,
+        sizes: lookup_strategy.Sizes,
+        seen: LastSeen,
+    ) -> None:
+        self.seen = seen
         self._reader = reader
         self._access = access
         self._sizes = sizes
@@ -109,9 +133,13 @@ class OwnedNumbers:
                 number = await loader.load(key)
             if number is None:
                 return None
+        return await self.with_needed(number, needs, at)
+
+    async def with_needed(self, number: View, needs: Home, at: FieldPath) -> View:
+        """Return a number filled in with what is needed of it, if its own answer may lack that."""
         if not self._lacks(number, needs):
             return number
-        [number] = await self.complete(key.account, [number], needs, at)
+        [number] = await self.complete(number.home, [number], needs, at)
         return number
 
     async def shown(self, family: Family, key: PhoneNumberLookup, at: FieldPath) -> View | None:
@@ -121,6 +149,38 @@ class OwnedNumbers:
         except UpstreamNotFound as error:
             believe_missing(error)
             return None
+
+    async def look_for(
+        self, account: str, sids: Iterable[str], at: FieldPath, calls: SpareCalls
+    ) -> LookedFor:
+        """Look for numbers in an account that need not have any of them, as far as `calls` last.
+
+        The account is none that the catalog can be asked about.
+        """
+        left = set(sids)
+        found: list[View] = []
+        query, total, pages = "", 0, 0
+        # A page may show that there is none; it tells no more of one number than asking for that.
+        while len(left) > max(1, pages):
+            if not calls.take(1):
+                return LookedFor(found, exhaustive=False)
+            page = await self._page(CORE, account, {}, query, MAX_PAGE_SIZE, at=at)
+            pages += 1
+            total += len(page.items)
+            numbers = [each for each in _numbers(CORE, account, page.items) if each]
+            self._note_read(account, numbers)
+            found += (each for each in numbers if each.sid in left)
+            left.difference_update(each.sid for each in numbers)
+            self._sizes.learn(account, total, more=page.next_query is not None)
+            if page.next_query is None:
+                return LookedFor(found, exhaustive=True)
+            query = page.next_query
+        for each in left:
+            if not calls.take(1):
+                return LookedFor(found, exhaustive=False)
+            number = await self.shown(CORE, PhoneNumberLookup(account, "sid", each), at)
+            found += [number] if number is not None else []
+        return LookedFor(found, exhaustive=True)
 
     async def page(self, asked: OwnedList, at: FieldPath, needs: Home = NOWHERE) -> Slice:
         """Return a page of numbers, asked for where it can be told what is needed, and filled in.
@@ -137,8 +197,7 @@ class OwnedNumbers:
                 if not self._lacks_catalog(family, account, error):
                     raise
                 continue
-            # Later look-ups find what was listed; it is sorted in only if there are any.
-            self._unsorted.append(listed.items)
+            self._note_read(account, listed.items)
             if listed.items and self._lacks(listed.items[0], needs):
                 items = await self.complete(account, listed.items, needs, at)
                 return listed._replace(items=items)
@@ -164,7 +223,7 @@ class OwnedNumbers:
 
     def afresh(self) -> "OwnedNumbers":
         """Return the owned numbers as they are now: nothing read before is used."""
-        return OwnedNumbers(self._reader.alone(), self._access, self._sizes)
+        return OwnedNumbers(self._reader.alone(), self._access, self._sizes, self.seen)
 
     def forget(self) -> None:
         """Forget what was read: something was changed."""
@@ -378,6 +437,16 @@ class OwnedNumbers:
     def _learn(self, account: str, listed: int, more: bool) -> None:  # noqa: FBT001 - by `learn`
         self._sizes.learn(account, listed, more=more)
 
+    def _note_read(self, account: str, numbers: list[View]) -> None:
+        """Let later look-ups find what was read; it is sorted in only if there are any."""
+        self._unsorted.append(numbers)
+        self._note_seen(account, numbers)
+
+    def _note_seen(self, account: str, numbers: Iterable[View]) -> None:
+        credential = self._reader.credential
+        if account != credential.account:
+            self.seen.note(credential, account, (number.sid for number in numbers))
+
     async def _page(
         self,
         family: Family,
@@ -477,6 +546,7 @@ class OwnedNumbers:
             pages += 1
             total += len(page.items)
             numbers = [number for number in _numbers(family, account, page.items) if number]
+            self._note_seen(account, numbers)
             if only is None:
                 self._unsorted.append(numbers)
             for number in numbers:
@@ -533,6 +603,7 @@ class OwnedNumbers:
         if number is None or number.sid.lower() != key.value.lower():
             raise UpstreamMalformed("The upstream shows another number than the one asked for.")
         check_owner(number.raw.account_sid, key.account, family.source)
+        self._note_seen(key.account, (number,))
         return number
 
     async def _by_number(self, key: PhoneNumberLookup, family: Family | None = None) -> View | None:

@@ -16,6 +16,7 @@ import phonenumbers
 
 from gateway.errors import UpstreamRefused
 from gateway.mapping.records import View
+from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.families import MAX_PAGE_SIZE
 
 CUT_OFF_AT: Final = frozenset({30, 50, MAX_PAGE_SIZE})
@@ -35,20 +36,6 @@ class Part(NamedTuple):
 
     numbers: list[View]
     cut_off: bool
-
-
-class SpareCalls:
-    """How many calls may still be made to complete the searches of one request."""
-
-    def __init__(self, calls: int) -> None:
-        self._left = calls
-
-    def take(self, calls: int) -> bool:
-        """Take so many calls; False when there are not so many left."""
-        if calls > self._left:
-            return False
-        self._left -= calls
-        return True
 
 
 Ask = Callable[[Mapping[str, Any]], Awaitable[Part]]

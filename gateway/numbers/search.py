@@ -10,7 +10,7 @@ from gateway.mapping import filters
 from gateway.mapping.records import VIEWS, Record, View, view
 from gateway.numbers import cursors
 from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.partition import CUT_OFF_AT, Part, SpareCalls, can_split, complete
+from gateway.numbers.partition import CUT_OFF_AT, Part, can_split, complete
 from gateway.numbers.search_request import (
     SearchBranch,
     SearchRequest,
@@ -18,6 +18,7 @@ from gateway.numbers.search_request import (
     core_page_size,
     filters_afterwards,
 )
+from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.call import Call
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, UpstreamPage
 from gateway.upstream.flights import Reader

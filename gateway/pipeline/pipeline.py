@@ -19,7 +19,7 @@ from gateway.observability import activity
 from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
 from gateway.planning.estimate import estimate
-from gateway.planning.plan import Plan, PlanningFacts
+from gateway.planning.plan import ELSEWHERE, PARTITION, Plan, PlanningFacts
 from gateway.resolvers.request_context import RequestContext, SharedParts
 from gateway.upstream.flights import CallBudget
 from gateway.upstream.readers import Readers
@@ -38,6 +38,7 @@ class OperationOptions:
     fast: bool
     most_calls: int | None
     partition_calls: int
+    subaccount_calls: int
 
     @property
     def explains(self) -> bool:
@@ -130,25 +131,30 @@ class Pipeline:
         return Request(document, name, variables, extensions, explanation, cost)
 
     def context(
-        self, caller: Caller, *, detailed: bool = False, spare: int | None = None
+        self, caller: Caller, *, detailed: bool = False, plan: Plan | None = None
     ) -> RequestContext:
         """Return a new request's port.
 
         Args:
             caller: who asks.
             detailed: whether its trace remembers each call.
-            spare: calls that are left for what only makes an answer better; None for any number.
+            plan: what bounds the calls that only make an answer better, besides the options.
         """
         calls = CallBudget(self.options.most_calls)
         reader = self.readers.make(caller.credential, detailed=detailed, calls=calls)
         watched = activity.current()
         if watched is not None:
             watched.principal, watched.reads = caller.name, reader.trace
-        partition = self.options.partition_calls
-        if spare is not None:
-            partition = min(partition, spare)
+        partition, subaccounts = self.options.partition_calls, self.options.subaccount_calls
+        if plan is not None:
+            partition, subaccounts = plan.spare(PARTITION), plan.spare(ELSEWHERE)
         return RequestContext(
-            reader, caller, self.shared, fast=self.options.fast, partition_calls=partition
+            reader,
+            caller,
+            self.shared,
+            fast=self.options.fast,
+            partition_calls=partition,
+            subaccount_calls=subaccounts,
         )
 
     async def execute(
@@ -179,10 +185,8 @@ class Pipeline:
         Raises:
             TooManyCalls: it would cost more calls than the operator allows; none was made.
         """
-        spare = None
-        if self.options.most_calls is not None:
-            spare = self.options.most_calls - self._plan(request, caller).needed
-        return self.context(caller, detailed=request.explanation == "trace", spare=spare)
+        plan = None if self.options.most_calls is None else self._plan(request, caller)
+        return self.context(caller, detailed=request.explanation == "trace", plan=plan)
 
     def _explained(self, request: Request, caller: Caller) -> dict[str, Any]:
         """Return the plan of an operation; or the errors that a run would yield without a call.
@@ -202,13 +206,14 @@ class Pipeline:
         return explained
 
     def _plan(self, request: Request, caller: Caller) -> Plan:
-        most, partition = self.options.most_calls, self.options.partition_calls
+        most = self.options.most_calls
         known = PlanningFacts(
             caller,
             self.shared.owned_numbers(self.readers.make(caller.credential)),
             self.shared.sizes,
             self.readers.cache.keeps_kind,
-            partition,
+            self.options.partition_calls,
+            self.options.subaccount_calls,
             self.shared.webhooks,
         )
         plan = estimate(

@@ -16,6 +16,7 @@ from gateway.numbers.lookups import (
     AccountLookup,
     FollowedNumbers,
     NodeLookups,
+    NumberNode,
     OwnedList,
     PhoneNumberLookup,
     RateLimitLookup,
@@ -30,11 +31,11 @@ from gateway.numbers.search_request import (
     SimilarSearch,
     core_page_size,
 )
+from gateway.numbers.whereabouts import asked_first, may_ask_others
 from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES
 from gateway.writes.user_errors import Refusal
 from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W
-from schema.connection import NodeId
 from schema.enums import NumberType, Source
 
 Arguments: TypeAlias = Mapping[str, Any]
@@ -66,7 +67,7 @@ def _node(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
 
 def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     ids = arguments["ids"]
-    nodes: list[NodeId] = []
+    nodes: list[NumberNode | AccountLookup] = []
     for index, node in enumerate(NodeLookups.parse(draft.known.caller, "ids", ids).each):
         if isinstance(node, GatewayError):
             draft.fail(index, node)
@@ -76,19 +77,33 @@ def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place
 
 
 def _objects(
-    draft: Draft, place: Place, path: str, ids: Sequence[str], nodes: Sequence[NodeId]
+    draft: Draft,
+    place: Place,
+    path: str,
+    ids: Sequence[str],
+    nodes: Sequence[NumberNode | AccountLookup],
 ) -> Place:
     """Add the look-ups of what ids name, as far as they name something."""
+    caller, seen = draft.known.caller, draft.known.numbers.seen
+    accounts: set[str] = set()
+    others = 0
     for node in nodes:
-        if node.kind == "PhoneNumber":
-            key = PhoneNumberLookup(node.account_sid, "sid", node.sid)
-            draft.look_up_number(path, key, place.selected)
-        else:
-            _read_account(draft, place, path, ("account", node.account_sid))
-    accounts = {node.account_sid for node in nodes}
-    only = next(iter(accounts)) if len(accounts) == 1 else None
-    times = Times(0, len(ids))
-    return Place(path, times, ("nodes", *ids), accounts=max(1, len(accounts)), account=only)
+        if isinstance(node, AccountLookup):
+            _read_account(draft, place, path, ("account", node.account))
+            accounts.add(node.account)
+            continue
+        first, *then = asked_first(node, caller, seen)
+        draft.look_up_number(path, PhoneNumberLookup(first, "sid", node.sid), place.selected)
+        for each in then:
+            key = PhoneNumberLookup(each, "sid", node.sid)
+            draft.look_up_number(path, key, place.selected, certain=False)
+        if may_ask_others(caller):
+            draft.look_elsewhere(path)
+            others = draft.known.elsewhere
+        accounts |= {first, *then}
+    only = next(iter(accounts)) if len(accounts) == 1 and not others else None
+    most = max(1, min(len(ids), len(accounts) + others))
+    return Place(path, Times(0, len(ids)), ("nodes", *ids), accounts=most, account=only)
 
 
 def _phone_numbers(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:

@@ -8,7 +8,7 @@ pages are smaller than what was asked for.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from graphql import GraphQLError
 
@@ -26,6 +26,10 @@ from schema.selections import NOTHING, SelectedFields
 
 # Of the fields that share a call, so many are named.
 _MOST_NAMED = 3
+PARTITION: Final = "partition"
+"""The strategy of calls that complete searches which the upstream cuts off."""
+ELSEWHERE: Final = "elsewhere"
+"""The strategy of calls that look for numbers in the caller's other accounts."""
 
 
 class Times(NamedTuple):
@@ -46,11 +50,15 @@ class Times(NamedTuple):
 class Lookups(NamedTuple):
     """Look-ups of an account's numbers that are planned together.
 
-    `home` is the only answer that is asked for; None where any will do.
+    Attributes:
+        account: whose.
+        home: the only answer that is asked for; None where any will do.
+        certain: they are made in any case, and not only when others have found nothing.
     """
 
     account: str
     home: Home | None
+    certain: bool = True
 
 
 Identity: TypeAlias = tuple[object, ...]
@@ -177,6 +185,10 @@ class Plan:
         """Whether something is sent that changes anything."""
         return any(step.strategy == "write" for step in self.steps)
 
+    def spare(self, strategy: str) -> int:
+        """Most calls of a strategy that only makes an answer better."""
+        return sum(step.most for step in self.steps if step.spare and step.strategy == strategy)
+
     def limit_spare(self, most: int) -> None:
         """Let what only makes an answer better have no more than `most` calls."""
         for step in self.steps:
@@ -224,6 +236,7 @@ class PlanningFacts(NamedTuple):
         sizes: how many numbers accounts own.
         keeps: whether answers of a kind are kept, so that a call may be spared.
         partition: most calls to complete searches that the upstream cuts off.
+        elsewhere: most calls to look for numbers in the caller's other accounts.
         webhooks: which ones may be set.
     """
 
@@ -232,6 +245,7 @@ class PlanningFacts(NamedTuple):
     sizes: lookup_strategy.Sizes
     keeps: Callable[[Kind], bool]
     partition: int
+    elsewhere: int
     webhooks: Webhooks
 
     def is_cold(self, account: str | None) -> bool:
@@ -257,6 +271,7 @@ class Draft:
         self._keys: defaultdict[Lookups, Counter[PhoneNumberLookup]] = defaultdict(Counter)
         self._key_paths: defaultdict[Lookups, list[str]] = defaultdict(list)
         self._told: defaultdict[Lookups, SelectedFields] = defaultdict(frozenset)
+        self._elsewhere: list[str] = []
         self._splittable: list[str] = []
         self._failed: list[tuple[int, GatewayError]] = []
         # Accounts that credentials must be proven to be of: whether for certain, and by what.
@@ -289,7 +304,12 @@ class Draft:
         self.plan.steps.append(Step(path, asked.call, asked.strategy, least, most, naive, reason))
 
     def look_up_number(
-        self, path: str, key: PhoneNumberLookup, selected: SelectedFields = NOTHING
+        self,
+        path: str,
+        key: PhoneNumberLookup,
+        selected: SelectedFields = NOTHING,
+        *,
+        certain: bool = True,
     ) -> None:
         """Note a look-up of an owned number; all of one account are planned together."""
         account, needs = key.account, needed(selected)
@@ -301,12 +321,12 @@ class Draft:
                 beside = (Home.CORE, Home.LISTED) if key.by == "sid" else (Home.CORE,)
                 homes += [home for home in beside if needs & home]
         for home in homes:
-            lookups = Lookups(account, home)
+            lookups = Lookups(account, home, certain)
             self._keys[lookups][key] += 1
             self._key_paths[lookups].append(path)
             self._told[lookups] |= selected
         if homes != [Home.CORE]:
-            self.proof(path, account)
+            self.proof(path, account, least=int(certain))
 
     def fill(self, place: Place, path: str, identity: Identity, asked: OwnedList) -> None:
         """Add what the numbers of a list are filled in with, where one API does not tell all."""
@@ -336,6 +356,10 @@ class Draft:
                 " numbers together",
             ),
         )
+
+    def look_elsewhere(self, path: str) -> None:
+        """Note numbers that are looked for in the caller's other accounts, as a last resort."""
+        self._elsewhere.append(path)
 
     def split(self, path: str) -> None:
         """Note a search that is asked again in parts when the upstream cuts it off."""
@@ -391,12 +415,21 @@ class Draft:
             reason = f"only if the upstream cuts a search off: {most} in all, by the next digit"
             path, call = named(self._splittable), "GET a narrower search"
             times = Times(0, most)
-            step = Step(path, call, "partition", 0, most, times, reason, spare=True)
+            step = Step(path, call, PARTITION, 0, most, times, reason, spare=True)
             self.plan.steps.append(step)
+        if self._elsewhere and self.known.elsewhere:
+            most = self.known.elsewhere
+            reason = (
+                f"only for numbers that are not where they are looked for first: {most} in all, to"
+                " list the accounts and to look in each"
+            )
+            path, call = named(self._elsewhere), "GET the number in another account"
+            times = Times(0, most)
+            self.plan.steps.append(Step(path, call, ELSEWHERE, 0, most, times, reason, spare=True))
         return self.plan
 
     def _batch(self, lookups: Lookups, keys: Counter[PhoneNumberLookup], paths: str) -> None:
-        account, home = lookups
+        account, home, certain = lookups
         listed = home is Home.LISTED
         choice = lookup_strategy.choose(len(keys), self.known.sizes.of(account), listed=listed)
         call = {"get": "GET one number", "list": "GET a page of 1000 numbers"}[choice.strategy]
@@ -416,7 +449,10 @@ class Draft:
             # Asked of the catalog, once more to be sure that it is not there, then of core.
             most = most + 1 if choice.strategy == "list" else 2 * most + min(1, sids)
             reason += "; more if the account turns out not to have the catalog"
-        naive = Times(keys.total(), keys.total())
+        if not certain:
+            least = 0
+            reason += "; none if all are where they are looked for before"
+        naive = Times(keys.total() if certain else 0, keys.total())
         strategy = "fill" if home is not None and not least else choice.strategy
         step = Step(paths, call, strategy, least, most, naive, reason)
         self.plan.steps.append(step)

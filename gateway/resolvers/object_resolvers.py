@@ -7,15 +7,9 @@ from gateway.auth.caller import Caller
 from gateway.errors import GatewayError
 from gateway.mapping.homes import Home, needed
 from gateway.numbers.accounts import Accounts
-from gateway.numbers.lookups import (
-    NodeLookups,
-    PhoneNumberLookup,
-)
-from gateway.resolvers.number_resolvers import NumberResolvers
+from gateway.numbers.lookups import AccountLookup, NodeLookups, NumberNode
+from gateway.numbers.whereabouts import Whereabouts
 from gateway.waiting import settled
-from schema.connection import (
-    NodeId,
-)
 from schema.info import FieldPath
 from schema.nodes import Node
 from schema.selections import SelectedFields
@@ -24,8 +18,8 @@ from schema.selections import SelectedFields
 class ObjectResolvers:
     """Resolves the fields `node` and `nodes`."""
 
-    def __init__(self, numbers: NumberResolvers, accounts: Accounts, caller: Caller) -> None:
-        self._numbers = numbers
+    def __init__(self, whereabouts: Whereabouts, accounts: Accounts, caller: Caller) -> None:
+        self._whereabouts = whereabouts
         self._accounts = accounts
         self._caller = caller
 
@@ -41,10 +35,11 @@ class ObjectResolvers:
                 raise each
         return found
 
-    async def _node(self, asked: NodeId | GatewayError, at: FieldPath, needs: Home) -> Node | None:
+    async def _node(
+        self, asked: NumberNode | AccountLookup | GatewayError, at: FieldPath, needs: Home
+    ) -> Node | None:
         if isinstance(asked, GatewayError):
             raise asked
-        if asked.kind == "Account":
-            return cast("Node | None", await self._accounts.one(asked.account_sid, at))
-        number = PhoneNumberLookup(asked.account_sid, "sid", asked.sid)
-        return cast("Node | None", await self._numbers.one(number, at, needs))
+        if isinstance(asked, AccountLookup):
+            return cast("Node | None", await self._accounts.one(asked.account, at))
+        return cast("Node | None", await self._whereabouts.find(asked, at, needs))

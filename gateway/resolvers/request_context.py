@@ -9,9 +9,12 @@ from gateway.auth.rate_limits import Spending
 from gateway.events.feed import Events
 from gateway.numbers.accounts import Accounts
 from gateway.numbers.country_rules import CountryRules
+from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.search import Search
+from gateway.numbers.spare_calls import SpareCalls
+from gateway.numbers.whereabouts import Whereabouts
 from gateway.resolvers.account_resolvers import AccountResolvers
 from gateway.resolvers.event_resolvers import EventResolvers
 from gateway.resolvers.number_resolvers import NumberResolvers
@@ -36,6 +39,7 @@ class SharedParts:
     Attributes:
         access: which accounts have the catalog.
         sizes: how many numbers accounts own.
+        seen: in which accounts numbers were seen.
         writing: what the writes of all requests share.
         webhooks: which ones may be set.
         spending: counts requests and purchases.
@@ -44,6 +48,7 @@ class SharedParts:
 
     access: CatalogAccess
     sizes: Sizes
+    seen: LastSeen
     writing: Writing
     webhooks: Webhooks
     spending: Spending
@@ -51,7 +56,7 @@ class SharedParts:
 
     def owned_numbers(self, reader: Reader) -> OwnedNumbers:
         """Return the owned numbers as the request of this reader sees them."""
-        return OwnedNumbers(reader, self.access, self.sizes)
+        return OwnedNumbers(reader, self.access, self.sizes, self.seen)
 
 
 class RequestContext:
@@ -72,6 +77,7 @@ class RequestContext:
         *,
         fast: bool,
         partition_calls: int,
+        subaccount_calls: int,
     ) -> None:
         """Make it.
 
@@ -81,6 +87,7 @@ class RequestContext:
             shared: what the resolvers of all requests share.
             fast: compiled queries and projections may answer.
             partition_calls: calls to complete searches that are cut off, at most.
+            subaccount_calls: calls to look for numbers in the caller's other accounts, at most.
         """
         self.reader = reader
         self.caller = caller
@@ -88,6 +95,7 @@ class RequestContext:
         self.numbers = NumberResolvers(shared.owned_numbers(reader), caller)
         self._shared = shared
         self._partition_calls = partition_calls
+        self._subaccount_calls = subaccount_calls
 
     @cached_property
     def search(self) -> SearchResolvers:
@@ -104,7 +112,10 @@ class RequestContext:
     @cached_property
     def objects(self) -> ObjectResolvers:
         """Resolves objects by id."""
-        return ObjectResolvers(self.numbers, Accounts(self.reader), self.caller)
+        accounts, numbers = Accounts(self.reader), self.numbers
+        calls = SpareCalls(self._subaccount_calls)
+        whereabouts = Whereabouts(numbers.owned, accounts, self.caller, numbers.one, calls)
+        return ObjectResolvers(whereabouts, accounts, self.caller)
 
     @cached_property
     def writes(self) -> WriteResolvers:
@@ -116,6 +127,7 @@ class RequestContext:
             shared.webhooks,
             shared.spending,
             shared.events,
+            shared.seen,
             self.search.forget,
         )
 

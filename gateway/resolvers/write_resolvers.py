@@ -10,6 +10,7 @@ from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
 from gateway.errors import GatewayError
 from gateway.events.feed import Change, Events
+from gateway.numbers.last_seen import LastSeen
 from gateway.resolvers.write_payloads import configured, purchased, released, transferred
 from gateway.writes.mutations import Mutations
 from gateway.writes.outcome import Outcome, not_done_for
@@ -54,6 +55,7 @@ class WriteResolvers:
         webhooks: Webhooks,
         spending: Spending,
         events: Events,
+        seen: LastSeen,
         forget_searches: Callable[[], None],
     ) -> None:
         """Resolve them with `mutations`.
@@ -64,6 +66,7 @@ class WriteResolvers:
             webhooks: which ones may be set.
             spending: counts purchases.
             events: tells subscribers.
+            seen: remembers which account has a number now.
             forget_searches: is called when something may have been written.
         """
         self._mutations = mutations
@@ -71,6 +74,7 @@ class WriteResolvers:
         self._webhooks = webhooks
         self._spending = spending
         self._events = events
+        self._seen = seen
         self._forget_searches = forget_searches
         self._written = False
 
@@ -148,10 +152,12 @@ class WriteResolvers:
     async def _announce(
         self, kind: PhoneNumberEventKind, account: str, outcome: Outcome, *, there: bool = True
     ) -> None:
-        """Tell subscribers what a write has done, if anything; `there`: it is still there."""
+        """Tell subscribers what a write has done, if anything; `there`: the account has it now."""
         number = outcome.number
         if number is None or outcome.refusal is not None or outcome.planned is not None:
             return
+        if there:
+            self._seen.note(self._caller.credential, account, (number.sid,))
         change = Change(kind, number.sid, number.phone_number, number if there else None)
         await self._events.announce(account, change)
 

@@ -336,6 +336,12 @@ class Settings(BaseSettings):
     partition_calls: int = Field(
         40, ge=0, description="Most extra calls of a request to complete searches that are cut off."
     )
+    subaccount_calls: int = Field(
+        40,
+        ge=0,
+        description="Most extra calls of a request to look in the caller's other accounts for"
+        " numbers that are asked for by `id` and were moved; with 0 it does not look there.",
+    )
 
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
     get_requests: bool = Field(

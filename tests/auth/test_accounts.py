@@ -21,7 +21,6 @@ from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.whole_list import read_whole_list
 from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
-from schema.connection import NodeId, encode_id
 from schema.info import FieldPath
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import run
@@ -149,7 +148,7 @@ def test_nothing_of_the_parent_is_shown_or_changed_with_its_key_under_a_subaccou
         "a": sub.sid,
         "sid": number["sid"],
         "n": number["phone_number"],
-        "id": encode_id(NodeId("PhoneNumber", sub.sid, number["sid"])),
+        "id": number["sid"],
         "to": parent.sid,
     }
     query = _FIELDS[field]

@@ -18,7 +18,6 @@ from gateway.auth.token_rules import TokenRules
 from gateway.auth.tokens import KeyUrl
 from gateway.errors import Unauthenticated
 from gateway.settings.model import Settings
-from schema.connection import NodeId, encode_id
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.tokens import (
@@ -301,18 +300,13 @@ def test_a_token_without_accounts_can_do_nothing(guarded: RunningGateway) -> Non
 
 def _everywhere(account: str, sid: str) -> dict[str, str]:
     """Return operations that name an account, each in another place."""
-    number, of_account = (
-        encode_id(NodeId("PhoneNumber", account, sid)),
-        encode_id(NodeId("Account", account, account)),
-    )
     own = f'accountSid: "{account}"'
     return {
         "A-01-phone-number": f'{{ phoneNumber(sid: "{sid}", {own}) {{ sid }} }}',
         "A-02-phone-numbers": f"{{ phoneNumbers({own}) {{ nodes {{ sid }} }} }}",
         "A-03-available": f'{{ availablePhoneNumbers(country: "US", {own}) {{ nodes {{ beta }} }} }}',
         "A-04-account": f'{{ account(sid: "{account}") {{ sid }} }}',
-        "A-05-node-of-number": f'{{ node(id: "{number}") {{ id }} }}',
-        "A-06-node-of-account": f'{{ node(id: "{of_account}") {{ id }} }}',
+        "A-06-node-of-account": f'{{ node(id: "{account}") {{ id }} }}',
         "A-07-rate-limit": f"{{ rateLimit({own}) {{ requests {{ limit }} }} }}",
         "A-08-purchase": "mutation { purchasePhoneNumber(input: {"
         f' phoneNumber: "+15005550006", {own} }}) {{ userErrors {{ code }} }} }}',
@@ -462,8 +456,7 @@ def test_scopes_are_needed_at_any_depth(
 def test_an_account_is_not_read_through_its_node_without_the_scope(
     guarded: RunningGateway, parent: SandboxAccount
 ) -> None:
-    opaque = encode_id(NodeId("Account", parent.sid, parent.sid))
-    query = f'{{ node(id: "{opaque}") {{ id }} }}'
+    query = f'{{ node(id: "{parent.sid}") {{ id }} }}'
     assert code(ask(guarded, token(parent.sid, scope="numbers:read"), query)) == "FORBIDDEN"
     assert code(ask(guarded, token(parent.sid), query)) == ""
 

@@ -171,8 +171,8 @@ def test_each_limit_refuses_what_is_beyond_it_and_says_so(
             "{ account { subaccounts(first: 10) { nodes { phoneNumbers(first: 5) { nodes { sid } } } } } }",
             1 + 10 * 6,
         ),
-        ('{ nodes(ids: ["a", "b", "c"]) { ... on PhoneNumber { account { sid } } } }', 6),
-        ('{ node(id: "a") { ... on Account { subaccounts(last: 10) { nodes { sid } } } } }', 11),
+        ('{ nodes(ids: ["a", "b", "c"]) { ... on PhoneNumber { account { sid } } } }', 9),
+        ('{ node(id: "a") { ... on Account { subaccounts(last: 10) { nodes { sid } } } } }', 12),
         ("{ countries { availablePhoneNumbers(first: 2) { nodes { phoneNumber } } } }", 60 * 3),
     ],
 )

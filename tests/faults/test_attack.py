@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from schema.connection import NodeId, encode_id
 from tests.documents.expensive_documents import WORST, mutations
 from tests.faults import fronts
 from tests.faults.asking import document, entries, fresh_number
@@ -364,8 +363,8 @@ class Attack(Money):
     def _about(self, query: str) -> dict[str, Any]:
         target = self.front.target
         number = self.sandbox.numbers(target.sid)[0]
-        node = encode_id(NodeId("PhoneNumber", target.sid, number["sid"]))
-        every = {"a": target.sid, "s": number["sid"], "n": number["phone_number"], "id": node}
+        sid = number["sid"]
+        every = {"a": target.sid, "s": sid, "n": number["phone_number"], "id": sid}
         return {name: value for name, value in every.items() if f"${name}:" in query}
 
     @property

@@ -3,9 +3,11 @@
 The data is real (README.md). Everything runs over HTTP against a sandbox with the old data file.
 """
 
+import base64
 import csv
 import io
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -35,6 +37,7 @@ CHANGES = """subscription { phoneNumberChanged {
 PLACES = ("file", "store")
 # What fields of payloads and events are called since.
 PAYLOAD_NAMES = {"releasedSid": "releasedId", "releasedPhoneNumber": "releasedNumber"}
+OLD_ID = re.compile(r"\b(UGhvbmVOdW1iZXI6|QWNjb3VudDp)[\w-]+")
 EVENT_NAMES = {"sid": "numberId", "phoneNumber": "number", "number": "phoneNumber"}
 
 
@@ -108,7 +111,8 @@ def told_by_todays_names(text: str) -> Json:
     """Return what clients were told."""
     for before, now in PAYLOAD_NAMES.items():
         text = text.replace(before, now)
-    told: Json = json.loads(text)
+    told: Json = json.loads(OLD_ID.sub(sid_in, text))
+    told["nodes"] = json.loads(text)["nodes"]
     for each in told["events"]:
         data = each["data"]["data"]
         data["phoneNumberChanged"] = {
@@ -116,6 +120,10 @@ def told_by_todays_names(text: str) -> Json:
             for name, value in data["phoneNumberChanged"].items()
         }
     return told
+
+
+def sid_in(old_id: re.Match[str]) -> str:
+    return base64.urlsafe_b64decode(old_id[0] + "==").decode().rpartition(":")[2]
 
 
 def restore(dump: Path, file: Path) -> sqlite3.Connection:
@@ -168,7 +176,9 @@ def test_ids_are_still_those_of_their_objects(kept: Kept) -> None:
             {"ids": [each["id"] for each in known]},
             account=kept.account(role),
         )
-        assert [{**each, "role": role} for each in found["nodes"]] == known
+        assert [{**each, "role": role} for each in found["nodes"]] == [
+            {**each, "id": each["sid"]} for each in known
+        ]
 
 
 def test_persisted_documents_are_known_by_their_hash(kept: Kept) -> None:

@@ -11,6 +11,7 @@ from gateway.numbers.cursors import Cursor, Seen, Window
 from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
 from gateway.numbers.page_request import PageRequest
 from gateway.numbers.search_request import SearchRequest, asked_of_core, core_page_size
+from gateway.numbers.spare_calls import SpareCalls
 from schema.enums import NumberType, Source
 
 
@@ -47,7 +48,7 @@ def test_all_results_of_a_search_match_one_pattern(
 
 
 def test_spare_calls_are_taken_whole_or_not_at_all() -> None:
-    spare = partition.SpareCalls(10)
+    spare = SpareCalls(10)
     assert [spare.take(8), spare.take(3), spare.take(2), spare.take(1)] == [
         True,
         False,

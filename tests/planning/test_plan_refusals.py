@@ -296,7 +296,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         {},
     ),
     ('{ nodes(ids: ["x", "y"]) { id } }', {}),
-    (f'{{ node(id: "{AC}") {{ id }} }}', {}),
+    ('{ node(id: "AC12") { id } }', {}),
     (
         (
             'mutation { transferPhoneNumber(input: {sid: "x", toAccountSid: "y", accountSid: "z",'

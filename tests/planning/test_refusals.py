@@ -14,7 +14,6 @@ from gateway.mapping import validation
 from gateway.numbers import cursors, lookups, search_request
 from gateway.writes import write_inputs
 from schema.bounds import MOST_ITEMS
-from schema.connection import NodeId, encode_id
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import events
@@ -78,6 +77,7 @@ def no_sid(argument: str, text: str = "x", prefix: str = "PN") -> str:
     return f'{argument}: "{text}" is not a sid: {prefix} and 32 hexadecimal digits.'
 
 
+NO_ID = "is not an id: PN or AC and 32 hexadecimal digits."
 # An operation, and what is said against it.
 ERRORS: list[tuple[str, str]] = [
     ("{ phoneNumber { sid } }", "sid: give exactly one of `sid` and `phoneNumber`."),
@@ -111,16 +111,15 @@ ERRORS: list[tuple[str, str]] = [
     (owned('geography: {lata: "x"}'), "filter.geography.lata: write a LATA's digits."),
     ('{ account(sid: "x") { sid } }', no_sid("sid", "x", "AC")),
     ('{ rateLimit(accountSid: "x") { requests { limit } } }', no_sid("accountSid", "x", "AC")),
-    ('{ node(id: "x") { id } }', 'id: "x" is not an id of this gateway.'),
-    ('{ nodes(ids: ["x"]) { id } }', 'ids: "x" is not an id of this gateway.'),
+    ('{ node(id: "x") { id } }', f'id: "x" {NO_ID}'),
+    ('{ nodes(ids: ["x"]) { id } }', f'ids: "x" {NO_ID}'),
+    ('{ node(id: "PN12") { id } }', f'id: "PN12" {NO_ID}'),
+    (f'{{ node(id: "SK{"0" * 32}") {{ id }} }}', f'id: "SK{"0" * 32}" {NO_ID}'),
+    # As before 0.2: kind, account and sid.
+    ('{ node(id: "UGhvbmVOdW1iZXI6eDp4") { id } }', f'id: "UGhvbmVOdW1iZXI6eDp4" {NO_ID}'),
     (
         f"{{ nodes(ids: [{', '.join(['1'] * 1001)}]) {{ id }} }}",
         "ids: 1001 are too many: at most 1000.",
-    ),
-    (f'{{ node(id: "{encode_id(NodeId("PhoneNumber", AC, "x"))}") {{ id }} }}', no_sid("id")),
-    (
-        f'{{ node(id: "{encode_id(NodeId("Account", "x", "x"))}") {{ id }} }}',
-        no_sid("id", "x", "AC"),
     ),
     ('{ availablePhoneNumbers(country: "US", first: 0) { exhaustive } }', A_PAGE_SIZE),
     ('{ availablePhoneNumbers(country: "US", after: "x") { exhaustive } }', A_CURSOR),
@@ -373,13 +372,15 @@ def test_a_token_for_other_accounts_is_refused_with_the_same_words(
     own: dict[str, Any] = {"account_sid": parent.sid, "auth_token": parent.auth_token}
     with running_gateway(shared_sandbox, **mode, **own, token_audience=AUDIENCE) as gateway:
         bearer = token(parent.sid, scope="numbers:read numbers:release")
-        node = encode_id(NodeId("Account", parent.sid, parent.sid))
         other = f"The account {AC} is not among those that you may use."
         for query, words in (
             (f'{{ phoneNumbers(accountSid: "{AC}", first: 0) {{ nodes {{ sid }} }} }}', other),
             (f'{{ rateLimit(accountSid: "{AC}") {{ requests {{ limit }} }} }}', other),
             (write("release", f'{released(PN)}, accountSid: "{AC}"'), other),
-            (f'{{ node(id: "{node}") {{ id }} }}', "Your token lacks the scope accounts:read."),
+            (
+                f'{{ node(id: "{parent.sid}") {{ id }} }}',
+                "Your token lacks the scope accounts:read.",
+            ),
         ):
             run = ask(gateway, bearer, query)
             plan = ask(gateway, bearer, query, x_gateway_explain="plan")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import pytest
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -13,7 +12,6 @@ from graphql import (
 )
 
 from schema import build_schema as build
-from schema.connection import NodeId, decode_id, encode_id
 from tests.support.paths import ROOT
 
 SDL = ROOT / "schema" / "schema.graphql"
@@ -49,15 +47,3 @@ def test_the_committed_schema_can_be_built_by_other_tools() -> None:
 def test_everything_in_the_schema_has_a_description() -> None:
     bare = [name for name, text in described(build()._schema) if not (text or "").strip()]
     assert bare == []
-
-
-def test_ids_survive_the_round_trip() -> None:
-    node = NodeId("PhoneNumber", "AC" + "0" * 32, "PN" + "f" * 32)
-    assert decode_id(encode_id(node)) == node
-
-
-@pytest.mark.parametrize(
-    "opaque", ["", "x", "====", "é", "UGhvbmU", "\N{SNOWMAN}" * 9, "YTpiOmM6ZA"]
-)
-def test_what_is_no_id_of_ours_is_recognised(opaque: str) -> None:
-    assert decode_id(opaque) is None
