@@ -482,12 +482,12 @@ class AvailablePhoneNumber(NumberProfile):
     )
     source: Source = field(description="Which of Twilio's two APIs this answer came from.")
     setup_price: Money | None = field(
-        description="Price once, when it is bought; null when the upstream does not tell. It is a"
-        " list price, in US dollars."
+        description="Price once, when it is bought; null when the upstream does not tell. It"
+        " is a list price, in US dollars, where Twilio names no currency."
     )
     monthly_price: Money | None = field(
         description="Price per month; null when the upstream does not tell. It is a list price, in"
-        " US dollars."
+        " US dollars, where Twilio names no currency."
     )
     is_type_of = _views("AvailablePhoneNumber")
 
