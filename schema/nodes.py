@@ -341,7 +341,7 @@ class Configuration:
 class Node:
     id: ID = field(
         description="Its sid, which it keeps for life: a number does when it is transferred, too."
-        " Inputs that take a sid take this."
+        " Inputs that take a sid take this. A country's is its code."
     )
 
 
@@ -493,7 +493,9 @@ class AvailablePhoneNumber(NumberProfile):
 
 
 @strawberry.type(description="A country in which the account can buy numbers.")
-class Country:
+class Country(Node):
+    id: ID = field(description="Its `code`.")
+    is_type_of = _views("Country")
     code: CountryCode = field(description="ISO 3166-1 alpha-2 code.")
     name: str | None = field(description="Its English name.")
     beta: bool | None = field(description="Every number there is new to the platform.")

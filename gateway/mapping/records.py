@@ -561,6 +561,7 @@ CORE: Table = {
         "date_created": at("date_created", read=coerce.date),
     },
     "Country": {
+        "id": at("country_code", read=coerce.country),
         "code": at("country_code", read=coerce.country),
         "name": at("country"),
         "beta": at("beta", read=coerce.boolean),

@@ -9,7 +9,8 @@ Searches for numbers to buy are parsed in `search_request.py`, mutations in `wri
 import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Self
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, GatewayError
@@ -19,7 +20,7 @@ from gateway.numbers.page_request import PageRequest
 from gateway.upstream.families import Family
 from schema.directives import Scope
 from schema.inputs import PhoneNumberFilter
-from schema.scalars import quoted
+from schema.scalars import CountryCode, parse_country_code, quoted
 
 
 class PhoneNumberLookup(NamedTuple):
@@ -175,14 +176,24 @@ class AccountLookup(NamedTuple):
         return cls(caller.account_named(sid, "sid"))
 
 
+class CountryLookup(NamedTuple):
+    """A country that is looked up."""
+
+    code: CountryCode
+
+
+NamedNode: TypeAlias = NumberNode | AccountLookup | CountryLookup
+"""What an id names."""
+
+
 class NodeLookups(NamedTuple):
     """Objects that are looked up by their ids.
 
     Attributes:
-        each: what each id names, a number or an account; or why it names nothing.
+        each: what each id names; or why it names nothing.
     """
 
-    each: Sequence[NumberNode | AccountLookup | GatewayError]
+    each: Sequence[NamedNode | GatewayError]
 
     @classmethod
     def parse(cls, caller: Caller, argument: str, ids: Sequence[str]) -> Self:
@@ -242,15 +253,17 @@ class FollowedNumbers(NamedTuple):
         return self.sids is None or sid in self.sids
 
 
-def _node_or_error(
-    caller: Caller, argument: str, given: str
-) -> NumberNode | AccountLookup | GatewayError:
+def _node_or_error(caller: Caller, argument: str, given: str) -> NamedNode | GatewayError:
     """Return what an id names; why it names nothing that the caller may see."""
     sid, account = _id_of_earlier_release(given) or (given, None)
     if validation.is_sid(sid, "PN"):
         return NumberNode(sid, account)
+    with suppress(ValueError):
+        return CountryLookup(parse_country_code(given))
     if not validation.is_sid(sid, "AC"):
-        message = f"{quoted(given, 40)} is not an id: PN or AC and 32 hexadecimal digits."
+        message = (
+            f"{quoted(given, 40)} is not an id: PN or AC and 32 hexadecimal digits, or a country."
+        )
         return BadUserInput(argument, message)
     try:
         named = AccountLookup(caller.account_named(sid, argument))

@@ -14,9 +14,10 @@ from gateway.mapping.homes import needed
 from gateway.numbers import cursors
 from gateway.numbers.lookups import (
     AccountLookup,
+    CountryLookup,
     FollowedNumbers,
+    NamedNode,
     NodeLookups,
-    NumberNode,
     OwnedList,
     PhoneNumberLookup,
     RateLimitLookup,
@@ -67,7 +68,7 @@ def _node(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
 
 def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     ids = arguments["ids"]
-    nodes: list[NumberNode | AccountLookup] = []
+    nodes: list[NamedNode] = []
     for index, node in enumerate(NodeLookups.parse(draft.known.caller, "ids", ids).each):
         if isinstance(node, GatewayError):
             draft.fail(index, node)
@@ -77,11 +78,7 @@ def _nodes(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place
 
 
 def _objects(
-    draft: Draft,
-    place: Place,
-    path: str,
-    ids: Sequence[str],
-    nodes: Sequence[NumberNode | AccountLookup],
+    draft: Draft, place: Place, path: str, ids: Sequence[str], nodes: Sequence[NamedNode]
 ) -> Place:
     """Add the look-ups of what ids name, as far as they name something."""
     caller, seen = draft.known.caller, draft.known.numbers.seen
@@ -91,6 +88,11 @@ def _objects(
         if isinstance(node, AccountLookup):
             _read_account(draft, place, path, ("account", node.account))
             accounts.add(node.account)
+            continue
+        if isinstance(node, CountryLookup):
+            here = _read_country(draft, place, path, node.code)
+            if len(ids) == 1:
+                return here
             continue
         first, *then = asked_first(node, caller, seen)
         draft.look_up_number(path, PhoneNumberLookup(first, "sid", node.sid), place.selected)
@@ -374,7 +376,11 @@ def _countries(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
 
 
 def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    identity = ("country", arguments["code"])
+    return _read_country(draft, place, path, arguments["code"])
+
+
+def _read_country(draft: Draft, place: Place, path: str, code: str) -> Place:
+    identity = ("country", code)
     draft.read(place, path, [identity], PlannedRead("GET the country", "get", kind="countries"))
     return Place(path, Times(0, 1), identity)
 

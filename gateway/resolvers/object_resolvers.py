@@ -7,7 +7,7 @@ from gateway.auth.caller import Caller
 from gateway.errors import GatewayError
 from gateway.mapping.homes import Home, needed
 from gateway.numbers.accounts import Accounts
-from gateway.numbers.lookups import AccountLookup, NodeLookups, NumberNode
+from gateway.numbers.lookups import AccountLookup, CountryLookup, NamedNode, NodeLookups
 from gateway.numbers.whereabouts import Whereabouts
 from gateway.waiting import settled
 from schema.info import FieldPath
@@ -36,10 +36,12 @@ class ObjectResolvers:
         return found
 
     async def _node(
-        self, asked: NumberNode | AccountLookup | GatewayError, at: FieldPath, needs: Home
+        self, asked: NamedNode | GatewayError, at: FieldPath, needs: Home
     ) -> Node | None:
         if isinstance(asked, GatewayError):
             raise asked
         if isinstance(asked, AccountLookup):
             return cast("Node | None", await self._accounts.one(asked.account, at))
+        if isinstance(asked, CountryLookup):
+            return cast("Node | None", await self._accounts.country(asked.code, at))
         return cast("Node | None", await self._whereabouts.find(asked, at, needs))

@@ -175,3 +175,22 @@ def test_a_cursor_of_one_country_stops_the_search_of_no_other_country(
     assert {error["path"][1] for error in body["errors"]} == {
         at for at, code in enumerate(found) if code != "US"
     }
+
+
+def test_a_country_is_an_object_that_its_id_fetches_again(gateway: RunningGateway) -> None:
+    """So that clients can page what is below it by itself."""
+    query = f"""query ($id: ID!, $after: String) {{ node(id: $id) {{ __typename id
+      ... on Country {{ code availablePhoneNumbers(first: 2, after: $after) {FOUND} }} }} }}"""
+    plan, made, data = calls(gateway, query, gateway.account, id="US")
+    assert plan["min"] <= made <= plan["max"] <= 2
+    assert data["node"]["__typename"] == "Country"
+    assert data["node"]["id"] == data["node"]["code"] == "US"
+    after = data["node"]["availablePhoneNumbers"]["pageInfo"]["endCursor"]
+    behind = gateway.query(query, {"id": "US", "after": after})["node"]["availablePhoneNumbers"]
+    assert len(behind["nodes"]) == 2
+    assert gateway.query(query, {"id": "AQ"})["node"] is None
+    several = 'nodes(ids: ["GB", "US"]) { id ... on Country { name } }'
+    listed = gateway.query(f'{{ {several} country(code: "US") {{ id }} countries {{ id code }} }}')
+    assert [each["id"] for each in listed["nodes"]] == ["GB", "US"]
+    assert listed["country"]["id"] == "US"
+    assert all(each["id"] == each["code"] for each in listed["countries"])

@@ -77,7 +77,7 @@ def no_sid(argument: str, text: str = "x", prefix: str = "PN") -> str:
     return f'{argument}: "{text}" is not a sid: {prefix} and 32 hexadecimal digits.'
 
 
-NO_ID = "is not an id: PN or AC and 32 hexadecimal digits."
+NO_ID = "is not an id: PN or AC and 32 hexadecimal digits, or a country."
 # An operation, and what is said against it.
 ERRORS: list[tuple[str, str]] = [
     ("{ phoneNumber { sid } }", "sid: give exactly one of `sid` and `phoneNumber`."),
