@@ -54,7 +54,8 @@ ENUM_VALUES = KEYWORDS | words(
 FIELDS = KEYWORDS | words("__data fragments hash hashCode toString")
 # The standard libraries' own types, and those that generated code declares itself.
 TYPES = KEYWORDS | words(
-    "Array Bool Boolean Byte Character Data DataDict Date Decimal Dictionary DocumentType Double Enum"
+    "Actor Array Bundle Calendar Host Locale Port Process Sequence Stream Task Thread Timer Triple"
+    " Bool Boolean Byte Character Data DataDict Date Decimal Dictionary DocumentType Double Enum"
     " Error Exception Float Fragment FragmentContainer Fragments Function ID Int List Long Map"
     " Never Nothing Notification Number Object Operation Optional Pair ParentType Promise"
     " Protocol Record Result Schema Selection Set Short String Symbol Type UUID"

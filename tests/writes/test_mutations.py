@@ -262,6 +262,24 @@ def test_missing_papers_are_a_user_error(
     assert payload["phoneNumber"] is None
     [error] = payload["userErrors"]
     assert (error["code"], error["upstreamCode"]) == (code, upstream)
+    paper = f"{requires[0]}Sid"
+    assert error["field"] == ["regulatory", paper]
+    # The papers that the error names are taken where it says, in a dry run of several numbers, too.
+    sid = {"addressSid": "AD", "bundleSid": "BU", "identitySid": "RI"}[paper] + "1" * 32
+    number, other = "+12125550199", "+12125550198"
+    items: list[dict[str, Any]] = [{"phoneNumber": number}]
+    items += [{"phoneNumber": other, "regulatory": {paper: sid}, "dryRun": True}]
+    many = gateway.query(
+        """mutation ($input: PurchasePhoneNumbersInput!) { purchasePhoneNumbers(input: $input) {
+          userErrors { field code }
+          results { wouldSend { path parameters { name value } } } } }""",
+        {"input": {"items": items}},
+        account=account,
+    )["purchasePhoneNumbers"]
+    assert many["userErrors"] == [{"field": ["items", "0", "regulatory", paper], "code": code}]
+    sent = many["results"][1]["wouldSend"]
+    assert sent["path"].endswith("/IncomingPhoneNumbers.json")
+    assert {"name": f"{paper[0].upper()}{paper[1:]}", "value": sid} in sent["parameters"]
 
 
 def test_a_number_that_nobody_sells_is_not_available(
