@@ -46,7 +46,7 @@ class Mutation:
         info: Info[WritePort, None],
         input: Annotated[PurchasePhoneNumberInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumberPayload:
-        return await info.context.writes.purchase(input, at=info.at)
+        return await info.context.writes.purchase(input, at=info.at, selected=info.selected)
 
     @field(
         description="Change the settings of an owned number.",
@@ -57,7 +57,7 @@ class Mutation:
         info: Info[WritePort, None],
         input: Annotated[ConfigurePhoneNumberInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumberPayload:
-        return await info.context.writes.configure(input, at=info.at)
+        return await info.context.writes.configure(input, at=info.at, selected=info.selected)
 
     @field(
         description="Move an owned number between a parent account and its subaccounts.",
@@ -68,7 +68,7 @@ class Mutation:
         info: Info[WritePort, None],
         input: Annotated[TransferPhoneNumberInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumberPayload:
-        return await info.context.writes.transfer(input, at=info.at)
+        return await info.context.writes.transfer(input, at=info.at, selected=info.selected)
 
     @field(
         description=(
@@ -93,7 +93,9 @@ class Mutation:
         info: Info[WritePort, None],
         input: Annotated[PurchasePhoneNumbersInput, argument(description="What to buy.")],  # noqa: A002
     ) -> PurchasePhoneNumbersPayload:
-        results = await info.context.writes.purchase_each(input.items, at=info.at)
+        results = await info.context.writes.purchase_each(
+            input.items, at=info.at, selected=info.selected
+        )
         return PurchasePhoneNumbersPayload(user_errors=errors_of(results), results=results)
 
     @field(
@@ -105,7 +107,9 @@ class Mutation:
         info: Info[WritePort, None],
         input: Annotated[ConfigurePhoneNumbersInput, argument(description="What to set.")],  # noqa: A002
     ) -> ConfigurePhoneNumbersPayload:
-        results = await info.context.writes.configure_each(input.items, at=info.at)
+        results = await info.context.writes.configure_each(
+            input.items, at=info.at, selected=info.selected
+        )
         return ConfigurePhoneNumbersPayload(user_errors=errors_of(results), results=results)
 
     @field(
@@ -117,7 +121,9 @@ class Mutation:
         info: Info[WritePort, None],
         input: Annotated[TransferPhoneNumbersInput, argument(description="What to move.")],  # noqa: A002
     ) -> TransferPhoneNumbersPayload:
-        results = await info.context.writes.transfer_each(input.items, at=info.at)
+        results = await info.context.writes.transfer_each(
+            input.items, at=info.at, selected=info.selected
+        )
         return TransferPhoneNumbersPayload(user_errors=errors_of(results), results=results)
 
     @field(

@@ -7,7 +7,9 @@ from strawberry import field
 from strawberry.scalars import ID
 
 from schema.enums import PhoneNumberEventKind
+from schema.info import Info
 from schema.nodes import PhoneNumber
+from schema.read_port import ReadPort
 
 
 @strawberry.type(description="Something that happened to a number.")
@@ -26,6 +28,13 @@ class PhoneNumberEvent:
     number: str | None = field(
         description="The number itself, as `PhoneNumber.phoneNumber` writes it."
     )
-    phone_number: PhoneNumber | None = field(
-        description="The number after the change; null when it left the account."
+    seen: strawberry.Private[PhoneNumber | None]
+
+    @field(
+        description="The number after the change, as a read shows it; null when it left the"
+        " account."
     )
+    async def phone_number(self, info: Info[ReadPort, None]) -> PhoneNumber | None:
+        if self.seen is None:
+            return None
+        return await info.context.numbers.as_read(self.seen, at=info.at, selected=info.selected)

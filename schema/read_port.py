@@ -52,6 +52,11 @@ class Numbers(Protocol):
     ) -> "PhoneNumberConnection":
         """Return a page of owned numbers."""
 
+    async def as_read(
+        self, number: "PhoneNumber", *, at: FieldPath, selected: SelectedFields
+    ) -> "PhoneNumber":
+        """Return a number that an event shows, as a read would show it."""
+
 
 class Objects(Protocol):
     """Objects by id."""

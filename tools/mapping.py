@@ -40,6 +40,8 @@ payload, in an event. Which API is asked is known before the first call, from wh
   plan names the fields.
 - If that fails, the fields that it would have filled in are null, with an error each; the
   others stay.
+- After a write the payload shows what the next read shows. The write's own answer tells what it
+  can; the rest is read. Until the catalog shows what core has just set, core's answer counts.
 - `source` is `CATALOG` for every number of an account with the catalog, whatever was asked.
 
 `configuration.mms` is only in the catalog's lists: a number looked up by sid is found there by

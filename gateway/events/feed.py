@@ -484,7 +484,7 @@ def _decoded(account: str, number: int, content: bytes) -> PhoneNumberEvent | Mi
             account_sid=cast("Any", account),
             number_id=raw["sid"],
             number=raw["phoneNumber"],
-            phone_number=cast("PhoneNumber | None", seen),
+            seen=cast("PhoneNumber | None", seen),
         )
     except (ValueError, TypeError, LookupError) as error:
         _log.error("event_unreadable", account=account, id=number, problem=str(error))

@@ -60,6 +60,15 @@ HOMES: Final[Mapping[str, Home]] = _homes()
 TOLD_BY_CORE: Final = frozenset(name for name, _ in _told(CORE, "PhoneNumber", Home.CORE))
 """The fields that core tells, whether their home is there or not."""
 
+# The types whose fields are set by the first steps of a setting's path.
+_SECTIONS: Mapping[str, str] = {
+    name: field.typename
+    for table in (CORE["PhoneNumber"], CORE["Configuration"])
+    for name, field in table.items()
+    if isinstance(field, NestedObject)
+}
+_NAME = "friendlyName"
+
 _known: dict[SelectedFields, Home] = {}
 
 
@@ -74,6 +83,21 @@ def needed(selected: SelectedFields) -> Home:
             found |= HOMES.get(each, NOWHERE)
         _known[selected] = found
     return found
+
+
+def fields_set(settings: Mapping[str, object]) -> SelectedFields:
+    """Return the fields that show settings which were given a value, as `voice.trunkSid`.
+
+    What was cleared may show what the upstream falls back to.
+    """
+    found: set[str] = set()
+    for path, value in settings.items():
+        section, _, name = path.rpartition(".")
+        if value not in {None, ""}:
+            found.add(f"{_SECTIONS.get(section, 'Configuration')}.{name}")
+    if f"Configuration.{_NAME}" in found:
+        found.add(f"PhoneNumber.{_NAME}")
+    return frozenset(found)
 
 
 def fields_told(selected: SelectedFields, home: Home) -> list[str]:

@@ -19,8 +19,8 @@ from gateway.errors import (
     believe_missing,
 )
 from gateway.mapping import filters
-from gateway.mapping.filled import Part, filled, homes_with
-from gateway.mapping.homes import NOWHERE, Home
+from gateway.mapping.filled import Part, Parts, filled, homes_with
+from gateway.mapping.homes import NOWHERE, TOLD_BY_CORE, Home
 from gateway.mapping.records import VIEWS, Record, View, view
 from gateway.numbers import lookup_strategy
 from gateway.numbers.last_seen import LastSeen
@@ -321,8 +321,20 @@ class OwnedNumbers:
         It is read for all of them together. What cannot be had costs the fields that it would
         have filled in: they raise why.
         """
+        found = await self._answers(account, numbers, needs, at)
+        if found is None:
+            return list(numbers)
+        return [
+            _together({home: answers[place] for home, answers in found.items()}, needs)
+            for place in range(len(numbers))
+        ]
+
+    async def _answers(
+        self, account: str, numbers: Sequence[View], needs: Home, at: FieldPath
+    ) -> dict[Home, list[Part]] | None:
+        """Return all that is needed of numbers, answer by answer; None without the catalog."""
         found: dict[Home, list[Part]] = {}
-        homes = {Source.CATALOG: Home.CATALOG, Source.CORE: Home.CORE}
+        homes = {Source.CORE: Home.CORE, Source.CATALOG: Home.CATALOG}
         for source in {number.source for number in numbers}:
             found[homes[source]] = [
                 number if number.source is source else None for number in numbers
@@ -331,21 +343,57 @@ class OwnedNumbers:
             has_catalog = Home.CATALOG in found or await self.family(account, at) is CATALOG
         except GatewayError as error:
             found[Home.CATALOG] = found[Home.LISTED] = [error] * len(numbers)
-        else:
-            if not has_catalog:
-                return list(numbers)
-            by_sid = [PhoneNumberLookup(account, "sid", number.sid) for number in numbers]
-            if needs & (Home.CATALOG | Home.LISTED):
-                known = found.get(Home.CATALOG)
-                found[Home.CATALOG] = await self._told(CATALOG, by_sid, known, at)
-            if needs & Home.CORE:
-                found[Home.CORE] = await self._told(CORE, by_sid, found.get(Home.CORE), at)
-            if needs & Home.LISTED:
-                found[Home.LISTED] = await self._listed_by_catalog(account, found[Home.CATALOG], at)
-        return [
-            _together({home: parts[place] for home, parts in found.items()}, needs)
-            for place in range(len(numbers))
-        ]
+            return found
+        if not has_catalog:
+            return None
+        by_sid = [PhoneNumberLookup(account, "sid", number.sid) for number in numbers]
+        if needs & (Home.CATALOG | Home.LISTED):
+            known = found.get(Home.CATALOG)
+            found[Home.CATALOG] = await self._told(CATALOG, by_sid, known, at)
+        if needs & Home.CORE:
+            found[Home.CORE] = await self._told(CORE, by_sid, found.get(Home.CORE), at)
+        if needs & Home.LISTED:
+            found[Home.LISTED] = await self._listed_by_catalog(account, found[Home.CATALOG], at)
+        return found
+
+    async def as_read(
+        self,
+        number: View,
+        needs: Home,
+        at: FieldPath,
+        agrees: Callable[[View], bool] = lambda _: True,
+    ) -> View:
+        """Return a number that a write or an event has shown, as a read would show it.
+
+        `agrees` tells whether what is read shows what was written. As long as it does not, it is
+        older: then what both tell is taken from core, which has written it.
+        """
+        account = number.home
+        of_catalog = number.source is Source.CATALOG
+        if needs is not NOWHERE and of_catalog and not self.may_ask_catalog(account):
+            return await self._as_core_reads(number, at)
+        if not self._lacks(number, needs):
+            return number
+        if of_catalog:
+            [shown] = await self.complete(account, [number], needs, at)
+            return shown
+        found = await self._answers(account, [number], needs, at)
+        if found is None:
+            return number
+        told = {home: answers[0] for home, answers in found.items()}
+        catalog = told[Home.CATALOG]
+        if isinstance(catalog, View) and agrees(filled(told, homes_with(frozenset()))):
+            return _together(told, needs)
+        return filled(told, homes_with(TOLD_BY_CORE))
+
+    async def _as_core_reads(self, number: View, at: FieldPath) -> View:
+        """Return a number that has moved to where these credentials cannot ask the catalog."""
+        key = PhoneNumberLookup(number.home, "sid", number.sid)
+        [core] = await self._told(CORE, [key], None, at)
+        if isinstance(core, Exception):
+            parts: Parts = {Home.CORE: core, Home.LISTED: number}
+            return filled(parts, homes_with(TOLD_BY_CORE))
+        return core or number
 
     def _lacks(self, number: View, needs: Home) -> bool:
         """Whether the answer that a number comes from may lack what is needed of it."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from gateway.errors import GatewayError, UnsupportedFilters
-from gateway.mapping.homes import needed
+from gateway.mapping import filters
+from gateway.mapping.homes import NOWHERE, Home, fields_set, needed
 from gateway.numbers import cursors
 from gateway.numbers.lookups import (
     AccountLookup,
@@ -36,8 +37,9 @@ from gateway.numbers.whereabouts import asked_first, may_ask_others
 from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES
 from gateway.writes.user_errors import Refusal
-from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W
+from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W, Write
 from schema.enums import NumberType, Source
+from schema.selections import SelectedFields
 
 Arguments: TypeAlias = Mapping[str, Any]
 """A field's arguments as its resolver gets them."""
@@ -206,6 +208,26 @@ def _phone_number_changed(draft: Draft, place: Place, path: str, arguments: Argu
         ),
     )
     return Place(path, Times(0, 1), ("change",), account=account)
+
+
+def _number_of_event(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+    needs, account = needed(place.selected), place.account
+    from_catalog = account is not None and draft.known.numbers.may_ask_catalog(account)
+    if needs:
+        draft.read(
+            place,
+            path,
+            [("number of event", path)],
+            PlannedRead(
+                "GET one number",
+                "fill",
+                kind="owned",
+                each=Times(0, 2 if from_catalog and needs & Home.LISTED else 1),
+                extra=int(draft.known.is_cold(account)),
+                reason="for each event: what it does not tell itself",
+            ),
+        )
+    return Place(path, place.times, ("number of event",), account=account)
 
 
 # Numbers for sale ---------------------------------------------------------------------------------
@@ -457,12 +479,33 @@ def _written(call: str, kind: type[W], cost: Cost[W], looks_for: str, unless: st
         if any(each.key is not None for each in going):
             reason += "; not sent again if its key was used before"
         identity = draft.write(path, call, total.sends, reason, conditional=total.conditional)
+        for each in going:
+            _fill_written(draft, path, each, place.selected)
         # A transfer shows numbers of the account that they are moved to.
         accounts = {(each.account, getattr(each, "target", None)) for each in going}
         here = (*place.identity, *identity)
         return Place(path, Times(0, len(going)), here, max(1, len(accounts)))
 
     return rule
+
+
+def _fill_written(draft: Draft, path: str, asked: Write, selected: SelectedFields) -> None:
+    """Note what a number is read for after a write, whose answer does not tell all of it."""
+    numbers, owner = draft.known.numbers, getattr(asked, "target", asked.account)
+    unsupported = filters.unsupported(asked.sets, CATALOG.settings)
+    by_catalog = numbers.may_ask_catalog(asked.account) and not unsupported
+    needs = needed(selected if by_catalog else selected - fields_set(asked.sets))
+    homes = NOWHERE
+    if not numbers.may_ask_catalog(owner):
+        homes = Home.CORE if by_catalog and needs else NOWHERE  # It has moved out of the catalog.
+    elif by_catalog:
+        homes = needs & (Home.CORE | Home.LISTED)
+    elif needs & (Home.CATALOG | Home.LISTED):
+        homes = Home.CATALOG | needs & Home.LISTED
+    if homes and not asked.dry_run:
+        named = getattr(asked, "sid", None) or asked.given["phoneNumber"]
+        key = PhoneNumberLookup(owner, "sid", named)
+        draft.look_up_beside(path, owner, key, homes, selected)
 
 
 def _one(draft: Draft, path: str, cost: Cost[W], asked: W) -> PlannedWrites:
@@ -567,6 +610,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "Mutation.transferPhoneNumbers": _TRANSFER,
     "Mutation.releasePhoneNumber": _RELEASE,
     "Mutation.releasePhoneNumbers": _RELEASE,
+    "PhoneNumberEvent.phoneNumber": _number_of_event,
     "Subscription.phoneNumberChanged": _phone_number_changed,
 }
 """The rule of each field, by type and name."""

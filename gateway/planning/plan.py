@@ -51,13 +51,15 @@ class Lookups(NamedTuple):
     """Look-ups of an account's numbers that are planned together.
 
     Attributes:
-        account: whose.
+        account: whose numbers.
         home: the only answer that is asked for; None where any will do.
+        beside: another answer comes first, and may have made it unnecessary.
         certain: they are made in any case, and not only when others have found nothing.
     """
 
     account: str
-    home: Home | None
+    home: Home | None = None
+    beside: bool = False
     certain: bool = True
 
 
@@ -313,20 +315,33 @@ class Draft:
     ) -> None:
         """Note a look-up of an owned number; all of one account are planned together."""
         account, needs = key.account, needed(selected)
-        homes: list[Home | None] = [None]
+        if needs is Home.CORE and self.known.numbers.may_ask_catalog(account):
+            self._look_up(path, Lookups(account, Home.CORE, certain=certain), key, selected)
+            return
+        self._look_up(path, Lookups(account, certain=certain), key, selected)
+        self.proof(path, account, least=int(certain))
         if self.known.numbers.may_ask_catalog(account):
-            if needs is Home.CORE:
-                homes = [Home.CORE]
-            else:
-                beside = (Home.CORE, Home.LISTED) if key.by == "sid" else (Home.CORE,)
-                homes += [home for home in beside if needs & home]
+            beside = Home.CORE | Home.LISTED if key.by == "sid" else Home.CORE
+            self.look_up_beside(path, account, key, needs & beside, selected)
+
+    def look_up_beside(
+        self,
+        path: str,
+        account: str,
+        key: PhoneNumberLookup,
+        homes: Home,
+        selected: SelectedFields,
+    ) -> None:
+        """Note look-ups of a number for what an answer that comes first does not tell."""
         for home in homes:
-            lookups = Lookups(account, home, certain)
-            self._keys[lookups][key] += 1
-            self._key_paths[lookups].append(path)
-            self._told[lookups] |= selected
-        if homes != [Home.CORE]:
-            self.proof(path, account, least=int(certain))
+            self._look_up(path, Lookups(account, home, beside=True), key, selected)
+
+    def _look_up(
+        self, path: str, lookups: Lookups, key: PhoneNumberLookup, selected: SelectedFields
+    ) -> None:
+        self._keys[lookups][key] += 1
+        self._key_paths[lookups].append(path)
+        self._told[lookups] |= selected
 
     def fill(self, place: Place, path: str, identity: Identity, asked: OwnedList) -> None:
         """Add what the numbers of a list are filled in with, where one API does not tell all."""
@@ -352,7 +367,7 @@ class Draft:
                 each=Times(0, most),
                 most=None if account else most,
                 extra=int(bool(from_catalog) and known.is_cold(own)),
-                reason=f"{_telling(place.selected, from_catalog or from_core)}: read for all"
+                reason=f"{telling(place.selected, from_catalog or from_core)}: read for all"
                 " numbers together",
             ),
         )
@@ -429,9 +444,8 @@ class Draft:
         return self.plan
 
     def _batch(self, lookups: Lookups, keys: Counter[PhoneNumberLookup], paths: str) -> None:
-        account, home, certain = lookups
-        listed = home is Home.LISTED
-        choice = lookup_strategy.choose(len(keys), self.known.sizes.of(account), listed=listed)
+        account, home, beside, certain = lookups
+        choice = lookup_strategy.choose(len(keys), self.known.sizes.of(account))
         call = {"get": "GET one number", "list": "GET a page of 1000 numbers"}[choice.strategy]
         sids = sum(key.by == "sid" for key in keys)
         least, most, reason = choice.least, choice.most, choice.reason
@@ -442,9 +456,8 @@ class Draft:
             least = 0
             reason += "; none if the answer is kept"
         if home is not None:
-            reason = f"{_telling(self._told[lookups], home)}; {reason}"
-            alone = home is Home.CORE and needed(self._told[lookups]) is Home.CORE
-            least = least if alone else 0
+            reason = f"{telling(self._told[lookups], home)}; {reason}"
+            least = 0 if beside else least
         elif self.known.is_cold(account):
             # Asked of the catalog, once more to be sure that it is not there, then of core.
             most = most + 1 if choice.strategy == "list" else 2 * most + min(1, sids)
@@ -453,15 +466,15 @@ class Draft:
             least = 0
             reason += "; none if all are where they are looked for before"
         naive = Times(keys.total() if certain else 0, keys.total())
-        strategy = "fill" if home is not None and not least else choice.strategy
+        strategy = "fill" if beside else choice.strategy
         step = Step(paths, call, strategy, least, most, naive, reason)
         self.plan.steps.append(step)
 
 
-def _telling(selected: SelectedFields, home: Home) -> str:
+def telling(selected: SelectedFields, home: Home) -> str:
     """Return why an answer is needed: which fields only it tells."""
     api = "2010-04-01 API" if home is Home.CORE else "preview catalog of numbers"
-    return f"the {api} tells {named(fields_told(selected, home))}"
+    return f"the {api} tells {named(fields_told(selected, home)) or 'all that can be told'}"
 
 
 def named(paths: list[str]) -> str:

@@ -69,6 +69,13 @@ class NumberResolvers:
         listed = await self.owned.page(asked, at, needed(selected))
         return cast("PhoneNumberConnection", page_of(listed))
 
+    async def as_read(
+        self, number: PhoneNumber, *, at: FieldPath, selected: SelectedFields
+    ) -> PhoneNumber:
+        """See `schema.read_port.Numbers`."""
+        shown = await self.owned.as_read(cast("View", number), needed(selected), at)
+        return cast("PhoneNumber", shown)
+
     async def one(
         self, key: PhoneNumberLookup, at: FieldPath, needs: Home, *, alone: bool = False
     ) -> View | None:

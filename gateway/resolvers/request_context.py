@@ -123,6 +123,7 @@ class RequestContext:
         shared = self._shared
         return WriteResolvers(
             Mutations(self.reader, self.numbers.owned, shared.writing, self.caller),
+            self.numbers.owned,
             self.caller,
             shared.webhooks,
             shared.spending,

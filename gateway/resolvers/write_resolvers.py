@@ -11,10 +11,12 @@ from gateway.auth.rate_limits import Spending
 from gateway.errors import GatewayError
 from gateway.events.feed import Change, Events
 from gateway.numbers.last_seen import LastSeen
+from gateway.numbers.owned import OwnedNumbers
 from gateway.resolvers.write_payloads import configured, purchased, released, transferred
 from gateway.writes.mutations import Mutations
 from gateway.writes.outcome import Outcome, not_done_for
 from gateway.writes.purchase_count import counted
+from gateway.writes.shown import Written, show
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.webhook_hosts import Webhooks
 from gateway.writes.write_inputs import (
@@ -25,6 +27,7 @@ from gateway.writes.write_inputs import (
     Release,
     Transfer,
     W,
+    Write,
     in_item,
 )
 from schema.enums import PhoneNumberEventKind
@@ -41,6 +44,7 @@ from schema.payloads import (
     ReleasePhoneNumberPayload,
     TransferPhoneNumberPayload,
 )
+from schema.selections import NOTHING, SelectedFields
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +55,7 @@ class WriteResolvers:
     def __init__(
         self,
         mutations: Mutations,
+        numbers: OwnedNumbers,
         caller: Caller,
         webhooks: Webhooks,
         spending: Spending,
@@ -62,6 +67,7 @@ class WriteResolvers:
 
         Args:
             mutations: the writes of the request.
+            numbers: the owned numbers, as the request sees them.
             caller: who asks.
             webhooks: which ones may be set.
             spending: counts purchases.
@@ -70,6 +76,7 @@ class WriteResolvers:
             forget_searches: is called when something may have been written.
         """
         self._mutations = mutations
+        self._numbers = numbers
         self._caller = caller
         self._webhooks = webhooks
         self._spending = spending
@@ -79,40 +86,55 @@ class WriteResolvers:
         self._written = False
 
     async def purchase(
-        self, wanted: PurchasePhoneNumberInput, *, at: FieldPath
+        self, wanted: PurchasePhoneNumberInput, *, at: FieldPath, selected: SelectedFields
     ) -> PurchasePhoneNumberPayload:
         """See `schema.write_port.Writes`."""
-        return purchased(await self._write_one(wanted, Purchase, self._buy, at))
+        return purchased(await self._write_one(wanted, Purchase, self._buy, at, selected))
 
     async def purchase_each(
-        self, items: Sequence[PurchasePhoneNumberInput], *, at: FieldPath
+        self,
+        items: Sequence[PurchasePhoneNumberInput],
+        *,
+        at: FieldPath,
+        selected: SelectedFields,
     ) -> list[PurchasePhoneNumberPayload]:
         """See `schema.write_port.Writes`."""
-        return [*map(purchased, await self._write_each(items, Purchase, self._buy, at))]
+        outcomes = await self._write_each(items, Purchase, self._buy, at, selected)
+        return [*map(purchased, outcomes)]
 
     async def configure(
-        self, wanted: ConfigurePhoneNumberInput, *, at: FieldPath
+        self, wanted: ConfigurePhoneNumberInput, *, at: FieldPath, selected: SelectedFields
     ) -> ConfigurePhoneNumberPayload:
         """See `schema.write_port.Writes`."""
-        return configured(await self._write_one(wanted, Configure, self._configure, at))
+        return configured(await self._write_one(wanted, Configure, self._configure, at, selected))
 
     async def configure_each(
-        self, items: Sequence[ConfigurePhoneNumberInput], *, at: FieldPath
+        self,
+        items: Sequence[ConfigurePhoneNumberInput],
+        *,
+        at: FieldPath,
+        selected: SelectedFields,
     ) -> list[ConfigurePhoneNumberPayload]:
         """See `schema.write_port.Writes`."""
-        return [*map(configured, await self._write_each(items, Configure, self._configure, at))]
+        outcomes = await self._write_each(items, Configure, self._configure, at, selected)
+        return [*map(configured, outcomes)]
 
     async def transfer(
-        self, wanted: TransferPhoneNumberInput, *, at: FieldPath
+        self, wanted: TransferPhoneNumberInput, *, at: FieldPath, selected: SelectedFields
     ) -> TransferPhoneNumberPayload:
         """See `schema.write_port.Writes`."""
-        return transferred(await self._write_one(wanted, Transfer, self._transfer, at))
+        return transferred(await self._write_one(wanted, Transfer, self._transfer, at, selected))
 
     async def transfer_each(
-        self, items: Sequence[TransferPhoneNumberInput], *, at: FieldPath
+        self,
+        items: Sequence[TransferPhoneNumberInput],
+        *,
+        at: FieldPath,
+        selected: SelectedFields,
     ) -> list[TransferPhoneNumberPayload]:
         """See `schema.write_port.Writes`."""
-        return [*map(transferred, await self._write_each(items, Transfer, self._transfer, at))]
+        outcomes = await self._write_each(items, Transfer, self._transfer, at, selected)
+        return [*map(transferred, outcomes)]
 
     async def release(
         self, wanted: ReleasePhoneNumberInput, *, at: FieldPath
@@ -170,6 +192,7 @@ class WriteResolvers:
         kind: type[W],
         write: Callable[[W, FieldPath], Awaitable[Outcome]],
         at: FieldPath,
+        selected: SelectedFields = NOTHING,
     ) -> Outcome:
         """Return the outcome of a mutation.
 
@@ -187,6 +210,7 @@ class WriteResolvers:
                     raise
                 outcome = Outcome(refusal=_refusal(error))
         self._note_written()
+        [outcome] = await self._shown([asked], [outcome], selected, at)
         return outcome
 
     async def _write_each(
@@ -195,6 +219,7 @@ class WriteResolvers:
         kind: type[W],
         write: Callable[[W, FieldPath], Awaitable[Outcome]],
         at: FieldPath,
+        selected: SelectedFields = NOTHING,
     ) -> list[Outcome]:
         """Return the outcome of each item of a plural mutation: what stops one stops no other."""
         parsed = kind.parse_each(items, self._asker())
@@ -212,7 +237,21 @@ class WriteResolvers:
 
         outcomes = await gather(*(one(*each) for each in enumerate(parsed)))
         self._note_written()
-        return outcomes
+        return await self._shown(parsed, outcomes, selected, at)
+
+    async def _shown(
+        self,
+        asked: Sequence[Write | Refusal],
+        outcomes: Sequence[Outcome],
+        selected: SelectedFields,
+        at: FieldPath,
+    ) -> list[Outcome]:
+        """Return the outcomes with their numbers as the next read would show them."""
+        written = [
+            Written(outcome, each.sets if isinstance(each, Write) else {})
+            for each, outcome in zip(asked, outcomes, strict=True)
+        ]
+        return await show(self._numbers, written, selected, at)
 
     def _note_written(self) -> None:
         self._written = True

@@ -109,6 +109,11 @@ class Write:
     dry_run: bool
     given: Values
 
+    @property
+    def sets(self) -> Values:
+        """The settings that it is to make, by their paths."""
+        return {}
+
     @classmethod
     def parse(cls, wanted: Input, asker: Asker) -> Self | Refusal:
         """Return the input of a singular mutation as parsed, or why it is refused.
@@ -201,6 +206,11 @@ class Purchase(Write):
     phone_number: str
     settings: Values
 
+    @property
+    def sets(self) -> Values:
+        """See `Write`."""
+        return self.settings
+
     @classmethod
     def _own(cls, given: Values) -> tuple[str, Values]:
         settings = _settings(given)
@@ -221,6 +231,11 @@ class Configure(Write):
 
     sid: str
     settings: Values
+
+    @property
+    def sets(self) -> Values:
+        """See `Write`."""
+        return self.settings
 
     @classmethod
     def _own(cls, given: Values) -> tuple[str, Values]:
@@ -250,6 +265,11 @@ class Transfer(Write):
     sid: str
     target: str
     documents: Values
+
+    @property
+    def sets(self) -> Values:
+        """See `Write`."""
+        return self.documents
 
     @classmethod
     def _own(cls, given: Values) -> tuple[str, str, Values]:
