@@ -11,8 +11,6 @@ const name = (rule) => `@graphql-eslint/${rule}`;
 const withoutId = [
   // It has an id once it is bought; until then its `phoneNumber` is its key.
   "AvailablePhoneNumber",
-  // Its `code` is its key.
-  "Country",
   // Parts of a number, of a country or of a price: values, which caches embed.
   ...["Capabilities", "VoiceCapabilities", "SmsCapabilities", "MmsCapabilities"],
   ...["Configuration", "VoiceConfiguration", "SmsConfiguration", "MmsConfiguration", "Regulatory"],
@@ -79,11 +77,14 @@ const applies = (each, { ruleId, message, line }) =>
   ruleId === name(each.rule) && each.message.test(message) && (each.line?.test(lines[line - 1]) ?? true);
 const broken = found.filter((problem) => !exceptions.some((each) => applies(each, problem)));
 const idle = exceptions.filter((each) => !found.some((problem) => applies(each, problem)));
-const gone = withoutId.filter((type) => !lines.some((line) => line.startsWith(`type ${type} `)));
+const unneeded = withoutId.filter((type) => {
+  const fields = text.match(new RegExp(`^type ${type}\\b[^{]*{([^}]*)}`, "m"))?.[1];
+  return fields === undefined || /^  id: ID!/m.test(fields);
+});
 process.stdout.write(
   JSON.stringify({
     rules: Object.keys(rules).length,
     broken: broken.map(({ ruleId, message, line }) => `${line}: ${message} (${ruleId})`),
-    idle: [...idle.map(({ rule }) => rule), ...gone],
+    idle: [...idle.map(({ rule }) => rule), ...unneeded],
   }),
 );
