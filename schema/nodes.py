@@ -246,6 +246,11 @@ class Geography:
     region: str | None = field(description="State or province, two letters.")
     locality: str | None = field(description="Town or city.")
     postal_code: str | None = field(description="Postal (zip) code.")
+    derived: bool = field(
+        description="True when the upstream does not tell where the number belongs, so that only"
+        " what the number itself tells is known: the country and, in the US and Canada, the state"
+        " or province. A number may be used anywhere, so a town is never derived."
+    )
 
 
 @strawberry.type(
@@ -356,7 +361,8 @@ class NumberProfile:
     source: Source = field(description="Which of the upstream's APIs it was read from.")
     type: NumberType | None = field(description="The kind of number.")
     lifecycle: Lifecycle | None = field(
-        description="How far its range has come in the upstream's inventory."
+        description="How far its range has come in the upstream's inventory. Most accounts are told"
+        " only whether it is beta: then what is not is shown as generally available."
     )
     beta: bool | None = field(description="New to the platform.")
     capabilities: Capabilities | None = field(

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.mapping._compat import to_camel_case
-from gateway.mapping.records import CATALOG, CORE, Leaf, NestedObject, Table
+from gateway.mapping.records import CATALOG, CORE, Derived, Leaf, NestedObject, Table
 from schema.selections import SelectedFields
 
 
@@ -39,6 +39,8 @@ _MOST_KNOWN = 4096
 def _told(table: Table, typename: str, home: Home) -> Iterator[tuple[str, Home]]:
     """Yield the fields that one API tells from `typename` on, each with its home there."""
     for name, field in table[typename].items():
+        if isinstance(field, NestedObject | Derived) and field.inferred:
+            continue
         if isinstance(field, NestedObject):
             there = Home.LISTED if field.listed_only else home
             yield from _told(table, field.typename, there)

@@ -29,6 +29,7 @@ import msgspec
 
 from gateway.errors import UpstreamMalformed
 from gateway.mapping import coerce
+from gateway.mapping.numbering_plan import UNKNOWN, Origin, origin
 from gateway.mapping.plain_json import read_json
 from schema.enums import (
     AccountStatus,
@@ -126,7 +127,8 @@ class NestedObject:
     whatever case the upstream writes its name. It `repeats` when many numbers have equal ones,
     whose values do not depend on the number: then a strict record has its bytes, a block. Where
     `null_is_no`, null says that the number cannot do it, and an absent key says nothing. What is
-    `listed_only` is left out of the answer for one number.
+    `listed_only` is left out of the answer for one number. It is `inferred` when this API does not
+    tell it: the other one does, where the account has it.
     """
 
     typename: str
@@ -135,6 +137,7 @@ class NestedObject:
     repeats: bool = False
     null_is_no: bool = False
     listed_only: bool = False
+    inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +149,14 @@ class Derived:
         of: says from what, for the documentation.
         reads: the upstream keys that it looks at, and their types in a strict record.
         usual: where the value stands as it is, almost always: a path of keys, with alternatives.
+        inferred: this API does not tell it: the other one does, where the account has it.
     """
 
     compute: Callable[["View"], object]
     of: str
     reads: Mapping[str, Any] = dataclass_field(default_factory=dict)
     usual: tuple[tuple[str, ...], ...] = ()
+    inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,6 +458,7 @@ CATALOG: Table = {
         "address_requirements": at("address_requirements", read=address_requirements),
     },
     "Geography": {
+        "derived": Derived(lambda _: False, "the API itself: never"),
         "iso_country": at("iso_country", read=coerce.country),
         "lata": at("lata", read=coerce.numeral),
         "rate_center": at("rate_center"),
@@ -485,9 +491,19 @@ CATALOG: Table = {
 
 # The core family ----------------------------------------------------------------------------------
 
+
+def _core_lifecycle(view: View) -> Lifecycle | None:
+    """Read `beta`; of numbers for everybody that are used up core says nothing."""
+    beta = coerce.boolean(view.raw.beta)
+    if beta is None:
+        return None
+    return Lifecycle.BETA if beta else Lifecycle.GENERALLY_AVAILABLE
+
+
 _CORE_PROFILE: Mapping[str, Field] = {
     "phone_number": at("phone_number"),
     "beta": at("beta", read=coerce.boolean),
+    "lifecycle": Derived(_core_lifecycle, "beta", {"beta": _STRICT[coerce.boolean]}, inferred=True),
     "capabilities": NestedObject("Capabilities", flags=("voice", "sms", "mms", "fax")),
     "regulatory": NestedObject("Regulatory"),
     "friendly_name": at("friendly_name"),
@@ -502,11 +518,31 @@ def _country_types(view: View) -> list[NumberType]:
     return [kind for kind in read if isinstance(kind, NumberType)]
 
 
+def _country_of(view: View) -> str | None:
+    return coerce.country(view.raw.iso_country) or _origin_of(view).country
+
+
+def _region_of(view: View) -> str | None:
+    return coerce.text(view.raw.region) or _origin_of(view).region
+
+
+def _origin_of(view: View) -> Origin:
+    """Return what the number tells by itself where core says nothing of where it is."""
+    number = view.raw.phone_number
+    return origin(number) if _is_derived(view) and isinstance(number, str) else UNKNOWN
+
+
+def _is_derived(view: View) -> bool:
+    return view.raw.iso_country is None
+
+
+_ORIGINS: Mapping[str, Any] = dict.fromkeys(("iso_country", "region", "phone_number"), _TEXT)
 CORE: Table = {
     "PhoneNumber": {
         **_IDENTITY,
         **_CORE_PROFILE,
         "type": at("type", read=number_type),
+        "geography": NestedObject("Geography", inferred=True),
         "origin": at("origin", read=coerce.one_of(NumberOrigin)),
         "date_created": at("date_created", read=coerce.date),
         "date_updated": at("date_updated", read=coerce.date),
@@ -532,7 +568,14 @@ CORE: Table = {
         "identity_sid": at("identity_sid"),
         "bundle_sid": at("bundle_sid"),
     },
-    "Geography": CATALOG["Geography"],
+    "Geography": {
+        **CATALOG["Geography"],
+        "derived": Derived(_is_derived, "the lack of iso_country", {"iso_country": _TEXT}),
+        "iso_country": Derived(_country_of, "iso_country, or the number itself", _ORIGINS),
+        "region": Derived(
+            _region_of, "region, or the number itself", _ORIGINS, usual=(("region",),)
+        ),
+    },
     "Configuration": {
         "friendly_name": at("friendly_name"),
         "status_callback_url": at("status_callback"),

@@ -12,6 +12,7 @@ import phonenumbers
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, UnsupportedFilters
 from gateway.mapping import filters, validation
+from gateway.mapping.numbering_plan import origin
 from gateway.mapping.records import View
 from gateway.numbers import cursors
 from gateway.numbers.cursors import Cursor
@@ -208,7 +209,9 @@ class SimilarSearch(NamedTuple):
         fields = _COORDINATES if is_near else [field for _, field in _SCOPES[self.within]]
         known = place and [getattr(place, field) for field in fields]
         if known and None in known:
-            return None
+            if not place.derived:
+                return None
+            known = None
         if is_near:
             around = {"distance": self.distance} if self.distance else {}
             return country, {"nearNumber": template} | around
@@ -225,19 +228,12 @@ def _list_id(
 
 def _local_country(number: View) -> str:
     """Return the country of a local number; "" when it has none, or is toll-free."""
+    told = origin(number.phone_number)
+    if NumberType.TOLL_FREE in {number.type, told.type}:
+        return ""
     place = number.geography
-    if number.type is NumberType.TOLL_FREE:
-        return ""
-    if place is not None and place.iso_country:
-        country: str = place.iso_country
-        return country
-    try:
-        parsed = phonenumbers.parse(number.phone_number)
-    except phonenumbers.NumberParseException:
-        return ""
-    if phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.TOLL_FREE:
-        return ""
-    return phonenumbers.region_code_for_number(parsed) or ""
+    country: str | None = place and place.iso_country
+    return country or told.country or ""
 
 
 def suited(branches: Sequence[SearchBranch], wanted: Mapping[str, Any]) -> tuple[Source, str]:

@@ -192,4 +192,5 @@ def test_an_account_without_the_catalog_has_nothing_to_fill_in(
     assert gateway.query(text, account=account) == first
     assert asked(sandbox) == ["core list"]
     [node, *_] = first["phoneNumbers"]["nodes"]
-    assert (node["source"], node["geography"], node["origin"]) == ("CORE", None, "TWILIO")
+    assert (node["source"], node["origin"]) == ("CORE", "TWILIO")
+    assert (node["geography"]["derived"], node["geography"]["lata"]) == (True, None)

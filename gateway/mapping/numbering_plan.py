@@ -1,0 +1,74 @@
+"""PURE: what a number tells by itself: country, type and, in North America, state or province.
+
+Facts: numbering plans say of each range to whom it belongs. Where area codes of the North American
+plan lie is in `area_codes.csv` beside this; everything else the library `phonenumbers` knows.
+"""
+
+import csv
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+import phonenumbers
+
+from schema.enums import NumberType
+
+# All that are in use; the upstream sells these as the country's in which they are searched.
+_TOLL_FREE: Final = frozenset({"800", "833", "844", "855", "866", "877", "888"})
+_NORTH_AMERICA: Final = 12
+"""Length of a number of the plan: `+1` and ten digits."""
+_KINDS: Final = {
+    phonenumbers.PhoneNumberType.FIXED_LINE: NumberType.LOCAL,
+    phonenumbers.PhoneNumberType.MOBILE: NumberType.MOBILE,
+    phonenumbers.PhoneNumberType.TOLL_FREE: NumberType.TOLL_FREE,
+    phonenumbers.PhoneNumberType.SHARED_COST: NumberType.SHARED_COST,
+    phonenumbers.PhoneNumberType.VOIP: NumberType.VOIP,
+    phonenumbers.PhoneNumberType.UAN: NumberType.NATIONAL,
+}
+
+
+class Origin(NamedTuple):
+    """What a number tells; None for what it does not.
+
+    Attributes:
+        country: ISO 3166-1 alpha-2.
+        type: the kind of number.
+        region: state or province, two letters. A town is never told: numbers move between them.
+    """
+
+    country: str | None = None
+    type: NumberType | None = None
+    region: str | None = None
+
+
+UNKNOWN: Final = Origin()
+
+
+@lru_cache(maxsize=4096)
+def origin(number: str) -> Origin:
+    """Return what a number in E.164 tells; nothing for one that is in another form."""
+    if number.startswith("+1") and len(number) == _NORTH_AMERICA:
+        area_code = number[2:5]
+        if area_code in _TOLL_FREE:
+            return Origin(type=NumberType.TOLL_FREE)
+        return _area_codes().get(area_code, UNKNOWN)
+    return _elsewhere(number)
+
+
+@cache
+def _area_codes() -> dict[str, Origin]:
+    text = files(__package__).joinpath("area_codes.csv").read_text(encoding="utf-8")
+    return {
+        row["area_code"]: Origin(row["country"], NumberType.LOCAL, row["region"] or None)
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+def _elsewhere(number: str) -> Origin:
+    try:
+        read = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return UNKNOWN
+    return Origin(
+        phonenumbers.region_code_for_number(read), _KINDS.get(phonenumbers.number_type(read))
+    )
