@@ -171,7 +171,7 @@ class ErrorCode(enum.StrEnum):
         "SLOW_CONSUMER",
         "The client did not take what was meant for it: a subscriber's events, or answers.",
         "Read faster; subscribe again with the last event's id.",
-        "after a second",
+        "after `retryAfterMs`",
         "429; in the stream for subscribers",
     )
     EVENTS_UNAVAILABLE = (

@@ -220,7 +220,10 @@ class SlowConsumer(GatewayError):
     """
 
     code = ErrorCode.SLOW_CONSUMER
-    retry_after: ClassVar[float] = 1.0
+    retry_after: ClassVar[float] = SOME_TIME
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryAfterMs=math.ceil(self.retry_after * 1000))
 
 
 class EventsUnavailable(GatewayError):

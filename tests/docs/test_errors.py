@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from gateway.error_codes import CloseCode, ErrorCode
+from gateway.errors import RateLimited, ShuttingDown, SlowConsumer
 from schema.enums import BranchErrorCode
 from schema.user_errors import UserErrorCode
 from tests.support.gateway_in_thread import RunningGateway
@@ -95,3 +96,14 @@ def test_what_is_refused_before_it_runs_has_the_code_and_status_of_the_page(
     answer = httpx.request(method, gateway.url + path, trust_env=False, **given)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (status, code)
     assert str(status) in ErrorCode[code].status
+
+
+@pytest.mark.parametrize(
+    "error", [ShuttingDown(), SlowConsumer("Too slow."), RateLimited("Too often.", retry_after=2)]
+)
+def test_whoever_is_told_to_come_back_is_told_when(
+    error: ShuttingDown | SlowConsumer | RateLimited,
+) -> None:
+    """With statuses 429 and 503: the header says the same."""
+    assert error.extensions["retryAfterMs"] == error.retry_after * 1000
+    assert "retryAfterMs" in ErrorCode[error.code].retry
