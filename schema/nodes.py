@@ -475,7 +475,13 @@ class PhoneNumber(Node, NumberProfile):
     ) -> AvailableConnection | None:
         # Begun now and awaited by the executor: a list begins the searches of all its numbers.
         coming = info.context.search.similar_available(
-            self, within=within, distance=distance, first=first, after=after, at=info.at
+            self,
+            within=within,
+            distance=distance,
+            first=first,
+            after=after,
+            at=info.at,
+            selected=info.selected,
         )
         return cast("AvailablePhoneNumberConnection", coming)
 
@@ -547,7 +553,7 @@ class Country(Node):
         after: After = None,
     ) -> AvailableConnection | None:
         return await info.context.search.available_in(
-            self, type=type, first=first, after=after, at=info.at
+            self, type=type, first=first, after=after, at=info.at, selected=info.selected
         )
 
 

@@ -117,6 +117,7 @@ class Query:
             after=after,
             account_sid=account_sid,
             at=info.at,
+            selected=info.selected,
         )
 
     @field(

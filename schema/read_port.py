@@ -84,6 +84,7 @@ class Search(Protocol):
         after: str | None,
         account_sid: str | None,
         at: FieldPath,
+        selected: SelectedFields,
     ) -> "AvailablePhoneNumberConnection":
         """Search numbers that can be bought."""
 
@@ -95,6 +96,7 @@ class Search(Protocol):
         first: int,
         after: str | None,
         at: FieldPath,
+        selected: SelectedFields,
     ) -> "AvailablePhoneNumberConnection | None":
         """Search numbers of a country that can be bought; None when it has none of the type."""
 
@@ -107,6 +109,7 @@ class Search(Protocol):
         first: int,
         after: str | None,
         at: FieldPath,
+        selected: SelectedFields,
     ) -> "Future[AvailablePhoneNumberConnection | None]":
         """Begin to search numbers that can be bought and share something with `number`.
 

@@ -44,6 +44,9 @@ payload, in an event. Which API is asked is known before the first call, from wh
   can; the rest is read. Until the catalog shows what core has just set, core's answer counts.
 - `source` is `CATALOG` for every number of an account with the catalog, whatever was asked.
 
+Numbers for sale are searched in the catalog if it knows all the filters and something is selected
+that only it tells (prices, `lifecycle`, finer capabilities), else in core if that knows them.
+
 `configuration.mms` is only in the catalog's lists: a number looked up by sid is found there by
 its digits.
 """

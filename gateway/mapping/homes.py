@@ -13,10 +13,12 @@ What is the same everywhere, such as the sid, has no home: any answer will do.
 
 import enum
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from gateway.mapping._compat import to_camel_case
-from gateway.mapping.records import CATALOG, CORE, Derived, Leaf, NestedObject, Table
+from gateway.mapping.records import CATALOG, CORE, TABLES, Derived, Leaf, NestedObject, Table
+from schema.enums import Source
 from schema.selections import SelectedFields
 
 
@@ -105,3 +107,21 @@ def fields_set(settings: Mapping[str, object]) -> SelectedFields:
 def fields_told(selected: SelectedFields, home: Home) -> list[str]:
     """Return, of what is selected of numbers, the fields with this home, as clients write them."""
     return sorted(each.partition(".")[2] for each in selected if HOMES.get(each, NOWHERE) & home)
+
+
+# Numbers for sale ---------------------------------------------------------------------------------
+
+_FOR_SALE: Final[Mapping[Source, frozenset[str]]] = {
+    source: frozenset(name for name, _ in _told(table, "AvailablePhoneNumber", NOWHERE))
+    for source, table in TABLES.items()
+}
+
+
+@lru_cache(maxsize=1024)
+def only_catalog_tells(selected: SelectedFields) -> tuple[str, ...]:
+    """Return, of what is selected of numbers for sale, what the catalog tells and core does not.
+
+    Fields are written as clients write them.
+    """
+    found = selected & _FOR_SALE[Source.CATALOG] - _FOR_SALE[Source.CORE]
+    return tuple(sorted(each.partition(".")[2] for each in found))

@@ -132,9 +132,8 @@ class Search:
             UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
             GatewayError: every branch failed; the first one's error.
         """
-        account, source, branches = asked.account, asked.source, asked.branches
-        if source is Source.CATALOG and await self._numbers.family(account, at) is not CATALOG:
-            raise asked.without_catalog(self._numbers.without_catalog(account))
+        account, branches = asked.account, asked.branches
+        source = await self._source(asked, at)
         most = asked.skip + asked.first
         outcomes = await settled(
             [self._branch(source, account, asked.country, each, most, at) for each in branches]
@@ -160,6 +159,22 @@ class Search:
             failures,
             [call for each in found for call in each.calls],
         )
+
+    async def _source(self, asked: SearchRequest, at: FieldPath) -> Source:
+        """Return the family to ask: one that knows the filters, and tells most of what is wanted.
+
+        Raises:
+            UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
+        """
+        if asked.source is Source.CORE and not asked.wishes:
+            return Source.CORE
+        if asked.source is Source.CORE and not self._numbers.may_ask_catalog(asked.account):
+            return Source.CORE
+        if await self._numbers.family(asked.account, at) is CATALOG:
+            return Source.CATALOG
+        if asked.source is Source.CORE:
+            return Source.CORE
+        raise asked.without_catalog(self._numbers.without_catalog(asked.account))
 
     async def _branch(
         self,

@@ -12,6 +12,7 @@ import phonenumbers
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, UnsupportedFilters
 from gateway.mapping import filters, validation
+from gateway.mapping.homes import only_catalog_tells
 from gateway.mapping.numbering_plan import origin
 from gateway.mapping.records import View
 from gateway.numbers import cursors
@@ -21,6 +22,7 @@ from gateway.upstream.families import MAX_PAGE_SIZE
 from schema.bounds import MOST_SEARCHES
 from schema.enums import NumberType, SimilarScope, Source
 from schema.inputs import AvailablePhoneNumberFilter
+from schema.selections import SelectedFields
 
 # Filters that keep a search where a number is, and the fields of its geography that they take.
 _SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
@@ -61,6 +63,7 @@ class SearchRequest(NamedTuple):
         branches: the searches that the upstream can do one at a time.
         source: the family that knows every filter and type.
         lacking: why no other family does.
+        wishes: fields that only the catalog tells: it is asked rather than core, if it can be.
     """
 
     account: str
@@ -72,6 +75,7 @@ class SearchRequest(NamedTuple):
     branches: Sequence[SearchBranch]
     source: Source
     lacking: str
+    wishes: Sequence[str] = ()
 
     @classmethod
     def parse(
@@ -119,6 +123,17 @@ class SearchRequest(NamedTuple):
     def skip(self) -> int:
         """How many stood before them."""
         return 0 if self.start is None else self.start.place + 1
+
+    def telling(self, selected: SelectedFields) -> Self:
+        """Return the search for numbers of which this is wanted."""
+        if self.source is Source.CATALOG or not self._suits_catalog():
+            return self
+        return self._replace(wishes=only_catalog_tells(selected))
+
+    def _suits_catalog(self) -> bool:
+        """Whether the catalog knows every filter."""
+        wanted = (each.wanted for each in self.branches)
+        return not any(filters.unsupported(each, filters.CATALOG_SEARCH) for each in wanted)
 
     def list_id(self) -> str:
         """Return the name of the list that cursors belong to."""

@@ -34,7 +34,7 @@ from gateway.numbers.search_request import (
     core_page_size,
 )
 from gateway.numbers.whereabouts import asked_first, may_ask_others
-from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times
+from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times, named
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES
 from gateway.writes.user_errors import Refusal
 from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W, Write
@@ -234,7 +234,7 @@ def _number_of_event(draft: Draft, place: Place, path: str, _: Arguments) -> Pla
 
 
 def _available_phone_numbers(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    asked = SearchRequest.parse(draft.known.caller, **arguments)
+    asked = SearchRequest.parse(draft.known.caller, **arguments).telling(place.selected)
     return _search(draft, place, path, asked, asked.country)
 
 
@@ -244,7 +244,7 @@ def _available_in(draft: Draft, place: Place, path: str, arguments: Arguments) -
     country = str(place.identity[1]) if is_named else ""
     account = draft.known.caller.credential.account
     try:
-        search = asked.within(account, country)
+        search = asked.within(account, country).telling(place.selected)
         return _search(draft, place, path, search, country or place.identity)
     except UnsupportedFilters:  # No country has the type: the field is null, without an error.
         return Place(path, Times(0, 0), (path,))
@@ -262,14 +262,13 @@ def _search(
     Raises:
         UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
     """
-    numbers = draft.known.numbers
-    account, source, branches = asked.account, asked.source, asked.branches
+    account, branches = asked.account, asked.branches
     first, most = asked.first, asked.skip + asked.first
+    wished = bool(asked.wishes) and draft.known.numbers.may_ask_catalog(account)
+    source = Source.CATALOG if wished else asked.source
     cold = source is Source.CATALOG and draft.known.is_cold(account)
     if source is Source.CATALOG:
-        if not numbers.may_ask_catalog(account):
-            raise asked.without_catalog(numbers.without_catalog(account))
-        draft.proof(path, account, least=place.times.least)
+        _ask_catalog(draft, place, path, asked)
     code = country if isinstance(country, str) else ""
     pages = -(-most // MAX_PAGE_SIZE) if source is Source.CATALOG else 1
 
@@ -286,6 +285,7 @@ def _search(
     reason = "one search" if count == 1 else f"{count} searches, one per type and area code"
     if source is Source.CATALOG:
         reason += "; more if the upstream's pages are smaller"
+        reason += f"; the preview catalog of numbers tells {named(asked.wishes)}" * wished
     draft.read(
         place,
         path,
@@ -294,20 +294,32 @@ def _search(
             "GET numbers for sale",
             "search",
             kind="search",
-            each=Times(0 if cold else 1, pages),
+            each=Times(0 if cold and not wished else 1, pages),
             extra=int(cold),
             reason=reason,
         ),
     )
-    if source is Source.CORE:
+    if source is Source.CORE or (wished and cold):
         for each in branches:
-            if most <= LEAST_CUT_OFF and size(each) != MAX_PAGE_SIZE:
+            if most <= LEAST_CUT_OFF and core_page_size(code, each.wanted, most) != MAX_PAGE_SIZE:
                 continue
             if not isinstance(country, str) or can_split(
                 country, each.wanted, draft.known.partition
             ):
                 draft.split(path)
     return Place(path, place.times.per(first), (path, *identities))
+
+
+def _ask_catalog(draft: Draft, place: Place, path: str, asked: SearchRequest) -> None:
+    """Note that the catalog is searched.
+
+    Raises:
+        UnsupportedFilters: it cannot be, and only it knows the filters.
+    """
+    numbers = draft.known.numbers
+    if not numbers.may_ask_catalog(asked.account):
+        raise asked.without_catalog(numbers.without_catalog(asked.account))
+    draft.proof(path, asked.account, least=place.times.least)
 
 
 def _similar_available(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
@@ -503,8 +515,8 @@ def _fill_written(draft: Draft, path: str, asked: Write, selected: SelectedField
     elif needs & (Home.CATALOG | Home.LISTED):
         homes = Home.CATALOG | needs & Home.LISTED
     if homes and not asked.dry_run:
-        named = getattr(asked, "sid", None) or asked.given["phoneNumber"]
-        key = PhoneNumberLookup(owner, "sid", named)
+        subject = getattr(asked, "sid", None) or asked.given["phoneNumber"]
+        key = PhoneNumberLookup(owner, "sid", subject)
         draft.look_up_beside(path, owner, key, homes, selected)
 
 

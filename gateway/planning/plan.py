@@ -6,7 +6,7 @@ pages are smaller than what was asked for.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -477,7 +477,7 @@ def telling(selected: SelectedFields, home: Home) -> str:
     return f"the {api} tells {named(fields_told(selected, home)) or 'all that can be told'}"
 
 
-def named(paths: list[str]) -> str:
+def named(paths: Sequence[str]) -> str:
     """Return the fields that share a call, the first few of them by name."""
     paths = list(dict.fromkeys(paths))
     more = len(paths) - _MOST_NAMED

@@ -2,10 +2,10 @@
 
 from asyncio import Future, ensure_future, get_running_loop
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, cast
 
 from gateway.auth.caller import Caller
+from gateway.mapping.homes import only_catalog_tells
 from gateway.numbers.relay_pages import FoundPage, Places
 from gateway.numbers.search import Failure, Merged, Search
 from gateway.numbers.search_request import CountrySearch, SearchRequest, SimilarSearch
@@ -21,6 +21,7 @@ from schema.inputs import (
     AvailablePhoneNumberFilter,
 )
 from schema.nodes import Country, PhoneNumber
+from schema.selections import SelectedFields
 
 
 class SearchResolvers:
@@ -42,6 +43,7 @@ class SearchResolvers:
         after: str | None,
         account_sid: str | None,
         at: FieldPath,
+        selected: SelectedFields,
     ) -> AvailablePhoneNumberConnection:
         """See `schema.read_port.Search`."""
         asked = SearchRequest.parse(
@@ -52,8 +54,9 @@ class SearchResolvers:
             filter=filter,
             after=after,
             account_sid=account_sid,
-        )
-        key = (asked.account, country, *asked.types, *asked.wanted.items(), first, after)
+        ).telling(selected)
+        wanted = asked.wanted.items()
+        key = (asked.account, country, *asked.types, *wanted, first, after, asked.wishes)
         return cast("AvailablePhoneNumberConnection", await self._available(key, lambda: asked, at))
 
     async def available_in(
@@ -64,14 +67,18 @@ class SearchResolvers:
         first: int,
         after: str | None,
         at: FieldPath,
+        selected: SelectedFields,
     ) -> AvailablePhoneNumberConnection | None:
         """See `schema.read_port.Search`."""
         asked = CountrySearch.parse(type=type, first=first, after=after)
         if country.types and type not in country.types:
             return None
         account = self._caller.credential.account
-        make = partial(asked.within, account, country.code)
-        key = (account, country.code, asked)
+        key = (account, country.code, asked, *only_catalog_tells(selected))
+
+        def make() -> SearchRequest:
+            return asked.within(account, country.code).telling(selected)
+
         return cast("AvailablePhoneNumberConnection", await self._available(key, make, at))
 
     def similar_available(
@@ -83,6 +90,7 @@ class SearchResolvers:
         first: int,
         after: str | None,
         at: FieldPath,
+        selected: SelectedFields,
     ) -> Future[AvailablePhoneNumberConnection | None]:
         """See `schema.read_port.Search`."""
         asked = SimilarSearch.parse(within=within, first=first, distance=distance, after=after)
@@ -94,8 +102,12 @@ class SearchResolvers:
             return nothing
         country, wanted = sought
         account, kind = number.account_sid, NumberType.LOCAL
-        make = partial(SearchRequest.of, account, country, (kind,), wanted, asked.page)
-        key = (account, country, kind, *wanted.items(), asked.page)
+        key = (account, country, kind, *wanted.items(), asked.page, *only_catalog_tells(selected))
+
+        def make() -> SearchRequest:
+            search = SearchRequest.of(account, country, (kind,), wanted, asked.page)
+            return search.telling(selected)
+
         coming: Future[Any] = self._available(key, make, at)
         return coming
 

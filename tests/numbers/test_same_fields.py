@@ -194,3 +194,39 @@ def test_an_account_without_the_catalog_has_nothing_to_fill_in(
     [node, *_] = first["phoneNumbers"]["nodes"]
     assert (node["source"], node["origin"]) == ("CORE", "TWILIO")
     assert (node["geography"]["derived"], node["geography"]["lata"]) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("catalog", "fields", "arguments", "source"),
+    [
+        (True, "monthlyPrice { amount } lifecycle", "", "CATALOG"),
+        (True, "capabilities { voice { e911 } }", "", "CATALOG"),
+        (True, "beta geography { region }", "", "CORE"),
+        # Only the 2010-04-01 API knows the filter.
+        (True, "lifecycle", 'filter: { contains: "55" }', "CORE"),
+        (False, "monthlyPrice { amount } lifecycle", "", "CORE"),
+    ],
+)
+def test_a_search_asks_the_api_that_tells_what_is_selected(
+    gateway: RunningGateway,
+    sandbox: RunningSandbox,
+    catalog: bool,
+    fields: str,
+    arguments: str,
+    source: str,
+) -> None:
+    account = sandbox.create_account(catalog=catalog, owned=0)
+    text = (
+        f"{{ availablePhoneNumbers(country: US, first: 5, {arguments})"
+        f" {{ nodes {{ source {fields} }} }} }}"
+    )
+    for again in (False, True):
+        explain = {"X-Gateway-Explain": "plan"}
+        plan = gateway.execute(text, account=account, headers=explain)["extensions"]["plan"]
+        sandbox.forget_requests()
+        nodes = gateway.query(text, account=account)["availablePhoneNumbers"]["nodes"]
+        assert {node["source"] for node in nodes} == {source}
+        assert plan["calls"]["min"] <= len(sandbox.requests()) <= plan["calls"]["max"]
+        assert len(sandbox.requests()) == 1 or not again
+        told = [step["reason"] for step in plan["steps"] if "tells" in step["reason"]]
+        assert bool(told) == (source == "CATALOG" or (not again and "monthly" in fields))
