@@ -209,7 +209,9 @@ def test_a_header_of_the_last_event_counts_more_than_the_extension_of_an_operati
         assert f'"id":"{expected}"' in line
 
 
-@pytest.mark.parametrize("last", ["abc", "-1", "9" * 30])
+@pytest.mark.parametrize(
+    "last", ["abc", "-1", "9" * 30, f"AC{'0' * 32}-{'1' * 16}"], ids=lambda last: last[:4]
+)
 def test_a_last_event_id_that_is_none_is_refused(
     gateway: RunningGateway, account: SandboxAccount, last: str
 ) -> None:

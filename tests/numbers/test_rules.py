@@ -8,10 +8,12 @@ import pytest
 from gateway.errors import BadUserInput, UnsupportedFilters
 from gateway.numbers import cursors, partition
 from gateway.numbers.cursors import Cursor, Seen, Window
+from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
 from gateway.numbers.page_request import PageRequest
 from gateway.numbers.search_request import SearchRequest, asked_of_core, core_page_size
 from gateway.numbers.spare_calls import SpareCalls
+from gateway.upstream.call import Credential
 from schema.enums import NumberType, Source
 
 
@@ -214,3 +216,18 @@ def test_more_is_asked_of_core_where_it_is_filtered_afterwards() -> None:
     assert core_page_size("US", {}, 10) == 11
     assert core_page_size("US", {}, 1000) == 1000
     assert core_page_size("GB", {"areaCode": 800}, 10) == 1000
+
+
+def test_where_numbers_were_seen_is_known_to_the_same_credentials_alone_and_of_the_last_ones() -> (
+    None
+):
+    seen = LastSeen(most=2)
+    ours, theirs = (Credential("AC1", secret, "AC1") for secret in ("ours", "theirs"))
+    for_sub = Credential("AC1", "ours", "AC2")
+    seen.note(ours, "AC2", ["PN1", "PN2"])
+    assert [seen.of(each, "PN1") for each in (ours, for_sub, theirs)] == ["AC2", "AC2", None]
+    seen.note(ours, "AC3", ["PN1", "PN3"])
+    assert [seen.of(ours, each) for each in ("PN1", "PN2", "PN3")] == ["AC3", None, "AC3"]
+    # The account that a request acts for is asked in any case.
+    seen.note(ours, "AC1", ["PN1"])
+    assert seen.of(ours, "PN1") is None
