@@ -125,7 +125,7 @@ class ExplorerPage:
 
     def wait_for_text(self, editor: str, accept: Callable[[str], bool]) -> str:
         """Wait until the editor holds a text that `accept` accepts; return it."""
-        for _ in range(200):
+        for _ in range(READY // 25):
             text = self.editor_text(editor)
             if accept(text):
                 return text
@@ -172,8 +172,8 @@ class ExplorerPage:
         return held
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that only the test can see, for five seconds at most."""
-        for _ in range(200):
+        """Wait for something that only the test can see."""
+        for _ in range(READY // 25):
             if condition():
                 return
             self.page.wait_for_timeout(25)
