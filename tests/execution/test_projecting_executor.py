@@ -7,6 +7,7 @@ both ways and must give the same bytes, errors included.
 import asyncio
 import gc
 from collections.abc import Iterator
+from functools import cache
 from inspect import isawaitable
 from typing import Any
 
@@ -269,7 +270,12 @@ ROOTS = {
     "nodes": 'nodes(ids: ["a", "b", "c"])',
     "node": 'node(id: "a")',
 }
-CONDITIONS = ["", "", "", "", " @include(if: $yes)", " @skip(if: $yes)", " @skip(if: $no)"]
+CONDITIONS = st.sampled_from(
+    ["", "", "", "", " @include(if: $yes)", " @skip(if: $yes)", " @skip(if: $no)"]
+)
+TYPENAMES = st.sampled_from(["__typename", "what: __typename"])
+RENAMED = st.sampled_from(["", "", "", "renamed"])
+STYLES = st.sampled_from(["plain", "plain", "plain", "inline", "typed", "named"])
 FRAGMENTS = ("PhoneNumber", "AvailablePhoneNumber", "Geography", "PhoneNumberConnection")
 SLOW = {"similarAvailable": "similarAvailable(within: LATA)", "account": "account"}
 
@@ -281,33 +287,41 @@ def inner_type(kind: GraphQLOutputType) -> GraphQLOutputType:
     return kind
 
 
+@cache
+def names(
+    kind: GraphQLObjectType | GraphQLInterfaceType, *, slow: bool, deep: bool
+) -> st.SearchStrategy[list[str]]:
+    """Return names of fields of `kind`: also of those with resolvers, or of leaves alone."""
+    usable = [
+        name
+        for name, field in kind.fields.items()
+        if (is_attribute(field.resolve) or (name in SLOW and slow))
+        and not (deep and not is_leaf_type(inner_type(field.type)))
+    ]
+    return st.lists(st.sampled_from([*usable, "__typename"]), min_size=1, max_size=6)
+
+
 @st.composite
 def selections(draw: st.DrawFn, kind: GraphQLOutputType, depth: int = 0) -> str:
     """Return a random selection set over `kind`."""
     assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
-    usable = [
-        name
-        for name, field in kind.fields.items()
-        if (is_attribute(field.resolve) or (name in SLOW and depth < 4))
-        and not (depth > 6 and not is_leaf_type(inner_type(field.type)))
-    ]
     parts = []
-    for name in draw(st.lists(st.sampled_from([*usable, "__typename"]), min_size=1, max_size=6)):
+    for name in draw(names(kind, slow=depth < 4, deep=depth > 6)):
         if name == "__typename":
-            parts.append(draw(st.sampled_from(["__typename", "what: __typename"])))
+            parts.append(draw(TYPENAMES))
             continue
         field = kind.fields[name]
         inner = inner_type(field.type)
-        alias = draw(st.sampled_from(["", "", "", f"{name}_{len(parts)}: "]))
-        text = alias + SLOW.get(name, name) + draw(st.sampled_from(CONDITIONS))
+        alias = draw(RENAMED) and f"{name}_{len(parts)}: "
+        text = alias + SLOW.get(name, name) + draw(CONDITIONS)
         if not is_leaf_type(inner):
             text += " " + draw(selections(inner, depth + 1))
-        style = draw(st.sampled_from(["plain", "plain", "plain", "inline", "typed", "named"]))
+        style = draw(STYLES)
         if style == "named" and kind.name in FRAGMENTS and depth < 3:
             # The same fragment in several places, often at the front, as Relay writes documents.
             parts.insert(0, f"...{kind.name}")
         if style == "inline":
-            text = f"... {draw(st.sampled_from(CONDITIONS))} {{ {text} }}"
+            text = f"... {draw(CONDITIONS)} {{ {text} }}"
         elif style == "typed":
             text = f"... on {kind.name} {{ {text} }}"
         parts.append(text)

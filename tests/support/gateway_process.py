@@ -21,7 +21,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.support.forked_command import run_forked
+from tests.support.forked_command import ForkedProcess, run_forked
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -139,22 +139,27 @@ def served(
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run `serve` with `arguments` in `folder` until the end; give its base URL and the process.
 
-    Its log goes into the file `log` there; `inside` and `program` as for `start`.
+    Its log goes into the file `log` there; `inside` and `program` as for `start`. With this checkout,
+    without `inside` and without workers, which start processes themselves, it is a fork.
     """
-    with (folder / "log").open("a") as log:
-        process = start(
-            folder,
-            *("serve", "--port", "0"),
-            *arguments,
-            inside=inside,
-            program=program,
-            variables=variables,
-            stderr=log,
-        )
+    command = ("serve", "--port", "0", *arguments)
+    log = folder / "log"
+    process: subprocess.Popen[str]
+    if (
+        program is PROGRAM
+        and not inside
+        and not {"--workers", "LD_PRELOAD"} & {*command, *variables}
+    ):
+        process = ForkedProcess(folder, command, environment(**variables), log)
+    else:
+        with log.open("a") as errors:
+            process = start(
+                folder, *command, inside=inside, program=program, variables=variables, stderr=errors
+            )
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        assert line, (folder / "log").read_text()
+        assert line, log.read_text()
         yield line.split()[-1].removesuffix("/graphql"), process
     finally:
         process.terminate()
