@@ -13,6 +13,10 @@ from tests.support.node import CLIENTS, require_node
 ROOT = CLIENTS.parent.parent
 BUILD = CLIENTS / "build"
 APP = BUILD / "app"
+# What Relay's compiler left of a document in a module: the name, under which the artifact is.
+_RELAY_TAG = re.compile(
+    r"graphql `\s*(?:query|mutation|subscription|fragment) (\w+).*?`", re.DOTALL
+)
 _SNIPPET = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -36,9 +40,14 @@ def app() -> Path:
     require_node()
     shutil.rmtree(BUILD, ignore_errors=True)
     for name, text in snippets().items():
+        if name.endswith(".py"):
+            continue
         path = APP / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    answers = (CLIENTS / "jobs" / "answers.ts").read_text().replace("= `", "= graphql`")
+    relay = APP / "src" / "relay"
+    (relay / "answers.ts").write_text(f'import {{ graphql }} from "relay-runtime";\n{answers}')
     shutil.copy(ROOT / "schema" / "schema.graphql", APP)
     (APP / "persisted-queries.json").write_text("{}")
     (APP / "package.json").write_text('{"type": "module"}')
@@ -46,4 +55,14 @@ def app() -> Path:
     tool("relay-compiler", "relay.config.json")
     tool("generate-persisted-query-manifest")
     tool("tsc", "--project", "tsconfig.json", cwd=CLIENTS)
+    for module in (BUILD / "out" / "build" / "app" / "src" / "relay").rglob("*.js"):
+        module.write_text(bundled(module.read_text()))
     return APP
+
+
+def bundled(module: str) -> str:
+    """Do what a bundler does for Relay: put artifacts in the place of documents, find modules."""
+    names: list[str] = _RELAY_TAG.findall(module)
+    imports = [f'import {name}_ from "./__generated__/{name}.graphql.js";\n' for name in names]
+    whole = "".join(imports) + _RELAY_TAG.sub(r"\1_", module)
+    return re.sub(r"\.graphql(?=['\"])", ".graphql.js", whole)

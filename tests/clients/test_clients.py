@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,44 @@ def test_apollo_client_over_http_alone(gateway: RunningGateway, account: Sandbox
     """With its older form of increments, and subscriptions as multipart."""
     report = node_json("build/out/jobs/apollo-http.js", environment=named(gateway, account))
     assert report == {"states": ["streaming", "complete"], "streamed": [1, 3]}
+
+
+@pytest.fixture(scope="module")
+def screens(app: Path, shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+    """A gateway that knows Relay's documents, and runs others, too."""
+    trusted = app / "persisted-queries.json"
+    with running_gateway(shared_sandbox, trusted_documents=trusted) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize("client", ["apollo", "urql", "relay"])
+def test_a_screen_of_the_page_stays_true_and_complains_of_nothing(
+    screens: RunningGateway, account: SandboxAccount, client: str
+) -> None:
+    """It lists, searches, buys and releases; what is changed and released elsewhere is seen there,
+    too; and no answer makes the cache forget or contradict what the gateway says.
+    """
+    report = node_json(
+        *("--import", "./browser.mjs", "--import", "./page.mjs"),
+        f"build/out/jobs/{client}-screen.js",
+        environment=named(screens, account),
+    )
+    assert report == {"warnings": []}
+
+
+def test_a_screen_in_a_terminal_lists_buys_and_follows(
+    screens: RunningGateway, account: SandboxAccount
+) -> None:
+    report = node_json(
+        *("--import", "./browser.mjs"),
+        "build/out/jobs/requests-screen.js",
+        environment=named(screens, account),
+    )
+    assert report["warnings"] == []
+    kinds = [line.split()[0] for line in report["lines"]]
+    assert kinds[:OWNED] == ["OWNED"] * OWNED
+    assert kinds.count("BOUGHT") == 1
+    assert kinds[-1] == "RELEASED"
 
 
 @pytest.mark.usefixtures("app")

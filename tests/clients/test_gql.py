@@ -1,8 +1,11 @@
 """Python's `gql` does the main job, with the snippet of the page for frontend developers."""
 
 import asyncio
-from collections.abc import Callable
-from types import SimpleNamespace
+import contextlib
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from gql import GraphQLRequest, gql
 from tests.clients.conftest import snippets
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.streams import buy
 
 SEARCH = gql("query { availablePhoneNumbers(country: US, first: 1) { nodes { phoneNumber } } }")
 NUMBERS = gql("""query ($first: Int!, $after: String) {
@@ -36,6 +40,19 @@ def mutation(name: str, wanted: str) -> Callable[..., GraphQLRequest]:
 BUY = mutation("purchasePhoneNumber", "phoneNumber { sid phoneNumber }")
 CONFIGURE = mutation("configurePhoneNumber", "phoneNumber { friendlyName }")
 RELEASE = mutation("releasePhoneNumber", "releasedId")
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """The module of the screen, beside that of the client, as files."""
+    folder = tmp_path_factory.mktemp("python")
+    for name in ("client.py", "screen.py"):
+        (folder / name).write_text(snippets()[name])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield importlib.import_module("screen")
+        for name in ("client", "screen"):
+            patch.delitem(sys.modules, name)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +117,30 @@ async def pages(session: Any, count: int) -> list[str]:
         after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
     assert len(sids) == count
     return sids
+
+
+def test_the_screen_lists_buys_and_follows(
+    gateway: RunningGateway, sandbox: RunningSandbox, screen: ModuleType
+) -> None:
+    account = sandbox.create_account(role="frontend", catalog=True, owned=4)
+    lines: list[str] = []
+
+    async def scenario() -> None:
+        url = f"{gateway.url}/graphql"
+        shown = screen.numbers_screen(url, account.sid, account.auth_token, "55", lines.append)
+        showing = asyncio.ensure_future(shown)
+        async with asyncio.timeout(20):
+            # Nothing tells that the subscription is in force, so buy until it is heard.
+            while not any(line.startswith("PURCHASED") for line in lines):
+                await asyncio.sleep(0.1)
+                if any(line.startswith("BOUGHT") for line in lines):
+                    await asyncio.to_thread(buy, gateway, account)
+        showing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await showing
+
+    asyncio.run(scenario())
+    kinds = [line.split()[0] for line in lines]
+    assert kinds.count("OWNED") == 4
+    assert kinds.count("BOUGHT") == 1
+    assert set(kinds) == {"OWNED", "BOUGHT", "PURCHASED"}

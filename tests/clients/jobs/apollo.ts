@@ -51,11 +51,13 @@ await run({
     const partial: boolean[] = [];
     const observed = client.watchQuery({ query: DETAILS, variables: { sid } });
     const similar = await new Promise<number>((resolve, reject) => {
-      observed.subscribe({
+      const watching = observed.subscribe({
         next: ({ data, dataState, error }) => {
           if (error) reject(error);
           if (dataState === "streaming") partial.push(!("similarAvailable" in present(data.phoneNumber)));
-          if (dataState === "complete") resolve(present(data.phoneNumber?.similarAvailable).nodes.length);
+          if (dataState !== "complete") return;
+          resolve(present(data.phoneNumber?.similarAvailable).nodes.length);
+          watching.unsubscribe(); // Once it is released, there is nothing to watch.
         },
         error: reject,
       });

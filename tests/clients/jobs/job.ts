@@ -34,7 +34,7 @@ export function environment(): { url: string; authorization: string; owned: stri
   return { url: GATEWAY_URL, authorization, owned: OWNED_SID };
 }
 
-function pause(milliseconds: number): Promise<void> {
+export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 

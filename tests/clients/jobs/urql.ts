@@ -2,6 +2,7 @@ import type { AnyVariables, OperationResult } from "@urql/core";
 import { createUrqlClient } from "../build/app/src/urql.js";
 import { BUY, CHANGES, CONFIGURE, NUMBERS, RELEASE, SEARCH } from "../build/app/src/operations.js";
 import { DETAILS, SIMILAR } from "../build/app/src/details.js";
+import type { NumbersQuery } from "../build/app/src/gql/graphql.js";
 import { environment, nothingRefused, present, run } from "./job.js";
 
 const { url, authorization } = environment();
@@ -47,13 +48,15 @@ await run({
   },
   async extras({ sid }) {
     const partial: boolean[] = [];
+    let watching = { unsubscribe: (): void => undefined };
     const similar = await new Promise<number>((resolve) => {
-      client.query(DETAILS, { sid }).subscribe((result) => {
+      watching = client.query(DETAILS, { sid }).subscribe((result) => {
         const number = present(data(result).phoneNumber);
         if (result.hasNext) partial.push(!number.similarAvailable);
         else resolve(present(number.similarAvailable).nodes.length);
       });
     });
+    watching.unsubscribe(); // Once it is released, there is nothing to watch.
     const { phoneNumbers } = data(await client.query(NUMBERS, { first: 3 }, { requestPolicy: "network-only" }).toPromise());
     const { edges } = present(phoneNumbers);
     const ids = edges.map((edge) => edge.node.id).slice(0, 3);
@@ -65,10 +68,14 @@ await run({
         if (!result.hasNext) resolve();
       });
     });
-    const cached = client.readQuery(NUMBERS, { first: 2, after: null });
-    const names = cached?.data?.phoneNumbers?.edges
-      .filter((edge) => edge.node.sid === sid)
-      .map((edge) => edge.node.friendlyName);
+    // The mutation's answer must have updated the number wherever the cache has it.
+    let names: unknown[] = [];
+    for (let after: string | null = null; names.length === 0; ) {
+      const cached: NumbersQuery = present(client.readQuery(NUMBERS, { first: 2, after })?.data);
+      const { edges, pageInfo } = present(cached.phoneNumbers);
+      names = edges.filter((edge) => edge.node.sid === sid).map((edge) => edge.node.friendlyName);
+      after = pageInfo.endCursor ?? null;
+    }
     return { partial, similar, streamed: [streamed[0], streamed.at(-1)], names };
   },
 });
