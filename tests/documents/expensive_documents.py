@@ -91,7 +91,7 @@ WORST: Final[Mapping[str, str]] = {
     ),
     "doubling-lists": _chain(
         40,
-        lambda i: f"subaccounts {{ ...f{i + 1} }} subaccounts {{ ...f{i + 1} }}",
+        lambda i: f"subaccounts {{ nodes {{ ...f{i + 1} }} edges {{ node {{ ...f{i + 1} }} }} }}",
         "sid",
         on="Account",
     ),
