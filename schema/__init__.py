@@ -4,7 +4,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from schema._compat import core_schema
+from schema._compat import core_schema, mark_one_of
 from schema.info import Info
 from schema.mutation import Mutation
 from schema.nodes import Account, AvailablePhoneNumber, PhoneNumber
@@ -15,7 +15,7 @@ from schema.subscription import Subscription
 
 def build_schema() -> strawberry.Schema:
     """Return the whole schema; resolvers find a `Port` in `info.context`."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -26,6 +26,8 @@ def build_schema() -> strawberry.Schema:
             enable_experimental_incremental_execution=True,
         ),
     )
+    mark_one_of(schema)
+    return schema
 
 
 def build_core_schema() -> GraphQLSchema:

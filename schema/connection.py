@@ -66,7 +66,7 @@ class AvailablePhoneNumberEdge:
 )
 class BranchError:
     type: NumberType = field(description="The kind of number that was searched.")
-    area_code: int | None = field(
+    area_code: str | None = field(
         description="The area code that was searched, when one was given."
     )
     message: str = field(description="What went wrong.")
@@ -81,8 +81,8 @@ class AvailablePhoneNumberConnection:
     exhaustive: bool = field(
         description="The upstream is known to have no matching number beyond those counted here."
         " False: there may be more. While `hasNextPage`, ask for the next page; then ask for less"
-        " at once: add `areaCode`, `inRegion`, `inLocality` or digits to `contains`."
+        " at once: add `areaCodes`, `region`, `locality` or digits to `contains`."
     )
     branch_errors: list[BranchError] = field(
-        description="Searches of a fan-out (`types`, `areaCode`) that failed; the others are kept."
+        description="Searches of a fan-out (`types`, `areaCodes`) that failed; the others are kept."
     )

@@ -92,7 +92,7 @@ def part() -> Cost:
 
 def searches() -> FanOut:
     """Return the directive of a search for numbers: the upstream takes one kind and area code."""
-    return FanOut(arguments=["types", "filter.areaCode"])
+    return FanOut(arguments=["types", "filter.areaCodes"])
 
 
 def paged(*arguments: str) -> ListSize:

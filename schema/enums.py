@@ -128,7 +128,12 @@ class SimilarScope(_Members):
     LATA = value("lata", description="The same LATA (US and Canada).")
     REGION = value("region", description="The same state or province (US and Canada).")
     POSTAL_CODE = value("postal_code", description="The same postal code (US and Canada).")
-    NEARBY = value("nearby", description="Within `distance` miles (US and Canada).")
+    NEARBY = value("nearby", description="Within `withinMiles` miles (US and Canada).")
+
+
+@strawberry.enum(description="In which order numbers that can be bought are listed.")
+class AvailablePhoneNumberOrder(_Members):
+    DISTANCE = value("distance", description="The nearest to `filter.near.point` first.")
 
 
 @strawberry.enum(description="How a number came to the account.")

@@ -4,6 +4,8 @@ A field that is absent is `UNSET`; null is None. `gateway/mapping/filters.py` ma
 parameters.
 """
 
+from decimal import Decimal
+
 import strawberry
 from strawberry import UNSET, field
 from strawberry.scalars import ID
@@ -23,79 +25,106 @@ from schema.enums import (
 )
 from schema.scalars import E164, URL, CountryCode
 
+# What is refused, and when.
+_SOME = "Refused for accounts whose API cannot filter by it, see `Source`."
+_NOT_WITH_SOME = "Not together with filters that only some accounts' API knows."
+_TEMPLATE = f"A phone number stands for its own place, in the US and Canada. {_NOT_WITH_SOME}"
 
-@strawberry.input(description="Capabilities for calls that a number shall have.")
+
+@strawberry.input(description="What a number shall be able to do with calls.")
 class VoiceFilter:
-    inbound_connectivity: bool | None = field(default=UNSET, description="Calls can come in.")
-    outbound_connectivity: bool | None = field(default=UNSET, description="Calls can go out.")
-    e911: bool | None = field(default=UNSET, description="Emergency (911) calls.")
-    fax: bool | None = field(default=UNSET, description="Faxes.")
-    sip_trunking: bool | None = field(default=UNSET, description="Usable on a SIP trunk.")
+    enabled: bool | None = field(
+        default=UNSET,
+        description="Calls can come in or go out. `false`: it is known that they cannot.",
+    )
+    inbound_connectivity: bool | None = field(
+        default=UNSET, description=f"Calls can come in. {_SOME}"
+    )
+    outbound_connectivity: bool | None = field(
+        default=UNSET, description=f"Calls can go out. {_SOME}"
+    )
+    e911: bool | None = field(default=UNSET, description=f"Emergency (911) calls. {_SOME}")
+    fax: bool | None = field(
+        default=UNSET,
+        description=f"Faxes. `false`: it is known that it cannot. For owned numbers: {_SOME}",
+    )
+    sip_trunking: bool | None = field(default=UNSET, description=f"Usable on a SIP trunk. {_SOME}")
     inbound_called_dtmf: bool | None = field(
         default=UNSET,
-        description="Dial tones of the called party arrive.",
+        description=f"Dial tones of the called party arrive. {_SOME}",
     )
     inbound_caller_dtmf: bool | None = field(
         default=UNSET,
-        description="Dial tones of the calling party arrive.",
+        description=f"Dial tones of the calling party arrive. {_SOME}",
     )
     inbound_caller_id_preservation: Preservation | None = field(
         default=UNSET,
-        description="From where callers' numbers arrive unchanged.",
+        description=f"From where callers' numbers arrive unchanged. {_SOME}",
     )
     inbound_reachability: Reachability | None = field(
         default=UNSET,
-        description="From where the number can be called.",
+        description=f"From where the number can be called. {_SOME}",
     )
 
 
-@strawberry.input(description="Capabilities for text messages that a number shall have.")
+@strawberry.input(description="What a number shall be able to do with text messages.")
 class SmsFilter:
-    inbound_connectivity: bool | None = field(default=UNSET, description="Messages can come in.")
-    outbound_connectivity: bool | None = field(default=UNSET, description="Messages can go out.")
-    gsm7: bool | None = field(default=UNSET, description="Texts in the 7-bit GSM alphabet.")
-    ucs2: bool | None = field(default=UNSET, description="Texts in UCS-2.")
-    gsm7_concatenation: bool | None = field(default=UNSET, description="Long GSM-7 texts in parts.")
-    ucs2_concatenation: bool | None = field(default=UNSET, description="Long UCS-2 texts in parts.")
+    enabled: bool | None = field(
+        default=UNSET,
+        description="Messages can come in or go out. `false`: it is known that they cannot.",
+    )
+    inbound_connectivity: bool | None = field(
+        default=UNSET, description=f"Messages can come in. {_SOME}"
+    )
+    outbound_connectivity: bool | None = field(
+        default=UNSET, description=f"Messages can go out. {_SOME}"
+    )
+    gsm7: bool | None = field(
+        default=UNSET, description=f"Texts in the 7-bit GSM alphabet. {_SOME}"
+    )
+    ucs2: bool | None = field(default=UNSET, description=f"Texts in UCS-2. {_SOME}")
+    gsm7_concatenation: bool | None = field(
+        default=UNSET, description=f"Long GSM-7 texts in parts. {_SOME}"
+    )
+    ucs2_concatenation: bool | None = field(
+        default=UNSET, description=f"Long UCS-2 texts in parts. {_SOME}"
+    )
     inbound_sender_id_preservation: Preservation | None = field(
         default=UNSET,
-        description="From where senders' numbers arrive unchanged.",
+        description=f"From where senders' numbers arrive unchanged. {_SOME}",
     )
     inbound_reachability: Reachability | None = field(
         default=UNSET,
-        description="From where messages reach the number.",
+        description=f"From where messages reach the number. {_SOME}",
     )
 
 
-@strawberry.input(description="Capabilities for multimedia messages that a number shall have.")
+@strawberry.input(description="What a number shall be able to do with multimedia messages.")
 class MmsFilter:
-    inbound_connectivity: bool | None = field(default=UNSET, description="Messages can come in.")
-    outbound_connectivity: bool | None = field(default=UNSET, description="Messages can go out.")
+    enabled: bool | None = field(
+        default=UNSET,
+        description="Messages can come in or go out. `false`: it is known that they cannot.",
+    )
+    inbound_connectivity: bool | None = field(
+        default=UNSET, description=f"Messages can come in. {_SOME}"
+    )
+    outbound_connectivity: bool | None = field(
+        default=UNSET, description=f"Messages can go out. {_SOME}"
+    )
     inbound_reachability: Reachability | None = field(
         default=UNSET,
-        description="From where messages reach the number.",
+        description=f"From where messages reach the number. {_SOME}",
     )
 
 
-@strawberry.input(description="Capabilities that a number shall have. Catalog family.")
+@strawberry.input(
+    description="What a number shall be able to do. `enabled` is for numbers to buy: owned numbers"
+    " cannot be filtered by it."
+)
 class CapabilitiesFilter:
     voice: VoiceFilter | None = field(default=UNSET, description="Calls.")
     sms: SmsFilter | None = field(default=UNSET, description="Text messages.")
     mms: MmsFilter | None = field(default=UNSET, description="Multimedia messages.")
-
-
-@strawberry.input(
-    description="Where a number shall belong: each value must be equal. Catalog family."
-)
-class GeographyFilter:
-    iso_country: CountryCode | None = field(default=UNSET, description="The country.")
-    lata: str | None = field(default=UNSET, description="The LATA (US and Canada).")
-    rate_center: str | None = field(default=UNSET, description="The rate center (US and Canada).")
-    latitude: float | None = field(default=UNSET, description="Latitude in degrees.")
-    longitude: float | None = field(default=UNSET, description="Longitude in degrees.")
-    region: str | None = field(default=UNSET, description="State or province, two letters.")
-    locality: str | None = field(default=UNSET, description="Town or city.")
-    postal_code: str | None = field(default=UNSET, description="Postal (zip) code.")
 
 
 @strawberry.input(description="Which owned numbers to list. All that is given must hold.")
@@ -103,33 +132,49 @@ class PhoneNumberFilter:
     phone_number: E164 | None = field(default=UNSET, description="This number only.")
     contains: str | None = field(
         default=UNSET,
-        description="Digits of the number, in this order; `*` stands for any digit. Core family.",
+        description="Digits of the number, in this order: 1 to 16 digits, letters as on a keypad,"
+        " or `*` for any digit; `+` may lead. Spaces, dashes, dots, slashes and parentheses do not"
+        f" count. {_NOT_WITH_SOME}",
     )
     friendly_name: str | None = field(
         default=UNSET,
-        description="Exactly this friendly name. Core family.",
+        description=f"Exactly this friendly name. {_NOT_WITH_SOME}",
     )
-    type: NumberType | None = field(default=UNSET, description="The kind of number.")
+    type: NumberType | None = field(
+        default=UNSET,
+        description="The kind of number. Others than LOCAL, MOBILE and TOLL_FREE are refused for"
+        " accounts whose API cannot filter by them, see `Source`.",
+    )
     lifecycle: Lifecycle | None = field(
         default=UNSET,
-        description="How far its range has come. Catalog family.",
-    )
-    beta: bool | None = field(
-        default=UNSET,
-        description="`false` leaves out numbers new to the platform; `true` is the same as leaving"
-        " this out. Core family.",
+        description="How far its range has come. Every account can ask for GENERALLY_AVAILABLE; the"
+        " others are refused for accounts whose API cannot filter by them, see `Source`.",
     )
     origin: NumberOrigin | None = field(
         default=UNSET,
-        description="How it came to the account. Core family.",
+        description=f"How it came to the account. {_NOT_WITH_SOME}",
     )
     capabilities: CapabilitiesFilter | None = field(
         default=UNSET,
-        description="What it can do. Catalog family.",
+        description="What it can do.",
     )
-    geography: GeographyFilter | None = field(
-        default=UNSET,
-        description="Where it belongs. Catalog family.",
+    country: CountryCode | None = field(
+        default=UNSET, description=f"The country that it belongs to. {_SOME}"
+    )
+    region: str | None = field(
+        default=UNSET, description=f"State or province, two letters. {_SOME}"
+    )
+    lata: str | None = field(default=UNSET, description=f"The LATA (US and Canada). {_SOME}")
+    rate_center: str | None = field(
+        default=UNSET, description=f"The rate center (US and Canada). {_SOME}"
+    )
+    locality: str | None = field(default=UNSET, description=f"Town or city. {_SOME}")
+    postal_code: str | None = field(default=UNSET, description=f"Postal (zip) code. {_SOME}")
+    latitude: float | None = field(
+        default=UNSET, description=f"Exactly this latitude, in degrees. {_SOME}"
+    )
+    longitude: float | None = field(
+        default=UNSET, description=f"Exactly this longitude, in degrees. {_SOME}"
     )
 
 
@@ -139,19 +184,39 @@ class LatLongInput:
     longitude: float = field(description="Degrees, east positive, -180 to 180.")
 
 
-@strawberry.input(description="Which numbers to search. All that is given must hold.")
+@strawberry.input(description="Near what numbers are searched: one of these.", one_of=True)
+class Near:
+    point: LatLongInput | None = field(default=UNSET, description="A point on the globe.")
+    phone_number: E164 | None = field(
+        default=UNSET,
+        description=f"The place of this number, which need not be yours. {_NOT_WITH_SOME}",
+    )
+
+
+@strawberry.input(description="Which owned number is meant: one of these.", one_of=True)
+class PhoneNumberIdentifier:
+    sid: ID | None = field(default=UNSET, description="The number's sid.")
+    phone_number: E164 | None = field(default=UNSET, description="The number itself.")
+
+
+@strawberry.input(
+    description="Which numbers to search. All that is given must hold. What the upstream cannot"
+    " filter by, but tells of the numbers that it finds, the gateway filters by itself: then"
+    " `exhaustive` says whether it has seen all numbers."
+)
 class AvailablePhoneNumberFilter:
     phone_number: E164 | None = field(
         default=UNSET,
-        description="This number only. Catalog family.",
+        description="This number only, if it is for sale and of one of `types`. Not together with"
+        " `contains`.",
     )
-    area_code: list[int] | None = field(
+    area_codes: list[str] | None = field(
         default=UNSET,
         description=(
-            "Area codes, three digits each, of North American numbers (US, Canada, and Puerto Rico,"
-            " which is the country `PR`); elsewhere, for `types: [TOLL_FREE]`,"
-            " what the number begins with behind the country's code, for example 800. Several are"
-            " searched one by one and merged."
+            'Area codes, three digits each, of North American numbers, for example `["415"]`; those'
+            " of Puerto Rico (787, 939) can be searched with the country `US`, too. Elsewhere, for"
+            " `types: [TOLL_FREE]`, what the number begins with behind the country's code, for"
+            ' example `["800"]`. Several are searched one by one and merged.'
         ),
     )
     contains: str | None = field(
@@ -159,65 +224,35 @@ class AvailablePhoneNumberFilter:
         description=(
             "Pattern, 2 to 16 characters: digits, letters as on a keypad, `*` for one digit, "
             "`%` for any run, a leading `+` and a trailing `$` anchor. At least two digits or "
-            "letters."
+            "letters. Without `+` the country's code is no part of what is compared. Spaces,"
+            " dashes, dots, slashes and parentheses do not count: `(415) FLOWERS`."
         ),
     )
-    in_region: str | None = field(
-        default=UNSET,
-        description=(
-            "State or province, two letters (US and Canada). A phone number takes that number's."
-        ),
+    region: str | None = field(
+        default=UNSET, description=f"State or province, two letters. {_TEMPLATE}"
     )
-    in_postal_code: str | None = field(
+    postal_code: str | None = field(default=UNSET, description=f"Postal (zip) code. {_TEMPLATE}")
+    lata: str | None = field(default=UNSET, description=f"LATA. {_TEMPLATE}")
+    rate_center: str | None = field(
         default=UNSET,
-        description="Postal code (US and Canada). A phone number takes that number's.",
+        description=f"Rate center; give its `lata`, too: some accounts' API needs it. {_TEMPLATE}",
     )
-    in_lata: str | None = field(
+    locality: str | None = field(default=UNSET, description=f"Town or city. {_TEMPLATE}")
+    latitude: float | None = field(
         default=UNSET,
-        description="LATA (US and Canada). A phone number takes that number's.",
+        description=f"Exactly this latitude, in degrees; see `near`. {_SOME}",
     )
-    in_rate_center: str | None = field(
+    longitude: float | None = field(
         default=UNSET,
-        description=(
-            "Rate center (US and Canada); needs `inLata`. A phone number takes that number's."
-        ),
+        description=f"Exactly this longitude, in degrees; see `near`. {_SOME}",
     )
-    in_locality: str | None = field(
-        default=UNSET,
-        description="Town or city. A phone number takes that number's.",
+    near: Near | None = field(
+        default=UNSET, description="Within `withinMiles` of this place (US and Canada)."
     )
-    near_lat_long: LatLongInput | None = field(
-        default=UNSET,
-        description="Within `distance` of this point (US and Canada).",
+    within_miles: int | None = field(
+        default=UNSET, description="Miles for `near`: 1 to 500; 25 when absent."
     )
-    near_number: E164 | None = field(
-        default=UNSET,
-        description="Within `distance` of this number's place (US and Canada).",
-    )
-    distance: int | None = field(
-        default=UNSET,
-        description="Miles for `nearLatLong` or `nearNumber`: 1 to 500; 25 when absent.",
-    )
-    voice_enabled: bool | None = field(
-        default=UNSET,
-        description="It can be called. `false`: it is known not to; the upstream may take false for"
-        " any, so the gateway filters by it.",
-    )
-    sms_enabled: bool | None = field(
-        default=UNSET,
-        description="It takes text messages. `false`: it is known not to; the upstream may take"
-        " false for any, so the gateway filters by it.",
-    )
-    mms_enabled: bool | None = field(
-        default=UNSET,
-        description="It takes multimedia messages. `false`: it is known not to; the upstream may"
-        " take false for any, so the gateway filters by it.",
-    )
-    fax_enabled: bool | None = field(
-        default=UNSET,
-        description="It takes faxes. `false`: it is known not to; the upstream may take false for"
-        " any, so the gateway filters by it.",
-    )
+    capabilities: CapabilitiesFilter | None = field(default=UNSET, description="What it can do.")
     exclude_all_address_required: bool | None = field(
         default=UNSET,
         description="Leave out numbers that need any address.",
@@ -230,42 +265,26 @@ class AvailablePhoneNumberFilter:
         default=UNSET,
         description="Leave out numbers that need a foreign address.",
     )
-    beta: bool | None = field(
-        default=UNSET,
-        description="`false` leaves out numbers new to the platform; `true` is the same as leaving"
-        " this out.",
-    )
     lifecycle: Lifecycle | None = field(
         default=UNSET,
-        description="How far its range has come. Catalog family.",
+        description="How far its range has come. Every account can ask for GENERALLY_AVAILABLE and"
+        " BETA; the others are refused for accounts whose API cannot filter by them, see `Source`.",
     )
     saved_searches: list[SavedSearch] | None = field(
         default=UNSET,
-        description="Named sets of filters, combined. Catalog family.",
+        description=f"Named sets of filters, combined. {_SOME}",
     )
-    min_base_setup_price: float | None = field(
-        default=UNSET,
-        description="Lowest price once. Catalog family.",
+    min_setup_price: Decimal | None = field(
+        default=UNSET, description=f"Lowest price once. {_SOME}"
     )
-    max_base_setup_price: float | None = field(
-        default=UNSET,
-        description="Highest price once. Catalog family.",
+    max_setup_price: Decimal | None = field(
+        default=UNSET, description=f"Highest price once. {_SOME}"
     )
-    min_base_recurring_price: float | None = field(
-        default=UNSET,
-        description="Lowest price per month. Catalog family.",
+    min_monthly_price: Decimal | None = field(
+        default=UNSET, description=f"Lowest price per month. {_SOME}"
     )
-    max_base_recurring_price: float | None = field(
-        default=UNSET,
-        description="Highest price per month. Catalog family.",
-    )
-    capabilities: CapabilitiesFilter | None = field(
-        default=UNSET,
-        description="What it can do. Catalog family.",
-    )
-    geography: GeographyFilter | None = field(
-        default=UNSET,
-        description="Where it belongs, by equal values. Catalog family.",
+    max_monthly_price: Decimal | None = field(
+        default=UNSET, description=f"Highest price per month. {_SOME}"
     )
 
 

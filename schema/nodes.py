@@ -466,7 +466,7 @@ class PhoneNumber(Node, NumberProfile):
         within: Annotated[
             SimilarScope, strawberry.argument(description="What they shall have in common.")
         ],
-        distance: Annotated[
+        within_miles: Annotated[
             int | None,
             strawberry.argument(description="Miles around, for `NEARBY`: 1 to 500, else 25."),
         ] = None,
@@ -477,13 +477,24 @@ class PhoneNumber(Node, NumberProfile):
         coming = info.context.search.similar_available(
             self,
             within=within,
-            distance=distance,
+            within_miles=within_miles,
             first=first,
             after=after,
             at=info.at,
             selected=info.selected,
         )
         return cast("AvailablePhoneNumberConnection", coming)
+
+
+@strawberry.type(
+    description="Which part of a number matches the pattern that was searched for.",
+    directives=[part()],
+)
+class PatternMatch:
+    start: int = field(
+        description="Place of the first character that matches in `phoneNumber`, whose `+` is 0."
+    )
+    length: int = field(description="How many characters match.")
 
 
 @strawberry.type(description="A phone number that can be bought now.")
@@ -500,6 +511,16 @@ class AvailablePhoneNumber(NumberProfile):
     monthly_price: Money | None = field(
         description="Price per month; null when the upstream does not tell. It is a list price, in"
         " US dollars, where Twilio names no currency."
+    )
+    match: PatternMatch | None = field(
+        description="Where it matches `contains`, the first place if there are several; null when"
+        " the search had no pattern."
+    )
+    distance_miles: float | None = field(
+        description="Miles, to a hundredth, on a great circle from the point that the search was"
+        " near to the point that the upstream gives for the number's rate center. Null when the"
+        " search was near no point, when the number has none, and for searches near a phone number:"
+        " where that is, only the upstream knows."
     )
     is_type_of = _views("AvailablePhoneNumber")
 

@@ -10,9 +10,13 @@ from schema.bounds import MOST_IDS, USUAL_FIRST
 from schema.cache_hints import HOUR, CacheControl
 from schema.connection import AvailablePhoneNumberConnection, PhoneNumberConnection
 from schema.directives import Cost, ListSize, Scope, needs, paged, searches
-from schema.enums import NumberType
+from schema.enums import AvailablePhoneNumberOrder, NumberType
 from schema.info import Info
-from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
+from schema.inputs import (
+    AvailablePhoneNumberFilter,
+    PhoneNumberFilter,
+    PhoneNumberIdentifier,
+)
 from schema.nodes import (
     Account,
     After,
@@ -26,7 +30,7 @@ from schema.nodes import (
     RateLimit,
 )
 from schema.read_port import ReadPort
-from schema.scalars import E164, CountryCode
+from schema.scalars import CountryCode
 
 AccountSid = Annotated[
     ID | None, argument(description="The account to ask for; the caller's own when absent.")
@@ -38,23 +42,32 @@ _LOOKED_FOR = Cost(weight="2")
 @strawberry.type(description="What can be read.")
 class Query:
     @field(
-        description="One owned number, by `sid` or by `phoneNumber` (give exactly one of them);"
-        " null when the account has no such number.",
+        description="One owned number, by its sid; null when the account has no such number.",
         directives=[needs(Scope.NUMBERS_READ)],
     )
     async def phone_number(
         self,
         info: Info[ReadPort, None],
-        sid: Annotated[ID | None, argument(description="The number's sid: its `id`.")] = None,
-        phone_number: Annotated[E164 | None, argument(description="The number itself.")] = None,
+        sid: Annotated[ID, argument(description="The number's sid: its `id`.")],
         account_sid: AccountSid = None,
     ) -> PhoneNumber | None:
         return await info.context.numbers.phone_number(
-            sid=sid,
-            phone_number=phone_number,
-            account_sid=account_sid,
-            at=info.at,
-            selected=info.selected,
+            sid=sid, account_sid=account_sid, at=info.at, selected=info.selected
+        )
+
+    @field(
+        description="One owned number, by its sid or by the number itself; null when the account"
+        " has no such number.",
+        directives=[needs(Scope.NUMBERS_READ)],
+    )
+    async def phone_number_by_identifier(
+        self,
+        info: Info[ReadPort, None],
+        identifier: Annotated[PhoneNumberIdentifier, argument(description="Which number.")],
+        account_sid: AccountSid = None,
+    ) -> PhoneNumber | None:
+        return await info.context.numbers.phone_number_by_identifier(
+            identifier, account_sid=account_sid, at=info.at, selected=info.selected
         )
 
     @field(
@@ -105,6 +118,14 @@ class Query:
         filter: Annotated[  # noqa: A002 - the argument's name in the schema
             AvailablePhoneNumberFilter | None, argument(description="Which of them.")
         ] = None,
+        order_by: Annotated[
+            AvailablePhoneNumberOrder | None,
+            argument(
+                description="The order, the upstream's own when absent. It holds among the numbers"
+                " that the upstream gives to this search, and to the narrower ones that are made"
+                " when it cuts it off: while `exhaustive` is false, nearer ones may be missing."
+            ),
+        ] = None,
         first: First = USUAL_FIRST,
         after: After = None,
         account_sid: AccountSid = None,
@@ -113,6 +134,7 @@ class Query:
             country,
             types=types,
             filter=filter,
+            order_by=order_by,
             first=first,
             after=after,
             account_sid=account_sid,

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
         AvailablePhoneNumberConnection,
         PhoneNumberConnection,
     )
-    from schema.enums import EndUser, NumberType, SimilarScope
-    from schema.inputs import AvailablePhoneNumberFilter, PhoneNumberFilter
+    from schema.enums import AvailablePhoneNumberOrder, EndUser, NumberType, SimilarScope
+    from schema.inputs import (
+        AvailablePhoneNumberFilter,
+        PhoneNumberFilter,
+        PhoneNumberIdentifier,
+    )
     from schema.nodes import Account, Country, Node, PhoneNumber, RateLimit
     from schema.values import NumberPrice, Requirements
 
@@ -28,10 +32,14 @@ class Numbers(Protocol):
     """Owned numbers."""
 
     async def phone_number(
+        self, *, sid: str, account_sid: str | None, at: FieldPath, selected: SelectedFields
+    ) -> "PhoneNumber | None":
+        """Return one owned number by sid; None when the account has no such one."""
+
+    async def phone_number_by_identifier(
         self,
+        identifier: "PhoneNumberIdentifier",
         *,
-        sid: str | None,
-        phone_number: str | None,
         account_sid: str | None,
         at: FieldPath,
         selected: SelectedFields,
@@ -80,6 +88,7 @@ class Search(Protocol):
         *,
         types: "Sequence[NumberType] | None",
         filter: "AvailablePhoneNumberFilter | None",  # noqa: A002
+        order_by: "AvailablePhoneNumberOrder | None",
         first: int,
         after: str | None,
         account_sid: str | None,
@@ -105,7 +114,7 @@ class Search(Protocol):
         number: "PhoneNumber",
         *,
         within: "SimilarScope",
-        distance: int | None,
+        within_miles: int | None,
         first: int,
         after: str | None,
         at: FieldPath,

@@ -137,7 +137,9 @@ def parameters(title: str, catalog: filters.Table, core: filters.Table) -> Itera
     yield "| path | catalog | core |"
     yield "|---|---|---|"
     for path in dict.fromkeys((*catalog, *core)):
-        yield f"| `{path}` | {parameter(catalog, path)} | {parameter(core, path)} |"
+        # Of a list, each is asked for by itself.
+        name = "areaCodes" if path == "areaCode" else path
+        yield f"| `{name}` | {parameter(catalog, path)} | {parameter(core, path)} |"
 
 
 def parameter(table: Mapping[str, filters.Param], path: str) -> str:
@@ -145,9 +147,10 @@ def parameter(table: Mapping[str, filters.Param], path: str) -> str:
     param = table.get(path)
     if param is None:
         return NOT_AVAILABLE
-    area = " (US and Canada)" if param.us_ca_only else ""
-    area += ", only when true; false is filtered afterwards" if param.false_is_any else ""
-    return f"`{param.name}`{area}" if param.name else "part of the path"
+    words = " (US and Canada)" if param.us_ca_only else ""
+    words += f", {param.says.words}" if param.says.words else ""
+    words += f", with `{param.needs}`" if param.needs else ""
+    return f"`{param.name}`{words}" if param.name else "part of the path"
 
 
 if __name__ == "__main__":

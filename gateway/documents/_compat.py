@@ -8,14 +8,12 @@ import re
 from typing import Final
 
 from graphql import GraphQLError, OverlappingFieldsCanBeMergedRule, ValidationContext
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 __all__ = [
     "SCALAR_REFUSED",
     "SHOWN_VALUE",
     "SUGGESTION",
     "MergingOnABudget",
-    "OneOfInputValidationRule",
     "has_too_many_tokens",
     "is_aborted",
     "name_digits",

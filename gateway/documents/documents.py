@@ -30,7 +30,6 @@ from gateway.documents import cache_control
 from gateway.documents._compat import (
     SUGGESTION,
     MergingOnABudget,
-    OneOfInputValidationRule,
     has_too_many_tokens,
     is_aborted,
     name_digits,
@@ -44,12 +43,9 @@ from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError, LimitExceeded
 from gateway.storage.recent import Recent
 
-_RULES = (
-    *(
-        MergingOnABudget if each is OverlappingFieldsCanBeMergedRule else each
-        for each in specified_rules
-    ),
-    OneOfInputValidationRule,
+_RULES = tuple(
+    MergingOnABudget if each is OverlappingFieldsCanBeMergedRule else each
+    for each in specified_rules
 )
 # Each error may search the whole schema for a name to suggest; nobody reads more of them.
 _MOST_ERRORS = 5

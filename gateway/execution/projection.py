@@ -308,7 +308,7 @@ class _Writer:
                 case Alternative():
                     code = self.choice(entry, table, selection.type, values)
                 case Derived():
-                    code = self.derived(entry, item_type(selected.type), values, view)
+                    code = self.derived(entry, selected, values, view)
                 case NestedObject():
                     code = self.branch(entry, selected.below, kind.source, values)
             required = isinstance(selected.type, GraphQLNonNull)
@@ -339,8 +339,11 @@ class _Writer:
             code = f"({value} if ({value} := {raw}.{key}) is not None else {code})"
         return code
 
-    def derived(self, entry: Derived, kind: GraphQLOutputType, raw: str, view: str) -> str:
+    def derived(self, entry: Derived, selected: Selected, raw: str, view: str) -> str:
         """Return the code for a value that is worked out, unless it is where it usually stands."""
+        if selected.below is not None:
+            return self.computed(entry, selected.below, view)
+        kind = item_type(selected.type)
         code = self.shown(kind, f"{self.keep(entry.compute)}({view})")
         if not entry.usual or not (isinstance(kind, GraphQLScalarType) and kind.name in _STRINGS):
             return code
@@ -352,6 +355,14 @@ class _Writer:
             outer = step
         usual = self.got(outer, keys)
         return f"({f'{outer} and {usual}' if path else usual} or {code})"
+
+    def computed(self, entry: Derived, below: Selection, view: str) -> str:
+        """Return the code for an object that is worked out; its fields are its attributes."""
+        value = self.fresh()
+        return (
+            f"(None if ({value} := {self.keep(entry.compute)}({view})) is None"
+            f" else {self.keep(Dispatch(below))}({value}))"
+        )
 
     def choice(
         self, entry: Alternative, table: Mapping[str, Any], kind: GraphQLObjectType, raw: str

@@ -1,23 +1,50 @@
 """PURE: GraphQL filters and settings → REST parameters, one table per family and resource.
 
 A table maps the path of an input field, as clients spell it, to the parameter that carries it. The
-gateway sends what a table says and nothing else; a filter whose path no table of a family has
-cannot be asked of that family.
+gateway sends what a table says and nothing else; a filter whose path a family's table lacks, or
+whose value the parameter cannot say, cannot be asked of that family. Clients need to know none of
+this: both families' tables have the same paths.
 """
 
 import enum
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from decimal import Decimal
 from functools import cache
-from typing import Any, TypeAlias, cast, get_args, get_type_hints
+from typing import Any, Final, NamedTuple, TypeAlias, cast, get_args, get_type_hints
 
 from strawberry import UNSET
 
 from gateway.mapping._compat import to_camel_case
+from schema.enums import Lifecycle, Source
 from schema.inputs import LatLongInput
 
 Pairs: TypeAlias = list[tuple[str, str]]
+
+
+NORTH_AMERICA: Final = frozenset({"US", "CA"})
+"""Countries whose geography the 2010-04-01 API can search by."""
+TEMPLATE: Final = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
+"""A phone number that stands for its own place."""
+
+
+class Sayable(NamedTuple):
+    """Which values a parameter can say, as a test and in words."""
+
+    holds: Callable[[Any], bool]
+    words: str
+
+
+_ANY = Sayable(lambda _: True, "")
+# The upstream may take false for no filter.
+_TRUE = Sayable(lambda value: value is True, "only when true")
+_NO_TEMPLATE = Sayable(
+    lambda value: TEMPLATE.fullmatch(value) is None, "but for phone numbers in its place"
+)
+_FOR_EVERYBODY = Sayable(
+    lambda value: value is Lifecycle.GENERALLY_AVAILABLE, "only GENERALLY_AVAILABLE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +52,17 @@ class Param:
     """A REST parameter.
 
     Attributes:
-        name: what it is called there, case-sensitive.
+        name: what it is called there, case-sensitive; "" for what is part of the path.
         us_ca_only: only the US and Canada know it.
-        false_is_any: the upstream may take false for no filter, so it is not sent.
+        says: the values that it can say.
+        needs: the path of another filter without which it is refused.
     """
 
     name: str
     write: Callable[[Any], str] = str
     us_ca_only: bool = False
-    false_is_any: bool = False
+    says: Sayable = _ANY
+    needs: str = ""
 
 
 Table: TypeAlias = Mapping[str, Param]
@@ -54,9 +83,14 @@ def degrees(value: LatLongInput) -> str:
     return f"{plain(value.latitude)},{plain(value.longitude)}"
 
 
-def plain(value: float) -> str:
+def plain(value: float | Decimal) -> str:
     """Write a number without exponent and without trailing zeros."""
     return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def not_beta(_: Lifecycle) -> str:
+    """Write that numbers shall be generally available, as the 2010-04-01 API says it."""
+    return "false"
 
 
 _CAPABILITIES: Table = {
@@ -92,14 +126,13 @@ _CAPABILITIES: Table = {
     "capabilities.mms.inboundReachability": Param("Capabilities.Mms.InboundReachability", token),
 }
 _GEOGRAPHY: Table = {
-    "geography.isoCountry": Param("Geography.IsoCountry"),
-    "geography.lata": Param("Geography.Lata"),
-    "geography.rateCenter": Param("Geography.RateCenter"),
-    "geography.latitude": Param("Geography.Latitude", plain),
-    "geography.longitude": Param("Geography.Longitude", plain),
-    "geography.region": Param("Geography.Region"),
-    "geography.locality": Param("Geography.Locality"),
-    "geography.postalCode": Param("Geography.PostalCode"),
+    "lata": Param("Geography.Lata", says=_NO_TEMPLATE),
+    "rateCenter": Param("Geography.RateCenter", says=_NO_TEMPLATE),
+    "latitude": Param("Geography.Latitude", plain),
+    "longitude": Param("Geography.Longitude", plain),
+    "region": Param("Geography.Region", says=_NO_TEMPLATE),
+    "locality": Param("Geography.Locality", says=_NO_TEMPLATE),
+    "postalCode": Param("Geography.PostalCode", says=_NO_TEMPLATE),
 }
 
 CATALOG_OWNED: Table = {
@@ -107,16 +140,17 @@ CATALOG_OWNED: Table = {
     "type": Param("Type", token),
     "lifecycle": Param("Lifecycle", token),
     **_CAPABILITIES,
+    "country": Param("Geography.IsoCountry"),
     **_GEOGRAPHY,
 }
 CATALOG_SEARCH: Table = {
     "phoneNumber": Param("PhoneNumber"),
     "lifecycle": Param("Lifecycle", token),
     "savedSearches": Param("SavedSearch", token),
-    "minBaseSetupPrice": Param("MinBaseSetupPrice", plain),
-    "maxBaseSetupPrice": Param("MaxBaseSetupPrice", plain),
-    "minBaseRecurringPrice": Param("MinBaseRecurringPrice", plain),
-    "maxBaseRecurringPrice": Param("MaxBaseRecurringPrice", plain),
+    "minSetupPrice": Param("MinBaseSetupPrice", plain),
+    "maxSetupPrice": Param("MaxBaseSetupPrice", plain),
+    "minMonthlyPrice": Param("MinBaseRecurringPrice", plain),
+    "maxMonthlyPrice": Param("MaxBaseRecurringPrice", plain),
     **_CAPABILITIES,
     **_GEOGRAPHY,
 }
@@ -124,32 +158,59 @@ CORE_OWNED: Table = {
     "phoneNumber": Param("PhoneNumber"),
     "contains": Param("PhoneNumber"),
     "friendlyName": Param("FriendlyName"),
-    "beta": Param("Beta", truth),
+    "lifecycle": Param("Beta", not_beta, says=_FOR_EVERYBODY),
     "origin": Param("Origin", token),
     # The type is part of the path there (`/IncomingPhoneNumbers/Local.json`): see CORE_PATHS.
     "type": Param(""),
 }
 CORE_SEARCH: Table = {
+    "phoneNumber": Param("Contains"),
     "areaCode": Param("AreaCode", us_ca_only=True),
     "contains": Param("Contains"),
-    "inRegion": Param("InRegion", us_ca_only=True),
-    "inPostalCode": Param("InPostalCode", us_ca_only=True),
-    "inLata": Param("InLata", us_ca_only=True),
-    "inRateCenter": Param("InRateCenter", us_ca_only=True),
-    "inLocality": Param("InLocality"),
-    "nearLatLong": Param("NearLatLong", degrees, us_ca_only=True),
-    "nearNumber": Param("NearNumber", us_ca_only=True),
-    "distance": Param("Distance", us_ca_only=True),
-    "voiceEnabled": Param("VoiceEnabled", truth, false_is_any=True),
-    "smsEnabled": Param("SmsEnabled", truth, false_is_any=True),
-    "mmsEnabled": Param("MmsEnabled", truth, false_is_any=True),
-    "faxEnabled": Param("FaxEnabled", truth, false_is_any=True),
+    "region": Param("InRegion", us_ca_only=True),
+    "postalCode": Param("InPostalCode", us_ca_only=True),
+    "lata": Param("InLata", us_ca_only=True),
+    "rateCenter": Param("InRateCenter", us_ca_only=True, needs="lata"),
+    "locality": Param("InLocality"),
+    "near.point": Param("NearLatLong", degrees, us_ca_only=True),
+    "near.phoneNumber": Param("NearNumber", us_ca_only=True),
+    "withinMiles": Param("Distance", us_ca_only=True),
+    "capabilities.voice.enabled": Param("VoiceEnabled", truth, says=_TRUE),
+    "capabilities.sms.enabled": Param("SmsEnabled", truth, says=_TRUE),
+    "capabilities.mms.enabled": Param("MmsEnabled", truth, says=_TRUE),
+    "capabilities.voice.fax": Param("FaxEnabled", truth, says=_TRUE),
     "excludeAllAddressRequired": Param("ExcludeAllAddressRequired", truth),
     "excludeLocalAddressRequired": Param("ExcludeLocalAddressRequired", truth),
     "excludeForeignAddressRequired": Param("ExcludeForeignAddressRequired", truth),
-    "beta": Param("Beta", truth),
-    # The country is part of the path there; another one is refused before.
-    "geography.isoCountry": Param(""),
+    "lifecycle": Param("Beta", not_beta, says=_FOR_EVERYBODY),
+}
+
+# What filters were called when cursors were first made, which name their list by them.
+_FIRST_NAMES: Mapping[Source, Mapping[str, str]] = {
+    Source.CORE: {
+        "region": "inRegion",
+        "postalCode": "inPostalCode",
+        "lata": "inLata",
+        "rateCenter": "inRateCenter",
+        "locality": "inLocality",
+        "near.point": "nearLatLong",
+        "near.phoneNumber": "nearNumber",
+        "withinMiles": "distance",
+        "capabilities.voice.enabled": "voiceEnabled",
+        "capabilities.sms.enabled": "smsEnabled",
+        "capabilities.mms.enabled": "mmsEnabled",
+        "capabilities.voice.fax": "faxEnabled",
+        "lifecycle": "beta",
+        "areaCodes": "areaCode",
+    },
+    Source.CATALOG: {
+        "country": "geography.isoCountry",
+        **{path: f"geography.{path}" for path in _GEOGRAPHY},
+        "minSetupPrice": "minBaseSetupPrice",
+        "maxSetupPrice": "maxBaseSetupPrice",
+        "minMonthlyPrice": "minBaseRecurringPrice",
+        "maxMonthlyPrice": "maxBaseRecurringPrice",
+    },
 }
 
 # Path segments of the core family's typed resources, by type: search, and owned numbers.
@@ -251,23 +312,54 @@ def wanted(source: object) -> dict[str, Any]:
     return {path: value for path, value in given(source) if value is not None}
 
 
-def unsupported(filters: Mapping[str, Any], table: Table) -> list[str]:
-    """Return the paths that `table` has no parameter for."""
-    return [path for path in filters if path not in table]
+def unsupported(filters: Mapping[str, Any], table: Table, country: str | None = None) -> list[str]:
+    """Return the paths of the filters that cannot be asked by `table`, in a country if any."""
+    return [path for path in filters if not _asks(filters, path, table, country)]
+
+
+def _asks(filters: Mapping[str, Any], path: str, table: Table, country: str | None) -> bool:
+    param = table.get(path)
+    return (
+        param is not None
+        and param.says.holds(filters[path])
+        and (not param.us_ca_only or country in NORTH_AMERICA)
+        and (not param.needs or param.needs in filters)
+    )
 
 
 def parameters(filters: Mapping[str, Any], table: Table) -> Pairs:
-    """Write `filters` as query parameters, in the table's order; a list repeats its parameter."""
+    """Write `filters` as query parameters, in the table's order; a list repeats its parameter.
+
+    Those that cannot be asked are left out, but for some that other countries may know as well.
+    """
     pairs: Pairs = []
     for path, param in table.items():
         if path not in filters or not param.name:
             continue
         value = filters[path]
-        if value is False and param.false_is_any:
+        if not param.says.holds(value):
             continue
         values: Sequence[Any] = value if isinstance(value, list) else [value]
         pairs += [(param.name, param.write(each)) for each in values]
     return pairs
+
+
+def by_first_names(filters: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    """Return filters as they were first called, with the values that they had then."""
+    return dict(_by_first_name(path, value, source) for path, value in filters.items())
+
+
+def _by_first_name(path: str, value: object, source: Source) -> tuple[str, object]:
+    name = _FIRST_NAMES[source].get(path, path)
+    match value:
+        case list() if path == "areaCodes":
+            return name, [int(each) for each in value]
+        case Lifecycle():
+            is_beta = source is Source.CORE and value is Lifecycle.GENERALLY_AVAILABLE
+            return (name, False) if is_beta else (path, value)
+        case Decimal():
+            return name, float(value)
+    return name, value
 
 
 def form(settings: Mapping[str, Any], table: Table) -> Pairs:

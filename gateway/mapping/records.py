@@ -19,18 +19,20 @@ things differently: `configuration` or `configurations`, `""` or null, `132` or 
 """
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
 
 from gateway.errors import UpstreamMalformed
 from gateway.mapping import coerce
+from gateway.mapping.number_patterns import PatternMatch
 from gateway.mapping.numbering_plan import UNKNOWN, Origin, origin
 from gateway.mapping.plain_json import read_json
+from gateway.mapping.sought import Sought, miles_between
 from schema.enums import (
     AccountStatus,
     AccountType,
@@ -51,6 +53,8 @@ from schema.scalars import CurrencyCode
 from schema.values import Money
 
 Json: TypeAlias = dict[str, Any]
+SOUGHT: Final = "sought"
+"""Attribute of a number for sale: what the search that found it looked for, see `Sought`."""
 
 
 class Record(msgspec.Struct, gc=False, omit_defaults=True):
@@ -396,6 +400,27 @@ def _formatted(view: View) -> str:
     return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
 
 
+def _match(view: View) -> PatternMatch | None:
+    sought: Sought | None = getattr(view, SOUGHT, None)
+    return sought and sought.pattern and sought.pattern.match(view.phone_number)
+
+
+def _distance(view: View) -> float | None:
+    sought: Sought | None = getattr(view, SOUGHT, None)
+    place = view.geography
+    if sought is None or sought.origin is None or place is None:
+        return None
+    latitude, longitude = place.latitude, place.longitude
+    if latitude is None or longitude is None:
+        return None
+    return round(miles_between(sought.origin, (latitude, longitude)), 2)
+
+
+_SEARCHED: Mapping[str, Field] = {
+    "match": Derived(_match, "phone_number and `contains`"),
+    "distance_miles": Derived(_distance, "latitude, longitude and `near`"),
+}
+
 CATALOG: Table = {
     "PhoneNumber": {
         **_IDENTITY,
@@ -410,6 +435,7 @@ CATALOG: Table = {
     },
     "AvailablePhoneNumber": {
         **_CATALOG_PROFILE,
+        **_SEARCHED,
         "source": _IDENTITY["source"],
         "friendly_name": Derived(
             _formatted,
@@ -550,6 +576,7 @@ CORE: Table = {
     },
     "AvailablePhoneNumber": {
         **_CORE_PROFILE,
+        **_SEARCHED,
         # The answer does not say it: the caller notes the type that the search's path named.
         "type": at("type", read=number_type),
         "geography": NestedObject("Geography"),
@@ -648,6 +675,13 @@ def view(typename: str, source: Source, raw: object, home: str = "") -> View | N
     return VIEWS[source][typename](raw, home) if isinstance(raw, Record) else None
 
 
+def note_sought(numbers: Iterable[View], sought: Sought | None) -> None:
+    """Let numbers for sale know what the search that found them looked for, if that matters."""
+    if sought is not None:
+        for number in numbers:
+            setattr(number, SOUGHT, sought)
+
+
 def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], object]:
     match field:
         case Leaf(keys=(key,), read=coerce.text):
@@ -678,7 +712,8 @@ def _views(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str
         members: dict[str, object] = dict.fromkeys(_NULLS[typename])
         members |= {name: property(_getter(field, views)) for name, field in fields.items()}
         # `source` is the class's own constant; the property of that name would hide it.
-        members |= {"__slots__": (), "typename": typename, "source": source}
+        slots = (SOUGHT,) if typename == "AvailablePhoneNumber" else ()
+        members |= {"__slots__": slots, "typename": typename, "source": source}
         views[typename] = type(f"{source.name.title()}{typename}", (View,), members)
     return views
 

@@ -5,21 +5,25 @@ Every refusal names the argument, in the client's own spelling.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 import phonenumbers
 
 from gateway.errors import BadUserInput
-from gateway.mapping.filters import CORE_SEARCH
+from gateway.mapping import number_patterns
+from gateway.mapping.filters import TEMPLATE
 from schema.bounds import MOST_FIRST, MOST_IDS, MOST_ITEMS
 from schema.enums import NumberType
 from schema.scalars import quoted
 
 _KEY_LENGTH = 255
 FRIENDLY_NAME_LENGTH = 64
-NORTH_AMERICA = frozenset({"US", "CA"})
-# Of the North American plan; and what toll-free numbers elsewhere begin with, but for a 0.
-_AREA_CODES, _TOLL_FREE_PREFIXES = (200, 999), (10, 9999)
+# Of North America, where N11 are services; and what toll-free numbers elsewhere begin with.
+_AREA_CODE = re.compile(r"[2-9](?!11)[0-9]{2}", re.ASCII)
+_TOLL_FREE_PREFIX = re.compile(r"[1-9][0-9]{1,3}", re.ASCII)
+# Countries whose area codes are searched there when another one is named.
+_SEARCHED_FROM: Final[Mapping[str, str]] = {"PR": "US"}
 _PATTERN = re.compile(r"(?=.{2,16}\Z)\+?[0-9A-Za-z*%]+\$?", re.ASCII)
 _ORDINARY = re.compile(r"[0-9A-Za-z]", re.ASCII)
 _OWNED_PATTERN = re.compile(r"\+?[0-9*]{1,16}", re.ASCII)
@@ -34,28 +38,18 @@ _SETTING_SIDS = {
     "regulatory.identitySid": "RI",
     "regulatory.bundleSid": "BU",
 }
-_TEMPLATES = frozenset({"inRegion", "inPostalCode", "inLata", "inRateCenter", "inLocality"})
-_PLACES = frozenset(
-    f"geography.{each}" for each in ("lata", "rateCenter", "region", "locality", "postalCode")
-)
-_TEXTS = _TEMPLATES | _PLACES
+_PLACES = frozenset({"region", "postalCode", "lata", "rateCenter", "locality"})
 _TEXT_LENGTH = 64
-# What a text must look like, and how to say so. A phone number may stand for its own place.
-_LATA = (re.compile(r"[0-9]{1,5}", re.ASCII), "write a LATA's digits")
+# What a text must look like, and how to say so.
 _SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
-    "inRegion": (re.compile("[A-Za-z]{2}", re.ASCII), "write two letters, or a phone number"),
-    "inLata": (_LATA[0], f"{_LATA[1]}, or a phone number"),
-    "inPostalCode": (
+    "region": (re.compile("[A-Za-z]{2}", re.ASCII), "write two letters"),
+    "lata": (re.compile(r"[0-9]{1,5}", re.ASCII), "write a LATA's digits"),
+    "postalCode": (
         re.compile(r"[0-9A-Za-z][0-9A-Za-z -]{0,15}", re.ASCII),
-        "write letters and digits, or a phone number",
+        "write letters and digits",
     ),
-    "geography.lata": _LATA,
 }
-_TEMPLATE = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
-_PRICES = (
-    ("minBaseSetupPrice", "maxBaseSetupPrice"),
-    ("minBaseRecurringPrice", "maxBaseRecurringPrice"),
-)
+_PRICES = (("minSetupPrice", "maxSetupPrice"), ("minMonthlyPrice", "maxMonthlyPrice"))
 _HIGHEST_PRICE = 1_000_000
 
 
@@ -98,16 +92,37 @@ def _no_sid(text: str, prefix: str) -> str:
     return f"{quoted(text, 40)} is not a sid: {prefix} and 32 hexadecimal digits."
 
 
+def normalized_owned(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return filters of owned numbers with the pattern as it is asked for: digits alone."""
+    if "contains" not in wanted:
+        return wanted
+    pattern = number_patterns.digits(number_patterns.without_punctuation(wanted["contains"]))
+    return {**wanted, "contains": pattern}
+
+
+def normalized_search(country: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return filters of a search with patterns and area codes as they are asked for."""
+    normal = dict(wanted)
+    if "contains" in wanted:
+        normal["contains"] = number_patterns.normalized(wanted["contains"], country)
+    if "areaCodes" in wanted:
+        codes = map(number_patterns.without_punctuation, wanted["areaCodes"])
+        # Elsewhere people write a 0 before them, which is no part of the number.
+        is_here = has_area_codes(country)
+        normal["areaCodes"] = [code if is_here else code.removeprefix("0") for code in codes]
+    return normal
+
+
 def check_owned_filter(wanted: Mapping[str, Any]) -> None:
     """Refuse a malformed filter of owned numbers."""
     if "contains" in wanted and not _OWNED_PATTERN.fullmatch(wanted["contains"]):
         raise BadUserInput(
-            "filter.contains", "write 1 to 16 digits; `*` stands for any digit, `+` may lead."
+            "filter.contains",
+            "write 1 to 16 digits or letters; `*` stands for any digit, `+` may lead.",
         )
-    if "contains" in wanted and "phoneNumber" in wanted:
-        raise BadUserInput("filter.contains", "`phoneNumber` is given too; give one of them.")
+    _check_one_number(wanted)
     _check_name(wanted)
-    _check_texts(wanted, _PLACES)
+    _check_texts(wanted, template=False)
     _check_coordinates(wanted)
 
 
@@ -115,15 +130,11 @@ def check_search(country: str, types: Sequence[NumberType], wanted: Mapping[str,
     """Refuse a malformed search, or one that the upstream would silently widen."""
     _check_area(country, types, wanted)
     _check_pattern(wanted)
+    _check_one_number(wanted)
     _check_nearness(wanted)
-    _check_texts(wanted, _TEXTS)
+    _check_texts(wanted, template=True)
     _check_coordinates(wanted)
     _check_prices(wanted)
-    if "inRateCenter" in wanted and "inLata" not in wanted:
-        raise BadUserInput("filter.inRateCenter", "it needs `inLata` too.")
-    named = wanted.get("geography.isoCountry")
-    if named is not None and named != country:
-        raise BadUserInput("filter.geography.isoCountry", f"`country` says {country}.")
     if wanted.get("savedSearches") == []:
         raise BadUserInput("filter.savedSearches", "the list is empty; leave it out for none.")
 
@@ -160,28 +171,58 @@ def has_area_codes(country: str) -> bool:
     return phonenumbers.country_code_for_region(country) == 1
 
 
+def country_of(area_code: str, country: str) -> str:
+    """Return the country in which an area code is searched when `country` is asked for."""
+    own = _country_of_area_code(area_code) if country == "US" else None
+    return own if own is not None and _SEARCHED_FROM.get(own) == country else country
+
+
+@cache
+def _country_of_area_code(area_code: str) -> str | None:
+    """Return the country of a North American area code; None for others, and unknown ones."""
+    number = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{area_code}5550123"))
+    kind = phonenumbers.number_type(number)
+    if kind != phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE:
+        return None
+    region: str | None = phonenumbers.region_code_for_number(number)
+    return region
+
+
 def _check_area(country: str, types: Sequence[NumberType], wanted: Mapping[str, Any]) -> None:
-    if country not in NORTH_AMERICA:
-        for path in wanted:
-            if path in CORE_SEARCH and CORE_SEARCH[path].us_ca_only and path != "areaCode":
-                raise BadUserInput(f"filter.{path}", "it works in the US and Canada only.")
-    codes = wanted.get("areaCode")
+    for path in ("lata", "rateCenter"):
+        if path in wanted and not has_area_codes(country):
+            raise BadUserInput(f"filter.{path}", "it works in the US and Canada only.")
+    codes = wanted.get("areaCodes")
     if codes is None:
         return
-    least, most = _AREA_CODES
+    if not codes:
+        raise BadUserInput("filter.areaCodes", "the list is empty; leave it out to search all.")
+    only_toll_free = set(types) == {NumberType.TOLL_FREE}
+    shape, words = _AREA_CODE, 'write three digits, as in "415"'
     if not has_area_codes(country):
-        if set(types) != {NumberType.TOLL_FREE}:
+        if not only_toll_free:
             raise BadUserInput(
-                "filter.areaCode",
+                "filter.areaCodes",
                 "it works in the US and Canada and where else numbers begin with +1, anywhere for"
                 " `types: [TOLL_FREE]`.",
             )
-        least, most = _TOLL_FREE_PREFIXES
-    if not codes:
-        raise BadUserInput("filter.areaCode", "the list is empty; leave it out to search all.")
+        shape, words = _TOLL_FREE_PREFIX, 'write two to four digits, as in "800"'
     for code in codes:
-        if not least <= code <= most:
-            raise BadUserInput("filter.areaCode", f"{code} is not an area code: {least} to {most}.")
+        if not shape.fullmatch(code):
+            raise BadUserInput(
+                "filter.areaCodes", f"{quoted(code, 20)} is not an area code: {words}."
+            )
+        own = None if only_toll_free else _country_of_area_code(code)
+        if own is not None and own != country_of(code, country):
+            raise BadUserInput(
+                "filter.areaCodes",
+                f'{code} is an area code of {own}: search with country: "{own}".',
+            )
+
+
+def _check_one_number(wanted: Mapping[str, Any]) -> None:
+    if "contains" in wanted and "phoneNumber" in wanted:
+        raise BadUserInput("filter.contains", "`phoneNumber` is given too; give one of them.")
 
 
 def _check_pattern(wanted: Mapping[str, Any]) -> None:
@@ -198,29 +239,26 @@ def _check_pattern(wanted: Mapping[str, Any]) -> None:
 
 
 def _check_nearness(wanted: Mapping[str, Any]) -> None:
-    point = wanted.get("nearLatLong")
-    near = point is not None or "nearNumber" in wanted
-    if point is not None and "nearNumber" in wanted:
-        raise BadUserInput("filter.nearNumber", "`nearLatLong` is given too; give one of them.")
+    point = wanted.get("near.point")
     if point is not None:
-        _check_degrees("filter.nearLatLong.latitude", point.latitude, 90)
-        _check_degrees("filter.nearLatLong.longitude", point.longitude, 180)
-    distance = wanted.get("distance")
-    if distance is None:
+        _check_degrees("filter.near.point.latitude", point.latitude, 90)
+        _check_degrees("filter.near.point.longitude", point.longitude, 180)
+    miles = wanted.get("withinMiles")
+    if miles is None:
         return
-    if not near:
-        raise BadUserInput("filter.distance", "it needs `nearLatLong` or `nearNumber`.")
-    check_distance("filter.distance", distance)
+    if point is None and "near.phoneNumber" not in wanted:
+        raise BadUserInput("filter.withinMiles", "it needs `near`.")
+    check_miles("filter.withinMiles", miles)
 
 
-def check_distance(argument: str, distance: int) -> None:
+def check_miles(argument: str, miles: int) -> None:
     """Refuse a distance that the upstream does not search: 1 to 500 miles."""
-    if not 1 <= distance <= 500:  # noqa: PLR2004 - documented bounds
-        raise BadUserInput(argument, f"{distance} miles are not between 1 and 500.")
+    if not 1 <= miles <= 500:  # noqa: PLR2004 - documented bounds
+        raise BadUserInput(argument, f"{miles} miles are not between 1 and 500.")
 
 
 def _check_coordinates(wanted: Mapping[str, Any]) -> None:
-    for path, most in (("geography.latitude", 90), ("geography.longitude", 180)):
+    for path, most in (("latitude", 90), ("longitude", 180)):
         if path in wanted:
             _check_degrees(f"filter.{path}", wanted[path], most)
 
@@ -253,10 +291,13 @@ def _check_name(wanted: Mapping[str, Any]) -> None:
         raise BadUserInput("filter.friendlyName", problem)
 
 
-def _check_texts(wanted: Mapping[str, Any], paths: frozenset[str]) -> None:
-    """Refuse texts that no place has: the upstream takes an empty one for no filter at all."""
+def _check_texts(wanted: Mapping[str, Any], *, template: bool) -> None:
+    """Refuse texts that no place has: the upstream takes an empty one for no filter at all.
+
+    Where it is a `template`, a phone number may stand for its own place.
+    """
     for path, text in wanted.items():
-        if path not in paths:
+        if path not in _PLACES:
             continue
         if not 1 <= len(text) <= _TEXT_LENGTH or text != text.strip() or not text.isprintable():
             raise BadUserInput(
@@ -264,6 +305,8 @@ def _check_texts(wanted: Mapping[str, Any], paths: frozenset[str]) -> None:
                 f"write 1 to {_TEXT_LENGTH} printable characters, no spaces around them.",
             )
         shape, hint = _SHAPES.get(path, (None, ""))
-        template = path in _TEMPLATES and _TEMPLATE.fullmatch(text)
-        if shape is not None and not template and not shape.fullmatch(text):
+        if shape is None or shape.fullmatch(text):
+            continue
+        if not template or not TEMPLATE.fullmatch(text):
+            hint += ", or a phone number" if template else ""
             raise BadUserInput(f"filter.{path}", f"{hint}.")

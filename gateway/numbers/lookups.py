@@ -19,7 +19,7 @@ from gateway.numbers import cursors
 from gateway.numbers.page_request import PageRequest
 from gateway.upstream.families import Family
 from schema.directives import Scope
-from schema.inputs import PhoneNumberFilter
+from schema.inputs import PhoneNumberFilter, PhoneNumberIdentifier
 from schema.scalars import CountryCode, parse_country_code, quoted
 
 
@@ -31,27 +31,33 @@ class PhoneNumberLookup(NamedTuple):
     value: str
 
     @classmethod
-    def parse(
-        cls,
-        caller: Caller,
-        *,
-        sid: str | None = None,
-        phone_number: str | None = None,
-        account_sid: str | None = None,
-    ) -> Self:
-        """Read the arguments.
+    def parse(cls, caller: Caller, *, sid: str, account_sid: str | None = None) -> Self:
+        """Read the arguments of a look-up by sid.
 
         Raises:
-            BadUserInput: one of them is malformed, or not exactly one number is named.
+            BadUserInput: one of them is malformed.
             Forbidden: the caller may not use the account.
         """
         account = caller.account_named(account_sid)
-        if sid is not None and phone_number is None:
-            validation.check_sid("sid", sid, "PN")
-            return cls(account, "sid", sid)
-        if phone_number is not None and sid is None:
-            return cls(account, "number", phone_number)
-        raise BadUserInput("sid", "give exactly one of `sid` and `phoneNumber`.")
+        validation.check_sid("sid", sid, "PN")
+        return cls(account, "sid", sid)
+
+    @classmethod
+    def parse_identifier(
+        cls, caller: Caller, *, identifier: PhoneNumberIdentifier, account_sid: str | None = None
+    ) -> Self:
+        """Read the arguments of a look-up by sid or by number.
+
+        Raises:
+            BadUserInput: one of them is malformed.
+            Forbidden: the caller may not use the account.
+        """
+        account = caller.account_named(account_sid)
+        if identifier.phone_number:
+            return cls(account, "number", identifier.phone_number)
+        sid = str(identifier.sid)
+        validation.check_sid("identifier.sid", sid, "PN")
+        return cls(account, "sid", sid)
 
 
 class OwnedList(NamedTuple):
@@ -98,13 +104,14 @@ class OwnedList(NamedTuple):
             BadUserInput: one of them is malformed.
         """
         asked = PageRequest.parse(**page)
-        wanted = filters.wanted(filter)
+        wanted = validation.normalized_owned(filters.wanted(filter))
         validation.check_owned_filter(wanted)
         return cls(account, wanted, asked)
 
     def list_id(self, family: Family) -> str:
         """Return the name of the list that a family's cursors belong to."""
-        return cursors.list_id(self.account, family.source.name, filters=self.wanted)
+        wanted = filters.by_first_names(self.wanted, family.source)
+        return cursors.list_id(self.account, family.source.name, filters=wanted)
 
     def starts(self, able: Sequence[Family]) -> Iterator[Family]:
         """Yield the families, of those that are able, in whose list the page can begin.

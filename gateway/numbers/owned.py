@@ -202,11 +202,7 @@ class OwnedNumbers:
                 items = await self.complete(account, listed.items, needs, at)
                 return listed._replace(items=items)
             return listed
-        raise UnsupportedFilters(
-            "filter",
-            f"{', '.join(filters.unsupported(wanted, CORE.owned))} can only be asked of the"
-            " catalog, which this account does not have.",
-        )
+        raise self._unable(account, wanted)
 
     async def family(self, account: str, at: FieldPath) -> Family:
         """Return the family that serves the account, found out by a call when it is not known.
@@ -268,18 +264,26 @@ class OwnedNumbers:
             if not filters.unsupported(wanted, family.owned) and not _untyped(family, wanted)
         ]
         if not able:
-            catalog, core = (filters.unsupported(wanted, each.owned) for each in (CATALOG, CORE))
-            lacking = ", ".join(core or ["type"])
-            raise UnsupportedFilters(
-                "filter",
-                f"only the catalog knows {lacking}"
-                + (
-                    f" and only the core family knows {', '.join(catalog)}: ask for them apart."
-                    if catalog
-                    else f", and {self.without_catalog(account)}."
-                ),
-            )
+            raise self._unable(account, wanted)
         return able[::-1] if needs is Home.CORE else able
+
+    def _unable(self, account: str, wanted: Mapping[str, Any]) -> UnsupportedFilters:
+        """Return the error for filters that no family knows which can be asked about an account."""
+        catalog, core = (filters.unsupported(wanted, each.owned) for each in (CATALOG, CORE))
+        core += ["type"] if _untyped(CORE, wanted) else []
+        if both := [path for path in core if path in catalog]:
+            problem = f"owned numbers cannot be filtered by {', '.join(both)}."
+        elif catalog:
+            problem = (
+                f"{', '.join(core)} cannot be combined with {', '.join(catalog)}: the upstream has"
+                " no list that knows both; leave out one of them."
+            )
+        else:
+            problem = (
+                f"this account's API cannot filter owned numbers by {', '.join(core)}: only the"
+                f" preview catalog of numbers can, and {self.without_catalog(account)}."
+            )
+        return UnsupportedFilters("filter", problem)
 
     def _lacks_catalog(self, family: Family, account: str, error: Exception) -> bool:
         """Whether `error` on the collection says that the account lacks the catalog."""

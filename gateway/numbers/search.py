@@ -1,13 +1,13 @@
 """Searches for numbers that can be bought: which family, how many calls, and how they merge."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple, cast
 
 from gateway.errors import GatewayError, UpstreamNotFound, believe_missing
 from gateway.mapping import filters
-from gateway.mapping.records import VIEWS, Record, View, view
+from gateway.mapping.records import VIEWS, Record, View, note_sought, view
 from gateway.numbers import cursors
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.partition import CUT_OFF_AT, Part, can_split, complete
@@ -15,12 +15,11 @@ from gateway.numbers.search_request import (
     SearchBranch,
     SearchRequest,
     asked_of_core,
-    core_page_size,
-    filters_afterwards,
 )
+from gateway.numbers.sifting import sieve
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.call import Call
-from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, UpstreamPage
+from gateway.upstream.families import CATALOG, CORE, UpstreamPage
 from gateway.upstream.flights import Reader
 from gateway.waiting import settled
 from schema.enums import NumberType, Source
@@ -99,6 +98,17 @@ class Merged:
         return tuple(told), (self._branches[place] + 1) % len(self._found)
 
 
+def nearest_first(found: Iterable[Sequence[View] | None]) -> list[View]:
+    """Return what branches found in order of distance, each number once; unknown ones come last."""
+    numbers = {each.phone_number: each for numbers in found for each in numbers or ()}
+
+    def place(number: View) -> tuple[bool, float, str]:
+        miles = number.distance_miles
+        return miles is None, miles or 0.0, number.phone_number
+
+    return sorted(numbers.values(), key=place)
+
+
 def _behind(numbers: Sequence[View] | None, seen: cursors.Seen | None) -> int:
     """Return the place at which what a branch found goes on behind what was seen of it."""
     if not numbers or seen is None:
@@ -132,12 +142,10 @@ class Search:
             UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
             GatewayError: every branch failed; the first one's error.
         """
-        account, branches = asked.account, asked.branches
+        branches = asked.branches
         source = await self._source(asked, at)
-        most = asked.skip + asked.first
-        outcomes = await settled(
-            [self._branch(source, account, asked.country, each, most, at) for each in branches]
-        )
+        search = self._catalog if source is Source.CATALOG else self._core
+        outcomes = await settled([search(asked, each, at) for each in branches])
         found: list[Found] = []
         numbers: list[list[View] | None] = []
         failures: list[Failure] = []
@@ -161,43 +169,32 @@ class Search:
         )
 
     async def _source(self, asked: SearchRequest, at: FieldPath) -> Source:
-        """Return the family to ask: one that knows the filters, and tells most of what is wanted.
+        """Return the family to ask: the first that can answer, and that the account has.
 
         Raises:
             UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
         """
-        if asked.source is Source.CORE and not asked.wishes:
-            return Source.CORE
-        if asked.source is Source.CORE and not self._numbers.may_ask_catalog(asked.account):
-            return Source.CORE
-        if await self._numbers.family(asked.account, at) is CATALOG:
-            return Source.CATALOG
-        if asked.source is Source.CORE:
-            return Source.CORE
-        raise asked.without_catalog(self._numbers.without_catalog(asked.account))
+        source, *others = asked.sources
+        account = asked.account
+        if source is Source.CORE or await self._numbers.family(account, at) is CATALOG:
+            return source
+        if not others:
+            raise asked.without_catalog(self._numbers.without_catalog(account))
+        return Source.CORE
 
-    async def _branch(
-        self,
-        source: Source,
-        account: str,
-        country: str,
-        branch: SearchBranch,
-        most: int,
-        at: FieldPath,
-    ) -> Found:
-        if source is Source.CATALOG:
-            return await self._catalog(account, country, branch, most, at)
-
+    async def _core(self, asked: SearchRequest, branch: SearchBranch, at: FieldPath) -> Found:
+        account, country, most = asked.account, branch.country, asked.most
         calls: list[Call] = []
-        size = core_page_size(country, branch.wanted, most)
-        keeps = filters_afterwards(country, branch.wanted)
+        size = asked.page_size(Source.CORE, branch)
+        keeps = sieve(Source.CORE, branch.wanted, country)
+        sought = asked.sought(branch)
 
         async def ask(wanted: Mapping[str, Any]) -> Part:
             path = filters.CORE_SEARCH_PATHS[branch.type.name]
             call = CORE.search_call(account, country, path, asked_of_core(country, wanted), size)
             calls.append(call)
             try:
-                part = await self._core(call, branch.type, size, at)
+                part = await self._part(call, branch.type, size, at)
             except UpstreamNotFound as error:
                 believe_missing(error)
                 raise UpstreamNotFound(
@@ -206,6 +203,7 @@ class Search:
                     upstream_code=error.upstream_code,
                     request_id=cast("str | None", error.details.get("upstreamRequestId")),
                 ) from None
+            note_sought(part.numbers, sought)
             if keeps is None:
                 return part
             return Part([each for each in part.numbers if keeps(each)], part.cut_off)
@@ -227,7 +225,7 @@ class Search:
         more = not everything and len(numbers) >= most
         return Found(numbers, more, exhaustive=everything, calls=calls)
 
-    async def _core(self, call: Call, kind: NumberType, size: int, at: FieldPath) -> Part:
+    async def _part(self, call: Call, kind: NumberType, size: int, at: FieldPath) -> Part:
         items = CORE.read_search(await self._reader.read(call, (at,)))
         token, shown = str(kind.value), VIEWS[Source.CORE]["AvailablePhoneNumber"]
         numbers: list[View] = []
@@ -245,11 +243,14 @@ class Search:
             numbers.append(number)
         return Part(numbers, cut_off=len(items) >= size or len(items) in CUT_OFF_AT)
 
-    async def _catalog(
-        self, account: str, country: str, branch: SearchBranch, most: int, at: FieldPath
-    ) -> Found:
-        place = (("Geography.IsoCountry", country), ("Type", str(branch.type.value)))
-        call = CATALOG.search_call(account, branch.wanted, place, min(most, MAX_PAGE_SIZE))
+    async def _catalog(self, asked: SearchRequest, branch: SearchBranch, at: FieldPath) -> Found:
+        account, most = asked.account, asked.most
+        place = (("Geography.IsoCountry", branch.country), ("Type", str(branch.type.value)))
+        size = asked.page_size(Source.CATALOG, branch)
+        keeps = sieve(Source.CATALOG, branch.wanted, branch.country)
+        sought = asked.sought(branch)
+        bounded = keeps is not None or asked.order is not None
+        call = CATALOG.search_call(account, branch.wanted, place, size)
         numbers: list[View] = []
         calls: list[Call] = []
         while True:
@@ -261,8 +262,10 @@ class Search:
                 if (number := view("AvailablePhoneNumber", Source.CATALOG, item))
                 and number.phone_number
             ]
-            numbers += shown
-            if page.next_query is None or len(numbers) >= most or not shown:
+            note_sought(shown, sought)
+            numbers += shown if keeps is None else filter(keeps, shown)
+            looked_enough = bounded and len(calls) >= asked.most_pages(Source.CATALOG, branch)
+            if page.next_query is None or len(numbers) >= most or not shown or looked_enough:
                 exhaustive = page.next_query is None
                 more = not exhaustive and len(numbers) >= most
                 return Found(numbers, more, exhaustive, calls)

@@ -4,49 +4,47 @@ A field's resolver and its plan take the same value, so that they refuse the sam
 same words, in the same order. Arguments go by the resolver's own names.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, Self
-
-import phonenumbers
 
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, UnsupportedFilters
 from gateway.mapping import filters, validation
 from gateway.mapping.homes import only_catalog_tells
+from gateway.mapping.number_patterns import Pattern
 from gateway.mapping.numbering_plan import origin
 from gateway.mapping.records import View
+from gateway.mapping.sought import Point, Sought
 from gateway.numbers import cursors
 from gateway.numbers.cursors import Cursor
 from gateway.numbers.page_request import PageRequest
+from gateway.numbers.sifting import Means, sieve
 from gateway.upstream.families import MAX_PAGE_SIZE
 from schema.bounds import MOST_SEARCHES
-from schema.enums import NumberType, SimilarScope, Source
+from schema.enums import AvailablePhoneNumberOrder, NumberType, SimilarScope, Source
 from schema.inputs import AvailablePhoneNumberFilter
 from schema.selections import SelectedFields
 
 # Filters that keep a search where a number is, and the fields of its geography that they take.
 _SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
-    SimilarScope.RATE_CENTER: (("inLata", "lata"), ("inRateCenter", "rate_center")),
-    SimilarScope.LATA: (("inLata", "lata"),),
-    SimilarScope.REGION: (("inRegion", "region"),),
-    SimilarScope.POSTAL_CODE: (("inPostalCode", "postal_code"),),
+    SimilarScope.RATE_CENTER: (("lata", "lata"), ("rateCenter", "rate_center")),
+    SimilarScope.LATA: (("lata", "lata"),),
+    SimilarScope.REGION: (("region", "region"),),
+    SimilarScope.POSTAL_CODE: (("postalCode", "postal_code"),),
 }
 _COORDINATES = ("latitude", "longitude")
-# Filters whose false the upstream may take for any, and what says of a number that they hold.
-_LACKING: Mapping[str, tuple[str, str]] = {
-    "voiceEnabled": ("voice", "enabled"),
-    "smsEnabled": ("sms", "enabled"),
-    "mmsEnabled": ("mms", "enabled"),
-    "faxEnabled": ("voice", "fax"),
-}
 _LOCAL: Final = (NumberType.LOCAL,)
+MOST_SIFTED_PAGES: Final = 5
+"""Pages of the catalog in which the gateway looks for numbers that the catalog cannot look for."""
 
 
 class SearchBranch(NamedTuple):
-    """One search of a fan-out."""
+    """One search of a fan-out: of one country, type and area code."""
 
+    country: str
     type: NumberType
-    area_code: int | None
+    area_code: str | None
     wanted: Mapping[str, Any]
 
 
@@ -61,8 +59,10 @@ class SearchRequest(NamedTuple):
         first: how many.
         start: the cursor behind which they stand, if any.
         branches: the searches that the upstream can do one at a time.
-        source: the family that knows every filter and type.
-        lacking: why no other family does.
+        sources: the families that can answer, the one to ask first at the front.
+        lacking: why core is not among them.
+        order: in which they are wanted, if that matters.
+        origin: the point that they are near, if it is known.
         wishes: fields that only the catalog tells: it is asked rather than core, if it can be.
     """
 
@@ -73,8 +73,10 @@ class SearchRequest(NamedTuple):
     first: int
     start: Cursor | None
     branches: Sequence[SearchBranch]
-    source: Source
-    lacking: str
+    sources: Sequence[Source]
+    lacking: Sequence[str]
+    order: AvailablePhoneNumberOrder | None = None
+    origin: Point | None = None
     wishes: Sequence[str] = ()
 
     @classmethod
@@ -86,6 +88,7 @@ class SearchRequest(NamedTuple):
         first: int,
         types: Sequence[NumberType] | None = None,
         filter: AvailablePhoneNumberFilter | None = None,  # noqa: A002 - the argument's name
+        order_by: AvailablePhoneNumberOrder | None = None,
         after: str | None = None,
         account_sid: str | None = None,
     ) -> Self:
@@ -98,7 +101,7 @@ class SearchRequest(NamedTuple):
         """
         account, kinds = caller.account_named(account_sid), _LOCAL if types is None else types
         wanted, page = filters.wanted(filter), PageRequest.parse(first=first, after=after)
-        return cls.of(account, country, kinds, wanted, page)
+        return cls.of(account, country, kinds, wanted, page, order=order_by)
 
     @classmethod
     def of(
@@ -108,40 +111,91 @@ class SearchRequest(NamedTuple):
         types: Sequence[NumberType],
         wanted: Mapping[str, Any],
         page: PageRequest,
+        *,
+        order: AvailablePhoneNumberOrder | None = None,
+        origin: Point | None = None,
     ) -> Self:
         """Read the arguments of a search for `account`, which may be asked about; see `parse`."""
-        if country:
-            page.check_list(_list_id(account, country, types, wanted))
+        wanted = validation.normalized_search(country, wanted)
         validation.check_search(country, types, wanted)
-        asked = {path: value for path, value in wanted.items() if path != "geography.isoCountry"}
-        branches = branches_of(types, asked)
-        source, lacking = suited(branches, asked)
+        point = wanted.get("near.point")
+        if point is not None:
+            origin = (point.latitude, point.longitude)
+        if order is AvailablePhoneNumberOrder.DISTANCE and origin is None:
+            raise BadUserInput("orderBy", "DISTANCE needs `filter.near.point`.")
+        branches = branches_of(country, types, wanted)
+        sources, lacking = suited(branches)
         first, start, _ = page
-        return cls(account, country, types, wanted, first, start, branches, source, lacking)
+        asked = cls(
+            account, country, types, wanted, first, start, branches, sources, lacking, order, origin
+        )
+        if country:
+            page.check_list(asked.list_id())
+        return asked
 
     @property
     def skip(self) -> int:
         """How many stood before them."""
         return 0 if self.start is None else self.start.place + 1
 
+    @property
+    def most(self) -> int:
+        """How many numbers of a branch are enough: all that can be had where order matters."""
+        return sys.maxsize if self.order is not None else self.skip + self.first
+
     def telling(self, selected: SelectedFields) -> Self:
         """Return the search for numbers of which this is wanted."""
-        if self.source is Source.CATALOG or not self._suits_catalog():
+        if self.sources[0] is Source.CATALOG or not self._suits_catalog():
             return self
-        return self._replace(wishes=only_catalog_tells(selected))
+        wishes = only_catalog_tells(selected)
+        sources = (Source.CATALOG, Source.CORE) if wishes else self.sources
+        return self._replace(sources=sources, wishes=wishes)
 
     def _suits_catalog(self) -> bool:
-        """Whether the catalog knows every filter."""
-        wanted = (each.wanted for each in self.branches)
-        return not any(filters.unsupported(each, filters.CATALOG_SEARCH) for each in wanted)
+        """Whether the catalog can be asked for every filter."""
+        return not any(
+            filters.unsupported(each.wanted, filters.CATALOG_SEARCH, each.country)
+            for each in self.branches
+        )
 
     def list_id(self) -> str:
         """Return the name of the list that cursors belong to."""
-        return _list_id(self.account, self.country, self.types, self.wanted)
+        source = Source.CORE if Source.CORE in self.sources else Source.CATALOG
+        wanted = filters.by_first_names(self.wanted, source)
+        if self.order is not None:
+            wanted["orderBy"] = self.order.name
+        return cursors.list_id(self.account, self.country, [*self.types], filters=wanted)
+
+    def sought(self, branch: SearchBranch) -> Sought | None:
+        """Return what numbers of a branch need to tell where they match, and how far they are."""
+        contains = branch.wanted.get("contains")
+        if contains is None and self.origin is None:
+            return None
+        return Sought(contains and Pattern.of(contains, branch.country), self.origin)
+
+    def page_size(self, source: Source, branch: SearchBranch) -> int:
+        """Return how many numbers a family is asked for at once."""
+        if sieve(source, branch.wanted, branch.country) is not None:
+            return MAX_PAGE_SIZE
+        # Core has no pages: one more than needed tells whether there are more.
+        return min(self.most + int(source is Source.CORE), MAX_PAGE_SIZE)
+
+    def most_pages(self, source: Source, branch: SearchBranch) -> int:
+        """Return how many pages of a family are looked through, if each is as large as asked."""
+        if source is Source.CORE:
+            return 1
+        needed = -(-self.most // MAX_PAGE_SIZE)
+        if self.order is None and sieve(source, branch.wanted, branch.country) is None:
+            return needed
+        return max(MOST_SIFTED_PAGES, 0 if self.order else needed)
 
     def without_catalog(self, why: str) -> UnsupportedFilters:
         """Return the error for a search that only the catalog knows, which cannot be asked."""
-        return UnsupportedFilters("filter", f"{self.lacking}, and {why}.")
+        return UnsupportedFilters(
+            "filter",
+            f"this account's API cannot search by {', '.join(self.lacking)}: only the preview"
+            f" catalog of numbers can, and {why}.",
+        )
 
 
 class CountrySearch(NamedTuple):
@@ -174,17 +228,25 @@ class CountrySearch(NamedTuple):
         return SearchRequest.of(account, country, (self.type,), {}, self.page)
 
 
+class Similar(NamedTuple):
+    """What a search for numbers like another one asks for."""
+
+    country: str
+    wanted: Mapping[str, Any]
+    origin: Point | None
+
+
 class SimilarSearch(NamedTuple):
     """A search for local numbers like an owned one.
 
     Attributes:
         within: what they have in common.
-        distance: miles around, None for what is usual upstream.
+        miles: how far around, None for what is usual upstream.
         page: which page of them.
     """
 
     within: SimilarScope
-    distance: int | None
+    miles: int | None
     page: PageRequest
 
     @classmethod
@@ -193,7 +255,7 @@ class SimilarSearch(NamedTuple):
         *,
         within: SimilarScope,
         first: int,
-        distance: int | None = None,
+        within_miles: int | None = None,
         after: str | None = None,
     ) -> Self:
         """Read the arguments.
@@ -202,14 +264,14 @@ class SimilarSearch(NamedTuple):
             BadUserInput: one of them is malformed.
         """
         page = PageRequest.parse(first=first, after=after)
-        if distance is not None:
+        if within_miles is not None:
             if within is not SimilarScope.NEARBY:
-                raise BadUserInput("distance", "it goes with `within: NEARBY` only.")
-            validation.check_distance("distance", distance)
-        return cls(within, distance, page)
+                raise BadUserInput("withinMiles", "it goes with `within: NEARBY` only.")
+            validation.check_miles("withinMiles", within_miles)
+        return cls(within, within_miles, page)
 
-    def near(self, number: View) -> tuple[str, dict[str, Any]] | None:
-        """Return (country, filters) of the search for numbers like `number`.
+    def near(self, number: View) -> Similar | None:
+        """Return the search for numbers like `number`.
 
         Where the number's own geography is known its values are the filters, so that numbers of one
         place share one search; else the number itself is the template that the upstream looks up.
@@ -217,7 +279,7 @@ class SimilarSearch(NamedTuple):
         """
         template = number.phone_number
         country = _local_country(number)
-        if country not in validation.NORTH_AMERICA:
+        if country not in filters.NORTH_AMERICA:
             return None
         place = number.geography
         is_near = self.within is SimilarScope.NEARBY
@@ -228,17 +290,12 @@ class SimilarSearch(NamedTuple):
                 return None
             known = None
         if is_near:
-            around = {"distance": self.distance} if self.distance else {}
-            return country, {"nearNumber": template} | around
+            around = {"withinMiles": self.miles} if self.miles else {}
+            wanted = {"near.phoneNumber": template} | around
+            return Similar(country, wanted, (known[0], known[1]) if known else None)
         values = known or [template] * len(fields)
         filters_ = zip(_SCOPES[self.within], values, strict=True)
-        return country, {path: value for (path, _), value in filters_}
-
-
-def _list_id(
-    account: str, country: str, types: Sequence[NumberType], wanted: Mapping[str, Any]
-) -> str:
-    return cursors.list_id(account, country, [*types], filters=wanted)
+        return Similar(country, {path: value for (path, _), value in filters_}, None)
 
 
 def _local_country(number: View) -> str:
@@ -251,32 +308,35 @@ def _local_country(number: View) -> str:
     return country or told.country or ""
 
 
-def suited(branches: Sequence[SearchBranch], wanted: Mapping[str, Any]) -> tuple[Source, str]:
-    """Return the family that knows every filter and type, and why no other one does.
+def suited(branches: Sequence[SearchBranch]) -> tuple[Sequence[Source], Sequence[str]]:
+    """Return the families that can answer every branch, and what core cannot.
 
-    It is core, when both do.
+    At the front is the one that leaves the least for the gateway to filter; core, when both do.
 
     Raises:
-        UnsupportedFilters: neither does.
+        BadUserInput: neither can answer one of the filters in this country.
+        UnsupportedFilters: neither can answer all of them together.
     """
-    not_core = filters.unsupported(wanted, filters.CORE_SEARCH)
-    not_core += sorted(
-        {
-            f"types: {branch.type.name}"
-            for branch in branches
-            if branch.type.name not in filters.CORE_SEARCH_PATHS
-        }
-    )
-    if not not_core:
-        return Source.CORE, ""
-    not_catalog = filters.unsupported(wanted, filters.CATALOG_SEARCH)
-    if not_catalog:
+    lacking: dict[Source, dict[str, None]] = {Source.CORE: {}, Source.CATALOG: {}}
+    sifted = dict.fromkeys(lacking, 0)
+    for source, found in lacking.items():
+        for each in branches:
+            means = Means.of(source, each.wanted, each.country)
+            found.update(dict.fromkeys(means.lacking))
+            sifted[source] += len(means.sifted)
+            if source is Source.CORE and each.type.name not in filters.CORE_SEARCH_PATHS:
+                found[each.type.name] = None
+    not_core, not_catalog = lacking.values()
+    if not_core and not_catalog:
+        for path in not_core.keys() & not_catalog.keys():
+            raise BadUserInput(f"filter.{path}", "it works in the US and Canada only.")
         raise UnsupportedFilters(
             "filter",
-            f"only the catalog knows {', '.join(not_core)} and only the core family knows"
-            f" {', '.join(not_catalog)}: they cannot be combined.",
+            f"{', '.join(not_core)} cannot be combined with {', '.join(not_catalog)}: the upstream"
+            " has no search that knows both; leave out one of them.",
         )
-    return Source.CATALOG, f"only the catalog knows {', '.join(not_core)}"
+    able = [source for source, found in lacking.items() if not found]
+    return sorted(able, key=sifted.__getitem__), list(not_core)
 
 
 def asked_of_core(country: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -285,56 +345,33 @@ def asked_of_core(country: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
     Area codes of North American countries other than the US and Canada, as Puerto Rico's, are but
     the beginning of a number there.
     """
-    by_pattern = country not in validation.NORTH_AMERICA and validation.has_area_codes(country)
+    by_pattern = country not in filters.NORTH_AMERICA and validation.has_area_codes(country)
     if not by_pattern or "areaCode" not in wanted:
         return wanted
     rest = {path: value for path, value in wanted.items() if path != "areaCode"}
     return {"contains": f"+1{wanted['areaCode']}", **rest}
 
 
-def filters_afterwards(country: str, wanted: Mapping[str, Any]) -> Callable[[View], bool] | None:
-    """Return what tells whether a number of core meets filters that core may ignore.
-
-    These are the capabilities that a number shall lack, and area codes outside the US and Canada.
-    None when core filters by all that is wanted.
-    """
-    lacking = [_LACKING[path] for path in _LACKING if wanted.get(path) is False]
-    prefix = ""
-    if country not in validation.NORTH_AMERICA and "areaCode" in wanted:
-        prefix = f"+{phonenumbers.country_code_for_region(country)}{wanted['areaCode']}"
-    if not lacking and not prefix:
-        return None
-
-    def keeps(number: View) -> bool:
-        can = number.capabilities
-        return number.phone_number.startswith(prefix) and all(
-            getattr(can and getattr(can, section), name, None) is False for section, name in lacking
-        )
-
-    return keeps
-
-
-def core_page_size(country: str, wanted: Mapping[str, Any], most: int) -> int:
-    """Return how many numbers are asked of core to have `most` of those that are wanted."""
-    if filters_afterwards(country, wanted) is not None:
-        return MAX_PAGE_SIZE
-    # There are no pages: one more than needed tells whether there are more.
-    return min(most + 1, MAX_PAGE_SIZE)
-
-
-def branches_of(types: Sequence[NumberType], wanted: Mapping[str, Any]) -> list[SearchBranch]:
+def branches_of(
+    country: str, types: Sequence[NumberType], wanted: Mapping[str, Any]
+) -> list[SearchBranch]:
     """Fan list-valued filters out into searches that the upstream can do one at a time."""
     if not types:
         raise BadUserInput("types", "the list is empty; leave it out for [LOCAL].")
-    codes = list(dict.fromkeys(wanted.get("areaCode", [None])))
+    codes = list(dict.fromkeys(wanted.get("areaCodes", [None])))
+    rest = {path: value for path, value in wanted.items() if path != "areaCodes"}
     branches = [
-        SearchBranch(kind, code, wanted if code is None else {**wanted, "areaCode": code})
+        SearchBranch(country, kind, None, rest)
+        if code is None
+        else SearchBranch(
+            validation.country_of(code, country), kind, code, {**rest, "areaCode": code}
+        )
         for kind in dict.fromkeys(types)
         for code in codes
     ]
     if len(branches) > MOST_SEARCHES:
         raise BadUserInput(
-            "filter.areaCode",
+            "filter.areaCodes",
             f"{len(branches)} searches would be needed; at most {MOST_SEARCHES} are made.",
         )
     return branches

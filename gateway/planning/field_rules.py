@@ -28,10 +28,8 @@ from gateway.numbers.page_request import PageRequest
 from gateway.numbers.partition import LEAST_CUT_OFF, can_split
 from gateway.numbers.search_request import (
     CountrySearch,
-    SearchBranch,
     SearchRequest,
     SimilarSearch,
-    core_page_size,
 )
 from gateway.numbers.whereabouts import asked_first, may_ask_others
 from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times, named
@@ -56,6 +54,14 @@ _PAGE_SIZE = re.compile(r"page_?size=([0-9]+)", re.ASCII | re.IGNORECASE)
 
 def _phone_number(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     asked = PhoneNumberLookup.parse(draft.known.caller, **arguments)
+    draft.look_up_number(path, asked, place.selected)
+    return Place(path, Times(0, 1), asked, account=asked.account)
+
+
+def _phone_number_by_identifier(
+    draft: Draft, place: Place, path: str, arguments: Arguments
+) -> Place:
+    asked = PhoneNumberLookup.parse_identifier(draft.known.caller, **arguments)
     draft.look_up_number(path, asked, place.selected)
     return Place(path, Times(0, 1), asked, account=asked.account)
 
@@ -262,30 +268,32 @@ def _search(
     Raises:
         UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
     """
-    account, branches = asked.account, asked.branches
-    first, most = asked.first, asked.skip + asked.first
-    wished = bool(asked.wishes) and draft.known.numbers.may_ask_catalog(account)
-    source = Source.CATALOG if wished else asked.source
+    account, branches, first, most = asked.account, asked.branches, asked.first, asked.most
+    source, *others = asked.sources
+    if source is Source.CATALOG and others and not draft.known.numbers.may_ask_catalog(account):
+        source, others = Source.CORE, []
+    wished = bool(asked.wishes) and source is Source.CATALOG
     cold = source is Source.CATALOG and draft.known.is_cold(account)
     if source is Source.CATALOG:
         _ask_catalog(draft, place, path, asked)
-    code = country if isinstance(country, str) else ""
-    pages = -(-most // MAX_PAGE_SIZE) if source is Source.CATALOG else 1
-
-    def size(branch: SearchBranch) -> int:
-        if source is Source.CATALOG:
-            return min(most, MAX_PAGE_SIZE)
-        return core_page_size(code, branch.wanted, most)
-
     identities: list[tuple[object, ...]] = [
-        ("search", account, country, each.type, _frozen(each.wanted), size(each))
+        (
+            "search",
+            account,
+            each.country or country,
+            each.type,
+            _frozen(each.wanted),
+            asked.page_size(source, each),
+        )
         for each in branches
     ]
     count = len(identities)
+    pages = max(asked.most_pages(source, each) for each in branches)
     reason = "one search" if count == 1 else f"{count} searches, one per type and area code"
     if source is Source.CATALOG:
         reason += "; more if the upstream's pages are smaller"
         reason += f"; the preview catalog of numbers tells {named(asked.wishes)}" * wished
+        reason += f"; at most {pages} pages, until enough is found" * (pages > 1)
     draft.read(
         place,
         path,
@@ -294,17 +302,18 @@ def _search(
             "GET numbers for sale",
             "search",
             kind="search",
-            each=Times(0 if cold and not wished else 1, pages),
+            each=Times(0 if cold and not others else 1, pages),
             extra=int(cold),
             reason=reason,
         ),
     )
-    if source is Source.CORE or (wished and cold):
+    if source is Source.CORE or (others and cold):
         for each in branches:
-            if most <= LEAST_CUT_OFF and core_page_size(code, each.wanted, most) != MAX_PAGE_SIZE:
+            size = asked.page_size(Source.CORE, each)
+            if most <= LEAST_CUT_OFF and size != MAX_PAGE_SIZE:
                 continue
             if not isinstance(country, str) or can_split(
-                country, each.wanted, draft.known.partition
+                each.country, each.wanted, draft.known.partition
             ):
                 draft.split(path)
     return Place(path, place.times.per(first), (path, *identities))
@@ -599,6 +608,7 @@ _RELEASE = _written(
 )
 RULES: Final[Mapping[str, Rule]] = {
     "Query.phoneNumber": _phone_number,
+    "Query.phoneNumberByIdentifier": _phone_number_by_identifier,
     "Query.phoneNumbers": _phone_numbers,
     "Query.availablePhoneNumbers": _available_phone_numbers,
     "Query.countries": _countries,

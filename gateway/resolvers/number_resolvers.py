@@ -18,6 +18,7 @@ from schema.connection import (
 from schema.info import FieldPath
 from schema.inputs import (
     PhoneNumberFilter,
+    PhoneNumberIdentifier,
 )
 from schema.nodes import PhoneNumber
 from schema.selections import SelectedFields
@@ -40,17 +41,24 @@ class NumberResolvers:
         self._caller = caller
 
     async def phone_number(
+        self, *, sid: str, account_sid: str | None, at: FieldPath, selected: SelectedFields
+    ) -> PhoneNumber | None:
+        """See `schema.read_port.Numbers`."""
+        asked = PhoneNumberLookup.parse(self._caller, sid=sid, account_sid=account_sid)
+        number = await self.one(asked, at, needed(selected), alone=self.alone)
+        return cast("PhoneNumber | None", number)
+
+    async def phone_number_by_identifier(
         self,
+        identifier: PhoneNumberIdentifier,
         *,
-        sid: str | None,
-        phone_number: str | None,
         account_sid: str | None,
         at: FieldPath,
         selected: SelectedFields,
     ) -> PhoneNumber | None:
         """See `schema.read_port.Numbers`."""
-        asked = PhoneNumberLookup.parse(
-            self._caller, sid=sid, phone_number=phone_number, account_sid=account_sid
+        asked = PhoneNumberLookup.parse_identifier(
+            self._caller, identifier=identifier, account_sid=account_sid
         )
         number = await self.one(asked, at, needed(selected), alone=self.alone)
         return cast("PhoneNumber | None", number)

@@ -1,13 +1,13 @@
 """Searches: implements `schema.read_port.Search` over `gateway.numbers`."""
 
 from asyncio import Future, ensure_future, get_running_loop
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 from gateway.auth.caller import Caller
 from gateway.mapping.homes import only_catalog_tells
 from gateway.numbers.relay_pages import FoundPage, Places
-from gateway.numbers.search import Failure, Merged, Search
+from gateway.numbers.search import Failure, Merged, Search, nearest_first
 from gateway.numbers.search_request import CountrySearch, SearchRequest, SimilarSearch
 from gateway.upstream.call_trace import Trace
 from gateway.waiting import Shared
@@ -17,9 +17,6 @@ from schema.connection import (
 )
 from schema.enums import BranchErrorCode, NumberType, SimilarScope
 from schema.info import FieldPath
-from schema.inputs import (
-    AvailablePhoneNumberFilter,
-)
 from schema.nodes import Country, PhoneNumber
 from schema.selections import SelectedFields
 
@@ -37,26 +34,22 @@ class SearchResolvers:
         self,
         country: str,
         *,
-        types: Sequence[NumberType] | None,
-        filter: AvailablePhoneNumberFilter | None,  # noqa: A002
-        first: int,
-        after: str | None,
-        account_sid: str | None,
         at: FieldPath,
         selected: SelectedFields,
+        **search: Any,  # noqa: ANN401 - see `SearchRequest.parse`
     ) -> AvailablePhoneNumberConnection:
         """See `schema.read_port.Search`."""
-        asked = SearchRequest.parse(
-            self._caller,
-            country=country,
-            first=first,
-            types=types,
-            filter=filter,
-            after=after,
-            account_sid=account_sid,
-        ).telling(selected)
-        wanted = asked.wanted.items()
-        key = (asked.account, country, *asked.types, *wanted, first, after, asked.wishes)
+        asked = SearchRequest.parse(self._caller, country=country, **search).telling(selected)
+        seen = (asked.order, asked.origin, asked.wishes)
+        key = (
+            asked.account,
+            country,
+            *asked.types,
+            *asked.wanted.items(),
+            *seen,
+            asked.first,
+            search["after"],
+        )
         return cast("AvailablePhoneNumberConnection", await self._available(key, lambda: asked, at))
 
     async def available_in(
@@ -86,26 +79,29 @@ class SearchResolvers:
         number: PhoneNumber,
         *,
         within: SimilarScope,
-        distance: int | None,
+        within_miles: int | None,
         first: int,
         after: str | None,
         at: FieldPath,
         selected: SelectedFields,
     ) -> Future[AvailablePhoneNumberConnection | None]:
         """See `schema.read_port.Search`."""
-        asked = SimilarSearch.parse(within=within, first=first, distance=distance, after=after)
+        asked = SimilarSearch.parse(
+            within=within, first=first, within_miles=within_miles, after=after
+        )
         sought = asked.near(cast("Any", number))
         if sought is None:
             nothing: Future[AvailablePhoneNumberConnection | None]
             nothing = get_running_loop().create_future()
             nothing.set_result(None)
             return nothing
-        country, wanted = sought
+        country, wanted, origin = sought
         account, kind = number.account_sid, NumberType.LOCAL
-        key = (account, country, kind, *wanted.items(), asked.page, *only_catalog_tells(selected))
+        seen = (origin, asked.page, *only_catalog_tells(selected))
+        key = (account, country, kind, *wanted.items(), *seen)
 
         def make() -> SearchRequest:
-            search = SearchRequest.of(account, country, (kind,), wanted, asked.page)
+            search = SearchRequest.of(account, country, (kind,), wanted, asked.page, origin=origin)
             return search.telling(selected)
 
         coming: Future[Any] = self._available(key, make, at)
@@ -145,7 +141,8 @@ class SearchResolvers:
         asked = make()
         first = asked.first
         result = await self._search.run(asked, at)
-        merged = Merged(result.found, asked.start)
+        found = result.found if asked.order is None else [nearest_first(result.found)]
+        merged = Merged(found, asked.start)
         if len(merged.numbers) < first and result.more and asked.start is not None:
             # Others have come before the number that the page stands behind.
             result = await self._search.run(asked._replace(first=2 * first), at)

@@ -112,14 +112,14 @@ _CHANGE = "input: {sid: $sid, accountSid: $a"
 # Everything that reads or writes owned numbers, for an account and the sid of one of its numbers.
 _FIELDS = {
     "list": "query($a: ID) { phoneNumbers(first: 5, accountSid: $a) { nodes { sid } } }",
-    "sid": "query($a: ID, $sid: ID) { phoneNumber(accountSid: $a, sid: $sid) { sid } }",
+    "sid": "query($a: ID, $sid: ID!) { phoneNumber(accountSid: $a, sid: $sid) { sid } }",
     "number": "query($a: ID, $n: E164) { phoneNumber(accountSid: $a, phoneNumber: $n) { sid } }",
     "node": "query($id: ID!) { node(id: $id) { id } }",
     "nodes": "query($id: ID!) { nodes(ids: [$id, $id]) { id } }",
-    "filtered": "query($a: ID) { phoneNumbers(accountSid: $a, filter: {geography: {isoCountry:"
+    "filtered": "query($a: ID) { phoneNumbers(accountSid: $a, filter: {country:"
     ' "US"}}) { nodes { sid } } }',
     "search": 'query($a: ID) { availablePhoneNumbers(accountSid: $a, country: "US",'
-    " types: [TOLL_FREE], filter: {maxBaseRecurringPrice: 100}) { nodes { phoneNumber } } }",
+    " types: [TOLL_FREE], filter: {maxMonthlyPrice: 100}) { nodes { phoneNumber } } }",
     "configure": "mutation($sid: ID!, $a: ID) { "
     f"configurePhoneNumber({_CHANGE}, configuration:"
     ' {friendlyName: "x"}}) { phoneNumber { sid } userErrors { code } } }',
@@ -219,7 +219,11 @@ def test_fields_that_ask_at_once_share_the_proof(
     ("query", "variables", "least"),
     [
         (LIST, {}, 2),
-        ("query($n: E164) { phoneNumber(phoneNumber: $n) { sid } }", {"n": "+15005550006"}, 2),
+        (
+            "query($n: E164!) { phoneNumberByIdentifier(identifier: { phoneNumber: $n }) { sid } }",
+            {"n": "+15005550006"},
+            2,
+        ),
         (BUY, {"p": "+15005550006", "dry": True}, 2),
     ],
     ids=["list", "number", "dry-run"],

@@ -21,7 +21,7 @@ query Small($sid: ID!) {
 
 _WIDE: Final = """\
 query Wide($first: Int!, $postalCode: String!) {
-  phoneNumbers(first: $first, filter: { geography: { postalCode: $postalCode } }) {
+  phoneNumbers(first: $first, filter: { postalCode: $postalCode }) {
     nodes {
       sid accountSid phoneNumber friendlyName type lifecycle
       capabilities {
@@ -54,7 +54,7 @@ query Wide($first: Int!, $postalCode: String!) {
 
 _NESTED: Final = """\
 query Nested($first: Int!, $postalCode: String!) {
-  phoneNumbers(first: $first, filter: { geography: { postalCode: $postalCode } }) {
+  phoneNumbers(first: $first, filter: { postalCode: $postalCode }) {
     nodes {
       sid phoneNumber friendlyName
       geography { rateCenter lata }

@@ -46,7 +46,7 @@ _LIST: Final = """query Numbers($first: Int!) { phoneNumbers(first: $first) { no
 _ONE: Final = """query Number($sid: ID!) { phoneNumber(sid: $sid) {
   sid phoneNumber friendlyName account { friendlyName } } }"""
 _SEARCH: Final = """query Search($region: String!) {
-  availablePhoneNumbers(country: "US", filter: { inRegion: $region }, first: 20) { nodes {
+  availablePhoneNumbers(country: "US", filter: { region: $region }, first: 20) { nodes {
     phoneNumber geography { locality rateCenter } capabilities { sms { enabled } } } } }"""
 _NESTED: Final = """query Similar { phoneNumbers(first: 5) { nodes { sid
   similarAvailable(within: REGION, first: 2) { nodes { phoneNumber } } } } }"""

@@ -228,22 +228,22 @@ def test_a_page_costs_as_many_objects_as_first_or_last_says(
     ("arguments", "variables", "cost"),
     [
         ("", {}, 5),
-        ("types: LOCAL, filter: { areaCode: 415 }", {}, 5),
+        ('types: LOCAL, filter: { areaCodes: "415" }', {}, 5),
         ("types: [LOCAL]", {}, 6),
         ("types: [LOCAL, MOBILE]", {}, 2 * 6),
-        ("types: [LOCAL, MOBILE], filter: { areaCode: [415, 212, 213] }", {}, 2 * 3 * 6),
+        ('types: [LOCAL, MOBILE], filter: { areaCodes: ["415", "212", "213"] }', {}, 2 * 3 * 6),
         ("types: $t, filter: $f", {}, 6),
         ("types: $t, filter: $f", {"t": None, "f": None}, 6),
-        ("types: $t, filter: $f", {"t": "LOCAL", "f": {"areaCode": 415}}, 6),
-        ("types: $t, filter: $f", {"t": ["LOCAL"] * 2, "f": {"areaCode": [415] * 3}}, 2 * 3 * 6),
-        ("filter: { areaCode: $a }", {"a": 999}, 6),
-        ("filter: { areaCode: $a }", {"a": [415] * 9}, 9 * 6),
+        ("types: $t, filter: $f", {"t": "LOCAL", "f": {"areaCodes": "415"}}, 6),
+        ("types: $t, filter: $f", {"t": ["LOCAL"] * 2, "f": {"areaCodes": ["415"] * 3}}, 2 * 3 * 6),
+        ("filter: { areaCodes: $a }", {"a": "999"}, 6),
+        ("filter: { areaCodes: $a }", {"a": ["415"] * 9}, 9 * 6),
     ],
 )
 def test_a_search_in_several_places_costs_as_much_as_several(
     arguments: str, variables: dict[str, object], cost: int
 ) -> None:
-    declared = "query q($t: [NumberType!], $f: AvailablePhoneNumberFilter, $a: [Int!])"
+    declared = "query q($t: [NumberType!], $f: AvailablePhoneNumberFilter, $a: [String!])"
     search = f'availablePhoneNumbers(country: "US", first: 5, {arguments})'
     read = _read(f"{declared} {{ {search} {{ nodes {{ phoneNumber }} }} }}")
     measured = read.measure(None)
@@ -252,9 +252,9 @@ def test_a_search_in_several_places_costs_as_much_as_several(
 
 
 def test_searches_that_ask_for_no_number_cost_something_as_well(gateway: RunningGateway) -> None:
-    search = "availablePhoneNumbers(country: $c, filter: { areaCode: $a }) { exhaustive }"
+    search = "availablePhoneNumbers(country: $c, filter: { areaCodes: $a }) { exhaustive }"
     fields = " ".join(f"a{index}: {search}" for index in range(30))
-    query = f"query q($c: CountryCode!, $a: [Int!]) {{ {fields} }}"
+    query = f"query q($c: CountryCode!, $a: [String!]) {{ {fields} }}"
     gateway.sandbox.forget_requests()
     error = gateway.error(query, {"c": "US", "a": list(range(201, 301))})
     assert error["extensions"]["limit"] == "cost"

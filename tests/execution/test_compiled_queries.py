@@ -49,7 +49,7 @@ def is_compiled(text: str, variables: dict[str, object] | None = None) -> bool:
             id="variables",
         ),
         pytest.param(
-            "query ($code: String) { phoneNumbers(filter: { geography: { postalCode: $code } })"
+            "query ($code: String) { phoneNumbers(filter: { postalCode: $code })"
             " { nodes { sid } } }",
             id="variables in a literal",
         ),
@@ -129,15 +129,15 @@ class Recorder:
         raise LookupError
 
 
-FILTER = "filter: { areaCode: $codes, nearLatLong: { latitude: $latitude, longitude: -122.4 }, contains: $text }"
+FILTER = "filter: { areaCodes: $codes, near: { point: { latitude: $latitude, longitude: -122.4 } }, contains: $text }"
 SEARCH = 'availablePhoneNumbers(country: "US", types: $types, first: $first, {}) {{ exhaustive }}'
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        'query ($a: String, $t: NumberType) { phoneNumbers(filter: { type: $t, geography: { region: $a, lata: "132" } }) { nodes { sid } } }',
-        'query ($a: String = "CA") { phoneNumbers(filter: { geography: { region: $a } }, first: 7) { nodes { sid } } }',
+        'query ($a: String, $t: NumberType) { phoneNumbers(filter: { type: $t, region: $a, lata: "132" }) { nodes { sid } } }',
+        'query ($a: String = "CA") { phoneNumbers(filter: { region: $a }, first: 7) { nodes { sid } } }',
         "query ($t: NumberType) { phoneNumbers(filter: { type: $t, capabilities: { voice: { fax: true } } }) { nodes { sid } } }",
         "query ($f: PhoneNumberFilter, $n: Int) { phoneNumbers(filter: $f, first: $n) { nodes { sid } } }",
         "query ($codes: [Int!], $latitude: Float!, $text: String, $types: [NumberType!], $first: Int) {"
@@ -145,7 +145,9 @@ SEARCH = 'availablePhoneNumbers(country: "US", types: $types, first: $first, {})
         "query ($types: [NumberType!], $first: Int! = 3, $f: AvailablePhoneNumberFilter) {"
         + SEARCH.format("filter: $f") + " }",
         "query ($types: [NumberType!] = [LOCAL, MOBILE], $first: Int! = 3, $on: Boolean) {"
-        + SEARCH.format("filter: { smsEnabled: $on, areaCode: [415, 212] }") + " }",
+        + SEARCH.format(
+            'filter: { capabilities: { sms: { enabled: $on } }, areaCodes: ["415", "212"] }'
+        ) + " }",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ FOLLOW = "subscription { phoneNumberChanged { kind numberId } }"
 # What is asked about an account, one of its numbers, and where it could be moved to.
 READS = {
     "list": "query($a: ID) { phoneNumbers(accountSid: $a, first: 3) { nodes { sid friendlyName } } }",
-    "sid": "query($a: ID, $s: ID) { phoneNumber(accountSid: $a, sid: $s) { sid friendlyName } }",
-    "default": "query($s: ID) { phoneNumber(sid: $s) { sid friendlyName accountSid } }",
+    "sid": "query($a: ID, $s: ID!) { phoneNumber(accountSid: $a, sid: $s) { sid friendlyName } }",
+    "default": "query($s: ID!) { phoneNumber(sid: $s) { sid friendlyName accountSid } }",
     "number": "query($a: ID, $n: E164) { phoneNumber(accountSid: $a, phoneNumber: $n)"
     " { sid friendlyName } }",
     "nodes": "query($id: ID!) { node(id: $id) { id ... on PhoneNumber { friendlyName } }"

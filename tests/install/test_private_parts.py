@@ -123,7 +123,7 @@ def _aborted() -> bool:
 
 
 def _scalar_refused() -> bool:
-    document = parse('{ phoneNumber(phoneNumber: "1") { sid } }')
+    document = parse('{ phoneNumbers(filter: { phoneNumber: "1" }) { nodes { sid } } }')
     return any(documents.SCALAR_REFUSED.search(each.message) for each in validate(SCHEMA, document))
 
 
@@ -325,8 +325,9 @@ PARTS = (
          takes(execution.convert_arguments, "value", "arguments", "scalar_registry", "config")),
     Part(STRAWBERRY, "to_camel_case()", "gateway/mapping/filters.py",
          lambda: mapping.to_camel_case("fallback_url") == "fallbackUrl"),
-    Part(STRAWBERRY, "OneOfInputValidationRule", DOCUMENTS,
-         has(documents.OneOfInputValidationRule, "enter_object_value")),
+    Part(STRAWBERRY, "OneOf", "schema/__init__.py",
+         lambda: any(isinstance(each, schema_parts.OneOf)
+                     for each in schema_parts.directives_of(build_core_schema().type_map["Near"]))),
     Part(STRAWBERRY, "ScalarDefinition", "schema/scalars.py",
          has(schema_parts.ScalarDefinition, "name")),
     Part(STRAWBERRY, "EnumValueDefinition", "schema/enums.py",

@@ -229,7 +229,7 @@ def test_a_property_is_read_as_it_was_set(
     fields = f"source {selection(each.path)}"
     # Both shapes of the catalog: the list says `configurations`, the instance `configuration`.
     data = gateway.query(
-        f"""query ($sid: ID) {{
+        f"""query ($sid: ID!) {{
           one: phoneNumber(sid: $sid) {{ {fields} }}
           all: phoneNumbers(first: 5) {{ nodes {{ {fields} }} }}
         }}""",
@@ -255,7 +255,7 @@ def test_how_and_when_a_number_came_is_known_of_every_account(
     before = dt.datetime.now(dt.UTC).replace(microsecond=0)
     number = gateway.sandbox.put_number(account.sid, resource={"origin": origin})
     data = gateway.query(
-        "query ($sid: ID) { phoneNumber(sid: $sid) { origin dateCreated dateUpdated } }",
+        "query ($sid: ID!) { phoneNumber(sid: $sid) { origin dateCreated dateUpdated } }",
         {"sid": number["sid"]},
         account=account,
     )["phoneNumber"]
@@ -278,7 +278,7 @@ def test_a_capability_that_a_number_lacks_is_not_enabled(
             account.sid, PHONE_NUMBER, {"capabilities": {capability: kept}}
         )
         data = gateway.query(
-            f"query ($sid: ID) {{ phoneNumber(sid: $sid)"
+            f"query ($sid: ID!) {{ phoneNumber(sid: $sid)"
             f" {{ capabilities {{ {capability} {{ enabled }} }} }} }}",
             {"sid": number["sid"]},
             account=account,
@@ -291,7 +291,7 @@ def test_a_part_that_upstream_leaves_out_is_null(gateway: RunningGateway, part: 
     account = gateway.sandbox.create_account(catalog=True)
     number = gateway.sandbox.put_number(account.sid, "+12125550124", absent=[part])
     data = gateway.query(
-        f"query ($sid: ID) {{ phoneNumber(sid: $sid) {{ sid {part} {{ __typename }} }} }}",
+        f"query ($sid: ID!) {{ phoneNumber(sid: $sid) {{ sid {part} {{ __typename }} }} }}",
         {"sid": number["sid"]},
         account=account,
     )
@@ -319,7 +319,7 @@ def test_the_handler_says_which_voice_setting_upstream_will_use(
         account.sid, PHONE_NUMBER, {"configuration": {"voice": clear | settings}}
     )
     data = gateway.query(
-        "query ($sid: ID) { phoneNumber(sid: $sid) { configuration { voice { handler } } } }",
+        "query ($sid: ID!) { phoneNumber(sid: $sid) { configuration { voice { handler } } } }",
         {"sid": number["sid"]},
         account=account,
     )

@@ -125,12 +125,12 @@ def test_numbers_are_written_without_exponent_and_trailing_zeros(
 def test_filters_are_written_as_the_table_says() -> None:
     table = {
         "areaCode": filters.Param("AreaCode"),
-        "voiceEnabled": filters.Param("VoiceEnabled", filters.truth, false_is_any=True),
+        "voiceEnabled": filters.CORE_SEARCH["capabilities.voice.enabled"],
         "nearLatLong": filters.Param("NearLatLong", filters.degrees),
         "type": filters.Param("Type", filters.token),
     }
     wanted: dict[str, Any] = {
-        "areaCode": 415,
+        "areaCode": "415",
         "voiceEnabled": True,
         "nearLatLong": LatLongInput(latitude=37.5, longitude=-122.0),
         "type": NumberType.TOLL_FREE,
@@ -142,7 +142,7 @@ def test_filters_are_written_as_the_table_says() -> None:
         ("Type", NumberType.TOLL_FREE.value),
     ]
     assert filters.parameters({"voiceEnabled": False}, table) == []
-    assert filters.unsupported({"areaCode": 415, "lata": "722"}, table) == ["lata"]
+    assert filters.unsupported({"areaCode": "415", "lata": "722"}, table) == ["lata"]
 
 
 @pytest.mark.parametrize(
@@ -175,27 +175,35 @@ def refused(country: str, types: list[NumberType], wanted: dict[str, Any]) -> st
     ("country", "wanted", "argument"),
     [
         ("US", {}, None),
-        ("US", {"areaCode": [200, 999]}, None),
-        ("US", {"areaCode": [199]}, "filter.areaCode"),
-        ("US", {"areaCode": []}, "filter.areaCode"),
-        ("GB", {"areaCode": [415]}, "filter.areaCode"),
-        ("GB", {"inLata": "722"}, "filter.inLata"),
+        ("US", {"areaCodes": ["200", "999"]}, None),
+        ("US", {"areaCodes": ["199"]}, "filter.areaCodes"),
+        *(
+            ("US", {"areaCodes": [code]}, "filter.areaCodes")
+            for code in ("", "41", "4155", "015", "abc", "911", "+1415", "٤١٥", "416")
+        ),
+        ("US", {"areaCodes": ["787", "939"]}, None),
+        ("PR", {"areaCodes": ["787"]}, None),
+        ("PR", {"areaCodes": ["415"]}, "filter.areaCodes"),
+        ("CA", {"areaCodes": ["787"]}, "filter.areaCodes"),
+        ("US", {"areaCodes": []}, "filter.areaCodes"),
+        ("GB", {"areaCodes": ["415"]}, "filter.areaCodes"),
+        ("GB", {"lata": "722"}, "filter.lata"),
         ("US", {"contains": "55"}, None),
         ("US", {"contains": "5"}, "filter.contains"),
         ("US", {"contains": "5*"}, "filter.contains"),
         ("US", {"contains": "5+5"}, "filter.contains"),
         ("US", {"contains": "5" * 17}, "filter.contains"),
-        ("US", {"inLata": "123456"}, "filter.inLata"),
-        ("US", {"inLata": "+14155550100"}, None),
-        ("US", {"inRateCenter": "SNFC"}, "filter.inRateCenter"),
-        ("US", {"inRateCenter": "SNFC", "inLata": "722"}, None),
-        ("US", {"inLocality": " Oakland"}, "filter.inLocality"),
-        ("US", {"distance": 5}, "filter.distance"),
-        ("US", {"distance": 501, "nearNumber": "+14155550100"}, "filter.distance"),
-        ("US", {"geography.latitude": 90.5}, "filter.geography.latitude"),
-        ("US", {"geography.isoCountry": "CA"}, "filter.geography.isoCountry"),
-        ("US", {"minBaseSetupPrice": 2, "maxBaseSetupPrice": 1}, "filter.maxBaseSetupPrice"),
-        ("US", {"minBaseSetupPrice": -1}, "filter.minBaseSetupPrice"),
+        ("US", {"lata": "123456"}, "filter.lata"),
+        ("US", {"lata": "+14155550100"}, None),
+        ("US", {"rateCenter": "SNFC", "lata": "722"}, None),
+        ("GB", {"rateCenter": "SNFC"}, "filter.rateCenter"),
+        ("US", {"locality": " Oakland"}, "filter.locality"),
+        ("US", {"withinMiles": 5}, "filter.withinMiles"),
+        ("US", {"withinMiles": 501, "near.phoneNumber": "+14155550100"}, "filter.withinMiles"),
+        ("US", {"latitude": 90.5}, "filter.latitude"),
+        ("US", {"contains": "55", "phoneNumber": "+14155550100"}, "filter.contains"),
+        ("US", {"minSetupPrice": 2, "maxSetupPrice": 1}, "filter.maxSetupPrice"),
+        ("US", {"minSetupPrice": -1}, "filter.minSetupPrice"),
         ("US", {"savedSearches": []}, "filter.savedSearches"),
     ],
 )
@@ -206,8 +214,8 @@ def test_a_search_that_the_upstream_would_widen_is_refused_by_the_name_of_its_fi
 
 
 def test_toll_free_prefixes_take_the_place_of_area_codes_abroad() -> None:
-    assert refused("GB", [NumberType.TOLL_FREE], {"areaCode": [800]}) is None
-    assert refused("GB", [NumberType.TOLL_FREE], {"areaCode": [9]}) == "filter.areaCode"
+    assert refused("GB", [NumberType.TOLL_FREE], {"areaCodes": ["800"]}) is None
+    assert refused("GB", [NumberType.TOLL_FREE], {"areaCodes": ["9"]}) == "filter.areaCodes"
 
 
 @pytest.mark.parametrize(

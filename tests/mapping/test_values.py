@@ -29,7 +29,7 @@ OWNED = f"{{ phoneNumbers(first: 1) {{ nodes {{ {ASKED} }} }} }}"
 FOR_SALE = (
     '{ availablePhoneNumbers(country: "US", first: 1, filter: { %s }) { nodes { ' + ASKED + " } } }"
 )
-ON_CATALOG = "lifecycle: GENERALLY_AVAILABLE"
+ON_CATALOG = "minSetupPrice: 0"
 NUMBER = {"sid": "PN" + "1" * 32, "phone_number": "+12125550100"}
 
 
@@ -242,7 +242,7 @@ def test_a_number_is_shown_as_the_upstream_writes_it(
 ) -> None:
     account = gateway.sandbox.create_account(catalog=catalog)
     kept = gateway.sandbox.put_number(account.sid, phone_number)
-    query = """query ($sid: ID) { phoneNumber(sid: $sid) { phoneNumber }
+    query = """query ($sid: ID!) { phoneNumber(sid: $sid) { phoneNumber }
       phoneNumbers { nodes { sid phoneNumber } } }"""
     data = gateway.query(query, {"sid": kept["sid"]}, account=account)
     assert data["phoneNumber"] == {"phoneNumber": phone_number}

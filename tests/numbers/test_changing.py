@@ -180,8 +180,8 @@ def test_a_list_that_became_shorter_than_where_its_cursor_stood_goes_on(
 @pytest.mark.parametrize(
     ("types", "filter_"),
     [
-        (["LOCAL"], {"areaCode": [907]}),
-        (["LOCAL"], {"areaCode": [907, 808, 631]}),
+        (["LOCAL"], {"areaCodes": ["907"]}),
+        (["LOCAL"], {"areaCodes": ["907", "808", "631"]}),
         (["LOCAL", "TOLL_FREE"], {"contains": "5550"}),
         (["LOCAL"], {"geography": {"rateCenter": "HUNTINGTON"}}),
     ],
@@ -240,7 +240,7 @@ def test_a_cursor_of_an_older_release_is_still_read(gateway: RunningGateway, cat
 
 
 def test_a_searchs_cursor_of_an_older_release_is_still_read(gateway: RunningGateway) -> None:
-    variables: dict[str, Any] = {"first": 9, "filter": {"areaCode": [808, 907]}}
+    variables: dict[str, Any] = {"first": 9, "filter": {"areaCodes": ["808", "907"]}}
     page = gateway.query(SEARCH, variables)["availablePhoneNumbers"]
     old = rewritten(page["edges"][3]["cursor"], lambda parts: [parts[0], "", 3])
     rest = gateway.query(SEARCH, variables | {"first": 5, "after": old})["availablePhoneNumbers"]

@@ -110,7 +110,7 @@ SEARCHES = {
     ),
     "nearby": (
         f"""phoneNumber(sid: $sid) {{ similarAvailable(
-            within: NEARBY, distance: 100, first: $first, after: $after) {FOUND} }}""",
+            within: NEARBY, withinMiles: 100, first: $first, after: $after) {FOUND} }}""",
         ("phoneNumber", "similarAvailable"),
     ),
 }

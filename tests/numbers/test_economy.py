@@ -34,14 +34,14 @@ LOOSE = {"token_limit": 5000, "alias_limit": 200, "root_field_limit": 200}
 
 def test_equal_reads_are_one_call_however_they_are_spelt(gateway: RunningGateway) -> None:
     number = gateway.sandbox.numbers(gateway.account.sid)[0]
-    node = gateway.query("query ($s: ID) { phoneNumber(sid: $s) { id } }", {"s": number["sid"]})
+    node = gateway.query("query ($s: ID!) { phoneNumber(sid: $s) { id } }", {"s": number["sid"]})
     gateway.sandbox.forget_requests()
     data = gateway.query(
-        """query ($sid: ID, $id: ID!, $number: E164) {
+        """query ($sid: ID!, $id: ID!, $number: E164) {
           a: phoneNumber(sid: $sid) { sid } b: phoneNumber(sid: $sid) { ...Sid }
           c: node(id: $id) { ... on PhoneNumber { ...Sid } }
           d: nodes(ids: [$id]) { ... on PhoneNumber { sid } }
-          e: phoneNumber(phoneNumber: $number) { sid } }
+          e: phoneNumberByIdentifier(identifier: { phoneNumber: $number }) { sid } }
         fragment Sid on PhoneNumber { sid }""",
         {
             "sid": number["sid"],
@@ -378,7 +378,7 @@ def test_two_accounts_interleaved_never_see_each_others_data(sandbox: RunningSan
             asking = [dice.choice(accounts) for _ in range(40)]
             bodies: list[dict[str, Any]] = [
                 {
-                    "query": """query ($sid: ID, $first: Int!) {
+                    "query": """query ($sid: ID!, $first: Int!) {
                       phoneNumber(sid: $sid) { accountSid }
                       phoneNumbers(first: $first) { nodes { accountSid sid } }
                       account { sid } }""",
@@ -415,7 +415,7 @@ def plan_of(
 PLANNED = [
     "{ phoneNumbers(first: 20) { nodes { sid } } }",
     "{ phoneNumbers(first: 3) { nodes { account { sid } similarAvailable(within: REGION) { exhaustive } } } }",
-    '{ availablePhoneNumbers(country: "US", types: [LOCAL, TOLL_FREE], filter: {areaCode: [800, 510]}) { exhaustive } }',
+    '{ availablePhoneNumbers(country: "US", types: [LOCAL, TOLL_FREE], filter: {areaCodes: ["800", "510"]}) { exhaustive } }',
     '{ countries { code } country(code: "US") { name } account { sid subaccounts { nodes { sid } } } }',
     "{ a: countries { code } b: countries { name } }",
     "query ($yes: Boolean = false) { phoneNumbers @include(if: $yes) { nodes { sid } } account { sid } }",
@@ -567,7 +567,7 @@ def test_everything_is_found_when_the_allowance_reaches(sandbox: RunningSandbox)
     code = next(code for code, numbers in places.items() if 200 < len(numbers) < 600)
     sandbox.set_switches(search_cap=50)
     with running_gateway(sandbox, partition_calls=500) as gateway:
-        data = gateway.query(WIDE, {"first": 1000, "filter": {"areaCode": [int(code)]}})
+        data = gateway.query(WIDE, {"first": 1000, "filter": {"areaCodes": [code]}})
     found = data["availablePhoneNumbers"]
     assert {node["phoneNumber"] for node in found["nodes"]} == places[code]
     assert found["exhaustive"] is True
@@ -656,7 +656,7 @@ def fan_out(codes: int) -> dict[str, Any]:
     """Return a request that needs so many searches."""
     return {
         "query": """query ($codes: [Int!]) { availablePhoneNumbers(
-          country: "US", first: 1, filter: {areaCode: $codes}) { branchErrors { code } } }""",
+          country: "US", first: 1, filter: {areaCodes: $codes}) { branchErrors { code } } }""",
         "variables": {"codes": list(range(201, 201 + codes))},
     }
 

@@ -51,7 +51,7 @@ def test_a_number_is_found_by_itself(gateway: RunningGateway) -> None:
     for account in (gateway.account, gateway.sandbox.accounts()["core-only"]):
         number = gateway.sandbox.numbers(account.sid)[5]
         data = gateway.query(
-            "query ($n: E164) { phoneNumber(phoneNumber: $n) { sid } }",
+            "query ($n: E164!) { phoneNumberByIdentifier(identifier: { phoneNumber: $n }) { sid } }",
             {"n": number["phone_number"]},
             account=account,
         )

@@ -101,7 +101,7 @@ def test_a_list_that_never_shows_a_number_is_an_error_and_no_empty_page(
 
 
 SEARCH = """query ($first: Int!, $after: String) {
-  availablePhoneNumbers(country: "US", filter: {areaCode: [631, 808]}, first: $first, after: $after) {
+  availablePhoneNumbers(country: "US", filter: {areaCodes: ["631", "808"]}, first: $first, after: $after) {
     nodes { phoneNumber } pageInfo { hasNextPage endCursor } exhaustive branchErrors { code }
   }
 }"""

@@ -11,10 +11,10 @@ from gateway.numbers.cursors import Cursor, Seen, Window
 from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
 from gateway.numbers.page_request import PageRequest
-from gateway.numbers.search_request import SearchRequest, asked_of_core, core_page_size
+from gateway.numbers.search_request import SearchRequest, asked_of_core
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.call import Credential
-from schema.enums import NumberType, Source
+from schema.enums import Lifecycle, NumberType, Source
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_search_is_split_by_the_next_digit(pattern: str, parts: list[str]) -> 
     ("country", "wanted", "pattern"),
     [
         ("US", {}, "+1"),
-        ("US", {"areaCode": 415}, "+1415"),
+        ("US", {"areaCode": "415"}, "+1415"),
         ("GB", {}, "+44"),
         ("US", {"contains": "%55%"}, "55"),
         ("US", {"contains": "+1415%"}, "+1415"),
@@ -174,26 +174,45 @@ def asked(types: list[NumberType], wanted: dict[str, Any], first: int = 10) -> S
 
 
 def test_lists_of_area_codes_and_types_are_fanned_out_once_each() -> None:
-    found = asked([NumberType.LOCAL, NumberType.TOLL_FREE], {"areaCode": [415, 510, 415]})
+    found = asked([NumberType.LOCAL, NumberType.TOLL_FREE], {"areaCodes": ["415", "510", "415"]})
     assert [(each.type, each.wanted["areaCode"]) for each in found.branches] == [
-        (NumberType.LOCAL, 415),
-        (NumberType.LOCAL, 510),
-        (NumberType.TOLL_FREE, 415),
-        (NumberType.TOLL_FREE, 510),
+        (NumberType.LOCAL, "415"),
+        (NumberType.LOCAL, "510"),
+        (NumberType.TOLL_FREE, "415"),
+        (NumberType.TOLL_FREE, "510"),
     ]
     with pytest.raises(BadUserInput, match="searches would be needed"):
-        asked([NumberType.LOCAL], {"areaCode": list(range(200, 400))})
+        asked(
+            [NumberType.LOCAL],
+            {
+                "areaCodes": [
+                    str(each) for each in (*range(480, 487), *range(520, 548), *range(549, 579))
+                ]
+            },
+        )
     with pytest.raises(BadUserInput, match="the list is empty"):
         asked([], {})
 
 
 def test_a_search_goes_to_the_family_that_knows_its_filters() -> None:
-    assert asked([NumberType.LOCAL], {"contains": "55"}).source is Source.CORE
-    of_catalog = asked([NumberType.LOCAL], {"geography.lata": "722"})
-    assert of_catalog.source is Source.CATALOG
-    assert "geography.lata" in of_catalog.lacking
+    core, catalog = Source.CORE, Source.CATALOG
+    for wanted, sources in (
+        ({"contains": "55"}, [core, catalog]),
+        ({"lata": "722"}, [core, catalog]),
+        ({"rateCenter": "SNFC"}, [catalog]),
+        ({"rateCenter": "SNFC", "lata": "722"}, [core, catalog]),
+        ({"lata": "+14155550100"}, [core]),
+        ({"lifecycle": Lifecycle.GENERALLY_AVAILABLE}, [core, catalog]),
+        ({"lifecycle": Lifecycle.BETA}, [catalog, core]),
+        ({"lifecycle": Lifecycle.EXHAUSTED}, [catalog]),
+        ({"capabilities.sms.enabled": True}, [core, catalog]),
+        ({"capabilities.sms.gsm7": True, "contains": "55"}, [catalog]),
+    ):
+        assert asked([NumberType.LOCAL], wanted).sources == sources, wanted
+    of_catalog = asked([NumberType.LOCAL], {"capabilities.sms.gsm7": True})
+    assert of_catalog.lacking == ["capabilities.sms.gsm7"]
     with pytest.raises(UnsupportedFilters, match="cannot be combined"):
-        asked([NumberType.LOCAL], {"geography.lata": "722", "inLata": "722"})
+        asked([NumberType.LOCAL], {"maxMonthlyPrice": 1, "near.phoneNumber": "+14155550100"})
 
 
 def test_a_cursor_of_another_search_is_refused() -> None:
@@ -207,15 +226,19 @@ def test_a_cursor_of_another_search_is_refused() -> None:
 
 
 def test_area_codes_of_the_caribbean_are_asked_of_core_as_patterns() -> None:
-    assert asked_of_core("PR", {"areaCode": 787}) == {"contains": "+1787"}
-    assert asked_of_core("US", {"areaCode": 787}) == {"areaCode": 787}
+    assert asked_of_core("PR", {"areaCode": "787"}) == {"contains": "+1787"}
+    assert asked_of_core("US", {"areaCode": "787"}) == {"areaCode": "787"}
     assert asked_of_core("PR", {"contains": "5"}) == {"contains": "5"}
 
 
 def test_more_is_asked_of_core_where_it_is_filtered_afterwards() -> None:
-    assert core_page_size("US", {}, 10) == 11
-    assert core_page_size("US", {}, 1000) == 1000
-    assert core_page_size("GB", {"areaCode": 800}, 10) == 1000
+    def size(wanted: dict[str, Any], first: int = 10) -> int:
+        search = asked([NumberType.LOCAL], wanted, first)
+        return search.page_size(Source.CORE, search.branches[0])
+
+    assert size({}) == 11
+    assert size({}, 1000) == 1000
+    assert size({"capabilities.sms.enabled": False}) == 1000
 
 
 def test_where_numbers_were_seen_is_known_to_the_same_credentials_alone_and_of_the_last_ones() -> (

@@ -41,7 +41,10 @@ SELECTIONS = {
 # Ways to one number, and to many: fields with their arguments, and where the numbers are below.
 ONE = {
     "phoneNumber": ('phoneNumber(sid: "{sid}") {{ {fields} }}', ""),
-    "by number": ('phoneNumber(phoneNumber: "{phone_number}") {{ {fields} }}', ""),
+    "by number": (
+        'phoneNumber: phoneNumberByIdentifier(identifier: {{ phoneNumber: "{phone_number}" }}) {{ {fields} }}',
+        "",
+    ),
     "node": ('node(id: "{id}") {{ ... on PhoneNumber {{ {fields} }} }}', ""),
     "nodes": ('nodes(ids: ["{id}"]) {{ ...F }}', ""),
 }

@@ -285,7 +285,11 @@ def test_no_cursor_carries_credentials_that_a_reference_to_the_next_page_repeats
         pieces="-".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
     )
     # Only core knows `beta`; its lists by anything go on by the upstream's own reference.
-    asked = LISTED if catalog else LISTED.replace("first", "filter: { beta: false }, first")
+    asked = (
+        LISTED
+        if catalog
+        else LISTED.replace("first", "filter: { lifecycle: GENERALLY_AVAILABLE }, first")
+    )
     number = {"sid": "PN" + "1" * 32, "account_sid": user, "phone_number": "+12125550101"}
     reference = f"/x?PageSize=1&Page=1&PageToken={echo}"
     body = {

@@ -214,7 +214,7 @@ def test_a_number_that_answers_the_look_up_of_its_sid_is_in_the_trace(
     with running_gateway(sandbox, account=account) as gateway:
         answer = gateway.execute(
             f"""{{ a: phoneNumber(sid: "{number["sid"]}") {{ sid }}
-              b: phoneNumber(phoneNumber: "{number["phone_number"]}") {{ sid }} }}""",
+              b: phoneNumberByIdentifier(identifier: {{ phoneNumber: "{number["phone_number"]}" }}) {{ sid }} }}""",
             headers=TRACE,
         )
     trace = answer["extensions"]["upstream"]

@@ -55,15 +55,22 @@ OWNED = st.fixed_dictionaries(
 SOUGHT = st.fixed_dictionaries(
     {},
     optional={
-        "areaCode": st.sampled_from([[510], [51], [], 212]),
+        "areaCodes": st.sampled_from([["510"], ["51"], [], "212", ["416"]]),
         "contains": st.sampled_from(["555", "5", "+5+", None]),
-        "inRegion": st.sampled_from(["AR", "Arkansas", " "]),
-        "inRateCenter": st.just("HILO"),
-        "nearNumber": st.sampled_from(["+14155550100", "x"]),
-        "nearLatLong": st.sampled_from([{"latitude": 91, "longitude": 0}, {"latitude": 1}]),
+        "region": st.sampled_from(["AR", "Arkansas", " "]),
+        "rateCenter": st.just("HILO"),
+        "near": st.sampled_from(
+            [
+                {"phoneNumber": "+14155550100"},
+                {"phoneNumber": "x"},
+                {"point": {"latitude": 91, "longitude": 0}},
+                {"point": {"latitude": 1}},
+                {"point": {"latitude": 1, "longitude": 1}, "phoneNumber": "+14155550100"},
+            ]
+        ),
         "distance": st.sampled_from([0, 10, 501]),
-        "minBaseSetupPrice": st.sampled_from([-1, 1]),
-        "maxBaseSetupPrice": st.sampled_from([0, 2]),
+        "minSetupPrice": st.sampled_from([-1, 1]),
+        "maxSetupPrice": st.sampled_from([0, 2]),
         "lifecycle": st.just("BETA"),
         "savedSearches": st.just([]),
         "geography": st.sampled_from([{"isoCountry": "CA"}, {"lata": "x"}]),
@@ -282,7 +289,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         (
-            "{ phoneNumbers(first: 1) { nodes { similarAvailable(within: LATA, distance: 5)"
+            "{ phoneNumbers(first: 1) { nodes { similarAvailable(within: LATA, withinMiles: 5)"
             " { exhaustive } } } }"
         ),
         {},
@@ -292,7 +299,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ('{ phoneNumber(sid: "x", accountSid: "me") { sid } }', {}),
     ('{ availablePhoneNumbers(country: "US", first: 0, accountSid: "me") { exhaustive } }', {}),
     (
-        '{ availablePhoneNumbers(country: "US", types: [], filter: {areaCode: []}) { exhaustive } }',
+        '{ availablePhoneNumbers(country: "US", types: [], filter: {areaCodes: []}) { exhaustive } }',
         {},
     ),
     ('{ nodes(ids: ["x", "y"]) { id } }', {}),

@@ -101,7 +101,7 @@ FIELDS: dict[str, Callable[[World], str]] = {
         f'phoneNumber(sid: "{world.owned[0]["sid"]}") {{ account {{ sid }} }}'
     ),
     "one by number": lambda world: (
-        f'phoneNumber(phoneNumber: "{world.owned[0]["phone_number"]}") {{ sid }}'
+        f'phoneNumberByIdentifier(identifier: {{ phoneNumber: "{world.owned[0]["phone_number"]}" }}) {{ sid }}'
     ),
     "one by sid, not owned": lambda _: f'phoneNumber(sid: "PN{"0" * 32}") {{ sid }}',
     "one of a subaccount": lambda world: (
@@ -119,10 +119,10 @@ FIELDS: dict[str, Callable[[World], str]] = {
     ),
     "search, doubles": lambda _: (
         'availablePhoneNumbers(country: "US", first: 3, types: [LOCAL, LOCAL, TOLL_FREE],'
-        " filter: {areaCode: [510, 510, 415]}) { exhaustive }"
+        ' filter: {areaCodes: ["510", "510", "415"]}) { exhaustive }'
     ),
     "search of an area": lambda _: (
-        'availablePhoneNumbers(country: "US", first: 3, filter: {areaCode: [510]}) { exhaustive }'
+        'availablePhoneNumbers(country: "US", first: 3, filter: {areaCodes: ["510"]}) { exhaustive }'
     ),
     "search in the catalog": lambda _: (
         'availablePhoneNumbers(country: "US", first: 60, filter: {capabilities: {voice: {e911: true}}})'
@@ -175,7 +175,8 @@ def test_first_look_ups_cost_what_was_planned(
     account, owned = world.cold(catalog=catalog)
     by_sid = [f'phoneNumber(sid: "{number["sid"]}") {{ sid }}' for number in owned[:keys]]
     by_number = [
-        f'phoneNumber(phoneNumber: "{number["phone_number"]}") {{ sid }}' for number in owned[:keys]
+        f'phoneNumberByIdentifier(identifier: {{ phoneNumber: "{number["phone_number"]}" }}) {{ sid }}'
+        for number in owned[:keys]
     ]
     fields = {"sid": by_sid, "number": by_number, "both": [*by_sid, *by_number]}[by]
     world.check(aliased(*fields), account)
@@ -365,7 +366,7 @@ WIDE = {
     "one": 'availablePhoneNumbers(country: "US", first: 200) { exhaustive }',
     "types": 'availablePhoneNumbers(country: "US", first: 200, types: [LOCAL, TOLL_FREE, MOBILE]) { exhaustive }',
     "areas": (
-        'availablePhoneNumbers(country: "US", first: 1000, filter: {areaCode: [212, 310, 415, 510, 605]})'
+        'availablePhoneNumbers(country: "US", first: 1000, filter: {areaCodes: ["212", "310", "415", "510", "605"]})'
         " { exhaustive }"
     ),
     "pattern": 'availablePhoneNumbers(country: "US", first: 200, filter: {contains: "55"}) { exhaustive }',
@@ -412,7 +413,10 @@ def test_all_searches_of_a_request_share_one_allowance(sandbox: RunningSandbox) 
         ('{ node(id: "nonsense") { id } }', {}),
         (f'{{ account(sid: "AC{"0" * 31}") {{ sid }} }}', {}),
         ('{ availablePhoneNumbers(country: "US", types: []) { exhaustive } }', {}),
-        ('{ availablePhoneNumbers(country: "DE", filter: {areaCode: [212]}) { exhaustive } }', {}),
+        (
+            '{ availablePhoneNumbers(country: "DE", filter: {areaCodes: ["212"]}) { exhaustive } }',
+            {},
+        ),
         ('{ phoneNumbers(after: "nonsense") { nodes { sid } } }', {}),
         (
             'mutation { configurePhoneNumber(input: {sid: "x", configuration: {}}) { reconciled } }',

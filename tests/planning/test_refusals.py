@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from types import ModuleType
@@ -22,6 +23,8 @@ from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
 PLAN = {"X-Gateway-Explain": "plan"}
 AC, PN = "AC" + "0" * 32, "PN" + "0" * 32
 NUMBER = '"+14155550100"'
+NO_PLACE = "it works in the US and Canada only."
+CODES = [str(code) for code in (*range(480, 487), *range(520, 548), *range(549, 579))]
 A_PAGE_SIZE = "first: 0 is not between 1 and 1000."
 A_CURSOR = "after: this is not a cursor; use `pageInfo.endCursor` or an edge's `cursor`."
 
@@ -80,16 +83,19 @@ def no_sid(argument: str, text: str = "x", prefix: str = "PN") -> str:
 NO_ID = "is not an id: PN or AC and 32 hexadecimal digits, or a country."
 # An operation, and what is said against it.
 ERRORS: list[tuple[str, str]] = [
-    ("{ phoneNumber { sid } }", "sid: give exactly one of `sid` and `phoneNumber`."),
     ('{ phoneNumber(sid: "x") { sid } }', no_sid("sid")),
+    (
+        '{ phoneNumberByIdentifier(identifier: { sid: "x" }) { sid } }',
+        no_sid("identifier.sid"),
+    ),
     ('{ phoneNumber(sid: "x", accountSid: "y") { sid } }', no_sid("accountSid", "y", "AC")),
     ("{ phoneNumbers(first: 0) { nodes { sid } } }", A_PAGE_SIZE),
     ('{ phoneNumbers(accountSid: "x") { nodes { sid } } }', no_sid("accountSid", "x", "AC")),
     ('{ phoneNumbers(after: "x") { nodes { sid } } }', A_CURSOR),
     ("{ account { phoneNumbers(first: 0) { nodes { sid } } } }", A_PAGE_SIZE),
     (
-        owned('contains: "x"'),
-        "filter.contains: write 1 to 16 digits; `*` stands for any digit, `+` may lead.",
+        owned('contains: "%"'),
+        "filter.contains: write 1 to 16 digits or letters; `*` stands for any digit, `+` may lead.",
     ),
     (
         owned(f'contains: "5", phoneNumber: {NUMBER}'),
@@ -101,14 +107,14 @@ ERRORS: list[tuple[str, str]] = [
         "filter.friendlyName: 65 characters are too many: at most 64.",
     ),
     (
-        owned("geography: {latitude: 91}"),
-        "filter.geography.latitude: 91.0 is not between -90 and 90 degrees.",
+        owned("latitude: 91"),
+        "filter.latitude: 91.0 is not between -90 and 90 degrees.",
     ),
     (
-        owned('geography: {region: ""}'),
-        "filter.geography.region: write 1 to 64 printable characters, no spaces around them.",
+        owned('region: ""'),
+        "filter.region: write 1 to 64 printable characters, no spaces around them.",
     ),
-    (owned('geography: {lata: "x"}'), "filter.geography.lata: write a LATA's digits."),
+    (owned('lata: "x"'), "filter.lata: write a LATA's digits."),
     ('{ account(sid: "x") { sid } }', no_sid("sid", "x", "AC")),
     ('{ rateLimit(accountSid: "x") { requests { limit } } }', no_sid("accountSid", "x", "AC")),
     ('{ node(id: "x") { id } }', f'id: "x" {NO_ID}'),
@@ -132,19 +138,26 @@ ERRORS: list[tuple[str, str]] = [
         no_sid("accountSid", "x", "AC"),
     ),
     ('{ country(code: "US") { availablePhoneNumbers(first: 0) { exhaustive } } }', A_PAGE_SIZE),
-    (sought('inLata: "722"', "GB"), "filter.inLata: it works in the US and Canada only."),
+    (sought('lata: "722"', "GB"), "filter.lata: it works in the US and Canada only."),
     (
-        sought("areaCode: 510", "GB"),
+        sought('areaCodes: "510"', "GB"),
         (
-            "filter.areaCode: it works in the US and Canada and where else numbers begin with +1,"
+            "filter.areaCodes: it works in the US and Canada and where else numbers begin with +1,"
             " anywhere for `types: [TOLL_FREE]`."
         ),
     ),
-    (sought("areaCode: []"), "filter.areaCode: the list is empty; leave it out to search all."),
-    (sought("areaCode: 51"), "filter.areaCode: 51 is not an area code: 200 to 999."),
+    (sought("areaCodes: []"), "filter.areaCodes: the list is empty; leave it out to search all."),
     (
-        sought(f"areaCode: [{', '.join(map(str, range(201, 266)))}]", more=", first: 1"),
-        "filter.areaCode: 65 searches would be needed; at most 64 are made.",
+        sought('areaCodes: "51"'),
+        'filter.areaCodes: "51" is not an area code: write three digits, as in "415".',
+    ),
+    (
+        sought('areaCodes: ["510", "416"]'),
+        'filter.areaCodes: 416 is an area code of CA: search with country: "CA".',
+    ),
+    (
+        sought(f"areaCodes: {json.dumps(CODES)}", more=", first: 1"),
+        "filter.areaCodes: 65 searches would be needed; at most 64 are made.",
     ),
     (
         sought('contains: "5"'),
@@ -155,47 +168,50 @@ ERRORS: list[tuple[str, str]] = [
     ),
     (sought('contains: "***"'), "filter.contains: it needs at least two digits or letters."),
     (
-        sought(f"nearLatLong: {{latitude: 1, longitude: 1}}, nearNumber: {NUMBER}"),
-        "filter.nearNumber: `nearLatLong` is given too; give one of them.",
+        sought("near: { point: {latitude: 1, longitude: 181} }"),
+        "filter.near.point.longitude: 181.0 is not between -180 and 180 degrees.",
+    ),
+    (sought("withinMiles: 1"), "filter.withinMiles: it needs `near`."),
+    (
+        sought(f"near: {{ phoneNumber: {NUMBER} }}, withinMiles: 0"),
+        "filter.withinMiles: 0 miles are not between 1 and 500.",
     ),
     (
-        sought("nearLatLong: {latitude: 1, longitude: 181}"),
-        "filter.nearLatLong.longitude: 181.0 is not between -180 and 180 degrees.",
+        '{ availablePhoneNumbers(country: "US", orderBy: DISTANCE) { exhaustive } }',
+        "orderBy: DISTANCE needs `filter.near.point`.",
     ),
-    (sought("distance: 1"), "filter.distance: it needs `nearLatLong` or `nearNumber`."),
     (
-        sought(f"nearNumber: {NUMBER}, distance: 0"),
-        "filter.distance: 0 miles are not between 1 and 500.",
+        sought('areaCodes: "1"', "GB", more=", types: [TOLL_FREE]"),
+        'filter.areaCodes: "1" is not an area code: write two to four digits, as in "800".',
     ),
-    (sought('inRegion: "Ohio"'), "filter.inRegion: write two letters, or a phone number."),
-    (sought('inRateCenter: "HILO"'), "filter.inRateCenter: it needs `inLata` too."),
-    (
-        sought('geography: {isoCountry: "CA"}'),
-        "filter.geography.isoCountry: `country` says US.",
-    ),
+    (sought('region: "Ohio"'), "filter.region: write two letters, or a phone number."),
+    (sought(f"near: {{ phoneNumber: {NUMBER} }}", "GB"), f"filter.near.phoneNumber: {NO_PLACE}"),
     (
         sought("savedSearches: []"),
         "filter.savedSearches: the list is empty; leave it out for none.",
     ),
-    (sought("minBaseSetupPrice: -1"), "filter.minBaseSetupPrice: a price is not below 0."),
+    (sought("minSetupPrice: -1"), "filter.minSetupPrice: a price is not below 0."),
     (
-        sought("minBaseSetupPrice: 1000001"),
-        "filter.minBaseSetupPrice: a price is not above 1000000.",
+        sought("minSetupPrice: 1000001"),
+        "filter.minSetupPrice: a price is not above 1000000.",
     ),
     (
-        sought("minBaseSetupPrice: 2, maxBaseSetupPrice: 1"),
-        "filter.maxBaseSetupPrice: it is below `minBaseSetupPrice`.",
+        sought("minSetupPrice: 2, maxSetupPrice: 1"),
+        "filter.maxSetupPrice: it is below `minSetupPrice`.",
     ),
     (
-        sought("areaCode: 510, lifecycle: BETA"),
+        sought(f"near: {{ phoneNumber: {NUMBER} }}, minSetupPrice: 1, withinMiles: 5"),
         (
-            "filter: only the catalog knows lifecycle and only the core family knows areaCode: they"
-            " cannot be combined."
+            "filter: minSetupPrice cannot be combined with near.phoneNumber: the upstream has no"
+            " search that knows both; leave out one of them."
         ),
     ),
     (similar("within: LATA, first: 0"), A_PAGE_SIZE),
-    (similar("within: LATA, distance: 5"), "distance: it goes with `within: NEARBY` only."),
-    (similar("within: NEARBY, distance: 501"), "distance: 501 miles are not between 1 and 500."),
+    (similar("within: LATA, withinMiles: 5"), "withinMiles: it goes with `within: NEARBY` only."),
+    (
+        similar("within: NEARBY, withinMiles: 501"),
+        "withinMiles: 501 miles are not between 1 and 500.",
+    ),
     (write("configure", 'sid: "x", configuration: {}'), no_sid("input.sid")),
     (write("release", released("x")), no_sid("input.sid")),
     (write("transfer", f'sid: "x", toAccountSid: "{AC}"'), no_sid("input.sid")),
@@ -463,7 +479,7 @@ def test_a_plan_refuses_what_only_the_catalog_knows_of_an_account_that_it_cannot
     parent = gateway.sandbox.create_account(catalog=True)
     sub = gateway.sandbox.create_account(catalog=True, owner_account_sid=parent.sid)
     gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=sub)
-    query = sought("lifecycle: BETA", more=f', accountSid: "{sub.sid}"')
+    query = sought("minSetupPrice: 1", more=f', accountSid: "{sub.sid}"')
     run, plan = (gateway.execute(query, account=parent, headers=headers) for headers in ({}, PLAN))
     assert errors(run) == errors(plan)
     assert "with an account's own credentials only" in errors(run)[0]
@@ -488,7 +504,7 @@ ELSEWHERE = {
     "Your token lacks the scope .*.",
     "The token has expired.",
     "this cursor belongs to another list; cursors hold for the same account and filters.",
-    ".*, and .*.",
+    "this account's API cannot search by .*: only the preview catalog of numbers can, and .*.",
 }
 
 

@@ -222,8 +222,8 @@ def test_only_the_catalog_is_looked_at_before_a_number_is_moved(
 
 _FOREIGN_READS = {
     "list": "query($a: ID) { phoneNumbers(first: 3, accountSid: $a) { nodes { sid accountSid phoneNumber } } }",
-    "sid": "query($a: ID, $s: ID) { phoneNumber(sid: $s, accountSid: $a) { sid accountSid phoneNumber } }",
-    "number": "query($a: ID, $n: E164) { phoneNumber(phoneNumber: $n, accountSid: $a) { sid accountSid } }",
+    "sid": "query($a: ID, $s: ID!) { phoneNumber(sid: $s, accountSid: $a) { sid accountSid phoneNumber } }",
+    "number": "query($a: ID, $n: E164!) { phoneNumberByIdentifier(identifier: { phoneNumber: $n }, accountSid: $a) { sid accountSid } }",
     "node": "query($id: ID!) { node(id: $id) { id ... on PhoneNumber { sid accountSid } } }",
     "nodes": "query($id: ID!) { nodes(ids: [$id]) { id ... on PhoneNumber { sid accountSid } } }",
     "account": "query($a: ID) { account(sid: $a) { sid friendlyName } }",

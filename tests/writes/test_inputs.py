@@ -643,7 +643,7 @@ def test_null_for_an_argument_with_a_default_is_bad_user_input(
             "Expected value of non-null type 'Int!' not to be null.",
         ),
         (
-            "query ($n: E164) { phoneNumber(phoneNumber: $n) { sid } }",
+            "query ($n: E164!) { phoneNumberByIdentifier(identifier: { phoneNumber: $n }) { sid } }",
             {"n": ""},
             (
                 "Variable '$n' has invalid value: \"\" is not an E.164 phone number: write + and 2 to 15"
@@ -651,7 +651,7 @@ def test_null_for_an_argument_with_a_default_is_bad_user_input(
             ),
         ),
         (
-            "query ($n: E164) { phoneNumber(phoneNumber: $n) { sid } }",
+            "query ($n: E164!) { phoneNumberByIdentifier(identifier: { phoneNumber: $n }) { sid } }",
             {"n": True},
             (
                 "Variable '$n' has invalid value: true is not an E.164 phone number: write + and 2 to"

@@ -166,7 +166,7 @@ const resolvers = {
       return phoneNumber(items[0])
     },
     async phoneNumbers (_, { filter, first }, { authorization }) {
-      const postalCode = encodeURIComponent(filter.geography.postalCode)
+      const postalCode = encodeURIComponent(filter.postalCode)
       const path = `/Numbers/ActiveNumbers?Geography.PostalCode=${postalCode}&PageSize=${first}`
       const { items } = await get(path, authorization)
       return { nodes: items.map(phoneNumber) }

@@ -85,7 +85,7 @@ async def _phone_number(_: Any, info: Any, sid: str) -> Any:
 
 
 async def _phone_numbers(_: Any, info: Any, first: int, filter: Any) -> Any:  # noqa: A002
-    query = {"Geography.PostalCode": filter["geography"]["postalCode"], "PageSize": str(first)}
+    query = {"Geography.PostalCode": filter["postalCode"], "PageSize": str(first)}
     found = await _get(info.context, "/Numbers/ActiveNumbers", query)
     return {"nodes": found["items"]}
 

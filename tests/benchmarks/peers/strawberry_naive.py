@@ -226,13 +226,8 @@ class PhoneNumberConnection:
 
 
 @strawberry.input
-class GeographyFilter:
-    postal_code: str | None = None
-
-
-@strawberry.input
 class PhoneNumberFilter:
-    geography: GeographyFilter | None = None
+    postal_code: str | None = None
 
 
 @strawberry.type
@@ -252,8 +247,8 @@ class Query:
         first: int = 50,
     ) -> PhoneNumberConnection:
         params: dict[str, Any] = {"PageSize": first}
-        if filter and filter.geography:
-            params["Geography.PostalCode"] = filter.geography.postal_code
+        if filter and filter.postal_code:
+            params["Geography.PostalCode"] = filter.postal_code
         answer = await info.context["client"].get(
             "/Numbers/ActiveNumbers", params=params, headers=_authorization(info)
         )

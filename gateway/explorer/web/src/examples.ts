@@ -31,9 +31,9 @@ const operations: Example[] = [
     country: US
     first: 30
     filter: {
-      nearLatLong: { latitude: 37.7749, longitude: -122.4194 }
-      distance: 60
-      smsEnabled: true
+      near: { point: { latitude: 37.7749, longitude: -122.4194 } }
+      withinMiles: 60
+      capabilities: { sms: { enabled: true } }
     }
   ) {
     exhaustive

@@ -75,7 +75,9 @@ const RELEASE = `mutation Release($sid: ID!, $number: E164!, $account: ID, $key:
 }`;
 
 const LOOK_UP = `query LookUp($number: E164!, $account: ID) {
-  phoneNumber(phoneNumber: $number, accountSid: $account) { sid phoneNumber accountSid }
+  phoneNumber: phoneNumberByIdentifier(identifier: { phoneNumber: $number }, accountSid: $account) {
+    sid phoneNumber accountSid
+  }
 }`;
 
 export function operationOf(deed: Deed): Operation {
