@@ -43,9 +43,9 @@ export interface RowSet {
 /** The column that says which number a nested row belongs to. */
 export const PARENT = "of";
 
-/** The column that stays in sight while the others are scrolled. */
-export const NUMBER = "phoneNumber";
-const FIRST = [PARENT, NUMBER];
+/** The columns that stay in sight while the others are scrolled: of numbers, and of their events. */
+export const NUMBERS = ["phoneNumber", "number"];
+const FIRST = [PARENT, ...NUMBERS];
 
 /** Fields that only lead to the things themselves. */
 const WRAPPERS = new Set(["edges", "nodes", "node"]);
@@ -80,8 +80,8 @@ export function collectRows(data: Json, look: (path: string[]) => Origin): RowSe
     if (!set) sets.set(key, (set = { path: key, typeName: origin.typeName, rows: [], columns: [] }));
     const cells: Record<string, Cell> = parent.number ? { [PARENT]: parent.number } : {};
     flatten(object, "", cells);
-    const phoneNumber = typeof object.phoneNumber === "string" ? object.phoneNumber : null;
-    const sid = typeof object.sid === "string" ? object.sid : null;
+    const phoneNumber = numberOf(object);
+    const sid = [object.sid, object.numberId].find((each) => typeof each === "string") ?? null;
     const account = accountIn(object) ?? parent.account;
     set.rows.push({ cells, phoneNumber, sid, accountSid: account ?? origin.account, place: placeOf(cells) });
     descend(object, path, { number: phoneNumber ?? parent.number, account });
@@ -101,7 +101,7 @@ export function collectRows(data: Json, look: (path: string[]) => Origin): RowSe
         else add(item, path, parent);
       }
     } else if (isObject(value)) {
-      if (typeof value.phoneNumber === "string") add(value, path, parent);
+      if (numberOf(value) !== null) add(value, path, parent);
       else if (Array.isArray(value.nodes) && Array.isArray(value.edges))
         visit(value.nodes, [...path, "nodes"], parent);
       else descend(value, path, parent);
@@ -111,6 +111,12 @@ export function collectRows(data: Json, look: (path: string[]) => Origin): RowSe
   visit(data, [], { number: null, account: null });
   for (const set of sets.values()) set.columns = columnsOf(set.rows);
   return [...sets.values()];
+}
+
+/** The number that an object is, or that an event is about, as text. */
+function numberOf(object: JsonObject): string | null {
+  const said = NUMBERS.map((name) => object[name]);
+  return said.find((each): each is string => typeof each === "string") ?? null;
 }
 
 /** The account that an object says it belongs to, or is. */

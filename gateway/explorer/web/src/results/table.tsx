@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { ActionButton, type RowAction } from "./deed";
 import { count, shortened, spaced } from "./format";
-import { columnLabel, NUMBER, type Cell, type Row, type RowSet } from "./rows";
+import { columnLabel, NUMBERS, type Cell, type Row, type RowSet } from "./rows";
 
 const ROW_HEIGHT = 34;
 /** Rows drawn beyond either edge, so that a fast scroll shows no gap. */
@@ -172,7 +172,7 @@ function HeaderCell({ column, label, direction, onSort }: HeaderProps) {
 
 /** The number stays where it is while the other columns are scrolled. */
 function placeOf(column: string): string {
-  return column === NUMBER ? "cell-pinned" : "";
+  return NUMBERS.includes(column) ? "cell-pinned" : "";
 }
 
 function CellView({ column, value }: { column: string; value: Cell }) {
