@@ -1,7 +1,7 @@
 """What numbers of a country cost and what the law asks for there, as one request sees them."""
 
 from gateway.errors import UpstreamNotFound, believe_missing
-from gateway.mapping import country_rules
+from gateway.mapping import country_answers
 from gateway.upstream import country_apis
 from gateway.upstream.flights import Reader
 from schema.enums import EndUser, NumberType
@@ -24,13 +24,13 @@ class CountryRules:
             believe_missing(error)
             return None
         items = country_apis.read_objects(answer, "phone_number_prices")
-        return country_rules.prices(items, answer.json().get("price_unit"))
+        return country_answers.prices(items, answer.json().get("price_unit"))
 
     async def requirements(
         self, country: str, kind: NumberType, end_user: EndUser, at: FieldPath
     ) -> Requirements | None:
         """Return what is asked of who wants to own a number; None when nothing is."""
-        written = country_rules.REGULATED_TYPES.get(kind)
+        written = country_answers.REGULATED_TYPES.get(kind)
         if written is None:
             return None
         account = self._reader.credential.home
@@ -38,5 +38,5 @@ class CountryRules:
         found = country_apis.read_objects(await self._reader.read(call, (at,)), "results")
         for each in found:
             if each.get("end_user_type") == end_user.value:
-                return country_rules.requirements(each, end_user)
+                return country_answers.requirements(each, end_user)
         return None

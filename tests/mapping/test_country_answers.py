@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.mapping import country_rules
+from gateway.mapping import country_answers
 from schema.enums import EndUser, NumberType
 
 
@@ -13,7 +13,7 @@ from schema.enums import EndUser, NumberType
     "written", ["toll free", "toll-free", "toll_free", "Toll Free", "tollfree"]
 )
 def test_a_type_is_read_however_it_is_spelt(written: str) -> None:
-    [price] = country_rules.prices([{"number_type": written, "current_price": "2.00"}], "usd")
+    [price] = country_answers.prices([{"number_type": written, "current_price": "2.00"}], "usd")
     assert price.type is NumberType.TOLL_FREE
     assert price.monthly_price.currency_code == "USD"
     assert price.monthly_price.amount == price.list_price.amount == Decimal(2)
@@ -32,7 +32,7 @@ def test_a_type_is_read_however_it_is_spelt(written: str) -> None:
 def test_a_price_that_says_no_kind_amount_or_currency_is_left_out(
     item: dict[str, Any], currency: object
 ) -> None:
-    assert country_rules.prices([item], currency) == []
+    assert country_answers.prices([item], currency) == []
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_a_price_that_says_no_kind_amount_or_currency_is_left_out(
     ],
 )
 def test_a_regulation_of_another_shape_asks_for_nothing(regulation: dict[str, Any]) -> None:
-    read = country_rules.requirements(regulation, EndUser.BUSINESS)
+    read = country_answers.requirements(regulation, EndUser.BUSINESS)
     assert (read.information, read.documents) == ([], [])
