@@ -17,6 +17,8 @@ const withoutId = [
   ...["Geography", "Money", "NumberPrice"],
   // What the law asks for, which the upstream shows without ids.
   ...["Requirements", "RequiredField", "RequiredDocument", "AcceptedDocument"],
+  // Where a number matched what was asked for.
+  "PatternMatch",
   // What is left to the caller, now.
   ...["RateLimit", "Allowance"],
   // What a dry run would send.
@@ -43,6 +45,11 @@ const rules = {
 
 // What a rule without options for it finds, and why it stays.
 const exceptions = [
+  {
+    rule: "require-description",
+    message: /^Description is required for directive "oneOf"\.?$/,
+    why: "It is the specification's own, and described there.",
+  },
   {
     rule: "no-typename-prefix",
     message: /^Field "phoneNumber" starts with the name of the parent type "PhoneNumber"\.?$/,
