@@ -1,6 +1,17 @@
 """How plans count calls and name the fields that share one."""
 
-from gateway.planning.plan import Times, named
+from typing import Any, cast
+
+from gateway.planning.plan import (
+    Draft,
+    Place,
+    Plan,
+    PlannedRead,
+    PlanningFacts,
+    Step,
+    Times,
+    named,
+)
 
 
 def test_fields_that_share_a_call_are_named_once_and_only_the_first_few() -> None:
@@ -10,3 +21,53 @@ def test_fields_that_share_a_call_are_named_once_and_only_the_first_few() -> Non
 
 def test_times_are_added_least_to_least_and_most_to_most() -> None:
     assert Times(1, 2).plus(Times(3, 4)) == Times(4, 6)
+
+
+def draft(*, keeps: bool = False) -> Draft:
+    """Return a plan of reads alone: of what is known, they ask only which answers are kept."""
+    unasked = cast("Any", None)
+    return Draft(PlanningFacts(unasked, unasked, unasked, lambda _: keeps, 0, 0, unasked))
+
+
+ROOT = Place("", Times(1, 1), ())
+EACH = Place("nodes", Times(0, 20), ("nodes",))
+LIST = PlannedRead("GET a list", "list", "owned")
+
+
+def test_equal_reads_are_planned_once_and_named_as_shared() -> None:
+    planned = draft()
+    planned.read(ROOT, "a", [("list", 1)], LIST)
+    planned.read(ROOT, "b", [("list", 1)], LIST)
+    planned.read(ROOT, "c", [("list", 1), ("list", 2)], LIST)
+    steps = planned.plan.steps
+    assert [(each.strategy, each.least, each.most) for each in steps] == [
+        ("list", 1, 1),
+        ("coalesced", 0, 0),
+        ("list", 1, 1),
+    ]
+    assert [each.naive for each in steps] == [Times(1, 1), Times(1, 1), Times(2, 2)]
+
+
+def test_what_is_read_for_each_object_is_bounded_by_how_many_share_it() -> None:
+    planned = draft()
+    planned.read(EACH, "nodes.a", [("a",)], LIST)
+    planned.read(EACH, "nodes.b", [("b",)], LIST._replace(most=3, extra=1))
+    assert [(each.least, each.most) for each in planned.plan.steps] == [(0, 20), (0, 4)]
+
+
+def test_an_answer_that_may_be_kept_may_cost_nothing() -> None:
+    planned = draft(keeps=True)
+    planned.read(ROOT, "a", [("list", 1)], LIST)
+    [step] = planned.plan.steps
+    assert (step.least, step.most, step.reason) == (0, 1, "one call; none if the answer is kept")
+
+
+def test_what_only_makes_an_answer_better_shares_what_is_left() -> None:
+    def step(most: int, *, spare: bool, conditional: bool = False) -> Step:
+        return Step("f", "GET", "s", 1, most, Times(1, most), "why", spare, conditional)
+
+    plan = Plan([step(5, spare=False), step(4, spare=True), step(9, spare=True, conditional=True)])
+    assert (plan.least, plan.most, plan.needed, plan.spare("s")) == (2, 18, 5, 13)
+    plan.limit_spare(6)
+    assert [each.most for each in plan.steps] == [5, 4, 2]
+    assert plan.report()["calls"] == {"min": 2, "max": 11}

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
 import brotli
 import pytest
@@ -11,6 +12,8 @@ from graphql import OperationType
 from gateway.errors import BadRequest
 from gateway.pipeline.subscriptions import Emission
 from gateway.transport import compression, http_caching, multipart, negotiation, sse
+from gateway.transport.asgi import EXTRA_HEADERS
+from gateway.transport.browser_security import BrowserOptions, Browsers
 from gateway.transport.negotiation import EVENTS, GRAPHQL, JSON, MULTIPART, Delivery
 
 
@@ -181,3 +184,100 @@ def test_each_part_is_sent_with_the_boundary_behind_it() -> None:
         b"{}",
         b'{"payload":{"data":1}}',
     ]
+
+
+# Browsers -----------------------------------------------------------------------------------------
+
+APP = "https://app.example"
+
+
+def asked_by_browser(
+    options: dict[str, Any], method: str, headers: dict[str, str], *, own_pages: bool = False
+) -> tuple[int, str | None]:
+    """Return the status of an answer, and which pages may read it; 200 when it was passed on."""
+    sent: list[Any] = []
+    scope: Any = {
+        "type": "http",
+        "method": method,
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+
+    async def application(scope: Any, _: Any, send: Any) -> None:
+        extra = scope[EXTRA_HEADERS]
+        await send({"type": "http.response.start", "status": 200, "headers": extra})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("nothing of the body is needed")
+
+    usual = {"auth": None, "get_requests": True, "csrf_prevention": True}
+    chosen = BrowserOptions(**usual | {"cors_origins": (APP,), "cors_headers": ()} | options)
+    guarded = Browsers(application, chosen, loopback_pages=own_pages)
+    asyncio.run(guarded(scope, receive, send))
+    shared = dict(sent[0]["headers"]).get(b"access-control-allow-origin")
+    return sent[0]["status"], shared and shared.decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "expected"),
+    [
+        ("GET", {}, (400, None)),
+        ("GET", {"content-type": "text/plain;charset=utf-8"}, (400, None)),
+        ("GET", {"content-type": "application/json"}, (200, None)),
+        ("HEAD", {"apollo-require-preflight": ""}, (400, None)),
+        ("HEAD", {"apollo-require-preflight": "1"}, (200, None)),
+        ("GET", {"x-apollo-operation-name": "A"}, (200, None)),
+        # The endpoint takes nothing but JSON.
+        ("POST", {"content-type": "text/plain"}, (200, None)),
+        ("POST", {"origin": APP}, (200, APP)),
+        ("POST", {"origin": "https://other.example"}, (200, None)),
+        ("GET", {"origin": APP}, (400, APP)),
+        ("OPTIONS", {}, (204, None)),
+        ("OPTIONS", {"origin": APP, "access-control-request-method": "POST"}, (204, APP)),
+        ("OPTIONS", {"origin": "https://a", "access-control-request-method": "POST"}, (403, None)),
+        ("OPTIONS", {"origin": "https://other.example"}, (204, None)),
+    ],
+)
+def test_a_page_may_do_what_its_origin_and_the_form_of_its_request_allow(
+    method: str, headers: dict[str, str], expected: tuple[int, str | None]
+) -> None:
+    assert asked_by_browser({}, method, headers) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("gateway.example", 421),
+        ("127.0.0.1.example", 421),
+        ("[::1", 421),
+    ],
+)
+def test_where_whoever_reaches_the_machine_is_trusted_only_its_own_names_are_answered(
+    host: str, status: int
+) -> None:
+    assert asked_by_browser({"auth": "open"}, "POST", {"host": host})[0] == status
+    assert asked_by_browser({"auth": "tokens"}, "POST", {"host": host})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_own"),
+    [
+        ("http://localhost:3000", True),
+        ("https://127.0.0.1", True),
+        ("http://[::1]:5173", True),
+        ("http://localhost.example", False),
+        ("http://localhost:3000/", False),
+        ("null", False),
+    ],
+)
+def test_pages_that_this_machine_serves_are_let_in_where_that_is_wanted(
+    origin: str, is_own: bool
+) -> None:
+    shared = asked_by_browser({}, "POST", {"origin": origin}, own_pages=True)[1]
+    assert shared == (origin if is_own else None)
+    assert asked_by_browser({}, "POST", {"origin": origin})[1] is None
