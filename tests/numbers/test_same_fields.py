@@ -233,3 +233,33 @@ def test_a_search_asks_the_api_that_tells_what_is_selected(
         assert len(sandbox.requests()) == 1 or not again
         told = [step["reason"] for step in plan["steps"] if "tells" in step["reason"]]
         assert bool(told) == (source == "CATALOG" or (not again and "monthly" in fields))
+
+
+def test_every_credential_shows_numbers_alike_by_every_route(
+    gateway: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
+) -> None:
+    text = f"{{ phoneNumbers {{ nodes {{ {ALL} }} }} }}"
+    shown = gateway.query(text, account=account)
+    key = (account.api_key["sid"], account.api_key["secret"])
+    home = {"X-Account-Sid": account.sid}
+    answer = gateway.http.post(
+        f"{gateway.url}/graphql", json={"query": text}, auth=key, headers=home
+    ).json()
+    assert answer == {"data": shown}
+    with running_gateway(
+        sandbox, auth="open", account_sid=account.sid, auth_token=account.auth_token
+    ) as opened:
+        answer = opened.http.post(f"{opened.url}/graphql", json={"query": text}).json()
+    assert answer == {"data": shown}
+    # A parent asks about a subaccount by the path, which only one API has.
+    below = sandbox.create_account(owner_account_sid=account.sid, catalog=True, owned=2)
+    of = f'accountSid: "{below.sid}"'
+    seen = gateway.query(f"{{ phoneNumbers({of}) {{ nodes {{ {ALL} }} }} }}", account=account)[
+        "phoneNumbers"
+    ]["nodes"]
+    for each in seen:
+        assert each["source"] == "CORE"
+        one = f'phoneNumber(sid: "{each["sid"]}", {of}) {{ {ALL} }}'
+        node = f'node(id: "{each["id"]}") {{ ... on PhoneNumber {{ {ALL} }} }}'
+        found = gateway.query(f"{{ {one} {node} }}", account=account)
+        assert found == {"phoneNumber": each, "node": each}

@@ -167,3 +167,30 @@ def test_a_read_that_fails_after_a_write_costs_the_fields_that_it_would_have_tol
     }
     [error] = response["errors"]
     assert error["path"] == ["configurePhoneNumber", "phoneNumber", "origin"]
+
+
+@pytest.mark.parametrize("behind", ["old", "missing", "failing"])
+def test_what_was_just_set_is_never_shown_old(
+    gateway: RunningGateway, sandbox: RunningSandbox, behind: str
+) -> None:
+    account = sandbox.create_account(owned=1)
+    sid = sandbox.numbers(account.sid)[0]["sid"]
+    path = f"/Numbers/ActiveNumbers/{sid}"
+    fields = "sid lifecycle friendlyName configuration { voice { url callerIdLookup } }"
+    text = CONFIGURE.replace(ALL, fields)
+    before = sandbox.client.get(path, auth=account.auth).json()
+    gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=account)
+    fault = {"kind": "status", "path": path, "method": "GET", "count": None}
+    answer = {"old": {"status": 200, "body": before}, "missing": {"status": 404}}
+    sandbox.set_faults([fault | answer.get(behind, {"status": 400})])
+    voice = {"url": "https://example.com/new", "callerIdLookup": True}
+    body = {"input": {"sid": sid, "configuration": {"friendlyName": "New", "voice": voice}}}
+    response = gateway.execute(text, body, account=account)
+    shown = response["data"]["configurePhoneNumber"]["phoneNumber"]
+    assert (shown["friendlyName"], shown["configuration"]["voice"]) == ("New", voice)
+    if behind == "old":
+        assert shown["lifecycle"] is not None
+    else:
+        assert shown["lifecycle"] is None
+    failed = [each["path"][-1] for each in response.get("errors", ())]
+    assert failed == (["lifecycle"] if behind == "failing" else [])
