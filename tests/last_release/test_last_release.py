@@ -269,6 +269,11 @@ def test_replays_are_word_for_word_the_old_outcome(kept: Kept, place: str) -> No
         if write["name"] == "two":
             # Of plural mutations fields are told from the input on, since `b140869`.
             told, now = (outcomes_of_items(each) for each in (told, now))
+        if write["name"] == "transferred":
+            # It has moved out of the catalog, and is shown as the next read shows it.
+            moved = told["data"]["transferPhoneNumber"]["phoneNumber"]
+            moved["source"] = "CORE"
+            moved["configuration"]["sms"]["method"] = "POST"
         assert now == told, write["name"]
     assert kept.sandbox.ledger() == ledger
 
