@@ -42,7 +42,7 @@ SELECTIONS = {
 ONE = {
     "phoneNumber": ('phoneNumber(sid: "{sid}") {{ {fields} }}', ""),
     "by number": (
-        'phoneNumber: phoneNumberByIdentifier(identifier: {{ phoneNumber: "{phone_number}" }}) {{ {fields} }}',
+        'phoneNumberByIdentifier(identifier: {{ phoneNumber: "{phone_number}" }}) {{ {fields} }}',
         "",
     ),
     "node": ('node(id: "{id}") {{ ... on PhoneNumber {{ {fields} }} }}', ""),
