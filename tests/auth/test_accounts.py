@@ -113,11 +113,12 @@ _CHANGE = "input: {sid: $sid, accountSid: $a"
 _FIELDS = {
     "list": "query($a: ID) { phoneNumbers(first: 5, accountSid: $a) { nodes { sid } } }",
     "sid": "query($a: ID, $sid: ID!) { phoneNumber(accountSid: $a, sid: $sid) { sid } }",
-    "number": "query($a: ID, $n: E164) { phoneNumber(accountSid: $a, phoneNumber: $n) { sid } }",
+    "number": "query($a: ID, $n: E164!) { phoneNumberByIdentifier("
+    "accountSid: $a, identifier: { phoneNumber: $n }) { sid } }",
     "node": "query($id: ID!) { node(id: $id) { id } }",
     "nodes": "query($id: ID!) { nodes(ids: [$id, $id]) { id } }",
     "filtered": "query($a: ID) { phoneNumbers(accountSid: $a, filter: {country:"
-    ' "US"}}) { nodes { sid } } }',
+    ' "US"}) { nodes { sid } } }',
     "search": 'query($a: ID) { availablePhoneNumbers(accountSid: $a, country: "US",'
     " types: [TOLL_FREE], filter: {maxMonthlyPrice: 100}) { nodes { phoneNumber } } }",
     "configure": "mutation($sid: ID!, $a: ID) { "

@@ -158,7 +158,7 @@ SEARCH = 'availablePhoneNumbers(country: "US", types: $types, first: $first, {})
         {
             "a": "NY",
             "t": "TOLL_FREE",
-            "f": {"geography": {"region": "NY"}},
+            "f": {"region": "NY"},
             "n": 9,
             "codes": [415],
             "latitude": 2.5,

@@ -183,7 +183,7 @@ def test_a_list_that_became_shorter_than_where_its_cursor_stood_goes_on(
         (["LOCAL"], {"areaCodes": ["907"]}),
         (["LOCAL"], {"areaCodes": ["907", "808", "631"]}),
         (["LOCAL", "TOLL_FREE"], {"contains": "5550"}),
-        (["LOCAL"], {"geography": {"rateCenter": "HUNTINGTON"}}),
+        (["LOCAL"], {"rateCenter": "HUNTINGTON"}),
     ],
     ids=["core", "area codes", "types", "catalog"],
 )

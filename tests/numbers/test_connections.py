@@ -59,16 +59,14 @@ def test_who_is_no_parent_is_not_asked_for_subaccounts(
         for each in gateway.sandbox.all_accounts()
         if each.owner_account_sid == parent.sid != each.sid
     )
-    query = """query ($sid: ID) { account(sid: $sid) { sid subaccounts {
+    query = """query ($sid: ID!) { account(sid: $sid) { sid subaccounts {
       nodes { sid } pageInfo { hasNextPage hasPreviousPage startCursor } } } }"""
     plan, made, data = calls(gateway, query, parent, sid=child.sid)
     assert data["account"]["subaccounts"]["nodes"] == []
     assert (plan["max"], made) == (1, 1)
 
 
-@pytest.mark.parametrize(
-    "filter_", [{"type": "TOLL_FREE"}, {"contains": "55"}, {"geography": {"region": "CA"}}]
-)
+@pytest.mark.parametrize("filter_", [{"type": "TOLL_FREE"}, {"contains": "55"}, {"region": "CA"}])
 def test_an_accounts_numbers_take_the_filters_and_cost_what_the_same_query_of_numbers_costs(
     gateway: RunningGateway, filter_: dict[str, Any]
 ) -> None:
@@ -87,7 +85,7 @@ def test_an_accounts_numbers_take_the_filters_and_cost_what_the_same_query_of_nu
         gateway, f"{declared} {{ account {{ {numbers} }} {numbers} }}", account, filter=filter_
     )
     assert both == made + 1
-    wrong = {"filter": {"contains": "x"}}
+    wrong = {"filter": {"contains": "%"}}
     refused = [
         gateway.error(query, wrong, headers=headers)["message"]
         for query in (f"{declared} {{ {numbers} }}", f"{declared} {{ account {{ {numbers} }} }}")
