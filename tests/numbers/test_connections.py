@@ -132,7 +132,7 @@ def test_every_search_continues_behind_a_cursor(
 ) -> None:
     text, path = SEARCHES[name]
     of_number = "$sid)" in text
-    declared = f"query ($first: Int!, $after: String{', $sid: ID' if of_number else ''})"
+    declared = f"query ($first: Int!, $after: String{', $sid: ID!' if of_number else ''})"
     query = f"{declared} {{ {text} }}"
     sid = {"sid": local} if of_number else {}
 

@@ -697,3 +697,80 @@ def test_numbers_for_sale_have_the_same_friendly_name_in_both_families(
             shown = f"({number[2:5]}) {number[5:8]}-{number[8:]}"
             expected = number if nodes == "foreign" else shown
             assert (node["source"], node["friendlyName"]) == (source, expected)
+
+
+# What people type, and what they are told -----------------------------------------------------------
+
+NEAR = """query ($first: Int!, $after: String, $filter: AvailablePhoneNumberFilter) {
+  availablePhoneNumbers(country: "US", orderBy: DISTANCE, first: $first, after: $after, filter: $filter)
+  { nodes { phoneNumber distanceMiles } pageInfo { hasNextPage endCursor } exhaustive } }"""
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    ("typed", "sent", "start"),
+    [("510-55", "51055", 2), ("(510) 55", "51055", 2), ("+1 510.55", "+151055", 0)],
+)
+def test_patterns_are_taken_as_they_are_typed_and_numbers_say_where_they_match(
+    gateway: RunningGateway, typed: str, sent: str, start: int, *, compiled: bool
+) -> None:
+    more = "" if compiled else " ... @include(if: true) { source }"
+    data = gateway.query(
+        f"""query ($typed: String) {{ availablePhoneNumbers(country: "US", first: 4,
+          filter: {{ contains: $typed }}) {{ nodes {{ phoneNumber match {{ start length }}{more} }} }} }}""",
+        {"typed": typed},
+    )
+    nodes = data["availablePhoneNumbers"]["nodes"]
+    assert nodes
+    assert {(n["match"]["start"], n["match"]["length"]) for n in nodes} == {(start, len(sent))}
+    assert all(n["phoneNumber"][start:].startswith(sent) for n in nodes)
+    assert dict(gateway.sandbox.requests()[-1]["query"])["Contains"] == sent
+
+
+def test_the_nearest_numbers_come_first_through_all_pages(
+    gateway: RunningGateway, inventory: Callable[[str, str], list[Number]]
+) -> None:
+    latitude, longitude = SAN_FRANCISCO
+    point = {"latitude": latitude, "longitude": longitude}
+    wanted = {"near": {"point": point}, "withinMiles": 40, "contains": "55"}
+    found: list[dict[str, Any]] = []
+    after = None
+    for _ in range(3):
+        data = gateway.query(NEAR, {"first": 5, "after": after, "filter": wanted})
+        page = data["availablePhoneNumbers"]
+        found += page["nodes"]
+        after = page["pageInfo"]["endCursor"]
+    distances = [node["distanceMiles"] for node in found]
+    assert distances == sorted(distances)
+    places = {n["phone_number"]: n["geography"] for n in inventory("US", "LOCAL")}
+    for node in found:
+        place_ = places[node["phoneNumber"]]
+        there = (place_["latitude"], place_["longitude"])
+        assert abs(miles(SAN_FRANCISCO, there) - node["distanceMiles"]) < 0.1
+    assert len({node["phoneNumber"] for node in found}) == len(found)
+
+
+@pytest.mark.parametrize("role", ["parent", "core-only"])
+def test_filters_that_no_api_can_be_asked_together_are_applied_to_what_one_finds(
+    gateway: RunningGateway, role: str
+) -> None:
+    account = gateway.sandbox.accounts()[role]
+    data = gateway.query(
+        """{ availablePhoneNumbers(country: "US", first: 3,
+          filter: { lifecycle: BETA, contains: "55" }) { nodes { phoneNumber lifecycle } } }""",
+        account=account,
+    )
+    nodes = data["availablePhoneNumbers"]["nodes"]
+    assert {node["lifecycle"] for node in nodes} <= {"BETA"}
+    assert all("55" in node["phoneNumber"][2:] for node in nodes)
+
+
+def test_area_codes_of_puerto_rico_are_searched_there_when_the_country_is_the_us(
+    gateway: RunningGateway,
+) -> None:
+    data = gateway.query(
+        """{ availablePhoneNumbers(country: "US", first: 6, filter: { areaCodes: ["787", "212"] })
+          { nodes { phoneNumber } branchErrors { message } } }"""
+    )["availablePhoneNumbers"]
+    assert data["branchErrors"] == []
+    assert {node["phoneNumber"][:5] for node in data["nodes"]} == {"+1787", "+1212"}
