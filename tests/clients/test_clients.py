@@ -13,6 +13,7 @@ from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.node import node_json
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import buy, credentials
+from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
 
 OWNED = 4
 # Of @defer: was it partial at first, and what came in the end. Of @stream: how many items at first
@@ -111,6 +112,42 @@ def test_a_screen_in_a_terminal_lists_buys_and_follows(
     assert kinds[:OWNED] == ["OWNED"] * OWNED
     assert kinds.count("BOUGHT") == 1
     assert kinds[-1] == "RELEASED"
+
+
+def test_a_backend_fills_a_screen_in_one_round_trip_with_a_token(
+    app: Path, shared_sandbox: RunningSandbox
+) -> None:
+    """The document goes by its id, nothing else runs, and its price is told before."""
+    parent = shared_sandbox.accounts()["parent"]
+    manifest = app / "persisted-query-manifest.json"
+    with running_gateway(
+        shared_sandbox,
+        auth="tokens",
+        token_algorithm="HS256",
+        token_secret=SECRET,
+        token_issuer=ISSUER,
+        token_audience=AUDIENCE,
+        account_sid=parent.sid,
+        auth_token=parent.auth_token,
+        trusted_documents=manifest,
+        trusted_documents_only=True,
+    ) as gateway:
+        environment = {"GATEWAY_URL": f"{gateway.url}/graphql"}
+
+        def report(scope: str) -> dict[str, Any]:
+            arguments = (str(manifest), token(parent.sid, scope=scope))
+            done: dict[str, Any] = node_json(
+                "build/out/jobs/bff.js", *arguments, environment=environment
+            )
+            return done
+
+        allowed = report("numbers:read accounts:read")
+        assert allowed["price"]["extensions"]["plan"]["calls"]["max"] >= 3
+        assert set(allowed["screen"]) == {"data"}
+        assert allowed["screen"]["data"]["account"]["id"] == parent.sid
+        refused = report("numbers:read")["screen"]["errors"][0]["extensions"]
+        assert refused["code"] == "FORBIDDEN"
+        assert refused["requiredScopes"] == ["accounts:read"]
 
 
 @pytest.mark.usefixtures("app")

@@ -8,8 +8,8 @@ export const WIDE = `query answersWideQuery($sid: ID!) {
     regulatory { addressRequirements }
     account { id friendlyName phoneNumbers(first: 2) { edges { cursor node { id } } pageInfo { endCursor hasNextPage } } }
   }
-  country(code: "US") { code name types }
-  countries { code name }
+  country(code: "US") { id code name types }
+  countries { id code name }
 }`;
 export const NARROW = `query answersNarrowQuery($sid: ID!) {
   phoneNumber(sid: $sid) {
@@ -20,8 +20,8 @@ export const NARROW = `query answersNarrowQuery($sid: ID!) {
     account { id phoneNumbers(first: 3) { nodes { id geography { lata } } } }
   }
   phoneNumbers(first: 3) { nodes { id capabilities { sms { ucs2 } } configuration { mms { url } } } }
-  country(code: "US") { code beta }
-  countries { code beta }
+  country(code: "US") { id code beta }
+  countries { id code beta }
 }`;
 export const WRITE = `mutation answersWriteMutation($sid: ID!) {
   configurePhoneNumber(input: { sid: $sid, configuration: { friendlyName: "Night desk", voice: { url: "https://example.com/night" } } }) {
