@@ -140,7 +140,7 @@ SEARCH = 'availablePhoneNumbers(country: "US", types: $types, first: $first, {})
         'query ($a: String = "CA") { phoneNumbers(filter: { region: $a }, first: 7) { nodes { sid } } }',
         "query ($t: NumberType) { phoneNumbers(filter: { type: $t, capabilities: { voice: { fax: true } } }) { nodes { sid } } }",
         "query ($f: PhoneNumberFilter, $n: Int) { phoneNumbers(filter: $f, first: $n) { nodes { sid } } }",
-        "query ($codes: [Int!], $latitude: Float!, $text: String, $types: [NumberType!], $first: Int) {"
+        "query ($codes: [String!], $latitude: Float!, $text: String, $types: [NumberType!], $first: Int) {"
         + SEARCH.format(FILTER) + " }",
         "query ($types: [NumberType!], $first: Int! = 3, $f: AvailablePhoneNumberFilter) {"
         + SEARCH.format("filter: $f") + " }",
@@ -160,7 +160,7 @@ SEARCH = 'availablePhoneNumbers(country: "US", types: $types, first: $first, {})
             "t": "TOLL_FREE",
             "f": {"region": "NY"},
             "n": 9,
-            "codes": [415],
+            "codes": ["415"],
             "latitude": 2.5,
             "text": "555",
             "types": ["MOBILE"],
