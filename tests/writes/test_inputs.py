@@ -660,9 +660,9 @@ def test_null_for_an_argument_with_a_default_is_bad_user_input(
         ),
         (
             "query ($f: PhoneNumberFilter) { phoneNumbers(filter: $f) { nodes { sid } } }",
-            {"f": {"beta": [None, 'it\'s "so"']}},
+            {"f": {"capabilities": {"sms": {"gsm7": [None, 'it\'s "so"']}}}},
             (
-                "Variable '$f' has invalid value at .beta: Boolean cannot represent a non boolean"
+                "Variable '$f' has invalid value at .capabilities.sms.gsm7: Boolean cannot represent a non boolean"
                 ' value: [null, "it\'s \\"so\\""]'
             ),
         ),
