@@ -314,17 +314,14 @@ def wanted(source: object) -> dict[str, Any]:
 
 def unsupported(filters: Mapping[str, Any], table: Table, country: str | None = None) -> list[str]:
     """Return the paths of the filters that cannot be asked by `table`, in a country if any."""
-    return [path for path in filters if not _asks(filters, path, table, country)]
-
-
-def _asks(filters: Mapping[str, Any], path: str, table: Table, country: str | None) -> bool:
-    param = table.get(path)
-    return (
-        param is not None
-        and param.says.holds(filters[path])
-        and (not param.us_ca_only or country in NORTH_AMERICA)
-        and (not param.needs or param.needs in filters)
-    )
+    return [
+        path
+        for path, value in filters.items()
+        if (param := table.get(path)) is None
+        or not (param.says is _ANY or param.says.holds(value))
+        or (param.us_ca_only and country not in NORTH_AMERICA)
+        or (param.needs and param.needs not in filters)
+    ]
 
 
 def parameters(filters: Mapping[str, Any], table: Table) -> Pairs:

@@ -5,7 +5,7 @@ Every refusal names the argument, in the client's own spelling.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import phonenumbers
@@ -166,6 +166,7 @@ def check_settings(settings: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def has_area_codes(country: str) -> bool:
     """Whether a country's numbers begin with +1 and an area code, as in North America."""
     return phonenumbers.country_code_for_region(country) == 1

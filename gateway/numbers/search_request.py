@@ -130,7 +130,7 @@ class SearchRequest(NamedTuple):
             account, country, types, wanted, first, start, branches, sources, lacking, order, origin
         )
         if country:
-            page.check_list(asked.list_id())
+            page.check_list(asked.list_id)
         return asked
 
     @property
@@ -301,7 +301,7 @@ class SimilarSearch(NamedTuple):
 def _local_country(number: View) -> str:
     """Return the country of a local number; "" when it has none, or is toll-free."""
     told = origin(number.phone_number)
-    if NumberType.TOLL_FREE in {number.type, told.type}:
+    if number.type is NumberType.TOLL_FREE or told.type is NumberType.TOLL_FREE:
         return ""
     place = number.geography
     country: str | None = place and place.iso_country
