@@ -46,6 +46,7 @@ def app() -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     answers = (CLIENTS / "jobs" / "answers.ts").read_text().replace("= `", "= graphql`")
+    answers = answers.replace("releasedId", "releasedId @deleteRecord")
     relay = APP / "src" / "relay"
     (relay / "answers.ts").write_text(f'import {{ graphql }} from "relay-runtime";\n{answers}')
     shutil.copy(ROOT / "schema" / "schema.graphql", APP)

@@ -84,13 +84,16 @@ def screens(app: Path, shared_sandbox: RunningSandbox) -> Iterator[RunningGatewa
         yield gateway
 
 
-@pytest.mark.parametrize("client", ["apollo", "urql", "relay"])
+@pytest.mark.parametrize(
+    ("client", "catalog"), [("apollo", True), ("urql", False), ("relay", True)]
+)
 def test_a_screen_of_the_page_stays_true_and_complains_of_nothing(
-    screens: RunningGateway, account: SandboxAccount, client: str
+    screens: RunningGateway, client: str, catalog: bool
 ) -> None:
     """It lists, searches, buys and releases; what is changed and released elsewhere is seen there,
     too; and no answer makes the cache forget or contradict what the gateway says.
     """
+    account = screens.sandbox.create_account(role="frontend", catalog=catalog, owned=OWNED)
     report = node_json(
         *("--import", "./browser.mjs", "--import", "./page.mjs"),
         f"build/out/jobs/{client}-screen.js",

@@ -4,7 +4,7 @@ export const WIDE = `query answersWideQuery($sid: ID!) {
     id
     capabilities { voice { enabled e911 inboundReachability } sms { enabled gsm7 } mms { enabled } }
     geography { locality region postalCode }
-    configuration { friendlyName voice { url method handler } sms { url method handler } }
+    configuration { friendlyName voice { url method handler callerIdLookup receiveMode } sms { url method handler } }
     regulatory { addressRequirements }
     account { id friendlyName phoneNumbers(first: 2) { edges { cursor node { id } } pageInfo { endCursor hasNextPage } } }
   }
@@ -24,11 +24,14 @@ export const NARROW = `query answersNarrowQuery($sid: ID!) {
   countries { id code beta }
 }`;
 export const WRITE = `mutation answersWriteMutation($sid: ID!) {
-  configurePhoneNumber(input: { sid: $sid, configuration: { friendlyName: "Night desk", voice: { url: "https://example.com/night" } } }) {
-    phoneNumber { id configuration { friendlyName voice { url handler } } geography { locality } capabilities { voice { enabled } } }
+  configurePhoneNumber(input: { sid: $sid, configuration: { friendlyName: "Night desk", voice: { url: "https://example.com/night", callerIdLookup: true, receiveMode: VOICE } } }) {
+    phoneNumber { id configuration { friendlyName voice { url handler callerIdLookup } } geography { locality } capabilities { voice { enabled } } }
     userErrors { message }
   }
 }`;
 export const FIND = `query answersFindQuery($sid: ID!) {
   phoneNumber(sid: $sid) { id phoneNumber }
+}`;
+export const RELEASE_SEVERAL = `mutation answersReleaseMutation($items: [ReleasePhoneNumberInput!]!) {
+  releasePhoneNumbers(input: { items: $items }) { results { releasedId userErrors { message } } }
 }`;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { type ReactNode, StrictMode, createElement } from "react";
 import { createRoot } from "react-dom/client";
-import { FIND, NARROW, WIDE, WRITE } from "./answers.js";
-import { RELEASE, RENAME, elsewhere, someOwned } from "./elsewhere.js";
+import { FIND, NARROW, RELEASE_SEVERAL, WIDE, WRITE } from "./answers.js";
+import { type Owned, RELEASE, RENAME, elsewhere, someOwned } from "./elsewhere.js";
 import { inForce, pause, present } from "./job.js";
 
 declare const warnings: string[]; // of browser.mjs
@@ -99,10 +99,19 @@ async function askMoreAndLess(cache: Cache, sid: string): Promise<void> {
   assert.deepEqual(cache.cached(FIND, nowhere), nothing);
 }
 
+/** What a plural mutation releases is dropped as well. */
+async function releaseSeveral(cache: Cache, { id: sid, phoneNumber }: Owned): Promise<void> {
+  await cache.ask(FIND, { sid });
+  assert(known(cache, sid));
+  await cache.ask(RELEASE_SEVERAL, { items: [{ sid, confirmPhoneNumber: phoneNumber }] });
+  assert(!known(cache, sid), "what was released with others is still kept");
+}
+
 export async function runScreen(screen: ReactNode, cache: Cache): Promise<never> {
   createRoot(document.body.appendChild(document.createElement("div"))).render(createElement(StrictMode, null, screen));
   await use(cache);
   await askMoreAndLess(cache, (await someOwned()).id);
+  await releaseSeveral(cache, await someOwned());
   await new Promise((resolve) => process.stdout.write(JSON.stringify({ warnings }), resolve));
   process.exit(0);
 }
