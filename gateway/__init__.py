@@ -3,4 +3,4 @@
 This package serves the schema (`schema/`): settings, upstream client, loaders, endpoint, sandbox.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

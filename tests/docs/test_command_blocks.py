@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway import __version__
 from gateway.cli.main import parser
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import ROOT
@@ -127,6 +128,9 @@ def test_the_hooks_before_a_commit_are_the_checks_of_make_check() -> None:
 
 def test_the_changelog_has_the_form_that_it_names() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
-    assert re.search(r"^## \[Unreleased\]$", text, re.MULTILINE)
+    unreleased, newest, *_ = re.findall(r"^## \[(.+?)\](.*)$", text, re.MULTILINE)
+    assert unreleased == ("Unreleased", "")
+    assert newest[0] == __version__
+    assert re.fullmatch(r" - \d{4}-\d\d-\d\d", newest[1])
     kinds = re.findall(r"^### (\w+)$", text, re.MULTILINE)
     assert set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
