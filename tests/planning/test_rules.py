@@ -2,6 +2,11 @@
 
 from typing import Any, cast
 
+import pytest
+
+from gateway.auth.caller import Caller
+from gateway.errors import Forbidden
+from gateway.planning.field_rules import RULES
 from gateway.planning.plan import (
     Draft,
     Place,
@@ -12,6 +17,7 @@ from gateway.planning.plan import (
     Times,
     named,
 )
+from gateway.upstream.call import Credential
 
 
 def test_fields_that_share_a_call_are_named_once_and_only_the_first_few() -> None:
@@ -23,10 +29,14 @@ def test_times_are_added_least_to_least_and_most_to_most() -> None:
     assert Times(1, 2).plus(Times(3, 4)) == Times(4, 6)
 
 
+OWN, OTHER = "AC" + "1" * 32, "AC" + "2" * 32
+CALLER = Caller(Credential(OWN, "secret", OWN), "me", accounts=frozenset({OWN}))
+
+
 def draft(*, keeps: bool = False) -> Draft:
-    """Return a plan of reads alone: of what is known, they ask only which answers are kept."""
+    """Return a plan of reads, which need to know no more than who asks and what is kept."""
     unasked = cast("Any", None)
-    return Draft(PlanningFacts(unasked, unasked, unasked, lambda _: keeps, 0, 0, unasked))
+    return Draft(PlanningFacts(CALLER, unasked, unasked, lambda _: keeps, 0, 0, unasked))
 
 
 ROOT = Place("", Times(1, 1), ())
@@ -71,3 +81,31 @@ def test_what_only_makes_an_answer_better_shares_what_is_left() -> None:
     plan.limit_spare(6)
     assert [each.most for each in plan.steps] == [5, 4, 2]
     assert plan.report()["calls"] == {"min": 2, "max": 11}
+
+
+def test_the_rule_of_a_field_says_what_it_reads_and_where_the_plan_goes_on() -> None:
+    planned = draft()
+    countries = RULES["Query.countries"](planned, ROOT, "countries", {})
+    RULES["Country.prices"](planned, countries, "countries.prices", {})
+    for alias in ("a", "b"):
+        RULES["Query.country"](planned, ROOT, alias, {"code": "US"})
+    steps = [(each.field, each.strategy, each.least, each.most) for each in planned.plan.steps]
+    assert steps == [
+        ("countries", "get", 1, 1),
+        ("countries.prices", "get", 0, countries.times.most),
+        ("a", "get", 1, 1),
+        ("b", "coalesced", 0, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "argument"),
+    [
+        ("Query.account", "sid"),
+        ("Query.rateLimit", "account_sid"),
+        ("Query.phoneNumbers", "account_sid"),
+    ],
+)
+def test_a_rule_refuses_what_its_resolver_refuses(field: str, argument: str) -> None:
+    with pytest.raises(Forbidden):
+        RULES[field](draft(), ROOT, "f", {argument: OTHER})
