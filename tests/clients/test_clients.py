@@ -50,6 +50,7 @@ def job(
         *arguments,
         environment=named(gateway, account),
     )
+    assert report["warnings"] == []
     sid = report["number"]["sid"]
     assert report["friendlyName"] == "Front desk"
     assert len(report["listed"]) == len(set(report["listed"])) == OWNED + 1

@@ -56,6 +56,8 @@ export function nothingRefused(errors: readonly { message: string }[]): void {
   assert.deepEqual(errors, []);
 }
 
+declare const warnings: string[]; // of browser.mjs
+
 export async function run(client: Client): Promise<never> {
   const changes: Change[] = [];
   const stop = client.follow((change) => changes.push(change));
@@ -77,7 +79,7 @@ export async function run(client: Client): Promise<never> {
   for (let waited = 0; seen().length < 3 && waited < 400; waited += 1) await pause(50);
   stop();
   const kinds = seen();
-  const report = { number, friendlyName, listed, pages, released, kinds, extras };
+  const report = { number, friendlyName, listed, pages, released, kinds, extras, warnings };
   await new Promise((resolve) => process.stdout.write(JSON.stringify(report), resolve));
   process.exit(0);
 }
