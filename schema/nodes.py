@@ -345,8 +345,8 @@ class Configuration:
 @strawberry.interface(description="An object that can be fetched again by its id alone.")
 class Node:
     id: ID = field(
-        description="Its sid, which it keeps for life: a number does when it is transferred, too."
-        " Inputs that take a sid take this. A country's is its code."
+        description="The object's id for life: an account's or a number's is its sid, which inputs"
+        " take as it is; a country's is its code."
     )
 
 
@@ -374,6 +374,7 @@ class NumberProfile:
 
 @strawberry.type(description="An account of the upstream, or one of its subaccounts.")
 class Account(Node):
+    id: ID = field(description="Its sid, which inputs that take a sid take as it is.")
     sid: ID = field(description="Its sid: `AC` and 32 hexadecimal digits; the same as `id`.")
     friendly_name: str | None = field(description="A text for people.")
     status: AccountStatus | None = field(description="Its state.")
@@ -430,6 +431,10 @@ class Account(Node):
 
 @strawberry.type(description="A phone number that an account owns.")
 class PhoneNumber(Node, NumberProfile):
+    id: ID = field(
+        description="Its sid, which it keeps when it is transferred; inputs that take a sid take it"
+        " as it is."
+    )
     sid: ID = field(description="Its sid: `PN` and 32 hexadecimal digits; the same as `id`.")
     account_sid: ID = field(description="The account that owns it.")
     friendly_name: str | None = field(

@@ -27,8 +27,8 @@ class NumberPrice:
     description="Something to be told about who is to own a number.", directives=[part()]
 )
 class RequiredField:
-    name: str = field(description="Its name for programs: `first_name`.")
-    label: str = field(description="Its name for people: `First Name`.")
+    key: str = field(description="Its name for programs: `first_name`.")
+    name: str = field(description="Its name for people: `First Name`.")
 
 
 @strawberry.type(
@@ -41,8 +41,8 @@ class AcceptedDocument:
 
 @strawberry.type(description="Something that must be shown by a document.", directives=[part()])
 class RequiredDocument:
+    key: str = field(description="Its name for programs: `proof_of_address`.")
     name: str = field(description="What is to be shown, for people: `Address`.")
-    requirement: str = field(description="Its name for programs: `proof_of_address`.")
     accepted: list[AcceptedDocument] = field(description="Documents that show it; one is enough.")
 
 

@@ -55,8 +55,8 @@ def requirements(regulation: Json, end_user: EndUser) -> Requirements:
         information=[field for each in _objects(asked.get("end_user")) for field in _fields(each)],
         documents=[
             RequiredDocument(
+                key=_text(each, "requirement_name", "name"),
                 name=_text(each, "name", "requirement_name"),
-                requirement=_text(each, "requirement_name", "name"),
                 accepted=[
                     AcceptedDocument(name=_text(one, "name", "type"), fields=list(_fields(one)))
                     for one in _objects(each.get("accepted_documents"))
@@ -91,8 +91,8 @@ def _currency(value: object) -> CurrencyCode | None:
 
 def _fields(item: Json) -> Iterator[RequiredField]:
     for each in _objects(item.get("detailed_fields")):
-        name = _text(each, "machine_name", "friendly_name")
-        yield RequiredField(name=name, label=_text(each, "friendly_name", "machine_name"))
+        key = _text(each, "machine_name", "friendly_name")
+        yield RequiredField(key=key, name=_text(each, "friendly_name", "machine_name"))
 
 
 def _text(item: Json, *keys: str) -> str:

@@ -9,8 +9,8 @@ from tests.support.sandbox_in_thread import RunningSandbox
 
 PRICES = "prices { type monthlyPrice { amount currencyCode } listPrice { amount } }"
 REQUIREMENTS = """requirements(type: $type, endUser: INDIVIDUAL) {
-  endUser name information { name label }
-  documents { name requirement accepted { name fields { name label } } } }"""
+  endUser name information { key name }
+  documents { key name accepted { name fields { key name } } } }"""
 ASKED = f"query($code: CountryCode!, $type: NumberType!) {{ country(code: $code) {{ {REQUIREMENTS} }} }}"
 PRICING, REGULATIONS = "/v1/PhoneNumbers", "/v2/RegulatoryCompliance"
 
@@ -85,8 +85,8 @@ def test_what_is_asked_of_who_wants_a_number_is_told_in_words(
         "requirements"
     ]
     assert asked["endUser"] == "INDIVIDUAL"
-    assert asked["information"][0] == {"name": "first_name", "label": "First Name"}
-    assert [each["requirement"] for each in asked["documents"]] == documents
+    assert asked["information"][0] == {"key": "first_name", "name": "First Name"}
+    assert [each["key"] for each in asked["documents"]] == documents
     for document in asked["documents"]:
         assert document["name"]
         assert all(each["name"] and each["fields"] for each in document["accepted"])
