@@ -446,6 +446,12 @@ class PhoneNumber(Node, NumberProfile):
             " of the fields come from the other one."
         )
     )
+    monthly_price: Money | None = field(
+        description="What such a number costs a month now, by the price list of its country: see"
+        " `Country.prices`. What the account really pays may differ. Null, without an error, when"
+        " it is in no list, or when it is not known to which country it belongs; null with an"
+        " error when the list could not be read."
+    )
     origin: NumberOrigin | None = field(description="How it came to the account.")
     date_created: dt.datetime | None = field(description="When it came to the account.")
     date_updated: dt.datetime | None = field(description="When it was last changed.")
@@ -514,8 +520,10 @@ class AvailablePhoneNumber(NumberProfile):
         " is a list price, in US dollars, where Twilio names no currency."
     )
     monthly_price: Money | None = field(
-        description="Price per month; null when the upstream does not tell. It is a list price, in"
-        " US dollars, where Twilio names no currency."
+        description="Price per month: the number's own where the upstream tells it, else that of"
+        " its kind by the price list of its country, as `Country.prices` has it. Null, without an"
+        " error, when it is in none; null with an error when the list could not be read."
+        " Where Twilio names no currency it is in US dollars."
     )
     match: PatternMatch | None = field(
         description="Where it matches `contains`, the first place if there are several; null when"

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, cast
 
 from gateway.mapping._compat import to_camel_case
 from gateway.mapping.homes import HOMES, NOWHERE, TOLD_BY_CORE, Home
-from gateway.mapping.records import CATALOG, CORE, NestedObject, View
+from gateway.mapping.records import CATALOG, CORE, NestedObject, View, listed_price
 from schema.enums import Source
 
 Part: TypeAlias = View | Exception | None
@@ -124,6 +124,8 @@ def _view(typename: str, fields: Mapping[str, str | None]) -> type[Filled]:
         if name != "source":
             read = _nested(typename, name, nested) if nested else _leaf(typename, name)
             members[name] = property(read)
+    if typename == "PhoneNumber":
+        members["monthly_price"] = property(listed_price)
     return type(f"Filled{typename}", (Filled,), members)
 
 

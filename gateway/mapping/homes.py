@@ -33,8 +33,11 @@ class Home(enum.Flag):
 NOWHERE: Final = Home(0)
 # What no answer leaves out, and what is the same in all.
 _ANYWHERE = frozenset({"id", "sid", "account_sid", "phone_number"})
-# Fields with resolvers, which look at the number themselves.
-_RESOLVED: Mapping[str, Home] = {"PhoneNumber.similarAvailable": Home.CATALOG}
+# Fields that depend on where a number belongs, and look at it themselves.
+_OF_ITS_PLACE: Mapping[str, Home] = {
+    "PhoneNumber.monthlyPrice": Home.CATALOG,
+    "PhoneNumber.similarAvailable": Home.CATALOG,
+}
 _MOST_KNOWN = 4096
 
 
@@ -52,7 +55,7 @@ def _told(table: Table, typename: str, home: Home) -> Iterator[tuple[str, Home]]
 
 
 def _homes() -> dict[str, Home]:
-    homes = {**dict(_told(CORE, "PhoneNumber", Home.CORE)), **_RESOLVED}
+    homes = {**dict(_told(CORE, "PhoneNumber", Home.CORE)), **_OF_ITS_PLACE}
     for name, home in _told(CATALOG, "PhoneNumber", Home.CATALOG):
         if home is Home.CATALOG or name not in homes:
             homes[name] = home

@@ -20,10 +20,11 @@ things differently: `configuration` or `configurations`, `""` or null, `132` or 
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple, Self, TypeAlias, cast
 
 import msgspec
 
@@ -92,6 +93,22 @@ def price(value: object) -> Money | None:
     """Read a price of the catalog, such as `"2.0"`."""
     amount = coerce.decimal(value)
     return None if amount is None else Money(amount=amount, currency_code=CATALOG_CURRENCY)
+
+
+def listed_price(view: "View") -> Money | None:
+    """Return what such a number costs by the price list, if that was asked for.
+
+    Raises:
+        GatewayError: the list could not be read.
+    """
+    listed = getattr(view, "listed", None)
+    if isinstance(listed, Exception):
+        raise listed.with_traceback(None)  # Each number raises it.
+    return cast("Money | None", listed)
+
+
+def _own_price(view: "View") -> Money | None:
+    return price(view.raw.base_recurring_price) or listed_price(view)
 
 
 # The types that strict records have: what the upstream documents, by the reader that makes sense of
@@ -186,9 +203,11 @@ class View:
     Attributes:
         raw: the object as it was decoded.
         home: sid of the account it was read from; "" where that has no meaning.
+        listed: what such a number costs a month by the price list of its country, or why that is
+            not known; it is there only when it was asked for.
     """
 
-    __slots__ = ("home", "raw")
+    __slots__ = ("home", "listed", "raw")
     typename: ClassVar[str]
     source: ClassVar[Source]
 
@@ -200,9 +219,17 @@ class View:
         # The fields are made from the tables, so a type checker cannot know them.
         def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401
 
+        listed: Money | Exception | None
+
     def __repr__(self) -> str:
         """Show the kind alone: raw data may hold what a log must not."""
         return f"<{self.source.name.lower()} {self.typename}>"
+
+    def priced(self, listed: Money | Exception | None) -> Self:
+        """Return the same number with what one like it costs by a price list; see `listed`."""
+        number = copy(self)
+        number.listed = listed
+        return number
 
     def to_json(self) -> Json:
         """Return the object as JSON, for keeping; nulls that say nothing are left out."""
@@ -362,6 +389,8 @@ def _webhooks(prefix: str = "") -> Mapping[str, Field]:
     }
 
 
+_LISTED_PRICE = Derived(listed_price, "the country's price list", inferred=True)
+
 # The catalog family -------------------------------------------------------------------------------
 
 _CATALOG_PROFILE: Mapping[str, Field] = {
@@ -431,6 +460,7 @@ CATALOG: Table = {
             {"friendly_name": _TEXT},
             usual=(_CONFIGURATION_KEYS, ("friendly_name",)),
         ),
+        "monthly_price": _LISTED_PRICE,
         "configuration": NestedObject("Configuration", _CONFIGURATION_KEYS),
     },
     "AvailablePhoneNumber": {
@@ -444,7 +474,11 @@ CATALOG: Table = {
             usual=(("friendly_name",),),
         ),
         "setup_price": at("base_setup_price", read=price),
-        "monthly_price": at("base_recurring_price", read=price),
+        "monthly_price": Derived(
+            _own_price,
+            "base_recurring_price, or the country's price list",
+            {"base_recurring_price": _STRICT[price]},
+        ),
     },
     "Capabilities": {
         "voice": NestedObject("VoiceCapabilities", ("voice",), null_is_no=True),
@@ -569,6 +603,7 @@ CORE: Table = {
         **_CORE_PROFILE,
         "type": at("type", read=number_type),
         "geography": NestedObject("Geography", inferred=True),
+        "monthly_price": _LISTED_PRICE,
         "origin": at("origin", read=coerce.one_of(NumberOrigin)),
         "date_created": at("date_created", read=coerce.date),
         "date_updated": at("date_updated", read=coerce.date),
@@ -579,6 +614,7 @@ CORE: Table = {
         **_SEARCHED,
         # The answer does not say it: the caller notes the type that the search's path named.
         "type": at("type", read=number_type),
+        "monthly_price": _LISTED_PRICE,
         "geography": NestedObject("Geography"),
     },
     "Capabilities": {

@@ -1,12 +1,23 @@
 """What numbers of a country cost and what the law asks for there, as one request sees them."""
 
-from gateway.errors import UpstreamNotFound, believe_missing
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from gateway.errors import GatewayError, UpstreamNotFound, believe_missing
 from gateway.mapping import country_answers
+from gateway.mapping.numbering_plan import origin
+from gateway.mapping.records import View
 from gateway.upstream import country_apis
 from gateway.upstream.flights import Reader
+from gateway.waiting import settled
 from schema.enums import EndUser, NumberType
 from schema.info import FieldPath
-from schema.values import NumberPrice, Requirements
+from schema.values import Money, NumberPrice, Requirements
+
+PRICE_FOR_SALE: Final = "AvailablePhoneNumber.monthlyPrice"
+PRICE_OWNED: Final = "PhoneNumber.monthlyPrice"
+"""The fields for which lists of prices are read, if they are selected."""
 
 
 class CountryRules:
@@ -26,6 +37,34 @@ class CountryRules:
         items = country_apis.read_objects(answer, "phone_number_prices")
         return country_answers.prices(items, answer.json().get("price_unit"))
 
+    async def priced(self, numbers: Sequence[View], at: FieldPath, country: str = "") -> list[View]:
+        """Return numbers with what one of their kind costs, where no answer tells their own price.
+
+        A list that cannot be read costs the prices alone: they raise why.
+
+        Args:
+            numbers: the numbers, for sale or owned.
+            at: the field that shows them.
+            country: where they are for sale; else each tells itself where it belongs.
+        """
+        priced = list(numbers)
+        asking: dict[str, list[int]] = defaultdict(list)
+        for place, number in enumerate(numbers):
+            try:
+                if number.monthly_price is None and (where := country or _country(number)):
+                    asking[where].append(place)
+            except GatewayError as error:  # What would tell where it belongs could not be read.
+                priced[place] = number.priced(error)
+        lists = await settled([self.prices(where, at) for where in asking])
+        for found, places in zip(lists, asking.values(), strict=True):
+            if isinstance(found, BaseException) and not isinstance(found, GatewayError):
+                raise found
+            for place in places:
+                number = numbers[place]
+                failed = isinstance(found, GatewayError)
+                priced[place] = number.priced(found if failed else _price(number, found or ()))
+        return priced
+
     async def requirements(
         self, country: str, kind: NumberType, end_user: EndUser, at: FieldPath
     ) -> Requirements | None:
@@ -40,3 +79,13 @@ class CountryRules:
             if each.get("end_user_type") == end_user.value:
                 return country_answers.requirements(each, end_user)
         return None
+
+
+def _country(number: View) -> str | None:
+    geography = number.geography
+    return geography.iso_country if geography is not None else None
+
+
+def _price(number: View, prices: Iterable[NumberPrice]) -> Money | None:
+    kind = number.type or origin(number.phone_number).type
+    return next((each.monthly_price for each in prices if each.type is kind), None)

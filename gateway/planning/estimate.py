@@ -28,7 +28,7 @@ from gateway.documents.documents import Document, coded
 from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError
 from gateway.execution.executors import Prepared, arguments_of, is_included, set_up
-from gateway.planning.field_rules import RULES
+from gateway.planning.field_rules import RULES, price_owned
 from gateway.planning.plan import ONE, Draft, Place, Plan, PlanningFacts
 from schema.selections import Selecting
 
@@ -114,7 +114,9 @@ class _Walk:
             return Place(path, place.times, identity, place.accounts, place.account)
         arguments = arguments_of(self._executor, definition, nodes[0])
         selected = self._selecting.below(definition.type, nodes)
-        return rule(self.draft, replace(place, selected=selected), path, arguments)
+        below = rule(self.draft, replace(place, selected=selected), path, arguments)
+        price_owned(self.draft, below, path, selected)
+        return below
 
     def _fields(
         self, parent: Fields, selections: Iterable[SelectionSetNode]

@@ -13,6 +13,7 @@ from gateway.errors import GatewayError, UnsupportedFilters
 from gateway.mapping import filters
 from gateway.mapping.homes import NOWHERE, Home, fields_set, needed
 from gateway.numbers import cursors
+from gateway.numbers.country_rules import PRICE_FOR_SALE, PRICE_OWNED
 from gateway.numbers.lookups import (
     AccountLookup,
     CountryLookup,
@@ -316,6 +317,9 @@ def _search(
                 each.country, each.wanted, draft.known.partition
             ):
                 draft.split(path)
+    if PRICE_FOR_SALE in place.selected:
+        where = ("country", country) if isinstance(country, str) else country
+        _read_prices(draft, place, path, where, "where a number has no price of its own")
     return Place(path, place.times.per(first), (path, *identities))
 
 
@@ -349,6 +353,9 @@ def _similar_available(draft: Draft, place: Place, path: str, arguments: Argumen
     most = first if start is None else start.place + 1 + first
     if most > LEAST_CUT_OFF and place.times.most:
         draft.split(path)
+    if PRICE_FOR_SALE in place.selected:
+        reason = "where a number has no price of its own"
+        _read_prices(draft, place, path, identity, reason, most=len(filters.NORTH_AMERICA))
     return Place(path, place.times.per(first), identity)
 
 
@@ -438,6 +445,36 @@ def _prices(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
         PlannedRead("GET the country's prices", "get", kind="countries", reason=reason),
     )
     return Place(path, place.times.per(len(NumberType)), identity)
+
+
+def _read_prices(
+    draft: Draft,
+    place: Place,
+    path: str,
+    where: tuple[object, ...],
+    reason: str,
+    most: int = _MOST_COUNTRIES,
+) -> None:
+    """Add the price lists that tell `monthlyPrice`: one call for each country."""
+    draft.read(
+        place,
+        path,
+        [("prices", where)],
+        PlannedRead(
+            "GET the country's prices",
+            "fill",
+            kind="countries",
+            each=Times(0, 1),
+            most=most,
+            reason=f"monthlyPrice by the price list, {reason}: one call for each country",
+        ),
+    )
+
+
+def price_owned(draft: Draft, numbers: Place, path: str, selected: SelectedFields) -> None:
+    """Add the price lists of owned numbers that a field yields, if their prices are selected."""
+    if PRICE_OWNED in selected:
+        _read_prices(draft, numbers, path, numbers.identity, "for owned numbers")
 
 
 def _requirements(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:

@@ -6,6 +6,7 @@ from gateway.auth.caller import Caller
 from gateway.errors import OfAnotherAccount
 from gateway.mapping.homes import Home, needed
 from gateway.mapping.records import View
+from gateway.numbers.country_rules import PRICE_OWNED, CountryRules
 from gateway.numbers.list_pages import page_of
 from gateway.numbers.lookups import (
     OwnedList,
@@ -35,8 +36,9 @@ class NumberResolvers:
         alone: the field that is being resolved is the only one of a query.
     """
 
-    def __init__(self, owned: OwnedNumbers, caller: Caller) -> None:
+    def __init__(self, owned: OwnedNumbers, rules: CountryRules, caller: Caller) -> None:
         self.owned = owned
+        self._rules = rules
         self.alone = False
         self._caller = caller
 
@@ -61,6 +63,8 @@ class NumberResolvers:
             self._caller, identifier=identifier, account_sid=account_sid
         )
         number = await self.one(asked, at, needed(selected), alone=self.alone)
+        if number is not None and PRICE_OWNED in selected:
+            [number] = await self._rules.priced([number], at)
         return cast("PhoneNumber | None", number)
 
     async def phone_numbers(
@@ -75,6 +79,8 @@ class NumberResolvers:
         """See `schema.read_port.Numbers`."""
         asked = OwnedList.parse(self._caller, filter=filter, account_sid=account_sid, **page)
         listed = await self.owned.page(asked, at, needed(selected))
+        if PRICE_OWNED in selected:
+            listed = listed._replace(items=await self._rules.priced(listed.items, at))
         return cast("PhoneNumberConnection", page_of(listed))
 
     async def as_read(
@@ -82,6 +88,8 @@ class NumberResolvers:
     ) -> PhoneNumber:
         """See `schema.read_port.Numbers`."""
         shown = await self.owned.as_read(cast("View", number), needed(selected), at)
+        if PRICE_OWNED in selected:
+            [shown] = await self._rules.priced([shown], at)
         return cast("PhoneNumber", shown)
 
     async def one(

@@ -6,7 +6,9 @@ from typing import cast
 from gateway.auth.caller import Caller
 from gateway.errors import GatewayError
 from gateway.mapping.homes import Home, needed
+from gateway.mapping.records import View
 from gateway.numbers.accounts import Accounts
+from gateway.numbers.country_rules import PRICE_OWNED, CountryRules
 from gateway.numbers.lookups import AccountLookup, CountryLookup, NamedNode, NodeLookups
 from gateway.numbers.whereabouts import Whereabouts
 from gateway.waiting import settled
@@ -18,9 +20,12 @@ from schema.selections import SelectedFields
 class ObjectResolvers:
     """Resolves the fields `node` and `nodes`."""
 
-    def __init__(self, whereabouts: Whereabouts, accounts: Accounts, caller: Caller) -> None:
+    def __init__(
+        self, whereabouts: Whereabouts, accounts: Accounts, rules: CountryRules, caller: Caller
+    ) -> None:
         self._whereabouts = whereabouts
         self._accounts = accounts
+        self._rules = rules
         self._caller = caller
 
     async def nodes(
@@ -33,6 +38,11 @@ class ObjectResolvers:
         for each in found:
             if isinstance(each, BaseException) and not isinstance(each, GatewayError):
                 raise each
+        if PRICE_OWNED in selected:
+            places = [place for place, each in enumerate(found) if _is_number(each)]
+            priced = await self._rules.priced([found[place] for place in places], at)
+            for place, number in zip(places, priced, strict=True):
+                found[place] = number
         return found
 
     async def _node(
@@ -45,3 +55,7 @@ class ObjectResolvers:
         if isinstance(asked, CountryLookup):
             return cast("Node | None", await self._accounts.country(asked.code, at))
         return cast("Node | None", await self._whereabouts.find(asked, at, needs))
+
+
+def _is_number(found: object) -> bool:
+    return isinstance(found, View) and found.typename == "PhoneNumber"

@@ -1,7 +1,7 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.auth.caller import Caller
@@ -24,6 +24,7 @@ from gateway.resolvers.write_resolvers import WriteResolvers
 from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.flights import Reader
 from gateway.writes.mutations import Mutations, Writing
+from gateway.writes.shown import show
 from gateway.writes.webhook_hosts import Webhooks
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class RequestContext:
     Attributes:
         reader: the reads and writes of the request.
         caller: who asks.
+        rules: what numbers of a country cost and what the law asks for there.
         numbers: resolves owned numbers.
         fast: see `gateway.execution.request.Port`.
     """
@@ -92,7 +94,8 @@ class RequestContext:
         self.reader = reader
         self.caller = caller
         self.fast = fast
-        self.numbers = NumberResolvers(shared.owned_numbers(reader), caller)
+        self.rules = CountryRules(reader)
+        self.numbers = NumberResolvers(shared.owned_numbers(reader), self.rules, caller)
         self._shared = shared
         self._partition_calls = partition_calls
         self._subaccount_calls = subaccount_calls
@@ -101,13 +104,13 @@ class RequestContext:
     def search(self) -> SearchResolvers:
         """Resolves numbers to buy."""
         search = Search(self.reader, self.numbers.owned, self._partition_calls)
-        return SearchResolvers(search, self.caller, self.reader.trace)
+        return SearchResolvers(search, self.rules, self.caller, self.reader.trace)
 
     @cached_property
     def accounts(self) -> AccountResolvers:
         """Resolves accounts, what is left of limits, and countries."""
-        accounts, rules = Accounts(self.reader), CountryRules(self.reader)
-        return AccountResolvers(accounts, rules, self.caller, self._shared.spending)
+        accounts = Accounts(self.reader)
+        return AccountResolvers(accounts, self.rules, self.caller, self._shared.spending)
 
     @cached_property
     def objects(self) -> ObjectResolvers:
@@ -115,7 +118,7 @@ class RequestContext:
         accounts, numbers = Accounts(self.reader), self.numbers
         calls = SpareCalls(self._subaccount_calls)
         whereabouts = Whereabouts(numbers.owned, accounts, self.caller, numbers.one, calls)
-        return ObjectResolvers(whereabouts, accounts, self.caller)
+        return ObjectResolvers(whereabouts, accounts, self.rules, self.caller)
 
     @cached_property
     def writes(self) -> WriteResolvers:
@@ -123,7 +126,7 @@ class RequestContext:
         shared = self._shared
         return WriteResolvers(
             Mutations(self.reader, self.numbers.owned, shared.writing, self.caller),
-            self.numbers.owned,
+            partial(show, self.numbers.owned, self.rules),
             self.caller,
             shared.webhooks,
             shared.spending,

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from gateway.auth.caller import Caller
 from gateway.mapping.homes import only_catalog_tells
+from gateway.numbers.country_rules import PRICE_FOR_SALE, CountryRules
 from gateway.numbers.relay_pages import FoundPage, Places
 from gateway.numbers.search import Failure, Merged, Search, nearest_first
 from gateway.numbers.search_request import CountrySearch, SearchRequest, SimilarSearch
@@ -24,8 +25,9 @@ from schema.selections import SelectedFields
 class SearchResolvers:
     """Resolves fields that are numbers to buy; equal searches of one request are one."""
 
-    def __init__(self, search: Search, caller: Caller, trace: Trace) -> None:
+    def __init__(self, search: Search, rules: CountryRules, caller: Caller, trace: Trace) -> None:
         self._search = search
+        self._rules = rules
         self._caller = caller
         self._trace = trace
         self._searches: dict[tuple[Any, ...], _Search] = {}
@@ -50,7 +52,8 @@ class SearchResolvers:
             asked.first,
             search["after"],
         )
-        return cast("AvailablePhoneNumberConnection", await self._available(key, lambda: asked, at))
+        found = self._available(key, lambda: asked, at, selected)
+        return cast("AvailablePhoneNumberConnection", await found)
 
     async def available_in(
         self,
@@ -72,7 +75,8 @@ class SearchResolvers:
         def make() -> SearchRequest:
             return asked.within(account, country.code).telling(selected)
 
-        return cast("AvailablePhoneNumberConnection", await self._available(key, make, at))
+        found = self._available(key, make, at, selected)
+        return cast("AvailablePhoneNumberConnection", await found)
 
     def similar_available(
         self,
@@ -104,7 +108,7 @@ class SearchResolvers:
             search = SearchRequest.of(account, country, (kind,), wanted, asked.page, origin=origin)
             return search.telling(selected)
 
-        coming: Future[Any] = self._available(key, make, at)
+        coming: Future[Any] = self._available(key, make, at, selected)
         return coming
 
     def forget(self) -> None:
@@ -116,6 +120,7 @@ class SearchResolvers:
         key: tuple[object, ...],
         make: Callable[[], SearchRequest],
         at: FieldPath,
+        selected: SelectedFields,
     ) -> Future[Any]:
         """Begin a search; equal searches of one request are one, and share the page.
 
@@ -123,20 +128,25 @@ class SearchResolvers:
             key: the same for equal searches: of many, only one need be made.
             make: makes it.
             at: the field that asks.
+            selected: what it wants told.
         """
+        priced = PRICE_FOR_SALE in selected
+        key = (*key, priced)
         try:
             search = self._searches.get(key)
         except TypeError:  # Lists and objects have no hash, but are rare here.
             key = (repr(key),)
             search = self._searches.get(key)
         if search is None:
-            work = self._cut_out(make, at)
+            work = self._cut_out(make, at, priced=priced)
             search = self._searches[key] = _Search(ensure_future(work), self._trace)
         else:
             search.share(at)
         return search.wait()
 
-    async def _cut_out(self, make: Callable[[], SearchRequest], at: FieldPath) -> FoundPage:
+    async def _cut_out(
+        self, make: Callable[[], SearchRequest], at: FieldPath, *, priced: bool
+    ) -> FoundPage:
         """Cut a page out of a result: searches have no pages upstream."""
         asked = make()
         first = asked.first
@@ -148,6 +158,8 @@ class SearchResolvers:
             result = await self._search.run(asked._replace(first=2 * first), at)
             merged = Merged(result.found, asked.start)
         shown = merged.numbers[:first]
+        if priced:
+            shown = await self._rules.priced(shown, at, asked.country)
         # Without a full page there is no place to go on from: `exhaustive` tells the rest.
         more = len(merged.numbers) > first or (result.more and len(shown) == first)
         places = range(asked.skip, asked.skip + len(shown))

@@ -11,12 +11,11 @@ from gateway.auth.rate_limits import Spending
 from gateway.errors import GatewayError
 from gateway.events.feed import Change, Events
 from gateway.numbers.last_seen import LastSeen
-from gateway.numbers.owned import OwnedNumbers
 from gateway.resolvers.write_payloads import configured, purchased, released, transferred
 from gateway.writes.mutations import Mutations
 from gateway.writes.outcome import Outcome, not_done_for
 from gateway.writes.purchase_count import counted
-from gateway.writes.shown import Written, show
+from gateway.writes.shown import Show, Written
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.webhook_hosts import Webhooks
 from gateway.writes.write_inputs import (
@@ -55,7 +54,7 @@ class WriteResolvers:
     def __init__(
         self,
         mutations: Mutations,
-        numbers: OwnedNumbers,
+        shown: Show,
         caller: Caller,
         webhooks: Webhooks,
         spending: Spending,
@@ -67,7 +66,7 @@ class WriteResolvers:
 
         Args:
             mutations: the writes of the request.
-            numbers: the owned numbers, as the request sees them.
+            shown: shows numbers as the request's next read would.
             caller: who asks.
             webhooks: which ones may be set.
             spending: counts purchases.
@@ -76,7 +75,7 @@ class WriteResolvers:
             forget_searches: is called when something may have been written.
         """
         self._mutations = mutations
-        self._numbers = numbers
+        self._show = shown
         self._caller = caller
         self._webhooks = webhooks
         self._spending = spending
@@ -251,7 +250,7 @@ class WriteResolvers:
             Written(outcome, each.sets if isinstance(each, Write) else {})
             for each, outcome in zip(asked, outcomes, strict=True)
         ]
-        return await show(self._numbers, written, selected, at)
+        return await self._show(written, selected, at)
 
     def _note_written(self) -> None:
         self._written = True

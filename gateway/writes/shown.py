@@ -1,10 +1,11 @@
 """The number in a mutation's answer, as the next read would show it."""
 
 from asyncio import gather
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from gateway.mapping.homes import fields_set, needed
+from gateway.numbers.country_rules import PRICE_OWNED, CountryRules
 from gateway.numbers.owned import OwnedNumbers
 from gateway.writes.evidence import differing
 from gateway.writes.outcome import Outcome
@@ -20,15 +21,28 @@ class Written(NamedTuple):
     settings: Mapping[str, Any]
 
 
+Show: TypeAlias = Callable[[Sequence[Written], SelectedFields, FieldPath], Awaitable[list[Outcome]]]
+"""Shows numbers that were written: `show`, for one request."""
+
+
 async def show(
-    numbers: OwnedNumbers, written: Sequence[Written], selected: SelectedFields, at: FieldPath
+    numbers: OwnedNumbers,
+    rules: CountryRules,
+    written: Sequence[Written],
+    selected: SelectedFields,
+    at: FieldPath,
 ) -> list[Outcome]:
     """Return outcomes whose numbers have every field that is selected.
 
     What the write's own answer tells for certain is not read again. Nothing that fails here is
     raised: the write is done, and only the fields that could not be had raise why.
     """
-    return await gather(*(_show(numbers, each, selected, at) for each in written))
+    shown = await gather(*(_show(numbers, each, selected, at) for each in written))
+    if PRICE_OWNED not in selected:
+        return shown
+    there = [each.number for each in shown if each.number is not None]
+    priced = iter(await rules.priced(there, at))
+    return [each if each.number is None else each._replace(number=next(priced)) for each in shown]
 
 
 async def _show(
