@@ -23,7 +23,7 @@ from schema.enums import (
     RegulatoryDocument,
     SavedSearch,
 )
-from schema.scalars import E164, URL, CountryCode
+from schema.scalars import E164, URL, CountryCode, CurrencyCode
 
 # What is refused, and when.
 _SOME = "Refused for accounts whose API cannot filter by it, see `Source`."
@@ -182,6 +182,12 @@ class PhoneNumberFilter:
 class LatLongInput:
     latitude: float = field(description="Degrees, north positive, -90 to 90.")
     longitude: float = field(description="Degrees, east positive, -180 to 180.")
+
+
+@strawberry.input(description="An amount of money in a currency.")
+class MoneyInput:
+    amount: Decimal = field(description='How much, exactly: `"1.15"`.')
+    currency_code: CurrencyCode = field(description="In which currency.")
 
 
 @strawberry.input(description="Near what numbers are searched: one of these.", one_of=True)
@@ -405,6 +411,13 @@ class PurchasePhoneNumberInput:
         default=UNSET,
         description="The account that will own and pay; the caller's own when absent. An API key"
         " buys only for the account that it was made in: for any other one nothing is bought.",
+    )
+    max_monthly_price: MoneyInput | None = field(
+        default=UNSET,
+        description="What the number may cost a month, at most. Looked up first is its own price,"
+        " where the upstream tells it, else that of its kind by the price list of its country. If"
+        " it costs more, nothing is bought (`TOO_EXPENSIVE`); nor if its price cannot be found out"
+        " or is in another currency (`PRICE_UNKNOWN`).",
     )
     idempotency_key: str | None = field(
         default=UNSET,

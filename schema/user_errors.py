@@ -45,6 +45,17 @@ class UserErrorCode(enum.Enum):
         "There is no such phone number; nothing was bought.",
         "Take the number from a search, in E.164: `+14155550100`.",
     )
+    TOO_EXPENSIVE = Meaning(
+        "The number costs more than `maxMonthlyPrice` allows; nothing was bought.",
+        "Show the price that the message tells, and ask again with a higher `maxMonthlyPrice` and a"
+        " new idempotency key, or offer another number.",
+    )
+    PRICE_UNKNOWN = Meaning(
+        "What the number costs could not be found out, or cannot be compared with"
+        " `maxMonthlyPrice`; nothing was bought.",
+        "See the message: try again in a moment, name the limit in the currency of the price, or"
+        " buy without `maxMonthlyPrice`.",
+    )
     ADDRESS_REQUIRED = Meaning(
         "An address of the account that is to own the number must be given; nothing was done.",
         "Ask again with an `addressSid` of that account.",
@@ -145,6 +156,8 @@ PURCHASE_CODES: Final = _codes(
     UserErrorCode.NOT_AVAILABLE,
     UserErrorCode.INVALID_PHONE_NUMBER,
     UserErrorCode.TRIAL_ACCOUNT,
+    UserErrorCode.TOO_EXPENSIVE,
+    UserErrorCode.PRICE_UNKNOWN,
     *_DOCUMENTS,
 )
 CONFIGURE_CODES: Final = _codes(

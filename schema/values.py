@@ -7,13 +7,17 @@ from strawberry import field
 
 from schema.directives import part
 from schema.enums import EndUser, NumberType
-from schema.scalars import CurrencyCode
+from schema.scalars import CurrencyCode, write_decimal
 
 
 @strawberry.type(description="An amount of money in a currency.", directives=[part()])
 class Money:
     amount: Decimal = field(description='How much, exactly: `"1.15"`.')
     currency_code: CurrencyCode = field(description="In which currency.")
+
+    def __str__(self) -> str:
+        """Write it for people: `1.15 USD`."""
+        return f"{write_decimal(self.amount)} {self.currency_code}"
 
 
 @strawberry.type(description="What a kind of number costs in a country.", directives=[part()])

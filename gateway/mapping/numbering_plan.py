@@ -17,6 +17,8 @@ from schema.enums import NumberType
 _TOLL_FREE: Final = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 _NORTH_AMERICA: Final = 12
 """Length of a number of the plan: `+1` and ten digits."""
+# The library takes what the Netherlands keep for machines for mobile numbers.
+_MACHINES: Final = "+3197"
 _KINDS: Final = {
     phonenumbers.PhoneNumberType.FIXED_LINE: NumberType.LOCAL,
     phonenumbers.PhoneNumberType.MOBILE: NumberType.MOBILE,
@@ -69,6 +71,7 @@ def _elsewhere(number: str) -> Origin:
         read = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
         return UNKNOWN
-    return Origin(
-        phonenumbers.region_code_for_number(read), _KINDS.get(phonenumbers.number_type(read))
-    )
+    kind = _KINDS.get(phonenumbers.number_type(read))
+    if number.startswith(_MACHINES):
+        kind = NumberType.MACHINE_TO_MACHINE
+    return Origin(phonenumbers.region_code_for_number(read), kind)

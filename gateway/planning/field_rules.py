@@ -25,6 +25,7 @@ from gateway.numbers.lookups import (
     RateLimitLookup,
     SubaccountList,
 )
+from gateway.numbers.number_for_sale import searches_for
 from gateway.numbers.page_request import PageRequest
 from gateway.numbers.partition import LEAST_CUT_OFF, can_split
 from gateway.numbers.search_request import (
@@ -592,6 +593,15 @@ def _set(draft: Draft, asked: Purchase | Configure) -> PlannedWrites:
     return PlannedWrites(Times(1, 1 + _finding_family(draft, asked.account)), 1)
 
 
+def _buy(draft: Draft, asked: Purchase) -> PlannedWrites:
+    bought = _set(draft, asked)
+    if asked.most is None:
+        return bought
+    searches = searches_for(asked.account, asked.phone_number)
+    most = sum(len(each.branches) for each in searches) + min(1, len(searches))
+    return bought._replace(looks=bought.looks.plus(Times(0, most)))
+
+
 def _transfer(draft: Draft, asked: Transfer) -> PlannedWrites:
     numbers = draft.known.numbers
     found = Times(1, 1 + _finding_family(draft, asked.account))
@@ -618,8 +628,8 @@ def _frozen(values: Mapping[str, Any]) -> str:
 _PURCHASE = _written(
     "POST a purchase",
     Purchase,
-    _set,
-    "whether the account owns it already: it is not bought twice",
+    _buy,
+    "whether the account owns it already: it is not bought twice; with a limit, what it costs",
     "the account owns it already",
 )
 _CONFIGURE = _written(

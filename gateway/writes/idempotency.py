@@ -24,10 +24,10 @@ import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import orjson
@@ -61,7 +61,7 @@ _MOST_WATCHED = 10_000
 
 Sending: TypeAlias = Callable[[], Awaitable[Callable[[], bool]]]
 """To be awaited right before a write leaves; what it returns tells whether it still may."""
-Act: TypeAlias = Callable[[Sending], Awaitable[Outcome]]
+Act: TypeAlias = Callable[[Sending], Coroutine[Any, Any, Outcome]]
 """Does the work. A `GatewayError` that it raises says that nothing was done."""
 
 

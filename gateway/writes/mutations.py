@@ -12,7 +12,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from functools import partial
+from decimal import Decimal
+from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -35,20 +36,25 @@ from gateway.mapping import filters
 from gateway.mapping.records import View, view
 from gateway.mapping.validation import is_sid
 from gateway.numbers.accounts import Accounts
+from gateway.numbers.country_rules import CountryRules
 from gateway.numbers.lookups import PhoneNumberLookup
+from gateway.numbers.number_for_sale import NumberForSale
 from gateway.numbers.owned import OwnedNumbers
+from gateway.numbers.search import Search
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, Family
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
 from gateway.writes.evidence import differing
-from gateway.writes.idempotency import IdempotencyKeys, Sending, key_of
-from gateway.writes.outcome import Outcome, refused
+from gateway.writes.idempotency import Act, IdempotencyKeys, Sending, key_of
+from gateway.writes.outcome import Outcome, Undecided, refused
 from gateway.writes.reconcile import Look, Unproven, reconcile, unknown
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.write_inputs import Configure, Purchase, Release, Transfer, Write
 from schema.enums import EmergencyAddressStatus, Source
 from schema.info import FieldPath
+from schema.scalars import write_decimal
+from schema.values import Money
 
 _log = structlog.get_logger(__name__)
 # Of the time left, what is kept back for looking the number up if the answer gets lost.
@@ -147,6 +153,10 @@ class Mutations:
         async def prepare() -> Outcome | _Prepared:
             if (owned := await self._owned(key, at)) is not None:
                 return Outcome(owned, Reason.ALREADY_OWNED.refuse())
+            if asked.most is not None:
+                refusal = await self._too_dear(asked, asked.most, at)
+                if refusal is not None:
+                    return Outcome(refusal=refusal)
             family = await self._family(account, settings, at)
             form = filters.form(settings, family.settings)
             call = family.purchase_call(account, asked.phone_number, form)
@@ -296,6 +306,13 @@ class Mutations:
                 await tell(seen)
             return seen
 
+        try:
+            return await self._once(asked, prepare, act, settle)
+        except Undecided as error:
+            return Outcome(refusal=error.refusal)
+
+    async def _once(self, asked: Write, prepare: Prepare, act: Act, settle: Look) -> Outcome:
+        """Do it, once for its key if there is one; for a dry run only prepare it."""
         if asked.dry_run:
             prepared = await prepare()
             return prepared if isinstance(prepared, Outcome) else Outcome(planned=prepared.call)
@@ -393,6 +410,36 @@ class Mutations:
             :_MOST_OTHERS
         ]
 
+    async def _too_dear(self, asked: Purchase, most: Money, at: FieldPath) -> Refusal | None:
+        """Return why a number is not bought for at most so much a month; None when it is.
+
+        Raises:
+            Undecided: the upstream did not tell what it costs.
+        """
+        try:
+            number = await self._for_sale.find(asked.account, asked.phone_number, at)
+            price: Money | None = None if number is None else number.monthly_price
+        except UpstreamError as error:
+            problem = f"What the number costs could not be found out ({error.message})"
+            code = error.upstream_code
+            raise Undecided(Reason.PRICE_UNKNOWN.refuse(None, code, problem=problem)) from None
+        if price is None:
+            problem = "The upstream does not show this number for sale."
+            if number is not None:
+                problem = "The upstream lists no price for such a number."
+            return Reason.PRICE_UNKNOWN.refuse(problem=problem)
+        if price.currency_code != most.currency_code:
+            problem = f"The number costs {price}, which cannot be compared with {most}."
+            return Reason.PRICE_UNKNOWN.refuse(problem=problem)
+        if price.amount > most.amount:
+            return Reason.TOO_EXPENSIVE.refuse(price=price, most=most)
+        return None
+
+    @cached_property
+    def _for_sale(self) -> NumberForSale:
+        reader = self._reader.alone()  # Prices are those of now; numbers of one country share them.
+        return NumberForSale(Search(reader, self._numbers.afresh(), 0), CountryRules(reader))
+
     async def _owned(self, key: PhoneNumberLookup, at: FieldPath) -> View | None:
         """Return the number if the account has it; None too for test credentials."""
         try:
@@ -439,10 +486,16 @@ def _plain(asked: Write) -> dict[str, Any]:
     """
     below = "" if isinstance(asked, Transfer) else "configuration."
     return {
-        f"{below}{name}" if name.startswith("regulatory") else name: getattr(value, "name", value)
+        f"{below}{name}" if name.startswith("regulatory") else name: _plain_value(value)
         for name, value in asked.given.items()
         if name not in {"idempotencyKey", "accountSid"}
     }
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, Decimal):
+        return write_decimal(value)  # 1 and 1.00 are one amount.
+    return getattr(value, "name", value)
 
 
 def _reading(

@@ -18,6 +18,14 @@ from schema.enums import Source
 from schema.user_errors import UserErrorCode
 
 
+class Undecided(Exception):
+    """Whether to write could not be found out: nothing was sent, and nothing is remembered."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
 class Outcome(NamedTuple):
     """What became of a write.
 

@@ -34,6 +34,7 @@ class _Line(NamedTuple):
 _ASKED = "the input itself; nothing is asked"
 _NOT_SENT = "it is raised before anything leaves, or when the upstream certainly did nothing"
 _EMERGENCY = "a look-up in core before anything is sent"
+_MOST = ("maxMonthlyPrice",)
 _SETTING = ("configuration", "…")
 
 
@@ -62,6 +63,23 @@ class Reason(enum.Enum):
         "The upstream has no place where the account {account} could buy; nothing was bought.",
         "a purchase",
         "the upstream's own 404 in answer to it",
+    )
+    TOO_EXPENSIVE = _Line(
+        UserErrorCode.TOO_EXPENSIVE,
+        _MOST,
+        "The number costs {price} a month, and {most} are allowed at most; nothing was bought.",
+        "a purchase of a number that costs more than `maxMonthlyPrice`",
+        "a search before anything is sent shows the number with its own price, or its kind; then"
+        " the price list of its country, read anew",
+    )
+    PRICE_UNKNOWN = _Line(
+        UserErrorCode.PRICE_UNKNOWN,
+        _MOST,
+        "{problem} As `maxMonthlyPrice` was given, nothing was bought.",
+        "a purchase with `maxMonthlyPrice` of a number whose price is in another currency, or is"
+        " not to be found out: the number is not shown for sale, no list has its price, or the"
+        " upstream did not answer",
+        "as above; when the upstream did not answer, the idempotency key is free again",
     )
     SAME_ACCOUNT = _Line(
         UserErrorCode.TRANSFER_REFUSED,

@@ -22,6 +22,7 @@ from schema.inputs import (
     TransferPhoneNumberInput,
 )
 from schema.scalars import Malformed
+from schema.values import Money
 
 Values: TypeAlias = Mapping[str, Any]
 """An input by the paths of its leaves, as clients spell them: `configuration.voice.url`."""
@@ -35,6 +36,7 @@ Input: TypeAlias = (
 _CONFIGURATION, _REGULATORY = "configuration", "regulatory"
 _CLEAR = "regulatory.clear"
 _KEY = "idempotencyKey"
+_MONEY = ("amount", "currencyCode")
 _DOCUMENTS: Mapping[RegulatoryDocument, str] = {
     RegulatoryDocument.ADDRESS: "regulatory.addressSid",
     RegulatoryDocument.BUNDLE: "regulatory.bundleSid",
@@ -197,7 +199,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Purchase(Write):
-    """A number to buy, with its first settings."""
+    """A number to buy, with its first settings, for no more than `most` a month."""
 
     name = "purchase"
     subject = "phoneNumber"
@@ -205,6 +207,7 @@ class Purchase(Write):
 
     phone_number: str
     settings: Values
+    most: Money | None
 
     @property
     def sets(self) -> Values:
@@ -212,14 +215,18 @@ class Purchase(Write):
         return self.settings
 
     @classmethod
-    def _own(cls, given: Values) -> tuple[str, Values]:
+    def _own(cls, given: Values) -> tuple[str, Values, Money | None]:
         settings = _settings(given)
         if settings.pop(_CLEAR, None):
             raise _refused(_CLEAR, "A number that is being bought has nothing to clear.")
         # Nor has it anything that null or an empty text could clear: they count as not given.
         kept = {path: value for path, value in settings.items() if value not in {None, ""}}
         _check(kept)
-        return given["phoneNumber"], kept
+        most: Money | None = None
+        if "maxMonthlyPrice.amount" in given:
+            amount, currency = (given[f"maxMonthlyPrice.{name}"] for name in _MONEY)
+            most = Money(amount=amount, currency_code=currency)
+        return given["phoneNumber"], kept, most
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,12 @@ def by_the_gateway(gateway: RunningGateway, case: Case) -> Iterator[tuple[str, s
             owned = gateway.sandbox.numbers(case.account.sid)[0]["phone_number"]
             [error] = mutate(gateway, "purchase", case.account, phoneNumber=owned)["userErrors"]
             yield "ALREADY_OWNED", error["code"]
+            for due, currency in (("TOO_EXPENSIVE", "USD"), ("PRICE_UNKNOWN", "EUR")):
+                limit = {"maxMonthlyPrice": {"amount": "0.5", "currencyCode": currency}}
+                [error] = mutate(gateway, "purchase", case.account, **case.given, **limit)[
+                    "userErrors"
+                ]
+                yield due, error["code"]
         case "release":
             other = case.given | OTHERWISE["release"]
             [error] = mutate(gateway, "release", case.account, **other)["userErrors"]

@@ -98,6 +98,11 @@ def not_sold(stage: Stage) -> Json:
     return stage.run(case)
 
 
+def limited(stage: Stage, amount: str, currency: str = "USD", **given: Any) -> Json:
+    most = {"amount": amount, "currencyCode": currency}
+    return stage.run(stage.case("purchase"), maxMonthlyPrice=most, **given)
+
+
 def same_account(stage: Stage, **given: Any) -> Json:
     case = stage.case("transfer")
     return stage.run(case, toAccountSid=case.account.sid, **given)
@@ -176,6 +181,9 @@ SCENARIOS: list[tuple[Reason, str, Scenario, str | None]] = [
     (Reason.NOT_OWNED, "transfer without its owner", transferred_without_its_owner, None),
     (Reason.NOT_OWNED, "release", lambda s: not_owned(s, "release"), None),
     (Reason.NOT_SOLD, "purchase", not_sold, None),
+    (Reason.TOO_EXPENSIVE, "purchase", lambda s: limited(s, "0.5"), None),
+    (Reason.TOO_EXPENSIVE, "dry purchase", lambda s: limited(s, "0.5", dryRun=True), None),
+    (Reason.PRICE_UNKNOWN, "purchase", lambda s: limited(s, "9", "EUR"), None),
     (Reason.SAME_ACCOUNT, "transfer", same_account, None),
     (Reason.SAME_ACCOUNT, "dry transfer", lambda s: same_account(s, dryRun=True), None),
     (Reason.ALREADY_THERE, "transfer", already_there, None),

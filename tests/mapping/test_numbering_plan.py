@@ -19,6 +19,7 @@ from schema.enums import NumberType
         ("+18005550100", Origin(None, NumberType.TOLL_FREE, None)),
         ("+442079460123", Origin("GB", NumberType.LOCAL, None)),
         ("+447400123456", Origin("GB", NumberType.MOBILE, None)),
+        ("+3197012345678", Origin("NL", NumberType.MACHINE_TO_MACHINE, None)),
         ("+11115550100", UNKNOWN),
         ("+1", UNKNOWN),
         ("894546", UNKNOWN),

@@ -1,0 +1,75 @@
+"""One number that is for sale: what it is and costs is seen before it is bought."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from gateway.errors import UpstreamNotFound
+from gateway.mapping import filters
+from gateway.mapping.numbering_plan import origin
+from gateway.mapping.records import View
+from gateway.numbers.country_rules import PRICE_FOR_SALE, CountryRules
+from gateway.numbers.page_request import PageRequest
+from gateway.numbers.search import Result, Search
+from gateway.numbers.search_request import SearchRequest
+from gateway.waiting import settled
+from schema.enums import NumberType
+from schema.info import FieldPath
+
+_SEARCHED: Final = tuple(NumberType[name] for name in filters.CORE_SEARCH_PATHS)
+_PRICED: Final = frozenset({PRICE_FOR_SALE})
+
+
+class NumberForSale:
+    """Finds numbers for sale by their digits."""
+
+    def __init__(self, search: Search, rules: CountryRules) -> None:
+        self._search = search
+        self._rules = rules
+
+    async def find(self, account: str, number: str, at: FieldPath) -> View | None:
+        """Return a number as it is for sale to an account, with what it costs a month.
+
+        None: it is not for sale where it belongs, or it does not tell where it belongs.
+
+        Raises:
+            GatewayError: it could not be looked for everywhere, and was not found elsewhere.
+        """
+        searches = searches_for(account, number)
+        failure: BaseException | None = None
+        outcomes = await settled([self._search.run(each, at) for each in searches])
+        for asked, outcome in zip(searches, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                failure = _stronger(failure, outcome)
+                continue
+            for error in (each.error for each in outcome.failures):
+                failure = _stronger(failure, error)
+            if (found := _shown(outcome, number)) is not None:
+                [priced] = await self._rules.priced([found], at, asked.country)
+                return priced
+        if failure is not None:
+            raise failure
+        return None
+
+
+def searches_for(account: str, number: str) -> list[SearchRequest]:
+    """Return the searches that show a number if it is for sale; none if it tells no country."""
+    country, kind, _ = origin(number)
+    countries: Sequence[str] = [country] if country else []
+    if kind is NumberType.TOLL_FREE and not country:
+        countries = sorted(filters.NORTH_AMERICA, reverse=True)
+    kinds = _SEARCHED if kind is None else (kind,)
+    wanted = {"phoneNumber": number}
+    return [
+        SearchRequest.of(account, each, kinds, wanted, PageRequest(1)).telling(_PRICED)
+        for each in countries
+    ]
+
+
+def _stronger(one: BaseException | None, other: BaseException) -> BaseException | None:
+    """Return what keeps a number from being looked for; a country without such ones does not."""
+    return one if isinstance(other, UpstreamNotFound) else one or other
+
+
+def _shown(result: Result, number: str) -> View | None:
+    shown = (each for numbers in result.found for each in numbers or ())
+    return next((each for each in shown if each.phone_number == number), None)
