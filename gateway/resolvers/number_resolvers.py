@@ -47,8 +47,7 @@ class NumberResolvers:
     ) -> PhoneNumber | None:
         """See `schema.read_port.Numbers`."""
         asked = PhoneNumberLookup.parse(self._caller, sid=sid, account_sid=account_sid)
-        number = await self.one(asked, at, needed(selected), alone=self.alone)
-        return cast("PhoneNumber | None", number)
+        return await self._shown(asked, at, selected)
 
     async def phone_number_by_identifier(
         self,
@@ -62,10 +61,7 @@ class NumberResolvers:
         asked = PhoneNumberLookup.parse_identifier(
             self._caller, identifier=identifier, account_sid=account_sid
         )
-        number = await self.one(asked, at, needed(selected), alone=self.alone)
-        if number is not None and PRICE_OWNED in selected:
-            [number] = await self._rules.priced([number], at)
-        return cast("PhoneNumber | None", number)
+        return await self._shown(asked, at, selected)
 
     async def phone_numbers(
         self,
@@ -102,3 +98,11 @@ class NumberResolvers:
             if self._caller.accounts is None:
                 raise
             return None  # A bearer must not learn that somebody else has it.
+
+    async def _shown(
+        self, asked: PhoneNumberLookup, at: FieldPath, selected: SelectedFields
+    ) -> PhoneNumber | None:
+        number = await self.one(asked, at, needed(selected), alone=self.alone)
+        if number is not None and PRICE_OWNED in selected:
+            [number] = await self._rules.priced([number], at)
+        return cast("PhoneNumber | None", number)
