@@ -1,5 +1,6 @@
 """A purchase with `maxMonthlyPrice` buys nothing that costs more, or of which the price is unknown."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_price_that_could_not_be_read_is_not_remembered_of_a_key(
 ) -> None:
     account = sandbox.create_account(catalog=False, owned=0)
     [first, *_] = for_sale(gateway, account)
-    given = {"maxMonthlyPrice": limit("1"), "idempotencyKey": "one"}
+    given = {"maxMonthlyPrice": limit("1"), "idempotencyKey": uuid.uuid4().hex}
     sandbox.set_faults([{"path": f"{PRICING}/*", "kind": "status", "status": 500, "count": None}])
     sandbox.forget_requests()
     [error] = buy(gateway, account, first["phoneNumber"], **given)["userErrors"]
@@ -116,7 +117,7 @@ def test_the_limit_is_a_part_of_what_a_key_stands_for(
     gateway: RunningGateway, account: SandboxAccount
 ) -> None:
     [first, *_] = for_sale(gateway, account)
-    number, key = first["phoneNumber"], {"idempotencyKey": "one"}
+    number, key = first["phoneNumber"], {"idempotencyKey": uuid.uuid4().hex}
     buy(gateway, account, number, maxMonthlyPrice=limit("0.50"), **key)
     same = buy(gateway, account, number, maxMonthlyPrice=limit("0.5"), **key)
     assert same["replayed"]
