@@ -28,7 +28,10 @@ from schema.scalars import E164, URL, CountryCode, CurrencyCode
 # What is refused, and when.
 _SOME = "Refused for accounts whose API cannot filter by it, see `Source`."
 _NOT_WITH_SOME = "Not together with filters that only some accounts' API knows."
-_TEMPLATE = f"A phone number stands for its own place, in the US and Canada. {_NOT_WITH_SOME}"
+_TEMPLATE = (
+    "A phone number stands for its own place (US and Canada), but not together with filters that"
+    " only some accounts' API knows."
+)
 
 
 @strawberry.input(description="What a number shall be able to do with calls.")

@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from graphql import GraphQLObjectType
 
 from gateway.mapping import filters, records
+from gateway.numbers import sifting
 from schema import build_core_schema
+from schema.enums import Source
 
 TYPES = (
     "PhoneNumber",
@@ -61,11 +64,11 @@ def page() -> Iterator[str]:
     """Yield the page's lines."""
     yield "# Where everything comes from"
     yield ""
-    tables = "`gateway/mapping/records.py` and `gateway/mapping/filters.py`"
-    yield f"Made from {tables} by `tools/mapping.py`."
+    yield "Made by `tools/mapping.py` from `gateway/mapping/records.py`,"
+    yield "`gateway/mapping/filters.py` and `gateway/numbers/sifting.py`."
     yield ""
     yield "**catalog** is the preview Global Phone Numbers Catalog (`/Numbers/…`), **core** the"
-    yield "2010-04-01 API. Filters that no single family knows together are refused."
+    yield "2010-04-01 API."
     yield ""
     yield from BOTH.strip().splitlines()
     yield ""
@@ -73,9 +76,15 @@ def page() -> Iterator[str]:
     yield from fields()
     yield ""
     yield "## Filters"
+    yield ""
+    yield "What the API that is asked cannot filter by, but tells of the numbers that it finds, is"
+    yield "filtered *by the gateway*. Filters that no single API can answer together are refused."
     yield from parameters("phoneNumbers(filter)", filters.CATALOG_OWNED, filters.CORE_OWNED)
     yield from parameters(
-        "availablePhoneNumbers(filter)", filters.CATALOG_SEARCH, filters.CORE_SEARCH
+        "availablePhoneNumbers(filter)",
+        filters.CATALOG_SEARCH,
+        filters.CORE_SEARCH,
+        sifting.SIEVES,
     )
     yield ""
     yield "`types` and `country` are parameters (`Type`, `Geography.IsoCountry`) in the catalog and"
@@ -129,8 +138,13 @@ def place(field: records.Field | None) -> str:
             return "from " + " > ".join(name for name, _ in precedence)
 
 
-def parameters(title: str, catalog: filters.Table, core: filters.Table) -> Iterator[str]:
-    """Yield a table of paths and the parameters that carry them."""
+def parameters(
+    title: str,
+    catalog: filters.Table,
+    core: filters.Table,
+    sieves: Mapping[Source, Mapping[str, sifting.Sieve]] = MappingProxyType({}),
+) -> Iterator[str]:
+    """Yield a table of paths and what carries or applies them."""
     yield ""
     yield f"### {title}"
     yield ""
@@ -139,18 +153,28 @@ def parameters(title: str, catalog: filters.Table, core: filters.Table) -> Itera
     for path in dict.fromkeys((*catalog, *core)):
         # Of a list, each is asked for by itself.
         name = "areaCodes" if path == "areaCode" else path
-        yield f"| `{name}` | {parameter(catalog, path)} | {parameter(core, path)} |"
+        means = [
+            mean(table.get(path), sieves.get(source, {}).get(path))
+            for source, table in ((Source.CATALOG, catalog), (Source.CORE, core))
+        ]
+        yield f"| `{name}` | {' | '.join(means)} |"
 
 
-def parameter(table: Mapping[str, filters.Param], path: str) -> str:
-    """Return the parameter for a path, in words."""
-    param = table.get(path)
+def mean(param: filters.Param | None, sieve: sifting.Sieve | None) -> str:
+    """Return what carries or applies a value, in words."""
+    itself = sieve and f"*by the gateway*{condition(sieve.says)}"
     if param is None:
-        return NOT_AVAILABLE
+        return itself or NOT_AVAILABLE
     words = " (US and Canada)" if param.us_ca_only else ""
-    words += f", {param.says.words}" if param.says.words else ""
+    words += condition(param.says)
     words += f", with `{param.needs}`" if param.needs else ""
-    return f"`{param.name}`{words}" if param.name else "part of the path"
+    asked = f"`{param.name}`{words}" if param.name else "part of the path"
+    return f"{asked}, else {itself}" if itself and words else asked
+
+
+def condition(says: filters.Sayable) -> str:
+    """Return which values are meant, in words behind others."""
+    return f", {says.words}" if says.words else ""
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Sayable(NamedTuple):
     words: str
 
 
-_ANY = Sayable(lambda _: True, "")
+ANY = Sayable(lambda _: True, "")
 # The upstream may take false for no filter.
 _TRUE = Sayable(lambda value: value is True, "only when true")
 _NO_TEMPLATE = Sayable(
@@ -61,7 +61,7 @@ class Param:
     name: str
     write: Callable[[Any], str] = str
     us_ca_only: bool = False
-    says: Sayable = _ANY
+    says: Sayable = ANY
     needs: str = ""
 
 
@@ -318,7 +318,7 @@ def unsupported(filters: Mapping[str, Any], table: Table, country: str | None = 
         path
         for path, value in filters.items()
         if (param := table.get(path)) is None
-        or not (param.says is _ANY or param.says.holds(value))
+        or not (param.says is ANY or param.says.holds(value))
         or (param.us_ca_only and country not in NORTH_AMERICA)
         or (param.needs and param.needs not in filters)
     ]

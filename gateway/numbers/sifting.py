@@ -25,11 +25,11 @@ class Sieve(NamedTuple):
 
     Attributes:
         make: returns the test that numbers must pass, for the filters and country of a search.
-        holds: whether there is one for a value.
+        says: the values for which there is one.
     """
 
     make: Callable[[Filters, str], Test]
-    holds: Callable[[Any], bool] = lambda _: True
+    says: filters.Sayable = filters.ANY
 
 
 def _number(wanted: Filters, _: str) -> Test:
@@ -95,7 +95,9 @@ SIEVES: Mapping[Source, Mapping[str, Sieve]] = {
         "areaCode": Sieve(_area_code),
         **_ENABLED,
         "capabilities.voice.fax": _capability("voice", "fax"),
-        "lifecycle": Sieve(_beta, lambda value: value is Lifecycle.BETA),
+        "lifecycle": Sieve(
+            _beta, filters.Sayable(lambda value: value is Lifecycle.BETA, "only BETA")
+        ),
     },
     Source.CATALOG: {
         "areaCode": Sieve(_area_code),
@@ -139,7 +141,9 @@ class Means(NamedTuple):
         """Return how a family can answer filters in a country."""
         sieves = SIEVES[source]
         unasked = filters.unsupported(wanted, _TABLES[source], country)
-        sifted = [path for path in unasked if path in sieves and sieves[path].holds(wanted[path])]
+        sifted = [
+            path for path in unasked if path in sieves and sieves[path].says.holds(wanted[path])
+        ]
         return cls([path for path in unasked if path not in sifted], sifted)
 
 

@@ -79,3 +79,11 @@ def test_every_value_that_an_input_takes_is_known_to_some_family(
 def test_a_setting_without_a_parameter_is_never_left_out_in_silence() -> None:
     with pytest.raises(ValueError, match=r"voice\.trunkSid"):
         form({"friendlyName": "Desk", "voice.trunkSid": None}, CATALOG_WRITE)
+
+
+def test_the_page_says_what_the_gateway_filters_by_itself() -> None:
+    rows = set(page())
+    assert "| `contains` | *by the gateway* | `Contains` |" in rows
+    assert "| `capabilities.sms.gsm7` | `Capabilities.Sms.Gsm7` | not available |" in rows
+    lifecycle = "`Beta`, only GENERALLY_AVAILABLE, else *by the gateway*, only BETA"
+    assert f"| `lifecycle` | `Lifecycle` | {lifecycle} |" in rows
