@@ -89,7 +89,7 @@ class ErrorCode(enum.StrEnum):
             "The caller asks too often, has too much open at once or has bought enough for"
             " the day; or all connections are taken. Nothing was done."
         ),
-        "Ask less often; the field `rateLimits` says what is left.",
+        "Ask less often; the field `rateLimit` says what is left.",
         "after `retryAfterMs`",
         "429; 503 when all connections are taken",
     )

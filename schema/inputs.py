@@ -284,16 +284,16 @@ class AvailablePhoneNumberFilter:
         description=f"Named sets of filters, combined. {_SOME}",
     )
     min_setup_price: Decimal | None = field(
-        default=UNSET, description=f"Lowest price once. {_SOME}"
+        default=UNSET, description=f"Lowest `setupPrice`, in US dollars. {_SOME}"
     )
     max_setup_price: Decimal | None = field(
-        default=UNSET, description=f"Highest price once. {_SOME}"
+        default=UNSET, description=f"Highest `setupPrice`, in US dollars. {_SOME}"
     )
     min_monthly_price: Decimal | None = field(
-        default=UNSET, description=f"Lowest price per month. {_SOME}"
+        default=UNSET, description=f"Lowest `monthlyPrice`, in US dollars. {_SOME}"
     )
     max_monthly_price: Decimal | None = field(
-        default=UNSET, description=f"Highest price per month. {_SOME}"
+        default=UNSET, description=f"Highest `monthlyPrice`, in US dollars. {_SOME}"
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.error_codes import CloseCode, ErrorCode
 from gateway.errors import RateLimited, ShuttingDown, SlowConsumer
+from schema import build_core_schema
 from schema.enums import BranchErrorCode
 from schema.user_errors import UserErrorCode
 from tests.support.gateway_in_thread import RunningGateway
@@ -69,6 +70,17 @@ def test_the_page_names_every_code() -> None:
     )
     codes = {*ErrorCode, *UserErrorCode.__members__, *BranchErrorCode.__members__}
     assert told == codes | {str(code.value) for code in CloseCode}
+
+
+def test_fields_that_the_page_leads_to_are_in_the_schema() -> None:
+    fields = {
+        name
+        for kind in build_core_schema().type_map.values()
+        for name in getattr(kind, "fields", ())
+    }
+    led = set(re.findall(r"the field `(\w+)`", (DOCS / "errors.md").read_text()))
+    assert led
+    assert led <= fields
 
 
 def test_branches_fail_with_codes_that_errors_at_the_top_have() -> None:
