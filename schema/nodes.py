@@ -525,6 +525,23 @@ class AvailablePhoneNumber(NumberProfile):
         " error, when it is in none; null with an error when the list could not be read."
         " Where Twilio names no currency it is in US dollars."
     )
+
+    @field(
+        description="What the law of its country asks of who wants to own such a number, as"
+        " `Country.requirements` tells it. Null, without an error, when it asks for no documents;"
+        " null with an error when it could not be read.",
+        directives=[Cost(weight="1"), needs(Scope.NUMBERS_READ)],
+    )
+    async def requirements(
+        self,
+        info: Info[ReadPort, None],
+        end_user: Annotated[EndUser, strawberry.argument(description="Who is to use the number.")],
+    ) -> Requirements | None:
+        country = self.geography.iso_country if self.geography is not None else None
+        return await info.context.accounts.requirements(
+            country, type=self.type, end_user=end_user, at=info.at
+        )
+
     match: PatternMatch | None = field(
         description="Where it matches `contains`, the first place if there are several; null when"
         " the search had no pattern."
@@ -569,7 +586,7 @@ class Country(Node):
         ] = NumberType.LOCAL,
     ) -> Requirements | None:
         return await info.context.accounts.requirements(
-            self, type=type, end_user=end_user, at=info.at
+            self.code, type=type, end_user=end_user, at=info.at
         )
 
     @field(

@@ -158,13 +158,16 @@ class Accounts(Protocol):
 
     async def requirements(
         self,
-        country: "Country",
+        country: str | None,
         *,
-        type: "NumberType",  # noqa: A002 - the argument's name in the schema
+        type: "NumberType | None",  # noqa: A002 - the argument's name in the schema
         end_user: "EndUser",
         at: FieldPath,
     ) -> "Requirements | None":
-        """Return what is asked of who wants to own a number; None when nothing is."""
+        """Return what is asked of who wants to own a kind of number in a country.
+
+        None when nothing is, or when the country or the kind is not known.
+        """
 
 
 class ReadPort(Protocol):

@@ -30,7 +30,7 @@ from gateway.errors import GatewayError
 from gateway.execution.executors import Prepared, arguments_of, is_included, set_up
 from gateway.planning.field_rules import RULES, price_owned
 from gateway.planning.plan import ONE, Draft, Place, Plan, PlanningFacts
-from schema.selections import Selecting
+from schema.selections import NOTHING, Selecting
 
 Fields: TypeAlias = GraphQLObjectType | GraphQLInterfaceType
 
@@ -111,7 +111,7 @@ class _Walk:
         rule = RULES.get(name)
         if rule is None:
             identity = (*place.identity, nodes[0].name.value)
-            return Place(path, place.times, identity, place.accounts, place.account)
+            return replace(place, path=path, identity=identity, selected=NOTHING)
         arguments = arguments_of(self._executor, definition, nodes[0])
         selected = self._selecting.below(definition.type, nodes)
         below = rule(self.draft, replace(place, selected=selected), path, arguments)

@@ -321,7 +321,8 @@ def _search(
     if PRICE_FOR_SALE in place.selected:
         where = ("country", country) if isinstance(country, str) else country
         _read_prices(draft, place, path, where, "where a number has no price of its own")
-    return Place(path, place.times.per(first), (path, *identities))
+    kinds = place.times.most * len({(each.country, each.type) for each in branches})
+    return Place(path, place.times.per(first), (path, *identities), kinds=kinds)
 
 
 def _ask_catalog(draft: Draft, place: Place, path: str, asked: SearchRequest) -> None:
@@ -357,7 +358,8 @@ def _similar_available(draft: Draft, place: Place, path: str, arguments: Argumen
     if PRICE_FOR_SALE in place.selected:
         reason = "where a number has no price of its own"
         _read_prices(draft, place, path, identity, reason, most=len(filters.NORTH_AMERICA))
-    return Place(path, place.times.per(first), identity)
+    # They are local ones.
+    return Place(path, place.times.per(first), identity, kinds=len(filters.NORTH_AMERICA))
 
 
 # Accounts and countries ---------------------------------------------------------------------------
@@ -485,7 +487,13 @@ def _requirements(draft: Draft, place: Place, path: str, arguments: Arguments) -
         place,
         path,
         [identity],
-        PlannedRead("GET the country's regulations", "get", kind="countries", reason=reason),
+        PlannedRead(
+            "GET the country's regulations",
+            "get",
+            kind="countries",
+            most=place.kinds,
+            reason=reason,
+        ),
     )
     return Place(path, place.times, identity)
 
@@ -671,6 +679,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "Country.availablePhoneNumbers": _available_in,
     "Country.prices": _prices,
     "Country.requirements": _requirements,
+    "AvailablePhoneNumber.requirements": _requirements,
     "Mutation.purchasePhoneNumber": _PURCHASE,
     "Mutation.purchasePhoneNumbers": _PURCHASE,
     "Mutation.configurePhoneNumber": _CONFIGURE,

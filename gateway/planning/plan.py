@@ -144,6 +144,7 @@ class Place:
         accounts: how many accounts they belong to, at most.
         account: which one that is, if it is known.
         selected: what is selected below the field that is planned now.
+        kinds: how many kinds of number they are, by country and type, at most, if that is known.
     """
 
     path: str
@@ -152,6 +153,7 @@ class Place:
     accounts: int = 1
     account: str | None = None
     selected: SelectedFields = NOTHING
+    kinds: int | None = None
 
 
 @dataclass

@@ -70,14 +70,16 @@ class AccountResolvers:
 
     async def requirements(
         self,
-        country: Country,
+        country: str | None,
         *,
-        type: NumberType,  # noqa: A002 - the argument's name in the schema
+        type: NumberType | None,  # noqa: A002 - the argument's name in the schema
         end_user: EndUser,
         at: FieldPath,
     ) -> Requirements | None:
         """See `schema.read_port.Accounts`."""
-        return await self._rules.requirements(country.code, type, end_user, at)
+        if country is None or type is None:
+            return None
+        return await self._rules.requirements(country, type, end_user, at)
 
 
 def _allowance(left: rate_limits.Remaining | None) -> Allowance | None:

@@ -107,3 +107,37 @@ def test_requirements_are_planned_as_one_call(gateway: RunningGateway) -> None:
     gateway.query(ASKED, variables)
     assert asked_of(gateway, REGULATIONS) == 1
     assert plan["extensions"]["plan"]["calls"]["max"] == 2
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["compiled", "graphql-core"])
+@pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core alone"])
+def test_numbers_for_sale_tell_what_is_asked_of_who_wants_them_by_one_call_for_each_kind(
+    sandbox: RunningSandbox, fast: bool, catalog: bool
+) -> None:
+    account = sandbox.create_account(catalog=catalog, owned=0)
+    documents = "documents { name }"
+    text = f"""query($code: CountryCode!, $types: [NumberType!]) {{
+      availablePhoneNumbers(country: $code, types: $types, first: 20) {{ nodes {{
+        type requirements(endUser: BUSINESS) {{ {documents} }} }} }}
+      country(code: $code) {{
+        LOCAL: requirements(type: LOCAL, endUser: BUSINESS) {{ {documents} }}
+        MOBILE: requirements(type: MOBILE, endUser: BUSINESS) {{ {documents} }} }} }}"""
+    variables = {"code": "GB", "types": ["LOCAL", "MOBILE"]}
+    with running_gateway(sandbox, fast=fast, cache_countries=0.0) as gateway:
+        explain = {"X-Gateway-Explain": "plan"}
+        report = gateway.execute(text, variables, account=account, headers=explain)
+        plan = report["extensions"]["plan"]
+        sandbox.forget_requests()
+        data = gateway.query(text, variables, account=account)
+        assert asked_of(gateway, REGULATIONS) == 2
+        assert plan["calls"]["min"] <= len(sandbox.requests()) <= plan["calls"]["max"]
+        nodes = data["availablePhoneNumbers"]["nodes"]
+        assert {node["type"] for node in nodes} == {"LOCAL", "MOBILE"}
+        for node in nodes:
+            assert node["requirements"] == data["country"][node["type"]]
+        assert nodes[0]["requirements"]["documents"]
+
+        sandbox.set_faults([{"path": f"{REGULATIONS}/*", "kind": "reset", "count": None}])
+        answer = gateway.execute(text, variables, account=account)
+        nodes = answer["data"]["availablePhoneNumbers"]["nodes"]
+        assert {node["requirements"] is None and bool(node["type"]) for node in nodes} == {True}
