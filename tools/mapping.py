@@ -40,7 +40,8 @@ payload, in an event. Which API is asked is known before the first call, from wh
   Fields that both have are the catalog's.
 - If neither tells all, or a filter is core's alone, the rest is filled in from the other: for
   all numbers of a list together, by number or by pages of 1000, whichever is fewer calls. The
-  plan names the fields.
+  plan names the fields. Cursors lead on in both lists, so that reading a long list costs the
+  same for every page.
 - If that fails, the fields that it would have filled in are null, with an error each; the
   others stay.
 - After a write the payload shows what the next read shows. The write's own answer tells what it

@@ -79,6 +79,9 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         seen: by which its place is found again, one for each search of a fan-out; nothing in
             cursors of older releases.
         turn: of a fan-out, the search whose number comes next.
+        beside: query of the page that the number is in, or stands right before, in the list of the
+            other family, if numbers were looked up there; "" where that is not known, as in cursors
+            of older releases.
     """
 
     list_id: str
@@ -86,6 +89,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     place: Annotated[int, msgspec.Meta(ge=-1, lt=_MOST_MARKED)]
     seen: Annotated[tuple[Seen, ...], msgspec.Meta(max_length=64)] = ()
     turn: Annotated[int, msgspec.Meta(ge=0, lt=64)] = 0
+    beside: str = ""
 
 
 _decoder = msgspec.json.Decoder(Cursor)

@@ -13,6 +13,10 @@ from gateway.upstream.families import MAX_PAGE_SIZE
 # list page may turn out to hold none of them, it is the heavier answer, and pages come in turn.
 PROBE_FROM = 21
 
+# Numbers that stand together in one list are looked for in so many pages of another, where the page
+# that the number before them is in is known: a thousand reach into the page behind it.
+NEAR_PAGES = 2
+
 
 class Size(NamedTuple):
     """What is known of how many numbers an account owns."""

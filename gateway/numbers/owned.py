@@ -16,6 +16,7 @@ from gateway.errors import (
     UpstreamDenied,
     UpstreamMalformed,
     UpstreamNotFound,
+    UpstreamRefused,
     believe_missing,
 )
 from gateway.mapping import filters
@@ -87,6 +88,8 @@ class OwnedNumbers:
         self._asked = defaultdict(list)
         self._unsorted: list[list[View]] = []
         self._read: dict[PhoneNumberLookup, View] = {}
+        # Of numbers that were found in a list for being on a page of another, see `Cursor.beside`.
+        self._beside: dict[str, str] = {}
 
     @cached_property
     def _loader(self) -> _Loader:
@@ -199,7 +202,9 @@ class OwnedNumbers:
                 continue
             self._note_read(account, listed.items)
             if listed.items and self._lacks(listed.items[0], needs):
-                items = await self.complete(account, listed.items, needs, at)
+                items = await self.complete(account, listed.items, needs, at, asked.page)
+                if self._beside:
+                    listed.places.beside = [self._beside.get(each.sid, "") for each in items]
                 return listed._replace(items=items)
             return listed
         raise self._unable(account, wanted)
@@ -318,14 +323,19 @@ class OwnedNumbers:
     # Filling in -------------------------------------------------------------------------------
 
     async def complete(
-        self, account: str, numbers: Sequence[View], needs: Home, at: FieldPath
+        self,
+        account: str,
+        numbers: Sequence[View],
+        needs: Home,
+        at: FieldPath,
+        page: PageRequest | None = None,
     ) -> list[View]:
         """Return numbers of an account with what is needed of them and another answer tells.
 
         It is read for all of them together. What cannot be had costs the fields that it would
-        have filled in: they raise why.
+        have filled in: they raise why. The `page` that they are on tells where to look for them.
         """
-        found = await self._answers(account, numbers, needs, at)
+        found = await self._answers(account, numbers, needs, at, page)
         if found is None:
             return list(numbers)
         return [
@@ -334,7 +344,12 @@ class OwnedNumbers:
         ]
 
     async def _answers(
-        self, account: str, numbers: Sequence[View], needs: Home, at: FieldPath
+        self,
+        account: str,
+        numbers: Sequence[View],
+        needs: Home,
+        at: FieldPath,
+        page: PageRequest | None = None,
     ) -> dict[Home, list[Part]] | None:
         """Return all that is needed of numbers, answer by answer; None without the catalog."""
         found: dict[Home, list[Part]] = {}
@@ -353,9 +368,10 @@ class OwnedNumbers:
         by_sid = [PhoneNumberLookup(account, "sid", number.sid) for number in numbers]
         if needs & (Home.CATALOG | Home.LISTED):
             known = found.get(Home.CATALOG)
-            found[Home.CATALOG] = await self._told(CATALOG, by_sid, known, at)
+            found[Home.CATALOG] = await self._told(CATALOG, by_sid, known, at, page)
         if needs & Home.CORE:
-            found[Home.CORE] = await self._told(CORE, by_sid, found.get(Home.CORE), at)
+            known = found.get(Home.CORE)
+            found[Home.CORE] = await self._told(CORE, by_sid, known, at, page)
         if needs & Home.LISTED:
             found[Home.LISTED] = await self._listed_by_catalog(account, found[Home.CATALOG], at)
         return found
@@ -429,8 +445,12 @@ class OwnedNumbers:
         keys: Sequence[PhoneNumberLookup],
         known: Sequence[Part] | None,
         at: FieldPath,
+        page: PageRequest | None = None,
     ) -> list[Part]:
-        """Return what a family tells of the numbers with these keys, as far as it is not known."""
+        """Return what a family tells of the numbers with these keys, as far as it is not known.
+
+        They may be on one `page` of the other family's list.
+        """
         parts: list[Part] = [None] * len(keys) if known is None else list(known)
         places = [place for place, part in enumerate(parts) if part is None]
         wanted = list(dict.fromkeys(keys[place] for place in places))
@@ -442,10 +462,7 @@ class OwnedNumbers:
         else:
             for key in wanted:
                 self._asked[family, key].append(at)
-            # They stand together in one list, so that they may well in another.
-            [outcome] = await settled(
-                [self._load_account(wanted[0].account, wanted, family, listed=True)]
-            )
+            [outcome] = await settled([self._look_together(family, wanted, page)])
             failed = isinstance(outcome, BaseException)
             found = dict.fromkeys(wanted, outcome) if failed else outcome
         for place in places:
@@ -454,6 +471,35 @@ class OwnedNumbers:
                 raise part
             parts[place] = part
         return parts
+
+    async def _look_together(
+        self, family: Family, keys: Sequence[PhoneNumberLookup], page: PageRequest | None
+    ) -> Found:
+        """Look numbers up that stand together in one list, so that they may well in another."""
+        account, found = keys[0].account, Found()
+        if page is not None and is_near(page, len(keys)):
+            found = await self._near(family, keys, page)
+        left = [key for key in keys if key not in found]
+        if left:
+            found |= await self._load_account(account, left, family, listed=True)
+        return found
+
+    async def _near(
+        self, family: Family, keys: Sequence[PhoneNumberLookup], asked: PageRequest
+    ) -> Found:
+        """Look for numbers in the pages of a list that stand nearest to a cursor of another."""
+        account, left, found = keys[0].account, dict.fromkeys(keys), Found()
+        query = asked.cursor.beside if asked.cursor is not None else None
+        pages = 0
+        while left and query and pages < lookup_strategy.NEAR_PAGES:
+            try:
+                page = await self._list_page(family, account, query, left, found, family)
+                pages += 1
+                query = page.previous_query() if asked.backwards else page.next_query
+            except (UpstreamNotFound, UpstreamRefused):
+                break  # What the reference names may be gone; the numbers are looked up as usual.
+        self._note_primed(family, family, found, pages)
+        return found
 
     async def _listed_by_catalog(
         self, account: str, shown: Sequence[Part], at: FieldPath
@@ -593,19 +639,9 @@ class OwnedNumbers:
         found: Found = {}
         query, total, pages = "", 0, 0
         while left:
-            at, *others = self._places(left, only)
-            page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at=at, others=others)
+            page = await self._list_page(family, account, query, left, found, only)
             pages += 1
             total += len(page.items)
-            numbers = [number for number in _numbers(family, account, page.items) if number]
-            self._note_seen(account, numbers)
-            if only is None:
-                self._unsorted.append(numbers)
-            for number in numbers:
-                names = _names(number)
-                for key in names & left.keys():
-                    found[key] = number
-                    del left[key]
             self._sizes.learn(account, total, more=page.next_query is not None)
             if page.next_query is None:
                 found |= dict.fromkeys(left)
@@ -615,6 +651,32 @@ class OwnedNumbers:
             query = page.next_query
         self._note_primed(family, only, found, pages)
         return found
+
+    async def _list_page(
+        self,
+        family: Family,
+        account: str,
+        query: str,
+        left: dict[PhoneNumberLookup, None],
+        found: Found,
+        only: Family | None,
+    ) -> UpstreamPage:
+        """Read a page of a list, and move the keys of what is on it from `left` to `found`."""
+        at, *others = self._places(left, only)
+        page = await self._page(family, account, {}, query, MAX_PAGE_SIZE, at=at, others=others)
+        numbers = [number for number in _numbers(family, account, page.items) if number]
+        self._note_seen(account, numbers)
+        if only is None:
+            self._unsorted.append(numbers)
+        for number in numbers:
+            for key in _names(number) & left.keys():
+                found[key] = number
+                del left[key]
+                if only is not None:
+                    self._beside[number.sid] = query
+        if only is not None and numbers and page.next_query is not None:
+            self._beside[numbers[-1].sid] = page.next_query
+        return page
 
     def _note_primed(
         self,
@@ -701,6 +763,12 @@ def _numbers(
             number = None
         found.append(number)
     return found
+
+
+def is_near(page: PageRequest, numbers: int) -> bool:
+    """Whether it is known where to look for the numbers of a page in the other family's list."""
+    known = page.cursor is not None and page.cursor.beside
+    return bool(known) and numbers > lookup_strategy.NEAR_PAGES
 
 
 def _together(parts: Mapping[Home, Part], needs: Home) -> View:

@@ -31,6 +31,7 @@ class Places(Sequence[cursors.Cursor]):
     Attributes:
         marks: query and place of each, see `Cursor`.
         tell: returns what else a cursor tells of one of them: what was seen, and whose turn it is.
+        beside: see `Cursor`, of each; nothing where it is not known of any.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Places(Sequence[cursors.Cursor]):
     ) -> None:
         self.marks = [] if marks is None else marks
         self.tell: Callable[[int], tuple[tuple[cursors.Seen, ...], int]] = lambda _: ((), 0)
+        self.beside: Sequence[str] = ()
         self._list_id = list_id
 
     def __len__(self) -> int:
@@ -54,7 +56,8 @@ class Places(Sequence[cursors.Cursor]):
         places = range(len(self.marks))[at]
         if isinstance(places, range):
             return [self[each] for each in places]
-        return cursors.Cursor(name, *self.marks[places], *self.tell(places))
+        beside = self.beside[places] if self.beside else ""
+        return cursors.Cursor(name, *self.marks[places], *self.tell(places), beside)
 
 
 class ConnectionPage:

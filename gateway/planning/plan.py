@@ -17,7 +17,7 @@ from gateway.errors import GatewayError
 from gateway.mapping.homes import NOWHERE, Home, fields_told, needed
 from gateway.numbers import lookup_strategy
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
-from gateway.numbers.owned import OwnedNumbers
+from gateway.numbers.owned import OwnedNumbers, is_near
 from gateway.upstream.families import CATALOG, CORE
 from gateway.upstream.response_cache import Kind
 from gateway.writes.user_errors import Refusal
@@ -358,6 +358,8 @@ class Draft:
             return
         choice = lookup_strategy.choose(asked.page.size, known.sizes.of(own), listed=True)
         most = choice.most + int(bool(from_catalog & Home.LISTED) and choice.strategy == "get")
+        if is_near(asked.page, asked.page.size):
+            most += lookup_strategy.NEAR_PAGES
         self.read(
             place,
             path,

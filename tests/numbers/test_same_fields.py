@@ -12,6 +12,7 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 from schema import build_core_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
 
 SCHEMA = build_core_schema()
 
@@ -251,6 +252,23 @@ def test_every_credential_shows_numbers_alike_by_every_route(
     ) as opened:
         answer = opened.http.post(f"{opened.url}/graphql", json={"query": text}).json()
     assert answer == {"data": shown}
+    tokens: dict[str, Any] = {
+        "auth": "tokens",
+        "token_algorithm": "HS256",
+        "token_secret": SECRET,
+        "token_issuer": ISSUER,
+        "token_audience": AUDIENCE,
+    }
+    operator: dict[str, Any] = {"account_sid": account.sid, "auth_token": account.auth_token}
+    other = sandbox.create_account(owner_account_sid=account.sid, catalog=True, owned=1)
+    with running_gateway(sandbox, **tokens, **operator) as restricted:
+        bearer = token(account.sid)  # Of the operator's accounts this one alone.
+        assert ask(restricted, bearer, text).json() == {"data": shown}
+        [sid] = [number["sid"] for number in sandbox.numbers(other.sid)]
+        [first, *_] = shown["phoneNumbers"]["nodes"]
+        for each, there in ((first["sid"], first), (sid, None)):
+            node = f'{{ node(id: "{each}") {{ ... on PhoneNumber {{ {ALL} }} }} }}'
+            assert ask(restricted, bearer, node).json() == {"data": {"node": there}}
     # A parent asks about a subaccount by the path, which only one API has.
     below = sandbox.create_account(owner_account_sid=account.sid, catalog=True, owned=2)
     of = f'accountSid: "{below.sid}"'
@@ -263,3 +281,86 @@ def test_every_credential_shows_numbers_alike_by_every_route(
         node = f'node(id: "{each["id"]}") {{ ... on PhoneNumber {{ {ALL} }} }}'
         found = gateway.query(f"{{ {one} {node} }}", account=account)
         assert found == {"phoneNumber": each, "node": each}
+
+
+# Long lists ---------------------------------------------------------------------------------------
+
+BOTH = "sid lifecycle dateCreated"
+
+
+@pytest.fixture(scope="module")
+def long(shared_sandbox: RunningSandbox) -> SandboxAccount:
+    """An account of 5,300 numbers."""
+    return shared_sandbox.create_account(catalog=True, owned=5_300)
+
+
+def read_on(
+    gateway: RunningGateway,
+    account: SandboxAccount,
+    size: int,
+    *,
+    back: bool = False,
+    most: int = 9,
+) -> Iterator[tuple[list[dict[str, Any]], int]]:
+    """Yield pages of a list, and how many upstream calls each took; no plan is below that."""
+    many, place = ("last", "before") if back else ("first", "after")
+    cursor, further = ("startCursor", "hasPreviousPage") if back else ("endCursor", "hasNextPage")
+    text = (
+        f"query ($at: String) {{ phoneNumbers({many}: {size}, {place}: $at)"
+        f" {{ nodes {{ {BOTH} }} pageInfo {{ {cursor} {further} }} }} }}"
+    )
+    at = None
+    for _ in range(most):
+        explain = {"X-Gateway-Explain": "plan"}
+        plan = gateway.execute(text, {"at": at}, account=account, headers=explain)
+        gateway.sandbox.forget_requests()
+        page = gateway.query(text, {"at": at}, account=account)["phoneNumbers"]
+        calls = len(gateway.sandbox.requests())
+        assert calls <= plan["extensions"]["plan"]["calls"]["max"]
+        yield page["nodes"], calls
+        at = page["pageInfo"][cursor]
+        if not page["pageInfo"][further]:
+            break
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["forwards", "backwards"])
+def test_a_long_list_is_filled_in_from_where_it_was_left(
+    gateway: RunningGateway, long: SandboxAccount, back: bool
+) -> None:
+    pages = list(read_on(gateway, long, 1000, back=back))
+    found = [node for nodes, _ in pages for node in nodes]
+    assert len({node["sid"] for node in found}) == len(found) == 5_300
+    assert all(node["lifecycle"] and node["dateCreated"] for node in found)
+    # Nothing but the whole of both lists leads to their ends.
+    [first, *others] = [calls for _, calls in pages]
+    assert first == (12 if back else 2)
+    assert max(others) <= (4 if back else 3), others
+
+
+def test_small_pages_far_in_a_list_are_filled_in_by_a_call_or_two(
+    gateway: RunningGateway, long: SandboxAccount
+) -> None:
+    calls = [calls for _, calls in read_on(gateway, long, 450)]
+    assert calls[0] == 2
+    assert max(calls) <= 4, calls
+    assert sum(calls) <= 3 * len(calls), calls
+
+
+def test_what_a_list_is_filled_in_from_may_change_between_pages(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    account = sandbox.create_account(catalog=True, owned=2_500)
+    pages = read_on(gateway, account, 1000)
+    first, _ = next(pages)
+    # The number that the other API's reference to its next page names, and newer ones.
+    release = """mutation ($s: ID!, $n: E164!) {
+      releasePhoneNumber(input: { sid: $s, confirmPhoneNumber: $n }) { releasedId } }"""
+    [last] = [each for each in sandbox.numbers(account.sid) if each["sid"] == first[-1]["sid"]]
+    gateway.query(release, {"s": last["sid"], "n": last["phone_number"]}, account=account)
+    for _ in range(3):
+        sandbox.put_number(account.sid)
+    second, _ = next(pages)
+    third, _ = next(pages)
+    found = [node["sid"] for nodes in (first, second, third) for node in nodes]
+    assert set(found) >= {each["sid"] for each in sandbox.numbers(account.sid)[3:]}
+    assert all(node["dateCreated"] for node in [*second, *third])
