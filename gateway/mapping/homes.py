@@ -38,7 +38,6 @@ _OF_ITS_PLACE: Mapping[str, Home] = {
     "PhoneNumber.monthlyPrice": Home.CATALOG,
     "PhoneNumber.similarAvailable": Home.CATALOG,
 }
-_MOST_KNOWN = 4096
 
 
 def _told(table: Table, typename: str, home: Home) -> Iterator[tuple[str, Home]]:
@@ -76,19 +75,13 @@ _SECTIONS: Mapping[str, str] = {
 }
 _NAME = "friendlyName"
 
-_known: dict[SelectedFields, Home] = {}
 
-
+@lru_cache(maxsize=4096)
 def needed(selected: SelectedFields) -> Home:
     """Return the answers that are needed for what is selected of numbers."""
-    found = _known.get(selected)
-    if found is None:
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        found = NOWHERE
-        for each in selected:
-            found |= HOMES.get(each, NOWHERE)
-        _known[selected] = found
+    found = NOWHERE
+    for each in selected:
+        found |= HOMES.get(each, NOWHERE)
     return found
 
 

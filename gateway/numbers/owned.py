@@ -88,8 +88,11 @@ class OwnedNumbers:
         self._asked = defaultdict(list)
         self._unsorted: list[list[View]] = []
         self._read: dict[PhoneNumberLookup, View] = {}
-        # Of numbers that were found in a list for being on a page of another, see `Cursor.beside`.
-        self._beside: dict[str, str] = {}
+
+    @cached_property
+    def _beside(self) -> dict[str, str]:
+        """Of numbers that are found in a list for being on a page of another: `Cursor.beside`."""
+        return {}
 
     @cached_property
     def _loader(self) -> _Loader:
@@ -136,10 +139,6 @@ class OwnedNumbers:
                 number = await loader.load(key)
             if number is None:
                 return None
-        return await self.with_needed(number, needs, at)
-
-    async def with_needed(self, number: View, needs: Home, at: FieldPath) -> View:
-        """Return a number filled in with what is needed of it, if its own answer may lack that."""
         if not self._lacks(number, needs):
             return number
         [number] = await self.complete(number.home, [number], needs, at)
@@ -717,7 +716,8 @@ class OwnedNumbers:
         if number is None or number.sid.lower() != key.value.lower():
             raise UpstreamMalformed("The upstream shows another number than the one asked for.")
         check_owner(number.raw.account_sid, key.account, family.source)
-        self._note_seen(key.account, (number,))
+        if key.account != self._reader.credential.account:
+            self._note_seen(key.account, (number,))
         return number
 
     async def _by_number(self, key: PhoneNumberLookup, family: Family | None = None) -> View | None:

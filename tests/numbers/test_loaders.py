@@ -55,4 +55,4 @@ def test_a_number_is_found_by_itself(gateway: RunningGateway) -> None:
             {"n": number["phone_number"]},
             account=account,
         )
-        assert data["phoneNumber"] == {"sid": number["sid"]}
+        assert data["phoneNumberByIdentifier"] == {"sid": number["sid"]}

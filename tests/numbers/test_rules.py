@@ -61,7 +61,7 @@ def test_spare_calls_are_taken_whole_or_not_at_all() -> None:
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
     seen = Seen(50, cursors.trail(["a", "b"]))
-    cursor = Cursor("list", "Page=1", 7, (seen,), 0)
+    cursor = Cursor("list", "Page=1", 7, (seen,), 0, "Page=2")
     assert cursors.decode(cursors.encode(cursor)) == cursor
 
 
@@ -74,7 +74,7 @@ def test_a_cursor_is_read_as_it_was_written() -> None:
         "A" * 4097,
         base64.urlsafe_b64encode(b'["l","",-2]').decode(),
         base64.urlsafe_b64encode(b'["l","",0,[],64]').decode(),
-        base64.urlsafe_b64encode(b'["l","",0,[],0,"more"]').decode(),
+        base64.urlsafe_b64encode(b'["l","",0,[],0,"","more"]').decode(),
     ],
 )
 def test_what_is_no_cursor_is_refused(opaque: str) -> None:
