@@ -349,7 +349,7 @@ def test_an_export_that_was_broken_off_goes_on_where_it_was(
 ) -> None:
     account = sandbox.create_account(owned=2_300, catalog=catalog)
     # Whether an account has the catalog is asked at once, and answered with 404 where it has not.
-    lists = "/Numbers/*" if catalog else "/2010-04-01/*/IncomingPhoneNumbers*"
+    pages = "/Numbers/*" if catalog else "/2010-04-01/*/IncomingPhoneNumbers*"
     who = as_owner(sandbox, account) | {"GATEWAY_ATTEMPTS": "1"}
     out = f"numbers.{form}"
     sandbox.set_faults(
@@ -357,7 +357,7 @@ def test_an_export_that_was_broken_off_goes_on_where_it_was(
             {
                 "kind": "status",
                 "status": 500,
-                "path": lists,
+                "path": pages,
                 "skip": 1 + calls_of_a_page,
                 "count": 1,
                 "account": account.sid,
@@ -373,7 +373,8 @@ def test_an_export_that_was_broken_off_goes_on_where_it_was(
     sandbox.clear_faults()
     sandbox.forget_requests()
     run(tmp_path, "export", out, variables=who)
-    assert len(sandbox.requests()) == calls_of_a_page + 1
+    listed = [each for each in sandbox.requests() if "/PhoneNumbers/Countries" not in each["path"]]
+    assert len(listed) == calls_of_a_page + 1
     text = (tmp_path / out).read_text()
     sids = re.findall(r"PN[0-9a-f]{32}", text)
     assert len(sids) == len(set(sids)) == 2_300
