@@ -8,7 +8,7 @@ this: both families' tables have the same paths.
 
 import enum
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
@@ -325,7 +325,8 @@ def unsupported(filters: Mapping[str, Any], table: Table, country: str | None = 
 
 
 def parameters(filters: Mapping[str, Any], table: Table) -> Pairs:
-    """Write `filters` as query parameters, in the table's order; a list repeats its parameter.
+    """Write `filters` as query parameters, in the table's order; a list repeats its parameter, once
+    for each value.
 
     Those that cannot be asked are left out, but for some that other countries may know as well.
     """
@@ -336,7 +337,7 @@ def parameters(filters: Mapping[str, Any], table: Table) -> Pairs:
         value = filters[path]
         if not param.says.holds(value):
             continue
-        values: Sequence[Any] = value if isinstance(value, list) else [value]
+        values: Iterable[Any] = dict.fromkeys(value) if isinstance(value, list) else [value]
         pairs += [(param.name, param.write(each)) for each in values]
     return pairs
 

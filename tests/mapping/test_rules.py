@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import BadUserInput
 from gateway.mapping import coerce, filters, validation
 from gateway.mapping.plain_json import read_json
-from schema.enums import NumberType
+from schema.enums import NumberType, SavedSearch
 from schema.inputs import LatLongInput
 from schema.scalars import parse_date_time, parse_decimal, write_date_time, write_decimal
 
@@ -125,14 +125,14 @@ def test_numbers_are_written_without_exponent_and_trailing_zeros(
 def test_filters_are_written_as_the_table_says() -> None:
     table = {
         "areaCode": filters.Param("AreaCode"),
-        "voiceEnabled": filters.CORE_SEARCH["capabilities.voice.enabled"],
-        "nearLatLong": filters.Param("NearLatLong", filters.degrees),
+        "capabilities.voice.enabled": filters.CORE_SEARCH["capabilities.voice.enabled"],
+        "near.point": filters.Param("NearLatLong", filters.degrees),
         "type": filters.Param("Type", filters.token),
     }
     wanted: dict[str, Any] = {
         "areaCode": "415",
-        "voiceEnabled": True,
-        "nearLatLong": LatLongInput(latitude=37.5, longitude=-122.0),
+        "capabilities.voice.enabled": True,
+        "near.point": LatLongInput(latitude=37.5, longitude=-122.0),
         "type": NumberType.TOLL_FREE,
     }
     assert filters.parameters(wanted, table) == [
@@ -141,8 +141,15 @@ def test_filters_are_written_as_the_table_says() -> None:
         ("NearLatLong", "37.5,-122"),
         ("Type", NumberType.TOLL_FREE.value),
     ]
-    assert filters.parameters({"voiceEnabled": False}, table) == []
+    assert filters.parameters({"capabilities.voice.enabled": False}, table) == []
     assert filters.unsupported({"areaCode": "415", "lata": "722"}, table) == ["lata"]
+
+
+def test_a_list_is_written_once_for_each_value() -> None:
+    sets = [SavedSearch.MARKETING_SMS, SavedSearch.CALL_TRACKING_SMS]
+    assert filters.parameters({"savedSearches": sets * 3}, filters.CATALOG_SEARCH) == [
+        ("SavedSearch", filters.token(each)) for each in sets
+    ]
 
 
 @pytest.mark.parametrize(
