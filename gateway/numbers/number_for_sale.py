@@ -34,7 +34,15 @@ class NumberForSale:
         Raises:
             GatewayError: it could not be looked for everywhere, and was not found elsewhere.
         """
-        searches = searches_for(account, number)
+        for together in searches_for(account, number):
+            found = await self._find(together, number, at)
+            if found is not None:
+                return found
+        return None
+
+    async def _find(
+        self, searches: Sequence[SearchRequest], number: str, at: FieldPath
+    ) -> View | None:
         failure: BaseException | None = None
         outcomes = await settled([self._search.run(each, at) for each in searches])
         for asked, outcome in zip(searches, outcomes, strict=True):
@@ -51,17 +59,26 @@ class NumberForSale:
         return None
 
 
-def searches_for(account: str, number: str) -> list[SearchRequest]:
-    """Return the searches that show a number if it is for sale; none if it tells no country."""
+def searches_for(account: str, number: str) -> list[list[SearchRequest]]:
+    """Return the searches that show a number if it is for sale, one round after the other.
+
+    The first is for the kind that the number tells, which may be sold as another one. There are
+    none if it tells no country.
+    """
     country, kind, _ = origin(number)
     countries: Sequence[str] = [country] if country else []
     if kind is NumberType.TOLL_FREE and not country:
         countries = sorted(filters.NORTH_AMERICA, reverse=True)
-    kinds = _SEARCHED if kind is None else (kind,)
+    others = tuple(each for each in _SEARCHED if each is not kind)
+    rounds = [others] if kind is None else [(kind,), others]
     wanted = {"phoneNumber": number}
     return [
-        SearchRequest.of(account, each, kinds, wanted, PageRequest(1)).telling(_PRICED)
-        for each in countries
+        [
+            SearchRequest.of(account, each, kinds, wanted, PageRequest(1)).telling(_PRICED)
+            for each in countries
+        ]
+        for kinds in rounds
+        if countries
     ]
 
 

@@ -605,8 +605,8 @@ def _buy(draft: Draft, asked: Purchase) -> PlannedWrites:
     bought = _set(draft, asked)
     if asked.most is None:
         return bought
-    searches = searches_for(asked.account, asked.phone_number)
-    most = sum(len(each.branches) for each in searches) + min(1, len(searches))
+    rounds = searches_for(asked.account, asked.phone_number)
+    most = sum(len(each.branches) for searches in rounds for each in searches) + 1
     return bought._replace(looks=bought.looks.plus(Times(0, most)))
 
 

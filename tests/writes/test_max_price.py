@@ -49,7 +49,13 @@ def bought(sandbox: RunningSandbox) -> bool:
 
 @pytest.mark.parametrize(
     ("country", "kind", "price"),
-    [("US", "LOCAL", "1"), ("US", "TOLL_FREE", "2"), ("SE", "MOBILE", "3")],
+    [
+        ("US", "LOCAL", "1"),
+        ("US", "TOLL_FREE", "2"),
+        ("SE", "MOBILE", "3"),
+        # The first of them look like local numbers.
+        ("BG", "MOBILE", "3"),
+    ],
 )
 def test_a_number_is_bought_for_its_price_and_not_for_less(
     gateway: RunningGateway, account: SandboxAccount, country: str, kind: str, price: str
