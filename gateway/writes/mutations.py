@@ -420,7 +420,7 @@ class Mutations:
             number = await self._for_sale.find(asked.account, asked.phone_number, at)
             price: Money | None = None if number is None else number.monthly_price
         except UpstreamError as error:
-            problem = f"What the number costs could not be found out ({error.message})"
+            problem = f"What the number costs could not be found out ({error.message})."
             code = error.upstream_code
             raise Undecided(Reason.PRICE_UNKNOWN.refuse(None, code, problem=problem)) from None
         if price is None:

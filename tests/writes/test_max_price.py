@@ -112,6 +112,7 @@ def test_a_price_that_could_not_be_read_is_not_remembered_of_a_key(
     sandbox.forget_requests()
     [error] = buy(gateway, account, first["phoneNumber"], **given)["userErrors"]
     assert (error["code"], error["field"]) == ("PRICE_UNKNOWN", FIELD)
+    assert "(Internal Server Error). As `maxMonthlyPrice` was given" in error["message"]
     assert not bought(sandbox)
     sandbox.set_faults([])
     done = buy(gateway, account, first["phoneNumber"], **given)
