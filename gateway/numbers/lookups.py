@@ -148,7 +148,7 @@ class SubaccountList(NamedTuple):
         """
         asked = cls(account, PageRequest.parse(**page))
         if account:
-            asked.page.check_list(asked.list_id)
+            asked.page.check_list(lambda: [asked.list_id()])
         return asked
 
     def list_id(self) -> str:

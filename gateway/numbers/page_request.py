@@ -1,6 +1,6 @@
 """PURE: a connection's arguments, `first` with `after` or `last` with `before`, as one value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Self
 
 from gateway.errors import BadUserInput
@@ -51,13 +51,13 @@ class PageRequest(NamedTuple):
         cursor = None if before is None else cursors.decode(before, "before")
         return cls(last, cursor, backwards=True)
 
-    def check_list(self, list_id: Callable[[], str]) -> None:
-        """Refuse a cursor that does not belong to a list, whose name is needed for cursors alone.
+    def check_list(self, list_ids: Callable[[], Iterable[str]]) -> None:
+        """Refuse a cursor that does not belong to a list, whose names are needed for cursors alone.
 
         Raises:
             BadUserInput: it does not.
         """
-        if self.cursor is not None and self.cursor.list_id != list_id():
+        if self.cursor is not None and self.cursor.list_id not in list_ids():
             raise self.of_another_list()
 
     def of_another_list(self) -> BadUserInput:

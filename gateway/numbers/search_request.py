@@ -130,7 +130,7 @@ class SearchRequest(NamedTuple):
             account, country, types, wanted, first, start, branches, sources, lacking, order, origin
         )
         if country:
-            page.check_list(asked.list_id)
+            page.check_list(asked.list_ids)
         return asked
 
     @property
@@ -160,7 +160,13 @@ class SearchRequest(NamedTuple):
 
     def list_id(self) -> str:
         """Return the name of the list that cursors belong to."""
-        source = Source.CORE if Source.CORE in self.sources else Source.CATALOG
+        return self._list_id(Source.CORE if Source.CORE in self.sources else Source.CATALOG)
+
+    def list_ids(self) -> Sequence[str]:
+        """Return the names of the list: cursors of before have one for each family."""
+        return [self._list_id(each) for each in self.sources]
+
+    def _list_id(self, source: Source) -> str:
         wanted = filters.by_first_names(self.wanted, source)
         if self.order is not None:
             wanted["orderBy"] = self.order.name

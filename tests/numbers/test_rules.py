@@ -215,6 +215,27 @@ def test_a_search_goes_to_the_family_that_knows_its_filters() -> None:
         asked([NumberType.LOCAL], {"maxMonthlyPrice": 1, "near.phoneNumber": "+14155550100"})
 
 
+@pytest.mark.parametrize(
+    ("wanted", "before"),
+    [
+        ({"region": "CA"}, {"inRegion": "CA"}),
+        ({"region": "CA"}, {"geography.region": "CA"}),
+        ({"lifecycle": Lifecycle.GENERALLY_AVAILABLE}, {"beta": False}),
+        (
+            {"lifecycle": Lifecycle.GENERALLY_AVAILABLE},
+            {"lifecycle": Lifecycle.GENERALLY_AVAILABLE},
+        ),
+    ],
+)
+def test_a_cursor_of_either_family_is_taken_by_the_search_that_both_can_answer(
+    wanted: dict[str, Any], before: dict[str, Any]
+) -> None:
+    """Filters had other names in each of them once, and lists were called by these."""
+    types = [NumberType.LOCAL]
+    kept = Cursor(cursors.list_id("AC1", "US", types, filters=before), "", 0, (), 0)
+    assert SearchRequest.of("AC1", "US", types, wanted, PageRequest(10, kept)).start is kept
+
+
 def test_a_cursor_of_another_search_is_refused() -> None:
     list_id = asked([NumberType.LOCAL], {"contains": "55"}).list_id()
     page = PageRequest(10, Cursor(list_id, "", 4))
