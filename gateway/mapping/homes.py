@@ -8,16 +8,20 @@ route it comes. Where an account has no catalog, core tells everything that can 
     Home.LISTED   the catalog's lists and purchases alone, not its answer for one number
     Home.CORE     the 2010-04-01 API alone, or every answer of it and only lists of the catalog
 
-What is the same everywhere, such as the sid, has no home: any answer will do.
+What is the same everywhere, such as the sid, has no home: any answer will do. What a list of the
+catalog tells of each of its numbers, as core does, core is not asked for beside it.
 """
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from operator import attrgetter
+from typing import Final, TypeAlias
+
+import msgspec
 
 from gateway.mapping._compat import to_camel_case
-from gateway.mapping.records import CATALOG, CORE, TABLES, Derived, Leaf, NestedObject, Table
+from gateway.mapping.records import CATALOG, CORE, TABLES, Derived, Leaf, NestedObject, Table, View
 from schema.enums import Source
 from schema.selections import SelectedFields
 
@@ -83,6 +87,52 @@ def needed(selected: SelectedFields) -> Home:
     for each in selected:
         found |= HOMES.get(each, NOWHERE)
     return found
+
+
+_Read: TypeAlias = Callable[[View], object]
+
+
+def _listed_too(typename: str, *above: str) -> Iterator[tuple[str, _Read]]:
+    """Yield what the catalog's lists tell as core does, each with what reads it."""
+    for name, field in CATALOG[typename].items():
+        place = f"{typename}.{to_camel_case(name)}"
+        if isinstance(field, NestedObject):
+            yield from _listed_too(field.typename, *above, *field.keys[-1:])
+        elif isinstance(field, Leaf) and field.listed_only and place in TOLD_BY_CORE:
+            yield place, _reader(field.keys[-1], *above)
+
+
+def _reader(key: str, *above: str) -> _Read:
+    """Return what reads one value in a block that is not decoded yet, and nothing else there."""
+    block, value = attrgetter(".".join(above)), attrgetter(key)
+    kind = msgspec.defstruct("OneValue", [(key, object, None)])
+    decode = msgspec.json.Decoder(kind).decode
+    return lambda number: value(decode(block(number.raw)))
+
+
+_LISTED_TOO: Final = dict(_listed_too("PhoneNumber"))
+
+
+@lru_cache(maxsize=4096)
+def _apart(selected: SelectedFields) -> tuple[Home, Sequence[_Read]]:
+    """Return what is needed beside a list that tells what it can, and what reads that in it."""
+    read = [read for name, read in _LISTED_TOO.items() if name in selected]
+    return needed(selected.difference(_LISTED_TOO)), read
+
+
+def needed_beside_list(selected: SelectedFields, listed: Iterable[View]) -> Home:
+    """Return the answers that are needed for what is selected of numbers that the catalog listed.
+
+    What lists tell as core does is taken from there, if the list tells it of each number.
+    """
+    needs, read = _apart(selected)
+    if not read:
+        return needs
+    try:
+        told = all(each(number) for number in listed for each in read)
+    except (AttributeError, TypeError, msgspec.DecodeError):
+        told = False  # There is no such block, or it is not as the API promises.
+    return needs if told else needed(selected)
 
 
 def fields_set(settings: Mapping[str, object]) -> SelectedFields:

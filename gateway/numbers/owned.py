@@ -21,7 +21,7 @@ from gateway.errors import (
 )
 from gateway.mapping import filters
 from gateway.mapping.filled import Part, Parts, filled, homes_with
-from gateway.mapping.homes import NOWHERE, TOLD_BY_CORE, Home
+from gateway.mapping.homes import NOWHERE, TOLD_BY_CORE, Home, needed, needed_beside_list
 from gateway.mapping.records import VIEWS, Record, View, view
 from gateway.numbers import lookup_strategy
 from gateway.numbers.last_seen import LastSeen
@@ -44,6 +44,7 @@ from gateway.upstream.ownership import check_owner
 from gateway.waiting import settled
 from schema.enums import Source
 from schema.info import FieldPath
+from schema.selections import NOTHING, SelectedFields
 
 # Core matches numbers in part: the one looked for stands among those that contain it.
 _LOOK_UP_SIZE = 50
@@ -184,14 +185,16 @@ class OwnedNumbers:
             found += [number] if number is not None else []
         return LookedFor(found, exhaustive=True)
 
-    async def page(self, asked: OwnedList, at: FieldPath, needs: Home = NOWHERE) -> Slice:
-        """Return a page of numbers, asked for where it can be told what is needed, and filled in.
+    async def page(
+        self, asked: OwnedList, at: FieldPath, selected: SelectedFields = NOTHING
+    ) -> Slice:
+        """Return a page of numbers, asked for where what is selected can be told, and filled in.
 
         Raises:
             UnsupportedFilters: no family that the account has knows all filters.
             BadUserInput: the cursor is not of this list.
         """
-        account, wanted = asked.account, asked.wanted
+        account, wanted, needs = asked.account, asked.wanted, needed(selected)
         for family in asked.starts(self.able(account, wanted, needs)):
             try:
                 listed = await read_slice(self._list(family, asked, at), asked.page)
@@ -200,6 +203,8 @@ class OwnedNumbers:
                     raise
                 continue
             self._note_read(account, listed.items)
+            if family is CATALOG:
+                needs = needed_beside_list(selected, listed.items)
             if listed.items and self._lacks(listed.items[0], needs):
                 items = await self.complete(account, listed.items, needs, at, asked.page)
                 if self._beside:

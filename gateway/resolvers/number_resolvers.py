@@ -74,7 +74,7 @@ class NumberResolvers:
     ) -> PhoneNumberConnection:
         """See `schema.read_port.Numbers`."""
         asked = OwnedList.parse(self._caller, filter=filter, account_sid=account_sid, **page)
-        listed = await self.owned.page(asked, at, needed(selected))
+        listed = await self.owned.page(asked, at, selected)
         if PRICE_OWNED in selected:
             listed = listed._replace(items=await self._rules.priced(listed.items, at))
         return cast("PhoneNumberConnection", page_of(listed))

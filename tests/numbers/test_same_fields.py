@@ -38,6 +38,7 @@ SELECTIONS = {
     "catalog alone": "lifecycle friendlyName geography { region } configuration { voice { url } }",
     "both": "lifecycle origin configuration { voice { method emergencyAddressStatus } }",
     "lists alone": "configuration { mms { url handler } }",
+    "lists and core": "lifecycle configuration { voice { url receiveMode } }",
 }
 # Ways to one number, and to many: fields with their arguments, and where the numbers are below.
 ONE = {
@@ -165,6 +166,23 @@ def test_an_api_that_knows_all_that_is_selected_is_asked_alone(
             made.remove("core list")
         assert made == [f"{call} {kind}" for call in calls]
         assert report["calls"]["min"] <= len(sandbox.requests()) <= report["calls"]["max"]
+
+
+def test_what_a_list_tells_of_each_number_is_not_asked_for_again(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    account = sandbox.create_account(catalog=True, owned=2)
+    text = "{ phoneNumbers { nodes { lifecycle configuration { voice { receiveMode } } } } }"
+    calls = []
+    for number in ({"configuration": {"voice": {"receive_mode": "fax"}}}, {"configuration": None}):
+        sandbox.put_number(account.sid, resource=number)
+        gateway.query(text, account=account)
+        sandbox.forget_requests()
+        nodes = gateway.query(text, account=account)["phoneNumbers"]["nodes"]
+        modes = {each["configuration"]["voice"]["receiveMode"] for each in nodes}
+        assert modes == {"FAX", "VOICE"}
+        calls.append(asked(sandbox))
+    assert calls == [["catalog list"], ["catalog list", "core list"]]
 
 
 def test_what_cannot_be_filled_in_costs_its_own_fields(
