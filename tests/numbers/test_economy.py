@@ -435,6 +435,7 @@ def test_a_plan_bounds_the_calls_that_a_run_makes(sandbox: RunningSandbox, query
 
 
 def test_a_plan_says_why(gateway: RunningGateway) -> None:
+    gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }")  # The account has the catalog.
     plan = plan_of(
         gateway,
         """{ phoneNumbers(first: 20) { nodes {
