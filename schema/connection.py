@@ -16,8 +16,15 @@ from schema.nodes import Account, AvailablePhoneNumber, PhoneNumber
 class PageInfo:
     has_next_page: bool = field(description="There is more behind `endCursor`.")
     has_previous_page: bool = field(description="Something comes before `startCursor`.")
-    start_cursor: str | None = field(description="Cursor of the first edge; null without edges.")
-    end_cursor: str | None = field(description="Cursor of the last edge; null without edges.")
+    start_cursor: str | None = field(
+        description="Where to go back from, with `before`: cursor of the first edge, null without"
+        " edges; or of where the gateway stopped looking towards the list's start, see"
+        " `PhoneNumberConnection.exhaustive`."
+    )
+    end_cursor: str | None = field(
+        description="Where to go on, with `after`: cursor of the last edge, null without edges; or"
+        " of where the gateway stopped looking, see `PhoneNumberConnection.exhaustive`."
+    )
 
 
 @strawberry.type(description="An owned number and its place in the list.", directives=[part()])
@@ -34,6 +41,13 @@ class PhoneNumberConnection:
     edges: list[PhoneNumberEdge] = field(description="The numbers with their cursors.")
     nodes: list[PhoneNumber] = field(description="The numbers alone.")
     page_info: PageInfo = field(description="Where this page stands.")
+    exhaustive: bool = field(
+        description="The account is known to have no matching number beyond this page, in the"
+        " direction in which it is read. False: there may be more; while `hasNextPage`, ask for the"
+        " next page. By what the upstream does not filter by, the gateway filters itself, over up"
+        " to 5,000 numbers for a page: then a page can have fewer numbers than asked for, or none,"
+        " and `pageInfo` tells from where to look on."
+    )
 
 
 @strawberry.type(description="An account and its place in the list.", directives=[part()])

@@ -28,6 +28,10 @@ from schema.scalars import E164, URL, CountryCode, CurrencyCode
 # What is refused, and when.
 _SOME = "Refused for accounts whose API cannot filter by it, see `Source`."
 _NOT_WITH_SOME = "Not together with filters that only some accounts' API knows."
+_TOLD = (
+    "Where the upstream does not tell it, what the number itself tells counts, as in `geography`;"
+    " toll-free numbers of North America tell nothing."
+)
 _TEMPLATE = (
     "A phone number stands for its own place (US and Canada), but not together with filters that"
     " only some accounts' API knows."
@@ -49,7 +53,7 @@ class VoiceFilter:
     e911: bool | None = field(default=UNSET, description=f"Emergency (911) calls. {_SOME}")
     fax: bool | None = field(
         default=UNSET,
-        description=f"Faxes. `false`: it is known that it cannot. For owned numbers: {_SOME}",
+        description="Faxes. `false`: it is known that it cannot.",
     )
     sip_trunking: bool | None = field(default=UNSET, description=f"Usable on a SIP trunk. {_SOME}")
     inbound_called_dtmf: bool | None = field(
@@ -120,38 +124,32 @@ class MmsFilter:
     )
 
 
-@strawberry.input(
-    description="What a number shall be able to do. `enabled` is for numbers to buy: owned numbers"
-    " cannot be filtered by it."
-)
+@strawberry.input(description="What a number shall be able to do.")
 class CapabilitiesFilter:
     voice: VoiceFilter | None = field(default=UNSET, description="Calls.")
     sms: SmsFilter | None = field(default=UNSET, description="Text messages.")
     mms: MmsFilter | None = field(default=UNSET, description="Multimedia messages.")
 
 
-@strawberry.input(description="Which owned numbers to list. All that is given must hold.")
+@strawberry.input(
+    description="Which owned numbers to list. All that is given must hold. What the upstream cannot"
+    " filter by, but tells of the numbers that it lists, the gateway filters by itself, page by"
+    " page: then `exhaustive` says whether it has seen all numbers."
+)
 class PhoneNumberFilter:
     phone_number: E164 | None = field(default=UNSET, description="This number only.")
     contains: str | None = field(
         default=UNSET,
         description="Digits of the number, in this order: 1 to 16 digits, letters as on a keypad,"
         " or `*` for any digit; `+` may lead. Spaces, dashes, dots, slashes and parentheses do not"
-        f" count. {_NOT_WITH_SOME}",
+        " count.",
     )
-    friendly_name: str | None = field(
-        default=UNSET,
-        description=f"Exactly this friendly name. {_NOT_WITH_SOME}",
-    )
-    type: NumberType | None = field(
-        default=UNSET,
-        description="The kind of number. Others than LOCAL, MOBILE and TOLL_FREE are refused for"
-        " accounts whose API cannot filter by them, see `Source`.",
-    )
+    friendly_name: str | None = field(default=UNSET, description="Exactly this friendly name.")
+    type: NumberType | None = field(default=UNSET, description="The kind of number.")
     lifecycle: Lifecycle | None = field(
         default=UNSET,
-        description="How far its range has come. Every account can ask for GENERALLY_AVAILABLE; the"
-        " others are refused for accounts whose API cannot filter by them, see `Source`.",
+        description="How far its range has come. Every account can ask for GENERALLY_AVAILABLE and"
+        " BETA; the others are refused for accounts whose API cannot filter by them, see `Source`.",
     )
     origin: NumberOrigin | None = field(
         default=UNSET,
@@ -162,10 +160,10 @@ class PhoneNumberFilter:
         description="What it can do.",
     )
     country: CountryCode | None = field(
-        default=UNSET, description=f"The country that it belongs to. {_SOME}"
+        default=UNSET, description=f"The country that it belongs to. {_TOLD}"
     )
     region: str | None = field(
-        default=UNSET, description=f"State or province, two letters. {_SOME}"
+        default=UNSET, description=f"State or province, two letters. {_TOLD}"
     )
     lata: str | None = field(default=UNSET, description=f"The LATA (US and Canada). {_SOME}")
     rate_center: str | None = field(

@@ -80,12 +80,14 @@ def page() -> Iterator[str]:
     yield ""
     yield "What the API that is asked cannot filter by, but tells of the numbers that it finds, is"
     yield "filtered *by the gateway*. Filters that no single API can answer together are refused."
-    yield from parameters("phoneNumbers(filter)", filters.CATALOG_OWNED, filters.CORE_OWNED)
+    yield from parameters(
+        "phoneNumbers(filter)", filters.CATALOG_OWNED, filters.CORE_OWNED, sifting.OWNED.sifted
+    )
     yield from parameters(
         "availablePhoneNumbers(filter)",
         filters.CATALOG_SEARCH,
         filters.CORE_SEARCH,
-        sifting.SIEVES,
+        sifting.SEARCHED.sifted,
     )
     yield ""
     yield "`types` and `country` are parameters (`Type`, `Geography.IsoCountry`) in the catalog and"
@@ -151,7 +153,8 @@ def parameters(
     yield ""
     yield "| path | catalog | core |"
     yield "|---|---|---|"
-    for path in dict.fromkeys((*catalog, *core)):
+    sifted = sieves.get(Source.CORE, ())
+    for path in dict.fromkeys((*catalog, *core, *sifted)):
         # Of a list, each is asked for by itself.
         name = "areaCodes" if path == "areaCode" else path
         means = [
@@ -169,7 +172,7 @@ def mean(param: filters.Param | None, sieve: sifting.Sieve | None) -> str:
     words = " (US and Canada)" if param.us_ca_only else ""
     words += condition(param.says)
     words += f", with `{param.needs}`" if param.needs else ""
-    asked = f"`{param.name}`{words}" if param.name else "part of the path"
+    asked = f"`{param.name}`{words}" if param.name else f"part of the path{words}"
     return f"{asked}, else {itself}" if itself and words else asked
 
 

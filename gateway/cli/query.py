@@ -175,7 +175,7 @@ async def _ask(options: argparse.Namespace, text: str, variables: dict[str, Any]
                     if each not in whole.get("branchErrors", [])
                 )
                 progress.page(_length(page))
-            whole["pageInfo"] = page["pageInfo"]
+            whole |= {name: page[name] for name in ("pageInfo", "exhaustive") if name in page}
         finally:
             progress.end()
         return response

@@ -45,6 +45,9 @@ _NO_TEMPLATE = Sayable(
 _FOR_EVERYBODY = Sayable(
     lambda value: value is Lifecycle.GENERALLY_AVAILABLE, "only GENERALLY_AVAILABLE"
 )
+_LISTED_TYPE = Sayable(
+    lambda value: value.name in CORE_OWNED_PATHS, "only LOCAL, TOLL_FREE and MOBILE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +163,8 @@ CORE_OWNED: Table = {
     "friendlyName": Param("FriendlyName"),
     "lifecycle": Param("Beta", not_beta, says=_FOR_EVERYBODY),
     "origin": Param("Origin", token),
-    # The type is part of the path there (`/IncomingPhoneNumbers/Local.json`): see CORE_PATHS.
-    "type": Param(""),
+    # Part of the path there (`/IncomingPhoneNumbers/Local.json`): see CORE_OWNED_PATHS.
+    "type": Param("", says=_LISTED_TYPE),
 }
 CORE_SEARCH: Table = {
     "phoneNumber": Param("Contains"),

@@ -12,6 +12,7 @@ from gateway.mapping.records import View
 from gateway.numbers import cursors
 from gateway.numbers.page_request import PageRequest
 from gateway.numbers.relay_pages import ConnectionPage, Places
+from gateway.numbers.sifting import MOST_SIFTED_PAGES
 from gateway.upstream.families import MAX_PAGE_SIZE, MOST_PAGES, UpstreamPage
 
 _Placed: TypeAlias = list[tuple[int, View]]
@@ -26,18 +27,28 @@ class Slice(NamedTuple):
         places: the place of each of them.
         earlier: there is something before them.
         more: there is something behind them.
+        backwards: they were looked for towards the list's start.
+        stopped: from where to look on for others, if that was stopped before the page was full.
     """
 
     items: list[View]
     places: Places
     earlier: bool
     more: bool
+    backwards: bool = False
+    stopped: cursors.Cursor | None = None
 
 
 def page_of(listed: Slice) -> ConnectionPage:
     """Return what stands in for a connection of the schema."""
-    items, places, earlier, more = listed
-    return ConnectionPage(items, places, more=more, earlier=earlier)
+    items, places, earlier, more, backwards, stopped = listed
+    page = ConnectionPage(items, places, more=more, earlier=earlier)
+    page.exhaustive = not (earlier if backwards else more)
+    if stopped is not None and backwards:
+        page.start = stopped
+    elif stopped is not None:
+        page.end = stopped
+    return page
 
 
 class ReadPage(Protocol):
@@ -58,6 +69,8 @@ class UpstreamList(NamedTuple):
         counts: its pages are told by size and number: so many items from its start.
         single: it shows one item at most.
         gaps: a page may show nothing although it has items.
+        keeps: tells whether an item is one of those that are looked for; None for all. They are
+            looked for in `MOST_SIFTED_PAGES`.
         learn: is told how many items there are, and whether there are more.
     """
 
@@ -68,22 +81,37 @@ class UpstreamList(NamedTuple):
     counts: bool = False
     single: bool = False
     gaps: bool = False
+    keeps: Callable[[View], bool] | None = None
     learn: Callable[[int, bool], None] | None = None
+
+    @property
+    def most_pages(self) -> int:
+        """In how many of its pages is looked for what a page shows."""
+        return MOST_PAGES if self.keeps is None else MOST_SIFTED_PAGES
 
     def placed(
         self, page: UpstreamPage, seen: set[str], start: int = 0, end: int | None = None
     ) -> _Placed:
         """Return what a page shows between two places of it, but for what was seen already."""
         shown = enumerate(self.show(page.items[start:end]), start)
+        keeps = self.keeps
         return [
             (place, item)
             for place, item in shown
-            if item is not None and not (seen and item.sid in seen)
+            if item is not None
+            and not (seen and item.sid in seen)
+            and (keeps is None or keeps(item))
         ]
 
-    def names(self, page: UpstreamPage) -> list[str]:
-        """Return the sids of a page's items; "" for each that is not shown."""
-        return [item.sid if item is not None else "" for item in self.show(page.items)]
+    def names(self, page: UpstreamPage, start: int = 0, end: int | None = None) -> list[str]:
+        """Return the sids of what stands between two places of a page; "" for what is not shown."""
+        shown = self.show(page.items[start:end])
+        return [item.sid if item is not None else "" for item in shown]
+
+    def trail(self, page: UpstreamPage, place: int, before: str) -> str:
+        """Return the trail of a cursor at a place of a page, behind the trail `before` the page."""
+        names = self.names(page, max(0, place + 1 - cursors.TRAIL), place + 1)
+        return cursors.extended(before, [name for name in names if name])
 
 
 async def read_slice(listing: UpstreamList, asked: PageRequest) -> Slice:
@@ -101,20 +129,27 @@ class _Walked:
     """What was come by, in order, and what cursors behind each tell to find their place again.
 
     Args:
-        name: see `UpstreamList`.
+        listing: the list.
         before: marks of what stands before the first of them.
     """
 
-    def __init__(self, name: Callable[[], str], before: str) -> None:
+    def __init__(self, listing: UpstreamList, before: str) -> None:
         self.items: list[View] = []
-        self.places = Places(name)
+        self.places = Places(listing.name)
         self.places.tell = self._tell
         self._begins: list[int] = []  # For each of them, see `cursors.Seen.start`.
+        self._listing = listing
         self._before = before
+        # Where each of them stands among those that are not looked for, if there are any.
+        self._among: list[tuple[UpstreamPage, int]] = []
 
-    def add(self, placed: _Placed, query: str, base: int | None, begin: int) -> None:
+    def add(
+        self, page: UpstreamPage, placed: _Placed, query: str, base: int | None, begin: int
+    ) -> None:
         """Add the next of a page, with where each of them stands in it."""
         self.items += [item for _, item in placed]
+        if self._listing.keeps is not None:
+            self._among += [(page, place) for place, _ in placed]
         if base is None:
             self.places.marks += [(query, place) for place, _ in placed]
         else:
@@ -126,7 +161,27 @@ class _Walked:
         self.places.marks[-1] = (query, -1)
         self._begins[-1] = 0
 
+    def stopped(
+        self, page: UpstreamPage, query: str, base: int | None, begin: int
+    ) -> cursors.Cursor | None:
+        """Return the cursor behind the last page that was looked through, before that of `query`.
+
+        None where nothing was looked for: it is behind the last item.
+
+        Raises:
+            UpstreamMalformed: there is none.
+        """
+        if self._listing.keeps is None:
+            _check_shown(self.items)
+            return None
+        seen = cursors.Seen(begin, self._listing.trail(page, len(page.items) - 1, self._before))
+        mark = (query, -1) if base is None else ("", max(0, base - 1))
+        return cursors.Cursor(self._listing.name(), *mark, (seen,))
+
     def _tell(self, at: int) -> tuple[tuple[cursors.Seen, ...], int]:
+        if self._among:
+            trail = self._listing.trail(*self._among[at], self._before)
+            return (cursors.Seen(self._begins[at], trail),), 0
         last = self.items[max(0, at + 1 - cursors.TRAIL) : at + 1]
         trail = cursors.extended(self._before, [item.sid for item in last])
         return (cursors.Seen(self._begins[at], trail),), 0
@@ -158,11 +213,11 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
     began = skip + (base or 0)
     earlier = bool(query) or began > 0
     before = start.seen[0].trail if start is not None and start.seen else ""
-    walked = _Walked(listing.name, before)
+    walked = _Walked(listing, before)
     items, places = walked.items, walked.places
     seen: set[str] = set()
     total = 0
-    for _ in range(MOST_PAGES):
+    for _ in range(listing.most_pages):
         page = await listing.read(query, size, number)
         total += len(page.items)
         # Something may move from page to page while they are read, but not within one page.
@@ -171,10 +226,10 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
         fresh = listing.placed(page, seen, skip)
         begin = skip if base is None else began
         if listing.single and fresh:
-            walked.add(fresh[:1], query, base, begin)
+            walked.add(page, fresh[:1], query, base, begin)
             return Slice(items, places, earlier, more=False)
         room = count - len(items)
-        walked.add(fresh[:room], query, base, begin)
+        walked.add(page, fresh[:room], query, base, begin)
         if len(fresh) > room:
             return Slice(items, places, earlier, more=True)
         if listing.learn is not None and start is None:
@@ -186,10 +241,10 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
         elif len(items) == count:
             walked.lead_on(page.next_query)
         if len(items) == count and not listing.gaps:
-            break
+            return Slice(items, places, earlier, more=True)
         query, skip, number = page.next_query, 0, 0
-    _check_shown(items)
-    return Slice(items, places, earlier, more=True)
+    stopped = walked.stopped(page, query, base, began)
+    return Slice(items, places, earlier, more=True, stopped=stopped)
 
 
 def _check_shown(items: Sequence[View]) -> None:
@@ -319,29 +374,42 @@ async def _read_backwards(listing: UpstreamList, asked: PageRequest) -> Slice:
     more = place < len(at.page.items) or at.page.next_query is not None
     pieces: list[tuple[_Placed, _Opened]] = []
     seen: set[str] = set()
-    for _ in range(MOST_PAGES):
+    full, previous = False, None
+    for _ in range(listing.most_pages + len(opened)):
+        if previous is not None:
+            at = opened.pop() if opened else await _open_previous(listing, at, previous)
+            place = len(at.page.items)
         placed = listing.placed(at.page, seen, 0, place)
         seen.update(item.sid for _, item in placed)
         pieces.insert(0, (placed, at))
         previous = at.page.previous_query()
-        if len(seen) > count or (len(seen) == count and not listing.gaps) or previous is None:
+        full = len(seen) > count or (len(seen) == count and not listing.gaps)
+        if full or previous is None:
             break
-        at = opened.pop() if opened else await _open_previous(listing, at, previous)
-        place = len(at.page.items)
-    if previous is not None:
+    stopped = None
+    if previous is not None and listing.keeps is not None and not full:
+        stopped = _stopped_before(listing, pieces[0][1])
+    elif previous is not None:
         _check_shown([item for placed, _ in pieces for _, item in placed])
     # Only the first of the pages can show too much.
     placed, at = pieces[0]
     surplus = max(0, len(seen) - count)
     pieces[0] = placed[surplus:], at
-    walked = _Walked(listing.name, cursors.trail([item.sid for _, item in placed[:surplus]]))
+    walked = _Walked(listing, cursors.trail([item.sid for _, item in placed[:surplus]]))
     began = next((placed[0][0] + (at.base or 0) for placed, at in pieces if placed), 0)
     for placed, at in pieces:
         if placed:
             begin = placed[0][0] if at.base is None else began
-            walked.add(placed, at.query, at.base, begin)
+            walked.add(at.page, placed, at.query, at.base, begin)
     earlier = surplus > 0 or previous is not None
-    return Slice(walked.items, walked.places, earlier, more)
+    return Slice(walked.items, walked.places, earlier, more, backwards=True, stopped=stopped)
+
+
+def _stopped_before(listing: UpstreamList, at: _Opened) -> cursors.Cursor:
+    """Return the cursor of a page's first item, before which nothing was looked for."""
+    query, place = (at.query, 0) if at.base is None else ("", at.base)
+    seen = cursors.Seen(place, listing.trail(at.page, 0, ""))
+    return cursors.Cursor(listing.name(), query, place, (seen,))
 
 
 async def _open_previous(listing: UpstreamList, at: _Opened, query: str) -> _Opened:
@@ -355,7 +423,7 @@ async def _open_before(listing: UpstreamList, cursor: cursors.Cursor, count: int
     query, place = cursor.query, cursor.place
     if listing.counts and not query:
         place = max(0, place)
-        window = cursors.window_before(place, count, MAX_PAGE_SIZE)
+        window = cursors.window_before(place, max(count, listing.size), MAX_PAGE_SIZE)
         window, page = await _read_window(listing, window, place)
         at, place = _Opened(page, "", window.start), place - window.start
     else:
@@ -394,7 +462,8 @@ async def _open_end(listing: UpstreamList, count: int) -> _End:
             listing.learn(total, page.next_query is not None)
         if page.next_query is None:
             return _End(opened, len(page.items))
-        if sum(len(each.page.items) for each in opened[1:]) >= count:
+        # Who filters may need all of them.
+        if listing.keeps is None and sum(len(each.page.items) for each in opened[1:]) >= count:
             del opened[0]
         query = page.next_query
     message = f"the upstream's list is longer than {MOST_PAGES} pages: read it with `first`."

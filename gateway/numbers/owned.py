@@ -28,6 +28,7 @@ from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.list_pages import Slice, UpstreamList, read_slice
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.page_request import PageRequest
+from gateway.numbers.sifting import OWNED
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.accepted_credentials import DENIED, INACTIVE
 from gateway.upstream.catalog_access import CatalogAccess
@@ -265,24 +266,27 @@ class OwnedNumbers:
         return self.may_ask_catalog(account) and self._reader.must_prove(account)
 
     def able(self, account: str, wanted: Mapping[str, Any], needs: Home = NOWHERE) -> list[Family]:
-        """Return the families that know all the filters, the one to try first at the front."""
-        able: list[Family] = [CATALOG] if self.may_ask_catalog(account) else []
-        able = [
-            family
-            for family in (*able, CORE)
-            if not filters.unsupported(wanted, family.owned) and not _untyped(family, wanted)
-        ]
+        """Return the families that can answer all the filters, the one to try first at the front.
+
+        Raises:
+            UnsupportedFilters: none can that may be asked about the account.
+        """
+        families: list[Family] = [CATALOG, CORE] if self.may_ask_catalog(account) else [CORE]
+        if needs is Home.CORE:
+            families.reverse()
+        if not wanted:
+            return families
+        means = {family: OWNED.means(family.source, wanted) for family in families}
+        able = [family for family in families if not means[family].lacking]
         if not able:
             raise self._unable(account, wanted)
-        return able[::-1] if needs is Home.CORE else able
+        # First who leaves the least for the gateway to filter.
+        return sorted(able, key=lambda family: len(means[family].sifted))
 
     def _unable(self, account: str, wanted: Mapping[str, Any]) -> UnsupportedFilters:
         """Return the error for filters that no family knows which can be asked about an account."""
-        catalog, core = (filters.unsupported(wanted, each.owned) for each in (CATALOG, CORE))
-        core += ["type"] if _untyped(CORE, wanted) else []
-        if both := [path for path in core if path in catalog]:
-            problem = f"owned numbers cannot be filtered by {', '.join(both)}."
-        elif catalog:
+        catalog, core = (OWNED.means(each.source, wanted).lacking for each in (CATALOG, CORE))
+        if catalog:
             problem = (
                 f"{', '.join(core)} cannot be combined with {', '.join(catalog)}: the upstream has"
                 " no list that knows both; leave out one of them."
@@ -524,15 +528,21 @@ class OwnedNumbers:
 
     def _list(self, family: Family, asked: OwnedList, at: FieldPath) -> UpstreamList:
         account, wanted, page = asked
+        keeps = None
+        if wanted and (sifted := OWNED.means(family.source, wanted).sifted):
+            keeps = OWNED.test(family.source, wanted, sifted)
+            wanted = {path: value for path, value in wanted.items() if path not in sifted}
         exact = family is CORE and "phoneNumber" in wanted
         whole = not wanted and page.cursor is None
+        size = page.size if keeps is None else MAX_PAGE_SIZE
         return UpstreamList(
             partial(asked.list_id, family),
             partial(self._page, family, account, wanted, at=at),
             partial(_numbers, family, account, wanted=wanted),
-            size=_LOOK_UP_SIZE if exact else page.size,
+            size=_LOOK_UP_SIZE if exact else size,
             counts=family is CATALOG,
             single=exact,  # An account has a number once.
+            keeps=keeps,
             learn=partial(self._learn, account) if whole else None,
         )
 
@@ -802,12 +812,6 @@ def _is(number: View, exact: str) -> bool:
     if exact.removeprefix("+") not in (number.phone_number or ""):
         raise UpstreamMalformed("The upstream shows another number than the one asked for.")
     return False
-
-
-def _untyped(family: Family, wanted: Mapping[str, Any]) -> bool:
-    """Whether the family has no list of the type wanted: core lists three types only."""
-    kind = wanted.get("type")
-    return family is CORE and kind is not None and kind.name not in filters.CORE_OWNED_PATHS
 
 
 def _names(number: View) -> set[PhoneNumberLookup]:

@@ -67,7 +67,14 @@ class ConnectionPage:
         nodes: what is on it.
         more: there is something behind it.
         earlier: there is something before it.
+        exhaustive: nothing that was asked for is beyond it, in the direction of reading.
+        start: the cursor to go back from; None for that of the first on it.
+        end: the cursor to go on behind; None for that of the last on it.
     """
+
+    exhaustive: bool
+    start: cursors.Cursor | None = None
+    end: cursors.Cursor | None = None
 
     def __init__(
         self,
@@ -91,6 +98,7 @@ class ConnectionPage:
     def page_info(self) -> PageInfo:
         """Where the page stands."""
         first, last = (self._places[0], self._places[-1]) if self._places else (None, None)
+        first, last = self.start or first, self.end or last
         return PageInfo(
             has_next_page=self.more,
             has_previous_page=self.earlier,
@@ -103,11 +111,9 @@ class FoundPage(ConnectionPage):
     """A page of a search's result.
 
     Attributes:
-        exhaustive: no number was left out.
         branch_errors: searches of a fan-out that failed.
         calls: the upstream calls behind it.
     """
 
-    exhaustive: bool
     branch_errors: list[BranchError]
     calls: Sequence[Call] = ()

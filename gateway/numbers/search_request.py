@@ -19,7 +19,7 @@ from gateway.mapping.sought import Point, Sought
 from gateway.numbers import cursors
 from gateway.numbers.cursors import Cursor
 from gateway.numbers.page_request import PageRequest
-from gateway.numbers.sifting import Means, sieve
+from gateway.numbers.sifting import MOST_SIFTED_PAGES, SEARCHED, sieve
 from gateway.upstream.families import MAX_PAGE_SIZE
 from schema.bounds import MOST_SEARCHES
 from schema.enums import AvailablePhoneNumberOrder, NumberType, SimilarScope, Source
@@ -35,8 +35,6 @@ _SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
 }
 _COORDINATES = ("latitude", "longitude")
 _LOCAL: Final = (NumberType.LOCAL,)
-MOST_SIFTED_PAGES: Final = 5
-"""Pages of the catalog in which the gateway looks for numbers that the catalog cannot look for."""
 
 
 class SearchBranch(NamedTuple):
@@ -327,7 +325,7 @@ def suited(branches: Sequence[SearchBranch]) -> tuple[Sequence[Source], Sequence
     sifted = dict.fromkeys(lacking, 0)
     for source, found in lacking.items():
         for each in branches:
-            means = Means.of(source, each.wanted, each.country)
+            means = SEARCHED.means(source, each.wanted, each.country)
             found.update(dict.fromkeys(means.lacking))
             sifted[source] += len(means.sifted)
             if source is Source.CORE and each.type.name not in filters.CORE_SEARCH_PATHS:

@@ -1,10 +1,10 @@
-"""PURE: filters that the gateway applies itself, to the numbers that a search has found.
+"""PURE: filters that the gateway applies itself, to numbers that were searched or listed.
 
 Each family tells some things of a number that it cannot be asked to filter by: one table for each
-family, by the paths of the filter.
+family, by the paths of the filter; for numbers to buy, and for owned ones.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import phonenumbers
@@ -16,6 +16,8 @@ from schema.enums import AddressRequirements, Lifecycle, Source
 
 Test: TypeAlias = Callable[[View], bool]
 Filters: TypeAlias = Mapping[str, Any]
+MOST_SIFTED_PAGES: Final = 5
+"""Upstream pages that are looked through for one page of what the gateway filters by itself."""
 USUAL_MILES: Final = 25
 """Around a place, where a search does not say how far."""
 
@@ -24,7 +26,8 @@ class Sieve(NamedTuple):
     """How numbers are told apart by a filter.
 
     Attributes:
-        make: returns the test that numbers must pass, for the filters and country of a search.
+        make: returns the test that numbers must pass, for the filters and country of a search;
+            the country is "" for owned numbers, which are of all countries.
         says: the values for which there is one.
     """
 
@@ -79,6 +82,21 @@ def _beta(_: Filters, __: str) -> Test:
     return lambda number: number.beta is True
 
 
+def _same(path: str, read: Callable[[View], Any]) -> Sieve:
+    """Return what keeps the numbers of which something has the value that is wanted."""
+    return Sieve(lambda wanted, _: lambda number: read(number) == wanted[path])
+
+
+def _region(wanted: Filters, _: str) -> Test:
+    region = wanted["region"].casefold()
+
+    def test(number: View) -> bool:
+        told = number.geography and number.geography.region
+        return told is not None and told.casefold() == region
+
+    return test
+
+
 def _near(wanted: Filters, _: str) -> Test:
     most = wanted.get("withinMiles", USUAL_MILES)
     return lambda number: number.distance_miles is not None and number.distance_miles <= most
@@ -88,16 +106,18 @@ _ENABLED: Mapping[str, Sieve] = {
     f"capabilities.{section}.enabled": _capability(section, "enabled")
     for section in ("voice", "sms", "mms")
 }
-SIEVES: Mapping[Source, Mapping[str, Sieve]] = {
+_LIFECYCLE: Mapping[str, Sieve] = {
+    "lifecycle": Sieve(_beta, filters.Sayable(lambda value: value is Lifecycle.BETA, "only BETA"))
+}
+_FAX: Mapping[str, Sieve] = {"capabilities.voice.fax": _capability("voice", "fax")}
+_SEARCH: Mapping[Source, Mapping[str, Sieve]] = {
     Source.CORE: {
         # The pattern by which it is asked for matches longer numbers, too.
         "phoneNumber": Sieve(_number),
         "areaCode": Sieve(_area_code),
         **_ENABLED,
-        "capabilities.voice.fax": _capability("voice", "fax"),
-        "lifecycle": Sieve(
-            _beta, filters.Sayable(lambda value: value is Lifecycle.BETA, "only BETA")
-        ),
+        **_FAX,
+        **_LIFECYCLE,
     },
     Source.CATALOG: {
         "areaCode": Sieve(_area_code),
@@ -119,14 +139,59 @@ SIEVES: Mapping[Source, Mapping[str, Sieve]] = {
         ),
     },
 }
-_TABLES: Mapping[Source, filters.Table] = {
-    Source.CORE: filters.CORE_SEARCH,
-    Source.CATALOG: filters.CATALOG_SEARCH,
+_OWNED: Mapping[Source, Mapping[str, Sieve]] = {
+    Source.CORE: {
+        "type": _same("type", lambda number: number.type),
+        **_LIFECYCLE,
+        **_ENABLED,
+        **_FAX,
+        # As far as the number itself tells it, see `numbering_plan.py`.
+        "country": _same("country", lambda number: getattr(number.geography, "iso_country", None)),
+        "region": Sieve(_region),
+    },
+    Source.CATALOG: {
+        "contains": Sieve(_pattern),
+        "friendlyName": _same("friendlyName", lambda number: number.friendly_name),
+        **_ENABLED,
+    },
 }
 
 
+class Sieves(NamedTuple):
+    """What families can be asked to filter something by, and what the gateway filters by itself."""
+
+    asked: Mapping[Source, filters.Table]
+    sifted: Mapping[Source, Mapping[str, Sieve]]
+
+    def means(self, source: Source, wanted: Filters, country: str = "") -> "Means":
+        """Return how a family can answer filters, in a country if any."""
+        sieves = self.sifted[source]
+        unasked = filters.unsupported(wanted, self.asked[source], country)
+        sifted = [
+            path for path in unasked if path in sieves and sieves[path].says.holds(wanted[path])
+        ]
+        return Means([path for path in unasked if path not in sifted], sifted)
+
+    def test(
+        self, source: Source, wanted: Filters, paths: Sequence[str], country: str = ""
+    ) -> Test | None:
+        """Return what tells whether a number meets the filters with these paths; None for none."""
+        tests = [self.sifted[source][path].make(wanted, country) for path in paths]
+        if not tests:
+            return None
+        return lambda number: all(test(number) for test in tests)
+
+
+SEARCHED: Final = Sieves(
+    {Source.CORE: filters.CORE_SEARCH, Source.CATALOG: filters.CATALOG_SEARCH}, _SEARCH
+)
+OWNED: Final = Sieves(
+    {Source.CORE: filters.CORE_OWNED, Source.CATALOG: filters.CATALOG_OWNED}, _OWNED
+)
+
+
 class Means(NamedTuple):
-    """How a family can answer the filters of a search.
+    """How a family can answer filters.
 
     Attributes:
         lacking: paths of those that it cannot answer at all.
@@ -136,26 +201,13 @@ class Means(NamedTuple):
     lacking: list[str]
     sifted: list[str]
 
-    @classmethod
-    def of(cls, source: Source, wanted: Filters, country: str) -> "Means":
-        """Return how a family can answer filters in a country."""
-        sieves = SIEVES[source]
-        unasked = filters.unsupported(wanted, _TABLES[source], country)
-        sifted = [
-            path for path in unasked if path in sieves and sieves[path].says.holds(wanted[path])
-        ]
-        return cls([path for path in unasked if path not in sifted], sifted)
-
 
 def sieve(source: Source, wanted: Filters, country: str) -> Test | None:
     """Return what tells whether a number meets the filters that its family was not asked for.
 
     None when the family filters by all of them.
     """
-    sifted = Means.of(source, wanted, country).sifted
+    sifted = SEARCHED.means(source, wanted, country).sifted
     if source is Source.CORE and "phoneNumber" in wanted:
         sifted.append("phoneNumber")
-    tests = [SIEVES[source][path].make(wanted, country) for path in sifted]
-    if not tests:
-        return None
-    return lambda number: all(test(number) for test in tests)
+    return SEARCHED.test(source, wanted, sifted, country)

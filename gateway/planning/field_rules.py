@@ -33,9 +33,10 @@ from gateway.numbers.search_request import (
     SearchRequest,
     SimilarSearch,
 )
+from gateway.numbers.sifting import MOST_SIFTED_PAGES, OWNED
 from gateway.numbers.whereabouts import asked_first, may_ask_others
 from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times, named
-from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES, Family
 from gateway.writes.user_errors import Refusal
 from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W, Write
 from schema.enums import NumberType, Source
@@ -130,6 +131,7 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
     """Add a list of the numbers of an account, of which it may not be known which one it is."""
     account, wanted, page = asked
     family, extra, listing = None, 0, ""
+    asks: Sequence[Family] = (CATALOG, CORE)
     if account:
         able = draft.known.numbers.able(account, wanted, needed(place.selected))
         extra = int(draft.known.is_cold(account) and able == [CATALOG, CORE])
@@ -137,9 +139,18 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
         if able[0] is CATALOG:
             draft.proof(path, account, least=place.times.least if page.cursor is None else 0)
         family = next(asked.starts(able))
+        asks = able if extra else [family]
     size = draft.known.sizes.of(account)
     owned = size.at_least if size is not None and size.exact else None
     pages, reason = _pages(page, page.size, counts=family is CATALOG, length=owned)
+    sifted = {path for each in asks for path in OWNED.means(each.source, wanted).sifted}
+    if sifted and (page.cursor is not None or not page.backwards):
+        # Behind the page of a cursor that is gone back from, another one may have to be read.
+        pages = MOST_SIFTED_PAGES + int(page.backwards)
+        reason = (
+            f"pages of {MAX_PAGE_SIZE} until {page.size} match or {MOST_SIFTED_PAGES} are read: the"
+            f" gateway itself filters by {named(sorted(sifted))}"
+        )
     identity = ("owned", account or place.identity, listing, _frozen(wanted), page)
     draft.read(
         place,

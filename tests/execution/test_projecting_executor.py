@@ -218,6 +218,7 @@ class Stub:
     def __init__(self, owned: list[View], found: list[View]) -> None:
         cursors = [Cursor("list", "", place) for place in range(10)]
         self.owned = ConnectionPage(owned, cursors[: len(owned)], more=True, earlier=False)
+        self.owned.exhaustive = False
         self.found = FoundPage(found, cursors[: len(found)], more=False, earlier=True)
         self.found.exhaustive = False
         self.found.branch_errors = [
