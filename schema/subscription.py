@@ -7,6 +7,7 @@ import strawberry
 from strawberry import argument
 from strawberry.scalars import ID
 
+from schema.bounds import MOST_IDS
 from schema.directives import Scope, needs
 from schema.event_port import EventPort
 from schema.info import Info
@@ -27,7 +28,9 @@ class Subscription:
         ] = None,
         sids: Annotated[
             list[ID] | None,
-            argument(description="Only the numbers with these sids; all when absent."),
+            argument(
+                description=f"Only the numbers with these sids, up to {MOST_IDS}; all when absent."
+            ),
         ] = None,
     ) -> AsyncIterator[PhoneNumberEvent]:
         async for event in info.context.events.changes(account_sid, sids):

@@ -246,6 +246,7 @@ class FollowedNumbers(NamedTuple):
             Forbidden: the caller may not use the account.
         """
         account = caller.account_named(account_sid)
+        validation.check_ids("sids", len(sids or ()))
         for sid in sids or ():
             validation.check_sid("sids", sid, "PN")
         return cls(account, None if sids is None else frozenset(sids))

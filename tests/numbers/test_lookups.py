@@ -42,6 +42,13 @@ def test_a_number_is_looked_up_by_what_it_is_identified_by(
     assert PhoneNumberLookup.parse_identifier(CALLER, identifier=identifier) == found
 
 
+def test_no_more_sids_are_followed_than_ids_are_looked_up() -> None:
+    sids = [f"PN{number:032x}" for number in range(1001)]
+    assert FollowedNumbers.parse(CALLER, sids=sids[1:]).include(sids[1000])
+    with pytest.raises(BadUserInput, match="1001 are too many: at most 1000"):
+        FollowedNumbers.parse(CALLER, sids=sids)
+
+
 @pytest.mark.parametrize("sid", ["", "PN", SID.replace("a", "g"), OWN, SID + "a", f" {SID}"])
 def test_what_is_no_sid_of_a_number_is_refused(sid: str) -> None:
     for parse in (
