@@ -6,9 +6,11 @@ The account has the catalog, so that each of its two APIs knows what the other d
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 
+from gateway.numbers import cursors
 from schema import build_core_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -382,3 +384,18 @@ def test_what_a_list_is_filled_in_from_may_change_between_pages(
     found = [node["sid"] for nodes in (first, second, third) for node in nodes]
     assert set(found) >= {each["sid"] for each in sandbox.numbers(account.sid)[3:]}
     assert all(node["dateCreated"] for node in [*second, *third])
+
+
+@pytest.mark.parametrize(
+    "beside",
+    ["Page=99999&PageSize=1000", "PageToken=PAPNx", "x\r\nHost: y", "PhoneNumber=1999", "é"],
+)
+def test_what_a_cursor_says_of_the_other_list_leads_nowhere_else(
+    gateway: RunningGateway, account: SandboxAccount, beside: str
+) -> None:
+    text = f"""query ($at: String) {{ phoneNumbers(first: 3, after: $at) {{
+      nodes {{ {BOTH} }} pageInfo {{ startCursor }} }} }}"""
+    at = gateway.query(text, account=account)["phoneNumbers"]["pageInfo"]["startCursor"]
+    page = gateway.query(text, {"at": at}, account=account)["phoneNumbers"]["nodes"]
+    forged = cursors.encode(msgspec.structs.replace(cursors.decode(at), beside=beside))
+    assert gateway.query(text, {"at": forged}, account=account)["phoneNumbers"]["nodes"] == page
