@@ -42,7 +42,7 @@ query Wide($first: Int!, $postalCode: String!) {
         friendlyName statusCallbackUrl statusCallbackMethod
         voice {
           url method fallbackUrl fallbackMethod applicationSid
-          trunkSid emergencyStatus emergencyAddressSid receiveMode callerIdLookup
+          trunkSid emergencyStatus emergencyAddressSid callerIdLookup
         }
         sms { url method fallbackUrl fallbackMethod applicationSid }
         mms { url method fallbackUrl fallbackMethod applicationSid }
