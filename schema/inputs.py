@@ -32,6 +32,12 @@ _TOLD = (
     "Where the upstream does not tell it, what the number itself tells counts, as in `geography`;"
     " toll-free numbers of North America tell nothing."
 )
+_LIFECYCLE = (
+    "How far its range has come. Every account can ask for GENERALLY_AVAILABLE and BETA; the others"
+    " are refused where the API that answers tells only new ranges from others, see `Source`: of"
+    " accounts without the preview catalog of numbers, and together with filters that it does not"
+    " know. There BETA takes in developer previews, and GENERALLY_AVAILABLE exhausted ranges."
+)
 _TEMPLATE = (
     "A phone number stands for its own place (US and Canada), but not together with filters that"
     " only some accounts' API knows."
@@ -148,8 +154,7 @@ class PhoneNumberFilter:
     type: NumberType | None = field(default=UNSET, description="The kind of number.")
     lifecycle: Lifecycle | None = field(
         default=UNSET,
-        description="How far its range has come. Every account can ask for GENERALLY_AVAILABLE and"
-        " BETA; the others are refused for accounts whose API cannot filter by them, see `Source`.",
+        description=_LIFECYCLE,
     )
     origin: NumberOrigin | None = field(
         default=UNSET,
@@ -274,8 +279,7 @@ class AvailablePhoneNumberFilter:
     )
     lifecycle: Lifecycle | None = field(
         default=UNSET,
-        description="How far its range has come. Every account can ask for GENERALLY_AVAILABLE and"
-        " BETA; the others are refused for accounts whose API cannot filter by them, see `Source`.",
+        description=_LIFECYCLE,
     )
     saved_searches: list[SavedSearch] | None = field(
         default=UNSET,

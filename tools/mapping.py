@@ -50,6 +50,8 @@ payload, in an event. Which API is asked is known before the first call, from wh
 
 Numbers for sale are searched in the catalog if it knows all the filters and something is selected
 that only it tells (prices, `lifecycle`, finer capabilities), else in core if that knows them.
+Whatever is selected, who filters by `lifecycle` asks the catalog if it can answer the other
+filters: core knows `beta` alone, of which developer previews are, and exhausted numbers are not.
 
 `configuration.mms` is only in the catalog's lists: a number looked up by sid is found there by
 its digits.

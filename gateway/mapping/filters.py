@@ -59,6 +59,7 @@ class Param:
         us_ca_only: only the US and Canada know it.
         says: the values that it can say.
         needs: the path of another filter without which it is refused.
+        exact: the API tells all values of the filter apart; one that does is asked rather.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Param:
     us_ca_only: bool = False
     says: Sayable = ANY
     needs: str = ""
+    exact: bool = True
 
 
 Table: TypeAlias = Mapping[str, Param]
@@ -92,8 +94,12 @@ def plain(value: float | Decimal) -> str:
 
 
 def not_beta(_: Lifecycle) -> str:
-    """Write that numbers shall be generally available, as the 2010-04-01 API says it."""
+    """Write that numbers shall not be new, as the 2010-04-01 API says it."""
     return "false"
+
+
+# Numbers are new there or not: developer previews are, exhausted ones are not.
+_NOT_BETA = Param("Beta", not_beta, says=_FOR_EVERYBODY, exact=False)
 
 
 _CAPABILITIES: Table = {
@@ -161,7 +167,7 @@ CORE_OWNED: Table = {
     "phoneNumber": Param("PhoneNumber"),
     "contains": Param("PhoneNumber"),
     "friendlyName": Param("FriendlyName"),
-    "lifecycle": Param("Beta", not_beta, says=_FOR_EVERYBODY),
+    "lifecycle": _NOT_BETA,
     "origin": Param("Origin", token),
     # Part of the path there (`/IncomingPhoneNumbers/Local.json`): see CORE_OWNED_PATHS.
     "type": Param("", says=_LISTED_TYPE),
@@ -185,7 +191,7 @@ CORE_SEARCH: Table = {
     "excludeAllAddressRequired": Param("ExcludeAllAddressRequired", truth),
     "excludeLocalAddressRequired": Param("ExcludeLocalAddressRequired", truth),
     "excludeForeignAddressRequired": Param("ExcludeForeignAddressRequired", truth),
-    "lifecycle": Param("Beta", not_beta, says=_FOR_EVERYBODY),
+    "lifecycle": _NOT_BETA,
 }
 
 # What filters were called when cursors were first made, which name their list by them.
@@ -325,6 +331,11 @@ def unsupported(filters: Mapping[str, Any], table: Table, country: str | None = 
         or (param.us_ca_only and country not in NORTH_AMERICA)
         or (param.needs and param.needs not in filters)
     ]
+
+
+def inexact(filters: Mapping[str, Any], table: Table) -> list[str]:
+    """Return the paths of the filters of which `table` does not tell all values apart."""
+    return [path for path in filters if path in table and not table[path].exact]
 
 
 def parameters(filters: Mapping[str, Any], table: Table) -> Pairs:

@@ -280,8 +280,8 @@ class OwnedNumbers:
         able = [family for family in families if not means[family].lacking]
         if not able:
             raise self._unable(account, wanted)
-        # First who leaves the least for the gateway to filter.
-        return sorted(able, key=lambda family: len(means[family].sifted))
+        # First who answers exactly, and leaves the least for the gateway to filter.
+        return sorted(able, key=lambda family: means[family].burden)
 
     def _unable(self, account: str, wanted: Mapping[str, Any]) -> UnsupportedFilters:
         """Return the error for filters that no family knows which can be asked about an account."""

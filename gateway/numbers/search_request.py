@@ -315,19 +315,20 @@ def _local_country(number: View) -> str:
 def suited(branches: Sequence[SearchBranch]) -> tuple[Sequence[Source], Sequence[str]]:
     """Return the families that can answer every branch, and what core cannot.
 
-    At the front is the one that leaves the least for the gateway to filter; core, when both do.
+    At the front is the one that answers exactly, and leaves the least for the gateway to filter;
+    core, when both do.
 
     Raises:
         BadUserInput: neither can answer one of the filters in this country.
         UnsupportedFilters: neither can answer all of them together.
     """
     lacking: dict[Source, dict[str, None]] = {Source.CORE: {}, Source.CATALOG: {}}
-    sifted = dict.fromkeys(lacking, 0)
+    burdens = dict.fromkeys(lacking, (0, 0))
     for source, found in lacking.items():
         for each in branches:
             means = SEARCHED.means(source, each.wanted, each.country)
             found.update(dict.fromkeys(means.lacking))
-            sifted[source] += len(means.sifted)
+            burdens[source] = max(burdens[source], means.burden)
             if source is Source.CORE and each.type.name not in filters.CORE_SEARCH_PATHS:
                 found[each.type.name] = None
     not_core, not_catalog = lacking.values()
@@ -340,7 +341,7 @@ def suited(branches: Sequence[SearchBranch]) -> tuple[Sequence[Source], Sequence
             " has no search that knows both; leave out one of them.",
         )
     able = [source for source, found in lacking.items() if not found]
-    return sorted(able, key=sifted.__getitem__), list(not_core)
+    return sorted(able, key=burdens.__getitem__), list(not_core)
 
 
 def asked_of_core(country: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -170,7 +170,8 @@ class Sieves(NamedTuple):
         sifted = [
             path for path in unasked if path in sieves and sieves[path].says.holds(wanted[path])
         ]
-        return Means([path for path in unasked if path not in sifted], sifted)
+        lacking = [path for path in unasked if path not in sifted]
+        return Means(lacking, sifted, filters.inexact(wanted, self.asked[source]))
 
     def test(
         self, source: Source, wanted: Filters, paths: Sequence[str], country: str = ""
@@ -196,10 +197,17 @@ class Means(NamedTuple):
     Attributes:
         lacking: paths of those that it cannot answer at all.
         sifted: paths of those that the gateway applies.
+        inexact: paths of those of which the family does not tell all values apart.
     """
 
     lacking: list[str]
     sifted: list[str]
+    inexact: list[str]
+
+    @property
+    def burden(self) -> tuple[int, int]:
+        """What speaks against asking the family: above all what it answers inexactly."""
+        return len(self.inexact), len(self.sifted)
 
 
 def sieve(source: Source, wanted: Filters, country: str) -> Test | None:

@@ -213,7 +213,6 @@ CORE = [
         {"ExcludeForeignAddressRequired": "true"},
         requires("foreign"),
     ),
-    Case("lifecycle", "lifecycle: GENERALLY_AVAILABLE", {"Beta": "false"}, lambda n: not n["beta"]),
     Case("any toll-free", "", {}, lambda _: True, type="TOLL_FREE"),
     Case(
         "toll-free 866", 'contains: "866"', {"Contains": "866"}, contains("866"), type="TOLL_FREE"
@@ -748,6 +747,41 @@ def test_the_nearest_numbers_come_first_through_all_pages(
         there = (place_["latitude"], place_["longitude"])
         assert abs(miles(SAN_FRANCISCO, there) - node["distanceMiles"]) < 0.1
     assert len({node["phoneNumber"] for node in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    "beside", ["", "excludeLocalAddressRequired: true", 'contains: "55"'], ids=lambda each: each[:8]
+)
+@pytest.mark.parametrize("lifecycle", ["BETA", "GENERALLY_AVAILABLE"])
+def test_a_lifecycle_means_the_same_whatever_is_selected(
+    gateway: RunningGateway,
+    inventory: Callable[[str, str], list[Number]],
+    lifecycle: str,
+    beside: str,
+) -> None:
+    """The 2010-04-01 API takes developer previews for beta, and exhausted numbers for not beta."""
+    shown = {each["phone_number"]: each.get("lifecycle") for each in inventory("US", "LOCAL")}
+    wanted = lifecycle.lower().replace("_", "-")
+    assert len(set(shown.values())) > 3
+    pages = []
+    for selected in ("geography { region }", "lifecycle monthlyPrice { amount }"):
+        query = f"""{{ availablePhoneNumbers(country: "US", first: 50,
+          filter: {{ lifecycle: {lifecycle} {beside} }}) {{ nodes {{ phoneNumber {selected} }} }} }}"""
+        nodes = gateway.query(query)["availablePhoneNumbers"]["nodes"]
+        pages.append([node["phoneNumber"] for node in nodes])
+    assert pages[0] == pages[1] != []
+    assert {shown[number] for number in pages[0]} == {wanted}
+
+
+def test_an_account_without_the_catalog_is_asked_for_lifecycles_as_its_api_has_them(
+    gateway: RunningGateway, inventory: Callable[[str, str], list[Number]]
+) -> None:
+    case = Case("", "lifecycle: GENERALLY_AVAILABLE", {}, lambda n: not n["beta"])
+    found = search(gateway, case, gateway.sandbox.accounts()["core-only"])
+    expected = [each["phone_number"] for each in inventory("US", "LOCAL") if case.rule(each)]
+    assert found == expected[:1000] != []
+    [request] = gateway.sandbox.requests()
+    assert dict(request["query"]) == {"Beta": "false", "PageSize": "1000"}
 
 
 @pytest.mark.parametrize("role", ["parent", "core-only"])

@@ -52,6 +52,9 @@ CASES = {
     "toll-free": Case({"type": "TOLL_FREE"}, lambda n: n["type"] == "TOLL_FREE"),
     "voip": Case({"type": "VOIP"}, lambda n: n["type"] == "VOIP"),
     "beta": Case({"lifecycle": "BETA"}, lambda n: n["lifecycle"] == "BETA"),
+    "available": Case(
+        {"lifecycle": "GENERALLY_AVAILABLE"}, lambda n: n["lifecycle"] == "GENERALLY_AVAILABLE"
+    ),
     "country": Case({"country": "US"}, place("isoCountry", "US")),
     "another country": Case({"country": "GB"}, place("isoCountry", "GB")),
     "region": Case({"region": "CA"}, place("region", "CA")),
@@ -71,6 +74,7 @@ PAIRS = [
     ("beta", "voice"),
     ("voip", "country"),
     ("region", "beta"),
+    ("available", "no sms"),
 ]
 
 
@@ -86,11 +90,18 @@ ALL |= {
         {"contains": "2"} | can("mms", enabled=False),
         lambda n: "2" in n["phoneNumber"] and able("mms", False)(n),
     ),
+    "digits and available": Case(
+        {"contains": "2", "lifecycle": "GENERALLY_AVAILABLE"},
+        lambda n: "2" in n["phoneNumber"] and n["lifecycle"] == "GENERALLY_AVAILABLE",
+    ),
     "name and region": Case(
         {"friendlyName": "Desk", "region": "CA"},
         lambda n: n["friendlyName"] == "Desk" and place("region", "CA")(n),
     ),
 }
+
+
+LIFECYCLES = ("beta", "generally-available", "developer-preview", "exhausted", "beta")
 
 
 def mixed(sandbox: RunningSandbox, *, catalog: bool) -> SandboxAccount:
@@ -108,7 +119,7 @@ def mixed(sandbox: RunningSandbox, *, catalog: bool) -> SandboxAccount:
             kind = {
                 "type": "voip" if each == 4 else "local",
                 "beta": each % 2 == 0,
-                "lifecycle": "generally-available" if each % 2 else "beta",
+                "lifecycle": LIFECYCLES[each],
                 "capabilities": lacking,
                 "geography": {
                     "iso_country": "CA" if code == "416" else "US",
