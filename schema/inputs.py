@@ -34,9 +34,9 @@ _TOLD = (
 )
 _LIFECYCLE = (
     "How far its range has come. Every account can ask for GENERALLY_AVAILABLE and BETA; the others"
-    " are refused where the API that answers tells only new ranges from others, see `Source`: of"
-    " accounts without the preview catalog of numbers, and together with filters that it does not"
-    " know. There BETA takes in developer previews, and GENERALLY_AVAILABLE exhausted ranges."
+    " are refused for accounts whose API cannot filter by them, see `Source`, and together with"
+    " filters that only the accounts' other API knows. There BETA takes in developer previews, and"
+    " GENERALLY_AVAILABLE exhausted ranges."
 )
 _TEMPLATE = (
     "A phone number stands for its own place (US and Canada), but not together with filters that"
