@@ -178,8 +178,8 @@ class Query:
     @field(
         description="Any object with an `id`, by that id; an account needs `accounts:read`, too. A"
         " number is looked for where the gateway last saw it, then in the caller's account, then in"
-        " its subaccounts; null when it is in none of them. When these are more than may be asked"
-        " (setting `subaccount_calls`), an error says so.",
+        " its active subaccounts; null when it is in none of them. When these are more than may be"
+        " asked (setting `subaccount_calls`), an error says so.",
         directives=[_LOOKED_FOR, needs(Scope.NUMBERS_READ)],
     )
     async def node(

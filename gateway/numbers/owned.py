@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from aiodataloader import DataLoader
 
@@ -54,17 +54,6 @@ _EVERYTHING: Mapping[str, Any] = MappingProxyType({})
 
 _Loader: TypeAlias = DataLoader[PhoneNumberLookup, View | None]
 Found: TypeAlias = dict[PhoneNumberLookup, View | BaseException | None]
-
-
-class LookedFor(NamedTuple):
-    """The numbers that were found in an account.
-
-    Attributes:
-        exhaustive: the account has no other one of those that were looked for.
-    """
-
-    numbers: list[View]
-    exhaustive: bool
 
 
 class OwnedNumbers:
@@ -155,36 +144,45 @@ class OwnedNumbers:
             return None
 
     async def look_for(
-        self, account: str, sids: Iterable[str], at: FieldPath, calls: SpareCalls
-    ) -> LookedFor:
+        self,
+        account: str,
+        sids: Iterable[str],
+        found: dict[str, View],
+        at: FieldPath,
+        calls: SpareCalls,
+    ) -> bool:
         """Look for numbers in an account that need not have any of them, as far as `calls` last.
 
-        The account is none that the catalog can be asked about.
+        The account is none that the catalog can be asked about. What it has goes into `found`,
+        also if an error ends it.
+
+        Returns:
+            Whether it has no others of those that are looked for.
         """
         left = set(sids)
-        found: list[View] = []
         query, total, pages = "", 0, 0
         # A page may show that there is none; it tells no more of one number than asking for that.
         while len(left) > max(1, pages):
             if not calls.take(1):
-                return LookedFor(found, exhaustive=False)
+                return False
             page = await self._page(CORE, account, {}, query, MAX_PAGE_SIZE, at=at)
             pages += 1
             total += len(page.items)
             numbers = [each for each in _numbers(CORE, account, page.items) if each]
             self._note_read(account, numbers)
-            found += (each for each in numbers if each.sid in left)
+            found |= {each.sid: each for each in numbers if each.sid in left}
             left.difference_update(each.sid for each in numbers)
             self._sizes.learn(account, total, more=page.next_query is not None)
             if page.next_query is None:
-                return LookedFor(found, exhaustive=True)
+                return True
             query = page.next_query
         for each in left:
             if not calls.take(1):
-                return LookedFor(found, exhaustive=False)
+                return False
             number = await self.shown(CORE, PhoneNumberLookup(account, "sid", each), at)
-            found += [number] if number is not None else []
-        return LookedFor(found, exhaustive=True)
+            if number is not None:
+                found[each] = number
+        return True
 
     async def page(
         self, asked: OwnedList, at: FieldPath, selected: SelectedFields = NOTHING

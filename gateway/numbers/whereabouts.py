@@ -2,17 +2,24 @@
 
 The account is asked in which the gateway last saw the number, then the one that the request acts
 for, then the one that the credentials are of; then the others that the caller has, all at once, as
-far as calls are left for that. Accounts that the caller may not name are never asked.
+far as calls are left for that. Accounts that the caller may not name are never asked, nor those
+that are suspended or closed: the upstream shows nobody what they have.
 """
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from aiodataloader import DataLoader
 
 from gateway.auth.caller import Caller
-from gateway.errors import OfAnotherAccount, TooManyCalls, UpstreamDenied, UpstreamNotFound
+from gateway.errors import (
+    OfAnotherAccount,
+    TooManyCalls,
+    UpstreamDenied,
+    UpstreamError,
+    UpstreamNotFound,
+)
 from gateway.mapping.homes import Home
 from gateway.mapping.records import View
 from gateway.numbers.accounts import Accounts
@@ -26,6 +33,8 @@ from schema.info import FieldPath
 
 LookUp: TypeAlias = Callable[[PhoneNumberLookup, FieldPath, Home], Awaitable[View | None]]
 """Returns the number of an account; None when the account has no such one."""
+
+_INACTIVE: Final = {AccountStatus.SUSPENDED, AccountStatus.CLOSED}
 
 
 class Whereabouts:
@@ -54,27 +63,33 @@ class Whereabouts:
         self._look_up = look_up
         self._calls = calls
         self._asking: defaultdict[str, list[FieldPath]] = defaultdict(list)
+        self._others: set[str] = set()
         self._elsewhere: DataLoader[str, View | None] = DataLoader(self._load)  # type: ignore[arg-type]
 
     async def find(self, asked: NumberNode, at: FieldPath, needs: Home) -> View | None:
-        """Return a number; None when no account has it that the caller may ask.
+        """Return a number, whatever goes wrong in accounts that do not have it.
+
+        Returns None when no account has it that the caller may ask and that can be asked.
 
         Raises:
+            UpstreamError: an account could not be asked, and it is in no other; the message names
+                the account unless the request acts for it.
             TooManyCalls: there are more accounts than may be asked, and it is in none of those.
         """
-        failure: UpstreamDenied | UpstreamNotFound | None = None
+        own = self._caller.credential.account
+        failures: dict[str, UpstreamError] = {}
         for account in asked_first(asked, self._caller, self._owned.seen):
             try:
                 key = PhoneNumberLookup(account, "sid", asked.sid)
                 number = await self._look_up(key, at, needs)
-            except (UpstreamDenied, UpstreamNotFound) as error:
+            except UpstreamError as error:
                 # An account in which it was seen may be closed by now.
-                if account == self._caller.credential.account:
+                if account == own and isinstance(error, UpstreamDenied | UpstreamNotFound):
                     raise
-                failure = error
+                failures[account] = error if account == own else _naming(account, error)
                 continue
             if number is not None:
-                if account == self._caller.credential.account:
+                if account == own:
                     self._owned.seen.note(self._caller.credential, account, (asked.sid,))
                 return number
         if self._calls.all and may_ask_others(self._caller):
@@ -82,8 +97,9 @@ class Whereabouts:
             number = await self._elsewhere.load(asked.sid)
             if number is not None:
                 return number
-        if failure is not None:
-            raise failure
+        for account, failure in failures.items():
+            if account not in self._others:
+                raise failure
         return None
 
     async def _load(self, sids: Sequence[str]) -> list[View | BaseException | None]:
@@ -93,30 +109,30 @@ class Whereabouts:
             return [self._not_found(0)] * len(sids)
         listed, more = await self._accounts.listed(at)
         known = {self._caller.credential.account, self._caller.credential.home}
-        others = [
+        others = [each for each in listed if each.sid not in known]
+        self._others.update(each.sid for each in others)
+        asked = [
             each.sid
-            for each in listed
-            if each.sid not in known
-            and each.status is not AccountStatus.CLOSED
-            and self._caller.may_see(each.sid)
+            for each in others
+            if each.status not in _INACTIVE and self._caller.may_see(each.sid)
         ]
-        outcomes = await settled(
-            [self._owned.look_for(each, sids, at, self._calls) for each in others]
-        )
         found: dict[str, View] = {}
-        failure: BaseException | None = self._not_found(len(others)) if more else None
-        asked = 0
-        for outcome in outcomes:
+        outcomes = await settled(
+            [self._owned.look_for(each, sids, found, at, self._calls) for each in asked]
+        )
+        failure: BaseException | None = None
+        done = 0
+        for account, outcome in zip(asked, outcomes, strict=True):
             if isinstance(outcome, OfAnotherAccount) and self._caller.accounts is not None:
-                asked += 1  # A bearer must not learn that somebody else has it.
-                continue
-            if isinstance(outcome, BaseException):
+                done += 1  # A bearer must not learn that somebody else has it.
+            elif isinstance(outcome, UpstreamError):
+                failure = failure or _naming(account, outcome)
+            elif isinstance(outcome, BaseException):
                 failure = outcome
-                continue
-            found |= {number.sid: number for number in outcome.numbers}
-            asked += outcome.exhaustive
-        if asked < len(others) and failure is None:
-            failure = self._not_found(asked)
+            else:
+                done += outcome
+        if failure is None and (more or done < len(asked)):
+            failure = self._not_found(done)
         return [found.get(sid, failure) for sid in sids]
 
     def _not_found(self, asked: int) -> TooManyCalls:
@@ -134,6 +150,13 @@ def asked_first(asked: NumberNode, caller: Caller, seen: LastSeen) -> list[str]:
     last = seen.of(credential, asked.sid) or asked.account
     places = dict.fromkeys((last or credential.account, credential.account, credential.home))
     return [each for each in places if caller.may_see(each)]
+
+
+def _naming(account: str, error: UpstreamError) -> UpstreamError:
+    """Return the error with the account in its message, which nothing in the request names."""
+    return error.reworded(
+        f"The number may be in {account}, which could not be asked: {error.message}"
+    )
 
 
 def may_ask_others(caller: Caller) -> bool:

@@ -440,7 +440,7 @@ class Draft:
             most = self.known.elsewhere
             reason = (
                 f"only for numbers that are not where they are looked for first: {most} in all, to"
-                " list the accounts and to look in each"
+                " list the accounts and to look in each that is active"
             )
             path, call = named(self._elsewhere), "GET the number in another account"
             times = Times(0, most)

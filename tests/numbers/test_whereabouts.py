@@ -335,3 +335,75 @@ def test_looking_for_numbers_costs_what_was_planned(
         gateway.query(query, variables, account=family.parent)
         calls = plan["extensions"]["plan"]["calls"]
         assert calls["min"] <= len(family.asked()) <= calls["max"], plan
+
+
+def unavailable(account: SandboxAccount) -> dict[str, Any]:
+    """Return a fault: whatever is asked of an account fails."""
+    path = f"/2010-04-01/Accounts/{account.sid}/*"
+    return {"kind": "status", "status": 500, "path": path, "count": None}
+
+
+@pytest.mark.parametrize("status", ["suspended", "closed"])
+def test_a_suspended_or_closed_subaccount_is_not_asked_and_hides_nothing(
+    gateway: RunningGateway, family: Family, status: str
+) -> None:
+    idle = family.sandbox.create_account(
+        role="family", owner_account_sid=family.parent.sid, status=status, owned=1
+    )
+    hidden = family.sandbox.numbers(idle.sid)[0]["sid"]
+    somewhere = family.number(family.subs[1])
+    unknown = "PN" + "0" * 32
+    assert find(gateway, family, unknown) is None
+    asked = family.asked()
+    assert (asked.count("all"), {*asked}) == (1, {"parent", "all", "0", "1", "2"})
+    ids = [hidden, somewhere, unknown]
+    found = gateway.query(NODES, {"ids": ids}, account=family.parent)["nodes"]
+    assert found == [None, {"id": somewhere, "accountSid": family.subs[1].sid}, None]
+    assert "nobody" not in family.asked()
+
+
+def test_a_suspended_account_is_no_error_though_the_id_names_it(
+    gateway: RunningGateway, family: Family
+) -> None:
+    idle = family.sandbox.create_account(
+        role="family", owner_account_sid=family.parent.sid, status="suspended"
+    )
+    sid = family.number(family.subs[2])
+    # As before 0.2.
+    named = base64.urlsafe_b64encode(f"PhoneNumber:{idle.sid}:{sid}".encode()).decode()
+    found = gateway.query(NODE, {"id": named.rstrip("=")}, account=family.parent)["node"]
+    assert found["accountSid"] == family.subs[2].sid
+    gone = base64.urlsafe_b64encode(f"PhoneNumber:{idle.sid}:PN{'0' * 32}".encode()).decode()
+    answer = gateway.query(NODE, {"id": gone.rstrip("=")}, account=family.parent)
+    assert answer == {"node": None}
+
+
+def test_an_active_account_that_fails_is_named_unless_the_number_is_found_elsewhere(
+    gateway: RunningGateway, family: Family
+) -> None:
+    broken = family.subs[0]
+    sids = [family.number(each) for each in (family.parent, family.subs[2])]
+    family.sandbox.set_faults([unavailable(broken)])
+    answer = gateway.execute(NODES, {"ids": [*sids, "PN" + "0" * 32]}, account=family.parent)
+    assert [each and each["id"] for each in answer["data"]["nodes"]] == [*sids, None]
+    [error] = answer["errors"]
+    assert error["path"] == ["nodes", 2]
+    assert error["extensions"]["code"] == "UPSTREAM_UNAVAILABLE"
+    assert broken.sid in error["message"]
+
+
+def test_a_number_is_found_in_a_subaccount_though_the_first_account_fails(
+    gateway: RunningGateway, family: Family
+) -> None:
+    seen = family.number(family.subs[0])
+    assert find(gateway, family, seen) == family.subs[0].sid
+    family.move(seen, family.subs[0], family.subs[1])
+    family.sandbox.set_faults([unavailable(family.subs[0])])
+    assert find(gateway, family, seen) == family.subs[1].sid
+    path = f"/2010-04-01/Accounts/{family.parent.sid}/IncomingPhoneNumbers*"
+    fault = unavailable(family.parent)
+    family.sandbox.set_faults([fault | {"path": path}, fault | {"path": "/Numbers/*"}])
+    assert find(gateway, family, family.number(family.subs[2])) == family.subs[2].sid
+    answer = gateway.execute(NODE, {"id": "PN" + "0" * 32}, account=family.parent)
+    assert answer["data"] == {"node": None}
+    assert answer["errors"][0]["extensions"]["code"] == "UPSTREAM_UNAVAILABLE"
