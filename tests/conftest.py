@@ -4,6 +4,7 @@ Also which tests are quick, and in which order files of tests are run.
 """
 
 import resource
+import signal
 from collections.abc import Generator, Iterator
 from typing import Final
 
@@ -61,6 +62,10 @@ LONGEST: Final = tuple(
         "install/test_dependencies",
     )
 )
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("quick", max_examples=5)
 
