@@ -38,7 +38,7 @@ class Sayable(NamedTuple):
 
 ANY = Sayable(lambda _: True, "")
 # The upstream may take false for no filter.
-_TRUE = Sayable(lambda value: value is True, "only when true")
+TRUE = Sayable(lambda value: value is True, "only when true")
 _NO_TEMPLATE = Sayable(
     lambda value: TEMPLATE.fullmatch(value) is None, "but for phone numbers in its place"
 )
@@ -102,36 +102,40 @@ def not_beta(_: Lifecycle) -> str:
 _NOT_BETA = Param("Beta", not_beta, says=_FOR_EVERYBODY, exact=False)
 
 
-_CAPABILITIES: Table = {
-    "capabilities.voice.inboundConnectivity": Param(
-        "Capabilities.Voice.InboundConnectivity", truth
-    ),
-    "capabilities.voice.outboundConnectivity": Param(
-        "Capabilities.Voice.OutboundConnectivity", truth
-    ),
-    "capabilities.voice.e911": Param("Capabilities.Voice.E911", truth),
-    "capabilities.voice.fax": Param("Capabilities.Voice.Fax", truth),
-    "capabilities.voice.sipTrunking": Param("Capabilities.Voice.SipTrunking", truth),
-    "capabilities.voice.inboundCalledDtmf": Param("Capabilities.Voice.InboundCalledDtmf", truth),
-    "capabilities.voice.inboundCallerDtmf": Param("Capabilities.Voice.InboundCallerDtmf", truth),
+def _able(name: str) -> Param:
+    """Return what asks for numbers that can do something.
+
+    Numbers that are told to lack a whole group of capabilities are not found by false.
+    """
+    return Param(name, truth, says=TRUE)
+
+
+CAPABILITIES: Table = {
+    "capabilities.voice.inboundConnectivity": _able("Capabilities.Voice.InboundConnectivity"),
+    "capabilities.voice.outboundConnectivity": _able("Capabilities.Voice.OutboundConnectivity"),
+    "capabilities.voice.e911": _able("Capabilities.Voice.E911"),
+    "capabilities.voice.fax": _able("Capabilities.Voice.Fax"),
+    "capabilities.voice.sipTrunking": _able("Capabilities.Voice.SipTrunking"),
+    "capabilities.voice.inboundCalledDtmf": _able("Capabilities.Voice.InboundCalledDtmf"),
+    "capabilities.voice.inboundCallerDtmf": _able("Capabilities.Voice.InboundCallerDtmf"),
     "capabilities.voice.inboundCallerIdPreservation": Param(
         "Capabilities.Voice.InboundCallerIdPreservation", token
     ),
     "capabilities.voice.inboundReachability": Param(
         "Capabilities.Voice.InboundReachability", token
     ),
-    "capabilities.sms.inboundConnectivity": Param("Capabilities.Sms.InboundConnectivity", truth),
-    "capabilities.sms.outboundConnectivity": Param("Capabilities.Sms.OutboundConnectivity", truth),
-    "capabilities.sms.gsm7": Param("Capabilities.Sms.Gsm7", truth),
-    "capabilities.sms.ucs2": Param("Capabilities.Sms.Ucs2", truth),
-    "capabilities.sms.gsm7Concatenation": Param("Capabilities.Sms.Gsm7Concatenation", truth),
-    "capabilities.sms.ucs2Concatenation": Param("Capabilities.Sms.Ucs2Concatenation", truth),
+    "capabilities.sms.inboundConnectivity": _able("Capabilities.Sms.InboundConnectivity"),
+    "capabilities.sms.outboundConnectivity": _able("Capabilities.Sms.OutboundConnectivity"),
+    "capabilities.sms.gsm7": _able("Capabilities.Sms.Gsm7"),
+    "capabilities.sms.ucs2": _able("Capabilities.Sms.Ucs2"),
+    "capabilities.sms.gsm7Concatenation": _able("Capabilities.Sms.Gsm7Concatenation"),
+    "capabilities.sms.ucs2Concatenation": _able("Capabilities.Sms.Ucs2Concatenation"),
     "capabilities.sms.inboundSenderIdPreservation": Param(
         "Capabilities.Sms.InboundSenderIdPreservation", token
     ),
     "capabilities.sms.inboundReachability": Param("Capabilities.Sms.InboundReachability", token),
-    "capabilities.mms.inboundConnectivity": Param("Capabilities.Mms.InboundConnectivity", truth),
-    "capabilities.mms.outboundConnectivity": Param("Capabilities.Mms.OutboundConnectivity", truth),
+    "capabilities.mms.inboundConnectivity": _able("Capabilities.Mms.InboundConnectivity"),
+    "capabilities.mms.outboundConnectivity": _able("Capabilities.Mms.OutboundConnectivity"),
     "capabilities.mms.inboundReachability": Param("Capabilities.Mms.InboundReachability", token),
 }
 _GEOGRAPHY: Table = {
@@ -148,7 +152,7 @@ CATALOG_OWNED: Table = {
     "phoneNumber": Param("PhoneNumber"),
     "type": Param("Type", token),
     "lifecycle": Param("Lifecycle", token),
-    **_CAPABILITIES,
+    **CAPABILITIES,
     "country": Param("Geography.IsoCountry"),
     **_GEOGRAPHY,
 }
@@ -160,7 +164,7 @@ CATALOG_SEARCH: Table = {
     "maxSetupPrice": Param("MaxBaseSetupPrice", plain),
     "minMonthlyPrice": Param("MinBaseRecurringPrice", plain),
     "maxMonthlyPrice": Param("MaxBaseRecurringPrice", plain),
-    **_CAPABILITIES,
+    **CAPABILITIES,
     **_GEOGRAPHY,
 }
 CORE_OWNED: Table = {
@@ -184,10 +188,10 @@ CORE_SEARCH: Table = {
     "near.point": Param("NearLatLong", degrees, us_ca_only=True),
     "near.phoneNumber": Param("NearNumber", us_ca_only=True),
     "withinMiles": Param("Distance", us_ca_only=True),
-    "capabilities.voice.enabled": Param("VoiceEnabled", truth, says=_TRUE),
-    "capabilities.sms.enabled": Param("SmsEnabled", truth, says=_TRUE),
-    "capabilities.mms.enabled": Param("MmsEnabled", truth, says=_TRUE),
-    "capabilities.voice.fax": Param("FaxEnabled", truth, says=_TRUE),
+    "capabilities.voice.enabled": Param("VoiceEnabled", truth, says=TRUE),
+    "capabilities.sms.enabled": Param("SmsEnabled", truth, says=TRUE),
+    "capabilities.mms.enabled": Param("MmsEnabled", truth, says=TRUE),
+    "capabilities.voice.fax": Param("FaxEnabled", truth, says=TRUE),
     "excludeAllAddressRequired": Param("ExcludeAllAddressRequired", truth),
     "excludeLocalAddressRequired": Param("ExcludeLocalAddressRequired", truth),
     "excludeForeignAddressRequired": Param("ExcludeForeignAddressRequired", truth),

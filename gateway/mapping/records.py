@@ -839,9 +839,16 @@ _LOOSE: Mapping[Source, Mapping[str, type[Record]]] = {
     }
     for source, records in STRICT.items()
 }
-# What the catalog says of a capability by writing null for it.
+# What the catalog says of a capability by writing null for it: of all that belongs to it, no.
 UNABLE: Mapping[str, Record] = {
-    field.typename: STRICT[Source.CATALOG][field.typename](**dict.fromkeys(_WAYS, False))
+    field.typename: STRICT[Source.CATALOG][field.typename](
+        **{
+            key: False
+            for each in CATALOG[field.typename].values()
+            if isinstance(each, Leaf) and each.read is coerce.boolean
+            for key in each.keys
+        }
+    )
     for field in CATALOG["Capabilities"].values()
     if isinstance(field, NestedObject)
 }

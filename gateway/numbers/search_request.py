@@ -150,9 +150,10 @@ class SearchRequest(NamedTuple):
         return self._replace(sources=sources, wishes=wishes)
 
     def _suits_catalog(self) -> bool:
-        """Whether the catalog can be asked for every filter."""
-        return not any(
-            filters.unsupported(each.wanted, filters.CATALOG_SEARCH, each.country)
+        """Whether the catalog leaves no more for the gateway to filter than core does."""
+        return Source.CATALOG in self.sources and all(
+            SEARCHED.means(Source.CATALOG, each.wanted, each.country).burden
+            <= SEARCHED.means(Source.CORE, each.wanted, each.country).burden
             for each in self.branches
         )
 

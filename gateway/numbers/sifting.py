@@ -50,8 +50,8 @@ def _pattern(wanted: Filters, country: str) -> Test:
     return lambda number: pattern.match(number.phone_number) is not None
 
 
-def _capability(section: str, name: str) -> Sieve:
-    path = f"capabilities.{section}.{name}"
+def _capability(path: str) -> Sieve:
+    _, section, name = map(filters.to_field, path.split("."))
 
     def make(wanted: Filters, _: str) -> Test:
         value = wanted[path]
@@ -103,13 +103,25 @@ def _near(wanted: Filters, _: str) -> Test:
 
 
 _ENABLED: Mapping[str, Sieve] = {
-    f"capabilities.{section}.enabled": _capability(section, "enabled")
-    for section in ("voice", "sms", "mms")
+    path: _capability(path)
+    for path in (
+        "capabilities.voice.enabled",
+        "capabilities.sms.enabled",
+        "capabilities.mms.enabled",
+    )
+}
+_ABLE: Mapping[str, Sieve] = {
+    **_ENABLED,
+    **{
+        path: _capability(path)
+        for path, param in filters.CAPABILITIES.items()
+        if param.says is filters.TRUE
+    },
 }
 _LIFECYCLE: Mapping[str, Sieve] = {
     "lifecycle": Sieve(_beta, filters.Sayable(lambda value: value is Lifecycle.BETA, "only BETA"))
 }
-_FAX: Mapping[str, Sieve] = {"capabilities.voice.fax": _capability("voice", "fax")}
+_FAX: Mapping[str, Sieve] = {"capabilities.voice.fax": _capability("capabilities.voice.fax")}
 _SEARCH: Mapping[Source, Mapping[str, Sieve]] = {
     Source.CORE: {
         # The pattern by which it is asked for matches longer numbers, too.
@@ -122,7 +134,7 @@ _SEARCH: Mapping[Source, Mapping[str, Sieve]] = {
     Source.CATALOG: {
         "areaCode": Sieve(_area_code),
         "contains": Sieve(_pattern),
-        **_ENABLED,
+        **_ABLE,
         "near.point": Sieve(_near),
         "withinMiles": Sieve(lambda _, __: lambda ___: True),
         "excludeAllAddressRequired": _no_address(
@@ -152,7 +164,7 @@ _OWNED: Mapping[Source, Mapping[str, Sieve]] = {
     Source.CATALOG: {
         "contains": Sieve(_pattern),
         "friendlyName": _same("friendlyName", lambda number: number.friendly_name),
-        **_ENABLED,
+        **_ABLE,
     },
 }
 

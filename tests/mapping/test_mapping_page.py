@@ -84,6 +84,9 @@ def test_a_setting_without_a_parameter_is_never_left_out_in_silence() -> None:
 def test_the_page_says_what_the_gateway_filters_by_itself() -> None:
     rows = set(page())
     assert "| `contains` | *by the gateway* | `Contains` |" in rows
-    assert "| `capabilities.sms.gsm7` | `Capabilities.Sms.Gsm7` | not available |" in rows
+    assert (
+        "| `capabilities.sms.gsm7` | `Capabilities.Sms.Gsm7`, only when true, else *by the gateway* | not available |"
+        in rows
+    )
     lifecycle = "`Beta`, only GENERALLY_AVAILABLE, else *by the gateway*, only BETA"
     assert f"| `lifecycle` | `Lifecycle` | {lifecycle} |" in rows

@@ -115,7 +115,7 @@ def looks(voice: Any, sms: Any = None, mms: Any = None) -> dict[str, Any]:
         pytest.param([], None, id="a list"),
         pytest.param("yes", None, id="a text"),
         pytest.param({}, looks(None), id="nothing in it"),
-        pytest.param({"voice": None}, looks((False, None)), id="null is no"),
+        pytest.param({"voice": None}, looks((False, False)), id="null is no"),
         pytest.param({"voice": [], "sms": 7, "mms": None}, looks(None, None, (False,)), id="mixed"),
         pytest.param({"voice": {}}, looks((None, None)), id="an empty object"),
         pytest.param({"voice": {IN: False}}, looks((None, None)), id="half of a no"),

@@ -339,7 +339,7 @@ CAPABILITY_FILTERS = [
     ("voice", "fax", "true", True),
     ("voice", "sipTrunking", "true", True),
     ("voice", "inboundCalledDtmf", "true", True),
-    ("voice", "inboundCallerDtmf", "false", False),
+    ("voice", "inboundCallerDtmf", "true", True),
     ("voice", "inboundCallerIdPreservation", "INTERNATIONAL", "international"),
     ("voice", "inboundReachability", "GLOBAL", "global"),
     ("sms", "inboundConnectivity", "true", True),
@@ -437,6 +437,52 @@ def test_a_catalog_filter_works_on_owned_numbers(gateway: RunningGateway, case: 
     assert found == [each["sid"] for each in numbers if case.rule(each)]
     [request] = gateway.sandbox.requests()
     assert dict(request["query"]) == case.sent | {"PageSize": "1000"}
+
+
+BOOLEANS = [(section, name) for section, name, _, kept in CAPABILITY_FILTERS if kept is True]
+
+
+def lacks(section: str, name: str) -> Rule:
+    """Keep numbers that are told not to have a capability, alone or with all of its kind."""
+    key = re.sub("([A-Z])", lambda match: "_" + match[1].lower(), name)
+
+    def rule(number: Number) -> bool:
+        can = number.get("capabilities") or {}
+        told = can.get(section, {})
+        return told is None or told.get(key) is False
+
+    return rule
+
+
+@pytest.mark.parametrize(("section", "name"), BOOLEANS)
+def test_false_finds_the_numbers_that_show_false(
+    gateway: RunningGateway,
+    inventory: Callable[[str, str], list[Number]],
+    section: str,
+    name: str,
+) -> None:
+    """The catalog, asked for false, leaves out what has nothing of the kind."""
+    given = f"capabilities: {{ {section}: {{ {name}: false }} }}"
+    shown = f"capabilities {{ {section} {{ {name} }} }} lifecycle"
+    data = gateway.query(
+        f"""{{ availablePhoneNumbers(country: "GB", filter: {{ {given} }}, first: 1000) {{
+                 nodes {{ phoneNumber {shown} }} exhaustive }}
+               phoneNumbers(filter: {{ {given} }}, first: 1000) {{
+                 nodes {{ phoneNumber {shown} }} exhaustive }} }}"""
+    )
+    everything = {
+        "availablePhoneNumbers": inventory("GB", "LOCAL"),
+        "phoneNumbers": gateway.sandbox.numbers(gateway.account.sid),
+    }
+    for route, numbers in everything.items():
+        nodes = data[route]["nodes"]
+        keeps = lacks(section, name)
+        expected = [each["phone_number"] for each in numbers if keeps(each)]
+        assert [node["phoneNumber"] for node in nodes] == expected != []
+        assert {node["capabilities"][section][name] for node in nodes} == {False}
+        assert data[route]["exhaustive"] is True
+    asked = [dict(each["query"]) for each in gateway.sandbox.requests()]
+    assert not any(key.startswith("Capabilities") for query in asked for key in query)
 
 
 @pytest.mark.parametrize(
@@ -780,7 +826,7 @@ def test_an_account_without_the_catalog_is_asked_for_lifecycles_as_its_api_has_t
     found = search(gateway, case, gateway.sandbox.accounts()["core-only"])
     expected = [each["phone_number"] for each in inventory("US", "LOCAL") if case.rule(each)]
     assert found == expected[:1000] != []
-    [request] = gateway.sandbox.requests()
+    *_, request = gateway.sandbox.requests()
     assert dict(request["query"]) == {"Beta": "false", "PageSize": "1000"}
 
 

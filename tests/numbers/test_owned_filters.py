@@ -65,6 +65,7 @@ CASES = {
     "no sms": Case(can("sms", enabled=False), able("sms", False)),
     "mms": Case(can("mms", enabled=True), able("mms", True)),
     "no mms": Case(can("mms", enabled=False), able("mms", False)),
+    "no fax": Case(can("voice", fax=False), able("voice", False, "fax")),
     "fax": Case(can("voice", fax=True), able("voice", True, "fax")),
 }
 PAIRS = [
