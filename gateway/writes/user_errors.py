@@ -123,7 +123,7 @@ class Reason(enum.Enum):
         UserErrorCode.INVALID_INPUT,
         _SETTING,
         "{problem}",
-        "a setting or document that cannot be accepted; the words say why",
+        "a setting, document or highest price that cannot be accepted; the words say why",
         _ASKED,
     )
     BAD_ARGUMENT = _Line(

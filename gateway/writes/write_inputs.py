@@ -225,6 +225,9 @@ class Purchase(Write):
         most: Money | None = None
         if "maxMonthlyPrice.amount" in given:
             amount, currency = (given[f"maxMonthlyPrice.{name}"] for name in _MONEY)
+            if amount < 0:
+                field, problem = ("maxMonthlyPrice", "amount"), "A price is not below 0."
+                raise InputRefused(Reason.BAD_SETTING.refuse(field, problem=problem))
             most = Money(amount=amount, currency_code=currency)
         return given["phoneNumber"], kept, most
 

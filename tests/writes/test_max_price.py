@@ -162,3 +162,23 @@ def test_a_dry_run_and_each_item_are_held_to_the_limit(
         {"phoneNumber": {"phoneNumber": two}, "userErrors": []},
     ]
     assert plan["calls"]["min"] <= len(sandbox.requests()) <= plan["calls"]["max"]
+
+
+def test_a_price_below_nothing_is_refused_before_anything_is_asked(
+    gateway: RunningGateway, account: SandboxAccount
+) -> None:
+    number = for_sale(gateway, account)[0]["phoneNumber"]
+    gateway.sandbox.forget_requests()
+    for dry in (True, False):
+        given = {"maxMonthlyPrice": limit("-0.01"), "dryRun": dry}
+        [error] = buy(gateway, account, number, **given)["userErrors"]
+        assert (error["code"], error["field"]) == ("INVALID_INPUT", [*FIELD, "amount"])
+    items = [{"phoneNumber": number, "maxMonthlyPrice": limit("-1")}]
+    several = gateway.query(BUY_EACH, {"items": items}, account=account)["purchasePhoneNumbers"]
+    assert several["results"] == [
+        {
+            "phoneNumber": None,
+            "userErrors": [{"code": "INVALID_INPUT", "field": ["items", "0", *FIELD, "amount"]}],
+        }
+    ]
+    assert gateway.sandbox.requests() == []
