@@ -18,6 +18,7 @@ from gateway.errors import (
     TooManyCalls,
     UpstreamDenied,
     UpstreamError,
+    UpstreamMalformed,
     UpstreamNotFound,
 )
 from gateway.mapping.homes import Home
@@ -34,6 +35,7 @@ from schema.info import FieldPath
 LookUp: TypeAlias = Callable[[PhoneNumberLookup, FieldPath, Home], Awaitable[View | None]]
 """Returns the number of an account; None when the account has no such one."""
 
+_ENDS: Final = (UpstreamDenied, UpstreamMalformed, UpstreamNotFound)
 _INACTIVE: Final = {AccountStatus.SUSPENDED, AccountStatus.CLOSED}
 
 
@@ -83,8 +85,9 @@ class Whereabouts:
                 key = PhoneNumberLookup(account, "sid", asked.sid)
                 number = await self._look_up(key, at, needs)
             except UpstreamError as error:
-                # An account in which it was seen may be closed by now.
-                if account == own and isinstance(error, UpstreamDenied | UpstreamNotFound):
+                # An account in which it was seen may be closed by now. An answer about another
+                # account than the request's is nothing to look past.
+                if account == own and isinstance(error, _ENDS):
                     raise
                 failures[account] = error if account == own else _naming(account, error)
                 continue

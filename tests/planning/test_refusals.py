@@ -234,6 +234,13 @@ ERRORS: list[tuple[str, str]] = [
 ]
 # A mutation, and its user errors: the input field to blame, and the words.
 USER_ERRORS: list[tuple[str, list[tuple[str, str]]]] = [
+    (
+        write(
+            "purchase",
+            'phoneNumber: "+14155550100", maxMonthlyPrice: { amount: "-1", currencyCode: "USD" }',
+        ),
+        [("maxMonthlyPrice.amount", "A price is not below 0.")],
+    ),
     (configured(""), [("configuration", "Nothing to change: give at least one setting.")]),
     (
         configured(f'friendlyName: "{"x" * 65}"'),

@@ -330,6 +330,7 @@ def test_who_subscribes_without_the_store_is_told_when_to_come_again(
         assert error["extensions"]["retryAfterMs"] == 2000
         server.start()
         with events(one, account=one.account) as stream:
+            stream.confirmed()
             one.query(RENAME, {"sid": sids(one)[0], "name": "After"})
             assert stream.change()["kind"] == "CONFIGURED"
 
