@@ -16,7 +16,6 @@ from gateway.numbers.search_request import (
     SearchRequest,
     asked_of_core,
 )
-from gateway.numbers.sifting import sieve
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.call import Call
 from gateway.upstream.families import CATALOG, CORE, UpstreamPage
@@ -186,7 +185,7 @@ class Search:
         account, country, most = asked.account, branch.country, asked.most
         calls: list[Call] = []
         size = asked.page_size(Source.CORE, branch)
-        keeps = sieve(Source.CORE, branch.wanted, country)
+        keeps = branch.test(Source.CORE)
         sought = asked.sought(branch)
 
         async def ask(wanted: Mapping[str, Any]) -> Part:
@@ -247,7 +246,7 @@ class Search:
         account, most = asked.account, asked.most
         place = (("Geography.IsoCountry", branch.country), ("Type", str(branch.type.value)))
         size = asked.page_size(Source.CATALOG, branch)
-        keeps = sieve(Source.CATALOG, branch.wanted, branch.country)
+        keeps = branch.test(Source.CATALOG)
         sought = asked.sought(branch)
         bounded = keeps is not None or asked.order is not None
         call = CATALOG.search_call(account, branch.wanted, place, size)

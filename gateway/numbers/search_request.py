@@ -19,7 +19,7 @@ from gateway.mapping.sought import Point, Sought
 from gateway.numbers import cursors
 from gateway.numbers.cursors import Cursor
 from gateway.numbers.page_request import PageRequest
-from gateway.numbers.sifting import MOST_SIFTED_PAGES, SEARCHED, sieve
+from gateway.numbers.sifting import MOST_SIFTED_PAGES, SEARCHED, Means, Test
 from gateway.upstream.families import MAX_PAGE_SIZE
 from schema.bounds import MOST_SEARCHES
 from schema.enums import AvailablePhoneNumberOrder, NumberType, SimilarScope, Source
@@ -34,16 +34,41 @@ _SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
     SimilarScope.POSTAL_CODE: (("postalCode", "postal_code"),),
 }
 _COORDINATES = ("latitude", "longitude")
+_NUMBER: Final = "phoneNumber"
 _LOCAL: Final = (NumberType.LOCAL,)
 
 
 class SearchBranch(NamedTuple):
-    """One search of a fan-out: of one country, type and area code."""
+    """One search of a fan-out: of one country, type and area code.
+
+    Attributes:
+        wanted: which numbers, by the paths of the filter.
+        means: how each family can answer that.
+    """
 
     country: str
     type: NumberType
     area_code: str | None
     wanted: Mapping[str, Any]
+    means: Mapping[Source, Means]
+
+    @classmethod
+    def of(
+        cls, country: str, kind: NumberType, area_code: str | None, wanted: Mapping[str, Any]
+    ) -> Self:
+        """Return a search, with how it can be answered."""
+        means = {source: SEARCHED.means(source, wanted, country) for source in Source}
+        return cls(country, kind, area_code, wanted, means)
+
+    def sifted(self, source: Source) -> Sequence[str]:
+        """Return the paths of the filters that the gateway applies to what a family finds."""
+        sifted = self.means[source].sifted
+        # The pattern by which core is asked for a number matches longer ones, too.
+        return [*sifted, _NUMBER] if source is Source.CORE and _NUMBER in self.wanted else sifted
+
+    def test(self, source: Source) -> Test | None:
+        """Return what tells whether a number that a family found is wanted; None where all are."""
+        return SEARCHED.test(source, self.wanted, self.sifted(source), self.country)
 
 
 class SearchRequest(NamedTuple):
@@ -152,8 +177,7 @@ class SearchRequest(NamedTuple):
     def _suits_catalog(self) -> bool:
         """Whether the catalog leaves no more for the gateway to filter than core does."""
         return Source.CATALOG in self.sources and all(
-            SEARCHED.means(Source.CATALOG, each.wanted, each.country).burden
-            <= SEARCHED.means(Source.CORE, each.wanted, each.country).burden
+            each.means[Source.CATALOG].burden <= each.means[Source.CORE].burden
             for each in self.branches
         )
 
@@ -180,7 +204,7 @@ class SearchRequest(NamedTuple):
 
     def page_size(self, source: Source, branch: SearchBranch) -> int:
         """Return how many numbers a family is asked for at once."""
-        if sieve(source, branch.wanted, branch.country) is not None:
+        if branch.sifted(source):
             return MAX_PAGE_SIZE
         # Core has no pages: one more than needed tells whether there are more.
         return min(self.most + int(source is Source.CORE), MAX_PAGE_SIZE)
@@ -190,7 +214,7 @@ class SearchRequest(NamedTuple):
         if source is Source.CORE:
             return 1
         needed = -(-self.most // MAX_PAGE_SIZE)
-        if self.order is None and sieve(source, branch.wanted, branch.country) is None:
+        if self.order is None and not branch.sifted(source):
             return needed
         return max(MOST_SIFTED_PAGES, 0 if self.order else needed)
 
@@ -327,7 +351,7 @@ def suited(branches: Sequence[SearchBranch]) -> tuple[Sequence[Source], Sequence
     burdens = dict.fromkeys(lacking, (0, 0))
     for source, found in lacking.items():
         for each in branches:
-            means = SEARCHED.means(source, each.wanted, each.country)
+            means = each.means[source]
             found.update(dict.fromkeys(means.lacking))
             burdens[source] = max(burdens[source], means.burden)
             if source is Source.CORE and each.type.name not in filters.CORE_SEARCH_PATHS:
@@ -366,18 +390,17 @@ def branches_of(
         raise BadUserInput("types", "the list is empty; leave it out for [LOCAL].")
     codes = list(dict.fromkeys(wanted.get("areaCodes", [None])))
     rest = {path: value for path, value in wanted.items() if path != "areaCodes"}
-    branches = [
-        SearchBranch(country, kind, None, rest)
-        if code is None
-        else SearchBranch(
-            validation.country_of(code, country), kind, code, {**rest, "areaCode": code}
-        )
+    places = [
+        (country if code is None else validation.country_of(code, country), kind, code)
         for kind in dict.fromkeys(types)
         for code in codes
     ]
-    if len(branches) > MOST_SEARCHES:
+    if len(places) > MOST_SEARCHES:
         raise BadUserInput(
             "filter.areaCodes",
-            f"{len(branches)} searches would be needed; at most {MOST_SEARCHES} are made.",
+            f"{len(places)} searches would be needed; at most {MOST_SEARCHES} are made.",
         )
-    return branches
+    return [
+        SearchBranch.of(*place, rest if place[-1] is None else {**rest, "areaCode": place[-1]})
+        for place in places
+    ]

@@ -220,14 +220,3 @@ class Means(NamedTuple):
     def burden(self) -> tuple[int, int]:
         """What speaks against asking the family: above all what it answers inexactly."""
         return len(self.inexact), len(self.sifted)
-
-
-def sieve(source: Source, wanted: Filters, country: str) -> Test | None:
-    """Return what tells whether a number meets the filters that its family was not asked for.
-
-    None when the family filters by all of them.
-    """
-    sifted = SEARCHED.means(source, wanted, country).sifted
-    if source is Source.CORE and "phoneNumber" in wanted:
-        sifted.append("phoneNumber")
-    return SEARCHED.test(source, wanted, sifted, country)

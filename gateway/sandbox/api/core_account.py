@@ -1,6 +1,7 @@
 """2010 API: accounts, and the account a path acts on."""
 
 from email.utils import formatdate
+from functools import partial
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from gateway.sandbox.http import credentials
 from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import core_list_response, core_response
-from gateway.sandbox.http.paging import page_number, page_size
+from gateway.sandbox.http.paging import page_number, page_size, reference
 from gateway.sandbox.http.refusals import ApiError, authentication_failed
 from gateway.sandbox.world.number_documents import Account, Json
 from gateway.sandbox.world.world import World
@@ -134,14 +135,7 @@ def list_paging(
     previous_token: str | None = None,
 ) -> Json:
     """The paging keys of a list in the 2010 API; an empty list starts and ends at 0."""
-    filters = [pair for pair in call.query if pair[0] not in {"Page", "PageSize", "PageToken"}]
-
-    def uri(number: int, token: str | None = None) -> str:
-        paging = [("PageSize", str(size)), ("Page", str(number))]
-        if token is not None:
-            paging.append(("PageToken", token))
-        return f"{call.path}?{urlencode([*filters, *paging])}"
-
+    uri = partial(reference, call, size)
     start = page * size if count else 0
     return {
         "first_page_uri": uri(0),

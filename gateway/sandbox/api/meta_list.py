@@ -1,13 +1,12 @@
 """Lists of the newer APIs: the items under a key, beside a `meta` with the paging."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import json_response
-from gateway.sandbox.http.paging import page_number, page_size
+from gateway.sandbox.http.paging import page_number, page_size, reference
 from gateway.sandbox.switches import Switches
 from gateway.sandbox.world.number_documents import Json
 
@@ -34,13 +33,9 @@ def list_meta(
     call: ApiCall, key: str, size: int, page: int, *, more: bool, next_token: str | None = None
 ) -> Json:
     """The `meta` of one page; `next_token` is what the reference to the next one carries."""
-    filters = [pair for pair in call.query if pair[0] not in {"Page", "PageSize", "PageToken"}]
 
     def url(number: int, token: str | None = None) -> str:
-        paging = [("PageSize", str(size)), ("Page", str(number))]
-        if token is not None:
-            paging.append(("PageToken", token))
-        return f"{call.base_url}{call.path}?{urlencode([*filters, *paging])}"
+        return call.base_url + reference(call, size, number, token)
 
     return {
         "page": page,

@@ -1,5 +1,7 @@
 """Page sizes and page numbers, as both families read them."""
 
+from urllib.parse import urlencode
+
 from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.refusals import ApiError
 from gateway.sandbox.switches import Switches
@@ -7,6 +9,7 @@ from gateway.sandbox.switches import Switches
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
 _LONGEST_NUMBER = 9
+_PAGING = frozenset({"Page", "PageSize", "PageToken"})
 
 
 def page_size(call: ApiCall, switches: Switches, default: int = DEFAULT_PAGE) -> int:
@@ -37,6 +40,15 @@ def page_number(call: ApiCall) -> int:
     if page is None:
         raise ApiError(20001, "Page must be a whole number")
     return page
+
+
+def reference(call: ApiCall, size: int, number: int, token: str | None = None) -> str:
+    """Path and query of another page of the list that a call asks for, filters and all."""
+    query = [pair for pair in call.query if pair[0] not in _PAGING]
+    query += [("PageSize", str(size)), ("Page", str(number))]
+    if token is not None:
+        query.append(("PageToken", token))
+    return f"{call.path}?{urlencode(query)}"
 
 
 def _whole(text: str) -> int | None:
