@@ -11,8 +11,7 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute
 
 from gateway.auth.authentication import OwnAccount, authenticator
 from gateway.auth.connection_shares import ConnectionLimits, Shares
@@ -31,7 +30,6 @@ from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.whole_list import read_whole_list
 from gateway.observability import activity
-from gateway.observability.activity import Observed, Telemetry
 from gateway.observability.health import Health
 from gateway.observability.watchers import Observation, WatchOptions
 from gateway.pipeline.pipeline import OperationOptions, Pipeline
@@ -42,7 +40,8 @@ from gateway.storage.outages import Outages
 from gateway.storage.redis import StoreOptions, make_store
 from gateway.storage.store import Store
 from gateway.transport import compression
-from gateway.transport.asgi_application import GRAPHQL, Application
+from gateway.transport.asgi import GraphQLOverAsgi
+from gateway.transport.asgi_application import Application, socket_route
 from gateway.transport.browser_security import BrowserOptions, Browsers
 from gateway.transport.client_addresses import Addresses, current_share
 from gateway.transport.graphql_endpoint import Endpoint, EndpointOptions
@@ -266,12 +265,20 @@ def create_app(
     pipeline, observation, shares = parts.pipeline, parts.observation, parts.shares
     unsent = Unsent(settings.pick(UnsentLimits), pipeline.turns)
     sockets = WebSockets(pipeline, unsent, shares, observation, settings.pick(SocketOptions))
-    endpoint = Endpoint(pipeline, unsent, shares, sockets, settings.pick(EndpointOptions))
-    # So that the app somebody begins to write can try it; what it reaches is made up.
-    guarded = Browsers(
-        endpoint,
+    addresses = Addresses(settings.trusted_proxies, settings.forwarded_header)
+    browsers = Browsers(
         settings.pick(BrowserOptions),
+        # So that the app somebody begins to write can try it; what it reaches is made up.
         loopback_pages=sandbox_accounts is not None,
+    )
+    endpoint = Endpoint(
+        pipeline,
+        browsers=browsers,
+        addresses=addresses,
+        telemetry=observation.telemetry,
+        unsent=unsent,
+        shares=shares,
+        options=settings.pick(EndpointOptions),
     )
     not_ready = observation.counter(
         "gateway_not_ready", "Answers of /readyz that were no, by what was amiss.", "check"
@@ -292,10 +299,9 @@ def create_app(
             yield
 
     app = Application(
-        addresses=Addresses(settings.trusted_proxies, settings.forwarded_header),
-        graphql=_observed(guarded, observation.telemetry),
+        graphql=GraphQLOverAsgi(endpoint),
         routes=[
-            WebSocketRoute(GRAPHQL, guarded),
+            socket_route(sockets, browsers, addresses),
             *health.routes(),
             *observation.routes(parts.client, parts.events),
             *_explorer(settings, sandbox_accounts),
@@ -304,12 +310,8 @@ def create_app(
         exception_handlers=HANDLERS,
     )
     app.router.redirect_slashes, app.router.default = False, refuse_path
-    app.state.parts, app.state.unsent = parts, unsent
+    app.state.parts, app.state.unsent, app.state.endpoint = parts, unsent, endpoint
     return app
-
-
-def _observed(app: ASGIApp, telemetry: Telemetry) -> ASGIApp:
-    return Observed(app, telemetry) if telemetry.is_on else app
 
 
 def _spare_the_collector() -> None:

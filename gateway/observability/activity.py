@@ -12,8 +12,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from gateway.error_codes import ErrorCode
 from gateway.upstream.attempts import QUIET, Attempt
 from gateway.upstream.call import Call
@@ -105,11 +103,6 @@ class Telemetry:
             each.attempt for each in watchers if type(each).attempt is not Watcher.attempt
         ]
 
-    @property
-    def is_on(self) -> bool:
-        """Whether anybody watches."""
-        return bool(self._watchers)
-
     def attempt(self, call: Call) -> Attempt:
         """Note that a call goes out."""
         watched = QUIET
@@ -120,6 +113,19 @@ class Telemetry:
                 if one is not QUIET:
                     watched = one if watched is QUIET else _Both(watched, one)
         return watched
+
+    def request(self, headers: Sequence[tuple[bytes, bytes]]) -> Activity | None:
+        """Note that an HTTP request arrived; None when nobody watches."""
+        if not self._watchers:
+            return None
+        activity = Activity("http", headers)
+        self.began(activity)
+        return activity
+
+    def answered(self, activity: Activity) -> None:
+        """Note that an HTTP request has its answer, or needs none any more."""
+        activity.outcome = activity.outcome or f"HTTP_{activity.status}"
+        self.ended(activity)
 
     @contextmanager
     def operation(self, request_id: str) -> Iterator[None]:
@@ -146,27 +152,6 @@ class Telemetry:
         activity.seconds = time.monotonic() - activity.started
         for ended in self._ended:
             ended(activity)
-
-
-class Observed:
-    """An ASGI application whose HTTP activities are told to the watchers."""
-
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
-        self._app = app
-        self._telemetry = telemetry
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, and tell of it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        activity = Activity("http", scope["headers"])
-        self._telemetry.began(activity)
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            activity.outcome = activity.outcome or f"HTTP_{activity.status}"
-            self._telemetry.ended(activity)
 
 
 def current() -> Activity | None:

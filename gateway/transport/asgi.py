@@ -1,227 +1,164 @@
-"""One HTTP request over raw ASGI, and the two ways to answer it: whole, or as a stream."""
+"""GraphQL over HTTP on any ASGI server: a thin adaptor around `Endpoint`.
+
+It makes an exchange of what the server says of a request, feeds it, and sends its answer.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.errors import BadRequest
-from gateway.observability import activity
-from gateway.transport import compression, negotiation
-from gateway.transport.negotiation import AcceptedTypes
-from gateway.transport.unsent import Pending
+from gateway.transport.client_addresses import UNKNOWN
+from gateway.transport.exchange import Answer, Exchange, FixedHeaders, Stream
+from gateway.transport.graphql_endpoint import Endpoint
+from gateway.transport.hangups import Hangups
+from gateway.transport.unsent import CONNECTION
 
 _log = structlog.get_logger(__name__)
-# Compressing more than this takes long enough to disturb others, so a thread does it.
-_THREAD_FROM = 256 * 1024
-_NOT_MODIFIED = 304
-_VARY = "Accept, Accept-Encoding"
-# Where in the scope those headers are that answers get from what stands before the endpoint.
-EXTRA_HEADERS = "gateway.extra_headers"
 
 
-class Exchange:
-    """A request and its answer.
+class GraphQLOverAsgi:
+    """Answers HTTP requests to `/graphql`."""
 
-    Attributes:
-        method: of the request; GET for HEAD, too, which gets the same answer without its body.
-        headers: of the request, by lower-case name.
-        request_id: the client's own if it sent a usable one.
-        accepted: what the client can read; plain JSON until that is found out.
-        extra: headers that the answer gets besides the usual ones.
-        started: the answer is on its way.
-    """
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._hangups = Hangups()
 
-    __slots__ = (
-        "_bodiless",
-        "_send",
-        "accepted",
-        "extra",
-        "headers",
-        "method",
-        "receive",
-        "request_id",
-        "scope",
-        "started",
-    )
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        line = _AsgiLine(self._hangups, scope, receive, send)
+        await self._endpoint.serve(line.exchange, line)
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self.receive = receive
-        self._send = send
+
+def peer_of(scope: Scope) -> str:
+    """Return the address that a connection comes from."""
+    client = scope.get("client")
+    return str(client[0]) if client else UNKNOWN
+
+
+class _AsgiLine:
+    """See `gateway.transport.exchange.Line`."""
+
+    def __init__(self, hangups: Hangups, scope: Scope, receive: Receive, send: Send) -> None:
+        self.exchange = Exchange(
+            scope["method"],
+            scope["query_string"],
+            scope["headers"],
+            peer=peer_of(scope),
+            connection=scope.get(CONNECTION),
+        )
         self._bodiless = scope["method"] == "HEAD"
-        self.method: str = "GET" if self._bodiless else scope["method"]
-        self.headers = headers_of(scope)
-        self.request_id = negotiation.request_id(self.headers.get("x-request-id", ""))
-        self.accepted = AcceptedTypes()
-        self.extra: dict[str, str] = {}
-        self.started = False
+        self._receive = receive
+        self._send = send
+        self._hangups = hangups
+        self._watch = hangups.watch(self.exchange, receive)
 
-    def check_size(self, limit: int) -> None:
-        """Raise BadRequest (413) if the head says that the body is larger than `limit` bytes."""
-        declared = self.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > limit:
-            _too_large(limit)
-
-    async def body(self, limit: int) -> bytes:
-        """Read the request's body; a client that waits for a word to send it (100) gets that.
-
-        Raises:
-            BadRequest: it is larger than `limit` bytes (413), or the client went away.
-        """
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise BadRequest(400, "The client went away.")
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                _too_large(limit)
-            chunks.append(chunk)
-            if not message.get("more_body"):
-                return b"".join(chunks)
-
-    async def answer(self, status: int, body: bytes, *, compress_from: int) -> None:
-        """Send a whole answer, compressed if it is large and the client likes that."""
-        headers = {
-            "content-type": negotiation.CONTENT_TYPES[self.accepted.media_type],
-            "x-request-id": self.request_id,
-            "cache-control": "no-store",
-            "vary": _VARY,
-            **self.extra,
-        }
-        if status != _NOT_MODIFIED and 0 < compress_from <= len(body):
-            coding = compression.coding(self.headers.get("accept-encoding", ""))
-            if coding is not None:
-                headers["content-encoding"] = coding
-                compress = compression.CODINGS[coding]
-                large = len(body) > _THREAD_FROM
-                body = await asyncio.to_thread(compress, body) if large else compress(body)
-        if status == _NOT_MODIFIED:  # It has no body of its own.
-            body = b""
-            del headers["content-type"]
+    async def more(self) -> None:
+        """Wait for more of the body; a client that waits to be told to send it (100) is told."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.exchange.lose()
         else:
-            headers["content-length"] = str(len(body))
-        self.started = True
-        await self._start(status, headers)
-        await self._send({"type": "http.response.body", "body": body})
+            self.exchange.feed(message.get("body", b""), more=message.get("more_body", False))
 
-    async def stream(
-        self,
-        chunks: AsyncIterator[bytes],
-        content_type: str,
-        *,
-        sign_of_life: bytes,
-        early: bool = True,
-        keep_alive: float,
-        send_timeout: float,
-        pending: Pending,
-    ) -> None:
-        """Send what `chunks` yields, piece by piece, until it ends or the client goes.
+    async def send(self, answer: Answer) -> None:
+        """Send a whole answer."""
+        try:
+            await self._send(_start(answer.status, answer.headers, answer.fixed))
+            await self._send({"type": "http.response.body", "body": answer.body})
+        except RuntimeError:
+            connection = self.exchange.connection
+            if connection is None or not connection.is_gone:
+                raise
+            # That is how the loop says that it does not write to a closed connection.
+            await gone(self._receive)
 
-        Args:
-            chunks: an async generator; it is closed in any case.
-            content_type: the answer's media type with its parameters.
-            sign_of_life: is sent after `keep_alive` seconds of silence, so that proxies do not
-                take the connection for dead.
-            early: it may come before the first piece, too.
-            keep_alive: see there.
-            send_timeout: a client that does not take a piece within it is cut off.
-            pending: is told what waits for the client.
-        """
-        headers = {
-            "content-type": content_type,
-            "x-request-id": self.request_id,
-            "cache-control": "no-store",
-            "vary": _VARY,
-            # Nginx would hold back what is not yet a full buffer.
-            "x-accel-buffering": "no",
-            **self.extra,
-        }
-        self.started = True
-        await self._start(200, headers)
-        if self._bodiless:
-            await self._send(_piece(b"", more=False))
-            await _close(chunks)
+    async def stream(self, stream: Stream, request_id: str) -> None:
+        """Send a stream."""
+        self._hangups.end(self._watch)
+        await send_stream(
+            stream, self._receive, self._send, request_id=request_id, bodiless=self._bodiless
+        )
+
+    def end(self) -> None:
+        """Watch for the client no more."""
+        self._hangups.end(self._watch)
+
+
+async def send_stream(
+    stream: Stream, receive: Receive, send: Send, *, request_id: str, bodiless: bool
+) -> None:
+    """Send what a stream yields, piece by piece, until it ends or the client goes.
+
+    Args:
+        stream: its `held` is left to whoever has it.
+        receive: hears of the client's going.
+        send: takes the messages of the answer.
+        request_id: of the request, for the log.
+        bodiless: it answers HEAD, so nothing of it is sent.
+    """
+    chunks, pending, early = stream.chunks, stream.pending, stream.early
+    try:
+        await send(_start(stream.status, stream.headers, stream.fixed))
+        if bodiless:
+            await send(_piece(b"", more=False))
             return
-        gone = asyncio.ensure_future(self.gone())
-        following = asyncio.ensure_future(_next(chunks))
+        leaving = asyncio.ensure_future(gone(receive))
+        following = asyncio.ensure_future(_next(stream))
         try:
             while True:
                 done, _ = await asyncio.wait(
-                    {gone, following}, timeout=keep_alive, return_when=asyncio.FIRST_COMPLETED
+                    {leaving, following},
+                    timeout=stream.keep_alive,
+                    return_when=asyncio.FIRST_COMPLETED,
                 )
-                if gone in done:
+                if leaving in done:
                     return
-                chunk = sign_of_life
+                chunk = stream.sign_of_life
                 if following in done:
                     following_chunk = following.result()
                     if following_chunk is None:
                         break
                     chunk, early = following_chunk, True
-                    following = asyncio.ensure_future(_next(chunks))
+                    following = asyncio.ensure_future(_next(stream))
                 elif not early:
                     continue
                 pending.finished(len(chunk))
-                async with asyncio.timeout(send_timeout):
-                    await self._send(_piece(chunk, more=True))
+                async with asyncio.timeout(stream.send_timeout):
+                    await send(_piece(chunk, more=True))
                 pending.sent()
-            await self._send(_piece(b"", more=False))
+            await send(_piece(b"", more=False))
         except TimeoutError:
-            _log.warning("slow_client_cut_off", request_id=self.request_id)
+            _log.warning("slow_client_cut_off", request_id=request_id)
         finally:
-            await _cancel(gone, following)
-            await _close(chunks)
-
-    async def _start(self, status: int, headers: Mapping[str, str]) -> None:
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        raw += self.scope.get(EXTRA_HEADERS, ())
-        activity.answered(status, self.request_id)
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
-
-    async def gone(self) -> None:
-        """Return when the client goes away."""
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+            await _cancel(leaving, following)
+    finally:
+        await chunks.aclose()
 
 
-def headers_of(scope: Scope) -> dict[str, str]:
-    """Return the headers of a request or handshake by lower-case name; repeated ones as a list."""
-    raw = scope["headers"]
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-    if len(headers) < len(raw):
-        for name in headers:
-            values = [
-                value.decode("latin-1") for each, value in raw if each.decode("latin-1") == name
-            ]
-            headers[name] = ", ".join(values)
-    return headers
+async def gone(receive: Receive) -> None:
+    """Return when the client goes away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _start(status: int, headers: Mapping[str, str], fixed: FixedHeaders) -> Message:
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return {"type": "http.response.start", "status": status, "headers": [*raw, *fixed.pairs]}
 
 
 def _piece(body: bytes, *, more: bool) -> Message:
     return {"type": "http.response.body", "body": body, "more_body": more}
 
 
-def _too_large(limit: int) -> NoReturn:
-    raise BadRequest(413, f"The body is larger than {limit} bytes.")
-
-
-async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
+async def _next(stream: Stream) -> bytes | None:
     """Return the next piece; None at the end."""
-    return await anext(chunks, None)
+    return await anext(stream.chunks, None)
 
 
 async def _cancel(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _close(chunks: AsyncIterator[bytes]) -> None:
-    close = getattr(chunks, "aclose", None)
-    if close is not None:
-        await close()

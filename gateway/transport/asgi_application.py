@@ -3,9 +3,15 @@
 from typing import Any, Final
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
+from gateway.error_codes import CloseCode
+from gateway.transport.asgi import GraphQLOverAsgi, peer_of
+from gateway.transport.browser_security import Browsers
 from gateway.transport.client_addresses import Addresses, current
+from gateway.transport.exchange import headers_of
+from gateway.transport.websocket import WebSockets
 
 GRAPHQL: Final = "/graphql"
 
@@ -13,28 +19,40 @@ GRAPHQL: Final = "/graphql"
 class Application(Starlette):
     """Passes HTTP requests to `/graphql` straight to the endpoint, which lets no exception out.
 
-    Starlette's middleware and router take as long as reading the upstream's answer. Whatever is
-    done there for a client, its refusal too, is done under its address.
+    Starlette's middleware and router take as long as reading the upstream's answer.
     """
 
     def __init__(
         self,
         *,
-        addresses: Addresses,
-        graphql: ASGIApp,
+        graphql: GraphQLOverAsgi,
         **options: Any,  # noqa: ANN401 - Starlette's
     ) -> None:
         super().__init__(**options)
-        self._addresses = addresses
         self._graphql = graphql
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] == "lifespan" or scope["path"] != GRAPHQL:
-            await super().__call__(scope, receive, send)
-            return
-        current.set(self._addresses.of(scope))
-        if scope["type"] == "http":
+        if scope["type"] == "http" and scope["path"] == GRAPHQL:
             await self._graphql(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def socket_route(sockets: WebSockets, browsers: Browsers, addresses: Addresses) -> WebSocketRoute:
+    """Return the route of GraphQL over WebSocket, for whom browsers may open one."""
+
+    class Door:
+        """An application; Starlette takes a function for an endpoint of another kind."""
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            raw = scope["headers"]
+            current.set(addresses.of(peer_of(scope), raw))
+            refusal = browsers.check_socket(headers_of(raw))
+            if refusal is None:
+                await sockets.serve(scope, receive, send)
+                return
+            await receive()
+            await send({"type": "websocket.close", "code": CloseCode.POLICY, "reason": refusal})
+
+    return WebSocketRoute(GRAPHQL, Door())

@@ -14,21 +14,17 @@ from urllib.parse import urlsplit
 
 import orjson
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.error_codes import CloseCode, ErrorCode
+from gateway.error_codes import ErrorCode
 from gateway.errors import failure
-from gateway.observability import activity
 from gateway.settings.loopback import is_loopback
 from gateway.transport import negotiation
-from gateway.transport.asgi import EXTRA_HEADERS
+from gateway.transport.exchange import Answer, Exchange, FixedHeaders
 
 _log = structlog.get_logger(__name__)
 
-_FORMS = frozenset(
-    {b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data", b""}
-)
-_PROOFS = (b"apollo-require-preflight", b"x-apollo-operation-name")
+_FORMS = frozenset({"text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""})
+_PROOFS = ("apollo-require-preflight", "x-apollo-operation-name")
 _ORIGIN = re.compile(r"https?://(?:([a-z0-9.]+)|\[([0-9a-f:.]+)\])(?::[0-9]{1,5})?")
 _NOT_OURS: Final = "This server does not go by that name."
 # Refusals that are the same as an earlier one are not logged again; nor are more than these.
@@ -65,83 +61,71 @@ class BrowserOptions:
 
 
 class Browsers:
-    """Stands in front of the endpoint and keeps browsers from being used against it."""
+    """Keeps browsers from being used against the endpoint.
 
-    def __init__(
-        self, app: ASGIApp, options: BrowserOptions, *, loopback_pages: bool = False
-    ) -> None:
-        """Guard an application.
+    Args:
+        options: what browsers may do.
+        loopback_pages: pages that this machine serves, on whatever port, are let in, too.
+    """
 
-        Args:
-            app: the endpoint.
-            options: what browsers may do.
-            loopback_pages: pages that this machine serves, on whatever port, are let in, too.
-        """
-        self._app = app
+    def __init__(self, options: BrowserOptions, *, loopback_pages: bool = False) -> None:
         self._loopback_pages = loopback_pages
         self._allowed_headers = dict.fromkeys([*_OWN_HEADERS, *options.cors_headers])
-        self._preflight = (
-            (b"access-control-allow-methods", b"GET, POST"),
-            (b"access-control-allow-headers", ", ".join(self._allowed_headers).encode()),
-            (b"access-control-max-age", b"600"),
-        )
+        self._preflight = {
+            "access-control-allow-methods": "GET, POST",
+            "access-control-allow-headers": ", ".join(self._allowed_headers),
+            "access-control-max-age": "600",
+        }
         self._logged: set[str] = set()
-        self._allow = (
-            b"allow",
-            b"GET, HEAD, POST, OPTIONS" if options.get_requests else b"POST, OPTIONS",
-        )
+        self._allow = {
+            "allow": "GET, HEAD, POST, OPTIONS" if options.get_requests else "POST, OPTIONS"
+        }
         self._csrf = options.csrf_prevention
         self._origins = frozenset(options.cors_origins)
+        # Whom an answer is not shared with; where it may be with others, caches must know that.
+        vary = ((b"vary", b"Origin"),) if self._origins or loopback_pages else ()
+        self._unshared = FixedHeaders((*_SECURITY, *vary))
         # Open mode trusts whoever reaches this machine. A name that an attacker has made to point
         # here would let a web page do that, so only the machine's own names are answered.
         self._loopback_hosts = options.auth == "open"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on."""
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        if scope["type"] == "websocket":
-            if self._hosted(headers) and self._same_or_listed(origin, headers):
-                await self._app(scope, receive, send)
-            else:
-                reason = self._refused(origin) if self._hosted(headers) else _NOT_OURS
-                await receive()
-                await send({"type": "websocket.close", "code": CloseCode.POLICY, "reason": reason})
-            return
-        shared = self._sharing(origin)
+    def check(self, exchange: Exchange) -> Answer | None:
+        """Return the answer to a request that comes no further; None to go on.
+
+        In any case the exchange has the headers of its answer that concern browsers, after this.
+        """
+        headers = exchange.headers
+        origin = headers.get("origin", "")
+        exchange.fixed = self._sharing(origin)
         if not self._hosted(headers):
-            named = (_request_id(headers), *shared)
-            await _refuse(send, 421, _NOT_OURS, ErrorCode.BAD_REQUEST, named)
-        elif scope["method"] == "OPTIONS":
-            await self._options(origin, headers, shared, send)
-        elif self._csrf and _is_simple(scope["method"], headers):
+            return _refuse(exchange, 421, _NOT_OURS, ErrorCode.BAD_REQUEST)
+        if exchange.verb == "OPTIONS":
+            return self._options(origin, exchange)
+        if self._csrf and exchange.method == "GET" and _is_simple(headers):
             message = (
                 "Refused: a web page of another site could have made a browser send this. Send the"
                 " header apollo-require-preflight: true, or content-type: application/json."
             )
-            named = (_request_id(headers), *shared)
-            await _refuse(send, 400, message, ErrorCode.CSRF_PREVENTED, named)
-        else:
-            scope[EXTRA_HEADERS] = (*_SECURITY, *shared) if shared else _SECURITY
-            await self._app(scope, receive, send)
+            return _refuse(exchange, 400, message, ErrorCode.CSRF_PREVENTED)
+        return None
 
-    async def _options(
-        self,
-        origin: str,
-        headers: Mapping[bytes, bytes],
-        shared: tuple[tuple[bytes, bytes], ...],
-        send: Send,
-    ) -> None:
+    def check_socket(self, headers: Mapping[str, str]) -> str | None:
+        """Return why a WebSocket is not opened; None if it may be."""
+        if not self._hosted(headers):
+            return _NOT_OURS
+        origin = headers.get("origin", "")
+        return None if self._same_or_listed(origin, headers) else self._refused(origin)
+
+    def _options(self, origin: str, exchange: Exchange) -> Answer:
         """Answer a preflight, or whoever else asks for options."""
+        headers = exchange.headers
         if self._listed(origin):
-            asked = headers.get(b"access-control-request-headers", b"").decode("latin-1").lower()
+            asked = headers.get("access-control-request-headers", "").lower()
             self._note_headers(each.strip() for each in asked.split(","))
-            await _respond(send, 204, (self._allow, *shared, *self._preflight), b"")
-        elif origin and b"access-control-request-method" in headers:
-            named = (self._allow, _request_id(headers), *shared)
-            await _refuse(send, 403, self._refused(origin), ErrorCode.FORBIDDEN, named)
-        else:
-            await _respond(send, 204, (self._allow, *shared), b"")
+            return Answer(204, self._allow | self._preflight, exchange.fixed, b"")
+        if origin and "access-control-request-method" in headers:
+            return _refuse(exchange, 403, self._refused(origin), ErrorCode.FORBIDDEN, self._allow)
+        return Answer(204, dict(self._allow), exchange.fixed, b"")
 
     def _refused(self, origin: str) -> str:
         """Log that pages of an origin were refused; return what to tell them."""
@@ -165,9 +149,9 @@ class Browsers:
             self._logged.add(name)
             _log.warning(event, **details)
 
-    def _hosted(self, headers: Mapping[bytes, bytes]) -> bool:
+    def _hosted(self, headers: Mapping[str, str]) -> bool:
         # Only clients of HTTP/1.0 may name none, and no browser is one.
-        return not self._loopback_hosts or b"host" not in headers or is_loopback(_host(headers))
+        return not self._loopback_hosts or "host" not in headers or is_loopback(_host(headers))
 
     def _listed(self, origin: str) -> bool:
         return bool(origin) and (
@@ -176,28 +160,26 @@ class Browsers:
             or (self._loopback_pages and _is_loopback_page(origin))
         )
 
-    def _same_or_listed(self, origin: str, headers: Mapping[bytes, bytes]) -> bool:
+    def _same_or_listed(self, origin: str, headers: Mapping[str, str]) -> bool:
         """Whether a WebSocket may be opened; programs other than browsers send no origin."""
         if not origin:
             return True
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        return _authority(origin) == host or self._listed(origin)
+        return _authority(origin) == headers.get("host", "").lower() or self._listed(origin)
 
-    def _sharing(self, origin: str) -> tuple[tuple[bytes, bytes], ...]:
-        """Return the headers that let a page of `origin` read the answer; none if it must not."""
+    def _sharing(self, origin: str) -> FixedHeaders:
+        """Return the headers of an answer, with those that let a page of `origin` read it."""
         if not self._listed(origin):
-            return ((b"vary", b"Origin"),) if self._origins or self._loopback_pages else ()
-        return ((b"access-control-allow-origin", origin.encode("latin-1")), *_SHARED)
+            return self._unshared
+        allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
+        return FixedHeaders((*_SECURITY, allowed, *_SHARED))
 
 
-def _is_simple(method: str, headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a browser would send this across origins without a preflight.
+def _is_simple(headers: Mapping[str, str]) -> bool:
+    """Whether a browser would send a GET or HEAD across origins without a preflight.
 
     Posts of forms are left to the endpoint, which takes nothing but JSON.
     """
-    if method not in {"GET", "HEAD"}:
-        return False
-    media = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+    media = headers.get("content-type", "").split(";")[0].strip().lower()
     return media in _FORMS and not any(headers.get(proof) for proof in _PROOFS)
 
 
@@ -214,33 +196,24 @@ def _authority(origin: str) -> str | None:
         return None
 
 
-def _request_id(headers: Mapping[bytes, bytes]) -> tuple[bytes, bytes]:
-    proposed = headers.get(b"x-request-id", b"").decode("latin-1")
-    return b"x-request-id", negotiation.request_id(proposed).encode()
-
-
-def _host(headers: Mapping[bytes, bytes]) -> str:
+def _host(headers: Mapping[str, str]) -> str:
     """Return the name in the Host header, without a port."""
     try:
-        return urlsplit("//" + headers.get(b"host", b"").decode("latin-1")).hostname or ""
+        return urlsplit("//" + headers.get("host", "")).hostname or ""
     except ValueError:
         return ""
 
 
-async def _refuse(
-    send: Send, status: int, message: str, code: ErrorCode, shared: tuple[tuple[bytes, bytes], ...]
-) -> None:
-    body = orjson.dumps(failure(message, code))
-    content = (b"content-type", b"application/json; charset=utf-8")
-    await _respond(send, status, (content, *shared), body)
-
-
-async def _respond(
-    send: Send, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes
-) -> None:
-    every = [*headers, *_SECURITY]
-    activity.answered(status, dict(headers).get(b"x-request-id", b"").decode())
-    if status != 204:  # noqa: PLR2004 - No Content
-        every.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": every})
-    await send({"type": "http.response.body", "body": body})
+def _refuse(
+    exchange: Exchange,
+    status: int,
+    message: str,
+    code: ErrorCode,
+    more: Mapping[str, str] | None = None,
+) -> Answer:
+    headers = {
+        "content-type": negotiation.CONTENT_TYPES[negotiation.JSON],
+        **(more or {}),
+        "x-request-id": exchange.request_id,
+    }
+    return Answer(status, headers, exchange.fixed, orjson.dumps(failure(message, code)))

@@ -14,8 +14,6 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
-from starlette.types import Scope
-
 UNKNOWN: Final = "unknown"
 """The address of a client that has none, for example on a socket of this machine."""
 
@@ -41,13 +39,11 @@ class Addresses:
         self._trusted = [ip_network(each, strict=False) for each in trusted]
         self._headers = (_LISTED, _STRUCTURED) if header is None else (header,)
 
-    def of(self, scope: Scope) -> str:
-        """Return the address of who sent a request."""
-        client = scope.get("client")
-        peer = str(client[0]) if client else UNKNOWN
+    def of(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """Return the address of who sent a request, over a connection from `peer`."""
         if not self._trusted or not self._trusts(peer):
             return peer
-        for each in self._hops(scope["headers"]):
+        for each in self._hops(headers):
             address = _read(each)
             if address is None:
                 break

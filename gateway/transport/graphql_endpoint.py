@@ -1,8 +1,9 @@
-"""The GraphQL endpoint: one ASGI application for `/graphql`.
+"""The GraphQL endpoint: all rules for HTTP requests to `/graphql`, apart from any server.
 
-A request goes through these steps, in `Endpoint._serve`:
+A request goes through these steps, in `Endpoint.respond`:
 
-    negotiate ▶ check the head ▶ read ▶ authenticate ▶ find the document ▶ run ▶ answer
+    keep out what is forged ▶ negotiate ▶ check the head ▶ read ▶ authenticate
+    ▶ find the document ▶ run ▶ answer, whole or as a stream
 
 Subscriptions and incremental answers leave as streams (`sse.py`, `multipart.py`); WebSockets go
 their own way from the start (`websocket.py`).
@@ -10,8 +11,8 @@ their own way from the start (`websocket.py`).
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -20,7 +21,6 @@ import msgspec
 import orjson
 import structlog
 from graphql import OperationType
-from starlette.types import Receive, Scope, Send
 
 from gateway.auth.caller import Caller
 from gateway.auth.connection_shares import Shares
@@ -40,18 +40,28 @@ from gateway.execution import incremental
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
 from gateway.observability import activity
+from gateway.observability.activity import Telemetry
 from gateway.pipeline import subscriptions
 from gateway.pipeline.pipeline import Pipeline
 from gateway.transport import http_caching, multipart, negotiation, sse
-from gateway.transport.asgi import Exchange
-from gateway.transport.hangups import ClientGone, Hangups
+from gateway.transport.browser_security import Browsers
+from gateway.transport.client_addresses import Addresses, current
+from gateway.transport.exchange import (
+    NOT_MODIFIED,
+    Answer,
+    ClientGone,
+    Exchange,
+    Line,
+    Stream,
+)
 from gateway.transport.multipart import Multipart
 from gateway.transport.negotiation import Delivery
-from gateway.transport.unsent import CONNECTION, SMALL, Outbox, Pending, Unsent, guess
-from gateway.transport.websocket import WebSockets
+from gateway.transport.unsent import SMALL, Outbox, Pending, Unsent, guess
 
 _log = structlog.get_logger(__name__)
 _EXPLAIN = "x-gateway-explain"
+# Compressing more than this takes long enough to disturb others, so a thread does it.
+_THREAD_FROM = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -67,89 +77,104 @@ class EndpointOptions:
 
 
 class Endpoint:
-    """Answers GraphQL over HTTP, WebSocket, server-sent events and multipart."""
+    """Answers GraphQL over HTTP: whole, as server-sent events, or in parts.
+
+    Args:
+        pipeline: runs operations.
+        browsers: keeps pages of other sites out.
+        addresses: tells who a client is that comes through a proxy.
+        telemetry: is told of requests.
+        unsent: counts what waits to be read by clients.
+        shares: how many streams a caller may have.
+        options: how requests are read and answered.
+    """
 
     def __init__(
         self,
         pipeline: Pipeline,
+        *,
+        browsers: Browsers,
+        addresses: Addresses,
+        telemetry: Telemetry,
         unsent: Unsent,
         shares: Shares,
-        sockets: WebSockets,
         options: EndpointOptions,
     ) -> None:
-        """Answer with what `pipeline` yields.
-
-        Args:
-            pipeline: runs operations.
-            unsent: counts what waits to be read by clients.
-            shares: how many streams a caller may have.
-            sockets: serves WebSockets.
-            options: how requests are read and answered.
-        """
         self._pipeline = pipeline
+        self._browsers = browsers
+        self._addresses = addresses
+        self._telemetry = telemetry
         self._unsent = unsent
         self._shares = shares
-        self._sockets = sockets
         self._options = options
-        self._hangups = Hangups()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or serve one WebSocket."""
-        if scope["type"] == "websocket":
-            await self._sockets.serve(scope, receive, send)
-            return
-        exchange = Exchange(scope, receive, send)
+    async def serve(self, exchange: Exchange, line: Line) -> None:
+        """Answer one request: the whole life of it, for the task that an adaptor makes for it."""
+        current.set(self._addresses.of(exchange.peer, exchange.raw))
+        watched = self._telemetry.request(exchange.raw)
         try:
-            await self._serve(exchange)
-        except BadRequest as error:
-            exchange.extra |= error.headers
-            await self._fail(exchange, error.status, error.message, ErrorCode.BAD_REQUEST)
-        except ClientGone:
-            return
-        except ShuttingDown as error:
-            exchange.extra |= {
-                "retry-after": str(math.ceil(error.retry_after)),
-                "connection": "close",
-            }
-            await self._answer(exchange, 503, orjson.dumps(refusal(error)))
-        except Unauthenticated as error:
-            exchange.extra["www-authenticate"] = self._pipeline.authenticator.challenge
-            await self._fail(exchange, 401, error.message, error.code)
-        except (RateLimited, SlowConsumer) as error:
-            exchange.extra["retry-after"] = str(math.ceil(error.retry_after))
-            await self._answer(exchange, 429, orjson.dumps(refusal(error)))
-        except GatewayError as error:
-            response = refusal(error)
-            status = negotiation.status_of(response, exchange.accepted.media_type)
-            await self._answer(exchange, status, orjson.dumps(response))
-        except Exception as error:  # noqa: BLE001 - it is logged there
-            await self._failed(exchange, error)
+            answer = await self.respond(exchange, line.more)
+            if answer is None:
+                return
+            activity.answered(answer.status, answer.headers.get("x-request-id", ""))
+            if isinstance(answer, Stream):
+                with answer.held:
+                    await line.stream(answer, exchange.request_id)
+                return
+            pending = answer.pending
+            try:
+                sending = line.send(answer)
+                del answer  # While it waits, it is in the connection's buffer only.
+                if sending is not None:
+                    await sending
+                if pending is not None:
+                    await pending.taken()
+            finally:
+                if pending is not None:
+                    pending.end()
+        except Exception as error:
+            # Too late for an answer, so the adaptor's server is to cut the connection.
+            self._log_failure(exchange, error)
+            raise
+        finally:
+            if watched is not None:
+                self._telemetry.answered(watched)
+            line.end()
 
-    async def _serve(self, exchange: Exchange) -> None:
-        exchange.accepted = negotiation.accepted(exchange.headers.get("accept", ""))
-        self._check_head(exchange)
-        if "expect" in exchange.headers:
-            # It waits to be told to send its body (100-continue), which reading does: not in vain.
-            await self._pipeline.authenticate(exchange.headers)
-        params = await self._read(exchange)
-        caller = await self._pipeline.authenticate(exchange.headers)
-        if isinstance(params, list):
-            await self._batch(exchange, params, caller)
-            return
-        request = await self._pipeline.request(params, caller, _wishes(exchange))
-        _check_method(exchange, request)
-        match _delivery(exchange, request):
-            case Delivery.SINGLE:
-                await self._single(exchange, params, request, caller)
-            case Delivery.EVENTS:
-                await self._events(exchange, request, caller)
-            case Delivery.PARTS:
-                await self._parts(exchange, request, caller)
+    async def respond(
+        self, exchange: Exchange, more: Callable[[], Awaitable[None]]
+    ) -> Answer | Stream | None:
+        """Return the answer to a request; None when nobody waits for it any more.
+
+        It does no input or output with the client but to wait for more of the body. Of what it
+        returns, a stream's `held` and an answer's `pending` are to be let go when it is sent.
+        """
+        try:
+            refused = self._browsers.check(exchange)
+            if refused is not None:
+                return refused
+            self._check_head(exchange)
+            if "expect" in exchange.headers:
+                # It waits to be told to send its body (100-continue), as waiting for more does:
+                # not in vain.
+                await self._pipeline.authenticate(exchange.headers)
+            while (params := self._read(exchange)) is None:
+                await more()
+            caller = await self._pipeline.authenticate(exchange.headers)
+            if isinstance(params, list):
+                return await self._batch(exchange, params, caller)
+            request = await self._pipeline.request(params, caller, _wishes(exchange))
+            return await self._delivered(exchange, params, request, caller)
+        except ClientGone:
+            return None
+        except Exception as error:  # noqa: BLE001 - what nobody has thought of is logged there
+            return self._refuse(exchange, error)
 
     # Steps --------------------------------------------------------------------------------------
 
     def _check_head(self, exchange: Exchange) -> None:
-        """Raise BadRequest for what can be seen before the body: 405, 413, 415."""
+        """Find out what the client reads; raise BadRequest for what can be seen before the body."""
+        exchange.accepted = negotiation.accepted(exchange.headers.get("accept", ""))
         match exchange.method:
             case "GET" if self._options.get_requests:
                 return
@@ -161,44 +186,87 @@ class Endpoint:
                 exchange.check_size(self._options.body_limit)
             case _:
                 allowed = "GET, HEAD, POST" if self._options.get_requests else "POST"
-                method = exchange.scope["method"]
-                raise BadRequest(405, f"{method} is not used here.", {"allow": allowed})
+                raise BadRequest(405, f"{exchange.verb} is not used here.", {"allow": allowed})
 
-    async def _read(self, exchange: Exchange) -> Params | list[Params | BadRequest]:
+    def _read(self, exchange: Exchange) -> Params | list[Params | BadRequest] | None:
+        """Return what is asked; None until the body is whole."""
         if exchange.method == "GET":
-            return negotiation.read_get(exchange.scope["query_string"])
-        body = await exchange.body(self._options.body_limit)
+            return negotiation.read_get(exchange.query_string)
+        body = exchange.body(self._options.body_limit)
+        if body is None:
+            return None
         return negotiation.read_post(body, batch_limit=self._options.batch_limit)
 
-    async def _run(
+    def _delivered(
+        self, exchange: Exchange, params: Params, request: Request, caller: Caller
+    ) -> Coroutine[Any, Any, Answer | Stream]:
+        """Return what answers an operation in the form that the client reads."""
+        _check_method(exchange, request)
+        match _delivery(exchange, request):
+            case Delivery.SINGLE:
+                return self._single(exchange, params, request, caller)
+            case Delivery.EVENTS:
+                return self._events(exchange, request, caller)
+            case Delivery.PARTS:
+                return self._parts(exchange, request, caller)
+
+    def _running(
         self, exchange: Exchange, request: Request, caller: Caller
-    ) -> dict[str, Any] | bytes:
+    ) -> Coroutine[Any, Any, dict[str, Any] | bytes]:
+        """Return the run of an operation, which ends with the client if it only reads.
+
+        Raises:
+            ClientGone: the client has gone before, and it would only read.
+        """
+        if exchange.is_gone and request.kind is OperationType.QUERY:
+            raise ClientGone
         running = self._pipeline.execute(request, caller, exchange.request_id)
-        with self._pipeline.draining:
-            if request.kind is OperationType.QUERY:
-                return await self._hangups.unless_gone(running, exchange.receive)
-            return await running
+        return exchange.unless_gone(running) if request.kind is OperationType.QUERY else running
 
-    async def _answer(self, exchange: Exchange, status: int, body: bytes) -> None:
-        await exchange.answer(status, body, compress_from=self._options.compress_from)
+    def _refuse(self, exchange: Exchange, error: Exception) -> Answer:
+        """Return the answer to a request that comes to nothing; mask what nobody has thought of."""
+        match error:
+            case BadRequest():
+                exchange.extra |= error.headers
+                status, response = error.status, failure(error.message, ErrorCode.BAD_REQUEST)
+            case ShuttingDown():
+                exchange.extra |= {
+                    "retry-after": str(math.ceil(error.retry_after)),
+                    "connection": "close",
+                }
+                status, response = 503, refusal(error)
+            case Unauthenticated():
+                exchange.extra["www-authenticate"] = self._pipeline.authenticator.challenge
+                status, response = 401, failure(error.message, error.code)
+            case RateLimited() | SlowConsumer():
+                exchange.extra["retry-after"] = str(math.ceil(error.retry_after))
+                status, response = 429, refusal(error)
+            case GatewayError():
+                response = refusal(error)
+                status = negotiation.status_of(response, exchange.accepted.media_type)
+            case _:
+                self._log_failure(exchange, error)
+                status = 500
+                response = failure(
+                    "Something went wrong in the gateway; its log has more under this request id.",
+                    GatewayError.code,
+                )
+        body = orjson.dumps(response)
+        return exchange.answer(status, body, self._coding(exchange, body))
 
-    async def _failed(self, exchange: Exchange, error: Exception) -> None:
-        """Mask and log what nobody has thought of: the last line of defence."""
-        connection = exchange.scope.get(CONNECTION)
-        if isinstance(error, RuntimeError) and connection is not None and connection.is_gone:
-            # That is how the loop says that it does not write to a closed connection.
-            await exchange.gone()
-            return
+    @staticmethod
+    def _log_failure(exchange: Exchange, error: Exception) -> None:
         kind, request_id = type(error).__name__, exchange.request_id
         _log.error("request_failed", request_id=request_id, kind=kind, exc_info=error)
-        if exchange.started:
-            raise error
-        message = "Something went wrong in the gateway; its log has more under this request id."
-        await self._fail(exchange, 500, message, GatewayError.code)
 
-    async def _fail(self, exchange: Exchange, status: int, message: str, code: ErrorCode) -> None:
-        """Answer a request that is refused before GraphQL comes into it."""
-        await self._answer(exchange, status, orjson.dumps(failure(message, code)))
+    def _coding(self, exchange: Exchange, body: bytes) -> str | None:
+        return exchange.coding(len(body), self._options.compress_from)
+
+    async def _answer(self, exchange: Exchange, status: int, body: bytes) -> Answer:
+        coding = self._coding(exchange, body)
+        if coding is not None and len(body) > _THREAD_FROM:
+            return await asyncio.to_thread(exchange.answer, status, body, coding)
+        return exchange.answer(status, body, coding)
 
     # Ways to deliver ----------------------------------------------------------------------------
 
@@ -208,13 +276,14 @@ class Endpoint:
         params: Params,
         request: Request,
         caller: Caller,
-    ) -> None:
+    ) -> Answer:
         pending: Pending | None = None
         size = _size(request)
         if size >= SMALL:
             pending = await self._outbox(exchange, caller).begin(size)
         try:
-            response = await self._run(exchange, request, caller)
+            with self._pipeline.draining:
+                response = await self._running(exchange, request, caller)
             body = response if isinstance(response, bytes) else encode(response)
             if pending is None and len(body) >= SMALL:
                 pending = Pending(self._outbox(exchange, caller), 0)
@@ -222,35 +291,27 @@ class Endpoint:
                 pending.finished(len(body))
             status = negotiation.status_of(response, exchange.accepted.media_type)
             del response  # While the answer waits, it is there as JSON only.
-            await self._whole(exchange, params, request, status, body)
-            del body
-            if pending is not None:
-                await pending.taken()
-        finally:
+            if self._is_cached(exchange, params, request, body):
+                status = NOT_MODIFIED
+            answer = await self._answer(exchange, status, body)
+        except BaseException:
             if pending is not None:
                 pending.end()
+            raise
+        answer.pending = pending
+        return answer
 
     def _outbox(self, exchange: Exchange, caller: Caller) -> Outbox:
-        connection = exchange.scope.get(CONNECTION)
-        return self._unsent.outbox(caller.principal, connection)
+        return self._unsent.outbox(caller.principal, exchange.connection)
 
-    async def _whole(
-        self,
-        exchange: Exchange,
-        params: Params,
-        request: Request,
-        status: int,
-        body: bytes,
-    ) -> None:
-        """Send the one answer to an operation, with what caches need to know."""
+    def _is_cached(self, exchange: Exchange, params: Params, request: Request, body: bytes) -> bool:
+        """Add what caches need to know of an answer; tell whether the client has it already."""
         is_query = request.kind is OperationType.QUERY
-        if is_query and not request.explanation and not http_caching.has_errors(body):
-            persisted = exchange.method == "GET" and not params.query
-            age = request.document.max_age
-            exchange.extra |= http_caching.headers(body, age, persisted=persisted)
-            if http_caching.is_known(exchange.extra, exchange.headers.get("if-none-match", "")):
-                status = 304
-        await self._answer(exchange, status, body)
+        if not is_query or request.explanation or http_caching.has_errors(body):
+            return False
+        persisted = exchange.method == "GET" and not params.query
+        exchange.extra |= http_caching.headers(body, request.document.max_age, persisted=persisted)
+        return http_caching.is_known(exchange.extra, exchange.headers.get("if-none-match", ""))
 
     async def _prepared(
         self, exchange: Exchange, params: Params | BadRequest, caller: Caller
@@ -270,7 +331,7 @@ class Endpoint:
 
     async def _batch(
         self, exchange: Exchange, batch: list[Params | BadRequest], caller: Caller
-    ) -> None:
+    ) -> Answer:
         """Run operations: those that write one after another, queries between them side by side."""
 
         async def run(request: Request | dict[str, Any]) -> dict[str, Any] | bytes:
@@ -279,7 +340,9 @@ class Endpoint:
             try:
                 if _size(request) >= SMALL:
                     await self._pipeline.turns.turn(caller.principal)
-                return await self._run(exchange, request, caller)
+                return await self._running(exchange, request, caller)
+            except ClientGone:
+                return {}  # What stands behind it may write, and is done all the same.
             except GatewayError as error:
                 return refusal(error)
 
@@ -296,17 +359,19 @@ class Endpoint:
                 body = _listed(answers)
                 del answers
                 pending.finished(len(body))
-                await self._answer(exchange, 200, body)
-                await pending.taken()
-            finally:
+                answer = await self._answer(exchange, 200, body)
+            except BaseException:
                 pending.end()
+                raise
+        answer.pending = pending
+        return answer
 
-    async def _events(self, exchange: Exchange, request: Request, caller: Caller) -> None:
+    async def _events(self, exchange: Exchange, request: Request, caller: Caller) -> Stream:
         frames = sse.frames(self._feed(exchange, request, caller))
         content_type, beat = sse.CONTENT_TYPE, sse.SIGN_OF_LIFE
-        await self._stream(exchange, request, caller, frames, content_type, beat)
+        return await self._stream(exchange, request, caller, frames, content_type, beat)
 
-    async def _parts(self, exchange: Exchange, request: Request, caller: Caller) -> None:
+    async def _parts(self, exchange: Exchange, request: Request, caller: Caller) -> Stream:
         if request.kind is OperationType.SUBSCRIPTION:
             payloads = multipart.payloads(self._feed(exchange, request, caller))
             answer = Multipart(multipart.SUBSCRIPTION)
@@ -318,7 +383,7 @@ class Endpoint:
             answer = Multipart(multipart.INCREMENTAL[form])
         parts, content_type = answer.frames(payloads), answer.content_type
         beat = answer.sign_of_life
-        await self._stream(exchange, request, caller, parts, content_type, beat, early=False)
+        return await self._stream(exchange, request, caller, parts, content_type, beat, early=False)
 
     def _feed(self, exchange: Exchange, request: Request, caller: Caller) -> subscriptions.Feed:
         last_event = exchange.headers.get("last-event-id") or None
@@ -329,31 +394,33 @@ class Endpoint:
         exchange: Exchange,
         request: Request,
         caller: Caller,
-        chunks: AsyncIterator[bytes],
+        chunks: AsyncGenerator[bytes, None],
         content_type: str,
         sign_of_life: bytes,
         *,
         early: bool = True,
-    ) -> None:
+    ) -> Stream:
         endless = request.kind is OperationType.SUBSCRIPTION
         # The end waits until all of an answer is sent: clients repeat what was not completed.
         size = 0 if endless else _size(request)
-        pending = await self._outbox(exchange, caller).begin(size)
-        try:
-            with (
+        with ExitStack() as held:
+            pending = await self._outbox(exchange, caller).begin(size)
+            held.callback(pending.end)
+            held.enter_context(
                 self._shares.callers.held(caller.principal) if endless else self._pipeline.draining
-            ):
-                await exchange.stream(
-                    chunks,
-                    content_type,
-                    sign_of_life=sign_of_life,
-                    early=early,
-                    keep_alive=self._options.keep_alive,
-                    send_timeout=self._options.send_timeout,
-                    pending=pending,
-                )
-        finally:
-            pending.end()
+            )
+            return Stream(
+                headers=exchange.stream_headers(content_type),
+                fixed=exchange.fixed,
+                chunks=chunks,
+                sign_of_life=sign_of_life,
+                early=early,
+                keep_alive=self._options.keep_alive,
+                send_timeout=self._options.send_timeout,
+                pending=pending,
+                held=held.pop_all(),
+            )
+        raise AssertionError("an ExitStack hides no exception")
 
 
 def _wishes(exchange: Exchange) -> list[str]:
@@ -361,7 +428,7 @@ def _wishes(exchange: Exchange) -> list[str]:
     if _EXPLAIN not in exchange.headers:
         return []
     name = _EXPLAIN.encode()
-    return [value.decode("latin-1") for each, value in exchange.scope["headers"] if each == name]
+    return [value.decode("latin-1") for each, value in exchange.raw if each == name]
 
 
 def _size(request: Request) -> int:

@@ -1,19 +1,13 @@
-"""Client disconnects: reads in flight are cancelled, mutations go on."""
+"""Client disconnects over ASGI, where only who waits for a message hears of them."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-T = TypeVar("T")
+from gateway.transport.exchange import Exchange
 
 # Answers that take less are not worth the price of watching for the client.
 _PATIENCE = 0.05
-
-
-class ClientGone(Exception):
-    """Nobody waits for the answer any more."""
 
 
 class Hangups:
@@ -24,63 +18,56 @@ class Hangups:
     """
 
     def __init__(self) -> None:
-        self._young: set[_Watch] = set()
-        self._old: set[_Watch] = set()
+        self._young: set[Watch] = set()
+        self._old: set[Watch] = set()
         self._ticking = False
 
-    async def unless_gone(self, work: Coroutine[Any, Any, T], receive: Receive) -> T:
-        """Return what `work` returns; cancel it when the client disconnects.
-
-        The body must have been read from `receive` before.
-
-        Raises:
-            ClientGone: the client disconnected.
-        """
-        watch = _Watch(receive)
+    def watch(self, exchange: Exchange, receive: Receive) -> "Watch":
+        """Tell an exchange when its client disconnects, from when on it is answered."""
+        watch = Watch(exchange, receive)
         self._young.add(watch)
         if not self._ticking:
             self._ticking = True
             asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if not watch.gone or watch.answering is None:
-                raise
-            watch.answering.uncancel()
-            raise ClientGone from None
-        finally:
-            self._young.discard(watch)
-            self._old.discard(watch)
-            watch.end()
+        return watch
+
+    def end(self, watch: "Watch") -> None:
+        """Watch no more."""
+        self._young.discard(watch)
+        self._old.discard(watch)
+        watch.end()
 
     def _tick(self) -> None:
         for watch in self._old:
             watch.begin()
-        self._old, self._young = self._young, set()
+        self._old |= self._young
+        self._young = set()
         self._ticking = bool(self._old)
         if self._ticking:
             asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
 
 
-class _Watch:
-    __slots__ = ("_receive", "_watching", "answering", "gone")
+class Watch:
+    """One request; watched as soon as something runs that ends with its client."""
 
-    def __init__(self, receive: Receive) -> None:
-        self.answering = asyncio.current_task()
-        self.gone = False
+    __slots__ = ("_exchange", "_receive", "_watching")
+
+    def __init__(self, exchange: Exchange, receive: Receive) -> None:
+        self._exchange = exchange
         self._receive = receive
         self._watching: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        self._watching = asyncio.ensure_future(self._run())
+        """Begin to watch, if it is time: before, the messages are those of the body."""
+        if self._watching is None and self._exchange.is_reading:
+            self._watching = asyncio.ensure_future(self._run())
 
     def end(self) -> None:
+        """Stop to watch."""
         if self._watching is not None:
             self._watching.cancel()
 
     async def _run(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.gone = True
-        if self.answering is not None:
-            self.answering.cancel()
+        self._exchange.hang_up()

@@ -6,7 +6,7 @@ other form; RFC 2046 (5.1.1) allows it: what precedes the first boundary is a pr
 """
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
@@ -56,7 +56,9 @@ class Multipart:
         self._boundary = f"\r\n--{boundary}".encode()
         self.sign_of_life = self._part(protocol.sign_of_life)
 
-    async def frames(self, parts: AsyncGenerator[Mapping[str, Any], None]) -> AsyncIterator[bytes]:
+    async def frames(
+        self, parts: AsyncGenerator[Mapping[str, Any], None]
+    ) -> AsyncGenerator[bytes, None]:
         """Yield JSON objects as parts, and the end."""
         opening = self._boundary
         async with aclosing(parts):

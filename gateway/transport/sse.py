@@ -1,6 +1,6 @@
 """Server-sent events, as the GraphQL-SSE protocol has them in "distinct connections" mode."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
@@ -14,7 +14,7 @@ _FOLLOWING: Final = b": following\n\n"
 _COMPLETE: Final = b"event: complete\ndata:\n\n"
 
 
-async def frames(feed: Feed) -> AsyncIterator[bytes]:
+async def frames(feed: Feed) -> AsyncGenerator[bytes, None]:
     """Yield the frames of a feed: `next` for every response, `complete` at the end.
 
     Frames carry the id of their event, so that a client that comes back with `Last-Event-ID` gets

@@ -48,8 +48,8 @@ from gateway.observability.watchers import Observation
 from gateway.pipeline import subscriptions
 from gateway.pipeline.pipeline import Pipeline
 from gateway.transport import negotiation
-from gateway.transport.asgi import headers_of
 from gateway.transport.client_addresses import current, share_of
+from gateway.transport.exchange import headers_of
 from gateway.transport.unsent import CONNECTION, Connection, Outbox, Pending, Unsent, guess
 from schema.scalars import quoted
 
@@ -155,7 +155,7 @@ class _Connection:
         self._options = server.options
         self._dialect = dialect
         self._heartbeats = {dialect.ping, "pong"}
-        self._headers = headers = headers_of(scope)
+        self._headers = headers = headers_of(scope["headers"])
         self._below: Connection | None = scope.get(CONNECTION)
         self._outbox: Outbox | None = None
         self._size = 0

@@ -3,8 +3,8 @@
 import asyncio
 import datetime as dt
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -15,7 +15,8 @@ from gateway.events.feed import Change, EventLimits, Events, _encoded
 from gateway.events.log import EventLog
 from gateway.pipeline.turns import Turns
 from gateway.storage.store import MemoryStore, StoreUnavailable
-from gateway.transport.asgi import Exchange
+from gateway.transport.asgi import send_stream
+from gateway.transport.exchange import FixedHeaders, Stream
 from gateway.transport.unsent import Pending, Unsent, UnsentLimits
 from gateway.transport.websocket import SocketOptions, WebSockets
 from gateway.upstream.call import Credential
@@ -258,7 +259,7 @@ def test_a_stream_whose_client_takes_nothing_is_cut_off() -> None:
                 # As uvicorn does when the socket's buffer is full.
                 await asyncio.Event().wait()
 
-        async def chunks() -> AsyncIterator[bytes]:
+        async def chunks() -> AsyncGenerator[bytes, None]:
             nonlocal closed
             try:
                 while True:
@@ -266,20 +267,20 @@ def test_a_stream_whose_client_takes_nothing_is_cut_off() -> None:
             finally:
                 closed = True
 
-        scope = {"type": "http", "method": "POST", "headers": []}
-        exchange = Exchange(scope, receive, send)
-        async with aclosing(chunks()) as source:  # type: ignore[type-var]
-            await exchange.stream(
-                source,
-                "text/plain",
-                sign_of_life=b"",
-                keep_alive=5,
-                pending=Pending(
-                    Unsent(bare_settings().pick(UnsentLimits), Turns()).outbox("somebody", None), 0
-                ),
-                send_timeout=0.1,
-            )
-            assert closed
+        unsent = Unsent(bare_settings().pick(UnsentLimits), Turns())
+        stream = Stream(
+            headers={},
+            fixed=FixedHeaders(()),
+            chunks=chunks(),
+            sign_of_life=b"",
+            early=True,
+            keep_alive=5,
+            send_timeout=0.1,
+            pending=Pending(unsent.outbox("somebody", None), 0),
+            held=ExitStack(),
+        )
+        await send_stream(stream, receive, send, request_id="", bodiless=False)
+        assert closed
         assert len(sent) == 4
         assert all(message.get("more_body", True) for message in sent)
 

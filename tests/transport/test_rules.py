@@ -12,8 +12,8 @@ from graphql import OperationType
 from gateway.errors import BadRequest
 from gateway.pipeline.subscriptions import Emission
 from gateway.transport import compression, http_caching, multipart, negotiation, sse
-from gateway.transport.asgi import EXTRA_HEADERS
 from gateway.transport.browser_security import BrowserOptions, Browsers
+from gateway.transport.exchange import Exchange
 from gateway.transport.negotiation import EVENTS, GRAPHQL, JSON, MULTIPART, Delivery
 
 
@@ -195,29 +195,13 @@ def asked_by_browser(
     options: dict[str, Any], method: str, headers: dict[str, str], *, own_pages: bool = False
 ) -> tuple[int, str | None]:
     """Return the status of an answer, and which pages may read it; 200 when it was passed on."""
-    sent: list[Any] = []
-    scope: Any = {
-        "type": "http",
-        "method": method,
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-    }
-
-    async def application(scope: Any, _: Any, send: Any) -> None:
-        extra = scope[EXTRA_HEADERS]
-        await send({"type": "http.response.start", "status": 200, "headers": extra})
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        raise AssertionError("nothing of the body is needed")
-
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    exchange = Exchange(method, b"", raw, peer="192.0.2.1", connection=None)
     usual = {"auth": None, "get_requests": True, "csrf_prevention": True}
     chosen = BrowserOptions(**usual | {"cors_origins": (APP,), "cors_headers": ()} | options)
-    guarded = Browsers(application, chosen, loopback_pages=own_pages)
-    asyncio.run(guarded(scope, receive, send))
-    shared = dict(sent[0]["headers"]).get(b"access-control-allow-origin")
-    return sent[0]["status"], shared and shared.decode()
+    answer = Browsers(chosen, loopback_pages=own_pages).check(exchange)
+    shared = dict(exchange.fixed.pairs).get(b"access-control-allow-origin")
+    return answer.status if answer else 200, shared.decode() if shared else None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from gateway.documents.limits import Limits, Meter
 from gateway.errors import SlowConsumer
 from gateway.pipeline.turns import Turns
 from gateway.settings.model import Settings
-from gateway.transport.asgi import Exchange
+from gateway.transport.exchange import Exchange
 from gateway.transport.unsent import Pending, Unsent, UnsentLimits, guess
 from schema import build_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from gateway.errors import UpstreamDenied, UpstreamThrottled
-from gateway.transport.client_addresses import Addresses, share_of
+from gateway.transport.client_addresses import UNKNOWN, Addresses, share_of
 from gateway.upstream.strangers import Strangers
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -252,8 +252,7 @@ def test_only_trusted_proxies_say_which_address_a_client_has(
     peer: str, said: list[str], address: str
 ) -> None:
     headers = [(b"x-forwarded-for", each.encode()) for each in said]
-    scope = {"type": "http", "client": (peer, 1), "headers": headers}
-    assert Addresses(["10.0.0.0/8", "fd00::1"]).of(scope) == address
+    assert Addresses(["10.0.0.0/8", "fd00::1"]).of(peer, headers) == address
 
 
 @pytest.mark.parametrize(
@@ -276,11 +275,9 @@ def test_the_structured_header_of_trusted_proxies_is_read_from_its_end(
     said: list[str], address: str
 ) -> None:
     headers = [(b"forwarded", each.encode()) for each in said]
-    scope = {"type": "http", "client": ("10.0.0.1", 1), "headers": headers}
-    assert Addresses(["10.0.0.0/8", "fd00::1"]).of(scope) == address
-    assert Addresses(["10.0.0.0/8"], "x-forwarded-for").of(scope) == "10.0.0.1"
-    scope["client"] = ("192.0.2.1", 1)
-    assert Addresses(["10.0.0.0/8"]).of(scope) == "192.0.2.1"
+    assert Addresses(["10.0.0.0/8", "fd00::1"]).of("10.0.0.1", headers) == address
+    assert Addresses(["10.0.0.0/8"], "x-forwarded-for").of("10.0.0.1", headers) == "10.0.0.1"
+    assert Addresses(["10.0.0.0/8"]).of("192.0.2.1", headers) == "192.0.2.1"
 
 
 @pytest.mark.parametrize(
@@ -291,14 +288,13 @@ def test_of_both_headers_only_the_one_that_proxies_write_is_read(
     header: str | None, address: str
 ) -> None:
     headers = [(b"forwarded", b"for=198.51.100.1"), (b"x-forwarded-for", b"203.0.113.7")]
-    scope = {"type": "http", "client": ("10.0.0.1", 1), "headers": headers}
-    assert Addresses(["10.0.0.1"], header).of(scope) == address
+    assert Addresses(["10.0.0.1"], header).of("10.0.0.1", headers) == address
 
 
 def test_without_trusted_proxies_the_connection_says_it() -> None:
     headers = [(b"x-forwarded-for", b"203.0.113.7")]
-    assert Addresses([]).of({"client": ("10.0.0.1", 1), "headers": headers}) == "10.0.0.1"
-    assert Addresses(["10.0.0.1"]).of({"client": None, "headers": headers}) == "unknown"
+    assert Addresses([]).of("10.0.0.1", headers) == "10.0.0.1"
+    assert Addresses(["10.0.0.1"]).of(UNKNOWN, headers) == UNKNOWN
 
 
 def test_addresses_of_one_ipv6_network_have_one_share() -> None:

@@ -1,0 +1,306 @@
+"""One HTTP request and the forms of its answer, apart from any server: bytes in, bytes out.
+
+An adaptor (`asgi.py`, `gateway/server/lean_http.py`) makes an `Exchange` of each request's head,
+feeds it with the body, and sends what `Endpoint` answers: whole, or as a stream.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from gateway.errors import BadRequest
+from gateway.transport import compression, negotiation
+from gateway.transport.negotiation import AcceptedTypes
+from gateway.transport.unsent import Connection, Pending
+
+T = TypeVar("T")
+Pair = tuple[bytes, bytes]
+
+NOT_MODIFIED = 304
+NO_CONTENT = 204
+_BODILESS = frozenset({NO_CONTENT, NOT_MODIFIED})
+_VARY = "Accept, Accept-Encoding"
+
+
+class FixedHeaders:
+    """Headers that many answers have.
+
+    Attributes:
+        pairs: names and values.
+        text: the same as lines.
+    """
+
+    __slots__ = ("pairs", "text")
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self.pairs = tuple(pairs)
+        self.text = b"".join(b"%s: %s\r\n" % pair for pair in self.pairs)
+
+
+NONE = FixedHeaders(())
+
+
+class ClientGone(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class Answer:
+    """A whole answer.
+
+    Attributes:
+        status: of HTTP.
+        headers: by name; those of `fixed` come besides.
+        fixed: see there.
+        body: empty where the status allows none; not sent as the answer to HEAD.
+        pending: is told when the body is sent; None for a small one.
+    """
+
+    __slots__ = ("body", "fixed", "headers", "pending", "status")
+
+    def __init__(
+        self, status: int, headers: dict[str, str], fixed: FixedHeaders, body: bytes
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.fixed = fixed
+        if status in _BODILESS:
+            body = b""
+        else:
+            headers["content-length"] = str(len(body))
+        self.body = body
+        self.pending: Pending | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Stream:
+    """An answer in pieces, until there are no more, or the client goes.
+
+    Attributes:
+        status: of HTTP.
+        headers: by name; those of `fixed` come besides.
+        fixed: see there.
+        chunks: the pieces; closed in any case.
+        sign_of_life: is sent after `keep_alive` seconds of silence, so that proxies do not take the
+            connection for dead.
+        early: it may come before the first piece, too.
+        keep_alive: see there.
+        send_timeout: seconds; a client that does not take a piece within them is cut off.
+        pending: is told what waits for the client.
+        held: what is let go in the end.
+    """
+
+    headers: dict[str, str]
+    fixed: FixedHeaders
+    chunks: AsyncGenerator[bytes, None]
+    sign_of_life: bytes
+    early: bool
+    keep_alive: float
+    send_timeout: float
+    pending: Pending
+    held: ExitStack
+    status: int = 200
+
+
+class Line(Protocol):
+    """What an adaptor does for one request."""
+
+    async def more(self) -> None:
+        """Return when the exchange has been fed more of the body, or knows that it is lost."""
+
+    def send(self, answer: Answer) -> Awaitable[None] | None:
+        """Send a whole answer; None when nothing is to be waited for."""
+
+    async def stream(self, stream: Stream, request_id: str) -> None:
+        """Send a stream, to its end or the client's."""
+
+    def end(self) -> None:
+        """Let go of the request: all is done that will be."""
+
+
+class Exchange:
+    """A request and what is found out about its answer.
+
+    Attributes:
+        verb: the request's method.
+        method: the same, but GET for HEAD, which gets the same answer without its body.
+        query_string: of the request's target.
+        raw: the headers as they came, names in lower case.
+        headers: the same by name, repeated ones as a list.
+        peer: the address that the connection comes from.
+        connection: what the server knows of it.
+        request_id: the client's own if it sent a usable one.
+        accepted: what the client can read; plain JSON until that is found out.
+        extra: headers that the answer gets besides, or instead of, the usual ones.
+        fixed: headers that it gets whatever it is.
+        is_gone: nobody waits for the answer any more.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_is_lost",
+        "_is_whole",
+        "_reading",
+        "_size",
+        "accepted",
+        "connection",
+        "extra",
+        "fixed",
+        "headers",
+        "is_gone",
+        "method",
+        "peer",
+        "query_string",
+        "raw",
+        "request_id",
+        "verb",
+    )
+
+    def __init__(
+        self,
+        verb: str,
+        query_string: bytes,
+        raw: Sequence[Pair],
+        *,
+        peer: str,
+        connection: Connection | None,
+    ) -> None:
+        self.verb = verb
+        self.method = "GET" if verb == "HEAD" else verb
+        self.query_string = query_string
+        self.raw = raw
+        self.headers = headers_of(raw)
+        self.peer = peer
+        self.connection = connection
+        self.request_id = negotiation.request_id(self.headers.get("x-request-id", ""))
+        self.accepted = AcceptedTypes()
+        self.extra: dict[str, str] = {}
+        self.fixed = NONE
+        self.is_gone = False
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._is_whole = self._is_lost = False
+        self._reading: list[asyncio.Task[Any]] = []
+
+    # The body ---------------------------------------------------------------------------------
+
+    def feed(self, chunk: bytes, *, more: bool) -> None:
+        """Take a piece of the body, and whether there is more."""
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        self._is_whole = not more
+
+    def lose(self) -> None:
+        """Note that no more of the body will come."""
+        self._is_lost = True
+
+    def check_size(self, limit: int) -> None:
+        """Raise BadRequest (413) if the head says that the body is larger than `limit` bytes."""
+        declared = self.headers.get("content-length", "")
+        if declared.isdecimal():
+            self._check(int(declared), limit)
+
+    def body(self, limit: int) -> bytes | None:
+        """Return the whole body; None while there is more to come.
+
+        Raises:
+            BadRequest: it is larger than `limit` bytes (413), or the client went away.
+        """
+        self._check(self._size, limit)
+        if self._is_whole:
+            chunks = self._chunks
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if self._is_lost:
+            raise BadRequest(400, "The client went away.")
+        return None
+
+    @staticmethod
+    def _check(size: int, limit: int) -> None:
+        if size > limit:
+            raise BadRequest(413, f"The body is larger than {limit} bytes.")
+
+    # The client ---------------------------------------------------------------------------------
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether something is under way that ends when the client goes."""
+        return bool(self._reading)
+
+    def hang_up(self) -> None:
+        """Note that the client has gone: what only reads for it is let go, the rest goes on."""
+        self.is_gone = True
+        for task in self._reading:
+            task.cancel()
+
+    async def unless_gone(self, reading: Coroutine[Any, Any, T]) -> T:
+        """Return what `reading` does; cancel it when the client goes.
+
+        Raises:
+            ClientGone: it went.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is a coroutine
+        self._reading.append(task)
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            if not self.is_gone:
+                raise
+            task.uncancel()
+            raise ClientGone from None
+        finally:
+            self._reading.remove(task)
+
+    # The answer ---------------------------------------------------------------------------------
+
+    def coding(self, size: int, compress_from: int) -> str | None:
+        """Return how an answer of `size` bytes is compressed: if it is large, as the client likes.
+
+        Args:
+            size: in bytes.
+            compress_from: the smallest that is; 0 for none.
+        """
+        if not 0 < compress_from <= size:
+            return None
+        return compression.coding(self.headers.get("accept-encoding", ""))
+
+    def answer(self, status: int, body: bytes, coding: str | None = None) -> Answer:
+        """Return a whole answer, compressed if a coding is given."""
+        headers = {
+            "content-type": negotiation.CONTENT_TYPES[self.accepted.media_type],
+            "x-request-id": self.request_id,
+            "cache-control": "no-store",
+            "vary": _VARY,
+            **self.extra,
+        }
+        if status == NOT_MODIFIED:  # It has no body of its own.
+            del headers["content-type"]
+        elif coding is not None:
+            headers["content-encoding"] = coding
+            body = compression.CODINGS[coding](body)
+        return Answer(status, headers, self.fixed, body)
+
+    def stream_headers(self, content_type: str) -> dict[str, str]:
+        """Return the headers of a stream."""
+        return {
+            "content-type": content_type,
+            "x-request-id": self.request_id,
+            "cache-control": "no-store",
+            "vary": _VARY,
+            # Nginx would hold back what is not yet a full buffer.
+            "x-accel-buffering": "no",
+            **self.extra,
+        }
+
+
+def headers_of(raw: Sequence[Pair]) -> dict[str, str]:
+    """Return the headers of a request or handshake by lower-case name; repeated ones as a list."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) < len(raw):
+        for name in headers:
+            values = [
+                value.decode("latin-1") for each, value in raw if each.decode("latin-1") == name
+            ]
+            headers[name] = ", ".join(values)
+    return headers
