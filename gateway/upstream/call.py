@@ -140,7 +140,7 @@ class Answer:
     def __init__(
         self,
         status: int,
-        headers: Mapping[str, str],
+        headers: Mapping[bytes, bytes],
         body: bytes,
         shape: Shape | None = None,
         credential: Credential | None = None,
@@ -182,7 +182,7 @@ class Answer:
     @property
     def request_id(self) -> str | None:
         """The upstream's own id of the request; None for what is none, or holds a secret."""
-        named = self.headers.get("twilio-request-id", "")
+        named = self.headers.get(b"twilio-request-id", b"").decode("latin-1")
         if not _REQUEST_ID.fullmatch(named):
             return None
         told = redact(named) if self._credential is None else self._credential.redact(named)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.upstream.call import Call
-from gateway.upstream.client import Sent
 from schema.info import FieldPath
 
 Outcome = Literal["sent", "coalesced", "primed", "cached"]
@@ -41,11 +40,17 @@ class Trace:
         self._entries: list[_Entry] = []
         self._shared: dict[tuple[Call, Outcome], _Entry] = {}
 
-    def note_sent(self, attempt: Sent, asked: Iterable[FieldPath]) -> None:
+    def note_sent(
+        self,
+        asked: Iterable[FieldPath],
+        call: Call,
+        started: float,
+        seconds: float,
+        status: int | None,
+    ) -> None:
         """Note an attempt of a call, made for the fields `asked`."""
         self.sent += 1
         if self.detailed:
-            call, started, seconds, status = attempt
             entry = _Entry(call, "sent", started, seconds, status)
             entry.fields.update(dict.fromkeys(asked))
             self._entries.append(entry)

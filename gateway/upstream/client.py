@@ -9,13 +9,12 @@ write must look what became of it.
 import asyncio
 import math
 import random
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TypeAlias
 from urllib.parse import quote_plus, urlencode
 
 import orjson
@@ -37,13 +36,17 @@ from gateway.errors import (
 from gateway.storage.recent import Recent
 from gateway.upstream.accepted_credentials import Accepted, takes_back, why
 from gateway.upstream.attempts import NOBODY, Observer
+from gateway.upstream.attempts import Attempt as Watched
 from gateway.upstream.call import Answer, Api, Call, Credential, Pairs
 from gateway.upstream.connections import (
     AnswerRefused,
+    Connection,
     ConnectionBroke,
     Connections,
+    Headers,
     NotConnected,
     Origin,
+    Response,
     target,
 )
 from gateway.upstream.limiter import Limiter
@@ -55,7 +58,6 @@ _USER_AGENT = f"number-gateway/{__version__}"
 _NEAR_LIMIT = 0.8
 _OK = 200
 _REDIRECTS = 300
-_COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 # Characters of the upstream's messages that are read, and that are passed on.
 _READ_LENGTH, _MESSAGE_LENGTH = 2000, 300
 # The upstream's error dictionary begins here, and its codes must fit GraphQL's Int. What is not
@@ -74,16 +76,10 @@ _SPREAD = 0.1
 _LONGEST_RETRY_AFTER = 1_000_000.0
 
 
-class Sent(NamedTuple):
-    """One attempt, as traces and metrics see it. Times are of `time.monotonic`, in seconds."""
-
-    call: Call
-    started: float
-    seconds: float
-    status: int | None
-
-
-Watcher = Callable[[Sent], None]
+Watcher: TypeAlias = Callable[[Call, float, float, int | None], None]
+"""Is told of an attempt: its call, when it began (by `time.monotonic`), seconds, HTTP status."""
+Outcome: TypeAlias = Answer | Exception
+"""What an attempt comes to: an error of the upstream's, unless something is wrong here."""
 
 
 @dataclass(frozen=True)
@@ -236,8 +232,9 @@ class UpstreamClient:
         *,
         deadline: float,
         owner: object,
-        watch: Watcher | None = None,
+        watch: Watcher,
         attempt: int = 1,
+        failed: UpstreamError | None = None,
     ) -> Answer:
         """Send `call` and return the 2xx answer.
 
@@ -250,23 +247,59 @@ class UpstreamClient:
             owner: the request that asks, for fairness between requests.
             watch: is told of each attempt.
             attempt: how many attempts there will have been with the first of these.
+            failed: what that first one came to, if it was made: see `begin`.
 
         Raises:
             UpstreamError: of the kind that fits; `processed` tells whether it may have acted.
         """
         account = self._used_by(credential, call.account)
-        account.budget.note_call()
+        if failed is None:
+            account.budget.note_call()
         deadline = min(deadline, time.monotonic() + self._limits.call_deadline)
         while True:
-            try:
-                return await self._try(account, call, credential, deadline, owner, watch)
-            except UpstreamError as error:
-                wait = self._wait_before_next(account, call, error, attempt, deadline)
-                if wait is None:
-                    raise
+            if failed is None:
+                try:
+                    return await self._try(account, call, credential, deadline, owner, watch)
+                except UpstreamError as error:
+                    failed = error
+            wait = self._wait_before_next(account, call, failed, attempt, deadline)
+            if wait is None:
+                raise failed
+            failed = None
             await asyncio.sleep(wait)
             attempt += 1
             account = self._used_by(credential, call.account)
+
+    def begin(
+        self,
+        call: Call,
+        credential: Credential,
+        *,
+        deadline: float,
+        watch: Watcher,
+        tell: Callable[[Outcome], None],
+    ) -> "Attempt | None":
+        """Send a read at once, as its first attempt, if nothing is in its way.
+
+        Then `tell` is called with what it comes to; what failed can go on by `send`. None when the
+        credential must prove itself, when there is no free slot or idle connection, or the upstream
+        is not to be trusted: nothing was sent, and `send` does it in its turn.
+        """
+        account = self._accounts.get(call.account)
+        if account is None or not self._is_known(call.account, credential):
+            return None
+        now = time.monotonic()
+        within = min(deadline - now, self._limits.attempt_timeout)
+        if within <= 0 or account.breakers[call.family].doubts or account.limiter.is_full:
+            return None
+        connection = self._connections.idle(self._origins[call.family])
+        if connection is None:
+            return None
+        account.budget.note_call()
+        account.limiter.try_acquire()
+        attempt = Attempt(self, account, call, credential, watch)
+        attempt.send_on(connection, within, tell)
+        return attempt
 
     def ask_again(self, call: Call, credential: Credential, answer: Answer, attempt: int) -> bool:
         """Note that an answer, which seemed whole, was not; return whether to ask again.
@@ -315,7 +348,7 @@ class UpstreamClient:
         can name an account, and must not harm it by that.
         """
         if self._is_known(sid, credential):
-            return self._account(sid)
+            return self._accounts.get(sid) or self._account(sid)
         name = (sid, credential.secret_name)
         account = self._unproven.use(name)
         if account is None:
@@ -359,7 +392,7 @@ class UpstreamClient:
         credential: Credential,
         deadline: float,
         owner: object,
-        watch: Watcher | None,
+        watch: Watcher,
     ) -> Answer:
         stranger = account is not self._accounts.get(call.account)
         if stranger and not await self._enter(call, credential, deadline):
@@ -400,7 +433,7 @@ class UpstreamClient:
         credential: Credential,
         deadline: float,
         owner: object,
-        watch: Watcher | None,
+        watch: Watcher,
     ) -> Answer:
         limiter = account.limiter
         if not limiter.try_acquire():
@@ -410,100 +443,78 @@ class UpstreamClient:
             except TimeoutError:
                 message = "Too many calls of this account were waiting for the upstream."
                 raise UpstreamThrottled(message, retry_after=SOME_TIME, processed=False) from None
-        try:
-            return await self._guarded(account, call, credential, deadline, watch)
-        finally:
-            limiter.release()
-
-    async def _guarded(
-        self,
-        account: _Account,
-        call: Call,
-        credential: Credential,
-        deadline: float,
-        watch: Watcher | None,
-    ) -> Answer:
-        limiter, breaker = account.limiter, account.breakers[call.family]
-        refused = breaker.refuses_for()
+        refused = account.breakers[call.family].refuses_for()
         if refused is not None:
+            limiter.release()
             message = "The upstream kept failing for this account, so it is left alone for a while."
             raise UpstreamUnavailable(
                 message, retry_after=refused, processed=False, retryable=False
             )
-        try:
-            answer = await self._attempt(call, credential, deadline, watch)
-            if breaker.doubts:
-                answer.read()
-        except (UpstreamUnavailable, UpstreamTimeout, UpstreamMalformed):
-            breaker.failed()
-            raise
-        except UpstreamError as error:
-            breaker.succeeded()
-            if isinstance(error, UpstreamThrottled):
-                limiter.slower()
-            raise
-        except BaseException:
-            breaker.abandoned()
-            raise
-        breaker.succeeded()
-        self._adapt(limiter, answer)
-        return answer
-
-    def _adapt(self, limiter: Limiter, answer: Answer) -> None:
-        concurrent = answer.headers.get("twilio-concurrent-requests", "")
-        near = (
-            _COUNT.fullmatch(concurrent) is not None
-            and int(concurrent) >= _NEAR_LIMIT * self._options.concurrency.concurrency_limit
-        )
-        limiter.slower() if near else limiter.faster()
-
-    async def _attempt(
-        self, call: Call, credential: Credential, deadline: float, watch: Watcher | None
-    ) -> Answer:
-        started = time.monotonic()
-        left = min(self._limits.attempt_timeout, deadline - started)
+        left = min(self._limits.attempt_timeout, deadline - time.monotonic())
         if left <= 0:
             # A write that leaves now could not even be cancelled before it is on the wire.
-            raise UpstreamTimeout("There was no time left to ask the upstream.", processed=False)
-        status = None
-        watched = self._observer.attempt(call)
-        message = self._message(call, credential, watched.headers)
-        try:
-            response = await self._connections.send(
-                self._origins[call.family], message, within=left, may_leave=call.may_leave
-            )
-            status = response.status
-            if self.unreachable:
-                self._note_reached(call.family)
-        except TimeoutError:
-            raise UpstreamTimeout("The upstream did not answer in time.") from None
-        except NotConnected as error:
-            self._note_unreachable(call.family, str(error))
-            said = "The upstream could not be reached."
-            raise UpstreamUnavailable(said, processed=False) from None
-        except ConnectionBroke as error:
-            status = error.status
-            if status is None:
-                raise UpstreamUnavailable("The connection to the upstream broke.") from None
-            raise UpstreamMalformed("The upstream's answer broke off.", status=status) from None
-        except AnswerRefused as error:
-            status = error.status
-            raise UpstreamMalformed(str(error), status=status, retryable=False) from None
-        finally:
-            seconds = time.monotonic() - started
-            watched.ended(call, status, seconds)
-            if watch is not None:
-                watch(Sent(call, started, seconds, status))
+            account.breakers[call.family].failed()
+            limiter.release()
+            late = "There was no time left to ask the upstream."
+            raise UpstreamTimeout(late, processed=False)
+        return await Attempt(self, account, call, credential, watch).run(left)
+
+    # What attempts take from here ---------------------------------------------------------------
+
+    def observe(self, call: Call) -> Watched:
+        """Note that a call goes out."""
+        return self._observer.attempt(call)
+
+    async def exchange(self, call: Call, message: bytes, within: float) -> Response:
+        """Send a request on a connection that is idle, or made for it; see `Connections.send`."""
+        return await self._connections.send(
+            self._origins[call.family], message, within=within, may_leave=call.may_leave
+        )
+
+    def read(self, call: Call, credential: Credential, response: Response) -> Answer:
+        """Return the answer that a response is, and note what it proves.
+
+        Raises:
+            UpstreamError: it says no, or is none that can be read.
+        """
+        status, headers, body = response
+        if self.unreachable:
+            self._note_reached(call.family)
         shape = call.shape if _OK <= status < _REDIRECTS else None
-        answer = Answer(status, response.headers, response.body, shape, credential)
+        answer = Answer(status, headers, body, shape, credential)
         try:
             _raise_for(answer, credential, discreet=self._options.discreet)
         except UpstreamDenied as error:
             self.accepted.refused(call, credential, error)
             reason = why(call, credential, error)
             raise error if reason is None else error.reworded(reason) from None
-        self.accepted.succeeded(call, credential, answer.body)
+        self.accepted.succeeded(call, credential, body)
         return answer
+
+    def is_near_limit(self, answer: Answer) -> bool:
+        """Whether the upstream says that its own limit of concurrent calls is near."""
+        concurrent = answer.headers.get(b"twilio-concurrent-requests")
+        return (
+            concurrent is not None
+            and concurrent.isdigit()
+            and int(concurrent[:9]) >= _NEAR_LIMIT * self._options.concurrency.concurrency_limit
+        )
+
+    def explain(self, call: Call, error: Exception) -> UpstreamError:
+        """Return why there is no response, in words for clients."""
+        match error:
+            case TimeoutError():
+                return UpstreamTimeout("The upstream did not answer in time.")
+            case NotConnected():
+                self._note_unreachable(call.family, str(error))
+                return UpstreamUnavailable("The upstream could not be reached.", processed=False)
+            case ConnectionBroke(status=None):
+                return UpstreamUnavailable("The connection to the upstream broke.")
+            case ConnectionBroke(status=status):
+                return UpstreamMalformed("The upstream's answer broke off.", status=status)
+            case AnswerRefused(status=status):
+                return UpstreamMalformed(str(error), status=status, retryable=False)
+        raise error
 
     def _note_unreachable(self, family: Api, reason: str) -> None:
         """Tell operators why, once; clients are not told, for it names what is inside."""
@@ -518,9 +529,11 @@ class UpstreamClient:
         if self.unreachable.pop(family, None) is not None:
             _log.info("upstream_reached_again", family=family.name.lower())
 
-    def _message(self, call: Call, credential: Credential, context: Mapping[str, str]) -> bytes:
+    def message(self, call: Call, credential: Credential, context: Mapping[str, str]) -> bytes:
         """Return a request as it goes over the wire."""
-        query = call.query if isinstance(call.query, str) else _encoded(call.query)
+        query = call.query
+        if not isinstance(query, str):
+            query = _encoded(query) if query else ""
         line = f"{call.method} {target(self._origins[call.family], call.path, query)} HTTP/1.1\r\n"
         head = f"{line}{self._heads[call.family]}Authorization: {credential.authorization}\r\n"
         for name, value in context.items():
@@ -532,6 +545,131 @@ class UpstreamClient:
             f"{head}Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(content)}\r\n\r\n{content}"
         ).encode("latin-1")
+
+
+class Attempt:
+    """One attempt of a call: it holds a slot of its account until it is known what it came to.
+
+    Whichever way it is sent, what is noted of it is noted here, once.
+    """
+
+    __slots__ = (
+        "_account",
+        "_breaker",
+        "_call",
+        "_client",
+        "_connection",
+        "_credential",
+        "_started",
+        "_tell",
+        "_watch",
+        "_watched",
+    )
+
+    def __init__(
+        self,
+        client: UpstreamClient,
+        account: _Account,
+        call: Call,
+        credential: Credential,
+        watch: Watcher,
+    ) -> None:
+        self._client = client
+        self._account = account
+        self._breaker = account.breakers[call.family]
+        self._call = call
+        self._credential = credential
+        self._watch = watch
+        self._started = time.monotonic()
+        self._watched = client.observe(call)
+
+    async def run(self, within: float) -> Answer:
+        """Send it when there is a connection, and return the answer.
+
+        Raises:
+            UpstreamError: of the kind that fits.
+        """
+        try:
+            response = await self._client.exchange(self._call, self._message, within)
+        except (TimeoutError, NotConnected, ConnectionBroke, AnswerRefused) as error:
+            raise self._not_answered(error) from None
+        except BaseException:
+            self._give_up()
+            raise
+        outcome = self._answered(response)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def send_on(
+        self, connection: Connection, within: float, tell: Callable[[Outcome], None]
+    ) -> None:
+        """Send it now; `tell` is called with what it comes to, unless it is left."""
+        self._connection = connection
+        self._tell = tell
+        until = asyncio.get_running_loop().time() + within
+        connection.ask(self._message, self, until)
+
+    def leave(self) -> None:
+        """Give it up: nobody waits for it any more."""
+        self._connection.leave()
+        self._give_up()
+
+    def answered(self, status: int, headers: Headers, body: bytes) -> None:
+        """See `Asking`."""
+        self._tell(self._answered(Response(status, headers, body)))
+
+    def failed(self, error: Exception) -> None:
+        """See `Asking`."""
+        self._tell(self._not_answered(error))
+
+    @property
+    def _message(self) -> bytes:
+        return self._client.message(self._call, self._credential, self._watched.headers)
+
+    def _answered(self, response: Response) -> Outcome:
+        try:
+            answer = self._client.read(self._call, self._credential, response)
+            if self._breaker.doubts:
+                answer.read()
+        except UpstreamError as error:
+            self._note(error, response.status)
+            return error
+        except Exception as error:  # noqa: BLE001 - whoever waits raises it
+            self._give_up()
+            return error
+        self._note(answer, response.status)
+        return answer
+
+    def _not_answered(self, error: Exception) -> UpstreamError:
+        explained = self._client.explain(self._call, error)
+        self._note(explained, getattr(error, "status", None))
+        return explained
+
+    def _note(self, outcome: Answer | UpstreamError, status: int | None) -> None:
+        """Note what it came to, and give its slot back."""
+        self._ended(status)
+        limiter = self._account.limiter
+        if isinstance(outcome, UpstreamUnavailable | UpstreamTimeout | UpstreamMalformed):
+            self._breaker.failed()
+        else:
+            self._breaker.succeeded()
+            if isinstance(outcome, Answer):
+                slower = self._client.is_near_limit(outcome)
+                limiter.slower() if slower else limiter.faster()
+            elif isinstance(outcome, UpstreamThrottled):
+                limiter.slower()
+        limiter.release()
+
+    def _give_up(self) -> None:
+        self._ended(None)
+        self._breaker.abandoned()
+        self._account.limiter.release()
+
+    def _ended(self, status: int | None) -> None:
+        seconds = time.monotonic() - self._started
+        self._watched.ended(self._call, status, seconds)
+        self._watch(self._call, self._started, seconds, status)
 
 
 def _encoded(query: Pairs) -> str:
@@ -599,7 +737,7 @@ def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> Non
         processed=kind is not UpstreamThrottled or code is None,
         retryable=status == 429 or status >= 500,  # noqa: PLR2004
     )
-    if status in {429, 503} and "retry-after" not in answer.headers:
+    if status in {429, 503} and b"retry-after" not in answer.headers:
         # It is for clients: the gateway itself has waited and tried again before.
         error.details["retryAfterMs"] = math.ceil(SOME_TIME * 1000)
     raise error
@@ -607,10 +745,14 @@ def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> Non
 
 def _require_json(answer: Answer) -> None:
     """Refuse what does not call itself JSON, even if it can be read: it is somebody else's."""
-    media_type = answer.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if not media_type.lower().endswith(("/json", "+json")):
+    if not _is_json(answer.headers.get(b"content-type", b"application/json")):
         message = "The upstream's answer is not JSON."
         raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
+
+
+@lru_cache(maxsize=64)
+def _is_json(content_type: bytes) -> bool:
+    return content_type.partition(b";")[0].strip().lower().endswith((b"/json", b"+json"))
 
 
 def _complaint(body: bytes, status: int) -> tuple[int | None, str | None]:
@@ -632,16 +774,16 @@ def _complaint(body: bytes, status: int) -> tuple[int | None, str | None]:
     )
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _retry_after(headers: Headers) -> float | None:
     """Read a Retry-After header: seconds, or (from proxies) a date by the clock of who sent it."""
-    value = headers.get("retry-after", "")
+    value = headers.get(b"retry-after", b"").decode("latin-1")
     try:
         seconds = float(value)
     except ValueError:
         until = _time_of(value)
         if until is None:
             return None
-        now = _time_of(headers.get("date", ""))
+        now = _time_of(headers.get(b"date", b"").decode("latin-1"))
         seconds = max(0.0, until - (time.time() if now is None else now))
     return seconds if 0 <= seconds < _LONGEST_RETRY_AFTER else None
 

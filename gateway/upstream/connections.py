@@ -11,9 +11,9 @@ import socket
 import ssl
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import httptools
@@ -58,12 +58,26 @@ class AnswerRefused(Exception):
         self.status = status
 
 
+Headers: TypeAlias = Mapping[bytes, bytes]
+"""Headers as they came, by lower-case name; of one that is repeated, the last."""
+
+
 class Response(NamedTuple):
-    """An answer: status, headers by lower-case name, and the body, unpacked."""
+    """An answer: status, headers, and the body, unpacked."""
 
     status: int
-    headers: dict[str, str]
+    headers: Headers
     body: bytes
+
+
+class Asking(Protocol):
+    """Who is told what comes of a request, once, by the connection that it was sent on."""
+
+    def answered(self, status: int, headers: Headers, body: bytes) -> None:
+        """Take the answer."""
+
+    def failed(self, error: Exception) -> None:
+        """Take why there is none: TimeoutError, ConnectionBroke or AnswerRefused."""
 
 
 class Origin(NamedTuple):
@@ -108,8 +122,8 @@ class Connections:
         self._connect_timeout = connect_timeout
         self._body_limit = body_limit
         self._keep = keep
-        self._idle: defaultdict[Origin, deque[_Connection]] = defaultdict(deque)
-        self._all: set[_Connection] = set()
+        self._idle: defaultdict[Origin, deque[Connection]] = defaultdict(deque)
+        self._all: set[Connection] = set()
 
     async def send(
         self,
@@ -131,27 +145,21 @@ class Connections:
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + within
-        connection = self._kept(origin, loop.time())
+        connection = self.idle(origin)
         if connection is None:
             async with asyncio.timeout_at(end):
                 connection = await self._connected(origin)
         # What this process slept through, it notices only now.
         if loop.time() >= end or (may_leave is not None and not may_leave()):
-            self._idle[origin].append(connection)
+            self.keep(connection)
             raise NotConnected("there was a connection too late")
-        answer = connection.ask(message)
-        late = loop.call_at(end, connection.give_up)
+        waiting = _Waiting(loop.create_future())
+        connection.ask(message, waiting, end)
         try:
-            response = await answer
-        except BaseException:
-            connection.close()
+            return await waiting.response
+        except asyncio.CancelledError:
+            connection.leave()
             raise
-        finally:
-            late.cancel()
-        if connection.is_open:
-            connection.idle_since = loop.time()
-            self._idle[origin].append(connection)
-        return response
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -160,23 +168,32 @@ class Connections:
         # Transports close in the loop's next steps; those with TLS say good-bye first.
         await asyncio.sleep(0)
 
-    def forget(self, connection: "_Connection") -> None:
+    def forget(self, connection: "Connection") -> None:
         """Note that a connection is gone."""
         self._all.discard(connection)
 
-    def _kept(self, origin: Origin, now: float) -> "_Connection | None":
-        """Return the connection that was used last; close those that were idle too long."""
+    def idle(self, origin: Origin) -> "Connection | None":
+        """Take the connection that was used last; close those that were idle too long.
+
+        None when there is no idle one. What is not asked for anything is given back: `keep`.
+        """
         idle = self._idle[origin]
-        while idle and (not idle[0].is_open or now - idle[0].idle_since > self._keep):
+        old = asyncio.get_running_loop().time() - self._keep
+        while idle and (idle[0].idle_since < old or not idle[0].is_open):
             idle.popleft().close()
         while idle:
             connection = idle.pop()
-            if connection.is_open and connection.is_silent:
+            if connection.is_silent:
                 return connection
             connection.close()
         return None
 
-    async def _connected(self, origin: Origin) -> "_Connection":
+    def keep(self, connection: "Connection") -> None:
+        """Keep a connection for the next request."""
+        connection.idle_since = asyncio.get_running_loop().time()
+        self._idle[connection.origin].append(connection)
+
+    async def _connected(self, origin: Origin) -> "Connection":
         loop = asyncio.get_running_loop()
         plain: socket.socket | None = None
         try:
@@ -186,7 +203,7 @@ class Connections:
                 )
                 plain = await start_connection(addresses, happy_eyeballs_delay=_EYEBALLS_DELAY)
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(self, self._body_limit),
+                    lambda: Connection(self, origin, self._body_limit),
                     sock=plain,
                     ssl=self._tls if origin.secure else None,
                     server_hostname=origin.host if origin.secure else None,
@@ -209,18 +226,42 @@ class Connections:
         return httpx.create_ssl_context()
 
 
-class _Connection(asyncio.Protocol):
-    """One connection: a request, its answer, the next request."""
+class _Waiting(NamedTuple):
+    """Somebody who waits for the response as a future."""
 
-    def __init__(self, pool: Connections, body_limit: int) -> None:
+    response: asyncio.Future[Response]
+
+    def answered(self, status: int, headers: Headers, body: bytes) -> None:
+        """See `Asking`."""
+        if not self.response.done():
+            self.response.set_result(Response(status, headers, body))
+
+    def failed(self, error: Exception) -> None:
+        """See `Asking`."""
+        if not self.response.done():
+            self.response.set_exception(error)
+
+
+class Connection(asyncio.Protocol):
+    """One connection: a request, its answer, the next request.
+
+    Attributes:
+        origin: where it leads.
+        idle_since: when its last answer was whole, by the loop's clock.
+    """
+
+    def __init__(self, pool: Connections, origin: Origin, body_limit: int) -> None:
+        self.origin = origin
         self.idle_since = 0.0
         self._pool = pool
         self._body_limit = body_limit
         self._transport: asyncio.Transport | None = None
         self._readable: Callable[[], object] = bool
         self._parser = httptools.HttpResponseParser(self)
-        self._answer: asyncio.Future[Response] | None = None
-        self._headers: dict[str, str] = {}
+        self._asking: Asking | None = None
+        self._until = 0.0
+        self._clock: asyncio.TimerHandle | None = None
+        self._headers: dict[bytes, bytes] = {}
         self._head_size = 0
         self._status: int | None = None
         self._interim = False
@@ -235,28 +276,53 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing has come that the loop did not read yet: it would pass for an answer."""
-        return not self._readable()
+        """Whether it is open, and nothing has come that would pass for the next answer.
 
-    def ask(self, message: bytes) -> asyncio.Future[Response]:
-        """Send a request; the future is of its answer."""
-        answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-        if self._transport is None or self._transport.is_closing():
-            answer.set_exception(ConnectionBroke())
-            return answer
-        self._answer = answer
-        self._begin()
-        self._transport.write(message)
-        return answer
+        The loop need not have read it yet.
+        """
+        transport = self._transport
+        return transport is not None and not transport.is_closing() and not self._readable()
 
-    def give_up(self) -> None:
-        """Wait no longer."""
-        self._fail(TimeoutError())
+    def ask(self, message: bytes, asking: Asking, until: float) -> None:
+        """Send a request; `asking` is told what comes of it, until a time of the loop's clock."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            asking.failed(ConnectionBroke())
+            return
+        self._asking = asking
+        self._headers = {}
+        self._head_size = self._size = 0
+        self._status = None
+        self._interim = self._until_end = False
+        self._pieces = []
+        self._until = until
+        if self._clock is None:
+            self._clock = asyncio.get_running_loop().call_at(until, self._look_at_clock)
+        elif until < self._clock.when():
+            self._clock.cancel()
+            self._clock = asyncio.get_running_loop().call_at(until, self._look_at_clock)
+        transport.write(message)
+
+    def leave(self) -> None:
+        """Tell nobody what comes: the connection is of no use any more."""
+        self._asking = None
+        self.close()
 
     def close(self) -> None:
         """End it, whatever is under way."""
         if self._transport is not None:
             self._transport.abort()
+
+    def _look_at_clock(self) -> None:
+        """Give up what takes too long. One timer serves many requests: most end long before."""
+        self._clock = None
+        if self._asking is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._until:
+            self._clock = loop.call_at(self._until, self._look_at_clock)
+        else:
+            self._fail(TimeoutError())
 
     # What the event loop tells ------------------------------------------------------------------
 
@@ -271,7 +337,7 @@ class _Connection(asyncio.Protocol):
         The parser passes over the ends of lines between answers, which may be extra. So the last
         byte is fed apart: an answer that is whole before it has something behind it.
         """
-        if len(data) > 1 and data[-1] in _LINE_END:
+        if data[-1] in _LINE_END and len(data) > 1:
             self._feed(data[:-1])
             data = data[-1:]
         self._feed(data)
@@ -279,7 +345,10 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See whether the end of the connection is the end of the answer."""
         self._pool.forget(self)
-        if self._answer is not None and exc is None and self._until_end:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+        if self._asking is not None and exc is None and self._until_end:
             self._done()
         else:
             self._fail(ConnectionBroke(self._status))
@@ -288,16 +357,19 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Count what begins; nothing may, once the answer is whole."""
-        if self._answer is None:
+        if self._asking is None:
             raise ConnectionBroke
-        self._count(_LEAST_HEAD)
+        self._head_size += _LEAST_HEAD
+        if self._head_size > _HEAD_LIMIT:
+            raise ConnectionBroke
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header, while they are not too many; those behind a body tell nothing."""
-        self._count(len(name) + len(value))
-        if self._status is not None:
-            return
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._head_size += len(name) + len(value)
+        if self._head_size > _HEAD_LIMIT:
+            raise ConnectionBroke
+        if self._status is None:
+            self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         """Note what the answer is, and where its body will end."""
@@ -307,7 +379,7 @@ class _Connection(asyncio.Protocol):
             return
         self._status = status
         headers = self._headers
-        framed = "content-length" in headers or "transfer-encoding" in headers
+        framed = b"content-length" in headers or b"transfer-encoding" in headers
         self._until_end = not framed and status not in {204, 304}
 
     def on_body(self, piece: bytes) -> None:
@@ -324,10 +396,11 @@ class _Connection(asyncio.Protocol):
             self._headers = {}
             return
         # An answer that comes before the whole request was sent is not to be followed by another.
-        keep = self._parser.should_keep_alive() and not self._unsent
-        self._done()
-        if not keep:
+        transport = self._transport
+        unsent = transport is not None and transport.get_write_buffer_size() > 0
+        if unsent or not self._parser.should_keep_alive():
             self.close()
+        self._done()
 
     # ----------------------------------------------------------------------------------------------
 
@@ -336,7 +409,7 @@ class _Connection(asyncio.Protocol):
 
         It may be the beginning of the next one's answer, whoever that is.
         """
-        if self._answer is None:
+        if self._asking is None:
             self.close()
             return
         try:
@@ -344,45 +417,33 @@ class _Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(ConnectionBroke())  # Unless it failed for a reason that was told before.
 
-    @property
-    def _unsent(self) -> bool:
-        return self._transport is not None and self._transport.get_write_buffer_size() > 0
-
-    def _count(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > _HEAD_LIMIT:
-            raise ConnectionBroke
-
-    def _begin(self) -> None:
-        self._headers = {}
-        self._head_size = self._size = 0
-        self._status = None
-        self._interim = self._until_end = False
-        self._pieces = []
-
     def _done(self) -> None:
-        answer, self._answer = self._answer, None
-        if answer is None or answer.done():
+        """Hand the answer over, and keep the connection if it goes on."""
+        asking, self._asking = self._asking, None
+        if asking is None:
             return
-        pieces, status = self._pieces, self._status or 0
+        pieces, headers, status = self._pieces, self._headers, self._status or 0
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         self._pieces = []
         try:
-            packing = self._headers.get("content-encoding")
+            packing = headers.get(b"content-encoding")
             if packing is not None:
                 body = _unpacked(body, packing.strip().lower(), self._body_limit, status)
         except (AnswerRefused, ConnectionBroke) as error:
-            answer.set_exception(error)
-        else:
-            answer.set_result(Response(status, self._headers, body))
+            self.close()
+            asking.failed(error)
+            return
+        if self.is_open:
+            self._pool.keep(self)
+        asking.answered(status, headers, body)
 
     def _fail(self, error: Exception) -> None:
         """Give the answer up, and the connection with it."""
-        answer, self._answer = self._answer, None
+        asking, self._asking = self._asking, None
         self._pieces = []  # An error keeps its frames alive for a while.
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
         self.close()
+        if asking is not None:
+            asking.failed(error)
 
 
 def _looking_at(file: int) -> Callable[[], object]:
@@ -394,15 +455,15 @@ def _looking_at(file: int) -> Callable[[], object]:
     return partial(look.poll, 0)
 
 
-def _unpacked(body: bytes, packing: str, limit: int, status: int) -> bytes:
+def _unpacked(body: bytes, packing: bytes, limit: int, status: int) -> bytes:
     """Unpack a body, never to more than `limit` bytes.
 
     Only what was asked for is accepted: packings can be nested, and then a few bytes unpack to any
     size within one step.
     """
-    if packing == "identity":
+    if packing == b"identity":
         return body
-    if packing != "gzip":
+    if packing != b"gzip":
         message = "The upstream's answer is packed in a way that was not asked for."
         raise AnswerRefused(message, status)
     if not body:

@@ -3,13 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeAlias, cast
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Protocol, TypeAlias, cast
 
 from gateway.errors import (
     DeadlineExceeded,
     NotOwnAccount,
     TooManyCalls,
     UpstreamDenied,
+    UpstreamError,
     UpstreamMalformed,
     UpstreamNotFound,
     UpstreamTimeout,
@@ -17,7 +20,7 @@ from gateway.errors import (
 from gateway.upstream.accepted_credentials import INACTIVE
 from gateway.upstream.call import Answer, Call, Credential
 from gateway.upstream.call_trace import Trace
-from gateway.upstream.client import Sent, UpstreamClient
+from gateway.upstream.client import Attempt, Outcome, UpstreamClient
 from gateway.upstream.families import CORE
 from gateway.upstream.response_cache import ResponseCache
 from gateway.waiting import Shared
@@ -27,26 +30,118 @@ from schema.info import FieldPath
 _Name: TypeAlias = tuple[str, Call, str | None]
 
 
-class Flight(Shared[Answer]):
-    """A call on its way, and how many requests wait for it."""
+class Coming(Protocol):
+    """An answer that is on its way, or there."""
 
-    __slots__ = ("_forget", "waiting")
+    def wait(self) -> asyncio.Future[Answer]:
+        """Return a future of it; for one who waits."""
 
-    def __init__(self, task: asyncio.Task[Answer], forget: Callable[["Flight"], None]) -> None:
-        super().__init__(task)
-        self.waiting = 1
-        self._forget = forget
+
+class Flight:
+    """A read on its way, for all who wait for it.
+
+    When nothing is in its way it is on the wire as soon as it begins, and is told by the connection
+    itself what it came to. Otherwise, and when it must be tried again, a task does that.
+
+    Attributes:
+        aboard: how many requests wait for it.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_attempt",
+        "_call",
+        "_context",
+        "_deadline",
+        "_flights",
+        "_name",
+        "_outcome",
+        "_reader",
+        "_task",
+        "_waiting",
+        "aboard",
+    )
+
+    def __init__(
+        self,
+        flights: "Flights",
+        name: _Name,
+        reader: "Reader",
+        call: Call,
+        asked: Sequence[FieldPath],
+        deadline: float,
+    ) -> None:
+        self.aboard = 1
+        self._flights = flights
+        self._name = name
+        self._reader = reader
+        self._call = call
+        self._asked = asked
+        self._deadline = deadline
+        self._outcome: Outcome | asyncio.CancelledError | None = None
+        self._waiting: list[asyncio.Future[Answer]] = []
+        self._task: asyncio.Task[Answer] | None = None
+        # What is logged and counted later belongs to the request that began it.
+        self._context = copy_context()
+        self._attempt: Attempt | None = None
+
+    def start(self) -> None:
+        """Send the call."""
+        attempt = self._reader.send_at_once(self._call, self._asked, self._deadline, self._told)
+        if attempt is None:
+            self._go_on(None)
+        elif self._outcome is None:
+            self._attempt = attempt
+
+    def wait(self) -> asyncio.Future[Answer]:
+        """See `Coming`."""
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        if self._outcome is None:
+            self._waiting.append(waiting)
+        else:
+            _settle(waiting, self._outcome)
+        return waiting
 
     def leave(self) -> None:
-        """Wait no longer: the call itself is cancelled with its last waiter."""
-        self.waiting -= 1
-        if not self.waiting and not self.task.done():
-            self._forget(self)
-            self.task.cancel()
+        """Wait no longer: the call itself is given up with its last waiter."""
+        self.aboard -= 1
+        if self.aboard or self._outcome is not None:
+            return
+        self._flights.forget(self._name, self)
+        if self._task is not None:
+            self._task.cancel()
+        elif self._attempt is not None:
+            self._attempt.leave()
+            self._land(asyncio.CancelledError())
 
-    def _tell(self, task: asyncio.Future[Answer]) -> None:
-        self._forget(self)
-        super()._tell(task)
+    def _told(self, outcome: Outcome) -> None:
+        """Take what the first attempt came to; see what can be done when it failed."""
+        self._attempt = None
+        if isinstance(outcome, UpstreamError):
+            self._go_on(outcome)
+        else:
+            self._land(outcome)
+
+    def _go_on(self, failed: UpstreamError | None) -> None:
+        work = self._reader.send(self._call, self._asked, self._deadline, failed)
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(work, context=self._context)
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Answer]) -> None:
+        self._task = None
+        if task.cancelled():
+            self._land(asyncio.CancelledError())
+        else:
+            failed = task.exception()
+            self._land(task.result() if failed is None else cast("Exception", failed))
+
+    def _land(self, outcome: Outcome | asyncio.CancelledError) -> None:
+        self._flights.forget(self._name, self)
+        self._outcome = outcome
+        for each in self._waiting:
+            _settle(each, outcome)
+        self._waiting.clear()
 
 
 class Flights:
@@ -61,9 +156,10 @@ class Flights:
 
     def board(
         self,
-        credential: Credential,
+        reader: "Reader",
         call: Call,
-        send: Callable[[], Coroutine[Any, Any, Answer]],
+        asked: Sequence[FieldPath],
+        deadline: float,
         kept: str | None = None,
         *,
         before: Callable[[], None] | None = None,
@@ -71,26 +167,28 @@ class Flights:
         """Return the flight of `call`; whoever comes first starts it, and is alone on it.
 
         Args:
-            credential: as whom it asks.
+            reader: sends the call.
             call: what it asks.
-            send: makes the call.
+            asked: the fields that ask for it.
+            deadline: time of `time.monotonic` by which it must be answered.
             kept: the name under which the answer will be kept, if it will be.
             before: is called before a call is made; what it raises keeps it from being made.
         """
-        name = (credential.fingerprint, call, kept)
+        name = (reader.credential.fingerprint, call, kept)
         flight = self._flights.get(name)
         if flight is not None:
-            flight.waiting += 1
+            flight.aboard += 1
             return flight
         if before is not None:
             before()
-
-        def forget(done: Flight) -> None:
-            if self._flights.get(name) is done:
-                del self._flights[name]
-
-        flight = self._flights[name] = Flight(asyncio.ensure_future(send()), forget)
+        flight = self._flights[name] = Flight(self, name, reader, call, asked, deadline)
+        flight.start()
         return flight
+
+    def forget(self, name: _Name, done: Flight) -> None:
+        """Let nobody join a flight that is over."""
+        if self._flights.get(name) is done:
+            del self._flights[name]
 
     def changed(self, write: Call) -> None:
         """Let nobody join the reads that began before a write: their answers may be old.
@@ -160,7 +258,7 @@ class Reader:
         self._cache = cache
         self._calls = calls or CallBudget()
         self._shares = shares
-        self._seen: dict[Call, Shared[Answer]] = {}
+        self._seen: dict[Call, Coming] = {}
         # How many answers to a call could not be read, though they seemed whole.
         self._broken: dict[Call, int] = {}
         # What ends the waiting for each of them.
@@ -274,7 +372,7 @@ class Reader:
         if call.family is Source.CATALOG:
             self._check_owns(call.account)
         self._calls.count()
-        return await self._send(call, asked, deadline)
+        return await self.send(call, asked, deadline)
 
     async def changed(self, write: Call) -> None:
         """Let nothing that was read before a write, here or elsewhere, be taken for true."""
@@ -310,12 +408,17 @@ class Reader:
         """Forget all answers: the next read asks again."""
         self._seen.clear()
 
-    def _begun(self, call: Call, asked: Sequence[FieldPath]) -> Shared[Answer]:
+    def _task(self, work: Coroutine[Any, Any, Answer]) -> Coming:
+        """Begin work of this request's own."""
+        task = asyncio.ensure_future(work)
+        self._leave.append(task.cancel)
+        return Shared(task)
+
+    def _begun(self, call: Call, asked: Sequence[FieldPath]) -> Coming:
         """Begin a read that this request has not seen yet."""
-        coming: Shared[Answer]
+        coming: Coming
         if call.family is Source.CATALOG and not self._owns(call.account):
-            coming = Shared(asyncio.ensure_future(self._beside_proof(call, asked)))
-            self._leave.append(coming.task.cancel)
+            coming = self._task(self._beside_proof(call, asked))
         elif self._shares and self._cache.keeps(call):
             key = self._cache.key_at_hand(self.credential, call)
             found = self._cache.find_at_hand(key, self.credential, call) if key else None
@@ -323,8 +426,7 @@ class Reader:
                 self.trace.note_spared(call, "cached", asked[:1])
                 coming = _at_hand(found)
             else:
-                coming = Shared(asyncio.ensure_future(self._through_cache(call, asked, key)))
-                self._leave.append(coming.task.cancel)
+                coming = self._task(self._through_cache(call, asked, key))
         else:
             coming = self._boarded(call, asked, None)
         self._seen[call] = coming
@@ -347,7 +449,7 @@ class Reader:
         await self.prove(call.account, asked)
         return await answer.wait()
 
-    def _proof(self, account: str, asked: Sequence[FieldPath]) -> Shared[Answer]:
+    def _proof(self, account: str, asked: Sequence[FieldPath]) -> Coming:
         """Begin a read that proves whose key this is, with all who need it at once."""
         call = CORE.list_call(account, {}, 1)
         coming = self._seen.get(call)
@@ -361,24 +463,16 @@ class Reader:
         asked: Sequence[FieldPath],
         kept: str | None,
         flights: Flights | None = None,
-    ) -> Shared[Answer]:
+    ) -> Coming:
         flights = flights or (self._flights if self._shares else Flights())
         # A write under way must get to know what it needs to, whatever it has cost so far.
         before = self._calls.take if self._shares else self._calls.count
-        flight = flights.board(
-            self.credential,
-            call,
-            lambda: self._send(call, asked, self.deadline),
-            kept,
-            before=before,
-        )
+        flight = flights.board(self, call, asked, self.deadline, kept, before=before)
         self._leave.append(flight.leave)
-        if flight.waiting == 1:
+        if flight.aboard == 1:
             return flight
         self.trace.note_spared(call, "coalesced", asked[:1])
-        waiting = asyncio.ensure_future(self._patiently(flight))
-        self._leave.append(waiting.cancel)
-        return Shared(waiting)
+        return self._task(self._patiently(flight))
 
     async def _patiently(self, flight: Flight) -> Answer:
         """Wait for a call of another request, which may have more time than this one has."""
@@ -405,12 +499,7 @@ class Reader:
         patience = self._client.call_deadline
 
         async def send() -> Answer:
-            flight = self._flights.board(
-                self.credential,
-                call,
-                lambda: self._send(call, (), time.monotonic() + patience),
-                kept,
-            )
+            flight = self._flights.board(self, call, (), time.monotonic() + patience, kept)
             try:
                 return await flight.wait()
             finally:
@@ -418,18 +507,54 @@ class Reader:
 
         return send
 
-    async def _send(self, call: Call, asked: Sequence[FieldPath], deadline: float) -> Answer:
-        def watch(attempt: Sent) -> None:
-            self.trace.note_sent(attempt, asked)
+    def send_at_once(
+        self,
+        call: Call,
+        asked: Sequence[FieldPath],
+        deadline: float,
+        tell: Callable[[Outcome], None],
+    ) -> Attempt | None:
+        """Send a read if nothing is in its way; see `UpstreamClient.begin`."""
+        if call in self._broken:
+            return None  # It is not the first attempt.
+        return self._client.begin(
+            call,
+            self.credential,
+            deadline=deadline,
+            watch=partial(self.trace.note_sent, asked),
+            tell=tell,
+        )
 
-        return await self._client.send(
+    def send(
+        self,
+        call: Call,
+        asked: Sequence[FieldPath],
+        deadline: float,
+        failed: UpstreamError | None = None,
+    ) -> Coroutine[Any, Any, Answer]:
+        """Send a call in its turn; see `UpstreamClient.send`."""
+        return self._client.send(
             call,
             self.credential,
             deadline=deadline,
             owner=self,
-            watch=watch,
+            watch=partial(self.trace.note_sent, asked),
             attempt=1 + self._broken.get(call, 0),
+            failed=failed,
         )
+
+
+def _settle(waiting: asyncio.Future[Answer], outcome: Outcome | asyncio.CancelledError) -> None:
+    """Tell one who waits what came of it."""
+    if waiting.done():
+        return
+    if isinstance(outcome, Answer):
+        waiting.set_result(outcome)
+    elif isinstance(outcome, asyncio.CancelledError):
+        waiting.cancel()
+    else:
+        waiting.set_exception(outcome)
+        waiting.exception()  # Not every one must be waited for; none is worth a complaint.
 
 
 def _at_hand(answer: Answer) -> Shared[Answer]:

@@ -32,9 +32,14 @@ class Limiter:
         """How many calls wait for a slot."""
         return sum(len(queue) for queue in self._queues.values())
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a call must wait for a slot."""
+        return self.running >= int(self.limit) or bool(self._queues)
+
     def try_acquire(self) -> bool:
         """Take a slot if one is free and nobody waits for it."""
-        if self.running >= int(self.limit) or self._queues:
+        if self.is_full:
             return False
         self.running += 1
         return True
@@ -47,7 +52,8 @@ class Limiter:
     def release(self) -> None:
         """Give a slot back."""
         self.running -= 1
-        self._wake()
+        if self._queues:
+            self._wake()
 
     def slower(self) -> None:
         """Note that the upstream has too much of us."""
