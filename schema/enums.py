@@ -62,6 +62,17 @@ class AddressRequirements(_Members):
     FOREIGN = value("foreign", description="An address outside the number's country.")
 
 
+@strawberry.enum(description="Whether the input of a purchase has something that is asked for.")
+class RequirementStatus(_Members):
+    PROVIDED = value("provided", description="The input has it.")
+    MISSING = value("missing", description="Nothing in the input can have it.")
+    UNKNOWN = value(
+        "unknown",
+        description="It cannot be told before the purchase: for example whether a bundle that is"
+        " given has been approved.",
+    )
+
+
 @strawberry.enum(description="The HTTP method with which a webhook is called.")
 class HttpMethod(_Members):
     GET = value("GET", description="Parameters come in the query string.")

@@ -432,7 +432,9 @@ class PurchasePhoneNumberInput:
     )
     dry_run: bool = field(
         default=False,
-        description="Check and say what would be sent; do nothing.",
+        description="Check and say what would be sent; do nothing. A number that requires an"
+        " address is refused without one, as the purchase would be (`ADDRESS_REQUIRED`); what else"
+        " is asked for is in `requirements`.",
     )
 
 

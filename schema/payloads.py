@@ -1,14 +1,17 @@
 """What mutations give back."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import strawberry
 from strawberry import field
 from strawberry.scalars import ID
 
-from schema.directives import Cost, part
+from schema.directives import Cost, ListSize, part
+from schema.enums import EndUser
+from schema.info import Info
 from schema.nodes import PhoneNumber
+from schema.read_port import ReadPort
 from schema.user_errors import (
     ConfigurePhoneNumberUserError,
     PurchasePhoneNumberUserError,
@@ -16,6 +19,7 @@ from schema.user_errors import (
     TransferPhoneNumberUserError,
     UserError,
 )
+from schema.values import NumberToBuy, PurchaseRequirement
 
 # A plural costs its items' results; each of them weighs as much as the singular form.
 _WRITE = Cost(weight="10")
@@ -71,6 +75,25 @@ class WritePayload(MutationPayload):
 class PurchasePhoneNumberPayload(WritePayload):
     user_errors: Sequence[PurchasePhoneNumberUserError] = field(description=_WHY)
     phone_number: PhoneNumber | None = field(description="The number, now owned.")
+    to_buy: strawberry.Private[NumberToBuy | None] = None
+
+    @field(
+        description="With `dryRun`: what is asked of who buys the number, the address that it"
+        " requires first, and whether the input has it. What is certain to be refused is in"
+        " `userErrors`, too; the rest is what the law asks for, and the upstream judges by it only"
+        " when the number is bought. Empty when nothing is asked. Null, without an error, unless it"
+        " was a dry run of what can be bought; null with an error when what the law asks for could"
+        " not be read.",
+        directives=[Cost(weight="1"), ListSize(assumed_size=8)],
+    )
+    async def requirements(
+        self,
+        info: Info[ReadPort, None],
+        end_user: Annotated[EndUser, strawberry.argument(description="Who is to use the number.")],
+    ) -> list[PurchaseRequirement] | None:
+        if self.to_buy is None:
+            return None
+        return await info.context.accounts.to_buy(self.to_buy, end_user=end_user, at=info.at)
 
 
 @strawberry.type(description="Result of a configuration.")

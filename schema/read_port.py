@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         PhoneNumberIdentifier,
     )
     from schema.nodes import Account, Country, Node, PhoneNumber, RateLimit
-    from schema.values import NumberPrice, Requirements
+    from schema.values import NumberPrice, NumberToBuy, PurchaseRequirement, Requirements
 
 
 class Numbers(Protocol):
@@ -168,6 +168,11 @@ class Accounts(Protocol):
 
         None when nothing is, or when the country or the kind is not known.
         """
+
+    async def to_buy(
+        self, number: "NumberToBuy", *, end_user: "EndUser", at: FieldPath
+    ) -> "list[PurchaseRequirement]":
+        """Return what is asked of who buys a number, and whether the input has it."""
 
 
 class ReadPort(Protocol):

@@ -1,12 +1,20 @@
 """Values of several fields that stand for one thing and have no identity."""
 
+from collections.abc import Collection
 from decimal import Decimal
+from typing import NamedTuple
 
 import strawberry
 from strawberry import field
 
 from schema.directives import part
-from schema.enums import EndUser, NumberType
+from schema.enums import (
+    AddressRequirements,
+    EndUser,
+    NumberType,
+    RegulatoryDocument,
+    RequirementStatus,
+)
 from schema.scalars import CurrencyCode, write_decimal
 
 
@@ -61,3 +69,40 @@ class Requirements:
     name: str | None = field(description="Name of the regulation, for people.")
     information: list[RequiredField] = field(description="What to tell about the owner.")
     documents: list[RequiredDocument] = field(description="What to show by documents, all of it.")
+
+
+class NumberToBuy(NamedTuple):
+    """What a dry run of a purchase has found out; the schema does not show it.
+
+    Attributes:
+        country: the number's country, ISO 3166-1 alpha-2; None if it is not known.
+        type: the kind of number; None if it is not known.
+        address: the address that it requires; None if that is not known.
+        given: the papers that the input names.
+    """
+
+    country: str | None
+    type: NumberType | None
+    address: AddressRequirements | None
+    given: Collection[RegulatoryDocument]
+
+
+@strawberry.type(
+    description="Something that is asked of who buys a number, and whether the input of the"
+    " purchase has it.",
+    directives=[part()],
+)
+class PurchaseRequirement:
+    key: str = field(
+        description="Its name for programs: `address`, or as in `Requirements`:"
+        " `proof_of_identity`, `first_name`."
+    )
+    asked: str = field(
+        description="What is asked for, in words: `Identity, shown by one of: Passport;"
+        " Government-issued ID`."
+    )
+    papers: list[RegulatoryDocument] = field(
+        description="Papers of `RegulatoryInput` that can have it; one of them is enough."
+    )
+    status: RequirementStatus = field(description="Whether the input has it.")
+    message: str = field(description="The same as a sentence for people.")

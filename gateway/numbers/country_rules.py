@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from gateway.errors import GatewayError, UpstreamNotFound, believe_missing
 from gateway.mapping import country_answers
@@ -69,16 +69,20 @@ class CountryRules:
         self, country: str, kind: NumberType, end_user: EndUser, at: FieldPath
     ) -> Requirements | None:
         """Return what is asked of who wants to own a number; None when nothing is."""
-        written = country_answers.REGULATED_TYPES.get(kind)
-        if written is None:
-            return None
-        account = self._reader.credential.home
-        call = country_apis.regulations_call(account, country, written, str(end_user.value))
-        found = country_apis.read_objects(await self._reader.read(call, (at,)), "results")
-        for each in found:
+        for each in await self.regulations(country, kind, at):
             if each.get("end_user_type") == end_user.value:
                 return country_answers.requirements(each, end_user)
         return None
+
+    async def regulations(
+        self, country: str, kind: NumberType, at: FieldPath
+    ) -> list[dict[str, Any]]:
+        """Return the regulations for a kind of number, one for each kind of user: one call."""
+        written = country_answers.REGULATED_TYPES.get(kind)
+        if written is None:
+            return []
+        call = country_apis.regulations_call(self._reader.credential.home, country, written)
+        return country_apis.read_objects(await self._reader.read(call, (at,)), "results")
 
 
 def _country(number: View) -> str | None:

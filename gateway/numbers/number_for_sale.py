@@ -14,9 +14,11 @@ from gateway.numbers.search_request import SearchRequest
 from gateway.waiting import settled
 from schema.enums import NumberType
 from schema.info import FieldPath
+from schema.selections import SelectedFields
 
 _SEARCHED: Final = tuple(NumberType[name] for name in filters.CORE_SEARCH_PATHS)
-_PRICED: Final = frozenset({PRICE_FOR_SALE})
+PRICED: Final[SelectedFields] = frozenset({PRICE_FOR_SALE})
+"""What is selected of a number whose price is wanted."""
 
 
 class NumberForSale:
@@ -26,8 +28,10 @@ class NumberForSale:
         self._search = search
         self._rules = rules
 
-    async def find(self, account: str, number: str, at: FieldPath) -> View | None:
-        """Return a number as it is for sale to an account, with what it costs a month.
+    async def find(
+        self, account: str, number: str, selected: SelectedFields, at: FieldPath
+    ) -> View | None:
+        """Return a number as it is for sale to an account, with what is selected of it.
 
         None: it is not for sale where it belongs, or it does not tell where it belongs.
 
@@ -35,16 +39,22 @@ class NumberForSale:
             GatewayError: it could not be looked for everywhere, and was not found elsewhere.
         """
         for together in searches_for(account, number):
-            found = await self._find(together, number, at)
+            found = await self._find(together, number, selected, at)
             if found is not None:
                 return found
         return None
 
     async def _find(
-        self, searches: Sequence[SearchRequest], number: str, at: FieldPath
+        self,
+        searches: Sequence[SearchRequest],
+        number: str,
+        selected: SelectedFields,
+        at: FieldPath,
     ) -> View | None:
         failure: BaseException | None = None
-        outcomes = await settled([self._search.run(each, at) for each in searches])
+        outcomes = await settled(
+            [self._search.run(each.telling(selected), at) for each in searches]
+        )
         for asked, outcome in zip(searches, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 failure = _stronger(failure, outcome)
@@ -52,6 +62,8 @@ class NumberForSale:
             for error in (each.error for each in outcome.failures):
                 failure = _stronger(failure, error)
             if (found := _shown(outcome, number)) is not None:
+                if PRICE_FOR_SALE not in selected:
+                    return found
                 [priced] = await self._rules.priced([found], at, asked.country)
                 return priced
         if failure is not None:
@@ -73,10 +85,7 @@ def searches_for(account: str, number: str) -> list[list[SearchRequest]]:
     rounds = [others] if kind is None else [(kind,), others]
     wanted = {"phoneNumber": number}
     return [
-        [
-            SearchRequest.of(account, each, kinds, wanted, PageRequest(1)).telling(_PRICED)
-            for each in countries
-        ]
+        [SearchRequest.of(account, each, kinds, wanted, PageRequest(1)) for each in countries]
         for kinds in rounds
         if countries
     ]

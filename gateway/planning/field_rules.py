@@ -35,7 +35,17 @@ from gateway.numbers.search_request import (
 )
 from gateway.numbers.sifting import MOST_SIFTED_PAGES, OWNED
 from gateway.numbers.whereabouts import asked_first, may_ask_others
-from gateway.planning.plan import NONE, Draft, Place, PlannedRead, PlannedWrites, Times, named
+from gateway.planning.plan import (
+    NONE,
+    ONE,
+    Draft,
+    Identity,
+    Place,
+    PlannedRead,
+    PlannedWrites,
+    Times,
+    named,
+)
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES, Family
 from gateway.writes.user_errors import Refusal
 from gateway.writes.write_inputs import Asker, Configure, Purchase, Release, Transfer, W, Write
@@ -492,8 +502,22 @@ def price_owned(draft: Draft, numbers: Place, path: str, selected: SelectedField
 
 
 def _requirements(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
-    identity = ("requirements", place.identity, _frozen(arguments))
-    reason = "one call for each country, kind of number and kind of user"
+    identity = ("requirements", place.identity, arguments.get("type"))
+    _read_regulations(draft, place, path, identity, place.kinds, ONE)
+    return Place(path, place.times, (*identity, arguments["end_user"]))
+
+
+def _requirements_to_buy(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
+    if place.kinds:
+        # Those of the kind that the number's digits tell; then of that which it is sold as.
+        identity = ("requirements", place.identity)
+        _read_regulations(draft, place, path, identity, 2 * place.kinds, Times(0, 2))
+    return Place(path, place.times, (*place.identity, "requirements"))
+
+
+def _read_regulations(
+    draft: Draft, place: Place, path: str, identity: Identity, most: int | None, each: Times
+) -> None:
     draft.read(
         place,
         path,
@@ -502,11 +526,11 @@ def _requirements(draft: Draft, place: Place, path: str, arguments: Arguments) -
             "GET the country's regulations",
             "get",
             kind="countries",
-            most=place.kinds,
-            reason=reason,
+            each=each,
+            most=most,
+            reason="one call for each country and kind of number",
         ),
     )
-    return Place(path, place.times, identity)
 
 
 def _rate_limit(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
@@ -562,7 +586,8 @@ def _written(call: str, kind: type[W], cost: Cost[W], looks_for: str, unless: st
         # A transfer shows numbers of the account that they are moved to.
         accounts = {(each.account, getattr(each, "target", None)) for each in going}
         here = (*place.identity, *identity)
-        return Place(path, Times(0, len(going)), here, max(1, len(accounts)))
+        kinds = sum(each.dry_run for each in going)
+        return Place(path, Times(0, len(going)), here, max(1, len(accounts)), kinds=kinds)
 
     return rule
 
@@ -614,10 +639,11 @@ def _set(draft: Draft, asked: Purchase | Configure) -> PlannedWrites:
 
 def _buy(draft: Draft, asked: Purchase) -> PlannedWrites:
     bought = _set(draft, asked)
-    if asked.most is None:
+    if asked.most is None and not asked.dry_run:
         return bought
     rounds = searches_for(asked.account, asked.phone_number)
-    most = sum(len(each.branches) for searches in rounds for each in searches) + 1
+    most = sum(len(each.branches) for searches in rounds for each in searches)
+    most += int(asked.most is not None)
     return bought._replace(looks=bought.looks.plus(Times(0, most)))
 
 
@@ -648,7 +674,8 @@ _PURCHASE = _written(
     "POST a purchase",
     Purchase,
     _buy,
-    "whether the account owns it already: it is not bought twice; with a limit, what it costs",
+    "whether the account owns it already: it is not bought twice; with a limit, what it costs; for"
+    " a dry run, which address it requires",
     "the account owns it already",
 )
 _CONFIGURE = _written(
@@ -691,6 +718,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "Country.prices": _prices,
     "Country.requirements": _requirements,
     "AvailablePhoneNumber.requirements": _requirements,
+    "PurchasePhoneNumberPayload.requirements": _requirements_to_buy,
     "Mutation.purchasePhoneNumber": _PURCHASE,
     "Mutation.purchasePhoneNumbers": _PURCHASE,
     "Mutation.configurePhoneNumber": _CONFIGURE,

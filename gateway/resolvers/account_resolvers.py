@@ -6,6 +6,7 @@ from typing import Any, cast
 from gateway.auth import rate_limits
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
+from gateway.mapping import purchase_requirements
 from gateway.numbers.accounts import Accounts
 from gateway.numbers.country_rules import CountryRules
 from gateway.numbers.list_pages import page_of
@@ -18,7 +19,7 @@ from schema.connection import AccountConnection
 from schema.enums import EndUser, NumberType
 from schema.info import FieldPath
 from schema.nodes import Account, Allowance, Country, RateLimit
-from schema.values import NumberPrice, Requirements
+from schema.values import NumberPrice, NumberToBuy, PurchaseRequirement, Requirements
 
 
 class AccountResolvers:
@@ -80,6 +81,13 @@ class AccountResolvers:
         if country is None or type is None:
             return None
         return await self._rules.requirements(country, type, end_user, at)
+
+    async def to_buy(
+        self, number: NumberToBuy, *, end_user: EndUser, at: FieldPath
+    ) -> list[PurchaseRequirement]:
+        """See `schema.read_port.Accounts`."""
+        law = await self.requirements(number.country, type=number.type, end_user=end_user, at=at)
+        return purchase_requirements.requirements(number, law)
 
 
 def _allowance(left: rate_limits.Remaining | None) -> Allowance | None:

@@ -36,7 +36,7 @@ def purchased(outcome: Outcome) -> PurchasePhoneNumberPayload:
     """Return the payload of a purchase."""
     common = _common(outcome, PurchasePhoneNumberUserError, PURCHASE_CODES)
     number = cast("PhoneNumber | None", outcome.number)
-    return PurchasePhoneNumberPayload(phone_number=number, **common)
+    return PurchasePhoneNumberPayload(phone_number=number, to_buy=outcome.to_buy, **common)
 
 
 def configured(outcome: Outcome) -> ConfigurePhoneNumberPayload:

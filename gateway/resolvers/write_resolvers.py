@@ -88,7 +88,8 @@ class WriteResolvers:
         self, wanted: PurchasePhoneNumberInput, *, at: FieldPath, selected: SelectedFields
     ) -> PurchasePhoneNumberPayload:
         """See `schema.write_port.Writes`."""
-        return purchased(await self._write_one(wanted, Purchase, self._buy, at, selected))
+        buy = partial(self._buy, selected=selected)
+        return purchased(await self._write_one(wanted, Purchase, buy, at, selected))
 
     async def purchase_each(
         self,
@@ -98,7 +99,8 @@ class WriteResolvers:
         selected: SelectedFields,
     ) -> list[PurchasePhoneNumberPayload]:
         """See `schema.write_port.Writes`."""
-        outcomes = await self._write_each(items, Purchase, self._buy, at, selected)
+        buy = partial(self._buy, selected=selected)
+        outcomes = await self._write_each(items, Purchase, buy, at, selected)
         return [*map(purchased, outcomes)]
 
     async def configure(
@@ -147,10 +149,10 @@ class WriteResolvers:
         """See `schema.write_port.Writes`."""
         return [*map(released, await self._write_each(items, Release, self._release, at))]
 
-    async def _buy(self, asked: Purchase, at: FieldPath) -> Outcome:
+    async def _buy(self, asked: Purchase, at: FieldPath, selected: SelectedFields) -> Outcome:
         tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, asked.account)
         spend = partial(counted, self._spending, self._caller, asked.account)
-        return await self._mutations.purchase(asked, at, tell, spend)
+        return await self._mutations.purchase(asked, at, tell, spend, selected)
 
     async def _configure(self, asked: Configure, at: FieldPath) -> Outcome:
         tell = partial(self._announce, PhoneNumberEventKind.CONFIGURED, asked.account)

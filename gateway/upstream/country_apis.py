@@ -19,9 +19,9 @@ def prices_call(account: str, country: str) -> Call:
     return Call(Service.PRICING, "GET", f"{_COUNTRIES}/{country}", account, route)
 
 
-def regulations_call(account: str, country: str, number_type: str, end_user: str) -> Call:
-    """Return the request for the regulations of a country, for a kind of number and of user."""
-    query = (("IsoCountry", country), ("NumberType", number_type), ("EndUserType", end_user))
+def regulations_call(account: str, country: str, number_type: str) -> Call:
+    """Return the request for the regulations of a country, for a kind of number and all users."""
+    query = (("IsoCountry", country), ("NumberType", number_type))
     return Call(Service.REGULATIONS, "GET", _REGULATIONS, account, _REGULATIONS, query)
 
 

@@ -10,11 +10,11 @@ A write runs to its end whatever becomes of the client that asked for it.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from decimal import Decimal
 from functools import cached_property, partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -33,30 +33,36 @@ from gateway.errors import (
     UpstreamRefused,
 )
 from gateway.mapping import filters
+from gateway.mapping.numbering_plan import origin
+from gateway.mapping.purchase_requirements import asked_address
 from gateway.mapping.records import View, view
 from gateway.mapping.validation import is_sid
 from gateway.numbers.accounts import Accounts
 from gateway.numbers.country_rules import CountryRules
 from gateway.numbers.lookups import PhoneNumberLookup
-from gateway.numbers.number_for_sale import NumberForSale
+from gateway.numbers.number_for_sale import PRICED, NumberForSale
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.search import Search
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, Family
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
+from gateway.waiting import settled
 from gateway.writes.evidence import differing
 from gateway.writes.idempotency import Act, IdempotencyKeys, Sending, key_of
 from gateway.writes.outcome import Outcome, Undecided, refused
 from gateway.writes.reconcile import Look, Unproven, reconcile, unknown
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.write_inputs import Configure, Purchase, Release, Transfer, Write
-from schema.enums import EmergencyAddressStatus, Source
+from schema.enums import EmergencyAddressStatus, RegulatoryDocument, Source
 from schema.info import FieldPath
 from schema.scalars import write_decimal
-from schema.values import Money
+from schema.selections import NOTHING, SelectedFields
+from schema.values import Money, NumberToBuy
 
 _log = structlog.get_logger(__name__)
+REQUIREMENTS: Final = "PurchasePhoneNumberPayload.requirements"
+"""The field for which a dry run reads what the law asks for, if it is selected."""
 # Of the time left, what is kept back for looking the number up if the answer gets lost.
 _KEPT_BACK, _LEAST_TIME = 0.25, 0.2
 # Accounts in which a number is looked for that is not where it was.
@@ -139,7 +145,9 @@ class Mutations:
         self._principal = caller.principal
         self._may_see = caller.may_see
 
-    async def purchase(self, asked: Purchase, at: FieldPath, tell: Tell, spend: Spend) -> Outcome:
+    async def purchase(
+        self, asked: Purchase, at: FieldPath, tell: Tell, spend: Spend, selected: SelectedFields
+    ) -> Outcome:
         """Buy a number for an account; refuse when the account has it.
 
         Only a purchase that is about to be sent is spent on: neither a replay nor a look-up.
@@ -171,7 +179,8 @@ class Mutations:
             return Outcome(number) if number is not None else None
 
         lock = self._lock(account, asked.phone_number)
-        return await self._run(asked, prepare, look, tell, lock, spend=spend)
+        buying = self._run(asked, prepare, look, tell, lock, spend=spend)
+        return await (self._rehearsed(buying, asked, selected, at) if asked.dry_run else buying)
 
     async def configure(self, asked: Configure, at: FieldPath, tell: Tell) -> Outcome:
         """Change settings of a number that an account owns."""
@@ -311,6 +320,46 @@ class Mutations:
         except Undecided as error:
             return Outcome(refusal=error.refusal)
 
+    async def _rehearsed(
+        self,
+        buying: Coroutine[Any, Any, Outcome],
+        asked: Purchase,
+        selected: SelectedFields,
+        at: FieldPath,
+    ) -> Outcome:
+        """Return what comes of a dry run, `buying`, and of what is asked of who buys the number.
+
+        All is read side by side. What the law asks for is read for the field that tells it.
+        """
+        tells = REQUIREMENTS in selected
+        if not tells and RegulatoryDocument.ADDRESS in asked.papers:
+            return await buying
+        country, kind, _ = origin(asked.phone_number)
+        work: list[Coroutine[Any, Any, Any]] = [buying, self._to_buy(asked, at)]
+        if tells and country and kind:
+            work.append(CountryRules(self._reader).regulations(country, kind, at))
+        done, to_buy, *_ = await settled(work)
+        for each in (done, to_buy):
+            if isinstance(each, BaseException):
+                raise each
+        outcome: Outcome = done
+        if outcome.planned is not None and (wanted := asked_address(to_buy)) is not None:
+            outcome = Outcome(refusal=Reason.ADDRESS_MISSING.refuse(asked=wanted))
+        return outcome if outcome.number is not None else outcome._replace(to_buy=to_buy)
+
+    async def _to_buy(self, asked: Purchase, at: FieldPath) -> NumberToBuy:
+        """Return what can be found out about a number that is to be bought."""
+        number = address = None
+        with suppress(GatewayError):  # Then it is not known.
+            wanted = PRICED if asked.most is not None else NOTHING
+            number = await self._for_sale.find(asked.account, asked.phone_number, wanted, at)
+        country, kind, _ = origin(asked.phone_number)
+        if number is not None:
+            law, place = number.regulatory, number.geography
+            address = law and law.address_requirements
+            country, kind = (place and place.iso_country) or country, number.type or kind
+        return NumberToBuy(country, kind, address, asked.papers)
+
     async def _once(self, asked: Write, prepare: Prepare, act: Act, settle: Look) -> Outcome:
         """Do it, once for its key if there is one; for a dry run only prepare it."""
         if asked.dry_run:
@@ -417,7 +466,7 @@ class Mutations:
             Undecided: the upstream did not tell what it costs.
         """
         try:
-            number = await self._for_sale.find(asked.account, asked.phone_number, at)
+            number = await self._for_sale.find(asked.account, asked.phone_number, PRICED, at)
             price: Money | None = None if number is None else number.monthly_price
         except UpstreamError as error:
             problem = f"What the number costs could not be found out ({error.message})."

@@ -16,6 +16,7 @@ from gateway.upstream.call import Call
 from gateway.writes.user_errors import REFUSALS, Reason, Refusal
 from schema.enums import Source
 from schema.user_errors import UserErrorCode
+from schema.values import NumberToBuy
 
 
 class Undecided(Exception):
@@ -37,6 +38,7 @@ class Outcome(NamedTuple):
         planned: the request that a dry run would have sent.
         replayed: it is the remembered outcome of an earlier request with the same key.
         missed: it is unknown, and the last look, which succeeded, has shown no trace of it.
+        to_buy: what a dry run of a purchase has found out about the number.
     """
 
     number: View | None = None
@@ -45,6 +47,7 @@ class Outcome(NamedTuple):
     planned: Call | None = None
     replayed: bool = False
     missed: bool = False
+    to_buy: NumberToBuy | None = None
 
     @property
     def unknown(self) -> bool:

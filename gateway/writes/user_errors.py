@@ -81,6 +81,15 @@ class Reason(enum.Enum):
         " upstream did not answer",
         "as above; when the upstream did not answer, the idempotency key is free again",
     )
+    ADDRESS_MISSING = _Line(
+        UserErrorCode.ADDRESS_REQUIRED,
+        ("regulatory", "addressSid"),
+        "The number requires {asked}, and `addressSid` names none: the upstream would refuse the"
+        " purchase.",
+        "a dry run of a purchase without an address, of a number that requires one; the purchase"
+        " itself is refused by the upstream",
+        "a search shows the number with the address that it requires",
+    )
     SAME_ACCOUNT = _Line(
         UserErrorCode.TRANSFER_REFUSED,
         ("toAccountSid",),

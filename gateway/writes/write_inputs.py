@@ -214,6 +214,11 @@ class Purchase(Write):
         """See `Write`."""
         return self.settings
 
+    @property
+    def papers(self) -> frozenset[RegulatoryDocument]:
+        """The papers that it names."""
+        return frozenset(each for each, path in _DOCUMENTS.items() if path in self.settings)
+
     @classmethod
     def _own(cls, given: Values) -> tuple[str, Values, Money | None]:
         settings = _settings(given)

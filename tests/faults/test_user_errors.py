@@ -103,6 +103,11 @@ def limited(stage: Stage, amount: str, currency: str = "USD", **given: Any) -> J
     return stage.run(stage.case("purchase"), maxMonthlyPrice=most, **given)
 
 
+def without_address(stage: Stage) -> Json:
+    number = stage.gateway.sandbox.put_number(resource={"address_requirements": "foreign"})
+    return stage.run(stage.case("purchase"), phoneNumber=number["phone_number"], dryRun=True)
+
+
 def same_account(stage: Stage, **given: Any) -> Json:
     case = stage.case("transfer")
     return stage.run(case, toAccountSid=case.account.sid, **given)
@@ -184,6 +189,7 @@ SCENARIOS: list[tuple[Reason, str, Scenario, str | None]] = [
     (Reason.TOO_EXPENSIVE, "purchase", lambda s: limited(s, "0.5"), None),
     (Reason.TOO_EXPENSIVE, "dry purchase", lambda s: limited(s, "0.5", dryRun=True), None),
     (Reason.PRICE_UNKNOWN, "purchase", lambda s: limited(s, "9", "EUR"), None),
+    (Reason.ADDRESS_MISSING, "dry purchase", without_address, None),
     (Reason.SAME_ACCOUNT, "transfer", same_account, None),
     (Reason.SAME_ACCOUNT, "dry transfer", lambda s: same_account(s, dryRun=True), None),
     (Reason.ALREADY_THERE, "transfer", already_there, None),

@@ -112,12 +112,12 @@ def require_documents(number: Number, given: dict[str, str | None]) -> None:
     Raises:
         ApiError: 21631, 21615, 21649, 21650, or 21651 for a document that will not do.
     """
-    requires = number.profile.requires
+    requires, address = number.profile.requires, number.profile.address_requirements
     country = number.place.geography.get("iso_country")
     kind = (number.profile.type or "").replace("tollfree", "toll-free").upper()
-    if "address" in requires and not given.get("address_sid"):
+    if ("address" in requires or address in {"any", "foreign"}) and not given.get("address_sid"):
         raise ApiError(21631)
-    if "local-address" in requires and not given.get("address_sid"):
+    if ("local-address" in requires or address == "local") and not given.get("address_sid"):
         raise ApiError(21615, "Phone Number Requires a Local Address: no valid address was given")
     if "bundle" in requires and not given.get("bundle_sid"):
         message = (
