@@ -16,7 +16,7 @@ const withoutId = [
   ...["Configuration", "VoiceConfiguration", "SmsConfiguration", "MmsConfiguration", "Regulatory"],
   ...["Geography", "Money", "NumberPrice"],
   // What the law asks for, which the upstream shows without ids.
-  ...["Requirements", "RequiredField", "RequiredDocument", "AcceptedDocument"],
+  ...["Requirements", "RequiredField", "RequiredDocument", "AcceptedDocument", "PurchaseRequirement"],
   // Where a number matched what was asked for.
   "PatternMatch",
   // What is left to the caller, now.
