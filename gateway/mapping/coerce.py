@@ -9,10 +9,11 @@ import datetime as dt
 import enum
 import math
 from collections.abc import Callable
+from copy import copy
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import structlog
 
@@ -160,8 +161,11 @@ class one_of:  # noqa: N801 - used as a function that makes a reader
     Dashes and underscores are equal, so `toll_free` may be given for an upstream's `toll-free`.
 
     Attributes:
-        names: the ordinary values and the names of the members that they mean; null is null.
+        names: the ordinary values and the names of the members that they mean; null and `""` are
+            `unset`, which is null where that means nothing.
     """
+
+    unset: enum.Enum | None = None
 
     def __init__(self, members: type[enum.Enum], **spellings: enum.Enum) -> None:
         self._members = members
@@ -170,10 +174,17 @@ class one_of:  # noqa: N801 - used as a function that makes a reader
         self.names: dict[str | None, str | None] = {None: None, "": None}
         self.names |= {str(member.value): member.name for member in members}
 
+    def or_else(self, unset: enum.Enum) -> Self:
+        """Return a reader to which unset is what it means upstream."""
+        reader = copy(self)
+        reader.unset = unset
+        reader.names = self.names | dict.fromkeys((None, ""), unset.name)
+        return reader
+
     def __call__(self, value: object) -> enum.Enum | None:
         """Read `value`; what is unknown is null."""
         if value is None or value == "":
-            return None
+            return self.unset
         member = self._known.get(_folded(value)) if isinstance(value, str) else None
         if member is None:
             _warn(self._members.__name__, repr(value))

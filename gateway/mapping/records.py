@@ -305,7 +305,8 @@ lifecycle = coerce.one_of(Lifecycle)
 preservation = coerce.one_of(Preservation)
 reachability = coerce.one_of(Reachability)
 address_requirements = coerce.one_of(AddressRequirements)
-http_method = coerce.one_of(HttpMethod)
+# The documented default. One API writes it where nothing is set, the other null in some answers.
+http_method = coerce.one_of(HttpMethod).or_else(HttpMethod.POST)
 emergency_status = coerce.one_of(EmergencyStatus)
 emergency_address_status = coerce.one_of(EmergencyAddressStatus)
 receive_mode = coerce.one_of(ReceiveMode)
@@ -429,6 +430,12 @@ def _formatted(view: View) -> str:
     return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
 
 
+def _catalog_beta(view: View) -> bool | None:
+    """Read `lifecycle` as core does: what is for invited developers only is new, too."""
+    come = view.lifecycle
+    return None if come is None else come in {Lifecycle.BETA, Lifecycle.DEVELOPER_PREVIEW}
+
+
 def _match(view: View) -> PatternMatch | None:
     sought: Sought | None = getattr(view, SOUGHT, None)
     return sought and sought.pattern and sought.pattern.match(view.phone_number)
@@ -473,6 +480,7 @@ CATALOG: Table = {
             {"friendly_name": _TEXT},
             usual=(("friendly_name",),),
         ),
+        "beta": Derived(_catalog_beta, "lifecycle", {"lifecycle": _TEXT}, inferred=True),
         "setup_price": at("base_setup_price", read=price),
         "monthly_price": Derived(
             _own_price,

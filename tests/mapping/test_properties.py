@@ -23,7 +23,7 @@ PRESERVATION: Values = [
 REACHABILITY: Values = [("domestic", "DOMESTIC"), ("foreign", "FOREIGN"), ("global", "GLOBAL")]
 BOOLEAN: Values = [(True, True), (False, False), (None, None)]
 URL: Values = [("https://example.com/a?b=c", "https://example.com/a?b=c"), ("", None), (None, None)]
-METHOD: Values = [("GET", "GET"), ("POST", "POST")]
+METHOD: Values = [("GET", "GET"), ("POST", "POST"), (None, "POST")]
 APPLICATION: Values = [("AP" + "a" * 32, "AP" + "a" * 32), ("", None), (None, None)]
 
 

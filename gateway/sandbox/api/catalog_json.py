@@ -4,10 +4,11 @@ from gateway.sandbox.world.number_documents import Json, Number, OwnedNumber
 
 _ATTRIBUTES = ("type", "lifecycle", "capabilities", "regulatory")
 _PRICES = ("base_setup_price", "base_recurring_price")
-# Sections whose unset texts the instance writes as "" instead of null, and which of them.
-_EMPTY_IN_INSTANCE = {
-    "voice": ("url",),
-    "sms": ("url", "fallback_url", "application_sid"),
+# How the instance writes what is unset and null in lists, as in the documentation's samples.
+_METHODS = {"method": "POST", "fallback_method": "POST"}
+_UNSET_IN_INSTANCE = {
+    "voice": {"url": "", **_METHODS},
+    "sms": {"url": "", "fallback_url": "", "application_sid": "", **_METHODS},
 }
 _NOT_IN_INSTANCE = {"voice": ("receive_mode", "emergency_address_status")}
 
@@ -67,7 +68,7 @@ def _configurations(owned: OwnedNumber) -> Json | None:
 
 def _configuration(owned: OwnedNumber) -> Json | None:
     """The singular spelling: `status_callback_url`, no `mms`, no `receive_mode`; unset is `""`
-    or null.
+    or null, and a method is `POST`.
     """
     if owned.configuration is None:
         return None
@@ -76,12 +77,12 @@ def _configuration(owned: OwnedNumber) -> Json | None:
     }
     if "status_callback" in document:
         document["status_callback_url"] = document.pop("status_callback") or ""
-    for name, keys in _EMPTY_IN_INSTANCE.items():
+    for name, unset in _UNSET_IN_INSTANCE.items():
         section = document.get(name)
         if not isinstance(section, dict):
             continue
         document[name] = {
-            key: value or "" if key in keys else value
+            key: value or unset.get(key, value)
             for key, value in section.items()
             if key not in _NOT_IN_INSTANCE.get(name, ())
         }

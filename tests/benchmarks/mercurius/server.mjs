@@ -100,9 +100,9 @@ function geography (g) {
 function hooks (h) {
   return h && {
     url: set(h.url),
-    method: set(h.method),
+    method: set(h.method) ?? 'POST',
     fallbackUrl: set(h.fallback_url),
-    fallbackMethod: set(h.fallback_method),
+    fallbackMethod: set(h.fallback_method) ?? 'POST',
     applicationSid: set(h.application_sid)
   }
 }
@@ -110,9 +110,9 @@ function hooks (h) {
 function voiceConfiguration (v) {
   return v && {
     url: set(v.url),
-    method: set(v.method),
+    method: set(v.method) ?? 'POST',
     fallbackUrl: set(v.fallback_url),
-    fallbackMethod: set(v.fallback_method),
+    fallbackMethod: set(v.fallback_method) ?? 'POST',
     applicationSid: set(v.application_sid),
     trunkSid: set(v.trunk_sid),
     emergencyStatus: EMERGENCY[v.emergency_status],
@@ -141,7 +141,7 @@ function phoneNumber (n) {
     configuration: {
       friendlyName: set(c.friendly_name),
       statusCallbackUrl: set(c.status_callback_url ?? c.status_callback),
-      statusCallbackMethod: set(c.status_callback_method),
+      statusCallbackMethod: set(c.status_callback_method) ?? 'POST',
       voice: voiceConfiguration(c.voice),
       sms: hooks(c.sms),
       mms: hooks(c.mms)

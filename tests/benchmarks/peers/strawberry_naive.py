@@ -311,8 +311,8 @@ def _mms(raw: Any) -> MmsCapabilities | None:
     return MmsCapabilities(**fields)
 
 
-def _method(raw: str | None) -> HttpMethod | None:
-    return HttpMethod(raw) if raw else None
+def _method(raw: str | None) -> HttpMethod:
+    return HttpMethod(raw) if raw else HttpMethod.POST
 
 
 def _message(raw: Any) -> MessageConfiguration | None:
