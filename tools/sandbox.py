@@ -27,6 +27,7 @@ it with a gateway in front, `number-gateway sandbox` alone:
 | `--data FILE` | in memory | SQLite file that keeps its state; one sandbox at a time uses it |
 | `--seed N` | 2010 | what accounts, credentials, numbers and their order follow from |
 | `--numbers N` | 100000 | numbers to generate |
+| `--switches FILE` | none | what it does where documentation is silent: see [switches](#switches) |
 
 What it is not: `.csv` paths of the 2010 API are not served (`.json` and, without an extension, XML
 are), webhooks are stored and never called, and documents are not kept: any sid of the right form
@@ -129,6 +130,20 @@ What no documentation settles has a switch each. Defaults are the best guess fro
 curl -sS --fail -X PUT http://127.0.0.1:8010/_sandbox/switches -d '{"search_cap": 30}'
 curl -sS --fail -X DELETE http://127.0.0.1:8010/_sandbox/switches
 ```
+
+`--switches FILE` starts it with some of them changed. The file is TOML; what is not in it stays at its
+default, and a file of another version, an unknown switch or a wrong value is refused by name:
+
+```toml
+version = 1
+
+[switches]
+search_cap = 30
+enabled_false = "filter"
+```
+
+[`number-gateway check --live --switches FILE`](command-line.md#first-contact-with-the-real-api) asks
+the real API what your account gets, and writes such a file.
 
 | switch | values | default | meaning |
 |---|---|---|---|"""

@@ -17,6 +17,8 @@ from gateway.observability.printable import printable
 # Why standard output cannot be written. Commands tell of other files themselves.
 _UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
+_SANDBOX_OPTIONS: Final = ("data", "seed", "numbers", "switches")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code: 0 done, 1 failed, 2 asked wrongly."""
@@ -136,6 +138,12 @@ def _sandbox_options(parser: argparse.ArgumentParser, port: str) -> None:
     parser.add_argument("--data", type=Path, metavar="FILE", help="keep its state in this file")
     parser.add_argument("--seed", type=int, help="seed of everything it generates")
     parser.add_argument("--numbers", type=int, metavar="N", help="available numbers to generate")
+    parser.add_argument(
+        "--switches",
+        type=Path,
+        metavar="FILE",
+        help="what it does where documentation is silent, as `check --live` writes it",
+    )
 
 
 def _port(text: str) -> int:
@@ -157,7 +165,7 @@ def _serve(options: argparse.Namespace) -> int:
     }
     if options.sandbox:
         return serve.serve_with_sandbox(given, _sandbox_arguments(options))
-    for name in ("sandbox_port", "data", "seed", "numbers"):
+    for name in ("sandbox_port", *_SANDBOX_OPTIONS):
         if getattr(options, name) is not None:
             raise CommandError(f"--{name.replace('_', '-')} is for --sandbox", code=2)
     return serve.serve(given)
@@ -166,7 +174,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _sandbox_arguments(options: argparse.Namespace) -> list[str]:
     """Return the sandbox's options as arguments for a process of its own."""
     arguments = ["--port", str(_sandbox_port(options))]
-    for name in ("data", "seed", "numbers"):
+    for name in _SANDBOX_OPTIONS:
         value = getattr(options, name)
         if value is not None:
             arguments += [f"--{name}", str(value)]
@@ -180,7 +188,7 @@ def _sandbox_port(options: argparse.Namespace) -> int:
 def _sandbox(options: argparse.Namespace) -> int:
     from gateway.server import serve  # noqa: PLC0415 - a command imports only what it needs
 
-    chosen = {name: getattr(options, name) for name in ("data", "seed", "numbers")}
+    chosen = {name: getattr(options, name) for name in _SANDBOX_OPTIONS}
     return serve.serve_sandbox(
         _sandbox_port(options),
         {name: value for name, value in chosen.items() if value is not None},

@@ -6,7 +6,7 @@ It shares nothing with the rest of the gateway, and so stays an independent chec
 """
 
 from gateway.sandbox.application import create_sandbox
-from gateway.sandbox.options import SandboxError, SandboxSettings
+from gateway.sandbox.options import SandboxError, SandboxSettings, read_switches
 from gateway.sandbox.switches import Switches
 
-__all__ = ["SandboxError", "SandboxSettings", "Switches", "create_sandbox"]
+__all__ = ["SandboxError", "SandboxSettings", "Switches", "create_sandbox", "read_switches"]

@@ -1,5 +1,6 @@
 """Settings of a sandbox."""
 
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from gateway.sandbox.switches import Switches
 
 DEFAULT_SEED = 2010
 MOST_NUMBERS = 1_000_000
+SWITCHES_VERSION = 1
+"""Version of the files that `read_switches` reads."""
 
 
 class SandboxError(Exception):
@@ -36,3 +39,33 @@ class SandboxSettings:
         if not 0 <= self.numbers <= MOST_NUMBERS:
             message = f"numbers must be between 0 and {MOST_NUMBERS}, not {self.numbers}"
             raise SandboxError(message)
+
+
+def read_switches(path: Path) -> Switches:
+    """Returns the defaults with what a file says otherwise: TOML, `version = 1`, and `[switches]`.
+
+    Raises:
+        SandboxError: It cannot be read, is of another form or version, or a switch is unknown or
+            does not take its value.
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}"
+        raise SandboxError(message) from None
+    except ValueError as error:
+        message = f"{path} is not a file of switches: {error}"
+        raise SandboxError(message) from None
+    version, chosen = document.pop("version", None), document.pop("switches", {})
+    if version != SWITCHES_VERSION or type(version) is not int:
+        said = "says no version" if version is None else f"is of version {version!r}"
+        message = f"{path} {said}; this sandbox reads version = {SWITCHES_VERSION}"
+        raise SandboxError(message)
+    if document or not isinstance(chosen, dict):
+        message = f"{path} must have nothing but version and a table [switches]"
+        raise SandboxError(message)
+    try:
+        return Switches().updated(chosen)
+    except ValueError as error:
+        message = f"{path}: {error}"
+        raise SandboxError(message) from None

@@ -59,6 +59,21 @@ class Switches:
     distance_over_limit: Literal["error", "clamp"] = "error"
     """A `Distance` above 500 miles is an error, or searches within 500 miles."""
 
+    inner_wildcards: Literal["accept", "error"] = "accept"
+    """`*` and `%` between digits or letters of `Contains`, or beside each other: as the older of
+    two documented grammars has it, or an error, as the newer one says.
+    """
+
+    search_paging: bool = False
+    """An AvailablePhoneNumbers search has the keys for paging that its OpenAPI description
+    declares; all its pages are the same.
+    """
+
+    search_coordinates: Literal["text", "number"] = "text"
+    """`latitude` and `longitude` of an AvailablePhoneNumbers search: text, as in all recorded
+    answers, or numbers, as declared.
+    """
+
     unknown_template: Literal["empty", "error"] = "empty"
     """An unknown phone number as the value of an `In…` filter or `NearNumber` finds nothing, or
     is an error.
@@ -103,6 +118,16 @@ class Switches:
 
     main_key_fetches_subaccounts: bool = False
     """A main API key may fetch a subaccount that the list of accounts shows it; else error 20003.
+    """
+
+    key_reaches_subaccounts: bool = False
+    """An API key may act on the numbers of subaccounts of the account that it belongs to; otherwise
+    error 20003.
+    """
+
+    foreign_account_code: Literal[20003, 20404] = 20003
+    """Error code of a path that names an account which is neither the caller's own, nor its parent
+    or subaccount.
     """
 
     trial_may_buy_first: bool = False

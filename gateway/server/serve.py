@@ -89,11 +89,13 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
         SandboxError,
         SandboxSettings,
         create_sandbox,
+        read_switches,
     )
 
     listening = listen("127.0.0.1", port)
     try:
-        app = create_sandbox(SandboxSettings(**chosen))
+        read = {"switches": read_switches(chosen["switches"])} if "switches" in chosen else {}
+        app = create_sandbox(SandboxSettings(**{**chosen, **read}))
     except SandboxError as error:
         raise CommandError(str(error)) from None
     url = address(listening)

@@ -1,5 +1,6 @@
 """Starting: repeatable from the seed, kept in a file, quick, and clear about what is wrong."""
 
+import re
 import sqlite3
 import threading
 import time
@@ -9,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.sandbox import SandboxError, SandboxSettings, create_sandbox
+from gateway.sandbox import (
+    SandboxError,
+    SandboxSettings,
+    Switches,
+    create_sandbox,
+    read_switches,
+)
 from gateway.sandbox.options import DEFAULT_SEED
 from gateway.sandbox.world.inventory import generate
 from tests.sandbox.api import Api, acting_as
@@ -108,6 +115,42 @@ def test_a_file_that_another_sandbox_uses_is_refused_until_that_one_ends(tmp_pat
 def test_a_senseless_number_of_numbers_is_refused(numbers: int) -> None:
     with pytest.raises(SandboxError, match=f"numbers must be between 0 and 1000000, not {numbers}"):
         SandboxSettings(numbers=numbers)
+
+
+def test_a_file_of_switches_says_what_is_not_as_by_default(tmp_path: Path) -> None:
+    file = tmp_path / "switches.toml"
+    file.write_text('version = 1\n[switches]\nsearch_cap = 30\nenabled_false = "filter"\n')
+    assert read_switches(file) == Switches(search_cap=30, enabled_false="filter")
+    file.write_text("version = 1\n")
+    assert read_switches(file) == Switches()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("{", "is not a file of switches: "),
+        ("\xff", "is not a file of switches: "),
+        ("[switches]\n", "says no version; this sandbox reads version = 1"),
+        ("version = 2\n", "is of version 2; this sandbox reads version = 1"),
+        ("version = true\n", "is of version True; this sandbox reads version = 1"),
+        ("version = 1\nsearch_cap = 30\n", "must have nothing but version and a table"),
+        ("version = 1\nswitches = 3\n", "must have nothing but version and a table"),
+        ("version = 1\n[switches]\nfast = true\n", "unknown switch 'fast'; known: bad_pattern"),
+        ('version = 1\n[switches]\nsearch_cap = "30"\n', "'search_cap' does not take '30'"),
+        ("version = 1\n[switches]\nsearch_cap = 0\n", "must be between 1 and 1000"),
+    ],
+)
+def test_a_file_that_is_not_one_of_switches_is_refused(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    file = tmp_path / "switches.toml"
+    if text is not None:
+        file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(SandboxError, match=re.escape(said)) as refused:
+        read_switches(file)
+    assert str(file) in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_no_number_is_generated_twice_however_many_are_asked_for() -> None:

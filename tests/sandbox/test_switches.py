@@ -31,6 +31,50 @@ def search_with_an_unescaped_plus(_: RunningSandbox, api: Api) -> object:
     return 200 if response.status_code == 200 else refusal(response)
 
 
+def search_with_inner_wildcards(_: RunningSandbox, api: Api) -> object:
+    answers = [
+        api.get(f"{api.base}/AvailablePhoneNumbers/US/Local.json", {"Contains": pattern})
+        for pattern in ("5*5", "510***", "*510*")
+    ]
+    return [200 if each.status_code == 200 else refusal(each) for each in answers]
+
+
+def pages_of_a_search(_: RunningSandbox, api: Api) -> object:
+    path = f"{api.base}/AvailablePhoneNumbers/US/Local.json"
+    first = api.get(path, {"PageSize": 2}).json()
+    if "next_page_uri" not in first:
+        return None
+    second = api.get(first["next_page_uri"]).json()
+    return first["available_phone_numbers"] == second["available_phone_numbers"]
+
+
+def types_of_coordinates(_: RunningSandbox, api: Api) -> object:
+    found = [*api.search("US/Local"), *api.search("US/TollFree")]
+    return {type(each[name]).__name__ for each in found for name in ("latitude", "longitude")}
+
+
+def a_subaccount_by_a_key(sandbox: RunningSandbox, api: Api) -> object:
+    below = sandbox.create_account(owner_account_sid=api.account.sid)
+    path = f"/2010-04-01/Accounts/{below.sid}"
+    paths = (f"{path}/IncomingPhoneNumbers.json", f"{path}.json")
+    key = api.account.main_api_key
+    auth = (key["sid"], key["secret"])
+    answers = [api.client.get(path, auth=auth) for path in paths]
+    return [200 if each.status_code == 200 else refusal(each) for each in answers]
+
+
+def accounts_of_others(sandbox: RunningSandbox, api: Api) -> object:
+    other = sandbox.create_account()
+    below = sandbox.create_account(owner_account_sid=api.account.sid)
+    with acting_as(sandbox, below) as lower:
+        answers = [
+            api.get(f"/2010-04-01/Accounts/{other.sid}/IncomingPhoneNumbers.json"),
+            api.get(f"/2010-04-01/Accounts/AC{'0' * 32}.json"),
+            lower.get(f"/2010-04-01/Accounts/{api.account.sid}/IncomingPhoneNumbers.json"),
+        ]
+    return [refusal(each) for each in answers]
+
+
 def token_of_the_next_page(_: RunningSandbox, api: Api) -> object:
     meta = api.get("/Numbers/ActiveNumbers", {"PageSize": 1}).json()["meta"]
     assert api.get(meta["next_page_url"]).json()["meta"]["page"] == 1
@@ -65,6 +109,35 @@ def trunk_written_in_the_catalog(_: RunningSandbox, api: Api) -> object:
         ("core_toll_free_token", "tollfree", type_of_a_toll_free_number, "toll_free", "tollfree"),
         ("space_as_plus", False, purchase_with_an_unescaped_plus, 201, (400, 21421)),
         ("space_as_plus", False, search_with_an_unescaped_plus, 200, (400, 21421)),
+        (
+            "inner_wildcards",
+            "error",
+            search_with_inner_wildcards,
+            [200, 200, 200],
+            [(400, 21421), (400, 21421), 200],
+        ),
+        ("search_paging", True, pages_of_a_search, None, True),
+        (
+            "search_coordinates",
+            "number",
+            types_of_coordinates,
+            {"str", "NoneType"},
+            {"float", "NoneType"},
+        ),
+        (
+            "key_reaches_subaccounts",
+            True,
+            a_subaccount_by_a_key,
+            [(401, 20003), (401, 20003)],
+            [200, (401, 20003)],
+        ),
+        (
+            "foreign_account_code",
+            20404,
+            accounts_of_others,
+            [(401, 20003), (401, 20003), (401, 20003)],
+            [(404, 20404), (404, 20404), (401, 20003)],
+        ),
         ("catalog_page_token", True, token_of_the_next_page, None, ["PT1"]),
         ("catalog_page_token", True, page_with_the_token_of_another, 200, (400, 21481)),
         (
@@ -100,7 +173,8 @@ def test_every_switch_is_tried_by_some_test() -> None:
     texts = [path.read_text() for path in Path(__file__).parent.glob("test_*.py")]
 
     for switch in fields(Switches):
-        tried = (f"{switch.name}=", f'"{switch.name}": ', f'("{switch.name}", ')
+        forms = ("{}=", '"{}": ', '("{}", ', '"{}",\n')
+        tried = [form.format(switch.name) for form in forms]
         assert any(form in text for text in texts for form in tried), switch.name
 
 

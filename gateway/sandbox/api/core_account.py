@@ -10,12 +10,13 @@ from gateway.sandbox.http import credentials
 from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import core_list_response, core_response
 from gateway.sandbox.http.paging import page_number, page_size, reference
-from gateway.sandbox.http.refusals import ApiError, authentication_failed
+from gateway.sandbox.http.refusals import ApiError, authentication_failed, not_found
 from gateway.sandbox.world.number_documents import Account, Json
 from gateway.sandbox.world.world import World
 
 NEXT, PREVIOUS = "PA", "PB"
 """What page tokens begin with, before the sid behind or before which a page stands."""
+_NOT_FOUND = 20404
 _SUBRESOURCES = {
     "available_phone_numbers": "AvailablePhoneNumbers",
     "incoming_phone_numbers": "IncomingPhoneNumbers",
@@ -29,12 +30,39 @@ def acting_account(world: World, call: ApiCall, sid: str, *, test_allowed: bool 
         ApiError: 20003, 20005, or 20008 for test credentials where they are not allowed.
     """
     who = credentials.caller(call.credentials, world.switches)
-    reaches = call.credentials.kind == "token"
-    account = credentials.account_in_path(world.store, who, sid, reaches_subaccounts=reaches)
+    reaches = call.credentials.kind == "token" or world.switches.key_reaches_subaccounts
+    account = _account_in_path(world, who, call, sid, reaches=reaches)
     if account.role == "test" and not test_allowed:
         raise ApiError(20008)
     credentials.require_active(account, world.switches)
     return account
+
+
+def _account_in_path(
+    world: World, who: Account, call: ApiCall, sid: str, *, reaches: bool
+) -> Account:
+    """The account a path names: the caller's own or, within reach, a subaccount of it.
+
+    Args:
+        world: Where accounts are.
+        who: The caller.
+        call: What it asks.
+        sid: The account that the path names.
+        reaches: Whether the credentials will do for a subaccount.
+
+    Raises:
+        ApiError: 20003, or what the switch says, for any other account, existing or not.
+    """
+    if sid == who.sid:
+        return who
+    account = world.store.account(sid) if sid.startswith("AC") else None
+    below = account is not None and account.owner_account_sid == who.sid
+    if account is not None and below and reaches:
+        return account
+    is_foreign = not below and sid != who.owner_account_sid
+    if is_foreign and world.switches.foreign_account_code == _NOT_FOUND:
+        raise not_found(call.path)
+    raise authentication_failed()
 
 
 class CoreAccounts:
@@ -71,18 +99,14 @@ class CoreAccounts:
         """One account: the caller's or a subaccount, whatever its status."""
         who, switches = self._caller(call), self._world.switches
         reaches = call.credentials.kind == "token" or switches.main_key_fetches_subaccounts
-        found = credentials.account_in_path(
-            self._world.store, who, account, reaches_subaccounts=reaches
-        )
+        found = _account_in_path(self._world, who, call, account, reaches=reaches)
         return core_response(call, "Account", _account(found))
 
     def keys(self, call: ApiCall, account: str) -> Response:
         """The API keys of an account, without their secrets."""
-        who = self._caller(call)
+        who, switches = self._caller(call), self._world.switches
         reaches = call.credentials.kind == "token"
-        found = credentials.account_in_path(
-            self._world.store, who, account, reaches_subaccounts=reaches
-        )
+        found = _account_in_path(self._world, who, call, account, reaches=reaches)
         items = [
             {
                 "sid": sid,
@@ -92,8 +116,7 @@ class CoreAccounts:
             }
             for sid, name in ((found.key_sid, "Standard"), (found.main_key_sid, "Main"))
         ]
-        size = page_size(call, self._world.switches)
-        paging = list_paging(call, size, 0, len(items), more=False)
+        paging = list_paging(call, page_size(call, switches), 0, len(items), more=False)
         return core_list_response(call, "keys", items, paging)
 
     def _caller(self, call: ApiCall) -> Account:

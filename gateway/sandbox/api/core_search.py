@@ -2,10 +2,10 @@
 
 from starlette.responses import Response
 
-from gateway.sandbox.api.core_account import acting_account
+from gateway.sandbox.api.core_account import acting_account, list_paging
 from gateway.sandbox.http.api_call import ApiCall
 from gateway.sandbox.http.formats import core_list_response, core_response
-from gateway.sandbox.http.paging import page_size
+from gateway.sandbox.http.paging import page_number, page_size
 from gateway.sandbox.http.refusals import not_found
 from gateway.sandbox.rules.search_filters import core_criteria
 from gateway.sandbox.switches import Switches
@@ -52,7 +52,11 @@ class CoreSearch:
         pool = world.store.pools.get((country, kind))
         found = criteria.page([] if pool is None else [pool], limit=limit)
         items = _available(found, world.switches)
-        return core_list_response(call, "available_phone_numbers", items, {"uri": call.path})
+        paging: Json = {"uri": call.path}
+        if world.switches.search_paging:
+            page = page_number(call)
+            paging = list_paging(call, limit, page, len(items), more=len(items) == limit)
+        return core_list_response(call, "available_phone_numbers", items, paging)
 
 
 def _country(country: facts.Country, account_sid: str) -> Json:
@@ -78,11 +82,19 @@ def _available(numbers: list[Number], switches: Switches) -> list[Json]:
         {
             "friendly_name": facts.friendly_name(number.phone_number),
             "phone_number": number.phone_number,
-            **number.place.core_geography,
+            **_geography(number, switches),
             **written[number.profile.id],
         }
         for number in numbers
     ]
+
+
+def _geography(number: Number, switches: Switches) -> Json:
+    written = number.place.core_geography
+    if switches.search_coordinates == "text":
+        return written
+    read = {name: written[name] for name in ("latitude", "longitude")}
+    return written | {name: text and float(text) for name, text in read.items()}
 
 
 def _kind(profile: Profile, switches: Switches) -> Json:

@@ -88,17 +88,3 @@ def require_active(account: Account, switches: Switches) -> None:
     """
     if account.status != "active":
         raise ApiError(switches.inactive_account_code)
-
-
-def account_in_path(store: Store, who: Account, sid: str, *, reaches_subaccounts: bool) -> Account:
-    """The account a 2010 API path names: the caller's own or, within reach, a subaccount of it.
-
-    Raises:
-        ApiError: 20003 for any other account, existing or not.
-    """
-    if sid == who.sid:
-        return who
-    account = store.account(sid) if sid.startswith("AC") and reaches_subaccounts else None
-    if account is None or account.owner_account_sid != who.sid:
-        raise authentication_failed()
-    return account

@@ -6,12 +6,14 @@ anywhere, and letters for keypad digits. The newer one adds `%` for any run of d
 at the end.
 """
 
+import re
 from dataclasses import dataclass
 
 _KEYPAD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 _SHORTEST, _LONGEST, _FEWEST_ORDINARY = 2, 16, 2
 # SQLite refuses to match a pattern of 50,000 characters; no number needs a fraction of these.
 _LONGEST_OF_ALL = 100
+_INNER_WILDCARD = re.compile(r"\w[*%]+\w|[*%]{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,14 @@ def digits(text: str) -> str:
     return text.upper().translate(_KEYPAD)
 
 
-def parse(text: str, *, strict: bool = True) -> Pattern:
+def parse(text: str, *, strict: bool = True, inner_wildcards: bool = True) -> Pattern:
     """The pattern as a GLOB.
 
     Args:
         text: As the client sent it.
         strict: Require 2 to 16 characters of which two are ordinary, as the search does;
             otherwise any pattern of up to 100 characters will do.
+        inner_wildcards: Whether `*` and `%` may stand between other characters, and in a row.
 
     Raises:
         ValueError: Why the pattern is not valid.
@@ -54,6 +57,9 @@ def parse(text: str, *, strict: bool = True) -> Pattern:
         raise ValueError(message)
     if strict and len(ordinary) < _FEWEST_ORDINARY:
         message = "a pattern needs at least two digits or letters"
+        raise ValueError(message)
+    if not inner_wildcards and _INNER_WILDCARD.search(body):
+        message = "'*' and '%' stand at its ends, one at each"
         raise ValueError(message)
     glob = digits(body).replace("*", "?").replace("%", "*")
     glob = f"+{glob}" if anchored else f"*{glob}"

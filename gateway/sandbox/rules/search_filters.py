@@ -140,7 +140,8 @@ def _number_filters(criteria: Criteria, call: ApiCall, switches: Switches) -> No
         if contains.startswith(" ") and switches.space_as_plus:
             contains = "+" + contains[1:]
         try:
-            pattern = patterns.parse(contains)
+            inner = switches.inner_wildcards == "accept"
+            pattern = patterns.parse(contains, inner_wildcards=inner)
         except ValueError as error:
             raise _refused(
                 switches, f"Contains is not valid: {error}", switches.bad_pattern_code
