@@ -232,7 +232,7 @@ def _poller(settings: Settings, store: Store, readers: Readers, shared: SharedPa
     return Poller(store, shared.events, readers.cache, listed, settings.poll_interval)
 
 
-_APIS: Final[Mapping[str, Api]] = {
+APIS: Final[Mapping[str, Api]] = {
     "catalog_url": Source.CATALOG,
     "core_url": Source.CORE,
     "pricing_url": Service.PRICING,
@@ -242,7 +242,7 @@ _APIS: Final[Mapping[str, Api]] = {
 
 def _client_options(settings: Settings) -> ClientOptions:
     return ClientOptions(
-        urls={_APIS[name]: url for name, url in settings.urls.items()},
+        urls={APIS[name]: url for name, url in settings.urls.items()},
         retry=settings.pick(Retry),
         breaking=settings.pick(Breaking),
         concurrency=settings.pick(Concurrency),

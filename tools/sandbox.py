@@ -131,8 +131,8 @@ curl -sS --fail -X PUT http://127.0.0.1:8010/_sandbox/switches -d '{"search_cap"
 curl -sS --fail -X DELETE http://127.0.0.1:8010/_sandbox/switches
 ```
 
-`--switches FILE` starts it with some of them changed. The file is TOML; what is not in it stays at its
-default, and a file of another version, an unknown switch or a wrong value is refused by name:
+`--switches FILE` starts it with some of them changed. The file is TOML; what is not in it stays at
+its default, and a file of another version, an unknown switch or a wrong value is refused by name:
 
 ```toml
 version = 1
@@ -142,8 +142,8 @@ search_cap = 30
 enabled_false = "filter"
 ```
 
-[`number-gateway check --live --switches FILE`](command-line.md#first-contact-with-the-real-api) asks
-the real API what your account gets, and writes such a file.
+[`number-gateway check --live --switches FILE`](first-contact.md) asks the real API what your
+account gets, and writes such a file.
 
 | switch | values | default | meaning |
 |---|---|---|---|"""

@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -94,8 +96,9 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
 
     listening = listen("127.0.0.1", port)
     try:
-        read = {"switches": read_switches(chosen["switches"])} if "switches" in chosen else {}
-        app = create_sandbox(SandboxSettings(**{**chosen, **read}))
+        if "switches" in chosen:
+            chosen = {**chosen, "switches": read_switches(chosen["switches"])}
+        app = create_sandbox(SandboxSettings(**chosen))
     except SandboxError as error:
         raise CommandError(str(error)) from None
     url = address(listening)
@@ -108,6 +111,20 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
     # Its connections are the gateway's and its tests': they are cut, not waited for.
     server = server_for(app, Draining(_SANDBOX_STOP / 2))
     return _run(server, listening, watch_stdin=exit_with_stdin)
+
+
+def switches_in(file: Path) -> dict[str, Any]:
+    """Return what a file for `sandbox --switches` says of each switch.
+
+    Raises:
+        CommandError: it is none.
+    """
+    from gateway.sandbox import SandboxError, read_switches  # noqa: PLC0415 - see `serve_sandbox`
+
+    try:
+        return asdict(read_switches(file))
+    except SandboxError as error:
+        raise CommandError(str(error)) from None
 
 
 def _leave_in_order() -> None:

@@ -207,7 +207,7 @@ class UpstreamClient:
         self._observer = observer
         self._share = share
         self._origins = {family: Origin.of(url) for family, url in options.urls.items()}
-        self._heads = {family: _head(origin) for family, origin in self._origins.items()}
+        self._heads = {family: usual_headers(origin) for family, origin in self._origins.items()}
         self._connections = Connections(
             connect_timeout=options.limits.connect_timeout,
             body_limit=options.limits.upstream_body_limit,
@@ -682,7 +682,7 @@ def _quoted(text: str) -> str:
     return quote_plus(text)
 
 
-def _head(origin: Origin) -> str:
+def usual_headers(origin: Origin) -> str:
     """Return the headers that are the same in every request to an origin."""
     return (
         f"Host: {origin.authority}\r\nAccept: application/json\r\n"
