@@ -1,5 +1,7 @@
 """The GraphQL schema that clients see; it knows no HTTP and no upstream (`…_port.py`)."""
 
+from functools import cache
+
 import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
@@ -13,6 +15,7 @@ from schema.scalars import SCALARS
 from schema.subscription import Subscription
 
 
+@cache  # It takes longer than all else that a gateway is made of, and knows none.
 def build_schema() -> strawberry.Schema:
     """Return the whole schema; resolvers find a `Port` in `info.context`."""
     schema = strawberry.Schema(

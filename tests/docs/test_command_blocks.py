@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from gateway import __version__
 from gateway.cli.main import parser
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -56,7 +56,7 @@ def test_a_block_of_commands_works(block: str, sandbox: RunningSandbox, tmp_path
         assert process.stdout is not None
         if "number-gateway serve" in block:
             url = process.stdout.readline().split()[-1]
-            ready = httpx.get(url.replace("/graphql", "/readyz"), trust_env=False, timeout=20)
+            ready = loopback.get(url.replace("/graphql", "/readyz"), timeout=20)
             assert ready.json()["ready"] is True
             process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)

@@ -5,7 +5,6 @@ import enum
 import re
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from gateway.error_codes import CloseCode, ErrorCode
@@ -13,6 +12,7 @@ from gateway.errors import RateLimited, ShuttingDown, SlowConsumer
 from schema import build_core_schema
 from schema.enums import BranchErrorCode
 from schema.user_errors import UserErrorCode
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import DOCS, ROOT
 from tools.errors import page
@@ -105,7 +105,7 @@ def test_what_is_refused_before_it_runs_has_the_code_and_status_of_the_page(
 ) -> None:
     method, path, more = request_
     given = {"auth": gateway.account.auth} | more
-    answer = httpx.request(method, gateway.url + path, trust_env=False, **given)  # type: ignore[arg-type]
+    answer = loopback.request(method, gateway.url + path, **given)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (status, code)
     assert str(status) in ErrorCode[code].status
 

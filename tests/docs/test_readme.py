@@ -6,8 +6,7 @@ import shlex
 import subprocess
 from typing import Any
 
-import httpx
-
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.gateway_process import free_port, read_until, started
 from tests.support.paths import ROOT
@@ -97,7 +96,7 @@ def test_a_newcomer_can_follow_the_page_from_its_top_to_its_end() -> None:
 def _asked(port: int, query: str, variables: dict[str, str] | None = None) -> dict[str, Any]:
     body = {"query": query, "variables": variables or {}}
     url = f"http://127.0.0.1:{port}/graphql"
-    answer = httpx.post(url, json=body, trust_env=False, timeout=30).json()
+    answer = loopback.post(url, json=body, timeout=30).json()
     assert "errors" not in answer, answer
     data: dict[str, Any] = answer["data"]
     return data

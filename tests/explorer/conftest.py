@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from gateway.explorer.routes import STATIC
 from tests.explorer.explorer_page import READY, ExplorerPage
+from tests.support import loopback
 from tests.support.gateway_process import served, served_with_sandbox
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -69,7 +70,7 @@ class Gateway:
     def ask(self, document: dict[str, Any], **headers: str) -> httpx.Response:
         """Send a GraphQL request as the parent account; give the start of the answer."""
         account = self.account("parent")
-        with httpx.Client(auth=(account["sid"], account["auth_token"]), timeout=30) as client:
+        with loopback.Client(auth=(account["sid"], account["auth_token"]), timeout=30) as client:
             request = client.build_request(
                 "POST", f"{self.url}/graphql", json=document, headers=headers
             )
@@ -91,7 +92,7 @@ class Gateway:
     def buy(self, phone_number: str, account: dict[str, Any] | None = None) -> None:
         """Buy a number straight from the sandbox, for the first subaccount unless said otherwise."""
         account = account or self.account("subaccount")
-        httpx.post(
+        loopback.post(
             f"{self.sandbox}/2010-04-01/Accounts/{account['sid']}/IncomingPhoneNumbers.json",
             data={"PhoneNumber": phone_number},
             auth=(account["sid"], account["auth_token"]),
@@ -99,7 +100,7 @@ class Gateway:
 
     def _sandbox(self, method: str, name: str, document: Any = None) -> Any:
         url = f"{self.sandbox}/_sandbox/{name}"
-        response = httpx.request(method, url, json=document, timeout=30)
+        response = loopback.request(method, url, json=document, timeout=30)
         response.raise_for_status()
         return response.json() if response.content else None
 
@@ -244,7 +245,7 @@ def _gets_ready(url: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{url}/healthz", timeout=2).is_success:
+            if loopback.get(f"{url}/healthz", timeout=2).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.1)

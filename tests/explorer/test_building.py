@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.support import loopback
 from tests.support.paths import ROOT
 
 # A registry that answers when the test lets it.
@@ -128,7 +128,7 @@ def test_make_run_serves_at_once_and_its_page_appears_by_itself(
             printed += line
         url = printed.rpartition("Explorer  ")[2].strip()
         npm = checkout.npm()
-        assert httpx.get(f"{url}healthz", trust_env=False).is_success
+        assert loopback.get(f"{url}healthz").is_success
         page = browser.new_page()
         page.goto(url)
         expect(page.get_by_role("heading")).to_have_text("The explorer is being built")

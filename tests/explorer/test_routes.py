@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from gateway.explorer import explorer_routes
 from gateway.transport import compression
+from tests.support import loopback
 from tests.support.sandbox_in_thread import running_app
 
 SCRIPT = "index-abc123.js"
@@ -46,7 +47,7 @@ def bare(tmp_path: Path) -> Iterator[httpx.Client]:
 def _served(**options: Any) -> Iterator[httpx.Client]:
     app = Starlette(routes=explorer_routes(**options, choose=compression.coding))
     headers = {"accept-encoding": "identity"}
-    with running_app(app) as url, httpx.Client(base_url=url, headers=headers) as client:
+    with running_app(app) as url, loopback.Client(base_url=url, headers=headers) as client:
         yield client
 
 

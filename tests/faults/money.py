@@ -4,11 +4,11 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.faults.asking import document, entries, fresh_number, writes
+from tests.support import loopback
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 NUMBERS = st.integers(0, 2)
@@ -139,12 +139,11 @@ class Money(RuleBasedStateMachine):
     def _carry_out(self, asked: dict[str, Any]) -> None:
         """Do now what the upstream was asked to do, and has left undone."""
         self.sandbox.clear_faults()
-        answer = httpx.request(
+        answer = loopback.request(
             asked["method"],
             self.sandbox.url + asked["path"],
             data=dict(asked["form"]),
             auth=self.account.auth,
-            trust_env=False,
         )
         assert answer.is_success, answer.text
 

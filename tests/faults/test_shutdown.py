@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.faults.asking import OWN, document, fresh_number, in_ledger, mutate, told, writes
 from tests.faults.test_hangups import begin
-from tests.support import streams
+from tests.support import loopback, streams
 from tests.support.gateway_process import GatewayProcess, gateway_process, served_with_sandbox
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -264,7 +264,7 @@ def gone(process: subprocess.Popen[str], url: str, limit: float) -> str:
     """Return how both ended, `limit` seconds after the gateway was told to."""
     code = process.wait(limit + LATE)
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{url}/_sandbox/accounts", trust_env=False)
+        loopback.get(f"{url}/_sandbox/accounts")
     return f"exit {code}, both gone within {limit:g} s"
 
 
@@ -273,10 +273,7 @@ def gone(process: subprocess.Popen[str], url: str, limit: float) -> str:
 )
 def test_its_own_sandbox_goes_with_it(tmp_path: Path, seen: Tell) -> None:
     with served_with_sandbox("--numbers", "100", folder=tmp_path) as (graphql, url, process):
-        assert (
-            httpx.post(f"{graphql}/graphql", json={"query": OWN}, trust_env=False).status_code
-            == 200
-        )
+        assert loopback.post(f"{graphql}/graphql", json={"query": OWN}).status_code == 200
         process.terminate()
         seen(gone(process, url, 5))
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 
 from tests.faults.asking import (
@@ -20,6 +19,7 @@ from tests.faults.asking import (
     told,
     writes,
 )
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import LATE, until
@@ -142,12 +142,11 @@ def carry_out(sandbox: RunningSandbox, case: Case) -> None:
     """Do now what the upstream was asked to do, and has left undone."""
     [asked] = writes(sandbox)
     sandbox.clear_faults()
-    answer = httpx.request(
+    answer = loopback.request(
         asked["method"],
         sandbox.url + asked["path"],
         data=dict(asked["form"]),
         auth=case.account.auth,
-        trust_env=False,
     )
     assert answer.is_success
 

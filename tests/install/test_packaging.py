@@ -7,9 +7,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.support import loopback
 from tests.support.gateway_process import served
 from tests.support.paths import ROOT
 
@@ -126,7 +126,7 @@ def serve_and_query(programs: Path, folder: Path, **variables: str) -> None:
     arguments = ("--sandbox", "--sandbox-port", "0", "--numbers", "500")
     with (
         served(*arguments, folder=folder, program=program, **own) as (url, server),
-        httpx.Client(base_url=url, trust_env=False, timeout=20) as client,
+        loopback.Client(base_url=url, timeout=20) as client,
     ):
         found = client.post("/graphql", json=PAGE).json()["data"]["phoneNumbers"]["nodes"]
         assert len(found) == 1

@@ -6,13 +6,13 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_app
 
@@ -27,14 +27,14 @@ SEARCH = """query ($first: Int!, $after: String, $types: [NumberType!],
 def release(gateway: RunningGateway, account: SandboxAccount, sid: str) -> None:
     """Release a number behind the gateway's back."""
     url = f"{gateway.sandbox.url}/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers/{sid}.json"
-    assert httpx.delete(url, auth=account.auth, trust_env=False).status_code == 204
+    assert loopback.delete(url, auth=account.auth).status_code == 204
 
 
 def buy(gateway: RunningGateway, account: SandboxAccount, phone_number: str) -> None:
     """Buy a number behind the gateway's back."""
     url = f"{gateway.sandbox.url}/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json"
     form = {"PhoneNumber": phone_number}
-    assert httpx.post(url, data=form, auth=account.auth, trust_env=False).status_code == 201
+    assert loopback.post(url, data=form, auth=account.auth).status_code == 201
 
 
 def paged(

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
@@ -186,7 +187,7 @@ def burst(
 
     async def run() -> list[dict[str, Any]]:
         limits = httpx.Limits(max_connections=len(bodies))
-        async with httpx.AsyncClient(timeout=30, trust_env=False, limits=limits) as client:
+        async with loopback.AsyncClient(timeout=30, limits=limits) as client:
             answers = await asyncio.gather(
                 *(
                     client.post(f"{gateway.url}/graphql", json=body, auth=account.auth)

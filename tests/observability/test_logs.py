@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support import loopback
 from tests.support.gateway_in_thread import running_gateway
 from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -60,9 +60,7 @@ def serve(
     parent = sandbox.accounts()["parent"]
     with served(folder=folder, **before(sandbox), **variables) as (url, _):
         ids = [
-            httpx.post(f"{url}/graphql", json=query, auth=parent.auth, trust_env=False).headers[
-                "x-request-id"
-            ]
+            loopback.post(f"{url}/graphql", json=query, auth=parent.auth).headers["x-request-id"]
             for query in queries
         ]
     return " ".join(ids), (folder / "log").read_text()
@@ -98,10 +96,10 @@ def test_a_request_is_logged_with_the_address_of_its_client(
             {"forwarded": 'for=198.51.100.1, for="[2001:db8::1]:4711"'},
         ):
             auth = sandbox.accounts()["parent"].auth
-            httpx.post(f"{url}/graphql", json=bad, auth=auth, headers=said, trust_env=False)
+            loopback.post(f"{url}/graphql", json=bad, auth=auth, headers=said)
         # What is refused before anything is read of it, too.
         by_page = {"x-forwarded-for": "203.0.113.9"}
-        refused = httpx.get(f"{url}/graphql?query={{x}}", headers=by_page, trust_env=False)
+        refused = loopback.get(f"{url}/graphql?query={{x}}", headers=by_page)
         assert refused.json()["errors"][0]["extensions"]["code"] == "CSRF_PREVENTED"
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     clients = [line["client"] for line in lines if line["event"] == "request"]

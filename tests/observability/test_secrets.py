@@ -20,6 +20,7 @@ from gateway.auth.authentication import OwnAccount, PassThrough, own_credential
 from gateway.auth.caller import Caller
 from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import served
 from tests.support.raw_bytes import connected, head
@@ -83,12 +84,12 @@ class Harvest:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         sent["authorization"] = authorization
         url = f"{self.url}/graphql"
-        self._keep(httpx.post(url, json=body, headers=sent, trust_env=False, timeout=60))
+        self._keep(loopback.post(url, json=body, headers=sent, timeout=60))
 
     def fetch(self, path: str) -> None:
         """Get a page and keep it."""
         proof = {"apollo-require-preflight": "1"}
-        self._keep(httpx.get(self.url + path, headers=proof, trust_env=False))
+        self._keep(loopback.get(self.url + path, headers=proof))
 
     def _keep(self, answer: httpx.Response) -> None:
         self.answers.append(f"{answer.headers}\n{answer.text}")

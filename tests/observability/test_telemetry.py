@@ -10,7 +10,6 @@ from pathlib import Path
 from resource import RLIMIT_FSIZE, prlimit
 from typing import Any
 
-import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.observability._compat import BulkHistogram
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, running_app
@@ -173,7 +173,7 @@ def test_records_that_cannot_be_kept_are_told_at_the_start_and_by_readiness(
 ) -> None:
     (tmp_path / "file").touch()
     with served(folder=tmp_path, **before(sandbox), GATEWAY_DATA_DIR="file/below") as (url, _):
-        answer = httpx.get(f"{url}/readyz", trust_env=False, timeout=20)
+        answer = loopback.get(f"{url}/readyz", timeout=20)
     assert (answer.status_code, answer.json()["checks"]["records"]) == (503, "unavailable")
     at_start, when_asked = (tmp_path / "log").read_text().splitlines()
     assert "records_unusable" in at_start
@@ -182,7 +182,7 @@ def test_records_that_cannot_be_kept_are_told_at_the_start_and_by_readiness(
 
 
 def _records(url: str) -> str:
-    answer = httpx.get(f"{url}/readyz", trust_env=False, timeout=20)
+    answer = loopback.get(f"{url}/readyz", timeout=20)
     state = answer.json()["checks"]["records"]
     assert answer.status_code == (200 if state == "ok" else 503)
     assert "data" not in state
@@ -209,7 +209,7 @@ def test_readiness_tells_of_a_full_disk_and_of_a_folder_that_vanished(
         assert not (tmp_path / "data").exists()
         (tmp_path / "elsewhere").rename(tmp_path / "data")
         assert _records(url) == "ok"
-        counted = httpx.get(f"{url}/metrics", trust_env=False).text
+        counted = loopback.get(f"{url}/metrics").text
     [not_ready] = re.findall(r'gateway_not_ready_total{check="records"} (\S+)', counted)
     assert float(not_ready) >= 7
     for cause in ("full", "missing"):
@@ -393,7 +393,7 @@ def recording(sandbox: RunningSandbox) -> Iterator[tuple[str, list[Headers]]]:
 
     async def forward(request: Request) -> Response:
         seen.append(request.headers)
-        async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as client:
+        async with loopback.AsyncClient(base_url=sandbox.url) as client:
             answer = await client.request(
                 request.method,
                 str(request.url.replace(scheme="", netloc="")),
@@ -420,5 +420,5 @@ def test_subscriptions_in_force_are_counted(sandbox: RunningSandbox) -> None:
             signs_of_life = answer.iter_raw()
             assert next(signs_of_life)
             assert next(signs_of_life)
-            text = httpx.get(f"{gateway.url}/metrics", trust_env=False).text
+            text = loopback.get(f"{gateway.url}/metrics").text
             assert "\ngateway_subscriptions 1.0\n" in text

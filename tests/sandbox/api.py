@@ -1,6 +1,5 @@
 """Short forms of the requests these tests make."""
 
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from tests.support import loopback
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 Params = Mapping[str, str | int | list[str]]
@@ -67,14 +67,10 @@ class Api:
         return number
 
 
-# Never used on loopback, but every client that is not given one loads all root certificates.
-_TLS = ssl.create_default_context()
-
-
 @contextmanager
 def acting_as(sandbox: RunningSandbox, account: SandboxAccount) -> Iterator[Api]:
     """The number API with an account's credentials."""
-    with httpx.Client(base_url=sandbox.url, auth=account.auth, verify=_TLS) as client:
+    with loopback.Client(base_url=sandbox.url, auth=account.auth) as client:
         yield Api(client, account)
 
 

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.auth.connection_shares import ConnectionLimits, Shares
 from gateway.errors import RateLimited
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.raw_bytes import Reply, connected, head, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -89,13 +90,12 @@ def asked(gateway: RunningGateway, path: str) -> Reply:
 
 def subscribed(gateway: RunningGateway, account: SandboxAccount) -> httpx.Response:
     """Ask for a stream of changes, and go."""
-    with httpx.stream(
+    with loopback.stream(
         "POST",
         f"{gateway.url}/graphql",
         json={"query": CHANGES},
         headers={"accept": "text/event-stream"},
         auth=account.auth,
-        trust_env=False,
     ) as response:
         if response.status_code != 200:
             response.read()

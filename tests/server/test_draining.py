@@ -20,6 +20,7 @@ import pytest
 from gateway.errors import CommandError
 from gateway.server.http_limits import FAREWELL
 from gateway.server.listening import address, choose_port, listen, stop, turn_away
+from tests.support import loopback
 from tests.support.gateway_process import before, served
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -44,7 +45,7 @@ def held(
 ) -> Iterator[Future[httpx.Response]]:
     """Keep one request at work until the end; it must be answered well."""
     sandbox.set_faults([{"kind": "held", "account": account.sid, "count": None}])
-    with ThreadPoolExecutor(1) as pool, httpx.Client(timeout=60, trust_env=False) as http:
+    with ThreadPoolExecutor(1) as pool, loopback.Client(timeout=60) as http:
         kind = {"content-type": "application/json"}
         run = pool.submit(
             http.post, f"{url}/graphql", content=_QUERY, headers=kind, auth=account.auth

@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.support import loopback
 from tests.support.gateway_process import before, run, served
 from tests.support.sandbox_in_thread import RunningSandbox
 
@@ -67,7 +67,7 @@ def test_where_only_data_dir_can_be_written_workers_count_and_the_sandbox_sorts(
     inside = read_only(data)
     with (
         served(*arguments, folder=tmp_path, inside=inside, **variables) as (url, process),
-        httpx.Client(base_url=url, trust_env=False, timeout=20) as client,
+        loopback.Client(base_url=url, timeout=20) as client,
     ):
         assert len(client.post("/graphql", json=PAGE).json()["data"]["phoneNumbers"]["nodes"]) == 1
         assert client.get("/readyz").json()["ready"] is True

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import loopback
 from tests.support.gateway_process import free_port, read_until, run, started
 
 SMALL = ["--numbers", "2000"]
@@ -31,7 +32,7 @@ def test_one_command_runs_gateway_and_sandbox_and_its_curl_works() -> None:
             )
             assert answer.stdout.count(found) == 2
             assert '"errors"' not in answer.stdout
-        assert httpx.get(f"http://127.0.0.1:{sandbox_port}/_sandbox/accounts").status_code == 200
+        assert loopback.get(f"http://127.0.0.1:{sandbox_port}/_sandbox/accounts").status_code == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
@@ -40,14 +41,14 @@ def test_a_signal_stops_both_cleanly(number: signal.Signals) -> None:
     options = ["--port", str(port), "--sandbox-port", str(sandbox_port)]
     with started("serve", "--sandbox", *options, *SMALL) as process:
         read_until(process, "-d '{")
-        httpx.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
+        loopback.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
         process.send_signal(number)
         _, complaints = process.communicate(timeout=60)
         assert process.returncode in {0, -number, 128 + number}
         assert "Traceback" not in complaints
     for each in (port, sandbox_port):
         with pytest.raises(httpx.ConnectError):
-            httpx.get(f"http://127.0.0.1:{each}/", timeout=2)
+            loopback.get(f"http://127.0.0.1:{each}/", timeout=2)
 
 
 @pytest.mark.parametrize("after", [0.5, 1.5])
@@ -70,7 +71,7 @@ def test_the_sandbox_ends_with_a_gateway_that_was_killed() -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            httpx.get(f"http://127.0.0.1:{sandbox_port}/_sandbox/accounts", timeout=2)
+            loopback.get(f"http://127.0.0.1:{sandbox_port}/_sandbox/accounts", timeout=2)
         except httpx.TransportError:
             return
         time.sleep(0.1)
@@ -95,7 +96,7 @@ def _accounts(url: str) -> list[dict[str, str]]:
     deadline = time.monotonic() + 60
     while True:
         try:
-            accounts: list[dict[str, str]] = httpx.get(f"{url}/_sandbox/accounts").json()[
+            accounts: list[dict[str, str]] = loopback.get(f"{url}/_sandbox/accounts").json()[
                 "accounts"
             ]
         except httpx.TransportError:
@@ -111,7 +112,7 @@ def _post(port: int, auth: tuple[str, str] | None) -> httpx.Response:
     query = {"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}
     while True:
         try:
-            return httpx.post(f"http://127.0.0.1:{port}/graphql", json=query, auth=auth)
+            return loopback.post(f"http://127.0.0.1:{port}/graphql", json=query, auth=auth)
         except httpx.TransportError:
             if time.monotonic() > deadline:
                 raise

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import before, served
 from tests.support.process_memory import MEMORY_SHOWS, resident
@@ -119,7 +119,7 @@ def test_answers_that_a_client_does_not_read_do_not_fill_the_memory(
     """It is not read from, either, and then cut off."""
     pid, url = process
     account = shared_sandbox.accounts()["parent"]
-    httpx.get(f"{url}/healthz", trust_env=False)
+    loopback.get(f"{url}/healthz")
     idle = resident(pid)
     with _opened(url, account) as connection:
         ping = json.dumps({"type": "ping", "payload": {"a": "x" * 100_000}}).encode()
@@ -129,7 +129,7 @@ def test_answers_that_a_client_does_not_read_do_not_fill_the_memory(
         block = _frame(_PING, b"x" * 125) * 2000
         assert _send_until_cut_off(connection, block, 240) < 240
         assert resident(pid) - idle < 32 * 2**20
-    assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+    assert loopback.get(f"{url}/healthz").status_code == 200
 
 
 def test_a_client_that_takes_a_rest_and_then_reads_on_gets_everything(

@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from gateway.observability.metrics_folder import shared_folder
+from tests.support import loopback
 from tests.support.gateway_process import before, served
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -42,14 +42,14 @@ def ask(url: str, sandbox: RunningSandbox, times: int) -> list[int]:
     """Ask over a new connection each time, and return the statuses."""
     auth = sandbox.accounts()["parent"].auth
     return [
-        httpx.post(f"{url}/graphql", json=PAGE, auth=auth, trust_env=False, timeout=20).status_code
+        loopback.post(f"{url}/graphql", json=PAGE, auth=auth, timeout=20).status_code
         for _ in range(times)
     ]
 
 
 def metrics(url: str) -> dict[str, float]:
     """Return what the page of metrics says."""
-    lines = httpx.get(f"{url}/metrics", trust_env=False, timeout=20).text.splitlines()
+    lines = loopback.get(f"{url}/metrics", timeout=20).text.splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if line[0] != "#")
     return {name: float(value) for name, value in pairs}
 
@@ -212,10 +212,10 @@ def test_workers_serve_the_sandbox_together(tmp_path: Path) -> None:
     with served(*arguments, folder=tmp_path) as (url, process):
         seen: set[Any] = set()
         for _ in range(10):
-            answer = httpx.post(f"{url}/graphql", json=PAGE, trust_env=False, timeout=20).json()
+            answer = loopback.post(f"{url}/graphql", json=PAGE, timeout=20).json()
             seen.add(answer["data"]["phoneNumbers"]["nodes"][0]["sid"])
         assert len(seen) == 1
-        assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+        assert loopback.get(f"{url}/readyz").status_code == 200
     assert process.returncode == 0
 
 
@@ -245,5 +245,5 @@ def test_workers_serve_where_only_the_time_of_day_is_shifted(
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     with served("--workers", "2", folder=tmp_path, **before(sandbox), **shifted) as (url, process):
-        assert httpx.get(f"{url}/healthz", timeout=60, trust_env=False).status_code == 200
+        assert loopback.get(f"{url}/healthz", timeout=60).status_code == 200
         assert process.poll() is None

@@ -17,6 +17,7 @@ from redis import Redis
 from gateway.storage.redis import RedisStore
 from gateway.storage.store import StoreUnavailable
 from tests.faults.hostile import keeping
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -193,7 +194,7 @@ def test_a_wrong_password_is_named_as_such_and_not_shown(
             "GATEWAY_STORE_URL": server.url.replace("hunter2", "wr0ng!", 1)
         }
         with served(folder=tmp_path, **variables) as (url, _):
-            answer = httpx.get(f"{url}/readyz", trust_env=False, timeout=20)
+            answer = loopback.get(f"{url}/readyz", timeout=20)
     assert (answer.status_code, answer.json()["causes"]["store"]) == (503, "denied")
     log = (tmp_path / "log").read_text()
     assert log.count("storage_failed") == 1
@@ -274,17 +275,17 @@ def test_a_full_disk_is_named_and_nothing_is_bought(
 
     def buy(url: str, key: str) -> Any:
         body = {"query": BUY, "variables": {"number": number, "key": key}}
-        return httpx.post(f"{url}/graphql", json=body, auth=auth, trust_env=False).json()
+        return loopback.post(f"{url}/graphql", json=body, auth=auth).json()
 
     variables = before(sandbox) | {"GATEWAY_DATA_DIR": "data", "GATEWAY_METRICS": "true"}
     with served(folder=tmp_path, **variables) as (url, process):
         limits = prlimit(process.pid, RLIMIT_FSIZE)
         prlimit(process.pid, RLIMIT_FSIZE, (20_000, limits[1]))
         refused = [buy(url, each) for each in ("one", "two")]
-        ready = httpx.get(f"{url}/readyz", trust_env=False, timeout=20)
+        ready = loopback.get(f"{url}/readyz", timeout=20)
         prlimit(process.pid, RLIMIT_FSIZE, limits)
-        until(lambda: httpx.get(f"{url}/readyz", trust_env=False, timeout=20).is_success)
-        metrics = httpx.get(f"{url}/metrics", trust_env=False, timeout=20).text
+        until(lambda: loopback.get(f"{url}/readyz", timeout=20).is_success)
+        metrics = loopback.get(f"{url}/metrics", timeout=20).text
         assert len(sandbox.ledger()) == bought
         assert buy(url, "one")["data"]["purchasePhoneNumber"]["phoneNumber"]["sid"]
     for answer in refused:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -261,7 +261,7 @@ def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]
 
     def follow() -> None:
         with (
-            httpx.Client(trust_env=False, timeout=60, auth=gateway.account.auth) as client,
+            loopback.Client(timeout=60, auth=gateway.account.auth) as client,
             client.stream(
                 "POST",
                 f"{gateway.url}/graphql",
@@ -346,7 +346,7 @@ def test_an_outage_of_the_store_is_one_line_in_the_log(
             def ask() -> int:
                 auth = sandbox.accounts()["parent"].auth
                 body = {"query": "{ __typename }"}
-                answer = httpx.post(f"{url}/graphql", json=body, auth=auth, trust_env=False)
+                answer = loopback.post(f"{url}/graphql", json=body, auth=auth)
                 return answer.status_code
 
             assert ask() == 200

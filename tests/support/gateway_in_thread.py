@@ -12,6 +12,7 @@ from gateway.server.http_limits import protocol_class
 from gateway.server.websocket_limits import socket_class
 from gateway.settings.model import Settings
 from gateway.transport.unsent import Unsent
+from tests.support import loopback
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_app
 
 # What clients send with a GET to show that no page of another site made a browser send it.
@@ -98,7 +99,7 @@ def running_gateway(
             ws_max_size=2**20,
             timeout_keep_alive=settled.keep_alive_timeout,
         ) as url,
-        httpx.Client(timeout=60.0, trust_env=False, headers=_NOT_A_PAGE) as http,
+        loopback.Client(timeout=60.0, headers=_NOT_A_PAGE) as http,
     ):
         yield RunningGateway(
             url,

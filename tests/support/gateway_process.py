@@ -1,7 +1,7 @@
 """`number-gateway` as a process of its own, for what only processes show: signals, memory, output.
 
 with served(folder=tmp_path, **before(sandbox)) as (url, process):
-    httpx.get(f"{url}/readyz")
+    loopback.get(f"{url}/readyz")
 
 A process knows no setting of whoever runs the tests: of the environment it is given `PATH` alone.
 Wherever a test need not kill the gateway or read what it prints, `gateway_in_thread` is quicker.
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import pytest
 
+from tests.support import loopback
 from tests.support.forked_command import ForkedProcess, run_forked
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import ROOT
@@ -227,7 +227,7 @@ def gateway_process(
         variables[name if name.isupper() else f"GATEWAY_{name.upper()}"] = str(value)
     with (
         served(*arguments, folder=folder, **variables) as (url, process),
-        httpx.Client(timeout=60.0, trust_env=False) as http,
+        loopback.Client(timeout=60.0) as http,
     ):
         account = sandbox.accounts()["parent"]
         try:

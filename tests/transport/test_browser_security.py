@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 from websockets.exceptions import InvalidStatus
 
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.raw_bytes import connected, head, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -24,12 +25,11 @@ def shared(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
 
 def _get(gateway: RunningGateway, **headers: str) -> httpx.Response:
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.get(
+    return loopback.get(
         f"{gateway.url}/graphql",
         params={"query": "{ __typename }"},
         headers=sent,
         auth=gateway.account.auth,
-        trust_env=False,
     )
 
 

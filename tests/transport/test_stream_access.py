@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -13,6 +12,7 @@ from websockets.sync.client import connect
 from gateway.errors import Unauthenticated
 from gateway.pipeline import subscriptions
 from schema.phone_number_event import PhoneNumberEvent
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, Socket, socket
@@ -118,12 +118,11 @@ def test_an_event_stream_ends_when_its_token_expires(
 ) -> None:
     bearer = token(account.sid, exp=int(time.time()) + 3)
     headers = {"authorization": f"Bearer {bearer}", "accept": "text/event-stream"}
-    with httpx.stream(
+    with loopback.stream(
         "POST",
         f"{guarded.url}/graphql",
         json={"query": CHANGES},
         headers=headers,
-        trust_env=False,
         timeout=15,
     ) as response:
         text = response.read().decode()

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from gateway.errors import UpstreamDenied, UpstreamThrottled
 from gateway.transport.client_addresses import UNKNOWN, Addresses, share_of
 from gateway.upstream.strangers import Strangers
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import until
@@ -54,13 +54,12 @@ def guess(
     gateway: RunningGateway, account: SandboxAccount, number: int, address: str = "203.0.113.7"
 ) -> dict[str, Any]:
     """Ask for an account with a made-up token, as a client of some address."""
-    answer = httpx.post(
+    answer = loopback.post(
         f"{gateway.url}/graphql",
         json={"query": _WHO},
         auth=(account.sid, f"guess {number}"),
         headers={"x-forwarded-for": address},
         timeout=60.0,
-        trust_env=False,
     )
     return dict(answer.json())
 

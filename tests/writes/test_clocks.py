@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from gateway.writes import clocks
 from gateway.writes.idempotency_entries import StoreJournal
+from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -124,7 +124,7 @@ def shifted(
     chosen = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
     with (
         served(folder=folder, **before(sandbox), **library, **chosen) as (url, _),
-        httpx.Client(timeout=60.0, trust_env=False) as http,
+        loopback.Client(timeout=60.0) as http,
     ):
         try:
             yield RunningGateway(url, sandbox, sandbox.accounts()["parent"], http), clock
