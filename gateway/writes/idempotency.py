@@ -66,13 +66,20 @@ Act: TypeAlias = Callable[[Sending], Coroutine[Any, Any, Outcome]]
 
 
 class IdempotencyKey(NamedTuple):
-    """A client's key as it is kept: one-way names of who uses it for what, and of the input."""
+    """A client's key as it is kept: one-way names of who uses it for what, and of the input.
+
+    Attributes:
+        former: what the last release calls the input, which told apart what means the same.
+    """
 
     name: str
     digest: str
+    former: str
 
 
-def key_of(principal: str, account: str, mutation: str, key: str, given: object) -> IdempotencyKey:
+def key_of(
+    principal: str, account: str, mutation: str, key: str, given: object, written: object = None
+) -> IdempotencyKey:
     """Return the kept form of a client's key.
 
     Args:
@@ -80,10 +87,13 @@ def key_of(principal: str, account: str, mutation: str, key: str, given: object)
         account: the account that is changed.
         mutation: its name.
         key: what the client sent.
-        given: the input as JSON, without the key.
+        given: the input as JSON, without the key and what says no more than its absence.
+        written: the input as it was written, if that is something else.
     """
     name = _digest([principal, account, mutation, key])
-    return IdempotencyKey(f"idempotency:{name}", _digest([principal, given]))
+    digest = _digest([principal, given])
+    former = digest if written is None else _digest([principal, written])
+    return IdempotencyKey(f"idempotency:{name}", digest, former)
 
 
 def _digest(value: object) -> str:
@@ -192,7 +202,7 @@ class IdempotencyKeys:
                 if found is None:
                     return await self._act(key, mine, hold, act, deadline)
                 entry = _decode(found, key)
-                if entry.digest != key.digest:
+                if entry.digest not in {key.digest, key.former}:
                     return Outcome(refusal=Reason.KEY_OF_ANOTHER.refuse())
                 if entry.state == "done":
                     return _remembered(entry, key)

@@ -368,7 +368,10 @@ class Mutations:
         if asked.key is None:
             doing = act(_nothing_to_note)
         else:
-            key = key_of(self._principal, asked.account, asked.name, asked.key, _plain(asked))
+            meant = asked.meant
+            written = None if len(meant) == len(asked.given) else _plain(asked, asked.given)
+            given = _plain(asked, meant)
+            key = key_of(self._principal, asked.account, asked.name, asked.key, given, written)
             doing = self._writing.keys.once(key, act, settle, self._reader.deadline)
         started = time.time()
         try:
@@ -527,8 +530,8 @@ async def _nothing_to_note() -> Callable[[], bool]:
     return lambda: True
 
 
-def _plain(asked: Write) -> dict[str, Any]:
-    """Return what was asked for as JSON; key and account are told apart elsewhere.
+def _plain(asked: Write, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an input as JSON; key and account are told apart elsewhere.
 
     Paths are those of the last release, so that a key that it knows stands for the same input:
     there the documents of a purchase and a configuration were a part of `configuration`.
@@ -536,7 +539,7 @@ def _plain(asked: Write) -> dict[str, Any]:
     below = "" if isinstance(asked, Transfer) else "configuration."
     return {
         f"{below}{name}" if name.startswith("regulatory") else name: _plain_value(value)
-        for name, value in asked.given.items()
+        for name, value in given.items()
         if name not in {"idempotencyKey", "accountSid"}
     }
 

@@ -96,6 +96,7 @@ class Write:
         name: what idempotency keys know the mutation by.
         subject: the path of the input field that names the object.
         takes: the fields of the input that the upstream's refusals may be about.
+        clears: null for a setting is not the same as its absence.
         account: the account that has the number, or will have it.
         key: the client's idempotency key, if there is one.
         dry_run: nothing is to be sent.
@@ -105,6 +106,7 @@ class Write:
     name: ClassVar[str]
     subject: ClassVar[str] = "sid"
     takes: ClassVar[frozenset[str]] = frozenset({"sid"})
+    clears: ClassVar[bool] = False
 
     account: str
     key: str | None
@@ -115,6 +117,15 @@ class Write:
     def sets(self) -> Values:
         """The settings that it is to make, by their paths."""
         return {}
+
+    @property
+    def meant(self) -> Values:
+        """The input without what says no more than its absence."""
+        return {
+            path: value
+            for path, value in self.given.items()
+            if value not in (None, "", []) or (self.clears and path != _CLEAR)
+        }
 
     @classmethod
     def parse(cls, wanted: Input, asker: Asker) -> Self | Refusal:
@@ -243,6 +254,7 @@ class Configure(Write):
 
     name = "configure"
     takes = frozenset({"sid", _CONFIGURATION, _REGULATORY})
+    clears = True
 
     sid: str
     settings: Values

@@ -16,7 +16,7 @@ from tests.faults.conftest import QUICK
 from tests.faults.test_writes import FAMILY, VERBS, case_of, inject
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import gateway_process
-from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import LATE, until
 
 Tell = Callable[[str], None]
@@ -67,6 +67,59 @@ def test_the_same_key_with_another_input_is_a_conflict(quick: RunningGateway, se
     payload = mutate(quick, "purchase", case.account, **other, idempotencyKey=KEY)
     [error] = payload["userErrors"]
     seen(f"{told(payload)} on {'.'.join(error['field'])}; {len(writes(quick.sandbox))} write")
+
+
+@pytest.mark.parametrize("plural", [False, True], ids=["singular", "plural"])
+@pytest.mark.parametrize(
+    ("verb", "nothing"),
+    [
+        (
+            "purchase",
+            {
+                "configuration": {"friendlyName": "", "voice": {"url": None}, "sms": None},
+                "regulatory": {"addressSid": None, "clear": []},
+                "maxMonthlyPrice": None,
+            },
+        ),
+        ("purchase", {"configuration": None, "regulatory": None}),
+        ("configure", {"regulatory": {"clear": None}}),
+        ("transfer", {"regulatory": {"bundleSid": None, "clear": []}}),
+    ],
+)
+def test_what_says_no_more_than_its_absence_makes_no_other_input(
+    quick: RunningGateway, verb: str, nothing: dict[str, Any], plural: bool
+) -> None:
+    case = case_of(quick, verb, "CORE")
+    ask = each_of if plural else mutate
+    written = {**case.given, "idempotencyKey": KEY, "accountSid": None}
+    first = ask(quick, verb, case.account, **{**nothing, **written})
+    again = ask(quick, verb, case.account, **case.given, idempotencyKey=KEY)
+    assert (told(first), again["replayed"]) == ("done", True)
+    assert len(writes(quick.sandbox)) == 1
+
+
+def test_null_that_clears_a_setting_makes_another_input(quick: RunningGateway) -> None:
+    case = case_of(quick, "configure", "CORE")
+    mutate(quick, "configure", case.account, **case.given, idempotencyKey=KEY)
+    cleared = {**case.given["configuration"], "statusCallbackUrl": None}
+    given = {**case.given, "configuration": cleared}
+    payload = mutate(quick, "configure", case.account, **given, idempotencyKey=KEY)
+    assert [each["code"] for each in payload["userErrors"]] == ["IDEMPOTENCY_CONFLICT"]
+
+
+def each_of(
+    gateway: RunningGateway, verb: str, account: SandboxAccount, **given: Any
+) -> dict[str, Any]:
+    """Run the plural mutation for one item, and return its result."""
+    text = f"""mutation ($input: {verb.title()}PhoneNumbersInput!) {{
+      {verb}PhoneNumbers(input: $input) {{
+        results {{ userErrors {{ code }} reconciled replayed }}
+      }}
+    }}"""
+    answer = gateway.query(text, {"input": {"items": [given]}}, account=account)
+    [result] = answer[f"{verb}PhoneNumbers"]["results"]
+    found: dict[str, Any] = result
+    return found
 
 
 def test_a_key_means_something_else_in_another_account_or_mutation(quick: RunningGateway) -> None:

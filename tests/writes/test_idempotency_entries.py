@@ -541,3 +541,28 @@ def test_several_processes_may_make_the_file_at_once(tmp_path: Path) -> None:
                 await each.aclose()
 
     asyncio.run(main())
+
+
+@KINDS
+def test_an_entry_of_the_last_release_is_found_by_the_input_as_it_was_written(
+    kind: str, tmp_path: Path
+) -> None:
+    written = {"number": "+1", "configuration": None}
+    before = key_of("me", "AC1", "purchase", "key", written)
+    key = key_of("me", "AC1", "purchase", "key", {"number": "+1"}, written)
+    other = key_of("me", "AC1", "purchase", "key", {"number": "+2"}, written | {"number": "+2"})
+
+    async def act(_: Sending) -> Outcome:
+        return Outcome()
+
+    async def look() -> Outcome | None:
+        raise AssertionError("it was looked for")
+
+    async def use(one: Journal, two: Journal) -> None:
+        await IdempotencyKeys(one, 60).once(before, act, look, time.monotonic() + 5)
+        for each, replayed in ((key, True), (other, False)):
+            keys = IdempotencyKeys(two, 60)
+            outcome = await keys.once(each, act, look, time.monotonic() + 5)
+            assert (outcome.replayed, outcome.refusal is None) == (replayed, replayed)
+
+    run(kind, tmp_path, use)

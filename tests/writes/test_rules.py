@@ -150,8 +150,8 @@ def test_a_key_that_the_last_release_knows_stands_for_the_same_documents(
 ) -> None:
     asked = kind.parse(wanted, ASKER)
     assert isinstance(asked, Write)
-    assert _plain(asked)[path] == BUNDLE.bundle_sid
-    assert [name for name in _plain(asked) if "regulatory" in name] == [path]
+    assert _plain(asked, asked.given)[path] == BUNDLE.bundle_sid
+    assert [name for name in _plain(asked, asked.given) if "regulatory" in name] == [path]
 
 
 def test_a_remembered_refusal_names_the_documents_where_they_stand_now() -> None:
