@@ -271,11 +271,21 @@ def test_replays_are_word_for_word_the_old_outcome(kept: Kept, place: str) -> No
             told, now = (outcomes_of_items(each) for each in (told, now))
         if write["name"] == "transferred":
             # It has moved out of the catalog, and is shown as the next read shows it.
-            moved = told["data"]["transferPhoneNumber"]["phoneNumber"]
-            moved["source"] = "CORE"
-            moved["configuration"]["sms"]["method"] = "POST"
-        assert now == told, write["name"]
+            told["data"]["transferPhoneNumber"]["phoneNumber"]["source"] = "CORE"
+        assert now == with_methods(told), write["name"]
     assert kept.sandbox.ledger() == ledger
+
+
+def with_methods(told: Any) -> Any:
+    """Return an answer with the methods that are used where none was set: they were null."""
+    if isinstance(told, list):
+        return [with_methods(each) for each in told]
+    if not isinstance(told, dict):
+        return told
+    return {
+        name: "POST" if value is None and name == "method" else with_methods(value)
+        for name, value in told.items()
+    }
 
 
 def outcomes_of_items(response: Json) -> list[Json]:
