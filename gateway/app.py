@@ -59,6 +59,7 @@ from gateway.upstream.client import (
     UpstreamClient,
 )
 from gateway.upstream.flights import Flights
+from gateway.upstream.public_facts import PublicFacts
 from gateway.upstream.readers import Readers
 from gateway.upstream.response_cache import CacheTimes, ResponseCache
 from gateway.writes.idempotency import IdempotencyKeys
@@ -182,6 +183,7 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         access=CatalogAccess(settings.family_memory),
         sizes=Sizes(),
         seen=LastSeen(),
+        facts=PublicFacts(store, settings.exchange_memory),
         writing=Writing(keys, draining, WeakValueDictionary()),
         webhooks=webhooks,
         spending=Spending(settings.pick(RateLimits), store, refused),

@@ -238,18 +238,27 @@ class Regulatory:
 class Geography:
     iso_country: CountryCode | None = field(description="The country.")
     lata: str | None = field(
-        description="The LATA (local access and transport area), NANP countries only."
+        description="The LATA (local access and transport area), US and Canada only. Of owned"
+        " numbers see `derived`."
     )
-    rate_center: str | None = field(description="The rate center, NANP countries only.")
+    rate_center: str | None = field(
+        description="The rate center, US and Canada only. Of owned numbers see `derived`."
+    )
     latitude: float | None = field(description="Latitude in degrees, north positive.")
     longitude: float | None = field(description="Longitude in degrees, east positive.")
     region: str | None = field(description="State or province, two letters.")
     locality: str | None = field(description="Town or city.")
     postal_code: str | None = field(description="Postal (zip) code.")
     derived: bool = field(
-        description="True when the upstream does not tell where the number belongs, so that only"
-        " what the number itself tells is known: the country and, in the US and Canada, the state"
-        " or province. A number may be used anywhere, so a town is never derived."
+        description="True when the upstream does not tell where the number belongs. Then"
+        " `isoCountry` and, in the US and Canada, `region` are what the number itself tells."
+        " `rateCenter` and `lata` are those of its exchange, its first six digits, all numbers of"
+        " which belong to one rate center: if they are selected, a number for sale in the exchange"
+        " is looked for, once for all that are owned in it. They are null, without an error, when"
+        " none is for sale, when the number belongs to no place (toll-free, mobile, other"
+        " countries), or when more exchanges are asked for at once than are looked up for one"
+        " request; null with an error when the search failed. The rest is null: town, postal code"
+        " and coordinates of another number are not this one's."
     )
 
 

@@ -34,7 +34,10 @@ BOTH = """
 An owned number has the same fields by every route: looked up, listed, by its `id`, in a
 payload, in an event. Which API is asked is known before the first call, from what is selected:
 
-- An account without the catalog is asked in core. What only the catalog has is null.
+- An account without the catalog is asked in core. What only the catalog has is null, but for
+  `geography`: country, state and province are what the number itself tells; `rateCenter` and
+  `lata` are what numbers for sale in its exchange (`AreaCode=415&Contains=415555`) tell, found by
+  one search for each exchange, if they are selected. Owned numbers cannot be filtered by them.
 - An account with the catalog is asked where all that is selected can be told: core, if
   everything is core's alone (`{ dateCreated regulatory { bundleSid } }`), else the catalog.
   Fields that both have are the catalog's.

@@ -33,11 +33,13 @@ def _warn(reader: str, value: str) -> None:
 
 
 def text(value: object) -> str | None:
-    """Read a string; `""` is null, a number is written out."""
+    """Read a string; `""` is null, a number is written out, an error in its place is raised."""
     if isinstance(value, str):
         return value or None
     if value is None:
         return None
+    if isinstance(value, Exception):
+        raise value.with_traceback(None)  # Each field raises it.
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     _warn("text", repr(value))

@@ -231,6 +231,21 @@ class View:
         number.listed = listed
         return number
 
+    def located(self, rate_center: str | Exception | None, lata: str | Exception | None) -> Self:
+        """Return the same number in a rate center and a LATA.
+
+        An error in place of a value is why it is not known: whoever reads the field raises it.
+        """
+        number = copy(self)
+        number.raw = raw = copy(self.raw)
+        if isinstance(rate_center, Exception) or isinstance(lata, Exception):
+            # No strict record: it is read value by value.
+            keys = raw.__struct_fields__
+            loose = _LOOSE[self.source][self.typename]
+            number.raw = raw = loose(**{key: getattr(raw, key) for key in keys})
+        raw.rate_center, raw.lata = rate_center, lata
+        return number
+
     def to_json(self) -> Json:
         """Return the object as JSON, for keeping; nulls that say nothing are left out."""
         return _json(self.raw)

@@ -305,6 +305,7 @@ class SimilarSearch(NamedTuple):
         Where the number's own geography is known its values are the filters, so that numbers of one
         place share one search; else the number itself is the template that the upstream looks up.
         None when it has no such place: outside the US and Canada, toll-free, or known to have none.
+        Of a derived geography only the region counts: the rest depends on what else was selected.
         """
         template = number.phone_number
         country = _local_country(number)
@@ -313,7 +314,9 @@ class SimilarSearch(NamedTuple):
         place = number.geography
         is_near = self.within is SimilarScope.NEARBY
         fields = _COORDINATES if is_near else [field for _, field in _SCOPES[self.within]]
-        known = place and [getattr(place, field) for field in fields]
+        known = None
+        if place and (self.within is SimilarScope.REGION or not place.derived):
+            known = [getattr(place, field) for field in fields]
         if known and None in known:
             if not place.derived:
                 return None

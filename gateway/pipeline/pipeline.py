@@ -19,7 +19,7 @@ from gateway.observability import activity
 from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
 from gateway.planning.estimate import estimate
-from gateway.planning.plan import ELSEWHERE, PARTITION, Plan, PlanningFacts
+from gateway.planning.plan import ELSEWHERE, EXCHANGES, PARTITION, Plan, PlanningFacts
 from gateway.resolvers.request_context import RequestContext, SharedParts
 from gateway.upstream.flights import CallBudget
 from gateway.upstream.readers import Readers
@@ -39,6 +39,7 @@ class OperationOptions:
     most_calls: int | None
     partition_calls: int
     subaccount_calls: int
+    exchange_calls: int
 
     @property
     def explains(self) -> bool:
@@ -146,8 +147,10 @@ class Pipeline:
         if watched is not None:
             watched.principal, watched.reads = caller.name, reader.trace
         partition, subaccounts = self.options.partition_calls, self.options.subaccount_calls
+        exchanges = self.options.exchange_calls
         if plan is not None:
             partition, subaccounts = plan.spare(PARTITION), plan.spare(ELSEWHERE)
+            exchanges = plan.spare(EXCHANGES)
         return RequestContext(
             reader,
             caller,
@@ -155,6 +158,7 @@ class Pipeline:
             fast=self.options.fast,
             partition_calls=partition,
             subaccount_calls=subaccounts,
+            exchange_calls=exchanges,
         )
 
     async def execute(
@@ -214,6 +218,7 @@ class Pipeline:
             self.readers.cache.keeps_kind,
             self.options.partition_calls,
             self.options.subaccount_calls,
+            self.options.exchange_calls,
             self.shared.webhooks,
         )
         plan = estimate(

@@ -122,6 +122,7 @@ def _objects(
             draft.look_up_number(path, key, place.selected, certain=False)
         if may_ask_others(caller):
             draft.look_elsewhere(path)
+            draft.look_up_exchanges(path, ("sid", node.sid), 1, None, place.selected)
             others = draft.known.elsewhere
         accounts |= {first, *then}
     only = next(iter(accounts)) if len(accounts) == 1 and not others else None
@@ -176,6 +177,8 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
         ),
     )
     draft.fill(place, path, identity, asked)
+    numbers = place.times.most * page.size
+    draft.look_up_exchanges(path, identity, numbers, account, place.selected)
     return Place(path, place.times.per(page.size), identity, place.accounts, account or None)
 
 
@@ -256,6 +259,8 @@ def _number_of_event(draft: Draft, place: Place, path: str, _: Arguments) -> Pla
                 reason="for each event: what it does not tell itself",
             ),
         )
+    identity = ("number of event", path)
+    draft.look_up_exchanges(path, identity, place.times.most, account, place.selected)
     return Place(path, place.times, ("number of event",), account=account)
 
 
@@ -598,6 +603,8 @@ def _fill_written(draft: Draft, path: str, asked: Write, selected: SelectedField
     unsupported = filters.unsupported(asked.sets, CATALOG.settings)
     by_catalog = numbers.may_ask_catalog(asked.account) and not unsupported
     needs = needed(selected if by_catalog else selected - fields_set(asked.sets))
+    subject = getattr(asked, "sid", None) or asked.given["phoneNumber"]
+    draft.look_up_exchanges(path, ("written", subject), 1, owner, selected)
     homes = NOWHERE
     if not numbers.may_ask_catalog(owner):
         homes = Home.CORE if by_catalog and needs else NOWHERE  # It has moved out of the catalog.
@@ -606,7 +613,6 @@ def _fill_written(draft: Draft, path: str, asked: Write, selected: SelectedField
     elif needs & (Home.CATALOG | Home.LISTED):
         homes = Home.CATALOG | needs & Home.LISTED
     if homes and not asked.dry_run:
-        subject = getattr(asked, "sid", None) or asked.given["phoneNumber"]
         key = PhoneNumberLookup(owner, "sid", subject)
         draft.look_up_beside(path, owner, key, homes, selected)
 

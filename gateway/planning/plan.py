@@ -16,6 +16,7 @@ from gateway.auth.caller import Caller
 from gateway.errors import GatewayError
 from gateway.mapping.homes import NOWHERE, Home, fields_told, needed
 from gateway.numbers import lookup_strategy
+from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.owned import OwnedNumbers, is_near
 from gateway.upstream.families import CATALOG, CORE
@@ -30,6 +31,8 @@ PARTITION: Final = "partition"
 """The strategy of calls that complete searches which the upstream cuts off."""
 ELSEWHERE: Final = "elsewhere"
 """The strategy of calls that look for numbers in the caller's other accounts."""
+EXCHANGES: Final = "exchange"
+"""The strategy of searches for what exchanges tell of owned numbers."""
 
 
 class Times(NamedTuple):
@@ -241,6 +244,7 @@ class PlanningFacts(NamedTuple):
         keeps: whether answers of a kind are kept, so that a call may be spared.
         partition: most calls to complete searches that the upstream cuts off.
         elsewhere: most calls to look for numbers in the caller's other accounts.
+        exchanges: most searches for what exchanges tell of owned numbers.
         webhooks: which ones may be set.
     """
 
@@ -250,6 +254,7 @@ class PlanningFacts(NamedTuple):
     keeps: Callable[[Kind], bool]
     partition: int
     elsewhere: int
+    exchanges: int
     webhooks: Webhooks
 
     def is_cold(self, account: str | None) -> bool:
@@ -276,6 +281,9 @@ class Draft:
         self._key_paths: defaultdict[Lookups, list[str]] = defaultdict(list)
         self._told: defaultdict[Lookups, SelectedFields] = defaultdict(frozenset)
         self._elsewhere: list[str] = []
+        # How many numbers there are, by what names them, whose exchanges are looked up.
+        self._exchanges: dict[Identity, int] = {}
+        self._exchange_paths: list[str] = []
         self._splittable: list[str] = []
         self._failed: list[tuple[int, GatewayError]] = []
         # Accounts that credentials must be proven to be of: whether for certain, and by what.
@@ -317,6 +325,7 @@ class Draft:
     ) -> None:
         """Note a look-up of an owned number; all of one account are planned together."""
         account, needs = key.account, needed(selected)
+        self.look_up_exchanges(path, (key.by, key.value), 1, account, selected)
         if needs is Home.CORE and self.known.numbers.may_ask_catalog(account):
             self._look_up(path, Lookups(account, Home.CORE, certain=certain), key, selected)
             return
@@ -375,6 +384,26 @@ class Draft:
                 " numbers together",
             ),
         )
+
+    def look_up_exchanges(
+        self,
+        path: str,
+        identity: Identity,
+        most: int,
+        account: str | None,
+        selected: SelectedFields,
+    ) -> None:
+        """Note up to `most` owned numbers whose exchanges tell what is selected, if they do.
+
+        They do where the catalog cannot be asked; `account` is None where that is not known.
+        """
+        if most == 0 or SHOWN_BY_EXCHANGES.isdisjoint(selected):
+            return
+        numbers = self.known.numbers
+        if account and numbers.may_ask_catalog(account) and not numbers.must_find_family(account):
+            return
+        self._exchanges[identity] = most
+        self._exchange_paths.append(path)
 
     def look_elsewhere(self, path: str) -> None:
         """Note numbers that are looked for in the caller's other accounts, as a last resort."""
@@ -445,6 +474,16 @@ class Draft:
             path, call = named(self._elsewhere), "GET the number in another account"
             times = Times(0, most)
             self.plan.steps.append(Step(path, call, ELSEWHERE, 0, most, times, reason, spare=True))
+        if self._exchanges and self.known.exchanges:
+            total = sum(self._exchanges.values())
+            most = min(total, self.known.exchanges)
+            reason = (
+                "rateCenter and lata are those of the exchange: one search for each that is not"
+                f" known yet, {most} in all; none where the upstream itself tells them"
+            )
+            path, call = named(self._exchange_paths), "GET numbers for sale of the exchange"
+            times = Times(0, total)
+            self.plan.steps.append(Step(path, call, EXCHANGES, 0, most, times, reason, spare=True))
         return self.plan
 
     def _batch(self, lookups: Lookups, keys: Counter[PhoneNumberLookup], paths: str) -> None:

@@ -6,13 +6,13 @@ from gateway.auth.caller import Caller
 from gateway.errors import OfAnotherAccount
 from gateway.mapping.homes import Home, needed
 from gateway.mapping.records import View
-from gateway.numbers.country_rules import PRICE_OWNED, CountryRules
 from gateway.numbers.list_pages import page_of
 from gateway.numbers.lookups import (
     OwnedList,
     PhoneNumberLookup,
 )
 from gateway.numbers.owned import OwnedNumbers
+from gateway.numbers.side_reads import SideReads
 from schema.connection import (
     PhoneNumberConnection,
 )
@@ -36,9 +36,9 @@ class NumberResolvers:
         alone: the field that is being resolved is the only one of a query.
     """
 
-    def __init__(self, owned: OwnedNumbers, rules: CountryRules, caller: Caller) -> None:
+    def __init__(self, owned: OwnedNumbers, beside: SideReads, caller: Caller) -> None:
         self.owned = owned
-        self._rules = rules
+        self._beside = beside
         self.alone = False
         self._caller = caller
 
@@ -75,8 +75,8 @@ class NumberResolvers:
         """See `schema.read_port.Numbers`."""
         asked = OwnedList.parse(self._caller, filter=filter, account_sid=account_sid, **page)
         listed = await self.owned.page(asked, at, selected)
-        if PRICE_OWNED in selected:
-            listed = listed._replace(items=await self._rules.priced(listed.items, at))
+        if self._beside.needed(selected):
+            listed = listed._replace(items=await self._beside.shown(listed.items, selected, at))
         return cast("PhoneNumberConnection", page_of(listed))
 
     async def as_read(
@@ -84,8 +84,8 @@ class NumberResolvers:
     ) -> PhoneNumber:
         """See `schema.read_port.Numbers`."""
         shown = await self.owned.as_read(cast("View", number), needed(selected), at)
-        if PRICE_OWNED in selected:
-            [shown] = await self._rules.priced([shown], at)
+        if self._beside.needed(selected):
+            [shown] = await self._beside.shown([shown], selected, at)
         return cast("PhoneNumber", shown)
 
     async def one(
@@ -103,6 +103,6 @@ class NumberResolvers:
         self, asked: PhoneNumberLookup, at: FieldPath, selected: SelectedFields
     ) -> PhoneNumber | None:
         number = await self.one(asked, at, needed(selected), alone=self.alone)
-        if number is not None and PRICE_OWNED in selected:
-            [number] = await self._rules.priced([number], at)
+        if number is not None and self._beside.needed(selected):
+            [number] = await self._beside.shown([number], selected, at)
         return cast("PhoneNumber | None", number)

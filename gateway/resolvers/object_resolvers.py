@@ -8,8 +8,8 @@ from gateway.errors import GatewayError
 from gateway.mapping.homes import Home, needed
 from gateway.mapping.records import View
 from gateway.numbers.accounts import Accounts
-from gateway.numbers.country_rules import PRICE_OWNED, CountryRules
 from gateway.numbers.lookups import AccountLookup, CountryLookup, NamedNode, NodeLookups
+from gateway.numbers.side_reads import SideReads
 from gateway.numbers.whereabouts import Whereabouts
 from gateway.waiting import settled
 from schema.info import FieldPath
@@ -21,11 +21,11 @@ class ObjectResolvers:
     """Resolves the fields `node` and `nodes`."""
 
     def __init__(
-        self, whereabouts: Whereabouts, accounts: Accounts, rules: CountryRules, caller: Caller
+        self, whereabouts: Whereabouts, accounts: Accounts, beside: SideReads, caller: Caller
     ) -> None:
         self._whereabouts = whereabouts
         self._accounts = accounts
-        self._rules = rules
+        self._beside = beside
         self._caller = caller
 
     async def nodes(
@@ -38,10 +38,10 @@ class ObjectResolvers:
         for each in found:
             if isinstance(each, BaseException) and not isinstance(each, GatewayError):
                 raise each
-        if PRICE_OWNED in selected:
+        if self._beside.needed(selected):
             places = [place for place, each in enumerate(found) if _is_number(each)]
-            priced = await self._rules.priced([found[place] for place in places], at)
-            for place, number in zip(places, priced, strict=True):
+            shown = await self._beside.shown([found[place] for place in places], selected, at)
+            for place, number in zip(places, shown, strict=True):
                 found[place] = number
         return found
 

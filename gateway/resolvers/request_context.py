@@ -8,11 +8,11 @@ from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
 from gateway.events.feed import Events
 from gateway.numbers.accounts import Accounts
-from gateway.numbers.country_rules import CountryRules
 from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.search import Search
+from gateway.numbers.side_reads import SideReads
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.numbers.whereabouts import Whereabouts
 from gateway.resolvers.account_resolvers import AccountResolvers
@@ -23,6 +23,7 @@ from gateway.resolvers.search_resolvers import SearchResolvers
 from gateway.resolvers.write_resolvers import WriteResolvers
 from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.flights import Reader
+from gateway.upstream.public_facts import PublicFacts
 from gateway.writes.mutations import Mutations, Writing
 from gateway.writes.shown import show
 from gateway.writes.webhook_hosts import Webhooks
@@ -41,6 +42,7 @@ class SharedParts:
         access: which accounts have the catalog.
         sizes: how many numbers accounts own.
         seen: in which accounts numbers were seen.
+        facts: what the upstream tells whoever asks.
         writing: what the writes of all requests share.
         webhooks: which ones may be set.
         spending: counts requests and purchases.
@@ -50,6 +52,7 @@ class SharedParts:
     access: CatalogAccess
     sizes: Sizes
     seen: LastSeen
+    facts: PublicFacts
     writing: Writing
     webhooks: Webhooks
     spending: Spending
@@ -66,7 +69,7 @@ class RequestContext:
     Attributes:
         reader: the reads and writes of the request.
         caller: who asks.
-        rules: what numbers of a country cost and what the law asks for there.
+        beside: what is read beside owned numbers.
         numbers: resolves owned numbers.
         fast: see `gateway.execution.request.Port`.
     """
@@ -80,6 +83,7 @@ class RequestContext:
         fast: bool,
         partition_calls: int,
         subaccount_calls: int,
+        exchange_calls: int,
     ) -> None:
         """Make it.
 
@@ -90,12 +94,13 @@ class RequestContext:
             fast: compiled queries and projections may answer.
             partition_calls: calls to complete searches that are cut off, at most.
             subaccount_calls: calls to look for numbers in the caller's other accounts, at most.
+            exchange_calls: searches for what exchanges tell of owned numbers, at most.
         """
         self.reader = reader
         self.caller = caller
         self.fast = fast
-        self.rules = CountryRules(reader)
-        self.numbers = NumberResolvers(shared.owned_numbers(reader), self.rules, caller)
+        self.beside = SideReads(reader, shared.facts, exchange_calls)
+        self.numbers = NumberResolvers(shared.owned_numbers(reader), self.beside, caller)
         self._shared = shared
         self._partition_calls = partition_calls
         self._subaccount_calls = subaccount_calls
@@ -104,13 +109,13 @@ class RequestContext:
     def search(self) -> SearchResolvers:
         """Resolves numbers to buy."""
         search = Search(self.reader, self.numbers.owned, self._partition_calls)
-        return SearchResolvers(search, self.rules, self.caller, self.reader.trace)
+        return SearchResolvers(search, self.beside.rules, self.caller, self.reader.trace)
 
     @cached_property
     def accounts(self) -> AccountResolvers:
         """Resolves accounts, what is left of limits, and countries."""
         accounts = Accounts(self.reader)
-        return AccountResolvers(accounts, self.rules, self.caller, self._shared.spending)
+        return AccountResolvers(accounts, self.beside.rules, self.caller, self._shared.spending)
 
     @cached_property
     def objects(self) -> ObjectResolvers:
@@ -118,7 +123,7 @@ class RequestContext:
         accounts, numbers = Accounts(self.reader), self.numbers
         calls = SpareCalls(self._subaccount_calls)
         whereabouts = Whereabouts(numbers.owned, accounts, self.caller, numbers.one, calls)
-        return ObjectResolvers(whereabouts, accounts, self.rules, self.caller)
+        return ObjectResolvers(whereabouts, accounts, self.beside, self.caller)
 
     @cached_property
     def writes(self) -> WriteResolvers:
@@ -126,7 +131,7 @@ class RequestContext:
         shared = self._shared
         return WriteResolvers(
             Mutations(self.reader, self.numbers.owned, shared.writing, self.caller),
-            partial(show, self.numbers.owned, self.rules),
+            partial(show, self.numbers.owned, self.beside),
             self.caller,
             shared.webhooks,
             shared.spending,

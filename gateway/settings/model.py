@@ -343,6 +343,20 @@ class Settings(BaseSettings):
         " numbers that are asked for by `id` and were moved; with 0 it does not look there.",
     )
 
+    exchange_calls: int = Field(
+        20,
+        ge=0,
+        description="Most extra calls of a request to find rate center and LATA of owned numbers of"
+        " which the upstream tells neither: one search for each exchange, which is not asked for"
+        " again for `exchange_memory`. Numbers of further exchanges show null; with 0 all do.",
+    )
+    exchange_memory: float = Field(
+        30 * 86_400.0,
+        ge=0,
+        description="How long it is kept, for all callers, what numbers for sale tell of an"
+        " exchange (that is public knowledge); at most a day where they tell nothing; 0: not kept.",
+    )
+
     body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
     get_requests: bool = Field(
         True,  # noqa: FBT003

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from gateway.mapping.homes import fields_set, needed
-from gateway.numbers.country_rules import PRICE_OWNED, CountryRules
 from gateway.numbers.owned import OwnedNumbers
+from gateway.numbers.side_reads import SideReads
 from gateway.writes.evidence import differing
 from gateway.writes.outcome import Outcome
 from schema.enums import Source
@@ -27,7 +27,7 @@ Show: TypeAlias = Callable[[Sequence[Written], SelectedFields, FieldPath], Await
 
 async def show(
     numbers: OwnedNumbers,
-    rules: CountryRules,
+    beside: SideReads,
     written: Sequence[Written],
     selected: SelectedFields,
     at: FieldPath,
@@ -38,11 +38,11 @@ async def show(
     raised: the write is done, and only the fields that could not be had raise why.
     """
     shown = await gather(*(_show(numbers, each, selected, at) for each in written))
-    if PRICE_OWNED not in selected:
+    if not beside.needed(selected):
         return shown
     there = [each.number for each in shown if each.number is not None]
-    priced = iter(await rules.priced(there, at))
-    return [each if each.number is None else each._replace(number=next(priced)) for each in shown]
+    found = iter(await beside.shown(there, selected, at))
+    return [each if each.number is None else each._replace(number=next(found)) for each in shown]
 
 
 async def _show(

@@ -1,9 +1,10 @@
 """Generates the numbers that can be bought, the same ones for the same seed.
 
 US and Canadian numbers lie in real rate centers, spread over plausible exchanges: the second group
-of three digits starts with 3 to 9 and does not end in 11. Exchanges 200 to 299 stay free for the
-numbers accounts already own (`population.py`). Some numbers are placed deliberately, so that the
-searches in Twilio's documentation find something.
+of three digits starts with 3 to 9 and does not end in 11. An exchange belongs to one rate center.
+Exchanges 200 to 299 are for the numbers accounts already own (`population.py`); in some of them a
+few can be bought. Some numbers are placed deliberately, so that the searches in Twilio's
+documentation find something.
 """
 
 import random
@@ -38,6 +39,17 @@ _LARGE_RATE_CENTERS = frozenset(
 )
 _LARGE_WEIGHT = 4
 _FEWEST = 24
+_MOST_SHARING = 4
+"""So many rate centers share an area code, at most."""
+_OWNED_EXCHANGES = tuple(
+    exchange
+    for exchange in range(200, 297)
+    if exchange != 211  # noqa: PLR2004 - a service
+)
+# Owned lines are so far apart, and go round all others before they come again.
+_STEP = 7919
+# Accounts' numbers lie in so many exchanges of a rate center before others are sold out, too.
+_SHARED_EXCHANGES = 4
 
 
 @dataclass(slots=True)
@@ -146,7 +158,52 @@ def generate(seed: int, count: int) -> Inventory:
         known.update(numbers)
         inventory.pools.append(pool)
     inventory.finish(rng)
+    _add_beside_owned(inventory)
     return inventory
+
+
+def owned_number(turn: int, area_code: str, share: int) -> str:
+    """National number that an account gets in a rate center, of which these are the turns.
+
+    Args:
+        turn: counts from 0.
+        area_code: the rate center's.
+        share: which one it is of those that have the area code, from 0: each has its exchanges.
+    """
+    round_, place = divmod(turn, len(_OWNED_EXCHANGES) // _MOST_SHARING)
+    exchange = _OWNED_EXCHANGES[place * _MOST_SHARING + share]
+    return f"{area_code}{exchange}{round_ * _STEP % _LINES:04d}"
+
+
+def shares() -> list[tuple[facts.RateCenter, int]]:
+    """The rate centers that can be searched by, each with its turn in its area code."""
+    found: list[tuple[facts.RateCenter, int]] = []
+    seen: dict[str, int] = defaultdict(int)
+    for center in facts.rate_centers():
+        if center.iso_country in facts.GEO_SEARCH_COUNTRIES:
+            found.append((center, seen[center.area_code]))
+            seen[center.area_code] += 1
+    return found
+
+
+def _add_beside_owned(inventory: Inventory) -> None:
+    """Adds numbers in exchanges of those that accounts own, at the end of the search order.
+
+    Two of three exchanges have some.
+    """
+    pools = {pool.iso_country: pool for pool in inventory.pools if pool.type == "local"}
+    for index, (center, share) in enumerate(shares()):
+        pool = pools[center.iso_country]
+        place = inventory.place(rate_center_document(center))
+        turns = [turn for turn in range(_SHARED_EXCHANGES) if (index + turn) % 3]
+        # From the other end of the lines that are handed out.
+        nationals = [
+            f"{owned_number(turn, center.area_code, share)[:6]}{-_STEP * line % _LINES:04d}"
+            for turn in turns
+            for line in (1, 2)
+        ]
+        pool.add("1", nationals, place)
+        pool.profiles += pool.profiles[: len(nationals)]
 
 
 def _local_numbers(
@@ -159,8 +216,7 @@ def _local_numbers(
     weights = [_LARGE_WEIGHT if center.name in _LARGE_RATE_CENTERS else 1 for center in centers]
     unit = count / sum(weights)
     exchanges: dict[str, list[int]] = {}
-    taken: dict[str, set[int]] = defaultdict(set)
-    fictional: dict[str, int] = defaultdict(int)
+    holders: dict[tuple[str, int], int] = {}
     for index, (center, weight) in enumerate(zip(centers, weights, strict=True)):
         code = center.area_code
         if code not in exchanges:
@@ -168,11 +224,8 @@ def _local_numbers(
         wanted = max(_FEWEST, int(unit * weight) + 1)
         own = [exchanges[code].pop() for _ in range(max(3, wanted // 60))]
         lines = _documented_lines(center, index, own, rng)
-        # Rate centers that share an area code divide its fictional exchange among them.
-        block = fictional[code]
-        fictional[code] += 1
         lines |= {
-            FICTIONAL_EXCHANGE * _LINES + block * 2000 + line
+            FICTIONAL_EXCHANGE * _LINES + line
             for line in rng.sample(range(2000), max(3, wanted // 16))
         }
         spread = len(own) * _LINES
@@ -180,8 +233,10 @@ def _local_numbers(
             own[position // _LINES] * _LINES + position % _LINES
             for position in rng.sample(range(spread), max(0, wanted - len(lines)))
         }
-        lines -= taken[code]
-        taken[code] |= lines
+        # The first rate center that has numbers of an exchange has all of them.
+        lines = {
+            line for line in lines if holders.setdefault((code, line // _LINES), index) == index
+        }
         yield center, [f"{code}{line}" for line in sorted(lines)]
 
 
@@ -196,7 +251,7 @@ def _documented_lines(
     if index % 7 == 0:  # STORM, from the exchange on
         lines |= {786 * _LINES + 7600 + rng.randrange(100) for _ in range(3)}
     if center.area_code == "530":  # near Carson City, containing 345
-        lines |= {345 * _LINES + index % 7 * 1000 + rng.randrange(1000) for _ in range(4)}
+        lines |= {own[0] * _LINES + 3450 + rng.randrange(1000) % 10 for _ in range(4)}
     if center.name == "LITTLEROCK":  # the exchange of +1 501 605 5555
         lines |= {605 * _LINES + rng.randrange(_LINES) for _ in range(6)}
     return lines

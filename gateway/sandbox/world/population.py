@@ -1,7 +1,7 @@
 """Accounts and the numbers they own, the same ones for the same seed.
 
-Owned local numbers lie in exchanges 200 to 299, which the generated inventory leaves free; a
-counter hands them out, so that accounts made later never collide.
+Owned local numbers lie in exchanges 200 to 299, of which the generated inventory takes few numbers;
+a counter hands them out, so that accounts made later never collide.
 """
 
 import hashlib
@@ -15,14 +15,19 @@ import orjson
 from gateway.sandbox.options import SandboxSettings
 from gateway.sandbox.world import facts, profiles
 from gateway.sandbox.world.curiosities import CURIOSITIES
-from gateway.sandbox.world.inventory import country_document, generate, rate_center_document
+from gateway.sandbox.world.inventory import (
+    country_document,
+    generate,
+    owned_number,
+    rate_center_document,
+    shares,
+)
 from gateway.sandbox.world.number_documents import Account, default_configuration
 from gateway.sandbox.world.number_store import OwnedRow, Store
 
 # A fixed date keeps seeded answers repeatable: 2015-07-30 23:19:04 UTC, as in the documentation's
 # samples.
 _SEEDED_AT = 1438298344.0
-_EXCHANGES = tuple(exchange for exchange in range(200, 300) if exchange != 211)  # noqa: PLR2004 - a service
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +141,10 @@ class Population:
         return row[2]
 
     def _local_numbers(self, account_sid: str, count: int) -> Iterator[OwnedRow]:
-        centers = [c for c in facts.rate_centers() if c.iso_country in facts.GEO_SEARCH_COUNTRIES]
+        centers = shares()
         first = self._store.next_value("owned_numbers", count)
         rng = random.Random(f"{self._seed}:{first}")  # noqa: S311 - repeatable on purpose
-        places = [self._store.place(rate_center_document(center)).id for center in centers]
+        places = [self._store.place(rate_center_document(center)).id for center, _ in centers]
         kinds = {
             country: profiles.variants(country, "local", beta=False)
             for country in facts.GEO_SEARCH_COUNTRIES
@@ -148,29 +153,20 @@ class Population:
             country: [self._store.profile(document).id for _, document in found]
             for country, found in kinds.items()
         }
-        # Rate centers that share an area code must not share numbers: each has its own quarter of
-        # the lines.
-        turns: dict[str, int] = {}
-        quarter = []
-        for center in centers:
-            quarter.append(turns.get(center.area_code, 0))
-            turns[center.area_code] = quarter[-1] + 1
         now, template = self._now(), _configuration_template()
         weights = [weight for weight, _ in kinds["US"]]
         choices = rng.choices(range(len(weights)), weights, k=count)
         for position, choice in zip(range(first, first + count), choices, strict=True):
             turn, index = divmod(position, len(centers))
-            turn = turn * 4 + quarter[index]
-            exchange = _EXCHANGES[turn % len(_EXCHANGES)]
-            line = turn // len(_EXCHANGES) * 7919 % 10_000
-            national = f"{centers[index].area_code}{exchange}{line:04d}"
+            center, share = centers[index]
+            national = owned_number(turn, center.area_code, share)
             yield (
                 "PN" + self._digest("owned", position),
                 account_sid,
                 "+1" + national,
                 national,
                 places[index],
-                ids[centers[index].iso_country][choice],
+                ids[center.iso_country][choice],
                 template.replace(
                     "(000) 000-0000", f"({national[:3]}) {national[3:6]}-{national[6:]}"
                 ),

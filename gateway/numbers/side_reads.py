@@ -1,0 +1,72 @@
+"""What is read beside owned numbers, where it is selected: prices, and what exchanges tell."""
+
+from asyncio import gather
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Final
+
+from gateway.mapping.records import View
+from gateway.numbers.country_rules import PRICE_OWNED, CountryRules
+from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES, ExchangeFacts, Exchanges, Told
+from gateway.numbers.spare_calls import SpareCalls
+from gateway.upstream.flights import Reader
+from gateway.upstream.public_facts import PublicFacts
+from schema.info import FieldPath
+from schema.selections import SelectedFields
+
+_SHOWN: Final = SHOWN_BY_EXCHANGES | {PRICE_OWNED}
+
+
+class SideReads:
+    """The side reads of one request."""
+
+    def __init__(self, reader: Reader, facts: PublicFacts, exchange_calls: int) -> None:
+        """Make them.
+
+        Args:
+            reader: makes them.
+            facts: keeps what is known of exchanges.
+            exchange_calls: searches for exchanges, at most.
+        """
+        self._reader = reader
+        self._facts = facts
+        self._exchange_calls = exchange_calls
+
+    @cached_property
+    def rules(self) -> CountryRules:
+        """What numbers of a country cost and what the law asks for there."""
+        return CountryRules(self._reader)
+
+    @cached_property
+    def _exchanges(self) -> Exchanges:
+        return Exchanges(self._reader, self._facts, SpareCalls(self._exchange_calls))
+
+    def needed(self, selected: SelectedFields) -> bool:
+        """Whether there is anything to read for what is selected of owned numbers."""
+        return not _SHOWN.isdisjoint(selected)
+
+    async def shown(
+        self, numbers: Sequence[View], selected: SelectedFields, at: FieldPath
+    ) -> list[View]:
+        """Return owned numbers with what is selected of them and read beside them, all at once.
+
+        What cannot be read costs the fields that it would have shown: they raise why.
+        """
+        if SHOWN_BY_EXCHANGES.isdisjoint(selected):
+            return await self.rules.priced(numbers, at)
+        told = self._exchanges.of(numbers, at)
+        if PRICE_OWNED not in selected:
+            return _located(numbers, await told)
+        priced, exchanges = await gather(self.rules.priced(numbers, at), told)
+        return _located(priced, exchanges)
+
+
+def _located(numbers: Sequence[View], told: Sequence[Told]) -> list[View]:
+    return [_in_exchange(*each) for each in zip(numbers, told, strict=True)]
+
+
+def _in_exchange(number: View, told: Told) -> View:
+    if told is None:
+        return number
+    rate_center, lata = told if isinstance(told, ExchangeFacts) else (told, told)
+    return number.located(rate_center, lata)
