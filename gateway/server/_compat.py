@@ -4,8 +4,11 @@
 the room's own subclasses use.
 """
 
+import asyncio
+from typing import Any
+
 import uvicorn
-from uvicorn._types import ASGI3Application, ASGISendEvent
+from uvicorn._types import ASGI3Application, ASGISendEvent, HTTPScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import ClientDisconnected, get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -15,6 +18,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 __all__ = [
+    "ASGI3Application",
     "ASGISendEvent",
     "ClientDisconnected",
     "CloseCode",
@@ -26,6 +30,7 @@ __all__ = [
     "Response",
     "ServerProtocol",
     "WebSocketsSansIOProtocol",
+    "asgi_parts",
     "forget_signal",
     "get_remote_addr",
 ]
@@ -39,6 +44,23 @@ class HttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.running = cycle
         super()._start_asgi_task(cycle, app)
+
+
+def asgi_parts(protocol: HttpProtocol, scope: HTTPScope, *, keep_alive: bool) -> dict[str, Any]:
+    """Return what a `RequestResponseCycle` of a connection is made of, for what has been read."""
+    return {
+        "scope": scope,
+        "transport": protocol.transport,
+        "flow": protocol.flow,
+        "logger": protocol.logger,
+        "access_logger": protocol.access_logger,
+        "access_log": False,
+        "default_headers": protocol.server_state.default_headers,
+        "message_event": asyncio.Event(),
+        "expect_100_continue": False,
+        "keep_alive": keep_alive,
+        "on_response": protocol.on_response_complete,
+    }
 
 
 def forget_signal(server: uvicorn.Server, number: int) -> None:

@@ -25,14 +25,10 @@ from gateway.error_codes import ErrorCode
 from gateway.errors import SOME_TIME, ShuttingDown, failure
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server import open_files
-from gateway.server._compat import (
-    ASGISendEvent,
-    HttpProtocol,
-    RequestResponseCycle,
-    get_remote_addr,
-)
+from gateway.server._compat import ASGISendEvent, RequestResponseCycle, get_remote_addr
+from gateway.server.lean_http import LeanProtocol
 from gateway.settings.model import Settings
-from gateway.transport.unsent import CONNECTION
+from gateway.transport.graphql_endpoint import Endpoint
 
 # What is answered whatever else there is to do; and how many may ask for it beyond the limit.
 _ALWAYS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
@@ -90,6 +86,7 @@ def protocol_class(
     settings: Settings,
     draining: Draining | None = None,
     refused: RefusalsBelowHttp | None = None,
+    answers: Endpoint | None = None,
 ) -> type["GuardedProtocol"]:
     """Return the protocol class for `uvicorn.Config(http=…)`.
 
@@ -97,6 +94,7 @@ def protocol_class(
         settings: what one process bears.
         draining: knows when connections are kept no longer; without it they always are.
         refused: counts and logs who is refused.
+        answers: is asked straight for what is sent to `/graphql`; without it, over ASGI.
     """
     end, refusals = draining or Draining(0), refused or uncounted()
 
@@ -105,6 +103,7 @@ def protocol_class(
         crowd = Crowd(settings.connection_limit, open_files.allowed())
         draining = end
         refused = refusals
+        endpoint = answers
 
     return Protocol
 
@@ -243,7 +242,7 @@ class _ClosingSend:
         await self._send(message)
 
 
-class GuardedProtocol(HttpProtocol):
+class GuardedProtocol(LeanProtocol):
     """One connection of a client, which may be slow, careless or hostile."""
 
     limits: ClassVar[WireLimits]
@@ -258,6 +257,8 @@ class GuardedProtocol(HttpProtocol):
         self._watch: ReaderWatch | None = None
         self._head_bytes = 0
         self._receiving = False
+        # Nothing has come of a request that is not here as a whole.
+        self._is_whole = True
         self._refusal: _Refused | None = None
         # A refusal that waits until all that was asked before it is answered.
         self._last_words: bytes | None = None
@@ -272,7 +273,7 @@ class GuardedProtocol(HttpProtocol):
         """Take a connection."""
         super().connection_made(transport)
         self._watch = ReaderWatch(self.loop, transport, self.limits.write_timeout, self.refused)
-        self._expect_head()
+        self._expect_rest()
         self.came = self.waits_since = self.loop.time()
         beyond = self.crowd.excess(len(self.connections), transport)
         if beyond is not None:
@@ -303,7 +304,7 @@ class GuardedProtocol(HttpProtocol):
 
     def keep_no_longer(self) -> None:
         """Close after the answer that is under way, and say so in it."""
-        cycle = self._latest()
+        cycle = self.latest()
         if cycle is not None:
             cycle.keep_alive = False
 
@@ -330,14 +331,21 @@ class GuardedProtocol(HttpProtocol):
                 self._unparsed += data[start:]
                 self.flow.pause_reading()
                 return
-            if not self._receiving and self._patience is None:
-                self._expect_head()
+            self._is_whole = self._is_whole and start > 0
             super().data_received(data[start : start + _SLICE])
+        if not (self._is_whole or self._patience or self.transport.is_closing()):
+            self._expect_rest()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over: from here on its time is for the WebSocket to measure."""
         self._cancel_patience()
+        self._is_whole = True
         super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._is_whole = False
+        super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """Count the request line as part of the head."""
@@ -361,11 +369,9 @@ class GuardedProtocol(HttpProtocol):
         self._cancel_patience()
         self._head_bytes = 0
         self._receiving = True
-        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key] # ours
-        self._patience = self.loop.call_later(self.limits.body_timeout, self._body_is_late)
         super().on_headers_complete()
         self.waits_since = math.inf
-        cycle = self._latest()
+        cycle = self.latest()
         if self in self.crowd.reserved or self.draining.announced:
             self.keep_no_longer()
         if cycle is not None and (version < "1.1" or cycle.waiting_for_100_continue):
@@ -375,6 +381,7 @@ class GuardedProtocol(HttpProtocol):
         """The whole request is here: nothing is waited for any more."""
         self._cancel_patience()
         self._receiving = False
+        self._is_whole = True
         super().on_message_complete()
 
     def _check_head(self, version: str) -> None:
@@ -416,8 +423,14 @@ class GuardedProtocol(HttpProtocol):
         self._refusal = _Refused(kind, message)
         raise self._refusal
 
-    def _expect_head(self) -> None:
-        self._patience = self.loop.call_later(self.limits.header_timeout, self._head_is_late)
+    def _expect_rest(self) -> None:
+        """Bound the time until what is missing of a request is there."""
+        limits = self.limits
+        self._patience = (
+            self.loop.call_later(limits.body_timeout, self._body_is_late)
+            if self._receiving
+            else self.loop.call_later(limits.header_timeout, self._head_is_late)
+        )
 
     # Slowness -----------------------------------------------------------------------------------
 
@@ -432,30 +445,12 @@ class GuardedProtocol(HttpProtocol):
 
     def _body_is_late(self) -> None:
         self._patience = None
-        cycle = self._latest()
+        cycle = self.latest()
         if cycle is not None and cycle.response_started:
             self._note("body_timeout")
             self.transport.close()
         else:
             self._refuse("body_timeout", "The request's body took too long.")
-
-    @property
-    def write_paused(self) -> bool:
-        """See `gateway.transport.unsent.Connection`."""
-        return self.flow.write_paused
-
-    async def drain(self) -> None:
-        """See `gateway.transport.unsent.Connection`."""
-        await self.flow.drain()
-
-    @property
-    def is_gone(self) -> bool:
-        """See `gateway.transport.unsent.Connection`."""
-        return self.transport.is_closing()
-
-    def cut(self) -> None:
-        """See `gateway.transport.unsent.Connection`."""
-        self.transport.abort()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write: see to it that it reads at all."""
@@ -469,11 +464,8 @@ class GuardedProtocol(HttpProtocol):
             self._watch.stop()
         super().resume_writing()
 
-    def _latest(self) -> RequestResponseCycle | None:
-        return self.cycle  # uvicorn's annotation leaves out that there may be none yet
-
     def _busy(self) -> RequestResponseCycle | None:
-        cycle = self._latest()
+        cycle = self.latest()
         return cycle if cycle is not None and not cycle.response_complete else None
 
     def _cancel_patience(self) -> None:

@@ -37,6 +37,7 @@ from gateway.settings.loading import load
 from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings
 from gateway.transport import client_addresses
+from gateway.transport.graphql_endpoint import Endpoint
 from gateway.writes.idempotency_entries import obstacle
 
 _log = structlog.get_logger(__name__)
@@ -251,7 +252,9 @@ def _configure_logs(settings: Settings) -> None:
 
 def _run_gateway(app: Starlette, listening: socket.socket, settings: Settings) -> int:
     parts = app.state.parts
-    server = server_for(app, parts.pipeline.draining, settings, parts.observation.refused)
+    server = server_for(
+        app, parts.pipeline.draining, settings, parts.observation.refused, app.state.endpoint
+    )
     return _run(server, listening)
 
 
@@ -290,12 +293,13 @@ def server_for(
     draining: Draining,
     settings: Settings | None = None,
     refused: RefusalsBelowHttp | None = None,
+    endpoint: Endpoint | None = None,
 ) -> Server:
     """Return the server of an application; without the gateway's settings, of the sandbox."""
     return Server(
         uvicorn.Config(
             app,
-            http=protocol_class(settings, draining, refused) if settings else "httptools",
+            http=protocol_class(settings, draining, refused, endpoint) if settings else "httptools",
             ws=socket_class(settings, refused) if settings else "websockets-sansio",
             # A last bound; what is over `frame_limit`, at most the same, is told why.
             ws_max_size=2**20,

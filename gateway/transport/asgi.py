@@ -63,7 +63,7 @@ class _AsgiLine:
         else:
             self.exchange.feed(message.get("body", b""), more=message.get("more_body", False))
 
-    async def send(self, answer: Answer) -> None:
+    async def write(self, answer: Answer) -> None:
         """Send a whole answer."""
         try:
             await self._send(_start(answer.status, answer.headers, answer.fixed))

@@ -109,7 +109,7 @@ class Line(Protocol):
     async def more(self) -> None:
         """Return when the exchange has been fed more of the body, or knows that it is lost."""
 
-    def send(self, answer: Answer) -> Awaitable[None] | None:
+    def write(self, answer: Answer) -> Awaitable[None] | None:
         """Send a whole answer; None when nothing is to be waited for."""
 
     async def stream(self, stream: Stream, request_id: str) -> None:

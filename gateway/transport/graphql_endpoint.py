@@ -123,7 +123,7 @@ class Endpoint:
                 return
             pending = answer.pending
             try:
-                sending = line.send(answer)
+                sending = line.write(answer)
                 del answer  # While it waits, it is in the connection's buffer only.
                 if sending is not None:
                     await sending

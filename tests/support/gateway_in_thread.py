@@ -94,7 +94,9 @@ def running_gateway(
     with (
         running_app(
             app,
-            http=protocol_class(settled, parts.pipeline.draining, parts.observation.refused),
+            http=protocol_class(
+                settled, parts.pipeline.draining, parts.observation.refused, app.state.endpoint
+            ),
             ws=socket_class(settled, parts.observation.refused),
             ws_max_size=2**20,
             timeout_keep_alive=settled.keep_alive_timeout,

@@ -1,0 +1,233 @@
+"""GraphQL over HTTP on uvicorn's protocol class: a thin adaptor around `Endpoint`, without ASGI.
+
+ASGI costs a small query about as much as all that is done for it: a scope, a queue of messages, a
+search through each header. So for `/graphql` the protocol class makes an exchange of a request
+itself, and writes its answer in one piece. Connections, pipelining, time limits and the end of the
+process are uvicorn's and `http_limits.py`'s all the same: a request is to them what uvicorn's own
+are. What is rare is left to uvicorn and to ASGI: all other paths, upgrades, clients of HTTP/1.0 or
+that wait for a word to send their body (100-continue); and whatever becomes a stream, from then on.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from http import HTTPStatus
+from typing import Any, ClassVar, Final
+
+from gateway.server._compat import (
+    ASGI3Application,
+    HttpProtocol,
+    RequestResponseCycle,
+    asgi_parts,
+)
+from gateway.transport.asgi import send_stream
+from gateway.transport.asgi_application import GRAPHQL
+from gateway.transport.client_addresses import UNKNOWN
+from gateway.transport.exchange import Answer, Exchange, Stream
+from gateway.transport.graphql_endpoint import Endpoint
+from gateway.transport.unsent import CONNECTION
+
+_PATH: Final = GRAPHQL.encode()
+_STATUS_LINES: Final = {
+    each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
+}
+# What the protocol class tells of a request that is answered.
+_UNHEARD: Final = asyncio.Event()
+
+
+class LeanProtocol(HttpProtocol):
+    """uvicorn's protocol class, which hands requests to `/graphql` straight to an endpoint.
+
+    Attributes:
+        endpoint: answers them; without it all is left to uvicorn.
+    """
+
+    endpoint: ClassVar[Endpoint | None] = None
+
+    def on_message_begin(self) -> None:
+        """Begin a request; what ASGI needs of it is made when it is known to."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer a request, or queue it behind those before it."""
+        path, _, query = self.url.partition(b"?")
+        if self.endpoint is None or path != _PATH or not self._is_plain(query):
+            self._leave_to_uvicorn()
+            return
+        before = self.latest()
+        self.cycle = cycle = LeanCycle(self, self.endpoint, query)
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who is being answered, and forget who waits behind it."""
+        super().connection_lost(exc)
+        while self.pipeline:
+            cycle, _ = self.pipeline.pop()
+            if isinstance(cycle, LeanCycle):
+                cycle.end()
+
+    def latest(self) -> RequestResponseCycle | None:
+        """Return the latest request; None before the first, as uvicorn does not say."""
+        return self.cycle
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if isinstance(cycle, LeanCycle):
+            self.running = cycle
+            cycle.start()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _is_plain(self, query: bytes) -> bool:
+        return not (
+            self.expect_100_continue
+            or b"#" in query
+            or self.parser.get_http_version() != "1.1"
+            or self.parser.should_upgrade()
+        )
+
+    def _leave_to_uvicorn(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
+        self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key] # ours
+        super().on_headers_complete()
+
+    # As a `gateway.transport.unsent.Connection` -------------------------------------------------
+
+    @property
+    def write_paused(self) -> bool:
+        """Whether the system does not take more now."""
+        return self.flow.write_paused
+
+    async def drain(self) -> None:
+        """Return when the system has taken what was written."""
+        await self.flow.drain()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the connection has ended, or is about to."""
+        return self.transport.is_closing()
+
+    def cut(self) -> None:
+        """End it at once."""
+        self.transport.abort()
+
+
+class LeanCycle(RequestResponseCycle):
+    """One request and its answer, as a `gateway.transport.exchange.Line`.
+
+    The protocol class puts what comes of the body into `body`, sets `more_body` and `disconnected`,
+    and tells so by `message_event.set()`. What uvicorn's own cycle has besides is for messages of
+    ASGI, and set for a stream only.
+    """
+
+    def __init__(self, protocol: LeanProtocol, endpoint: Endpoint, query: bytes) -> None:
+        self._protocol = protocol
+        self._endpoint = endpoint
+        self._head = protocol.parser.get_method().decode("ascii"), query, protocol.headers
+        self._exchange: Exchange | None = None  # There is one while it is being answered.
+        self._task: asyncio.Task[None] | None = None
+        self._more: asyncio.Future[None] | None = None
+        self.message_event = self  # type: ignore[assignment] # for its `set`
+        self.body = bytearray()
+        self.more_body = True
+        self.keep_alive = protocol.parser.should_keep_alive()
+        self.disconnected = self.response_started = self.response_complete = False
+        self.waiting_for_100_continue = False
+
+    def start(self) -> None:
+        """Begin to answer."""
+        protocol = self._protocol
+        peer = protocol.client[0] if protocol.client else UNKNOWN
+        self._exchange = exchange = Exchange(*self._head, peer=peer, connection=protocol)
+        self.set()
+        self._task = task = protocol.loop.create_task(self._endpoint.serve(exchange, self))
+        protocol.tasks.add(task)
+
+    def set(self) -> None:
+        """Take what has come of the body, or that the client has gone."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        if self.disconnected:
+            exchange.lose()
+            exchange.hang_up()
+        else:
+            exchange.feed(bytes(self.body), more=self.more_body)
+            self.body.clear()
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
+
+    async def more(self) -> None:
+        """See `Line`."""
+        self._more = self._protocol.loop.create_future()
+        await self._more
+
+    def write(self, answer: Answer) -> Awaitable[None] | None:
+        """See `Line`."""
+        if self._protocol.flow.write_paused and not self.disconnected:
+            return self._write_later(answer)
+        self._write(answer)
+        return None
+
+    async def _write_later(self, answer: Answer) -> None:
+        await self._protocol.flow.drain()
+        self._write(answer)
+
+    def _write(self, answer: Answer) -> None:
+        protocol, headers = self._protocol, answer.headers
+        if self.disconnected or protocol.transport.is_closing():
+            return
+        self.keep_alive = self.keep_alive and headers.get("connection") != "close"
+        if not self.keep_alive:
+            headers["connection"] = "close"
+        usual = b"".join([b"%s: %s\r\n" % pair for pair in protocol.server_state.default_headers])
+        own = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("latin-1")
+        head = b"%s%s%s%s\r\n" % (_STATUS_LINES[answer.status], usual, own, answer.fixed.text)
+        body = b"" if self._head[0] == "HEAD" else answer.body
+        protocol.transport.writelines((head, body))
+        self.response_started = self.response_complete = True
+        if not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+    async def stream(self, stream: Stream, request_id: str) -> None:
+        """See `Line`: what is streamed is sent over ASGI."""
+        bodiless, is_gone = self._head[0] == "HEAD", self.disconnected
+        scope: Any = {"method": self._head[0], "http_version": "1.1"}
+        super().__init__(**asgi_parts(self._protocol, scope, keep_alive=self.keep_alive))
+        self.more_body, self.disconnected = False, is_gone
+        messages: Any = self.receive, self.send
+        try:
+            await send_stream(stream, *messages, request_id=request_id, bodiless=bodiless)
+        finally:
+            self.on_response = _do_nothing  # As uvicorn does: it refers to the connection.
+
+    def end(self) -> None:
+        """See `Line`."""
+        protocol, task = self._protocol, self._task
+        self._exchange, self.message_event = None, _UNHEARD
+        del self._protocol
+        if task is None:
+            return
+        protocol.tasks.discard(task)
+        if not self.response_complete:
+            # Its client has gone, or something went wrong, of which the log has been told.
+            task.add_done_callback(_ended)
+            protocol.transport.close()
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """Take what a task has raised, lest it be logged once more."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _do_nothing() -> None:
+    pass
