@@ -8,7 +8,7 @@ import asyncio
 from typing import Any
 
 import uvicorn
-from uvicorn._types import ASGI3Application, ASGISendEvent, HTTPScope
+from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import ClientDisconnected, get_remote_addr
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -37,7 +37,10 @@ __all__ = [
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's protocol class for HTTP/1, which tells which request is being answered."""
+    """uvicorn's protocol class for HTTP/1, which tells what is under way on its connection.
+
+    It is a `gateway.transport.unsent.Connection`.
+    """
 
     running: RequestResponseCycle | None = None
 
@@ -45,11 +48,33 @@ class HttpProtocol(HttpToolsProtocol):
         self.running = cycle
         super()._start_asgi_task(cycle, app)
 
+    def latest(self) -> RequestResponseCycle | None:
+        """Return the latest request; None before the first, as uvicorn does not say."""
+        return self.cycle
 
-def asgi_parts(protocol: HttpProtocol, scope: HTTPScope, *, keep_alive: bool) -> dict[str, Any]:
+    @property
+    def write_paused(self) -> bool:
+        """Whether the system does not take more now."""
+        return self.flow.write_paused
+
+    async def drain(self) -> None:
+        """Return when the system has taken what was written."""
+        await self.flow.drain()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the connection has ended, or is about to."""
+        return self.transport.is_closing()
+
+    def cut(self) -> None:
+        """End it at once."""
+        self.transport.abort()
+
+
+def asgi_parts(protocol: HttpProtocol, method: str, *, keep_alive: bool) -> dict[str, Any]:
     """Return what a `RequestResponseCycle` of a connection is made of, for what has been read."""
     return {
-        "scope": scope,
+        "scope": {"method": method, "http_version": "1.1"},  # All that it uses of it.
         "transport": protocol.transport,
         "flow": protocol.flow,
         "logger": protocol.logger,

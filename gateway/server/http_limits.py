@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, NoReturn
 
 import orjson
 
@@ -348,25 +348,30 @@ class GuardedProtocol(LeanProtocol):
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Count the request line as part of the head."""
-        self._count(len(url))
-        super().on_url(url)
+        """Take the target, which is part of the head."""
+        self.url += url
+        self._head_bytes += len(url)
+        if self._head_bytes > self.limits.header_bytes:
+            self._reject_size()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count a header, and keep it while there are not too many.
 
         Blanks around a value are none of it (RFC 9110, 5.5); the parser leaves those behind it.
+        What is expected is looked at when all are here.
         """
-        self._count(len(name) + len(value))
-        if len(self.headers) >= self.limits.headers:
-            self._reject_size(f"There are more than {self.limits.headers} headers.")
-        super().on_header(name, value.strip(b" \t"))
+        self._head_bytes += len(name) + len(value)
+        limits = self.limits
+        if self._head_bytes > limits.header_bytes or len(self.headers) >= limits.headers:
+            self._reject_size()
+        self.headers.append((name.lower(), value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Start the request, and the time that its body may take."""
         version = self.parser.get_http_version()
         self._check_head(version)
-        self._cancel_patience()
+        if self._patience is not None:
+            self._cancel_patience()
         self._head_bytes = 0
         self._receiving = True
         super().on_headers_complete()
@@ -379,7 +384,8 @@ class GuardedProtocol(LeanProtocol):
 
     def on_message_complete(self) -> None:
         """The whole request is here: nothing is waited for any more."""
-        self._cancel_patience()
+        if self._patience is not None:
+            self._cancel_patience()
         self._receiving = False
         self._is_whole = True
         super().on_message_complete()
@@ -410,15 +416,13 @@ class GuardedProtocol(LeanProtocol):
             self._reject("bad_expectation", "Only 100-continue can be expected.")
         self.expect_100_continue = self.expect_100_continue or bool(expected)
 
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > self.limits.header_bytes:
-            self._reject_size(f"The head is larger than {self.limits.header_bytes} bytes.")
+    def _reject_size(self) -> NoReturn:
+        limits = self.limits
+        if self._head_bytes > limits.header_bytes:
+            self._reject("head_size", f"The head is larger than {limits.header_bytes} bytes.")
+        self._reject("head_size", f"There are more than {limits.headers} headers.")
 
-    def _reject_size(self, message: str) -> None:
-        self._reject("head_size", message)
-
-    def _reject(self, kind: Kind, message: str) -> None:
+    def _reject(self, kind: Kind, message: str) -> NoReturn:
         """Stop the parser; what it raises from its callbacks it only passes on wrapped."""
         self._refusal = _Refused(kind, message)
         raise self._refusal

@@ -1,11 +1,10 @@
 """GraphQL over HTTP on uvicorn's protocol class: a thin adaptor around `Endpoint`, without ASGI.
 
-ASGI costs a small query about as much as all that is done for it: a scope, a queue of messages, a
-search through each header. So for `/graphql` the protocol class makes an exchange of a request
-itself, and writes its answer in one piece. Connections, pipelining, time limits and the end of the
-process are uvicorn's and `http_limits.py`'s all the same: a request is to them what uvicorn's own
-are. What is rare is left to uvicorn and to ASGI: all other paths, upgrades, clients of HTTP/1.0 or
-that wait for a word to send their body (100-continue); and whatever becomes a stream, from then on.
+For `/graphql` the protocol class makes an exchange of a request itself, without ASGI's scope and
+messages, and writes its answer in one piece. Connections, pipelining, time limits and the end of
+the process are uvicorn's and `http_limits.py`'s all the same: a request is to them as uvicorn's own
+are. To uvicorn and ASGI are left all other paths, upgrades, clients of HTTP/1.0 or that wait for a
+word to send their body (100-continue); and whatever becomes a stream, from then on.
 """
 
 import asyncio
@@ -13,12 +12,7 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
-from gateway.server._compat import (
-    ASGI3Application,
-    HttpProtocol,
-    RequestResponseCycle,
-    asgi_parts,
-)
+from gateway.server._compat import ASGI3Application, HttpProtocol, RequestResponseCycle, asgi_parts
 from gateway.transport.asgi import send_stream
 from gateway.transport.asgi_application import GRAPHQL
 from gateway.transport.client_addresses import UNKNOWN
@@ -30,7 +24,7 @@ _PATH: Final = GRAPHQL.encode()
 _STATUS_LINES: Final = {
     each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
 }
-# What the protocol class tells of a request that is answered.
+# Is told of a request that is answered.
 _UNHEARD: Final = asyncio.Event()
 
 
@@ -71,10 +65,6 @@ class LeanProtocol(HttpProtocol):
             if isinstance(cycle, LeanCycle):
                 cycle.end()
 
-    def latest(self) -> RequestResponseCycle | None:
-        """Return the latest request; None before the first, as uvicorn does not say."""
-        return self.cycle
-
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if isinstance(cycle, LeanCycle):
             self.running = cycle
@@ -97,26 +87,6 @@ class LeanProtocol(HttpProtocol):
         self.scope["headers"] = headers
         self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key] # ours
         super().on_headers_complete()
-
-    # As a `gateway.transport.unsent.Connection` -------------------------------------------------
-
-    @property
-    def write_paused(self) -> bool:
-        """Whether the system does not take more now."""
-        return self.flow.write_paused
-
-    async def drain(self) -> None:
-        """Return when the system has taken what was written."""
-        await self.flow.drain()
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the connection has ended, or is about to."""
-        return self.transport.is_closing()
-
-    def cut(self) -> None:
-        """End it at once."""
-        self.transport.abort()
 
 
 class LeanCycle(RequestResponseCycle):
@@ -146,28 +116,34 @@ class LeanCycle(RequestResponseCycle):
         protocol = self._protocol
         peer = protocol.client[0] if protocol.client else UNKNOWN
         self._exchange = exchange = Exchange(*self._head, peer=peer, connection=protocol)
-        self.set()
+        if not self.more_body:
+            self._feed(exchange)  # It has waited behind others.
         self._task = task = protocol.loop.create_task(self._endpoint.serve(exchange, self))
         protocol.tasks.add(task)
 
     def set(self) -> None:
         """Take what has come of the body, or that the client has gone."""
-        exchange = self._exchange
-        if exchange is None:
+        if self._exchange is None:
             return
         if self.disconnected:
-            exchange.lose()
-            exchange.hang_up()
-        else:
-            exchange.feed(bytes(self.body), more=self.more_body)
-            self.body.clear()
+            self._exchange.hang_up()
+        elif not self.more_body:
+            self._feed(self._exchange)
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
     async def more(self) -> None:
         """See `Line`."""
-        self._more = self._protocol.loop.create_future()
-        await self._more
+        if not self.body:
+            self._more = self._protocol.loop.create_future()
+            await self._more
+        if self.body and self._exchange is not None:
+            self._feed(self._exchange)
+
+    def _feed(self, exchange: Exchange) -> None:
+        exchange.feed(bytes(self.body), more=self.more_body)
+        self.body.clear()
+        self._protocol.flow.resume_reading()  # It was paused if that was much.
 
     def write(self, answer: Answer) -> Awaitable[None] | None:
         """See `Line`."""
@@ -187,11 +163,12 @@ class LeanCycle(RequestResponseCycle):
         self.keep_alive = self.keep_alive and headers.get("connection") != "close"
         if not self.keep_alive:
             headers["connection"] = "close"
-        usual = b"".join([b"%s: %s\r\n" % pair for pair in protocol.server_state.default_headers])
-        own = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("latin-1")
-        head = b"%s%s%s%s\r\n" % (_STATUS_LINES[answer.status], usual, own, answer.fixed.text)
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        head = _STATUS_LINES[answer.status] + lines.encode("latin-1") + answer.fixed.text
+        for pair in protocol.server_state.default_headers:
+            head += b"%s: %s\r\n" % pair
         body = b"" if self._head[0] == "HEAD" else answer.body
-        protocol.transport.writelines((head, body))
+        protocol.transport.writelines((head, b"\r\n", body))
         self.response_started = self.response_complete = True
         if not self.keep_alive:
             protocol.transport.close()
@@ -200,34 +177,20 @@ class LeanCycle(RequestResponseCycle):
     async def stream(self, stream: Stream, request_id: str) -> None:
         """See `Line`: what is streamed is sent over ASGI."""
         bodiless, is_gone = self._head[0] == "HEAD", self.disconnected
-        scope: Any = {"method": self._head[0], "http_version": "1.1"}
-        super().__init__(**asgi_parts(self._protocol, scope, keep_alive=self.keep_alive))
+        super().__init__(**asgi_parts(self._protocol, self._head[0], keep_alive=self.keep_alive))
         self.more_body, self.disconnected = False, is_gone
         messages: Any = self.receive, self.send
         try:
             await send_stream(stream, *messages, request_id=request_id, bodiless=bodiless)
         finally:
-            self.on_response = _do_nothing  # As uvicorn does: it refers to the connection.
+            self.on_response = _UNHEARD.set  # As uvicorn does: it refers to the connection.
 
     def end(self) -> None:
         """See `Line`."""
         protocol, task = self._protocol, self._task
         self._exchange, self.message_event = None, _UNHEARD
         del self._protocol
-        if task is None:
-            return
-        protocol.tasks.discard(task)
-        if not self.response_complete:
-            # Its client has gone, or something went wrong, of which the log has been told.
-            task.add_done_callback(_ended)
-            protocol.transport.close()
-
-
-def _ended(task: asyncio.Task[None]) -> None:
-    """Take what a task has raised, lest it be logged once more."""
-    if not task.cancelled():
-        task.exception()
-
-
-def _do_nothing() -> None:
-    pass
+        if task is not None:
+            protocol.tasks.discard(task)
+            if not self.response_complete:  # Its client has gone, or something went wrong.
+                protocol.transport.close()

@@ -59,7 +59,7 @@ class _AsgiLine:
         """Wait for more of the body; a client that waits to be told to send it (100) is told."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            self.exchange.lose()
+            self.exchange.hang_up()
         else:
             self.exchange.feed(message.get("body", b""), more=message.get("more_body", False))
 

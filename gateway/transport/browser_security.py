@@ -96,8 +96,8 @@ class Browsers:
         """
         headers = exchange.headers
         origin = headers.get("origin", "")
-        exchange.fixed = self._sharing(origin)
-        if not self._hosted(headers):
+        exchange.fixed = self._sharing(origin) if origin else self._unshared
+        if self._loopback_hosts and not self._hosted(headers):
             return _refuse(exchange, 421, _NOT_OURS, ErrorCode.BAD_REQUEST)
         if exchange.verb == "OPTIONS":
             return self._options(origin, exchange)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Coroutine, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from gateway.errors import BadRequest
 from gateway.transport import compression, negotiation
@@ -107,7 +107,7 @@ class Line(Protocol):
     """What an adaptor does for one request."""
 
     async def more(self) -> None:
-        """Return when the exchange has been fed more of the body, or knows that it is lost."""
+        """Return when more of the body was fed, or the client has gone."""
 
     def write(self, answer: Answer) -> Awaitable[None] | None:
         """Send a whole answer; None when nothing is to be waited for."""
@@ -139,7 +139,6 @@ class Exchange:
 
     __slots__ = (
         "_chunks",
-        "_is_lost",
         "_is_whole",
         "_reading",
         "_size",
@@ -180,7 +179,7 @@ class Exchange:
         self.is_gone = False
         self._chunks: list[bytes] = []
         self._size = 0
-        self._is_whole = self._is_lost = False
+        self._is_whole = False
         self._reading: list[asyncio.Task[Any]] = []
 
     # The body ---------------------------------------------------------------------------------
@@ -191,15 +190,11 @@ class Exchange:
         self._size += len(chunk)
         self._is_whole = not more
 
-    def lose(self) -> None:
-        """Note that no more of the body will come."""
-        self._is_lost = True
-
     def check_size(self, limit: int) -> None:
         """Raise BadRequest (413) if the head says that the body is larger than `limit` bytes."""
         declared = self.headers.get("content-length", "")
-        if declared.isdecimal():
-            self._check(int(declared), limit)
+        if declared.isdecimal() and int(declared) > limit:
+            _reject_size(limit)
 
     def body(self, limit: int) -> bytes | None:
         """Return the whole body; None while there is more to come.
@@ -207,18 +202,14 @@ class Exchange:
         Raises:
             BadRequest: it is larger than `limit` bytes (413), or the client went away.
         """
-        self._check(self._size, limit)
+        if self._size > limit:
+            _reject_size(limit)
         if self._is_whole:
             chunks = self._chunks
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        if self._is_lost:
+        if self.is_gone:
             raise BadRequest(400, "The client went away.")
         return None
-
-    @staticmethod
-    def _check(size: int, limit: int) -> None:
-        if size > limit:
-            raise BadRequest(413, f"The body is larger than {limit} bytes.")
 
     # The client ---------------------------------------------------------------------------------
 
@@ -229,6 +220,8 @@ class Exchange:
 
     def hang_up(self) -> None:
         """Note that the client has gone: what only reads for it is let go, the rest goes on."""
+        if self.is_gone:
+            return
         self.is_gone = True
         for task in self._reading:
             task.cancel()
@@ -292,6 +285,10 @@ class Exchange:
             "x-accel-buffering": "no",
             **self.extra,
         }
+
+
+def _reject_size(limit: int) -> NoReturn:
+    raise BadRequest(413, f"The body is larger than {limit} bytes.")
 
 
 def headers_of(raw: Sequence[Pair]) -> dict[str, str]:

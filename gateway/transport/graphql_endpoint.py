@@ -262,10 +262,13 @@ class Endpoint:
     def _coding(self, exchange: Exchange, body: bytes) -> str | None:
         return exchange.coding(len(body), self._options.compress_from)
 
-    async def _answer(self, exchange: Exchange, status: int, body: bytes) -> Answer:
+    def _answer(
+        self, exchange: Exchange, status: int, body: bytes
+    ) -> Answer | Coroutine[Any, Any, Answer]:
+        """Return an answer, or what a thread of its own makes of a large body that way."""
         coding = self._coding(exchange, body)
         if coding is not None and len(body) > _THREAD_FROM:
-            return await asyncio.to_thread(exchange.answer, status, body, coding)
+            return asyncio.to_thread(exchange.answer, status, body, coding)
         return exchange.answer(status, body, coding)
 
     # Ways to deliver ----------------------------------------------------------------------------
@@ -293,7 +296,8 @@ class Endpoint:
             del response  # While the answer waits, it is there as JSON only.
             if self._is_cached(exchange, params, request, body):
                 status = NOT_MODIFIED
-            answer = await self._answer(exchange, status, body)
+            made = self._answer(exchange, status, body)
+            answer = made if isinstance(made, Answer) else await made
         except BaseException:
             if pending is not None:
                 pending.end()
@@ -359,7 +363,8 @@ class Endpoint:
                 body = _listed(answers)
                 del answers
                 pending.finished(len(body))
-                answer = await self._answer(exchange, 200, body)
+                made = self._answer(exchange, 200, body)
+                answer = made if isinstance(made, Answer) else await made
             except BaseException:
                 pending.end()
                 raise

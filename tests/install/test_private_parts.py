@@ -340,8 +340,15 @@ PARTS = (
     Part("uvicorn", "RequestResponseCycle", HTTP, has(
         server.RequestResponseCycle, "send", "scope", "keep_alive", "waiting_for_100_continue",
         "chunked_encoding", "expected_content_length", "response_started", "response_complete",
-        "disconnected", "message_event",
+        "disconnected", "message_event", "body", "more_body", "receive", "on_response",
     )),
+    Part("uvicorn", "RequestResponseCycle()", "gateway/server/_compat.py", takes(
+        server.RequestResponseCycle, "scope", "transport", "flow", "logger", "access_logger",
+        "access_log", "default_headers", "message_event", "expect_100_continue", "keep_alive",
+        "on_response",
+    )),
+    Part("uvicorn", "ServerState.default_headers, tasks", "gateway/server/lean_http.py",
+         has(uvicorn.server.ServerState, "default_headers", "tasks")),
     Part("uvicorn", "FlowControl", HTTP, has(
         importlib.import_module("uvicorn.protocols.http.flow_control").FlowControl,
         "pause_reading", "write_paused", "drain",
@@ -429,7 +436,8 @@ def _bases(module: str) -> Iterator[tuple[str, type, type]]:
 @pytest.mark.parametrize(
     "module",
     [
-        *("gateway.server.http_limits", "gateway.server.websocket_limits"),
+        *("gateway.server.http_limits", "gateway.server.lean_http"),
+        "gateway.server.websocket_limits",
         *("gateway.server.uvicorn_server", "gateway.execution.projecting_executor"),
     ],
 )
