@@ -333,7 +333,12 @@ def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) 
         return []
     sandbox = accounts and {
         "accounts": [
-            {"sid": each["sid"], "authToken": each["auth_token"], "role": each["role"]}
+            {
+                "sid": each["sid"],
+                "authToken": each["auth_token"],
+                "role": each["role"],
+                "ownerSid": each["owner_account_sid"],
+            }
             for each in accounts
         ]
     }

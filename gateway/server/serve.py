@@ -41,6 +41,9 @@ from gateway.transport.graphql_endpoint import Endpoint
 from gateway.writes.idempotency_entries import obstacle
 
 _log = structlog.get_logger(__name__)
+# Roles of the sandbox's accounts: the ordinary one, which is acted as unless another is named, and
+# one that has the preview catalog.
+_ORDINARY, _WITH_CATALOG = "core-only", "parent"
 _SANDBOX_START = 20.0
 _SANDBOX_STOP = 5.0
 # What a worker may take beyond the time in which it drains.
@@ -65,8 +68,8 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
     _leave_in_order()
     process, url = _start_sandbox(sandbox)
     try:
-        accounts = _accounts(process, url)
-        parent = next(each for each in accounts if each["role"] == "parent")
+        accounts = _ordinary_first(_accounts(process, url))
+        ordinary = _account(accounts, _ORDINARY)
         own: dict[str, Any] = {
             "catalog_url": url,
             "core_url": url,
@@ -74,8 +77,8 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
             "regulations_url": url,
             "sandbox_url": url,
             "auth": "open",
-            "account_sid": parent["sid"],
-            "auth_token": parent["auth_token"],
+            "account_sid": ordinary["sid"],
+            "auth_token": ordinary["auth_token"],
             # An API key of the real account's is unknown to the sandbox.
             "api_key_sid": None,
         }
@@ -265,19 +268,35 @@ def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] |
     if accounts is not None:
         lines += [f"Sandbox   {settings.sandbox_url}", "", "Accounts of the sandbox"]
         lines += [
-            f"  {each['role']:<11} {each['sid']}  token {each['auth_token']}" for each in accounts
+            f"  {each['role']:<20} {each['sid']}  token {each['auth_token']}"
+            + ("  preview catalog" if each["catalog"] else "")
+            for each in accounts
         ]
-        parent = next(each for each in accounts if each["role"] == "parent")
+        ordinary = _account(accounts, _ORDINARY)
         lines += [
             "",
             "Try it",
-            *_curl(address, parent, _WITHOUT_VARIABLES),
+            *_curl(address, ordinary, _WITHOUT_VARIABLES),
+            "",
+            "As an account that has the preview catalog of numbers",
+            *_curl(address, _account(accounts, _WITH_CATALOG), _WITHOUT_VARIABLES),
             "",
             "With variables",
-            *_curl(address, parent, _WITH_VARIABLES),
+            *_curl(address, ordinary, _WITH_VARIABLES),
         ]
     sys.stdout.write("\n".join(lines) + "\n\n")
     sys.stdout.flush()
+
+
+def _account(accounts: list[dict[str, Any]], role: str) -> dict[str, Any]:
+    return next(each for each in accounts if each["role"] == role)
+
+
+def _ordinary_first(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return accounts in the order in which they are offered: the first is the explorer's own."""
+    first = (_ORDINARY, _WITH_CATALOG)
+    rank = {role: place for place, role in enumerate(first)}
+    return sorted(accounts, key=lambda each: rank.get(each["role"], len(rank)))
 
 
 def _curl(address: str, account: Mapping[str, Any], body: str) -> list[str]:

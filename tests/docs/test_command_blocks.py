@@ -21,16 +21,27 @@ from tests.support.valkey_process import valkey_server
 DOCS = ROOT / "docs"
 PAGES = ("architecture", "command-line")
 _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-BLOCKS = [
-    pytest.param(block, id=f"{page}-{place}")
+BLOCKS = {
+    f"{page}-{place}": block
     for page in PAGES
     for place, block in enumerate(_SHELL.findall((ROOT / "docs" / f"{page}.md").read_text()), 1)
-]
+}
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_a_block_of_commands_works(block: str, sandbox: RunningSandbox, tmp_path: Path) -> None:
-    account = sandbox.create_account(owned=3)
+@pytest.mark.parametrize(
+    ("block", "catalog"),
+    [
+        pytest.param(block, catalog, id=f"{name}, {kind}")
+        for name, block in BLOCKS.items()
+        for catalog, kind in ((False, "core alone"), (True, "catalog"))
+        # What asks for nothing is the same for all accounts.
+        if not catalog or re.search(r"number-gateway (?:query|export)", block)
+    ],
+)
+def test_a_block_of_commands_works(
+    block: str, catalog: bool, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    account = sandbox.create_account(catalog=catalog, owned=3)
     (tmp_path / "valkey").mkdir()
     with valkey_server(tmp_path / "valkey") as store:
         environment = {

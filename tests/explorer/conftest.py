@@ -1,5 +1,6 @@
 """A real gateway with its sandbox, and a real browser on it."""
 
+import json
 import os
 import shutil
 import time
@@ -202,9 +203,12 @@ def warm_context(browser: Browser, gateway: Gateway) -> Iterator[BrowserContext]
     Otherwise a page takes twice the processor's time.
     """
     context = browser.new_context(viewport=DESKTOP, color_scheme="light")  # type: ignore[arg-type]
-    # What a page remembers is forgotten in each new tab, but not when a tab reloads.
+    # What a page remembers is forgotten in each new tab, but not when a tab reloads. Whoever opens one
+    # has chosen the account that has the preview catalog of numbers.
+    chosen = json.dumps({"state": {"sid": gateway.account("parent")["sid"]}, "version": 0})
     context.add_init_script(
-        "if (!sessionStorage.getItem('opened')) localStorage.clear();"
+        "if (!sessionStorage.getItem('opened')) {"
+        f" localStorage.clear(); localStorage.setItem('number-gateway:account', '{chosen}') }};"
         " sessionStorage.setItem('opened', 'yes')"
     )
     # The process ends with the last page in it.

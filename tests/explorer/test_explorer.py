@@ -4,6 +4,7 @@ import json
 import re
 import time
 from contextlib import suppress
+from unittest.mock import ANY
 from urllib.parse import urlsplit
 
 import jwt
@@ -97,6 +98,33 @@ def test_hashed_files_are_never_asked_for_again(page: Page, gateway: Gateway) ->
     assert sum(transferred) == 0
 
 
+def test_it_opens_as_an_account_that_everybody_has_and_offers_one_with_the_catalog_next(
+    page: Page, gateway: Gateway
+) -> None:
+    explorer = ExplorerPage(page, gateway.url)
+    explorer.open()
+    accounts = page.get_by_label("Account")
+    ordinary = gateway.account("core-only")
+    expect(accounts).to_have_value(ordinary["sid"])
+    offered = [each.get_attribute("value") for each in accounts.get_by_role("option").all()]
+    assert offered[:2] == [ordinary["sid"], gateway.account("parent")["sid"]]
+    explorer.tab("TransferNumber")
+    choice = page.get_by_label("Choose a number of yours")
+    expect(choice.get_by_role("option")).not_to_have_count(1)
+    chosen = choice.get_by_role("option").nth(1).get_attribute("value") or ""
+    choice.select_option(chosen)
+    child = gateway.account("core-only subaccount")["sid"]
+    explorer.wait_for_text("variables", lambda text: child in text)
+    assert explorer.run()["data"]["transferPhoneNumber"] == {
+        "phoneNumber": {
+            "sid": chosen,
+            "phoneNumber": ANY,
+            "accountSid": child,
+        },
+        "userErrors": [],
+    }
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_runs_as_it_stands(explorer: ExplorerPage, name: str) -> None:
     explorer.tab(name)
@@ -173,7 +201,7 @@ def test_an_account_is_told_what_it_lacks_for_an_example(
     explorer: ExplorerPage, gateway: Gateway
 ) -> None:
     page = explorer.page
-    page.get_by_label("Account").select_option(gateway.account("core-only")["sid"])
+    page.get_by_label("Account").select_option(gateway.account("large")["sid"])
     explorer.tab("TransferNumber")
     expect(page.locator(".lack")).to_have_text("This account has none beside it to transfer to")
     assert "0000000000" in explorer.editor_text("variables")
@@ -756,6 +784,8 @@ def test_text_can_be_read_in_light_and_in_dark(
     context = browser.new_context(viewport=DESKTOP, color_scheme=scheme)  # type: ignore[arg-type]
     explorer = ExplorerPage(context.new_page(), gateway.url)
     explorer.open()
+    # Where its numbers lie, so that there is a map, this one is told.
+    explorer.page.get_by_label("Account").select_option(gateway.account("parent")["sid"])
     explorer.tab("ListAndFilter")
     explorer.open_panel("Upstream")
     explorer.run()

@@ -34,7 +34,11 @@ def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(static: Path) -> Iterator[httpx.Client]:
     """A client of the explorer with a build and a sandbox."""
-    prefill = {"sandbox": {"accounts": [{"sid": "AC1", "authToken": "t", "role": "parent"}]}}
+    prefill = {
+        "sandbox": {
+            "accounts": [{"sid": "AC1", "authToken": "t", "role": "parent", "ownerSid": "AC1"}]
+        }
+    }
     yield from _served(static=static, prefill=lambda: dict(prefill))
 
 
@@ -62,7 +66,9 @@ def test_the_settings_name_the_endpoint_and_the_sandbox_accounts(client: httpx.C
     assert response.json() == {
         "graphqlPath": "/graphql",
         "subscriptionsPath": "/graphql",
-        "sandbox": {"accounts": [{"sid": "AC1", "authToken": "t", "role": "parent"}]},
+        "sandbox": {
+            "accounts": [{"sid": "AC1", "authToken": "t", "role": "parent", "ownerSid": "AC1"}]
+        },
         "auth": "pass-through",
         "explain": True,
     }

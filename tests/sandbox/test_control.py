@@ -46,7 +46,10 @@ def test_the_seeded_accounts_have_their_roles(sandbox: RunningSandbox) -> None:
     assert set(accounts) >= {
         "parent", "subaccount", "core-only", "trial", "test", "large", "suspended",
     }  # fmt: skip
-    assert [role for role, account in accounts.items() if not account.catalog] == ["core-only"]
+    without = [role for role, account in accounts.items() if not account.catalog]
+    assert without == ["core-only", "core-only subaccount"]
+    below = accounts["core-only subaccount"]
+    assert below.owner_account_sid == accounts["core-only"].sid
     assert accounts["trial"].type == "Trial"
     assert accounts["suspended"].status == "suspended"
     assert accounts["parent"].api_key["sid"].startswith("SK")

@@ -68,6 +68,15 @@ def populate(store: Store, settings: SandboxSettings) -> None:
     population.create(
         AccountRequest("suspended", status="suspended", owned=2, friendly_name="Suspended")
     )
+    population.create(
+        AccountRequest(
+            "core-only subaccount",
+            catalog=False,
+            owned=3,
+            owner_account_sid=core_only.sid,
+            friendly_name="Subaccount without catalog access",
+        )
+    )
 
 
 class Population:

@@ -108,13 +108,9 @@ export const useChosenAccount = create<Chosen>()(
   persist((set) => ({ sid: null, choose: (sid) => set({ sid }) }), { name: "number-gateway:account" }),
 );
 
-/** The chosen account, the first parent, or whatever there is. */
+/** The chosen account, or the first. */
 export function currentAccount(accounts: SandboxAccount[], sid: string | null): SandboxAccount | undefined {
-  return (
-    accounts.find((account) => account.sid === sid) ??
-    accounts.find((account) => account.role === "parent") ??
-    accounts[0]
-  );
+  return accounts.find((account) => account.sid === sid) ?? accounts[0];
 }
 
 /** Numbers move between a parent and its subaccounts; the sandbox's other accounts stand alone. */
@@ -122,6 +118,7 @@ export function transferTarget(
   accounts: SandboxAccount[],
   from: SandboxAccount | undefined,
 ): SandboxAccount | undefined {
-  const wanted = { parent: "subaccount", subaccount: "parent" }[from?.role ?? ""];
-  return accounts.find((account) => account.role === wanted && account.sid !== from?.sid);
+  if (from === undefined) return undefined;
+  const parent = from.ownerSid === from.sid ? undefined : from.ownerSid;
+  return accounts.find(({ sid, ownerSid }) => sid === parent || (ownerSid === from.sid && sid !== from.sid));
 }

@@ -4,12 +4,14 @@ export interface SandboxAccount {
   authToken: string;
   /** `parent`, `subaccount`, `trial`… */
   role: string;
+  /** The parent of a subaccount; the account itself otherwise. */
+  ownerSid: string;
 }
 
 export interface Settings {
   graphqlPath: string;
   subscriptionsPath: string;
-  /** Accounts of the embedded sandbox; null when a real upstream is behind the gateway. */
+  /** Accounts of the embedded sandbox, the first of which is acted as unless another is chosen; null when a real upstream is behind the gateway. */
   sandbox: { accounts: SandboxAccount[] } | null;
   /** What the gateway wants of whoever asks: the upstream's own credentials, a token, or nothing. */
   auth: "pass-through" | "tokens" | "open";
