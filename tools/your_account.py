@@ -13,6 +13,7 @@ from graphql import GraphQLObjectType
 from gateway.mapping import filters, records
 from gateway.mapping.homes import HOMES, Home
 from gateway.numbers import sifting
+from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES
 from schema import build_core_schema
 from schema.enums import NumberType, Source
 from tools.mapping import condition
@@ -98,8 +99,10 @@ def _sections() -> Iterator[tuple[str, _Told, _Told]]:
 
 def _owned_by_core(of: Nested) -> Iterator[tuple[str, str]]:
     """Yield what the 2010-04-01 API alone gives of owned numbers, from an object on."""
-    for path, _, field in _fields(of, records.CORE):
-        if isinstance(field, records.NestedObject):
+    for path, name, field in _fields(of, records.CORE):
+        if f"{of.typename}.{name}" in SHOWN_BY_EXCHANGES:
+            yield path, _worked_out("numbers for sale of its exchange")
+        elif isinstance(field, records.NestedObject):
             yield from _owned_by_core(Nested(field.typename, path, field.inferred))
         elif not of.inferred or isinstance(field, records.Derived):
             yield path, _told(field, itself=of.inferred)
