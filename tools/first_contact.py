@@ -31,7 +31,8 @@ number-gateway serve --sandbox --switches mine.toml  # the gateway before it
 It only reads: {len(PROBES)} GET requests at most, one after another, which it says before the
 first; up to {AGAIN} of them are sent once more when the upstream says that they come too fast
 (429) or breaks the connection. Nothing is bought or changed, and no credential, sid or number of
-yours is printed or written. Where the first request is refused with 401, nothing else is asked.
+yours is printed or written. Where the first request is refused, or answered by somebody else (a
+proxy, another server), one line says so and nothing else is asked.
 
 Each assumption is told with one of three words:
 

@@ -65,7 +65,7 @@ class Gateway:
             answer = await self._http.post(
                 self._url, content=content, headers={"content-type": "application/json"}
             )
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise CommandError(f"--url {self._url} cannot be used: {error}", code=2) from None
         except httpx.HTTPError as error:
             raise CommandError(f"{self._url} cannot be reached: {error}") from None

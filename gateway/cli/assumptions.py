@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
-from gateway.cli.probes import OWNED, SALE, Answered, Answers, Untold, meta
+from gateway.cli.probes import IF_CATALOG, OWNED, SALE, Answered, Answers, Untold, meta
 
 Value: TypeAlias = bool | int | str | None
 Observe: TypeAlias = Callable[[Answers], Value]
@@ -950,7 +950,7 @@ ASSUMPTIONS: Final[tuple[Assumption, ...]] = (
         "catalog",
         AS_SAID,
         lambda answers: (
-            answers.fill("{catalog}")
+            answers.fill(IF_CATALOG)
             or _shape(
                 "catalog",
                 "items",

@@ -104,11 +104,14 @@ def _contact(settings: "Settings") -> "Contact":
     from gateway.app import APIS  # noqa: PLC0415 - a command imports what it needs
     from gateway.auth.authentication import OwnAccount, own_credential  # noqa: PLC0415
     from gateway.cli.first_contact import Contact  # noqa: PLC0415
+    from gateway.cli.safety_checks import wrong_sids  # noqa: PLC0415
     from gateway.upstream.connections import Origin  # noqa: PLC0415
 
     credential = own_credential(settings.pick(OwnAccount))
     if credential is None:
         raise CommandError("no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
+    for finding in wrong_sids(settings):
+        raise CommandError(f"{finding.setting}: {finding.message}")
     return Contact(
         {APIS[name]: Origin.of(url) for name, url in settings.urls.items()},
         credential,

@@ -28,7 +28,7 @@ AGAIN: Final = 5
 """Probes that are asked once more in all, when the upstream says that they come too fast, or
 breaks the connection."""
 _TOO_FAST: Final = 429
-_UNAUTHORIZED: Final = 401
+_FIRST_REDIRECT, _FIRST_REFUSAL, _NOT_FOUND = 300, 400, 404
 _LONGEST_PAUSE: Final = 5.0
 _LONGEST_TEXT: Final = 200
 
@@ -86,7 +86,8 @@ async def ask_all(contact: Contact, progress: Callable[[int, Probe], object]) ->
         progress: is told which probe is next.
 
     Raises:
-        CommandError: the credentials are refused.
+        CommandError: nothing was answered, or the first answer shows that it makes no sense to
+            ask on.
     """
     answers = Answers(contact.credential)
     connections = Connections(
@@ -102,13 +103,12 @@ async def ask_all(contact: Contact, progress: Callable[[int, Probe], object]) ->
                 again -= 1
                 await asyncio.sleep(pause)
                 answer = await _ask(contact, connections, answers, probe)
-            answers.note(probe.name, _final(answer))
-            if probe is FIRST and isinstance(answer, Answered) and answer.status == _UNAUTHORIZED:
-                raise CommandError(
-                    f"the upstream refuses the credentials ({answer}): nothing else was asked"
-                )
+            answers.note(probe.name, _final(probe, answer))
+            if probe is FIRST:
+                _require_sense(contact.origins[probe.api], answers)
     finally:
         await connections.aclose()
+    answers.require_any()
     return answers
 
 
@@ -138,6 +138,10 @@ async def _ask(
     return Answered.of(*response)
 
 
+class _Stranger(Untold):
+    """Somebody else than the upstream has answered."""
+
+
 class _Broken(Untold):
     """The connection broke, as one does that was idle for too long: another may not."""
 
@@ -152,11 +156,42 @@ def _pause(answer: Answered | Untold) -> float | None:
     return min(float(asked) if asked.isascii() and asked.isdecimal() else 1.0, _LONGEST_PAUSE)
 
 
-def _final(answer: Answered | Untold) -> Answered | Untold:
-    """Return an answer, or that it says nothing of what was asked."""
-    if isinstance(answer, Answered) and (answer.status == _TOO_FAST or answer.status >= 500):  # noqa: PLR2004
+def _final(probe: Probe, answer: Answered | Untold) -> Answered | Untold:
+    """Return an answer, or that it says nothing of what was asked.
+
+    What is no JSON, or leads elsewhere, is not the upstream's, but of something between, or at a
+    wrong address; only that an account has no access to the catalog need not be said in JSON.
+    """
+    if isinstance(answer, Untold):
+        return answer
+    if answer.status == _TOO_FAST or answer.status >= 500:  # noqa: PLR2004
         return Untold(f"it was answered {answer}", failed=True)
+    if _FIRST_REDIRECT <= answer.status < _FIRST_REFUSAL:
+        return _Stranger(f"it was redirected ({answer})", failed=True)
+    if not answer.body and (probe.name, answer.status) != ("catalog", _NOT_FOUND):
+        return _Stranger(f"it was answered {answer}, and not in JSON", failed=True)
     return answer
+
+
+def _require_sense(origin: Origin, answers: Answers) -> None:
+    """See by the first answer that it makes sense to ask on.
+
+    Raises:
+        CommandError: it does not: who answers is not the upstream, or refuses the credentials.
+    """
+    try:
+        answer = answers[FIRST.name]
+    except _Stranger as stranger:
+        raise CommandError(
+            f"{origin.authority} does not answer as the upstream does: {stranger}. Is core_url"
+            " right? Nothing else was asked"
+        ) from None
+    except Untold:
+        return
+    if answer.refused:
+        raise CommandError(
+            f"the upstream refuses the credentials ({answer}): nothing else was asked"
+        )
 
 
 def judge(answers: Answers, expected: Mapping[str, Value]) -> list[Told]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from gateway.errors import CommandError
 from gateway.mapping.plain_json import read_json
 from gateway.upstream.call import Api, Credential, Service
 from schema.enums import Source
@@ -19,6 +20,10 @@ _NOT_FOUND: Final = 404
 _LONGEST_CODE: Final = 9_999_999
 NO_SID: Final = "0" * 32
 """Of a sid that nothing has, what follows its two letters."""
+
+
+IF_CATALOG: Final = "{catalog}"
+"""Stands for nothing, where the account has access to the catalog."""
 
 
 class Untold(Exception):
@@ -50,7 +55,8 @@ class Probe(NamedTuple):
 
     def __str__(self) -> str:
         """Return the request, with names in place of the account's own things."""
-        return f"GET {self.path}?{self.query}" if self.query else f"GET {self.path}"
+        path = self.path.removeprefix(IF_CATALOG)
+        return f"GET {path}?{self.query}" if self.query else f"GET {path}"
 
 
 _CORE, _CATALOG = Source.CORE, Source.CATALOG
@@ -60,7 +66,8 @@ _OWNED = f"{_ACCOUNT}/IncomingPhoneNumbers"
 _SALE = f"{_ACCOUNT}/AvailablePhoneNumbers"
 _US = f"{_SALE}/US/Local.json"
 _FOREIGN = f"{_SALE}/GB/TollFree.json"
-_ACTIVE, _AVAILABLE = "{catalog}/Numbers/ActiveNumbers", "{catalog}/Numbers/AvailableNumbers"
+_ACTIVE = f"{IF_CATALOG}/Numbers/ActiveNumbers"
+_AVAILABLE = f"{IF_CATALOG}/Numbers/AvailableNumbers"
 _PRICES = "/v1/PhoneNumbers/Countries"
 _RULES = "/v2/RegulatoryCompliance/Regulations"
 
@@ -187,6 +194,15 @@ class Answers:
             raise known
         return known
 
+    def require_any(self) -> None:
+        """See that anything was answered at all.
+
+        Raises:
+            CommandError: nothing was; it says why the first was not.
+        """
+        if not any(isinstance(each, Answered) for each in self._known.values()):
+            raise CommandError(f"no request was answered: {self._known[FIRST.name]}")
+
     def body(self, name: str) -> Mapping[str, Any]:
         """Return the object that a probe was answered with.
 
@@ -240,7 +256,7 @@ def _query(reference: object, why: str) -> str:
 
 
 def _catalog(answers: Answers) -> str:
-    """Return nothing, for there is an account's own host: only whether the catalog is there."""
+    """See that the account has access to the catalog."""
     if answers["catalog"].status == _NOT_FOUND:
         raise Untold("the account has no access to the preview catalog")
     answers.body("catalog")

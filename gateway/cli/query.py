@@ -11,6 +11,7 @@ from typing import Any, Final
 from gateway.cli import asking, tables
 from gateway.cli.parser import Commands
 from gateway.cli.progress import Progress
+from gateway.cli.reading import read_text
 from gateway.cli.selections import Selected, selection_of
 from gateway.error_codes import ErrorCode
 from gateway.errors import CommandError
@@ -197,18 +198,15 @@ def _length(connection: dict[str, Any]) -> int:
 
 
 def _text(file: str) -> str:
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{file} cannot be read: {error}", code=2) from None
+    return read_text(None if file == "-" else Path(file))
 
 
 def _variables(file: Path | None, given: list[str]) -> dict[str, Any]:
     variables: dict[str, Any] = {}
     if file is not None:
         try:
-            variables = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            variables = json.loads(read_text(file))
+        except (ValueError, RecursionError) as error:
             raise CommandError(f"{file} cannot be read: {error}", code=2) from None
         if not isinstance(variables, dict):
             raise CommandError(f"{file} does not hold a JSON object", code=2)

@@ -20,6 +20,7 @@ from gateway.documents.trusted import manifest_for
 from gateway.errors import UpstreamUnavailable
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
+from gateway.mapping.validation import is_sid
 from gateway.server import open_files
 from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings, settings_file, unlimited
@@ -53,7 +54,7 @@ class Finding(NamedTuple):
 def findings(settings: Settings) -> list[Finding]:
     """Return all that is unsafe about the settings, the worst first."""
     rules = (
-        *(_who, _tokens, _secrets, _documents, _browsers),
+        *(_who, _tokens, wrong_sids, _secrets, _documents, _browsers),
         *(_shown, _spending, _sharing, _store, _operation, _webhooks, _limits, _patience, _files),
     )
     found = [finding for rule in rules for finding in rule(settings)]
@@ -98,6 +99,18 @@ def _tokens(settings: Settings) -> Iterator[Finding]:
             "token_leeway",
             "Tokens stay good for long after they have expired.",
         )
+
+
+def wrong_sids(settings: Settings) -> Iterator[Finding]:
+    """Name what cannot be whose credentials they are: the upstream would say no more than 401."""
+    for name, kind, what in (
+        ("account_sid", "AC", "an account"),
+        ("api_key_sid", "SK", "an API key"),
+    ):
+        given = getattr(settings, name)
+        if given and not is_sid(given, kind):
+            message = f"It is not the sid of {what}: {kind} and 32 hexadecimal digits."
+            yield Finding("danger", name, message)
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from gateway.cli.parser import Commands
+from gateway.cli.reading import read_text
 from gateway.errors import CommandError
 
 
@@ -31,11 +32,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.check is None:
         sys.stdout.write(text)
         return 0
-    try:
-        older = options.check.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{options.check} cannot be read: {error}", code=2) from None
-    return _compare(str(options.check), older, text)
+    return _compare(str(options.check), read_text(options.check), text)
 
 
 def _compare(name: str, older: str, newer: str) -> int:

@@ -263,7 +263,23 @@ def test_a_failing_upstream_is_exit_code_1_and_a_refusal_is_3(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("query", "nowhere.graphql"), 2, "nowhere.graphql cannot be read"),
+        (
+            ("query", "nowhere.graphql"),
+            2,
+            "nowhere.graphql cannot be read: No such file or directory\n",
+        ),
+        (("query", "bytes"), 2, "bytes cannot be read: it is not UTF-8\n"),
+        (
+            ("query", "--variables", "no.json"),
+            2,
+            "no.json cannot be read: No such file or directory\n",
+        ),
+        (
+            ("schema", "--check", "no.graphql"),
+            2,
+            "no.graphql cannot be read: No such file or directory\n",
+        ),
+        (("query", "--url", "localhost/graphql"), 2, "--url localhost/graphql cannot be used"),
         (("query", "--var", "x"), 2, "not of the form NAME=VALUE"),
         (("query", "--url", "http://127.0.0.1:9/graphql"), 1, "cannot be reached"),
         (("query", "--url", "http://127.0.0.1:9", "--header", "x"), 2, "not of the form"),
@@ -291,6 +307,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "bytes").write_bytes(b"\xff")
     done = run(tmp_path, *arguments, stdin="{ account { sid } }", code=code)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

@@ -343,6 +343,46 @@ def test_machines_get_json(
     run(tmp_path, *asked, variables=variables(sandbox, account))
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (
+            {"kind": "html", "status": 404},
+            " does not answer as the upstream does: it was answered 404",
+        ),
+        (
+            {"kind": "html", "status": 200},
+            " does not answer as the upstream does: it was answered 200",
+        ),
+        (
+            {"kind": "redirect", "location": "https://example.com/"},
+            "it was redirected (302)",
+        ),
+    ],
+)
+def test_where_somebody_else_answers_nothing_more_is_asked(
+    sandbox: RunningSandbox,
+    account: SandboxAccount,
+    tmp_path: Path,
+    fault: dict[str, Any],
+    said: str,
+) -> None:
+    sandbox.set_faults([fault])
+    done = run(tmp_path, "check", "--live", variables=variables(sandbox, account), code=1)
+    assert said in done.stderr
+    assert "Is core_url right?" in done.stderr
+    assert len(sandbox.requests()) == 1
+
+
+def test_a_suspended_account_is_asked_for_nothing_more(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    suspended = sandbox.accounts()["suspended"]
+    done = run(tmp_path, "check", "--live", variables=variables(sandbox, suspended), code=1)
+    assert "the upstream refuses the credentials (403 20005)" in done.stderr
+    assert len(sandbox.requests()) == 1
+
+
 def test_wrong_credentials_are_asked_with_once(
     sandbox: RunningSandbox, account: SandboxAccount, tmp_path: Path
 ) -> None:
@@ -360,6 +400,7 @@ def test_wrong_credentials_are_asked_with_once(
         ({"kind": "status", "status": 503}, "it was answered 503 20503"),
         ({"kind": "held"}, "there was no answer within 2 s"),
         ({"kind": "truncate"}, "the connection broke"),
+        ({"kind": "html", "status": 404}, "it was answered 404, and not in JSON"),
         ({"kind": "huge-body"}, "larger"),
     ],
 )
@@ -398,6 +439,10 @@ def test_probes_that_come_too_fast_are_sent_once_more(
 def test_where_nobody_answers_it_says_so(tmp_path: Path, sandbox: RunningSandbox) -> None:
     account = sandbox.accounts()["parent"]
     nowhere = variables(sandbox, account, GATEWAY_CORE_URL="http://127.0.0.1:1")
+    alone = nowhere | {"GATEWAY_CATALOG_URL": "http://127.0.0.1:1"}
+    done = run(tmp_path, "check", "--live", variables=alone, code=1)
+    assert done.stdout == ""
+    assert "no request was answered: 127.0.0.1:1 could not be reached: " in done.stderr
     done = run(tmp_path, "check", "--live", variables=nowhere, code=1)
     assert "127.0.0.1:1 could not be reached: " in done.stdout
     assert re.search(r"^confirmed +catalog\.presence: ", done.stdout, re.MULTILINE)
@@ -417,6 +462,18 @@ def test_what_makes_no_sense_is_refused_in_one_line(
 ) -> None:
     done = run(tmp_path, "check", *arguments, code=code)
     assert done.stderr == f"number-gateway: {said}\n"
+
+
+def test_a_wrong_sid_is_named_before_anything_is_asked(
+    sandbox: RunningSandbox, account: SandboxAccount, tmp_path: Path
+) -> None:
+    wrong = variables(sandbox, account, TWILIO_ACCOUNT_SID="AC../" + "0" * 29)
+    done = run(tmp_path, "check", "--live", variables=wrong, code=1)
+    assert done.stderr == (
+        "number-gateway: account_sid: It is not the sid of an account: AC and 32 hexadecimal"
+        " digits.\n"
+    )
+    assert sandbox.requests() == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway.sandbox import (
@@ -20,7 +21,7 @@ from gateway.sandbox import (
 from gateway.sandbox.options import DEFAULT_SEED
 from gateway.sandbox.world.inventory import generate
 from tests.sandbox.api import Api, acting_as
-from tests.support.gateway_process import run
+from tests.support.gateway_process import run, served_with_sandbox
 from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
 SMALL = 2_000
@@ -151,6 +152,23 @@ def test_a_file_that_is_not_one_of_switches_is_refused(
         read_switches(file)
     assert str(file) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_sandbox_with_a_bad_file_of_switches_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "switches.toml").write_text("version = 1\n[switches]\nfast = true\n")
+    done = run(tmp_path, "sandbox", "--port", "0", "--switches", "switches.toml", code=1)
+    assert done.stderr.startswith("number-gateway: switches.toml: unknown switch 'fast'; known: ")
+    assert done.stderr.count("\n") == 1
+    done = run(tmp_path, "serve", "--switches", "switches.toml", code=2)
+    assert done.stderr == "number-gateway: --switches is for --sandbox\n"
+
+
+def test_a_gateways_own_sandbox_has_the_switches_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "switches.toml").write_text("version = 1\n[switches]\nsearch_cap = 30\n")
+    own = ("--numbers", "0", "--switches", "switches.toml")
+    with served_with_sandbox(*own, folder=tmp_path) as (_, url, _):
+        switches = httpx.get(f"{url}/_sandbox/switches", trust_env=False).json()
+    assert switches["search_cap"] == 30
 
 
 def test_no_number_is_generated_twice_however_many_are_asked_for() -> None:

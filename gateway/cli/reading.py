@@ -1,0 +1,21 @@
+"""Files that commands read."""
+
+import sys
+from pathlib import Path
+
+from gateway.errors import CommandError
+
+
+def read_text(file: Path | None) -> str:
+    """Return a file's text, or that of standard input for None.
+
+    Raises:
+        CommandError: it cannot be read.
+    """
+    name = "standard input" if file is None else str(file)
+    try:
+        return sys.stdin.read() if file is None else file.read_text("utf-8")
+    except OSError as error:
+        raise CommandError(f"{name} cannot be read: {error.strerror}", code=2) from None
+    except UnicodeDecodeError:
+        raise CommandError(f"{name} cannot be read: it is not UTF-8", code=2) from None
