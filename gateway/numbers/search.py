@@ -196,8 +196,12 @@ class Search:
                 part = await self._part(call, branch.type, size, at)
             except UpstreamNotFound as error:
                 believe_missing(error)
+                # Of another account this may be because the credentials do not reach it.
+                own = account == self._reader.credential.home
+                whose = "" if own else f" for account {account}"
                 raise UpstreamNotFound(
-                    f"country: {country} has no {branch.type.name} numbers that can be searched.",
+                    f"country: {country} has no {branch.type.name} numbers that can be searched"
+                    f"{whose}.",
                     status=error.status,
                     upstream_code=error.upstream_code,
                     request_id=cast("str | None", error.details.get("upstreamRequestId")),

@@ -132,6 +132,17 @@ def test_a_country_without_numbers_is_a_clear_error(gateway: RunningGateway) -> 
     assert error["extensions"]["upstreamCode"] == 20404
 
 
+def test_nothing_is_said_of_a_country_where_the_account_may_be_out_of_reach(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    sandbox.set_switches(foreign_account_code=20404)
+    other = sandbox.create_account().sid
+    search = f'{{ availablePhoneNumbers(country: "US", accountSid: "{other}") {{ exhaustive }} }}'
+    assert gateway.error(search)["message"] == (
+        f"country: US has no LOCAL numbers that can be searched for account {other}."
+    )
+
+
 @pytest.mark.parametrize(
     ("kind", "country"),
     [
