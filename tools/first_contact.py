@@ -68,7 +68,8 @@ enabled_false = "filter"
 ```
 
 What does not stand in it stays as the sandbox does it by itself. All switches, and their values,
-are on the page of [the sandbox](sandbox.md#switches).
+are on the page of [the sandbox](sandbox.md#switches). A file that holds something else is not
+overwritten.
 
 ## What is assumed
 

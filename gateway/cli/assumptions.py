@@ -450,7 +450,7 @@ _CREDENTIALS: Final = "docs/sandbox.md#credentials"
 _ERRORS: Final = "docs/errors.md#what-twilio-refuses"
 _NO, _YES = False, True
 _E164: Final = _like(r"\+[1-9]\d{5,14}")
-_DECIMAL: Final = _like(r"\d+\.\d+")
+_DECIMAL: Final = _like(r"\d+(\.\d+)?")
 
 _PURCHASE: Final = _untold("only a purchase would tell")
 _TRANSFER: Final = _untold("only a transfer would tell")

@@ -136,15 +136,25 @@ def _show_none() -> None:
 
 
 def _require_writable(file: Path) -> None:
-    """Find out before anything is asked whether a file can be written; all stays as it is."""
+    """Find out before anything is asked whether a file can be written; all stays as it is.
+
+    Raises:
+        CommandError: it cannot, or it is there and holds something else than switches.
+    """
+    from gateway.server.serve import switches_in  # noqa: PLC0415 - a command imports what it needs
+
     try:
         was_there = file.exists()
         with file.open("a"):
             pass
         if not was_there:
             file.unlink()
+        elif file.is_file() and file.stat().st_size:
+            switches_in(file)
     except OSError as error:
         raise CommandError(f"{file} cannot be written: {error.strerror}") from None
+    except CommandError as error:
+        raise CommandError(f"{error}. It is not overwritten") from None
 
 
 def _write(file: Path, text: str) -> None:

@@ -481,6 +481,7 @@ def test_a_wrong_sid_is_named_before_anything_is_asked(
     [
         (("--switches", "."), ". cannot be written: Is a directory"),
         (("--switches", "no/mine.toml"), "no/mine.toml cannot be written: No such file or"),
+        (("--switches", "notes.txt"), "notes.txt is not a file of switches: "),
         (("--expect", "none.toml"), "none.toml cannot be read: No such file or directory"),
         (("--expect", "bad.toml"), "bad.toml says no version"),
     ],
@@ -493,11 +494,13 @@ def test_files_are_looked_at_before_anything_is_asked(
     said: str,
 ) -> None:
     (tmp_path / "bad.toml").write_text("[switches]\n")
+    (tmp_path / "notes.txt").write_text("Dear reader, …")
     live = ("check", "--live", *arguments)
     done = run(tmp_path, *live, variables=variables(sandbox, account), code=1)
     assert done.stderr.startswith(f"number-gateway: {said}")
     assert done.stderr.count("\n") == 1
     assert sandbox.requests() == []
+    assert (tmp_path / "notes.txt").read_text() == "Dear reader, …"
 
 
 def test_the_first_probe_is_the_one_that_says_whether_the_credentials_are_good() -> None:
