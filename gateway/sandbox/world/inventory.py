@@ -158,7 +158,6 @@ def generate(seed: int, count: int) -> Inventory:
         known.update(numbers)
         inventory.pools.append(pool)
     inventory.finish(rng)
-    _add_beside_owned(inventory)
     return inventory
 
 
@@ -186,24 +185,21 @@ def shares() -> list[tuple[facts.RateCenter, int]]:
     return found
 
 
-def _add_beside_owned(inventory: Inventory) -> None:
-    """Adds numbers in exchanges of those that accounts own, at the end of the search order.
+def _beside_owned() -> dict[facts.RateCenter, set[int]]:
+    """Seven-digit numbers in exchanges where accounts own others, by rate center.
 
-    Two of three exchanges have some.
+    Two of three such exchanges have some.
     """
-    pools = {pool.iso_country: pool for pool in inventory.pools if pool.type == "local"}
-    for index, (center, share) in enumerate(shares()):
-        pool = pools[center.iso_country]
-        place = inventory.place(rate_center_document(center))
-        turns = [turn for turn in range(_SHARED_EXCHANGES) if (index + turn) % 3]
-        # From the other end of the lines that are handed out.
-        nationals = [
-            f"{owned_number(turn, center.area_code, share)[:6]}{-_STEP * line % _LINES:04d}"
-            for turn in turns
+    return {
+        center: {
+            # From the other end of the lines that are handed out.
+            int(owned_number(turn, center.area_code, share)[3:6]) * _LINES + -_STEP * line % _LINES
+            for turn in range(_SHARED_EXCHANGES)
+            if (index + turn) % 3
             for line in (1, 2)
-        ]
-        pool.add("1", nationals, place)
-        pool.profiles += pool.profiles[: len(nationals)]
+        }
+        for index, (center, share) in enumerate(shares())
+    }
 
 
 def _local_numbers(
@@ -217,6 +213,7 @@ def _local_numbers(
     unit = count / sum(weights)
     exchanges: dict[str, list[int]] = {}
     holders: dict[tuple[str, int], int] = {}
+    beside_owned = _beside_owned()
     for index, (center, weight) in enumerate(zip(centers, weights, strict=True)):
         code = center.area_code
         if code not in exchanges:
@@ -228,10 +225,11 @@ def _local_numbers(
             FICTIONAL_EXCHANGE * _LINES + line
             for line in rng.sample(range(2000), max(3, wanted // 16))
         }
-        spread = len(own) * _LINES
-        lines |= {
+        spread = rng.sample(range(len(own) * _LINES), max(0, wanted - len(lines)))
+        beside = beside_owned.get(center, set())
+        lines |= beside | {
             own[position // _LINES] * _LINES + position % _LINES
-            for position in rng.sample(range(spread), max(0, wanted - len(lines)))
+            for position in spread[len(beside) :]
         }
         # The first rate center that has numbers of an exchange has all of them.
         lines = {
