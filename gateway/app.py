@@ -203,6 +203,11 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         readers=readers,
         shared=shared,
         options=settings.pick(OperationOptions),
+        fell_back=observation.counter(
+            "gateway_execution_fallbacks",
+            "Queries executed a second time because of an error of the gateway's own, by kind.",
+            "kind",
+        ),
     )
     return Parts(
         settings=settings,

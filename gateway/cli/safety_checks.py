@@ -332,7 +332,8 @@ async def abilities(settings: Settings) -> list[Ability]:
     async with parts.running():
 
         async def ask(query: str, **variables: object) -> dict[str, Any]:
-            request = Request(parts.documents.get(query), None, variables, {})
+            document = parts.documents.get(query)
+            request = Request(document, document.choose(None), variables, {})
             response = await parts.pipeline.execute(request, caller, "check")
             answer = orjson.loads(response if isinstance(response, bytes) else encode(response))
             assert isinstance(answer, dict)  # noqa: S101 - a response is an object

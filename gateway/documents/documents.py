@@ -1,10 +1,8 @@
 """Documents: parsed and validated once, then kept."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from graphql import (
     ArgumentNode,
@@ -15,8 +13,6 @@ from graphql import (
     GraphQLSyntaxError,
     Node,
     ObjectFieldNode,
-    OperationDefinitionNode,
-    OperationType,
     OverlappingFieldsCanBeMergedRule,
     Source,
     VariableNode,
@@ -37,7 +33,8 @@ from gateway.documents._compat import (
 from gateway.documents.defer_and_stream import without_incremental
 from gateway.documents.error_wording import worded
 from gateway.documents.limits import Limits, MeasuredOperation, Meter
-from gateway.documents.malformed_items import Items, Variables, marked
+from gateway.documents.malformed_items import Items, Variables
+from gateway.documents.operation import Operation
 from gateway.documents.syntax_trees import children, walk
 from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError, LimitExceeded
@@ -54,11 +51,9 @@ _LONGEST_MESSAGE = 400
 _USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Document:
     """A document that is ready to run, or the errors that keep it from running.
-
-    It is itself alone: whatever is made for it can be kept beside it, as long as it lives.
 
     Attributes:
         text: as the client sent it.
@@ -70,9 +65,8 @@ class Document:
         discreet: errors do not suggest what the schema has instead.
         conditions: variables that decide what is selected (in @skip and @include).
         tokens: how many it has.
-        chosen: its operations, by the names that requests gave.
         in_items: variables that stand in items of plural mutations, by operation ("" without name).
-        described: kind, name and digest of each of them, for those who watch.
+        operations: those that were run, by the names that requests gave.
     """
 
     text: str
@@ -84,57 +78,28 @@ class Document:
     discreet: bool = False
     conditions: tuple[str, ...] = ()
     tokens: int = 0
-    chosen: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
     in_items: Mapping[str, Variables] = field(default_factory=dict)
-    described: dict[str | None, tuple[str, str, str]] = field(default_factory=dict)
+    operations: dict[str | None, Operation] = field(default_factory=dict)
+
+    def choose(self, name: str | None) -> Operation:
+        """Return the operation that a request with this name runs."""
+        operation = self.operations.get(name)
+        if operation is None:
+            node = get_operation_ast(self.ast, name) if self.ast is not None else None
+            operation = Operation.of(self, name, node)
+            if node is not None:  # Names that choose none are without end.
+                self.operations[name] = operation
+        return operation
 
     def measure(self, name: str | None) -> MeasuredOperation | None:
         """Return what is known of the operation that would run; None when none is chosen."""
-        node = self.operation(name)
-        if node is None:
-            return None
-        return self.measured.get(node.name.value if node.name else "")
-
-    def mark_items(self, name: str | None, variables: dict[str, Any]) -> dict[str, Any]:
-        """Return variables that an operation can run with although items have malformed ones."""
-        if not self.in_items:
-            return variables
-        node = self.operation(name)
-        known = self.in_items.get(node.name.value if node.name else "") if node else None
-        return marked(variables, known) if known else variables
-
-    def describe(self, name: str | None) -> tuple[str, str, str]:
-        """Return kind and name of the operation that would run, "" for what it has not; and digest.
-
-        The digest is the first 16 hexadecimal digits of the document's SHA-256.
-        """
-        described = self.described.get(name)
-        if described is None:
-            operation = self.operation(name)
-            kind = operation.operation.value if operation else ""
-            named = operation.name.value if operation and operation.name else ""
-            digest = hashlib.sha256(self.text.encode()).hexdigest()[:16]
-            described = self.described[name] = kind, named, digest
-        return described
+        node = self.choose(name).node
+        return None if node is None else self.measured.get(node.name.value if node.name else "")
 
     @property
     def incremental(self) -> bool:
         """Whether it uses @defer or @stream."""
         return self.ast is not self.whole
-
-    def operation(self, name: str | None) -> OperationDefinitionNode | None:
-        """Return the operation that would run; None when the name does not choose one."""
-        chosen = self.chosen.get(name)
-        if chosen is None and self.ast is not None:
-            chosen = get_operation_ast(self.ast, name)
-            if chosen is not None:
-                self.chosen[name] = chosen
-        return chosen
-
-    def kind(self, name: str | None) -> OperationType | None:
-        """Return what the operation that would run is; None when the name does not choose one."""
-        operation = self.operation(name)
-        return operation.operation if operation is not None else None
 
 
 class Documents:

@@ -13,27 +13,30 @@ request keeps the answers that it has read, and its errors.
 
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 from graphql import (
     DocumentNode,
+    GraphQLID,
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
+    GraphQLString,
     OperationDefinitionNode,
-    OperationType,
     Undefined,
     coerce_input_value,
-    get_operation_ast,
     type_from_ast,
 )
 from graphql.utilities import coerce_input_literal
 
+from gateway.documents.documents import Document
+from gateway.documents.operation import Operation
+from gateway.execution import projection
 from gateway.execution._compat import (
     Executor,
     StrawberryField,
@@ -44,12 +47,21 @@ from gateway.execution._compat import (
 from gateway.execution.compiled_arguments import Arguments, Unfit, Values
 from gateway.execution.executors import set_up
 from gateway.execution.json_encoding import encode
-from gateway.execution.projection import Details, Dispatch, Selected, Selection, plain
+from gateway.execution.projection import (
+    Details,
+    Dispatch,
+    Projections,
+    Selected,
+    Selection,
+    plain,
+)
 from gateway.mapping.records import View
 from gateway.waiting import settled
 from schema.info import FieldPath
 from schema.selections import SelectedFields, Selecting
 
+FORESEEN: Final = (Unfit, *projection.FORESEEN)
+"""What the compiled way gives up for, besides errors of ours: graphql-core does it all again."""
 # Ways in which one document's conditions may turn out that are kept.
 _MOST_TREES: Final = 64
 
@@ -65,16 +77,23 @@ class Asked(NamedTuple):
 # What a query is compiled to ----------------------------------------------------------------------
 
 
-class _Variable(NamedTuple):
-    """A variable of an operation."""
+@dataclass(frozen=True, slots=True)
+class _Variable:
+    """A variable of an operation.
+
+    `is_text`: every string is a value of its type, as it is.
+    """
 
     name: str
     type: GraphQLInputType
     default: Any
+    is_text: bool
 
     def read(self, given: Values) -> Any:  # noqa: ANN401 - of any type
         """Return its value; `Undefined` when it has none."""
         value = given.get(self.name, Undefined)
+        if value.__class__ is str and self.is_text:
+            return value
         if value is Undefined:
             if self.default is Undefined and isinstance(self.type, GraphQLNonNull):
                 raise Unfit
@@ -159,18 +178,41 @@ class _Waiting(NamedTuple):
     into: dict[str, Any]
 
 
-class _Run:
+class Run:
     """One execution of a compiled query."""
 
-    def __init__(self, context: object, values: Values) -> None:
-        self._context = context
+    __slots__ = ("_context", "_query", "_shared", "_values")
+
+    def __init__(self, query: "_Query", values: Values) -> None:
+        self._query = query
         self._values = values
         # Fields that share an upstream call share the object too, and so its projection.
         self._shared: dict[tuple[int, int], tuple[object, Any]] = {}
 
+    async def on(self, context: Any) -> dict[str, Any]:  # noqa: ANN401 - a port of the schema
+        """Run it and return the response's data.
+
+        Raises:
+            Unfit: only graphql-core can tell what the answer is.
+            Exception: whatever resolvers raise.
+        """
+        query = self._query
+        self._context = context
+        context.alone = query.ends
+        data: dict[str, Any] = dict(query.names)
+        if query.ends:
+            [call] = query.calls
+            value = await self._resolve(call, None)
+            data[call.name] = self.complete(call.completion, value, [])
+        else:
+            await self.together([_Waiting(call, None, data) for call in query.calls])
+        return data
+
     async def together(self, waiting: Sequence[_Waiting]) -> None:
         """Resolve all; raise what the first that failed raised, when all have ended."""
-        begun = [(each, self._resolve(each)) for each in waiting if each.call.begins]
+        begun = [
+            (each, self._resolve(each.call, each.source)) for each in waiting if each.call.begins
+        ]
         work = [self._call(*each) for each in waiting if not each.call.begins]
         if begun:
             work.append(self._finish(begun))
@@ -178,9 +220,9 @@ class _Run:
             if outcome is not None:
                 raise outcome
 
-    def _resolve(self, each: _Waiting) -> Any:  # noqa: ANN401 - what resolvers return
-        asked = Asked(self._context, each.call.at, each.call.selected)
-        return each.call.resolve(each.source, info=asked, **each.call.arguments(self._values))
+    def _resolve(self, call: _ResolverCall, source: object) -> Any:  # noqa: ANN401 - what resolvers return
+        asked = Asked(self._context, call.at, call.selected)
+        return call.resolve(source, info=asked, **call.arguments(self._values))
 
     async def _finish(self, begun: Sequence[tuple[_Waiting, Future[Any]]]) -> None:
         """Wait for what was begun, and complete it; nothing is to be resolved below."""
@@ -190,7 +232,7 @@ class _Run:
 
     async def _call(self, call: _ResolverCall, source: object, into: dict[str, Any]) -> None:
         """Resolve a field and put its value into an object of the response."""
-        value = await self._resolve(_Waiting(call, source, into))
+        value = await self._resolve(call, source)
         waiting: list[_Waiting] = []
         into[call.name] = self.complete(call.completion, value, waiting)
         if waiting:
@@ -205,7 +247,7 @@ class _Run:
         if isinstance(to, _List):
             return self._list(to, value, waiting)
         if to.is_plain:
-            return self._plain(to, value)
+            return to.project(value) if isinstance(value, View) else self._plain(to, value)
         made: dict[str, Any] = to.project(value)
         for name, attribute, below in to.deeper:
             made[name] = self.complete(below, getattr(value, attribute), waiting)
@@ -213,8 +255,6 @@ class _Run:
         return made
 
     def _plain(self, to: _Object, value: object) -> Any:  # noqa: ANN401 - JSON
-        if isinstance(value, View):
-            return to.project(value)
         place = id(to), id(value)
         if place not in self._shared:
             # Kept with the value, so that its id stays its own; and written out, as it may stand in
@@ -242,72 +282,81 @@ class _Query:
     calls: tuple[_ResolverCall, ...]
     ends: bool
 
-    async def run(self, context: Any, values: Values) -> dict[str, Any]:  # noqa: ANN401
-        """Run it; see `Queries.find`."""
-        context.alone = self.ends
-        data: dict[str, Any] = dict(self.names)
-        run = _Run(context, values)
-        await run.together([_Waiting(call, None, data) for call in self.calls])
-        return data
 
+class CompiledOperation:
+    """All that can be known once of how to execute a query; kept as long as its document.
 
-@dataclass(slots=True)
-class _CompiledOperation:
-    """A query with its variables, and what it was compiled to by how its conditions turn out."""
+    Attributes:
+        projections: for `FastExecutor`, where the query is left to graphql-core.
+    """
 
-    variables: tuple[_Variable, ...]
-    conditions: tuple[str, ...]
-    queries: dict[tuple[Any, ...], _Query | None] = field(default_factory=dict)
+    __slots__ = (
+        "_conditions",
+        "_document",
+        "_name",
+        "_queries",
+        "_schema",
+        "_variables",
+        "projections",
+    )
 
-
-class Queries:
-    """The compiled queries of one document."""
-
-    def __init__(self) -> None:
-        self._operations: dict[str | None, _CompiledOperation] = {}
-
-    def find(
-        self,
-        schema: GraphQLSchema,
-        document: DocumentNode,
-        name: str | None,
-        given: dict[str, Any],
-        conditions: tuple[str, ...],
-    ) -> Callable[[object], Awaitable[dict[str, Any]]] | None:
-        """Return what runs a query with these variables on a context; None when nothing here can.
-
-        What it runs raises whatever resolvers raise, and `Unfit`.
+    def __init__(self, schema: GraphQLSchema, document: Document, operation: Operation) -> None:
+        """Find out what can be known without values of variables.
 
         Args:
             schema: what the document was validated against.
-            document: always the same one.
-            name: of the operation.
-            given: its variables, as the client sent them.
-            conditions: names of those in @skip and @include.
+            document: a document without errors.
+            operation: a query of it.
         """
-        operation = self._operations.get(name)
-        if operation is None:
-            node = get_operation_ast(document, name)
-            if node is None or node.operation is not OperationType.QUERY:
-                return None
-            operation = self._operations[name] = _CompiledOperation(
-                _variables(schema, node), conditions
-            )
+        self.projections = Projections()
+        self._schema = schema
+        self._document = document.whole
+        self._name = operation.name
+        self._conditions = document.conditions
+        self._variables = _variables(schema, operation.node) if operation.node else ()
+        # By how the conditions turn out.
+        self._queries: dict[tuple[Any, ...], _Query | None] = {}
+
+    def find(self, given: dict[str, Any]) -> Run | None:
+        """Return what runs the query with these variables, as the client sent them.
+
+        None where it cannot be run but by graphql-core.
+        """
         values: dict[str, Any] = {}
         try:
-            for variable in operation.variables:
+            for variable in self._variables:
                 value = variable.read(given)
                 if value is not Undefined:
                     values[variable.name] = value
         except Unfit:
             return None
-        case = tuple(values.get(each) for each in operation.conditions)
-        if case not in operation.queries:
-            if len(operation.queries) >= _MOST_TREES:
-                operation.queries.clear()
-            operation.queries[case] = _compile(schema, document, name, given)
-        query = operation.queries[case]
-        return None if query is None else lambda context: query.run(context, values)
+        case = tuple([values.get(each) for each in self._conditions]) if self._conditions else ()
+        query = self._queries.get(case, _UNKNOWN)
+        if query is _UNKNOWN:
+            query = self._compile(case, given)
+        return None if query is None else Run(query, values)
+
+    def _compile(self, case: tuple[Any, ...], given: dict[str, Any]) -> _Query | None:
+        if len(self._queries) >= _MOST_TREES:
+            self._queries.clear()
+        query = None
+        if self._document is not None:
+            query = _compile(self._schema, self._document, self._name, given)
+        self._queries[case] = query
+        return query
+
+
+_UNKNOWN: Final = _Query((), (), False)  # noqa: FBT003 - it is compared by identity
+
+
+def compiled_for(
+    schema: GraphQLSchema, document: Document, operation: Operation
+) -> CompiledOperation:
+    """Return a query as it is compiled, and kept."""
+    compiled: CompiledOperation | None = operation.compiled
+    if compiled is None:
+        compiled = operation.compiled = CompiledOperation(schema, document, operation)
+    return compiled
 
 
 def _ends(completion: _Completion) -> bool:
@@ -327,7 +376,9 @@ def _variables(schema: GraphQLSchema, node: OperationDefinitionNode) -> tuple[_V
         default = Undefined
         if each.default_value is not None:
             default = coerce_input_literal(each.default_value, kind)
-        found.append(_Variable(each.variable.name.value, kind, default))
+        named = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+        is_text = named in {GraphQLID, GraphQLString}
+        found.append(_Variable(each.variable.name.value, kind, default, is_text))
     return tuple(found)
 
 

@@ -1,81 +1,77 @@
 """Runs an operation: graphql-core's executor over the schema's resolvers."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
 
-from gateway.documents.documents import Document, coded
+from gateway.documents.documents import coded
 from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError
 from gateway.execution import executors
 from gateway.execution._compat import is_of_an_argument
-from gateway.execution.compiled_queries import Queries
+from gateway.execution.compiled_queries import FORESEEN, compiled_for
 from gateway.execution.projecting_executor import FastExecutor
-from gateway.execution.projection import Projections
 from gateway.execution.request import Port, Request
 
 _log = structlog.get_logger(__name__)
-_MASKED = "Something went wrong in the gateway; its log has more under this request id."
-
-
-class Compiled:
-    """What has been compiled for one document."""
-
-    __slots__ = ("projections", "queries")
-
-    def __init__(self) -> None:
-        self.projections = Projections()
-        self.queries = Queries()
-
-
-# By document, and as long as it lives.
-_compiled: WeakKeyDictionary[Document, Compiled] = WeakKeyDictionary()
-
-
-def compiled_for(document: Document) -> Compiled:
-    """Return what has been compiled for a document, and where more of that is kept."""
-    compiled = _compiled.get(document)
-    if compiled is None:
-        compiled = _compiled[document] = Compiled()
-    return compiled
+MASKED = "Something went wrong in the gateway; its log has more under this request id."
 
 
 async def run(
-    schema: GraphQLSchema, request: Request, context: Port, request_id: str
+    schema: GraphQLSchema,
+    request: Request,
+    context: Port,
+    request_id: str,
+    fell_back: Callable[[str], None],
 ) -> dict[str, Any]:
     """Execute a query or mutation and return the response object: `data`, `errors`.
 
     `data` is missing when nothing could be executed (an invalid operation or invalid variables).
+
+    Args:
+        schema: what it is executed against.
+        request: what is executed.
+        context: the port of the schema.
+        request_id: names the request in logs.
+        fell_back: counts, by its kind, what went wrong on the compiled way and should not have.
     """
     document = request.document
     if document.errors or document.whole is None:
         return refused(document.errors)
-    fast = context.fast and request.kind is OperationType.QUERY
-    # A detailed trace tells every field that asked, which is more than is known of shared answers.
-    if fast and not context.is_traced:
-        query = compiled_for(document).queries.find(
-            schema, document.whole, request.operation_name, request.variables, document.conditions
-        )
-        if query is not None:
-            try:
-                return {"data": await query(context)}
-            except Exception:  # noqa: BLE001 - whatever it is, graphql-core will raise it properly
-                context.begin_again()
-                context.alone = False
     options: dict[str, Any] = {}
-    if fast:
+    if context.fast and request.kind is OperationType.QUERY:
+        compiled = compiled_for(schema, document, request.operation)
+        # A detailed trace tells every field that asked, more than is known of shared answers.
+        begun = None if context.is_traced else compiled.find(request.variables)
+        if begun is not None:
+            try:
+                return {"data": await begun.on(context)}
+            except FORESEEN:
+                pass
+            except Exception as error:  # noqa: BLE001 - graphql-core will raise it properly
+                _note_fallback(error, request_id, fell_back)
+            context.begin_again()
+            context.alone = False
         options = {
             "kind": FastExecutor,
-            "projections": compiled_for(document).projections,
+            "projections": compiled.projections,
             "conditions": document.conditions,
+            "gave_up": partial(_note_fallback, request_id=request_id, fell_back=fell_back),
         }
     # The plain `execute` refuses schemas that have @defer; `whole` is free of it.
     executor = executors.for_request(schema, document.whole, request, context, **options)
     result = await executors.outcome(executor)
     return respond(cast("ExecutionResult", result), request_id)
+
+
+def _note_fallback(error: Exception, request_id: str, fell_back: Callable[[str], None]) -> None:
+    """Count and log what nobody has foreseen: the client gets its answer, only later."""
+    kind = type(error).__name__
+    fell_back(kind)
+    _log.error("compiled_query_failed", request_id=request_id, kind=kind, exc_info=error)
 
 
 def refused(errors: Iterable[GraphQLError]) -> dict[str, Any]:
@@ -106,7 +102,7 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
         return error
     _log.error("resolver_failed", request_id=request_id, path=error.path, exc_info=original)
     return GraphQLError(
-        _MASKED,
+        MASKED,
         nodes=error.nodes,
         path=error.path,
         extensions={"code": ErrorCode.INTERNAL_SERVER_ERROR, "requestId": request_id},

@@ -4,7 +4,7 @@ Root fields, arguments, resolvers, errors, fragments, directives and abstract ty
 graphql-core's. Where a projection declines (see `projection.py`) the ordinary completion runs.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLResolveInfo
@@ -16,6 +16,7 @@ from gateway.execution._compat import (
     StrawberryGraphQLCoreExecutionContext,
 )
 from gateway.execution.projection import (
+    FORESEEN,
     Details,
     Project,
     Projections,
@@ -35,9 +36,11 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
         *args: Any,
         projections: Projections,
         conditions: tuple[str, ...] = (),
+        gave_up: Callable[[Exception], None] = lambda _: None,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
+        self._gave_up = gave_up
         self._projections = projections
         # What is selected depends on variables in @skip and @include, and on nothing else.
         values = self.variable_values.coerced
@@ -63,7 +66,7 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
         project = self._projection(key, return_type, field_details_list, kind)
         done: dict[str, Any] | None = None
         if project is not None:
-            done = _attempt(project, result)
+            done = self._attempt(project, result)
         if done is None:
             return super().complete_object_value(
                 return_type, field_details_list, info, path, result, position_context
@@ -90,7 +93,7 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
             project = self._projection(key, item, field_details_list, kind)
             same = all(each.__class__ is kind for each in result)
             if project is not None and same and not _is_streamed(field_details_list):
-                done: list[Any] | None = _attempt(_each(project), result)
+                done: list[Any] | None = self._attempt(_each(project), result)
                 if done is not None:
                     return done
         return super().complete_list_value(
@@ -112,7 +115,7 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
             others = {name: grouped_field_set[name] for name in slow}
         results: dict[str, Any] | None = None
         if project is not None:
-            results = _attempt(project, source_value)
+            results = self._attempt(project, source_value)
         if results is None:
             return super().execute_fields(
                 parent_type, source_value, path, grouped_field_set, position_context
@@ -136,6 +139,16 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
             splits[key] = (compile_for(Selection(parent, fields), kind), slow)
         return splits[key]
 
+    def _attempt(self, project: Project, source: object) -> Any:
+        """Return the projection; None when only graphql-core can tell what the answer is."""
+        try:
+            return project(source)
+        except FORESEEN:
+            return None
+        except Exception as error:  # noqa: BLE001 - the ordinary way will raise it properly
+            self._gave_up(error)
+            return None
+
     def _projection(
         self, key: tuple[Any, ...], kind: GraphQLObjectType, details: Details, source: type
     ) -> Project | None:
@@ -157,14 +170,6 @@ def _is_streamed(details: Details) -> bool:
 
 def _each(project: Project) -> Project:
     return lambda items: [project(each) for each in items]
-
-
-def _attempt(project: Project, source: object) -> Any:
-    """Return the projection; None when only graphql-core can tell what the answer is."""
-    try:
-        return project(source)
-    except Exception:  # noqa: BLE001 - whatever it is, the ordinary way will raise it properly
-        return None
 
 
 async def _joined(results: dict[str, Any], rest: Awaitable[dict[str, Any]]) -> dict[str, Any]:

@@ -14,12 +14,13 @@ half the time of dictionaries.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 from weakref import WeakValueDictionary
 
 import msgspec
 from graphql import (
     GraphQLEnumType,
+    GraphQLError,
     GraphQLLeafType,
     GraphQLList,
     GraphQLNonNull,
@@ -30,6 +31,7 @@ from graphql import (
     is_leaf_type,
 )
 
+from gateway.errors import GatewayError
 from gateway.execution._compat import Executor, FieldDetails, is_attribute
 from gateway.mapping import coerce
 from gateway.mapping.filled import Filled
@@ -78,6 +80,10 @@ _LONGEST_BLOCK = 2048
 
 class NotPlain(Exception):
     """A value that only graphql-core knows what to do with."""
+
+
+FORESEEN: Final = (NotPlain, GatewayError, GraphQLError)
+"""What a projection gives up for: values that are not plain, and errors of the fields' own."""
 
 
 class Selected(NamedTuple):
@@ -476,7 +482,10 @@ class _Once(dict[bytes, msgspec.Raw]):
         self._everything[id(self)] = self
 
     def __missing__(self, block: bytes) -> Any:  # noqa: ANN401 - JSON
-        record = self._decode(block)
+        try:
+            record = self._decode(block)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise NotPlain from None  # Its view makes of it what can be made.
         if record is None:
             return None
         if self._project is None:

@@ -1,11 +1,10 @@
 """An operation that a client wants to run, and what it wants explained about it."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
-
-from graphql import OperationType
+from typing import Any, Literal, Protocol, TypeAlias
 
 from gateway.documents.documents import Document
+from gateway.documents.operation import Operation
 from gateway.errors import BadRequest
 from schema.scalars import quoted
 
@@ -37,31 +36,56 @@ class Port(Protocol):
         """Give up reads that nobody waits for any more."""
 
 
-class Request(NamedTuple):
+class Request:
     """A GraphQL request, whatever transport it came by.
 
     Attributes:
+        document: what the client sent.
+        operation: what runs of it.
+        kind: what would run; None when the document does not say.
+        variables: as the client sent them.
+        extensions: likewise.
         explanation: what the client wants told about its upstream calls: `plan` is to be told them
             without making them, `trace` to be told them with the answer; "" for nothing.
         cost: the objects that its answer may have.
     """
 
-    document: Document
-    operation_name: str | None
-    variables: dict[str, Any]
-    extensions: dict[str, Any]
-    explanation: Explanation = ""
-    cost: int = 0
+    __slots__ = (
+        "cost",
+        "document",
+        "explanation",
+        "extensions",
+        "kind",
+        "operation",
+        "variables",
+    )
+
+    def __init__(
+        self,
+        document: Document,
+        operation: Operation,
+        variables: dict[str, Any],
+        extensions: dict[str, Any],
+        explanation: Explanation = "",
+        cost: int = 0,
+    ) -> None:
+        self.document = document
+        self.operation = operation
+        self.kind = operation.kind
+        self.variables = variables
+        self.extensions = extensions
+        self.explanation = explanation
+        self.cost = cost
+
+    @property
+    def operation_name(self) -> str | None:
+        """The name by which the client chose the operation."""
+        return self.operation.name
 
     @property
     def described(self) -> tuple[str, str, str]:
-        """Kind, name and digest of what would run; see `Document.describe`."""
-        return self.document.describe(self.operation_name)
-
-    @property
-    def kind(self) -> OperationType | None:
-        """What would run; None when the document does not say."""
-        return self.document.kind(self.operation_name)
+        """Kind, name and digest of what would run."""
+        return self.operation.described
 
 
 def explanation_of(wishes: Iterable[object]) -> Explanation:

@@ -1,6 +1,6 @@
 """What is done with an operation, whatever transport it came by: admitted, explained or run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,7 @@ class Pipeline:
         readers: makes what reads of the upstream.
         shared: what the resolvers of all requests share.
         options: how an operation may be run.
+        fell_back: counts what went wrong on the compiled way, and should not have, by its kind.
     """
 
     schema: GraphQLSchema
@@ -72,6 +73,7 @@ class Pipeline:
     readers: Readers
     shared: SharedParts
     options: OperationOptions
+    fell_back: Callable[[str], None]
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
         """Return who asks, from a request's headers by lower-case name.
@@ -126,10 +128,10 @@ class Pipeline:
             explanation = ""
         await self.shared.spending.request(caller)
         document = await self.persisted.document(params, caller.principal)
-        cost = admit(self.meter, caller, document, params.operation_name, params.variables)
-        variables = document.mark_items(params.operation_name, params.variables)
-        name, extensions = params.operation_name, params.extensions
-        return Request(document, name, variables, extensions, explanation, cost)
+        operation = document.choose(params.operation_name)
+        cost = admit(self.meter, caller, operation, params.variables)
+        variables = operation.mark_items(params.variables)
+        return Request(document, operation, variables, params.extensions, explanation, cost)
 
     def context(
         self, caller: Caller, *, detailed: bool = False, plan: Plan | None = None
@@ -175,7 +177,7 @@ class Pipeline:
             return plan
         context = self.admitted(request, caller)
         try:
-            response = await execute.run(self.schema, request, context, request_id)
+            response = await execute.run(self.schema, request, context, request_id, self.fell_back)
         finally:
             context.cancel()
         activity.note(request.described, response)
@@ -204,8 +206,7 @@ class Pipeline:
         if not plan.errors or any(error.path is not None for error in plan.errors):
             explained["data"] = None
         if not plan.errors or plan.writes:
-            operation = request.document.measure(request.operation_name)
-            cost = operation.price(request.variables) if operation else 0
+            cost = request.operation.price(request.variables)
             explained["extensions"] = {"plan": {"cost": cost, **plan.report()}}
         return explained
 

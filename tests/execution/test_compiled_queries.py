@@ -6,11 +6,14 @@ from inspect import isawaitable
 from typing import Any
 
 import pytest
+from graphql import OperationType
 from graphql.execution import experimental_execute_incrementally
 
 from gateway.documents.documents import Documents
+from gateway.execution import execute
 from gateway.execution.compiled_arguments import Unfit
-from gateway.execution.execute import compiled_for
+from gateway.execution.compiled_queries import compiled_for
+from gateway.execution.request import Request
 from schema import build_schema
 from tests.support.gateway_in_thread import RunningGateway
 
@@ -23,10 +26,9 @@ def is_compiled(text: str, variables: dict[str, object] | None = None) -> bool:
     assert document.errors == ()
     assert document.whole is not None
     given = variables or {}
-    found = compiled_for(document).queries.find(
-        SCHEMA, document.whole, None, given, document.conditions
-    )
-    return found is not None
+    if document.choose(None).kind is not OperationType.QUERY:
+        return False
+    return compiled_for(SCHEMA, document, document.choose(None)).find(given) is not None
 
 
 @pytest.mark.parametrize(
@@ -90,9 +92,7 @@ def test_conditions_are_compiled_for_each_of_their_outcomes() -> None:
     )
     assert document.whole is not None
     for on in (True, False, True):
-        assert compiled_for(document).queries.find(
-            SCHEMA, document.whole, None, {"on": on}, ("on",)
-        )
+        assert compiled_for(SCHEMA, document, document.choose(None)).find({"on": on})
 
 
 def test_a_query_that_fails_asks_the_upstream_no_more_than_once(gateway: RunningGateway) -> None:
@@ -176,9 +176,8 @@ def test_resolvers_get_the_arguments_that_graphql_core_gives(
     document = Documents(SCHEMA).get(text)
     assert document.errors == ()
     assert document.whole is not None
-    query = compiled_for(document).queries.find(
-        SCHEMA, document.whole, None, variables, document.conditions
-    )
+    compiled = compiled_for(SCHEMA, document, document.choose(None))
+    query = compiled.find(variables)
     plain, straight = Recorder(), Recorder()
 
     async def run() -> None:
@@ -194,9 +193,21 @@ def test_resolvers_get_the_arguments_that_graphql_core_gives(
         if query is not None:
             for _ in range(2):
                 with suppress(LookupError, Unfit):
-                    await query(straight)
+                    await query.on(straight)
 
     asyncio.run(run())
     if plain.asked and query is None:
         pytest.fail("it was not compiled")
     assert straight.asked == plain.asked * 2
+
+
+def test_an_error_that_nobody_has_foreseen_is_counted_and_the_answer_is_graphql_cores() -> None:
+    """It must not hide behind the second execution: it is a mistake in the gateway."""
+    document = Documents(SCHEMA).get('{ availablePhoneNumbers(country: "US") { exhaustive } }')
+    request = Request(document, document.choose(None), {}, {})
+    port: Any = Recorder()
+    port.fast, port.alone, port.is_traced, port.begin_again = True, False, False, list
+    counted: list[str] = []
+    answer = asyncio.run(execute.run(SCHEMA, request, port, "an-id", counted.append))
+    assert counted == ["LookupError"]
+    assert [error["message"] for error in answer["errors"]] == [execute.MASKED]

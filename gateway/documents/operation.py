@@ -1,0 +1,64 @@
+"""An operation of a document, and all that is known of it before its variables are."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphql import OperationDefinitionNode, OperationType
+
+from gateway.documents.limits import MeasuredOperation
+from gateway.documents.malformed_items import Variables, marked
+
+if TYPE_CHECKING:
+    from gateway.documents.documents import Document
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """What a request runs of a document; it may be nothing, where no operation has the name.
+
+    Attributes:
+        name: by which the request chose it; None for the only one.
+        node: its definition; None when the name chooses none.
+        kind: query, mutation or subscription; None without a definition.
+        measured: its cost and scopes; None where nothing can be run.
+        items: its variables that stand in items of plural mutations.
+        described: kind and name, "" for what it has not; and the first 16 hexadecimal digits of the
+            document's SHA-256.
+        compiled: what the executor has made of it, and keeps here as long as the document lives.
+    """
+
+    name: str | None
+    node: OperationDefinitionNode | None
+    kind: OperationType | None
+    measured: MeasuredOperation | None
+    items: Variables | None
+    described: tuple[str, str, str]
+    compiled: Any = None
+
+    @classmethod
+    def of(
+        cls, document: "Document", name: str | None, node: OperationDefinitionNode | None
+    ) -> "Operation":
+        """Find out what is known of a definition, which the name has chosen, if any."""
+        digest = hashlib.sha256(document.text.encode()).hexdigest()[:16]
+        if node is None:
+            return cls(name, None, None, None, None, ("", "", digest))
+        named = node.name.value if node.name else ""
+        return cls(
+            name,
+            node,
+            node.operation,
+            None if document.errors else document.measured.get(named),
+            document.in_items.get(named),
+            (node.operation.value, named, digest),
+        )
+
+    def mark_items(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return variables that it can run with although items have malformed ones."""
+        return marked(variables, self.items) if self.items else variables
+
+    def price(self, variables: Mapping[str, Any]) -> int:
+        """Return its cost with these variables; 0 where nothing can be run."""
+        return self.measured.price(variables) if self.measured is not None else 0
