@@ -23,6 +23,7 @@ from gateway.documents.persisted import Persisted, PersistedOptions
 from gateway.draining import Draining
 from gateway.events.feed import EventLimits, Events
 from gateway.events.poller import Poller
+from gateway.execution.execute import Observer
 from gateway.explorer import explorer_routes
 from gateway.mapping.records import View
 from gateway.numbers.last_seen import LastSeen
@@ -203,10 +204,13 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         readers=readers,
         shared=shared,
         options=settings.pick(OperationOptions),
-        fell_back=observation.counter(
-            "gateway_execution_fallbacks",
-            "Queries executed a second time because of an error of the gateway's own, by kind.",
-            "kind",
+        observer=Observer(
+            activity.note,
+            observation.counter(
+                "gateway_execution_fallbacks",
+                "Queries executed a second time because of an error of the gateway's own, by kind.",
+                "kind",
+            ),
         ),
     )
     return Parts(

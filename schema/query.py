@@ -45,15 +45,17 @@ class Query:
         description="One owned number, by its sid; null when the account has no such number.",
         directives=[needs(Scope.NUMBERS_READ)],
     )
-    async def phone_number(
+    def phone_number(
         self,
         info: Info[ReadPort, None],
         sid: Annotated[ID, argument(description="The number's sid: its `id`.")],
         account_sid: AccountSid = None,
     ) -> PhoneNumber | None:
-        return await info.context.numbers.phone_number(
+        # Awaited by the executor.
+        coming = info.context.numbers.phone_number(
             sid=sid, account_sid=account_sid, at=info.at, selected=info.selected
         )
+        return cast("PhoneNumber", coming)
 
     @field(
         description="One owned number, by its sid or by the number itself; null when the account"

@@ -6,7 +6,7 @@ upstream; `gateway/resolvers/` implements its ports.
 """
 
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from schema.info import FieldPath
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 class Numbers(Protocol):
     """Owned numbers."""
 
-    async def phone_number(
+    def phone_number(
         self, *, sid: str, account_sid: str | None, at: FieldPath, selected: SelectedFields
-    ) -> "PhoneNumber | None":
+    ) -> Awaitable["PhoneNumber | None"]:
         """Return one owned number by sid; None when the account has no such one."""
 
     async def phone_number_by_identifier(

@@ -24,6 +24,9 @@ class Authenticator(Protocol):
     def challenge(self) -> str:
         """What the WWW-Authenticate header of a refusal says."""
 
+    def known(self, authorization: str, account: str) -> Caller | None:
+        """Return who asks if the very same was asked before, and lately; see `caller`."""
+
     async def caller(self, authorization: str, account: str) -> Caller:
         """Return who asks.
 
@@ -43,18 +46,21 @@ class PassThrough:
     challenge = 'Basic realm="number-gateway"'
 
     def __init__(self) -> None:
-        # The callers seen last, by a hash of what they sent: telling who they are takes longer.
-        self._known: Recent[bytes, Caller] = Recent(_MOST_KNOWN)
+        # The callers seen last, by what they sent: it is as secret as what a caller holds, and is
+        # forgotten with it. To hash it each time would take longer than all else that is done here.
+        self._known: Recent[tuple[str, str], Caller] = Recent(_MOST_KNOWN)
+
+    def known(self, authorization: str, account: str) -> Caller | None:
+        """See `Authenticator`."""
+        return self._known.use((authorization, account))
 
     async def caller(self, authorization: str, account: str) -> Caller:
         """See `Authenticator`."""
-        sent = f"{authorization}\0{account}".encode()
-        name = hashlib.sha256(sent).digest()
-        caller = self._known.use(name)
+        caller = self.known(authorization, account)
         if caller is None:
             credential = _basic(authorization, account)
             caller = Caller(credential, _principal(credential), known_as=credential.username)
-            self._known.keep(name, caller)
+            self._known.keep((authorization, account), caller)
         return caller
 
 
@@ -118,6 +124,12 @@ class Open:
     def __init__(self, credential: Credential) -> None:
         self._own = Caller(credential, "open")
         self._others = PassThrough()
+
+    def known(self, authorization: str, account: str) -> Caller | None:
+        """See `Authenticator`."""
+        if authorization:
+            return self._others.known(authorization, account)
+        return None if account else self._own
 
     async def caller(self, authorization: str, account: str) -> Caller:
         """See `Authenticator`."""

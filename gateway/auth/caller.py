@@ -1,8 +1,10 @@
 """Who asks, and what it may do: the value that authentication ends in, and all else goes by."""
 
+import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from strawberry import UNSET
 
@@ -35,6 +37,16 @@ class Caller:
     def name(self) -> str:
         """Who it is, for people."""
         return self.known_as or self.principal
+
+    @cached_property
+    def principal_name(self) -> str:
+        """A name of the principal that is fit for keys, whatever it is: 32 hexadecimal digits."""
+        return hashlib.sha256(self.principal.encode()).hexdigest()[:32]
+
+    @cached_property
+    def requests_name(self) -> str:
+        """The key under which its requests are counted."""
+        return f"spending:requests:{self.principal_name}:{self.credential.account}"
 
     def check_time(self) -> None:
         """Refuse a caller whose time is over.

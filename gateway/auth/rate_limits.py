@@ -4,7 +4,6 @@ Both are token buckets in the store, so that they hold for one process and for m
 cannot be reached requests are let through, but nothing is bought.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -66,6 +65,17 @@ class Spending:
         )
         self._counts = True
 
+    def request_at_hand(self, caller: Caller) -> bool:
+        """Do what `request` does if nothing must be waited for; False when something must."""
+        if not self._requests:
+            return True
+        wait = self._store.take_one_at_hand(
+            caller.requests_name, capacity=self._requests, per_second=self._requests / _MINUTE
+        )
+        if wait is not None:
+            self._counted(wait)
+        return wait is not None
+
     async def request(self, caller: Caller) -> None:
         """Count a request.
 
@@ -74,10 +84,9 @@ class Spending:
         """
         if not self._requests:
             return
-        key = _key("requests", caller, caller.credential.account)
         try:
             wait = await self._store.take_one(
-                key, capacity=self._requests, per_second=self._requests / _MINUTE
+                caller.requests_name, capacity=self._requests, per_second=self._requests / _MINUTE
             )
         except StoreUnavailable:
             # One line for the whole time that the store is away.
@@ -85,6 +94,9 @@ class Spending:
                 _log.warning("requests_not_counted")
             self._counts = False
             return
+        self._counted(wait)
+
+    def _counted(self, wait: float) -> None:
         if not self._counts:
             _log.info("requests_counted_again")
             self._counts = True
@@ -123,9 +135,8 @@ class Spending:
 
     async def left(self, caller: Caller, account: str) -> tuple[Remaining | None, Remaining | None]:
         """Return what is left of requests and purchases; None for what is not limited."""
-        own = caller.credential.account
         return (
-            await self._left(_key("requests", caller, own), self._requests, _MINUTE),
+            await self._left(caller.requests_name, self._requests, _MINUTE),
             await self._left(_key("purchases", caller, account), self._purchases, _DAY),
         )
 
@@ -151,5 +162,4 @@ def _limit(chosen: int | None, otherwise: int) -> int:
 
 
 def _key(what: str, caller: Caller, account: str) -> str:
-    principal = hashlib.sha256(caller.principal.encode()).hexdigest()[:32]
-    return f"spending:{what}:{principal}:{account}"
+    return f"spending:{what}:{caller.principal_name}:{account}"

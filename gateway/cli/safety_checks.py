@@ -335,7 +335,7 @@ async def abilities(settings: Settings) -> list[Ability]:
             document = parts.documents.get(query)
             request = Request(document, document.choose(None), variables, {})
             response = await parts.pipeline.execute(request, caller, "check")
-            answer = orjson.loads(response if isinstance(response, bytes) else encode(response))
+            answer = orjson.loads(encode(response))
             assert isinstance(answer, dict)  # noqa: S101 - a response is an object
             return answer
 

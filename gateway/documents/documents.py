@@ -1,5 +1,6 @@
 """Documents: parsed and validated once, then kept."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -86,7 +87,15 @@ class Document:
         operation = self.operations.get(name)
         if operation is None:
             node = get_operation_ast(self.ast, name) if self.ast is not None else None
-            operation = Operation.of(self, name, node)
+            named = node.name.value if node is not None and node.name else ""
+            operation = Operation(
+                name,
+                node,
+                node.operation if node is not None else None,
+                None if node is None or self.errors else self.measured.get(named),
+                None if node is None else self.in_items.get(named),
+                (node.operation.value if node is not None else "", named, self.digest),
+            )
             if node is not None:  # Names that choose none are without end.
                 self.operations[name] = operation
         return operation
@@ -95,6 +104,11 @@ class Document:
         """Return what is known of the operation that would run; None when none is chosen."""
         node = self.choose(name).node
         return None if node is None else self.measured.get(node.name.value if node.name else "")
+
+    @property
+    def digest(self) -> str:
+        """The first 16 hexadecimal digits of its SHA-256."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
     @property
     def incremental(self) -> bool:

@@ -1,17 +1,13 @@
 """An operation of a document, and all that is known of it before its variables are."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import OperationDefinitionNode, OperationType
 
 from gateway.documents.limits import MeasuredOperation
 from gateway.documents.malformed_items import Variables, marked
-
-if TYPE_CHECKING:
-    from gateway.documents.documents import Document
 
 
 @dataclass(slots=True, eq=False)
@@ -36,24 +32,6 @@ class Operation:
     items: Variables | None
     described: tuple[str, str, str]
     compiled: Any = None
-
-    @classmethod
-    def of(
-        cls, document: "Document", name: str | None, node: OperationDefinitionNode | None
-    ) -> "Operation":
-        """Find out what is known of a definition, which the name has chosen, if any."""
-        digest = hashlib.sha256(document.text.encode()).hexdigest()[:16]
-        if node is None:
-            return cls(name, None, None, None, None, ("", "", digest))
-        named = node.name.value if node.name else ""
-        return cls(
-            name,
-            node,
-            node.operation,
-            None if document.errors else document.measured.get(named),
-            document.in_items.get(named),
-            (node.operation.value, named, digest),
-        )
 
     def mark_items(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Return variables that it can run with although items have malformed ones."""

@@ -72,6 +72,12 @@ class Persisted:
         if self._manifest is not None:
             self._manifest.check_with(self._problem)
 
+    def at_hand(self, params: Params) -> Document | None:
+        """Return what `document` does, of a text that is in memory; None when it must be asked."""
+        if self._only or params.document_id is not None or "persistedQuery" in params.extensions:
+            return None
+        return self._documents.known(params.query)
+
     async def document(self, params: Params, principal: str) -> Document:
         """Return the document that a request of a principal means.
 

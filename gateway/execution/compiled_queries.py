@@ -116,8 +116,8 @@ class _ResolverCall:
         constants: its arguments that are the same each time.
         variables: what reads the others.
         completion: what becomes of its value.
-        begins: the resolver returns a future of what it has begun, which may be left alone, and
-            nothing is called below.
+        begins: it stands below the root, and nothing is called below it; the resolver returns a
+            future of what it has begun, which may be left alone.
     """
 
     name: str
@@ -439,7 +439,7 @@ class _Tree:
         at = FieldPath(above + name)
         completion = self._completion(definition.type, group, f"{at}.")
         resolve: Any = resolver.wrapped_func
-        begins = not made.is_async and _ends(completion)
+        begins = bool(above) and not made.is_async and _ends(completion)
         selected = self._selecting.below(definition.type, [each.node for each in group])
         return _ResolverCall(name, at, selected, resolve, constants, variables, completion, begins)
 

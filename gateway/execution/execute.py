@@ -1,8 +1,8 @@
 """Runs an operation: graphql-core's executor over the schema's resolvers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
@@ -12,7 +12,7 @@ from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError
 from gateway.execution import executors
 from gateway.execution._compat import is_of_an_argument
-from gateway.execution.compiled_queries import FORESEEN, compiled_for
+from gateway.execution.compiled_queries import FORESEEN, CompiledOperation, compiled_for
 from gateway.execution.projecting_executor import FastExecutor
 from gateway.execution.request import Port, Request
 
@@ -20,46 +20,81 @@ _log = structlog.get_logger(__name__)
 MASKED = "Something went wrong in the gateway; its log has more under this request id."
 
 
+class Observer(NamedTuple):
+    """Who is told of executions.
+
+    Attributes:
+        executed: is told what was executed (kind, name, digest) and the response.
+        fell_back: counts what went wrong on the compiled way and should not have, by its kind.
+    """
+
+    executed: Callable[[tuple[str, str, str], Mapping[str, Any]], None]
+    fell_back: Callable[[str], None]
+
+
 async def run(
-    schema: GraphQLSchema,
-    request: Request,
-    context: Port,
-    request_id: str,
-    fell_back: Callable[[str], None],
+    schema: GraphQLSchema, request: Request, context: Port, request_id: str, observer: Observer
 ) -> dict[str, Any]:
     """Execute a query or mutation and return the response object: `data`, `errors`.
 
     `data` is missing when nothing could be executed (an invalid operation or invalid variables).
+    In the end reads are given up that nobody waits for.
 
     Args:
         schema: what it is executed against.
         request: what is executed.
         context: the port of the schema.
         request_id: names the request in logs.
-        fell_back: counts, by its kind, what went wrong on the compiled way and should not have.
+        observer: is told what came of it.
     """
+    document = request.document
+    compiled: CompiledOperation | None = None
+    response: dict[str, Any] | None = None
+    gave_up = partial(_note_fallback, request_id=request_id, fell_back=observer.fell_back)
+    try:
+        if request.kind is OperationType.QUERY and context.fast and not document.errors:
+            compiled = compiled_for(schema, document, request.operation)
+            # A detailed trace tells every field that asked, more than is known of shared answers.
+            begun = None if context.is_traced else compiled.find(request.variables)
+            if begun is not None:
+                try:
+                    response = {"data": await begun.on(context)}
+                except FORESEEN:
+                    context.begin_again()
+                except Exception as error:  # noqa: BLE001 - graphql-core will raise it properly
+                    gave_up(error)
+                    context.begin_again()
+        if response is None:
+            response = await _by_graphql_core(
+                schema, request, context, request_id, compiled, gave_up
+            )
+    finally:
+        context.cancel()
+    observer.executed(request.described, response)
+    if request.explanation == "trace":
+        response["extensions"] = {"upstream": context.report()}
+    return response
+
+
+async def _by_graphql_core(
+    schema: GraphQLSchema,
+    request: Request,
+    context: Port,
+    request_id: str,
+    compiled: CompiledOperation | None,
+    gave_up: Callable[[Exception], None],
+) -> dict[str, Any]:
+    """Execute an operation by graphql-core, with projections of what is plain in queries."""
     document = request.document
     if document.errors or document.whole is None:
         return refused(document.errors)
     options: dict[str, Any] = {}
-    if context.fast and request.kind is OperationType.QUERY:
-        compiled = compiled_for(schema, document, request.operation)
-        # A detailed trace tells every field that asked, more than is known of shared answers.
-        begun = None if context.is_traced else compiled.find(request.variables)
-        if begun is not None:
-            try:
-                return {"data": await begun.on(context)}
-            except FORESEEN:
-                pass
-            except Exception as error:  # noqa: BLE001 - graphql-core will raise it properly
-                _note_fallback(error, request_id, fell_back)
-            context.begin_again()
-            context.alone = False
+    if compiled is not None:
         options = {
             "kind": FastExecutor,
             "projections": compiled.projections,
             "conditions": document.conditions,
-            "gave_up": partial(_note_fallback, request_id=request_id, fell_back=fell_back),
+            "gave_up": gave_up,
         }
     # The plain `execute` refuses schemas that have @defer; `whole` is free of it.
     executor = executors.for_request(schema, document.whole, request, context, **options)

@@ -31,6 +31,7 @@ from gateway.numbers.page_request import PageRequest
 from gateway.numbers.sifting import OWNED
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.accepted_credentials import DENIED, INACTIVE
+from gateway.upstream.call import Answer
 from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.families import (
     CATALOG,
@@ -113,7 +114,7 @@ class OwnedNumbers:
         for what could be asked together with it. It is asked for where it can be told what is
         needed, and filled in from elsewhere if need be.
         """
-        number = self._already_read(key)
+        number = self._already_read(key) if self._unsorted or self._read else None
         if number is not None:
             call = FAMILIES[number.source].get_call(key.account, number.sid)
             self._reader.trace.note_spared(call, "primed", (at,))
@@ -121,11 +122,18 @@ class OwnedNumbers:
             family: Family | None = None
             if needs is not NOWHERE and needs is not Home.CATALOG:
                 family = self._prepare(key, needs, at)
-            self._asked[family, key].append(at)
-            if alone:
-                look_up = self._by_sid if key.by == "sid" else self._by_number
-                number = await look_up(key, family)
+            if alone and key.by == "sid":
+                source = family or self._usual(key.account)
+                try:
+                    call = source.get_call(key.account, key.value)
+                    number = self._read_as(source, key, await self._reader.read(call, (at,)))
+                except UpstreamNotFound as error:
+                    number = await self._not_there(source, key, (at,), error, only=bool(family))
+            elif alone:
+                self._asked[family, key].append(at)
+                number = await self._by_number(key, family)
             else:
+                self._asked[family, key].append(at)
                 loader = self._loader if family is None else self._loaders[family]
                 number = await loader.load(key)
             if number is None:
@@ -705,24 +713,43 @@ class OwnedNumbers:
 
     async def _by_sid(self, key: PhoneNumberLookup, family: Family | None = None) -> View | None:
         at = self._places((key,), family)
-        usual: Family = CATALOG if self.may_ask_catalog(key.account) else CORE
+        source = family or self._usual(key.account)
         try:
-            return await self._get(family or usual, key, at)
+            return await self._get(source, key, at)
         except UpstreamNotFound as error:
-            only = family or usual is CORE
-            if only or await self.family(key.account, at[0]) is CATALOG:
-                believe_missing(error)
-                return None
-        try:
-            return await self._get(CORE, key, at)
-        except UpstreamNotFound as error:
+            return await self._not_there(source, key, at, error, only=bool(family))
+
+    async def _not_there(
+        self,
+        source: Family,
+        key: PhoneNumberLookup,
+        at: Sequence[FieldPath],
+        error: UpstreamNotFound,
+        *,
+        only: bool,
+    ) -> View | None:
+        """Look for a number that a family does not have in the other one, unless it is the only."""
+        if only or source is CORE or await self.family(key.account, at[0]) is CATALOG:
             believe_missing(error)
             return None
+        try:
+            return await self._get(CORE, key, at)
+        except UpstreamNotFound as missing:
+            believe_missing(missing)
+            return None
+
+    def _usual(self, account: str) -> Family:
+        """Return the family that is asked for a number of an account first."""
+        return CATALOG if self.may_ask_catalog(account) else CORE
 
     async def _get(
         self, family: Family, key: PhoneNumberLookup, at: Sequence[FieldPath]
     ) -> View | None:
-        answer = await self._reader.read(family.get_call(key.account, key.value), at)
+        call = family.get_call(key.account, key.value)
+        return self._read_as(family, key, await self._reader.read(call, at))
+
+    def _read_as(self, family: Family, key: PhoneNumberLookup, answer: Answer) -> View | None:
+        """Return the number with a sid that an answer of a family shows."""
         if family is CATALOG:
             self._access.note(key.account, has=True)
         number = view("PhoneNumber", family.source, family.read_one(answer), key.account)

@@ -1,6 +1,6 @@
 """What is done with an operation, whatever transport it came by: admitted, explained or run."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +8,15 @@ from graphql import GraphQLSchema
 
 from gateway.auth.authentication import Authenticator
 from gateway.auth.caller import Caller
+from gateway.documents.documents import Document
 from gateway.documents.limits import Meter
 from gateway.documents.parameters import Params
 from gateway.documents.persisted import Persisted
 from gateway.draining import Draining
 from gateway.errors import Forbidden, ShuttingDown, TooManyCalls
 from gateway.execution import execute
-from gateway.execution.request import Request, explanation_of
+from gateway.execution.execute import Observer
+from gateway.execution.request import Explanation, Request, explanation_of
 from gateway.observability import activity
 from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
@@ -61,7 +63,7 @@ class Pipeline:
         readers: makes what reads of the upstream.
         shared: what the resolvers of all requests share.
         options: how an operation may be run.
-        fell_back: counts what went wrong on the compiled way, and should not have, by its kind.
+        observer: is told what came of operations.
     """
 
     schema: GraphQLSchema
@@ -73,7 +75,13 @@ class Pipeline:
     readers: Readers
     shared: SharedParts
     options: OperationOptions
-    fell_back: Callable[[str], None]
+    observer: Observer
+
+    def caller_at_hand(self, headers: Mapping[str, str]) -> Caller | None:
+        """Return who asks, if that is known without being found out; see `authenticate`."""
+        return self.authenticator.known(
+            headers.get("authorization", ""), headers.get("x-account-sid", "")
+        )
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
         """Return who asks, from a request's headers by lower-case name.
@@ -101,7 +109,7 @@ class Pipeline:
         finally:
             reader.cancel()
 
-    async def request(self, params: Params, caller: Caller, wishes: Iterable[str] = ()) -> Request:
+    async def request(self, params: Params, caller: Caller, wishes: Sequence[str] = ()) -> Request:
         """Return what a client wants to run, and may run, whatever way it came.
 
         Args:
@@ -118,16 +126,39 @@ class Pipeline:
             GatewayError: its document is not known here, or not allowed.
             BadRequest: it contradicts itself, or wants something unknown explained.
         """
-        if self.draining.refuses:
-            raise ShuttingDown
-        caller.check_time()
-        explanation = explanation_of((*wishes, params.extensions.get("explain")))
-        if not self.options.explains:
-            if explanation == "plan":
-                raise Forbidden("Plans are switched off here (setting `explain`); nothing was run.")
-            explanation = ""
+        explanation = self._explanation(params, caller, wishes)
         await self.shared.spending.request(caller)
         document = await self.persisted.document(params, caller.principal)
+        return self._admitted(params, caller, document, explanation)
+
+    def request_at_hand(
+        self, params: Params, caller: Caller, wishes: Sequence[str] = ()
+    ) -> Request | None:
+        """Return what `request` does if nothing has to be waited for; None when something has."""
+        explanation = self._explanation(params, caller, wishes)
+        document = self.persisted.at_hand(params)
+        if document is None or not self.shared.spending.request_at_hand(caller):
+            return None
+        return self._admitted(params, caller, document, explanation)
+
+    def _explanation(self, params: Params, caller: Caller, wishes: Iterable[str]) -> Explanation:
+        """Return what is to be explained to a caller whose requests are taken now."""
+        if self.draining.refuses:
+            raise ShuttingDown
+        if caller.expires is not None:
+            caller.check_time()
+        if not wishes and "explain" not in params.extensions:
+            return ""
+        explanation = explanation_of((*wishes, params.extensions.get("explain")))
+        if self.options.explains:
+            return explanation
+        if explanation == "plan":
+            raise Forbidden("Plans are switched off here (setting `explain`); nothing was run.")
+        return ""
+
+    def _admitted(
+        self, params: Params, caller: Caller, document: Document, explanation: Explanation
+    ) -> Request:
         operation = document.choose(params.operation_name)
         cost = admit(self.meter, caller, operation, params.variables)
         variables = operation.mark_items(params.variables)
@@ -143,7 +174,8 @@ class Pipeline:
             detailed: whether its trace remembers each call.
             plan: what bounds the calls that only make an answer better, besides the options.
         """
-        calls = CallBudget(self.options.most_calls)
+        most = self.options.most_calls
+        calls = None if most is None else CallBudget(most)
         reader = self.readers.make(caller.credential, detailed=detailed, calls=calls)
         watched = activity.current()
         if watched is not None:
@@ -163,27 +195,23 @@ class Pipeline:
             exchange_calls=exchanges,
         )
 
-    async def execute(
+    def execute(
         self, request: Request, caller: Caller, request_id: str
-    ) -> dict[str, Any] | bytes:
-        """Run an operation, or explain it.
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
+        """Return the run of an operation, or its explanation, for the caller to wait for.
 
         Raises:
             TooManyCalls: it would cost more calls than the operator allows; none was made.
         """
         if request.explanation == "plan":
-            plan = self._explained(request, caller)
-            activity.note(request.described, plan)
-            return plan
+            return self._explain(request, caller)
         context = self.admitted(request, caller)
-        try:
-            response = await execute.run(self.schema, request, context, request_id, self.fell_back)
-        finally:
-            context.cancel()
-        activity.note(request.described, response)
-        if request.explanation == "trace" and isinstance(response, dict):
-            response["extensions"] = {"upstream": context.report()}
-        return response
+        return execute.run(self.schema, request, context, request_id, self.observer)
+
+    async def _explain(self, request: Request, caller: Caller) -> dict[str, Any]:
+        plan = self._explained(request, caller)
+        activity.note(request.described, plan)
+        return plan
 
     def admitted(self, request: Request, caller: Caller) -> RequestContext:
         """Return the port for an operation.

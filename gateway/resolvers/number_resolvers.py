@@ -1,5 +1,6 @@
 """Owned numbers: implements `schema.read_port.Numbers` over `gateway.numbers`."""
 
+from collections.abc import Awaitable
 from typing import Any, cast
 
 from gateway.auth.caller import Caller
@@ -42,12 +43,15 @@ class NumberResolvers:
         self.alone = False
         self._caller = caller
 
-    async def phone_number(
+    def phone_number(
         self, *, sid: str, account_sid: str | None, at: FieldPath, selected: SelectedFields
-    ) -> PhoneNumber | None:
+    ) -> Awaitable[PhoneNumber | None]:
         """See `schema.read_port.Numbers`."""
         asked = PhoneNumberLookup.parse(self._caller, sid=sid, account_sid=account_sid)
-        return await self._shown(asked, at, selected)
+        if self._caller.accounts is not None or self._beside.needed(selected):
+            return self._shown(asked, at, selected)
+        shown = self.owned.one(asked, at, needed(selected), alone=self.alone)
+        return cast("Awaitable[PhoneNumber | None]", shown)
 
     async def phone_number_by_identifier(
         self,

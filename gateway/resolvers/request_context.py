@@ -163,6 +163,7 @@ class RequestContext:
     def begin_again(self) -> None:
         """See `gateway.execution.request.Port`."""
         self.reader.trace.begin_again()
+        self.numbers.alone = False
 
     def report(self) -> dict[str, Any]:
         """See `gateway.execution.request.Port`."""

@@ -85,19 +85,25 @@ class Leases:
         self._leases: dict[str, _Lease] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def take_at_hand(self, key: str) -> float | None:
+        """Take one token of a bucket if one is held, and return 0; None when there is none."""
+        lease = self._leases.get(key)
+        if lease is None or not lease.left or time.monotonic() >= lease.began + SECONDS:
+            return None
+        lease.left -= 1
+        lease.used += 1
+        return 0.0
+
     async def take(self, bucket: Bucket) -> float:
         """Take one token; return 0, or the seconds until one could be taken.
 
         Raises:
             StoreUnavailable: the bucket cannot be reached, and none is held.
         """
-        lease = self._leases.get(bucket.key)
-        if lease is None:
-            lease = self._begun(bucket)
-        elif lease.left and time.monotonic() < lease.began + SECONDS:
-            lease.left -= 1
-            lease.used += 1
-            return 0.0
+        at_hand = self.take_at_hand(bucket.key)
+        if at_hand is not None:
+            return at_hand
+        lease = self._leases.get(bucket.key) or self._begun(bucket)
         answered: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         lease.waiting.append(answered)
         if not lease.asking:

@@ -190,6 +190,11 @@ class RedisStore:
         """See `Store`."""
         return await self._leases.take(Bucket(key, capacity, per_second))
 
+    def take_one_at_hand(self, key: str, *, capacity: float, per_second: float) -> float | None:
+        """See `Store`."""
+        del capacity, per_second
+        return self._leases.take_at_hand(key)
+
     async def lend(self, bucket: Bucket, needed: int, ahead: int) -> Loan:
         """See `Lender`."""
         key, *limits = bucket

@@ -102,6 +102,9 @@ class Store(Protocol):
         A store that is shared may take some ahead, for this process, of what there is much of.
         """
 
+    def take_one_at_hand(self, key: str, *, capacity: float, per_second: float) -> float | None:
+        """Do what `take_one` does if nothing must be waited for; None when something must."""
+
     async def clock(self, key: str) -> tuple[str, float]:
         """Return the clock by which `key` expires, and its time in seconds since the epoch.
 
@@ -213,6 +216,9 @@ class MemoryStore:
 
     async def take(self, key: str, *, capacity: float, per_second: float, amount: float) -> float:
         """See `Store`."""
+        return self._take(key, capacity, per_second, amount)
+
+    def _take(self, key: str, capacity: float, per_second: float, amount: float) -> float:
         now = time.monotonic()
         kept = self._buckets.pop(key, None)
         level = min(capacity, kept.level + (now - kept.at) * per_second) if kept else capacity
@@ -226,7 +232,11 @@ class MemoryStore:
 
     async def take_one(self, key: str, *, capacity: float, per_second: float) -> float:
         """See `Store`."""
-        return await self.take(key, capacity=capacity, per_second=per_second, amount=1)
+        return self._take(key, capacity, per_second, 1)
+
+    def take_one_at_hand(self, key: str, *, capacity: float, per_second: float) -> float:
+        """See `Store`."""
+        return self._take(key, capacity, per_second, 1)
 
     async def clock(self, key: str) -> tuple[str, float]:
         """See `Store`: the time of day as it would be had nobody set it since the start."""

@@ -160,10 +160,14 @@ class Endpoint:
                 await self._pipeline.authenticate(exchange.headers)
             while (params := self._read(exchange)) is None:
                 await more()
-            caller = await self._pipeline.authenticate(exchange.headers)
+            pipeline, headers = self._pipeline, exchange.headers
+            caller = pipeline.caller_at_hand(headers) or await pipeline.authenticate(headers)
             if isinstance(params, list):
                 return await self._batch(exchange, params, caller)
-            request = await self._pipeline.request(params, caller, _wishes(exchange))
+            wishes = _wishes(exchange)
+            request = pipeline.request_at_hand(params, caller, wishes)
+            if request is None:
+                request = await pipeline.request(params, caller, wishes)
             return await self._delivered(exchange, params, request, caller)
         except ClientGone:
             return None

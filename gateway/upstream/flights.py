@@ -204,9 +204,9 @@ class Flights:
 
 
 class CallBudget:
-    """Counts the calls of one request, `most` of which it may make; None for any number."""
+    """Counts the calls of one request, `most` of which it may make."""
 
-    def __init__(self, most: int | None = None) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
         self._made = 0
 
@@ -220,7 +220,7 @@ class CallBudget:
         Raises:
             TooManyCalls: as many were made as may be; it must not be.
         """
-        if self._most is not None and self._made >= self._most:
+        if self._made >= self._most:
             raise TooManyCalls(
                 f"This operation has made the {self._most} upstream calls that are allowed."
                 " Ask for fewer numbers, or for less about each.",
@@ -256,7 +256,7 @@ class Reader:
         self._client = client
         self._flights = flights
         self._cache = cache
-        self._calls = calls or CallBudget()
+        self._calls = calls
         self._shares = shares
         self._seen: dict[Call, Coming] = {}
         # How many answers to a call could not be read, though they seemed whole.
@@ -371,7 +371,8 @@ class Reader:
         """
         if call.family is Source.CATALOG:
             self._check_owns(call.account)
-        self._calls.count()
+        if self._calls is not None:
+            self._calls.count()
         return await self.send(call, asked, deadline)
 
     async def changed(self, write: Call) -> None:
@@ -466,7 +467,8 @@ class Reader:
     ) -> Coming:
         flights = flights or (self._flights if self._shares else Flights())
         # A write under way must get to know what it needs to, whatever it has cost so far.
-        before = self._calls.take if self._shares else self._calls.count
+        calls = self._calls
+        before = None if calls is None else calls.take if self._shares else calls.count
         flight = flights.board(self, call, asked, self.deadline, kept, before=before)
         self._leave.append(flight.leave)
         if flight.aboard == 1:

@@ -34,7 +34,7 @@ class Readers:
         Args:
             credential: as whom it asks.
             detailed: whether its trace remembers each call.
-            calls: counts them; any number may be made by default.
+            calls: counts them; without it any number may be made.
         """
         return Reader(
             self.client,

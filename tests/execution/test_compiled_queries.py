@@ -207,7 +207,9 @@ def test_an_error_that_nobody_has_foreseen_is_counted_and_the_answer_is_graphql_
     request = Request(document, document.choose(None), {}, {})
     port: Any = Recorder()
     port.fast, port.alone, port.is_traced, port.begin_again = True, False, False, list
+    port.cancel = list
     counted: list[str] = []
-    answer = asyncio.run(execute.run(SCHEMA, request, port, "an-id", counted.append))
+    observer = execute.Observer(lambda *_: None, counted.append)
+    answer = asyncio.run(execute.run(SCHEMA, request, port, "an-id", observer))
     assert counted == ["LookupError"]
     assert [error["message"] for error in answer["errors"]] == [execute.MASKED]
