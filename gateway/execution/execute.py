@@ -53,7 +53,9 @@ async def run(
     gave_up = partial(_note_fallback, request_id=request_id, fell_back=observer.fell_back)
     try:
         if request.kind is OperationType.QUERY and context.fast and not document.errors:
-            compiled = compiled_for(schema, document, request.operation)
+            compiled = request.operation.compiled or compiled_for(
+                schema, document, request.operation
+            )
             # A detailed trace tells every field that asked, more than is known of shared answers.
             begun = None if context.is_traced else compiled.find(request.variables)
             if begun is not None:

@@ -186,7 +186,8 @@ class Dispatch:
 
     def __call__(self, source: object) -> Any:  # noqa: ANN401 - JSON
         """Return the projection of `source`."""
-        return self._for(source.__class__)(source)
+        kind = source.__class__
+        return (self._known.get(kind) or self._for(kind))(source)
 
     def all(self, sources: Sequence[object]) -> list[Any]:
         """Return the projections of objects of one class."""

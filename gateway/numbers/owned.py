@@ -752,10 +752,16 @@ class OwnedNumbers:
         """Return the number with a sid that an answer of a family shows."""
         if family is CATALOG:
             self._access.note(key.account, has=True)
-        number = view("PhoneNumber", family.source, family.read_one(answer), key.account)
+        raw = family.read_one(answer)
+        number = (
+            VIEWS[family.source]["PhoneNumber"](raw, key.account)
+            if isinstance(raw, Record)
+            else view("PhoneNumber", family.source, raw, key.account)
+        )
         if number is None or number.sid.lower() != key.value.lower():
             raise UpstreamMalformed("The upstream shows another number than the one asked for.")
-        check_owner(number.raw.account_sid, key.account, family.source)
+        if number.raw.account_sid != key.account:
+            check_owner(number.raw.account_sid, key.account, family.source)
         if key.account != self._reader.credential.account:
             self._note_seen(key.account, (number,))
         return number

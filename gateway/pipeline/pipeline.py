@@ -179,7 +179,8 @@ class Pipeline:
         reader = self.readers.make(caller.credential, detailed=detailed, calls=calls)
         watched = activity.current()
         if watched is not None:
-            watched.principal, watched.reads = caller.name, reader.trace
+            watched.principal = caller.known_as or caller.principal
+            watched.reads = reader.trace
         partition, subaccounts = self.options.partition_calls, self.options.subaccount_calls
         exchanges = self.options.exchange_calls
         if plan is not None:

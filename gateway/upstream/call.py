@@ -4,10 +4,11 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -26,8 +27,19 @@ class Service(Enum):
 
 Api: TypeAlias = Source | Service
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
-Shape: TypeAlias = msgspec.json.Decoder[Any]
+_NOT_YET: Final = object()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+
+
+class Shape(Protocol):
+    """What decodes an answer, when it is what its API promises."""
+
+    def decode(self, body: bytes, /) -> Any:  # noqa: ANN401 - of the shape's type
+        """Return the body, decoded.
+
+        Raises:
+            msgspec.DecodeError: it is something else.
+        """
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -132,10 +144,11 @@ class Answer:
         status: HTTP status.
         headers: by lower-case name.
         body: the bytes as they came.
+        shape: what decodes the body, if its API promises anything.
         again: whether to ask again, once it was found that it cannot be read; None until then.
     """
 
-    __slots__ = ("_credential", "_decoded", "_json", "_shape", "again", "body", "headers", "status")
+    __slots__ = ("_credential", "_decoded", "_json", "again", "body", "headers", "shape", "status")
 
     def __init__(
         self,
@@ -148,26 +161,28 @@ class Answer:
         self.status = status
         self.headers = headers
         self.body = body
+        self.shape = shape
         self.again: bool | None = None
         self._credential = credential
         self._json: dict[str, Any] | None = None
-        self._shape = shape
-        self._decoded: Any = None
+        self._decoded: Any = _NOT_YET
 
     @property
     def decoded(self) -> Any:  # noqa: ANN401 - of the shape's type
         """The body as the call's shape decodes it; None when it is not so."""
-        shape, self._shape = self._shape, None
-        if shape is not None:
-            try:
-                self._decoded = shape.decode(self.body)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                return None  # Is it JSON at all? Whoever reads it as JSON will tell.
+        if self._decoded is _NOT_YET:
+            self._decoded = None
+            if self.shape is not None:
+                # Is it JSON at all? Whoever reads it as JSON will tell.
+                with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    self._decoded = self.shape.decode(self.body)
         return self._decoded
 
     @property
     def is_readable(self) -> bool:
         """Whether it is what its shape says, or at least a JSON object."""
+        if self.decoded is not None:
+            return True
         try:
             self.read()
         except UpstreamMalformed:
@@ -177,7 +192,7 @@ class Answer:
     @property
     def seems_whole(self) -> bool:
         """Whether it begins and ends as an object does; for a shape to find out about the rest."""
-        return self._shape is not None and self.body[:1] == b"{" and self.body[-1:] == b"}"
+        return self.shape is not None and self.body[:1] == b"{" and self.body[-1:] == b"}"
 
     @property
     def request_id(self) -> str | None:

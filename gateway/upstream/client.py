@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 from urllib.parse import quote_plus, urlencode
 
 import orjson
@@ -36,7 +36,6 @@ from gateway.errors import (
 from gateway.storage.recent import Recent
 from gateway.upstream.accepted_credentials import Accepted, takes_back, why
 from gateway.upstream.attempts import NOBODY, Observer
-from gateway.upstream.attempts import Attempt as Watched
 from gateway.upstream.call import Answer, Api, Call, Credential, Pairs
 from gateway.upstream.connections import (
     AnswerRefused,
@@ -179,6 +178,7 @@ class UpstreamClient:
     Attributes:
         accepted: which credentials the upstream has accepted for which account.
         strangers: the slots of the others.
+        observer: who watches attempts.
         unreachable: why no connection to an API could be made at last; for operators only.
     """
 
@@ -204,7 +204,7 @@ class UpstreamClient:
         self._options = options
         self._limits = options.limits
         self._retry = options.retry
-        self._observer = observer
+        self.observer = observer
         self._share = share
         self._origins = {family: Origin.of(url) for family, url in options.urls.items()}
         self._heads = {family: usual_headers(origin) for family, origin in self._origins.items()}
@@ -286,17 +286,22 @@ class UpstreamClient:
         is not to be trusted: nothing was sent, and `send` does it in its turn.
         """
         account = self._accounts.get(call.account)
-        if account is None or not self._is_known(call.account, credential):
+        known = credential.owner or self.accepted.accepts(credential, call.account)
+        if account is None or not known:
             return None
         now = time.monotonic()
         within = min(deadline - now, self._limits.attempt_timeout)
-        if within <= 0 or account.breakers[call.family].doubts or account.limiter.is_full:
+        if (
+            within <= 0
+            or account.breakers[call.family].failures
+            or not account.limiter.try_acquire()
+        ):
             return None
         connection = self._connections.idle(self._origins[call.family])
         if connection is None:
+            account.limiter.release()
             return None
         account.budget.note_call()
-        account.limiter.try_acquire()
         attempt = Attempt(self, account, call, credential, watch)
         attempt.send_on(connection, within, tell)
         return attempt
@@ -461,35 +466,43 @@ class UpstreamClient:
 
     # What attempts take from here ---------------------------------------------------------------
 
-    def observe(self, call: Call) -> Watched:
-        """Note that a call goes out."""
-        return self._observer.attempt(call)
-
     async def exchange(self, call: Call, message: bytes, within: float) -> Response:
         """Send a request on a connection that is idle, or made for it; see `Connections.send`."""
         return await self._connections.send(
             self._origins[call.family], message, within=within, may_leave=call.may_leave
         )
 
-    def read(self, call: Call, credential: Credential, response: Response) -> Answer:
+    def read(
+        self, call: Call, credential: Credential, status: int, headers: Headers, body: bytes
+    ) -> Answer:
         """Return the answer that a response is, and note what it proves.
+
+        What seems whole is decoded later, see `Answer`; the reader asks again if it is broken
+        inside.
 
         Raises:
             UpstreamError: it says no, or is none that can be read.
         """
-        status, headers, body = response
         if self.unreachable:
             self._note_reached(call.family)
-        shape = call.shape if _OK <= status < _REDIRECTS else None
-        answer = Answer(status, headers, body, shape, credential)
+        if not _OK <= status < _REDIRECTS:
+            self._refuse(call, credential, Answer(status, headers, body, None, credential))
+        answer = Answer(status, headers, body, call.shape, credential)
+        if body:
+            _require_json(answer)
+            if not answer.seems_whole:
+                answer.read()
+        self.accepted.succeeded(call, credential, body)
+        return answer
+
+    def _refuse(self, call: Call, credential: Credential, answer: Answer) -> NoReturn:
+        """Raise what an answer says that is no success, and note what it takes back."""
         try:
             _raise_for(answer, credential, discreet=self._options.discreet)
         except UpstreamDenied as error:
             self.accepted.refused(call, credential, error)
             reason = why(call, credential, error)
             raise error if reason is None else error.reworded(reason) from None
-        self.accepted.succeeded(call, credential, body)
-        return answer
 
     def is_near_limit(self, answer: Answer) -> bool:
         """Whether the upstream says that its own limit of concurrent calls is near."""
@@ -581,7 +594,7 @@ class Attempt:
         self._credential = credential
         self._watch = watch
         self._started = time.monotonic()
-        self._watched = client.observe(call)
+        self._watched = client.observer.attempt(call)
 
     async def run(self, within: float) -> Answer:
         """Send it when there is a connection, and return the answer.
@@ -590,13 +603,14 @@ class Attempt:
             UpstreamError: of the kind that fits.
         """
         try:
-            response = await self._client.exchange(self._call, self._message, within)
+            message = self._client.message(self._call, self._credential, self._watched.headers)
+            response = await self._client.exchange(self._call, message, within)
         except (TimeoutError, NotConnected, ConnectionBroke, AnswerRefused) as error:
             raise self._not_answered(error) from None
         except BaseException:
             self._give_up()
             raise
-        outcome = self._answered(response)
+        outcome = self._outcome(*response)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -608,7 +622,8 @@ class Attempt:
         self._connection = connection
         self._tell = tell
         until = asyncio.get_running_loop().time() + within
-        connection.ask(self._message, self, until)
+        message = self._client.message(self._call, self._credential, self._watched.headers)
+        connection.ask(message, self, until)
 
     def leave(self) -> None:
         """Give it up: nobody waits for it any more."""
@@ -617,28 +632,24 @@ class Attempt:
 
     def answered(self, status: int, headers: Headers, body: bytes) -> None:
         """See `Asking`."""
-        self._tell(self._answered(Response(status, headers, body)))
+        self._tell(self._outcome(status, headers, body))
 
     def failed(self, error: Exception) -> None:
         """See `Asking`."""
         self._tell(self._not_answered(error))
 
-    @property
-    def _message(self) -> bytes:
-        return self._client.message(self._call, self._credential, self._watched.headers)
-
-    def _answered(self, response: Response) -> Outcome:
+    def _outcome(self, status: int, headers: Headers, body: bytes) -> Outcome:
         try:
-            answer = self._client.read(self._call, self._credential, response)
-            if self._breaker.doubts:
+            answer = self._client.read(self._call, self._credential, status, headers, body)
+            if self._breaker.failures:
                 answer.read()
         except UpstreamError as error:
-            self._note(error, response.status)
+            self._note(error, status)
             return error
         except Exception as error:  # noqa: BLE001 - whoever waits raises it
             self._give_up()
             return error
-        self._note(answer, response.status)
+        self._note(answer, status)
         return answer
 
     def _not_answered(self, error: Exception) -> UpstreamError:
@@ -690,10 +701,8 @@ def usual_headers(origin: Origin) -> str:
     )
 
 
-def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> None:
-    """Raise what an answer's status says; for a success, see that the body can be read.
-
-    What seems whole is decoded later, see `Answer`; the reader asks again if it is broken inside.
+def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> NoReturn:
+    """Raise what the status of an answer says that is no success.
 
     Args:
         answer: what came.
@@ -701,12 +710,6 @@ def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> Non
         discreet: clients are not told what somebody between says: only the log is.
     """
     status = answer.status
-    if _OK <= status < _REDIRECTS:
-        if answer.body:
-            _require_json(answer)
-            if not answer.seems_whole:
-                answer.read()
-        return
     if status < 400:  # noqa: PLR2004
         message = "The upstream answered with a redirect, which is not followed."
         raise UpstreamMalformed(message, status=status, retryable=False)

@@ -433,7 +433,7 @@ class Connection(asyncio.Protocol):
             self.close()
             asking.failed(error)
             return
-        if self.is_open:
+        if self._transport is not None and not self._transport.is_closing():
             self._pool.keep(self)
         asking.answered(status, headers, body)
 

@@ -51,18 +51,38 @@ def _page_shape(typename: str, source: Source) -> Shape:
     return msgspec.json.Decoder(msgspec.defstruct("UpstreamPage", fields.items(), rename=names))
 
 
-_ONE = {source: msgspec.json.Decoder(records["PhoneNumber"]) for source, records in STRICT.items()}
 _OWNED = {source: _page_shape("PhoneNumber", source) for source in Source}
 _FOUND = {source: _page_shape("AvailablePhoneNumber", source) for source in Source}
 
 
-def _alone(body: bytes) -> Record | None:
-    """Return the only item of a catalog page; None when there is no such one."""
-    try:
-        [only] = _OWNED[Source.CATALOG].decode(body).items
-    except (msgspec.DecodeError, ValueError):
-        return None
-    return only if isinstance(only, Record) else None
+_BARE = {source: msgspec.json.Decoder(records["PhoneNumber"]) for source, records in STRICT.items()}
+
+
+class _BareOrAlone:
+    """One number of the catalog: bare, or alone in `items`; the same endpoint shows both."""
+
+    def decode(self, body: bytes, /) -> Record:
+        """Return the number as a record; which of the forms it has, its first key tells.
+
+        Raises:
+            msgspec.DecodeError: it has neither.
+        """
+        if b'"items"' in body[:_FIRST_KEY]:
+            items = _OWNED[Source.CATALOG].decode(body).items
+            if len(items) == 1 and isinstance(items[0], Record):
+                return items[0]
+        bare: Record = _BARE[Source.CATALOG].decode(body)
+        if bare.phone_number is None:
+            raise msgspec.DecodeError("no number")
+        return bare
+
+
+# Where the first key of an object ends, with room for white space.
+_FIRST_KEY = 20
+_ONE: Mapping[Source, Shape] = {
+    Source.CATALOG: _BareOrAlone(),
+    Source.CORE: _BARE[Source.CORE],
+}
 
 
 class UpstreamPage(NamedTuple):
@@ -130,6 +150,7 @@ class Catalog:
     owned = filters.CATALOG_OWNED
     settings = filters.CATALOG_WRITE
     _path = "/Numbers/ActiveNumbers"
+    _route = "/Numbers/ActiveNumbers/{sid}"
     _search_path = "/Numbers/AvailableNumbers"
 
     def list_call(
@@ -175,8 +196,9 @@ class Catalog:
 
     def get_call(self, account: str, sid: str) -> Call:
         """See `Family`."""
-        path, route = f"{self._path}/{quote(sid, safe='')}", f"{self._path}/{{sid}}"
-        return Call(self.source, "GET", path, account, route, shape=_ONE[self.source])
+        named = sid if sid.isalnum() and sid.isascii() else quote(sid, safe="")
+        path = f"{self._path}/{named}"
+        return Call(self.source, "GET", path, account, self._route, shape=_ONE[self.source])
 
     def purchase_call(self, account: str, phone_number: str, form: filters.Pairs) -> Call:
         """See `Family`."""
@@ -195,12 +217,9 @@ class Catalog:
 
     def read_one(self, answer: Answer) -> Record | dict[str, Any]:
         """Unwrap one number: bare, or alone in `items`; both are seen on the same endpoints."""
-        if answer.decoded is not None:
-            decoded = answer.decoded
-            if decoded.phone_number is None:
-                decoded = _alone(answer.body)
-            if decoded is not None:
-                return _number(decoded, answer)
+        decoded: Record | None = answer.decoded
+        if decoded is not None:
+            return decoded
         body = answer.json()
         items = body.get("items")
         if isinstance(items, list) and "phone_number" not in body:

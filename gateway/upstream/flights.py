@@ -139,9 +139,9 @@ class Flight:
     def _land(self, outcome: Outcome | asyncio.CancelledError) -> None:
         self._flights.forget(self._name, self)
         self._outcome = outcome
-        for each in self._waiting:
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
             _settle(each, outcome)
-        self._waiting.clear()
 
 
 class Flights:
@@ -418,9 +418,10 @@ class Reader:
     def _begun(self, call: Call, asked: Sequence[FieldPath]) -> Coming:
         """Begin a read that this request has not seen yet."""
         coming: Coming
-        if call.family is Source.CATALOG and not self._owns(call.account):
+        owns = self._client.accepted.owns
+        if call.family is Source.CATALOG and not owns(self.credential, call.account):
             coming = self._task(self._beside_proof(call, asked))
-        elif self._shares and self._cache.keeps(call):
+        elif self._shares and self._cache.is_on and self._cache.keeps(call):
             key = self._cache.key_at_hand(self.credential, call)
             found = self._cache.find_at_hand(key, self.credential, call) if key else None
             if found is not None:

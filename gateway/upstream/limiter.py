@@ -32,14 +32,9 @@ class Limiter:
         """How many calls wait for a slot."""
         return sum(len(queue) for queue in self._queues.values())
 
-    @property
-    def is_full(self) -> bool:
-        """Whether a call must wait for a slot."""
-        return self.running >= int(self.limit) or bool(self._queues)
-
     def try_acquire(self) -> bool:
         """Take a slot if one is free and nobody waits for it."""
-        if self.is_full:
+        if self.running >= int(self.limit) or self._queues:
             return False
         self.running += 1
         return True

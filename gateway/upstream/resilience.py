@@ -31,8 +31,10 @@ class RetryBudget:
 
     def note_call(self) -> None:
         """Count a first attempt."""
-        self._calls.append(self._clock())
-        self._expire(self._calls)
+        calls, now = self._calls, self._clock()
+        calls.append(now)
+        while calls[0] < now - self._window:
+            calls.popleft()
 
     def take(self) -> bool:
         """Spend one retry; False when the budget is used up."""
@@ -55,6 +57,9 @@ class Breaker:
     Closed: calls pass. After `threshold` failures in a row it opens: calls are refused at once.
     After a pause (which doubles from `pause` up to `longest`) one trial call passes (half-open):
     it closes the breaker when it succeeds, and opens it again when it fails.
+
+    Attributes:
+        failures: how many calls have failed since the last that did not.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class Breaker:
         self._first_pause = pause
         self._longest = longest
         self._clock = clock
-        self._failures = 0
+        self.failures = 0
         self._pause = pause
         self._open_until = 0.0
         self._trial = False
@@ -77,25 +82,20 @@ class Breaker:
     @property
     def state(self) -> str:
         """`closed`, `open` or `half-open`."""
-        if self._failures < self._threshold:
+        if self.failures < self._threshold:
             return "closed"
         return "open" if self._clock() < self._open_until or self._trial else "half-open"
 
     @property
     def rests(self) -> bool:
         """Whether nothing is lost by forgetting it: it is closed, or was left alone for long."""
-        if self._failures < self._threshold:
+        if self.failures < self._threshold:
             return True
         return not self._trial and self._clock() > self._open_until + self._longest
 
-    @property
-    def doubts(self) -> bool:
-        """Whether the last call failed: a success would change something."""
-        return self._failures > 0
-
     def refuses_for(self) -> float | None:
         """Return seconds until a call may pass; None when this one may (a trial, if half-open)."""
-        if self._failures < self._threshold:
+        if self.failures < self._threshold:
             return None
         left = self._open_until - self._clock()
         if left > 0 or self._trial:
@@ -105,17 +105,17 @@ class Breaker:
 
     def succeeded(self) -> None:
         """Note a call that the upstream answered properly."""
-        self._failures = 0
+        self.failures = 0
         self._pause = self._first_pause
         self._trial = False
 
     def failed(self) -> None:
         """Note a call that failed for the upstream's own reasons."""
-        self._failures += 1
+        self.failures += 1
         if self._trial:
             self._pause = min(self._longest, self._pause * 2)
         self._trial = False
-        if self._failures >= self._threshold:
+        if self.failures >= self._threshold:
             self._open_until = self._clock() + self._pause
 
     def abandoned(self) -> None:

@@ -66,7 +66,11 @@ class CacheTimes:
 
 
 class ResponseCache:
-    """Answers to reads, kept in the store that the processes share."""
+    """Answers to reads, kept in the store that the processes share.
+
+    Attributes:
+        is_on: whether any are kept at all.
+    """
 
     def __init__(self, store: Store, times: CacheTimes) -> None:
         self._store = store
@@ -78,6 +82,7 @@ class ResponseCache:
             "countries": times.cache_countries,
             "accounts": 0.0,
         }
+        self.is_on = any(self._fresh.values())
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: set[str] = set()
         self._outdated: set[tuple[str, Kind]] = set()
