@@ -436,12 +436,14 @@ def _catalog_friendly_name(view: View) -> str | None:
     return coerce.text(named or view.raw.friendly_name)
 
 
-def _formatted(view: View) -> str:
+def _formatted(view: View) -> str | None:
     """Return a number for sale as core formats it: `(808) 925-1571`, else as it is."""
     named = coerce.text(view.raw.friendly_name)
-    number: str = view.phone_number
-    if named is not None or not (number.startswith("+1") and len(number) == len("+18089251571")):
+    number: str | None = view.phone_number
+    if named is not None or number is None:
         return named or number
+    if not (number.startswith("+1") and len(number) == len("+18089251571")):
+        return number
     return f"({number[2:5]}) {number[5:8]}-{number[8:]}"
 
 
