@@ -23,7 +23,8 @@ from gateway.documents.persisted import Persisted, PersistedOptions
 from gateway.draining import Draining
 from gateway.events.feed import EventLimits, Events
 from gateway.events.poller import Poller
-from gateway.execution.execute import Observer
+from gateway.execution.execute import Executing
+from gateway.execution.projection import Projector
 from gateway.explorer import explorer_routes
 from gateway.mapping.records import View
 from gateway.numbers.last_seen import LastSeen
@@ -204,7 +205,9 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         readers=readers,
         shared=shared,
         options=settings.pick(OperationOptions),
-        observer=Observer(
+        executing=Executing(
+            schema,
+            Projector(),
             activity.note,
             observation.counter(
                 "gateway_execution_fallbacks",

@@ -36,7 +36,7 @@ from graphql.utilities import coerce_input_literal
 
 from gateway.documents.documents import Document
 from gateway.documents.operation import Operation
-from gateway.execution import projection
+from gateway.execution import plain_fields
 from gateway.execution._compat import (
     Executor,
     StrawberryField,
@@ -47,20 +47,14 @@ from gateway.execution._compat import (
 from gateway.execution.compiled_arguments import Arguments, Unfit, Values
 from gateway.execution.executors import set_up
 from gateway.execution.json_encoding import encode
-from gateway.execution.projection import (
-    Details,
-    Dispatch,
-    Projections,
-    Selected,
-    Selection,
-    plain,
-)
+from gateway.execution.plain_fields import Details, Selected, Selection, plain
+from gateway.execution.projection import Dispatch, Projections, Projector
 from gateway.mapping.records import View
 from gateway.waiting import settled
 from schema.info import FieldPath
 from schema.selections import SelectedFields, Selecting
 
-FORESEEN: Final = (Unfit, *projection.FORESEEN)
+FORESEEN: Final = (Unfit, *plain_fields.FORESEEN)
 """What the compiled way gives up for, besides errors of ours: graphql-core does it all again."""
 # Ways in which one document's conditions may turn out that are kept.
 _MOST_TREES: Final = 64
@@ -300,15 +294,22 @@ class CompiledOperation:
         "projections",
     )
 
-    def __init__(self, schema: GraphQLSchema, document: Document, operation: Operation) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        projector: Projector,
+        document: Document,
+        operation: Operation,
+    ) -> None:
         """Find out what can be known without values of variables.
 
         Args:
             schema: what the document was validated against.
+            projector: compiles what is plain.
             document: a document without errors.
             operation: a query of it.
         """
-        self.projections = Projections()
+        self.projections = Projections(projector)
         self._schema = schema
         self._document = document.whole
         self._name = operation.name
@@ -341,7 +342,9 @@ class CompiledOperation:
             self._queries.clear()
         query = None
         if self._document is not None:
-            query = _compile(self._schema, self._document, self._name, given)
+            query = _compile(
+                self._schema, self.projections.projector, self._document, self._name, given
+            )
         self._queries[case] = query
         return query
 
@@ -350,12 +353,12 @@ _UNKNOWN: Final = _Query((), (), False)  # noqa: FBT003 - it is compared by iden
 
 
 def compiled_for(
-    schema: GraphQLSchema, document: Document, operation: Operation
+    schema: GraphQLSchema, projector: Projector, document: Document, operation: Operation
 ) -> CompiledOperation:
     """Return a query as it is compiled, and kept."""
     compiled: CompiledOperation | None = operation.compiled
     if compiled is None:
-        compiled = operation.compiled = CompiledOperation(schema, document, operation)
+        compiled = operation.compiled = CompiledOperation(schema, projector, document, operation)
     return compiled
 
 
@@ -383,7 +386,11 @@ def _variables(schema: GraphQLSchema, node: OperationDefinitionNode) -> tuple[_V
 
 
 def _compile(
-    schema: GraphQLSchema, document: DocumentNode, name: str | None, given: dict[str, Any]
+    schema: GraphQLSchema,
+    projector: Projector,
+    document: DocumentNode,
+    name: str | None,
+    given: dict[str, Any],
 ) -> _Query | None:
     executor = set_up(schema, document, name, given)
     root = schema.query_type
@@ -399,7 +406,7 @@ def _compile(
             is_name = group[0].node.name.value == "__typename"
             names.append((response_name, root.name if is_name else None))
             if not is_name:
-                calls.append(_Tree(executor).call(root, response_name, group, ""))
+                calls.append(_Tree(executor, projector).call(root, response_name, group, ""))
     except Unfit:
         return None
     ends = len(calls) == 1 and _ends(calls[0].completion)
@@ -409,8 +416,9 @@ def _compile(
 class _Tree:
     """Compiles fields with resolvers, and what they return."""
 
-    def __init__(self, executor: Executor[Any]) -> None:
+    def __init__(self, executor: Executor[Any], projector: Projector) -> None:
         self._executor = executor
+        self._projector = projector
         self._selecting = Selecting(
             executor.schema, executor.fragment_definitions, executor.variable_values.coerced
         )
@@ -469,6 +477,6 @@ class _Tree:
                 deeper.append((name, attribute.python_name, below_it))
             else:
                 calls.append(self.call(inner, name, below, at))
-        dispatch = Dispatch(Selection(inner, fields))
+        dispatch = self._projector.dispatch(Selection(inner, fields))
         is_plain = not deeper and not calls
         return _Object(nullable, dispatch, tuple(deeper), tuple(calls), is_plain)

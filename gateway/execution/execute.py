@@ -14,26 +14,31 @@ from gateway.execution import executors
 from gateway.execution._compat import is_of_an_argument
 from gateway.execution.compiled_queries import FORESEEN, CompiledOperation, compiled_for
 from gateway.execution.projecting_executor import FastExecutor
+from gateway.execution.projection import Projector
 from gateway.execution.request import Port, Request
 
 _log = structlog.get_logger(__name__)
 MASKED = "Something went wrong in the gateway; its log has more under this request id."
 
 
-class Observer(NamedTuple):
-    """Who is told of executions.
+class Executing(NamedTuple):
+    """What all executions of a process share.
 
     Attributes:
+        schema: what is executed against.
+        projector: compiles what is plain in queries.
         executed: is told what was executed (kind, name, digest) and the response.
         fell_back: counts what went wrong on the compiled way and should not have, by its kind.
     """
 
+    schema: GraphQLSchema
+    projector: Projector
     executed: Callable[[tuple[str, str, str], Mapping[str, Any]], None]
     fell_back: Callable[[str], None]
 
 
 async def run(
-    schema: GraphQLSchema, request: Request, context: Port, request_id: str, observer: Observer
+    shared: Executing, request: Request, context: Port, request_id: str
 ) -> dict[str, Any]:
     """Execute a query or mutation and return the response object: `data`, `errors`.
 
@@ -41,20 +46,19 @@ async def run(
     In the end reads are given up that nobody waits for.
 
     Args:
-        schema: what it is executed against.
+        shared: what it is executed with.
         request: what is executed.
         context: the port of the schema.
         request_id: names the request in logs.
-        observer: is told what came of it.
     """
     document = request.document
     compiled: CompiledOperation | None = None
     response: dict[str, Any] | None = None
-    gave_up = partial(_note_fallback, request_id=request_id, fell_back=observer.fell_back)
+    gave_up = partial(_note_fallback, request_id=request_id, fell_back=shared.fell_back)
     try:
         if request.kind is OperationType.QUERY and context.fast and not document.errors:
             compiled = request.operation.compiled or compiled_for(
-                schema, document, request.operation
+                shared.schema, shared.projector, document, request.operation
             )
             # A detailed trace tells every field that asked, more than is known of shared answers.
             begun = None if context.is_traced else compiled.find(request.variables)
@@ -68,11 +72,11 @@ async def run(
                     context.begin_again()
         if response is None:
             response = await _by_graphql_core(
-                schema, request, context, request_id, compiled, gave_up
+                shared.schema, request, context, request_id, compiled, gave_up
             )
     finally:
         context.cancel()
-    observer.executed(request.described, response)
+    shared.executed(request.described, response)
     if request.explanation == "trace":
         response["extensions"] = {"upstream": context.report()}
     return response

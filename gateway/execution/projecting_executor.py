@@ -15,16 +15,9 @@ from gateway.execution._compat import (
     Path,
     StrawberryGraphQLCoreExecutionContext,
 )
-from gateway.execution.projection import (
-    FORESEEN,
-    Details,
-    Project,
-    Projections,
-    Selection,
-    compile_for,
-    plain,
-    select,
-)
+from gateway.execution.plain_fields import FORESEEN, Details, Selection, plain, select
+from gateway.execution.projection import Projections
+from gateway.execution.projection_writer import Project
 from gateway.mapping.records import View
 
 
@@ -136,7 +129,8 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
         if key not in splits:
             fields = {name: plain(self, parent, group) for name, group in groups.items()}
             slow = tuple(name for name, field in fields.items() if field is None)
-            splits[key] = (compile_for(Selection(parent, fields), kind), slow)
+            compiled = self._projections.projector.compile(Selection(parent, fields), kind)
+            splits[key] = (compiled, slow)
         return splits[key]
 
     def _attempt(self, project: Project, source: object) -> Any:
@@ -155,7 +149,8 @@ class FastExecutor(StrawberryGraphQLCoreExecutionContext):
         functions = self._projections.functions
         if key not in functions:
             tree = select(self, kind, details)
-            functions[key] = compile_for(tree, source) if tree is not None else None
+            compiler = self._projections.projector
+            functions[key] = compiler.compile(tree, source) if tree is not None else None
         return functions[key]
 
 

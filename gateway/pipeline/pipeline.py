@@ -15,7 +15,7 @@ from gateway.documents.persisted import Persisted
 from gateway.draining import Draining
 from gateway.errors import Forbidden, ShuttingDown, TooManyCalls
 from gateway.execution import execute
-from gateway.execution.execute import Observer
+from gateway.execution.execute import Executing
 from gateway.execution.request import Explanation, Request, explanation_of
 from gateway.observability import activity
 from gateway.pipeline.admission import admit
@@ -63,7 +63,7 @@ class Pipeline:
         readers: makes what reads of the upstream.
         shared: what the resolvers of all requests share.
         options: how an operation may be run.
-        observer: is told what came of operations.
+        executing: what all executions share.
     """
 
     schema: GraphQLSchema
@@ -75,7 +75,7 @@ class Pipeline:
     readers: Readers
     shared: SharedParts
     options: OperationOptions
-    observer: Observer
+    executing: Executing
 
     def caller_at_hand(self, headers: Mapping[str, str]) -> Caller | None:
         """Return who asks, if that is known without being found out; see `authenticate`."""
@@ -207,7 +207,7 @@ class Pipeline:
         if request.explanation == "plan":
             return self._explain(request, caller)
         context = self.admitted(request, caller)
-        return execute.run(self.schema, request, context, request_id, self.observer)
+        return execute.run(self.executing, request, context, request_id)
 
     async def _explain(self, request: Request, caller: Caller) -> dict[str, Any]:
         plan = self._explained(request, caller)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import orjson
 import pytest
 from graphql import GraphQLObjectType, parse
@@ -11,7 +10,8 @@ from graphql.execution.collect_fields import collect_fields
 
 from gateway.errors import UpstreamMalformed
 from gateway.execution.json_encoding import encode
-from gateway.execution.projection import _Once, compile_for, select
+from gateway.execution.plain_fields import NotPlain, select
+from gateway.execution.projection import Projector
 from gateway.mapping.records import DECODERS, STRICT, VIEWS, View, view
 from schema import build_schema
 from schema.enums import Source
@@ -20,15 +20,6 @@ SCHEMA = build_schema()._schema
 KIND = VIEWS[Source.CATALOG]["PhoneNumber"]
 DECODER = DECODERS[STRICT[Source.CATALOG]["PhoneNumber"]]
 FIELDS = "sid capabilities { voice { e911 codecs } } configuration { sms { url } }"
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What other tests have left behind does not count here."""
-    monkeypatch.setattr(_Once, "_noted", 0)
-    for each in _Once._everything.values():
-        each.clear()
-        each.seen.clear()
 
 
 def number(index: int, url: str = "https://sms.example.com", **others: object) -> View:
@@ -44,7 +35,7 @@ def number(index: int, url: str = "https://sms.example.com", **others: object) -
     return KIND(decoded, "AC")
 
 
-def projection() -> Any:
+def projection(projector: Projector) -> Any:
     """Return the function that projects `FIELDS`, compiled afresh."""
     document = parse(f'{{ phoneNumber(sid: "PN") {{ {FIELDS} }} }}')
     executor = Executor.build(SCHEMA, document)
@@ -57,18 +48,19 @@ def projection() -> Any:
     ).grouped_field_set
     selection = select(executor, kind, fields["phoneNumber"])
     assert selection is not None
-    project = compile_for(selection, KIND)
+    project = projector.compile(selection, KIND)
     assert project is not None
     return project
 
 
-def kept() -> dict[bytes, bytes]:
+def kept(projector: Projector) -> dict[bytes, bytes]:
     """Return the blocks that are kept, and what they are projected to."""
-    return {key: bytes(value) for each in _Once._everything.values() for key, value in each.items()}
+    return {key: bytes(value) for each in projector.blocks.values() for key, value in each.items()}
 
 
 def test_equal_blocks_are_projected_once_from_the_second_number_on() -> None:
-    project = projection()
+    projector = Projector()
+    project = projection(projector)
     answers = [orjson.loads(encode(project(number(index)))) for index in range(4)]
     assert answers == [
         {
@@ -78,42 +70,44 @@ def test_equal_blocks_are_projected_once_from_the_second_number_on() -> None:
         }
         for index in range(4)
     ]
-    assert sorted(kept().values()) == [
+    assert sorted(kept(projector).values()) == [
         b'{"url":"https://sms.example.com"}',
         b'{"voice":{"e911":true,"codecs":["g711u"]}}',
     ]
 
 
 def test_blocks_that_come_once_are_not_kept() -> None:
-    project = projection()
+    projector = Projector()
+    project = projection(projector)
     for index in range(20):
         project(number(index, f"https://sms.example.com/{index}"))
-    assert [key for key in kept() if b"https" in key] == []
+    assert [key for key in kept(projector) if b"https" in key] == []
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.execution.projection._MOST_BLOCKS", 10)
-    project = projection()
+def test_what_is_kept_is_bounded() -> None:
+    projector = Projector(most_blocks=10)
+    project = projection(projector)
     for index in range(100):
         for _ in range(2):
             made = orjson.loads(encode(project(number(index, f"u{index}"))))
             assert made["configuration"]["sms"]["url"] == f"u{index}"
-        assert len(kept()) <= 10
-        assert sum(len(each.seen) for each in _Once._everything.values()) <= 10
+        assert len(kept(projector)) <= 10
+        assert sum(len(each.seen) for each in projector.blocks.values()) <= 10
 
 
 def test_long_blocks_are_not_kept() -> None:
-    project = projection()
+    projector = Projector()
+    project = projection(projector)
     for _ in range(3):
         project(number(1, "u" * 3000))
-    assert [key for key in kept() if b"uuu" in key] == []
+    assert [key for key in kept(projector) if b"uuu" in key] == []
 
 
 @pytest.mark.parametrize("odd", [{"voice": {"e911": "TRUE", "codecs": None}}, {"voice": 7}, [], 7])
 def test_a_block_that_is_not_strict_is_left_to_graphql_core_and_read_all_the_same(odd: Any) -> None:
     odd_one = number(1, capabilities=odd)
-    with pytest.raises(msgspec.ValidationError):
-        projection()(odd_one)
+    with pytest.raises(NotPlain):
+        projection(Projector())(odd_one)
     loose = view("PhoneNumber", Source.CATALOG, orjson.loads(orjson.dumps({"capabilities": odd})))
     assert loose is not None
     for read in (odd_one.capabilities, loose.capabilities):

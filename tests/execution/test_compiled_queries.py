@@ -13,6 +13,7 @@ from gateway.documents.documents import Documents
 from gateway.execution import execute
 from gateway.execution.compiled_arguments import Unfit
 from gateway.execution.compiled_queries import compiled_for
+from gateway.execution.projection import Projector
 from gateway.execution.request import Request
 from schema import build_schema
 from tests.support.gateway_in_thread import RunningGateway
@@ -28,7 +29,9 @@ def is_compiled(text: str, variables: dict[str, object] | None = None) -> bool:
     given = variables or {}
     if document.choose(None).kind is not OperationType.QUERY:
         return False
-    return compiled_for(SCHEMA, document, document.choose(None)).find(given) is not None
+    return (
+        compiled_for(SCHEMA, Projector(), document, document.choose(None)).find(given) is not None
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_conditions_are_compiled_for_each_of_their_outcomes() -> None:
     )
     assert document.whole is not None
     for on in (True, False, True):
-        assert compiled_for(SCHEMA, document, document.choose(None)).find({"on": on})
+        assert compiled_for(SCHEMA, Projector(), document, document.choose(None)).find({"on": on})
 
 
 def test_a_query_that_fails_asks_the_upstream_no_more_than_once(gateway: RunningGateway) -> None:
@@ -176,7 +179,7 @@ def test_resolvers_get_the_arguments_that_graphql_core_gives(
     document = Documents(SCHEMA).get(text)
     assert document.errors == ()
     assert document.whole is not None
-    compiled = compiled_for(SCHEMA, document, document.choose(None))
+    compiled = compiled_for(SCHEMA, Projector(), document, document.choose(None))
     query = compiled.find(variables)
     plain, straight = Recorder(), Recorder()
 
@@ -209,7 +212,7 @@ def test_an_error_that_nobody_has_foreseen_is_counted_and_the_answer_is_graphql_
     port.fast, port.alone, port.is_traced, port.begin_again = True, False, False, list
     port.cancel = list
     counted: list[str] = []
-    observer = execute.Observer(lambda *_: None, counted.append)
-    answer = asyncio.run(execute.run(SCHEMA, request, port, "an-id", observer))
+    shared = execute.Executing(SCHEMA, Projector(), lambda *_: None, counted.append)
+    answer = asyncio.run(execute.run(shared, request, port, "an-id"))
     assert counted == ["LookupError"]
     assert [error["message"] for error in answer["errors"]] == [execute.MASKED]

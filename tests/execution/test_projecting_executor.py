@@ -37,6 +37,7 @@ from gateway.execution.compiled_queries import FORESEEN, CompiledOperation, comp
 from gateway.execution.execute import shown
 from gateway.execution.json_encoding import encode
 from gateway.execution.projecting_executor import FastExecutor
+from gateway.execution.projection import Projector
 from gateway.mapping.filled import filled, homes_with
 from gateway.mapping.homes import Home
 from gateway.mapping.records import View, view
@@ -356,7 +357,7 @@ def operations(draw: st.DrawFn) -> str:
 
 def operation(document: Document) -> CompiledOperation:
     """Return the document's only operation as it is compiled."""
-    return compiled_for(SCHEMA, document, document.choose(None))
+    return compiled_for(SCHEMA, Projector(), document, document.choose(None))
 
 
 def unforeseen(error: Exception) -> None:

@@ -224,7 +224,7 @@ def _samples() -> bool:
 
 
 CORE, STRAWBERRY, PROMETHEUS = "graphql-core", "strawberry-graphql", "prometheus-client"
-EXECUTES, PROJECTS = "gateway/execution/executors.py", "gateway/execution/projection.py"
+EXECUTES, PROJECTS = "gateway/execution/executors.py", "gateway/execution/plain_fields.py"
 COMPILES, READS = "gateway/execution/compiled_queries.py", "gateway/execution/compiled_arguments.py"
 DOCUMENTS, HTTP = "gateway/documents/documents.py", "gateway/server/http_limits.py"
 SOCKETS, METRICS = "gateway/server/websocket_limits.py", "gateway/observability/metrics.py"
