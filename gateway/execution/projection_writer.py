@@ -14,9 +14,9 @@ becomes this function:
         if v3 is not None:
             v5 = v3
             v4 = k5((v5.region or None))
-        v6 = v1.capabilities
-        v7 = None if v6 is None else k6[bytes(v6)]
-        return k7((missing() if (v2 := (v1.sid or k2(source))) is None else v2), v4, v7)
+        v7 = v1.capabilities
+        v8 = None if v7 is None else k6[bytes(v7)]
+        return k7((missing() if (v2 := (v1.sid or k2(source))) is None else v2), v4, v8)
 
 `missing` raises `NotPlain`: only a strict record (`k1`) is projected, and a sid must not be null.
 `k2` finds a sid that is not where it usually stands; `k5` and `k7` are the structures that objects
