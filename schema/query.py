@@ -51,11 +51,9 @@ class Query:
         sid: Annotated[ID, argument(description="The number's sid: its `id`.")],
         account_sid: AccountSid = None,
     ) -> PhoneNumber | None:
-        # Awaited by the executor.
-        coming = info.context.numbers.phone_number(
+        return info.context.numbers.phone_number(  # type: ignore[return-value] # it is awaited
             sid=sid, account_sid=account_sid, at=info.at, selected=info.selected
         )
-        return cast("PhoneNumber", coming)
 
     @field(
         description="One owned number, by its sid or by the number itself; null when the account"

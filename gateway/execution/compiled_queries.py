@@ -183,6 +183,29 @@ class Run:
         # Fields that share an upstream call share the object too, and so its projection.
         self._shared: dict[tuple[int, int], tuple[object, Any]] = {}
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it has one field, below which nothing is called."""
+        return self._query.ends
+
+    def begin(self, context: Any) -> Awaitable[Any]:  # noqa: ANN401 - a port of the schema
+        """Begin a query that is alone, and return what its only field will be; see `finish`."""
+        self._context = context
+        context.alone = True
+        coming: Awaitable[Any] = self._resolve(self._query.calls[0], None)
+        return coming
+
+    def finish(self, value: object) -> dict[str, Any]:
+        """Return the data of the response, of a query that is alone, once it is there.
+
+        Raises:
+            Unfit: only graphql-core can tell what the answer is.
+        """
+        [call] = self._query.calls
+        data: dict[str, Any] = dict(self._query.names)
+        data[call.name] = self.complete(call.completion, value, [])
+        return data
+
     async def on(self, context: Any) -> dict[str, Any]:  # noqa: ANN401 - a port of the schema
         """Run it and return the response's data.
 
@@ -190,16 +213,11 @@ class Run:
             Unfit: only graphql-core can tell what the answer is.
             Exception: whatever resolvers raise.
         """
-        query = self._query
+        if self.is_alone:
+            return self.finish(await self.begin(context))
         self._context = context
-        context.alone = query.ends
-        data: dict[str, Any] = dict(query.names)
-        if query.ends:
-            [call] = query.calls
-            value = await self._resolve(call, None)
-            data[call.name] = self.complete(call.completion, value, [])
-        else:
-            await self.together([_Waiting(call, None, data) for call in query.calls])
+        data: dict[str, Any] = dict(self._query.names)
+        await self.together([_Waiting(call, None, data) for call in self._query.calls])
         return data
 
     async def together(self, waiting: Sequence[_Waiting]) -> None:

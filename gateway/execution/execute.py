@@ -64,7 +64,10 @@ async def run(
             begun = None if context.is_traced else compiled.find(request.variables)
             if begun is not None:
                 try:
-                    response = {"data": await begun.on(context)}
+                    if begun.is_alone:  # It needs no coroutine of its own.
+                        response = {"data": begun.finish(await begun.begin(context))}
+                    else:
+                        response = {"data": await begun.on(context)}
                 except FORESEEN:
                     context.begin_again()
                 except Exception as error:  # noqa: BLE001 - graphql-core will raise it properly

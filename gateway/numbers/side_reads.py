@@ -14,7 +14,8 @@ from gateway.upstream.public_facts import PublicFacts
 from schema.info import FieldPath
 from schema.selections import SelectedFields
 
-_SHOWN: Final = SHOWN_BY_EXCHANGES | {PRICE_OWNED}
+SHOWN_BESIDE: Final = SHOWN_BY_EXCHANGES | {PRICE_OWNED}
+"""The fields of owned numbers for which something is read beside them, if they are selected."""
 
 
 class SideReads:
@@ -40,10 +41,6 @@ class SideReads:
     @cached_property
     def _exchanges(self) -> Exchanges:
         return Exchanges(self._reader, self._facts, SpareCalls(self._exchange_calls))
-
-    def needed(self, selected: SelectedFields) -> bool:
-        """Whether there is anything to read for what is selected of owned numbers."""
-        return not _SHOWN.isdisjoint(selected)
 
     async def shown(
         self, numbers: Sequence[View], selected: SelectedFields, at: FieldPath

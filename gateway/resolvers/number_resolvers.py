@@ -1,6 +1,6 @@
 """Owned numbers: implements `schema.read_port.Numbers` over `gateway.numbers`."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from gateway.auth.caller import Caller
@@ -13,7 +13,7 @@ from gateway.numbers.lookups import (
     PhoneNumberLookup,
 )
 from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.side_reads import SideReads
+from gateway.numbers.side_reads import SHOWN_BESIDE, SideReads
 from schema.connection import (
     PhoneNumberConnection,
 )
@@ -37,7 +37,9 @@ class NumberResolvers:
         alone: the field that is being resolved is the only one of a query.
     """
 
-    def __init__(self, owned: OwnedNumbers, beside: SideReads, caller: Caller) -> None:
+    def __init__(
+        self, owned: OwnedNumbers, beside: Callable[[], SideReads], caller: Caller
+    ) -> None:
         self.owned = owned
         self._beside = beside
         self.alone = False
@@ -48,10 +50,11 @@ class NumberResolvers:
     ) -> Awaitable[PhoneNumber | None]:
         """See `schema.read_port.Numbers`."""
         asked = PhoneNumberLookup.parse(self._caller, sid=sid, account_sid=account_sid)
-        if self._caller.accounts is not None or self._beside.needed(selected):
+        if self._caller.accounts is not None or not SHOWN_BESIDE.isdisjoint(selected):
             return self._shown(asked, at, selected)
-        shown = self.owned.one(asked, at, needed(selected), alone=self.alone)
-        return cast("Awaitable[PhoneNumber | None]", shown)
+        shown: Any = self.owned.one(asked, at, needed(selected), alone=self.alone)
+        coming: Awaitable[PhoneNumber | None] = shown
+        return coming
 
     async def phone_number_by_identifier(
         self,
@@ -79,8 +82,8 @@ class NumberResolvers:
         """See `schema.read_port.Numbers`."""
         asked = OwnedList.parse(self._caller, filter=filter, account_sid=account_sid, **page)
         listed = await self.owned.page(asked, at, selected)
-        if self._beside.needed(selected):
-            listed = listed._replace(items=await self._beside.shown(listed.items, selected, at))
+        if not SHOWN_BESIDE.isdisjoint(selected):
+            listed = listed._replace(items=await self._beside().shown(listed.items, selected, at))
         return cast("PhoneNumberConnection", page_of(listed))
 
     async def as_read(
@@ -88,8 +91,8 @@ class NumberResolvers:
     ) -> PhoneNumber:
         """See `schema.read_port.Numbers`."""
         shown = await self.owned.as_read(cast("View", number), needed(selected), at)
-        if self._beside.needed(selected):
-            [shown] = await self._beside.shown([shown], selected, at)
+        if not SHOWN_BESIDE.isdisjoint(selected):
+            [shown] = await self._beside().shown([shown], selected, at)
         return cast("PhoneNumber", shown)
 
     async def one(
@@ -107,6 +110,6 @@ class NumberResolvers:
         self, asked: PhoneNumberLookup, at: FieldPath, selected: SelectedFields
     ) -> PhoneNumber | None:
         number = await self.one(asked, at, needed(selected), alone=self.alone)
-        if number is not None and self._beside.needed(selected):
-            [number] = await self._beside.shown([number], selected, at)
+        if number is not None and not SHOWN_BESIDE.isdisjoint(selected):
+            [number] = await self._beside().shown([number], selected, at)
         return cast("PhoneNumber | None", number)

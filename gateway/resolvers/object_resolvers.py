@@ -9,7 +9,7 @@ from gateway.mapping.homes import Home, needed
 from gateway.mapping.records import View
 from gateway.numbers.accounts import Accounts
 from gateway.numbers.lookups import AccountLookup, CountryLookup, NamedNode, NodeLookups
-from gateway.numbers.side_reads import SideReads
+from gateway.numbers.side_reads import SHOWN_BESIDE, SideReads
 from gateway.numbers.whereabouts import Whereabouts
 from gateway.waiting import settled
 from schema.info import FieldPath
@@ -38,7 +38,7 @@ class ObjectResolvers:
         for each in found:
             if isinstance(each, BaseException) and not isinstance(each, GatewayError):
                 raise each
-        if self._beside.needed(selected):
+        if not SHOWN_BESIDE.isdisjoint(selected):
             places = [place for place, each in enumerate(found) if _is_number(each)]
             shown = await self._beside.shown([found[place] for place in places], selected, at)
             for place, number in zip(places, shown, strict=True):

@@ -69,7 +69,6 @@ class RequestContext:
     Attributes:
         reader: the reads and writes of the request.
         caller: who asks.
-        beside: what is read beside owned numbers.
         numbers: resolves owned numbers.
         fast: see `gateway.execution.request.Port`.
     """
@@ -99,11 +98,19 @@ class RequestContext:
         self.reader = reader
         self.caller = caller
         self.fast = fast
-        self.beside = SideReads(reader, shared.facts, exchange_calls)
-        self.numbers = NumberResolvers(shared.owned_numbers(reader), self.beside, caller)
+        self.numbers = NumberResolvers(shared.owned_numbers(reader), self._get_beside, caller)
         self._shared = shared
         self._partition_calls = partition_calls
         self._subaccount_calls = subaccount_calls
+        self._exchange_calls = exchange_calls
+
+    @cached_property
+    def beside(self) -> SideReads:
+        """What is read beside owned numbers."""
+        return SideReads(self.reader, self._shared.facts, self._exchange_calls)
+
+    def _get_beside(self) -> SideReads:
+        return self.beside
 
     @cached_property
     def search(self) -> SearchResolvers:

@@ -8,6 +8,7 @@ import heapq
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 from uuid import uuid4
 
@@ -144,7 +145,8 @@ class Listening(Protocol):
         """0 while messages may be missed; another number for each time without a gap."""
 
 
-class _Bucket(NamedTuple):
+@dataclass(slots=True)
+class _Bucket:
     """A token bucket: what was in it at a time, and when it will be full if nobody takes more."""
 
     level: float
@@ -220,19 +222,22 @@ class MemoryStore:
 
     def _take(self, key: str, capacity: float, per_second: float, amount: float) -> float:
         now = time.monotonic()
-        kept = self._buckets.pop(key, None)
+        kept = self._buckets.get(key)
         level = min(capacity, kept.level + (now - kept.at) * per_second) if kept else capacity
         wait = 0.0 if level >= amount else (amount - level) / per_second
         left = level if wait else level - amount
-        if left < capacity:  # A full one is as good as none.
-            self._buckets[key] = _Bucket(left, now, now + (capacity - left) / per_second)
-        if len(self._buckets) > self._most:
-            self._forget_buckets()
+        full_at = now + (capacity - left) / per_second
+        if kept is not None:
+            kept.level, kept.at, kept.full_at = left, now, full_at
+        elif left < capacity:  # A full one is as good as none.
+            self._buckets[key] = _Bucket(left, now, full_at)
+            if len(self._buckets) > self._most:
+                self._forget_buckets()
         return wait
 
     async def take_one(self, key: str, *, capacity: float, per_second: float) -> float:
         """See `Store`."""
-        return self._take(key, capacity, per_second, 1)
+        return await self.take(key, capacity=capacity, per_second=per_second, amount=1)
 
     def take_one_at_hand(self, key: str, *, capacity: float, per_second: float) -> float:
         """See `Store`."""

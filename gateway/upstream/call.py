@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -173,9 +172,10 @@ class Answer:
         if self._decoded is _NOT_YET:
             self._decoded = None
             if self.shape is not None:
-                # Is it JSON at all? Whoever reads it as JSON will tell.
-                with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                try:
                     self._decoded = self.shape.decode(self.body)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    return None  # Is it JSON at all? Whoever reads it as JSON will tell.
         return self._decoded
 
     @property

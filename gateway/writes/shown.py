@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from gateway.mapping.homes import fields_set, needed
 from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.side_reads import SideReads
+from gateway.numbers.side_reads import SHOWN_BESIDE, SideReads
 from gateway.writes.evidence import differing
 from gateway.writes.outcome import Outcome
 from schema.enums import Source
@@ -38,7 +38,7 @@ async def show(
     raised: the write is done, and only the fields that could not be had raise why.
     """
     shown = await gather(*(_show(numbers, each, selected, at) for each in written))
-    if not beside.needed(selected):
+    if SHOWN_BESIDE.isdisjoint(selected):
         return shown
     there = [each.number for each in shown if each.number is not None]
     found = iter(await beside.shown(there, selected, at))
