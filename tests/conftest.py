@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from tests.support import quick
-from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.gateway_in_thread import ADAPTORS, RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
 # Where `rich` is installed, tracebacks are written with every variable's value, by default: that took
@@ -72,8 +72,18 @@ hypothesis.settings.register_profile("quick", max_examples=5)
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "quick: starts no server and no process; put by itself")
+    config.addinivalue_line(
+        "markers", "both_adaptors: run over ASGI, too, where a gateway is shared"
+    )
     if config.option.markexpr == "quick":
         hypothesis.settings.load_profile("quick")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("both_adaptors") and (
+        "adaptor" in metafunc.fixturenames
+    ):
+        metafunc.parametrize("adaptor", ADAPTORS, scope="module")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -111,9 +121,15 @@ def sandbox(shared_sandbox: RunningSandbox) -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture(scope="module")
-def shared_gateway(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+def adaptor() -> str:
+    """What passes HTTP requests on; each in turn, where a module is marked with `both_adaptors`."""
+    return "lean"
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(shared_sandbox: RunningSandbox, adaptor: str) -> Iterator[RunningGateway]:
     """A gateway with default settings in front of the shared sandbox."""
-    with running_gateway(shared_sandbox) as gateway:
+    with running_gateway(shared_sandbox, adaptor=adaptor) as gateway:
         yield gateway
 
 

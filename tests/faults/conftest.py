@@ -42,11 +42,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="module")
 def shared_quick(
-    shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+    shared_sandbox: RunningSandbox, adaptor: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
     """A gateway with short times."""
     data = tmp_path_factory.mktemp("quick")
-    with running_gateway(shared_sandbox, data_dir=data, **QUICK) as gateway:
+    with running_gateway(shared_sandbox, adaptor=adaptor, data_dir=data, **QUICK) as gateway:
         yield gateway
 
 

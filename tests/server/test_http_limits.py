@@ -21,6 +21,8 @@ from tests.support.process_memory import MEMORY_SHOWS, resident
 from tests.support.raw_bytes import Reply, connected, converse, head, read_reply, send
 from tests.support.sandbox_in_thread import RunningSandbox, running_app
 
+pytestmark = pytest.mark.both_adaptors
+
 _JSON = "content-type: application/json"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -17,6 +17,10 @@ from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, runn
 
 # What clients send with a GET to show that no page of another site made a browser send it.
 _NOT_A_PAGE = {"apollo-require-preflight": "true"}
+
+
+ADAPTORS: Final = ("lean", "asgi")
+"""What passes HTTP requests to the endpoint: what `serve` does it with, and any ASGI server."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,15 @@ class RunningGateway:
 
 @contextmanager
 def running_gateway(
-    sandbox: RunningSandbox, *, account: SandboxAccount | None = None, **settings: Any
+    sandbox: RunningSandbox,
+    *,
+    account: SandboxAccount | None = None,
+    adaptor: Any = "lean",
+    **settings: Any,
 ) -> Iterator[RunningGateway]:
     """Run a gateway in front of `sandbox`; `settings` are fields of `Settings`.
+
+    `adaptor` is one of `ADAPTORS`.
 
     With a `sandbox_url` among them it is served as by `serve --sandbox`.
     """
@@ -95,7 +105,10 @@ def running_gateway(
         running_app(
             app,
             http=protocol_class(
-                settled, parts.pipeline.draining, parts.observation.refused, app.state.endpoint
+                settled,
+                parts.pipeline.draining,
+                parts.observation.refused,
+                app.state.endpoint if adaptor == "lean" else None,
             ),
             ws=socket_class(settled, parts.observation.refused),
             ws_max_size=2**20,

@@ -9,6 +9,8 @@ import pytest
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.node import node_json
 
+pytestmark = pytest.mark.both_adaptors
+
 # The audits of the version in package-lock.json: id and name.
 AUDITS = {
     "22EB": "SHOULD accept application/graphql-response+json and match the content-type",

@@ -13,6 +13,8 @@ from tests.support.raw_bytes import connected, head, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.streams import bare_settings, socket
 
+pytestmark = pytest.mark.both_adaptors
+
 _APP = "https://app.example"
 
 

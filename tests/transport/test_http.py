@@ -18,6 +18,8 @@ from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.streams import credentials
 
+pytestmark = pytest.mark.both_adaptors
+
 COUNTRIES = "{ countries { code name } }"
 DEFER = "{ phoneNumbers(first: 1) { nodes { sid ... @defer { friendlyName } } } }"
 SUBSCRIPTION = "subscription { phoneNumberChanged { id } }"
