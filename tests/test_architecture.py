@@ -7,6 +7,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -97,7 +98,10 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-IMPORTS = {name: imports(path) for name, path in MODULES.items()}
+@cache
+def all_imports() -> dict[str, set[str]]:
+    """Return what each module imports; not found before a test asks, as each process would."""
+    return {name: imports(path) for name, path in MODULES.items()}
 
 
 def room(name: str, *, depth: int = 1) -> str:
@@ -126,7 +130,7 @@ def test_every_module_stands_in_a_room_that_says_what_it_is_for() -> None:
 
 def test_a_room_imports_only_what_its_arrows_allow() -> None:
     wrong = []
-    for name, targets in IMPORTS.items():
+    for name, targets in all_imports().items():
         if not name.startswith("gateway.") or name.startswith("gateway.sandbox"):
             continue
         allowed = {*ARROWS.get(room(name), "").split(), *FOR_ALL, room(name), ""}
@@ -139,14 +143,14 @@ def test_a_room_imports_only_what_its_arrows_allow() -> None:
 
 def test_settings_are_known_where_parts_are_put_together_alone() -> None:
     knowing = {
-        room(name) for name, targets in IMPORTS.items() if "gateway.settings.model" in targets
+        room(name) for name, targets in all_imports().items() if "gateway.settings.model" in targets
     }
     assert knowing == MAY_KNOW_SETTINGS
 
 
 def test_the_sandbox_shares_nothing_and_has_rooms_of_its_own() -> None:
     wrong = []
-    for name, targets in IMPORTS.items():
+    for name, targets in all_imports().items():
         ours = {each for each in targets if each.startswith(("gateway", "schema"))}
         if not name.startswith("gateway.sandbox"):
             continue
@@ -164,7 +168,7 @@ def test_the_sandbox_shares_nothing_and_has_rooms_of_its_own() -> None:
 
 def test_the_schema_imports_neither_the_gateway_nor_an_http_library() -> None:
     for name in modules("schema"):
-        roots = {each.partition(".")[0] for each in IMPORTS[name]}
+        roots = {each.partition(".")[0] for each in all_imports()[name]}
         exempt = {"urllib"} if name == "schema.scalars" else set()  # urllib.parse only reads URLs
         assert not roots & ({"gateway"} | HTTP_LIBRARIES) - exempt, name
 
@@ -180,7 +184,7 @@ def test_there_is_no_circle_of_imports_but_that_of_a_recursive_graph() -> None:
             # That a module lies in a package is no import of it.
             and not name.startswith(f"{each}.")
         }
-        for name, targets in IMPORTS.items()
+        for name, targets in all_imports().items()
     }
     try:
         TopologicalSorter(graph).prepare()
@@ -236,7 +240,7 @@ def test_importing_a_room_loads_only_what_its_arrows_allow() -> None:
 
 def test_what_a_library_does_not_document_is_taken_in_one_module_of_a_room() -> None:
     wrong = []
-    for name, targets in IMPORTS.items():
+    for name, targets in all_imports().items():
         own = name.rpartition(".")[0]
         for each in targets:
             allowed = DOCUMENTED.get(each.partition(".")[0])

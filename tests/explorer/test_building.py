@@ -37,7 +37,7 @@ class Checkout:
         self.folder = folder
         self.fake = folder / "fake"
         self.static = folder / "gateway" / "explorer" / "static"
-        not_copied = shutil.ignore_patterns("node_modules", "static*", "build.*", "__pycache__")
+        not_copied = shutil.ignore_patterns("node_modules", "static*", "build.*")
         for name in ("gateway", "schema", "tools"):
             shutil.copytree(ROOT / name, folder / name, ignore=not_copied)
         for name in ("Makefile", "pyproject.toml", "README.md"):
