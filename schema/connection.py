@@ -23,7 +23,7 @@ class PageInfo:
     )
     end_cursor: str | None = field(
         description="Where to go on, with `after`: cursor of the last edge, null without edges; or"
-        " of where the gateway stopped looking, see `PhoneNumberConnection.exhaustive`."
+        " of where the gateway stopped looking, see `exhaustive` of the connection."
     )
 
 
@@ -94,8 +94,10 @@ class AvailablePhoneNumberConnection:
     page_info: PageInfo = field(description="Where this page stands.")
     exhaustive: bool = field(
         description="The upstream is known to have no matching number beyond those counted here."
-        " False: there may be more. While `hasNextPage`, ask for the next page; then ask for less"
-        " at once: add `areaCodes`, `region`, `locality` or digits to `contains`."
+        " False: there may be more. While `hasNextPage`, ask for the next page, also behind one with"
+        " fewer numbers than asked for, or none: what the upstream does not filter by, the gateway"
+        " looks for over up to 5,000 numbers of a search at a time. Then ask for less at once: add"
+        " `areaCodes`, `region`, `locality` or digits to `contains`."
     )
     branch_errors: list[BranchError] = field(
         description="Searches of a fan-out (`types`, `areaCodes`) that failed; the others are kept."

@@ -21,7 +21,8 @@ import msgspec
 
 from gateway.errors import BadUserInput
 
-_LONGEST = 4096
+# Each search of a fan-out may have a page's query in it.
+_LONGEST = 32 * 1024
 # So many numbers before a cursor are told; of the searches of a fan-out, so many of all together.
 TRAIL, _TRAILS = 16, 64
 _MARK = 8  # Characters of one number's mark.
@@ -34,10 +35,13 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     Attributes:
         start: place of the first number of the page.
         trail: marks of the last numbers seen, the last one at the end.
+        query: of a search, query of the upstream's page in which the last number seen is, from
+            which places count; "" for the first page, and in cursors of older releases.
     """
 
     start: Annotated[int, msgspec.Meta(ge=0, lt=_MOST_MARKED)]
     trail: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{8})*$", max_length=TRAIL * _MARK)]
+    query: str = ""
 
     def ends_among(self, names: Iterable[str]) -> bool:
         """Whether the last number seen is one of `names`."""
@@ -102,13 +106,16 @@ def mark(name: str) -> str:
 
 def trail(names: Sequence[str], lists: int = 1) -> str:
     """Return the marks of the last of `names`; of several `lists`, each has fewer."""
-    most = max(1, min(TRAIL, _TRAILS // lists))
-    return "".join(map(mark, names[-most:]))
+    return "".join(map(mark, names[-_longest(lists) :]))
 
 
-def extended(before: str, names: Sequence[str]) -> str:
-    """Return the trail `before`, continued by `names`."""
-    return (before + trail(names))[-TRAIL * _MARK :]
+def extended(before: str, names: Sequence[str], lists: int = 1) -> str:
+    """Return the trail `before`, continued by `names`; see `trail`."""
+    return (before + trail(names, lists))[-_longest(lists) * _MARK :]
+
+
+def _longest(lists: int) -> int:
+    return max(1, min(TRAIL, _TRAILS // lists))
 
 
 class Window(NamedTuple):

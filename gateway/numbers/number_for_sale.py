@@ -97,5 +97,4 @@ def _stronger(one: BaseException | None, other: BaseException) -> BaseException 
 
 
 def _shown(result: Result, number: str) -> View | None:
-    shown = (each for numbers in result.found for each in numbers or ())
-    return next((each for each in shown if each.phone_number == number), None)
+    return next((each for each in result.numbers if each.phone_number == number), None)

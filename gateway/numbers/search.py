@@ -1,5 +1,6 @@
 """Searches for numbers that can be bought: which family, how many calls, and how they merge."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
@@ -32,22 +33,82 @@ class Failure(NamedTuple):
     error: GatewayError
 
 
+class Found(NamedTuple):
+    """What one branch found, from where it was read.
+
+    Attributes:
+        numbers: those that are wanted.
+        more: more are there, or may be, and can be had by asking for more.
+        goes_on: there are further pages, to which a cursor leads.
+        exhaustive: no matching number is left out, as far as the upstream lets us know.
+        calls: the upstream calls that were made for it.
+        names: all that were looked at; None where all of them are wanted.
+        places: the place of each of the numbers among those looked at; None where all are wanted.
+        pages: the queries of the upstream's pages, with the places at which they begin.
+    """
+
+    numbers: list[View]
+    more: bool = False
+    goes_on: bool = False
+    exhaustive: bool = False
+    calls: Sequence[Call] = ()
+    names: Sequence[str] | None = None
+    places: Sequence[int] | None = None
+    pages: Sequence[tuple[str, int]] = (("", 0),)
+
+    def looked_at(self, start: int = 0, end: int | None = None) -> Sequence[str]:
+        """Return the numbers that were looked at, between two places of them."""
+        if self.names is not None:
+            return self.names[start:end]
+        return [each.phone_number for each in self.numbers[start:end]]
+
+    def behind(self, place: int) -> int:
+        """Return how many of the numbers stand before a place among those looked at."""
+        return place if self.places is None else bisect_left(self.places, place)
+
+    def next_place(self, shown: int) -> int:
+        """Return the place up to which all were looked at, when so many numbers were shown."""
+        if shown >= len(self.numbers):
+            return len(self.numbers if self.names is None else self.names)
+        return shown if self.places is None else self.places[shown]
+
+    def page_of(self, place: int) -> tuple[str, int]:
+        """Return the page in which the number before a place is, and where it begins."""
+        return next((each for each in reversed(self.pages) if each[1] < place), self.pages[0])
+
+
 class Result(NamedTuple):
     """What searches found.
 
     Attributes:
         found: what each branch found, in order; None for one that failed.
-        more: more are there, or may be, and can be had by asking for more.
         exhaustive: no matching number is left out, as far as the upstream lets us know.
         failures: branches whose search failed.
-        calls: the upstream calls that were made for it.
     """
 
-    found: list[list[View] | None]
-    more: bool
+    found: list[Found | None]
     exhaustive: bool
     failures: list[Failure]
-    calls: list[Call]
+
+    @property
+    def numbers(self) -> list[View]:
+        """All numbers that were found, branch by branch."""
+        return [number for each in self.found if each for number in each.numbers]
+
+    @property
+    def more(self) -> bool:
+        """Whether more are there, or may be, and can be had by asking for more."""
+        return any(each.more for each in self.found if each)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there are further pages, to which a cursor leads."""
+        return any(each.goes_on for each in self.found if each)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The upstream calls that were made for it."""
+        return [call for each in self.found if each for call in each.calls]
 
 
 class Merged:
@@ -58,24 +119,32 @@ class Merged:
         earlier: there are others before the cursor.
     """
 
-    def __init__(
-        self, found: Sequence[Sequence[View] | None], start: cursors.Cursor | None
-    ) -> None:
+    def __init__(self, found: Sequence[Found | None], start: cursors.Cursor | None) -> None:
         self._found = found
-        self._seen = start.seen if start is not None else ()
-        begins = [
-            _behind(numbers, seen) for numbers, seen in zip_longest(found, self._seen[: len(found)])
+        self._seen = start.seen[: len(found)] if start is not None else ()
+        # Where each branch goes on, as a place among what was looked at.
+        self._begins = [
+            behind(each.looked_at(), seen) if each and seen else 0
+            for each, seen in zip_longest(found, self._seen)
         ]
-        self._begins = begins
-        turn = start.turn % len(found) if start is not None else 0
-        turns = [*range(turn, len(found)), *range(turn)]
+        # How many numbers of each branch stand before that.
+        self._shown = [
+            each.behind(begin) if each else 0
+            for each, begin in zip(found, self._begins, strict=True)
+        ]
+        self._turn = start.turn % len(found) if start is not None else 0
+        turns = [*range(self._turn, len(found)), *range(self._turn)]
         merged: dict[str, tuple[View, int]] = {}
-        rest = [[(each, at) for each in (found[at] or ())[begins[at] :]] for at in turns]
+        rest = [
+            [(number, at) for number in each.numbers[self._shown[at] :]]
+            for at in turns
+            if (each := found[at]) is not None
+        ]
         for entry in chain.from_iterable(zip_longest(*rest)):
             if entry is not None:
                 merged.setdefault(entry[0].phone_number, entry)
         entries = list(merged.values())
-        self.earlier = any(begins)
+        self.earlier = any(self._begins) or any(each.query for each in self._seen)
         if start is not None and not start.seen:  # A cursor that counts only.
             self.earlier = bool(entries[: start.place + 1])
             del entries[: start.place + 1]
@@ -85,44 +154,44 @@ class Merged:
     def tell(self, place: int) -> tuple[tuple[cursors.Seen, ...], int]:
         """Return what a cursor behind the number at `place` tells: see `Places`."""
         shown = Counter(self._branches[: place + 1])
-        told: list[cursors.Seen] = []
-        for at, numbers in enumerate(self._found):
-            begin = self._begins[at]
-            if numbers is None:
-                told.append(self._seen[at] if at < len(self._seen) else cursors.Seen(0, ""))
-                continue
-            last = numbers[: begin + shown[at]][-cursors.TRAIL :]
-            trail = cursors.trail([each.phone_number for each in last], len(self._found))
-            told.append(cursors.Seen(begin, trail))
+        told = [self._told(at, self._shown[at] + shown[at]) for at in range(len(self._found))]
         return tuple(told), (self._branches[place] + 1) % len(self._found)
 
+    def tell_end(self) -> tuple[tuple[cursors.Seen, ...], int]:
+        """Return what a cursor behind all that was looked at tells."""
+        told = [
+            self._told(at, len(each.numbers) if each else 0) for at, each in enumerate(self._found)
+        ]
+        return tuple(told), self._turn
 
-def nearest_first(found: Iterable[Sequence[View] | None]) -> list[View]:
-    """Return what branches found in order of distance, each number once; unknown ones come last."""
-    numbers = {each.phone_number: each for numbers in found for each in numbers or ()}
+    def _told(self, at: int, shown: int) -> cursors.Seen:
+        """Return how far a branch was seen when so many of its numbers were shown."""
+        seen = self._seen[at] if at < len(self._seen) else cursors.Seen(0, "")
+        found, begin = self._found[at], self._begins[at]
+        if found is None:
+            return seen
+        place = max(begin, found.next_place(shown))
+        query, base = found.page_of(place)
+        names = found.looked_at(max(begin, place - cursors.TRAIL), place)
+        trail = cursors.extended(seen.trail, names, len(self._found))
+        return cursors.Seen(max(0, begin - base), trail, query)
+
+
+def nearest_first(numbers: Iterable[View]) -> list[View]:
+    """Return numbers in order of distance, each once; unknown ones come last."""
+    once = {each.phone_number: each for each in numbers}
 
     def place(number: View) -> tuple[bool, float, str]:
         miles = number.distance_miles
         return miles is None, miles or 0.0, number.phone_number
 
-    return sorted(numbers.values(), key=place)
+    return sorted(once.values(), key=place)
 
 
-def _behind(numbers: Sequence[View] | None, seen: cursors.Seen | None) -> int:
-    """Return the place at which what a branch found goes on behind what was seen of it."""
-    if not numbers or seen is None:
-        return 0
-    behind = seen.behind([each.phone_number for each in numbers])
-    return min(seen.start, len(numbers)) if behind is None else behind
-
-
-class Found(NamedTuple):
-    """What one branch found; see `Result`."""
-
-    numbers: list[View]
-    more: bool
-    exhaustive: bool
-    calls: list[Call]
+def behind(names: Sequence[str], seen: cursors.Seen) -> int:
+    """Return the place at which a branch goes on behind what was seen of it."""
+    place = seen.behind(names)
+    return min(seen.start, len(names)) if place is None else place
 
 
 class Search:
@@ -145,27 +214,19 @@ class Search:
         source = await self._source(asked, at)
         search = self._catalog if source is Source.CATALOG else self._core
         outcomes = await settled([search(asked, each, at) for each in branches])
-        found: list[Found] = []
-        numbers: list[list[View] | None] = []
+        found: list[Found | None] = []
         failures: list[Failure] = []
         for branch, outcome in zip(branches, outcomes, strict=True):
             if isinstance(outcome, GatewayError):
                 failures.append(Failure(branch, outcome))
-                numbers.append(None)
+                found.append(None)
             elif isinstance(outcome, BaseException):
                 raise outcome
             else:
                 found.append(outcome)
-                numbers.append(outcome.numbers)
-        if failures and not found:
+        if len(failures) == len(found):
             raise failures[0].error
-        return Result(
-            numbers,
-            any(each.more for each in found),
-            not failures and all(each.exhaustive for each in found),
-            failures,
-            [call for each in found for call in each.calls],
-        )
+        return Result(found, all(each and each.exhaustive for each in found), failures)
 
     async def _source(self, asked: SearchRequest, at: FieldPath) -> Source:
         """Return the family to ask: the first that can answer, and that the account has.
@@ -213,10 +274,10 @@ class Search:
 
         part = await ask(branch.wanted)
         if not part.cut_off:
-            return Found(part.numbers, more=False, exhaustive=True, calls=calls)
+            return Found(part.numbers, exhaustive=True, calls=calls)
         if len(part.numbers) >= most:
             more = len(part.numbers) > most or can_split(country, branch.wanted, self._partition)
-            return Found(part.numbers, more, exhaustive=False, calls=calls)
+            return Found(part.numbers, more, calls=calls)
         numbers, everything = await complete(
             part.numbers,
             ask,
@@ -247,17 +308,27 @@ class Search:
         return Part(numbers, cut_off=len(items) >= size or len(items) in CUT_OFF_AT)
 
     async def _catalog(self, asked: SearchRequest, branch: SearchBranch, at: FieldPath) -> Found:
-        account, most = asked.account, asked.most
+        account, seen = asked.account, branch.seen
         place = (("Geography.IsoCountry", branch.country), ("Type", str(branch.type.value)))
         size = asked.page_size(Source.CATALOG, branch)
         keeps = branch.test(Source.CATALOG)
         sought = asked.sought(branch)
         bounded = keeps is not None or asked.order is not None
-        call = CATALOG.search_call(account, branch.wanted, place, size)
-        numbers: list[View] = []
+        query = seen.query if seen is not None else ""
         calls: list[Call] = []
+        numbers: list[View] = []
+        names: list[str] = []
+        places: list[int] = []
+        pages: list[tuple[str, int]] = []
+        looked_at = 0
         while True:
+            call = (
+                CATALOG.search_page_call(account, query)
+                if query
+                else CATALOG.search_call(account, branch.wanted, place, size)
+            )
             calls.append(call)
+            pages.append((query, looked_at))
             page: UpstreamPage = CATALOG.read_page(await self._reader.read(call, (at,)))
             shown = [
                 number
@@ -266,10 +337,24 @@ class Search:
                 and number.phone_number
             ]
             note_sought(shown, sought)
-            numbers += shown if keeps is None else filter(keeps, shown)
+            if keeps is None:
+                numbers += shown
+            else:
+                kept = [at for at, number in enumerate(shown) if keeps(number)]
+                numbers += [shown[at] for at in kept]
+                places += [looked_at + at for at in kept]
+                names += [number.phone_number for number in shown]
+            looked_at += len(shown)
+            found = Found(numbers, calls=calls, pages=pages)
+            if keeps is not None:
+                found = found._replace(names=names, places=places)
+            if page.next_query is None:
+                return found._replace(exhaustive=True)
+            before = asked.skip
+            if seen is not None:
+                before = found.behind(behind(found.looked_at(), seen))
+            enough = looked_at >= asked.most_of(branch) and len(numbers) - before >= asked.first
             looked_enough = bounded and len(calls) >= asked.most_pages(Source.CATALOG, branch)
-            if page.next_query is None or len(numbers) >= most or not shown or looked_enough:
-                exhaustive = page.next_query is None
-                more = not exhaustive and len(numbers) >= most
-                return Found(numbers, more, exhaustive, calls)
-            call = CATALOG.search_page_call(account, page.next_query)
+            if enough or looked_enough or not shown:
+                return found._replace(goes_on=bool(shown))
+            query = page.next_query

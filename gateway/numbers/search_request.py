@@ -6,6 +6,7 @@ same words, in the same order. Arguments go by the resolver's own names.
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple, Self
 
 from gateway.auth.caller import Caller
@@ -17,7 +18,7 @@ from gateway.mapping.numbering_plan import origin
 from gateway.mapping.records import View
 from gateway.mapping.sought import Point, Sought
 from gateway.numbers import cursors
-from gateway.numbers.cursors import Cursor
+from gateway.numbers.cursors import Cursor, Seen
 from gateway.numbers.page_request import PageRequest
 from gateway.numbers.sifting import MOST_SIFTED_PAGES, SEARCHED, Means, Test
 from gateway.upstream.families import MAX_PAGE_SIZE
@@ -44,6 +45,7 @@ class SearchBranch(NamedTuple):
     Attributes:
         wanted: which numbers, by the paths of the filter.
         means: how each family can answer that.
+        seen: how far it was seen, behind a cursor that tells it.
     """
 
     country: str
@@ -51,6 +53,7 @@ class SearchBranch(NamedTuple):
     area_code: str | None
     wanted: Mapping[str, Any]
     means: Mapping[Source, Means]
+    seen: Seen | None = None
 
     @classmethod
     def of(
@@ -149,6 +152,11 @@ class SearchRequest(NamedTuple):
         branches = branches_of(country, types, wanted)
         sources, lacking = suited(branches)
         first, start, _ = page
+        if start is not None and order is None:
+            branches = [
+                branch._replace(seen=seen)
+                for branch, seen in zip_longest(branches, start.seen[: len(branches)])
+            ]
         asked = cls(
             account, country, types, wanted, first, start, branches, sources, lacking, order, origin
         )
@@ -165,6 +173,10 @@ class SearchRequest(NamedTuple):
     def most(self) -> int:
         """How many numbers of a branch are enough: all that can be had where order matters."""
         return sys.maxsize if self.order is not None else self.skip + self.first
+
+    def most_of(self, branch: SearchBranch) -> int:
+        """Return how many numbers of a branch are enough, from where it is read."""
+        return self.first if branch.seen and branch.seen.query else self.most
 
     def telling(self, selected: SelectedFields) -> Self:
         """Return the search for numbers of which this is wanted."""
@@ -207,13 +219,16 @@ class SearchRequest(NamedTuple):
         if branch.sifted(source):
             return MAX_PAGE_SIZE
         # Core has no pages: one more than needed tells whether there are more.
-        return min(self.most + int(source is Source.CORE), MAX_PAGE_SIZE)
+        most = self.most if source is Source.CORE else self.most_of(branch)
+        return min(most + int(source is Source.CORE), MAX_PAGE_SIZE)
 
     def most_pages(self, source: Source, branch: SearchBranch) -> int:
         """Return how many pages of a family are looked through, if each is as large as asked."""
         if source is Source.CORE:
             return 1
-        needed = -(-self.most // MAX_PAGE_SIZE)
+        needed = -(-self.most_of(branch) // MAX_PAGE_SIZE)
+        # The page in which the last number seen is may hold but that.
+        needed += int(branch.seen is not None and branch.seen.query != "")
         if self.order is None and not branch.sifted(source):
             return needed
         return max(MOST_SIFTED_PAGES, 0 if self.order else needed)

@@ -6,9 +6,10 @@ from typing import Any, cast
 
 from gateway.auth.caller import Caller
 from gateway.mapping.homes import only_catalog_tells
+from gateway.numbers import cursors
 from gateway.numbers.country_rules import PRICE_FOR_SALE, CountryRules
 from gateway.numbers.relay_pages import FoundPage, Places
-from gateway.numbers.search import Failure, Merged, Search, nearest_first
+from gateway.numbers.search import Failure, Found, Merged, Search, nearest_first
 from gateway.numbers.search_request import CountrySearch, SearchRequest, SimilarSearch
 from gateway.upstream.call_trace import Trace
 from gateway.waiting import Shared
@@ -151,7 +152,9 @@ class SearchResolvers:
         asked = make()
         first = asked.first
         result = await self._search.run(asked, at)
-        found = result.found if asked.order is None else [nearest_first(result.found)]
+        found = result.found
+        if asked.order is not None:
+            found = [Found(nearest_first(result.numbers))]
         merged = Merged(found, asked.start)
         if len(merged.numbers) < first and result.more and asked.start is not None:
             # Others have come before the number that the page stands behind.
@@ -160,12 +163,17 @@ class SearchResolvers:
         shown = merged.numbers[:first]
         if priced:
             shown = await self._rules.priced(shown, at, asked.country)
-        # Without a full page there is no place to go on from: `exhaustive` tells the rest.
-        more = len(merged.numbers) > first or (result.more and len(shown) == first)
+        goes_on = result.goes_on and asked.order is None
+        # What the upstream gives no further page of can be gone on with from a full page alone:
+        # `exhaustive` tells the rest.
+        more = len(merged.numbers) > first or goes_on or (result.more and len(shown) == first)
         places = range(asked.skip, asked.skip + len(shown))
         marks = Places(asked.list_id, [("", place) for place in places])
         marks.tell = merged.tell
         page = FoundPage(shown, marks, more=more, earlier=merged.earlier)
+        if goes_on and len(merged.numbers) <= first:
+            place = asked.skip + len(shown) - 1
+            page.end = cursors.Cursor(asked.list_id(), "", place, *merged.tell_end())
         page.exhaustive = result.exhaustive
         page.branch_errors = [_branch_error(failure) for failure in result.failures]
         page.calls = result.calls

@@ -184,8 +184,9 @@ def test_a_list_that_became_shorter_than_where_its_cursor_stood_goes_on(
         (["LOCAL"], {"areaCodes": ["907", "808", "631"]}),
         (["LOCAL", "TOLL_FREE"], {"contains": "5550"}),
         (["LOCAL"], {"rateCenter": "HUNTINGTON"}),
+        (["LOCAL"], {"maxMonthlyPrice": "6", "contains": "39"}),
     ],
-    ids=["core", "area codes", "types", "catalog"],
+    ids=["core", "area codes", "types", "catalog", "looked for by the gateway"],
 )
 @pytest.mark.parametrize(("first", "place"), [(5, -1), (6, 3)])
 def test_what_is_bought_from_a_search_makes_no_gap_in_it(
@@ -253,6 +254,7 @@ FORGED: dict[str, Callable[[list[Any]], Any]] = {
     "a negative start": lambda parts: [*parts[:3], [[-1, ""]]],
     "no marks": lambda parts: [*parts[:3], [[0, "x"]]],
     "too many marks": lambda parts: [*parts[:3], [[0, "0" * 8 * 17]]],
+    "a query that is no text": lambda parts: [*parts[:3], [[0, "", 7]]],
     "too many searches": lambda parts: [*parts[:3], [[0, ""]] * 65],
     "a turn too far": lambda parts: [*parts[:4], 99],
     "a place too far": lambda parts: [*parts[:2], 2**40],

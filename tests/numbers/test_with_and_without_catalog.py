@@ -459,3 +459,51 @@ def test_numbers_for_sale_are_in_the_same_order_by_distance(pair: Pair) -> None:
         there = {each["phoneNumber"] for each in rich["nodes"]}
         assert rich["nodes"] == [each for each in plain["nodes"] if each["phoneNumber"] in there]
         assert len(there) > 10
+
+
+SIFTED = """query ($types: [NumberType!], $filter: AvailablePhoneNumberFilter, $first: Int!, $after: String) {
+  availablePhoneNumbers(country: "US", types: $types, filter: $filter, first: $first, after: $after) {
+    nodes { phoneNumber } exhaustive pageInfo { hasNextPage hasPreviousPage endCursor } } }"""
+
+
+@pytest.mark.parametrize(
+    ("types", "filter_", "first"),
+    [
+        (["LOCAL"], {"maxMonthlyPrice": "6", "contains": "393"}, 300),
+        (["LOCAL"], {"maxMonthlyPrice": "6", "contains": "55"}, 90),
+        (["LOCAL", "TOLL_FREE"], {"maxMonthlyPrice": "6", "contains": "393"}, 9),
+        (["LOCAL"], {"maxMonthlyPrice": "6"}, 900),
+    ],
+    ids=["few", "full pages", "two searches", "nothing left out"],
+)
+def test_a_search_goes_on_where_the_gateway_stopped_looking(
+    pair: Pair, types: list[str], filter_: dict[str, Any], first: int
+) -> None:
+    """The catalog has pages; what it is not asked by, the gateway looks for in five at a time."""
+    gateway = pair.rich
+    gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }")
+    wanted = {
+        each["phone_number"]
+        for kind in types
+        for each in gateway.sandbox.inventory("US", kind.lower().replace("_", ""))
+        if float(each.get("base_recurring_price") or 9) <= 6
+        and filter_.get("contains", "") in each["national"]
+    }
+    variables: dict[str, Any] = {"types": types, "filter": filter_, "first": first}
+    found: list[str] = []
+    for turn in range(60):
+        plan = gateway.execute(SIFTED, variables, headers={"X-Gateway-Explain": "plan"})[
+            "extensions"
+        ]["plan"]["calls"]
+        gateway.sandbox.forget_requests()
+        page = gateway.query(SIFTED, variables)["availablePhoneNumbers"]
+        calls = len(gateway.sandbox.requests())
+        assert plan["min"] <= calls <= min(plan["max"], 5 * len(types))
+        found += [each["phoneNumber"] for each in page["nodes"]]
+        assert page["pageInfo"]["hasPreviousPage"] is (turn > 0)
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        variables["after"] = page["pageInfo"]["endCursor"]
+    assert page["exhaustive"] is True
+    assert len(found) == len(set(found))
+    assert set(found) == wanted
