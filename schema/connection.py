@@ -94,10 +94,10 @@ class AvailablePhoneNumberConnection:
     page_info: PageInfo = field(description="Where this page stands.")
     exhaustive: bool = field(
         description="The upstream is known to have no matching number beyond those counted here."
-        " False: there may be more. While `hasNextPage`, ask for the next page, also behind one with"
-        " fewer numbers than asked for, or none: what the upstream does not filter by, the gateway"
-        " looks for over up to 5,000 numbers of a search at a time. Then ask for less at once: add"
-        " `areaCodes`, `region`, `locality` or digits to `contains`."
+        " False: there may be more. While `hasNextPage`, ask for the next page, also behind one"
+        " with fewer numbers than asked for, or none: what the upstream does not filter by, the"
+        " gateway looks for over up to 5,000 numbers of a search at a time. Then ask for less at"
+        " once: add `areaCodes`, `region`, `locality` or digits to `contains`."
     )
     branch_errors: list[BranchError] = field(
         description="Searches of a fan-out (`types`, `areaCodes`) that failed; the others are kept."
