@@ -107,7 +107,7 @@ class ErrorCode(enum.StrEnum):
     )
     GRAPHQL_VALIDATION_FAILED = (
         "GRAPHQL_VALIDATION_FAILED",
-        "The document does not fit the schema: an unknown field, a missing argument.",
+        "The document does not fit the schema: an unknown field, a malformed value written in it.",
         "Mend it where `locations` points; generate types from the schema.",
     )
     BAD_USER_INPUT = (

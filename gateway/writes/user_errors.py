@@ -140,7 +140,8 @@ class Reason(enum.Enum):
         ("…",),
         "{problem}",
         "a malformed argument in an item of a plural mutation, or behind another write of the same"
-        " operation; elsewhere it is the error `BAD_USER_INPUT` at the top",
+        " operation; elsewhere it is an error at the top: `BAD_USER_INPUT`, or"
+        " `GRAPHQL_VALIDATION_FAILED` for what is written in the document and no scalar takes",
         _ASKED,
     )
     REPEATED = _Line(
