@@ -284,6 +284,17 @@ def found(gateway: RunningGateway, text: str, **variables: Any) -> dict[str, Any
     return page
 
 
+def whole(gateway: RunningGateway, text: str, **variables: Any) -> dict[str, Any] | None:
+    """Return a list as one page, read page by page; see `found`."""
+    page = read = found(gateway, text, **variables)
+    while read is not None and read["pageInfo"]["hasNextPage"]:
+        read = found(gateway, text, **variables, after=read["pageInfo"]["endCursor"])
+        assert page is not None
+        assert read is not None
+        page |= {"nodes": page["nodes"] + read["nodes"], "exhaustive": read["exhaustive"]}
+    return page
+
+
 def names(page: dict[str, Any]) -> list[str]:
     return [each["phoneNumber"] for each in page["nodes"]]
 
@@ -315,7 +326,7 @@ def problems_of(
     catalog alone, which these of its numbers meet.
     """
     pages = [
-        found(each, text, filter=nested(case | more), **variables)
+        whole(each, text, filter=nested(case | more), **variables)
         for each, more in zip(pair, (beside or {}, {}), strict=True)
     ]
     if pages[1] is None and not can_refuse(case, asked):
@@ -359,10 +370,12 @@ def test_every_filter_finds_the_same_owned_numbers(pair: Pair) -> None:
     assert not found
 
 
-FOUND = """query ($filter: AvailablePhoneNumberFilter, $type: NumberType!, $order: AvailablePhoneNumberOrder) {
+FOUND = """query (
+  $filter: AvailablePhoneNumberFilter, $type: NumberType!, $order: AvailablePhoneNumberOrder, $after: String
+) {
   found: availablePhoneNumbers(
-    country: "CA", types: [$type], filter: $filter, first: 1000, orderBy: $order
-  ) { nodes { phoneNumber %s } exhaustive }
+    country: "CA", types: [$type], filter: $filter, first: 1000, orderBy: $order, after: $after
+  ) { nodes { phoneNumber %s } exhaustive pageInfo { hasNextPage endCursor } }
 }"""
 
 
@@ -386,7 +399,7 @@ def test_every_filter_finds_the_same_numbers_for_sale(
     for kind in ("LOCAL", "TOLL_FREE"):
         numbers = [for_sale(each, country="CA", type=kind) for each in pair]
         if beside:
-            page = found(pair.rich, FOUND % fields, filter=beside, type=kind)
+            page = whole(pair.rich, FOUND % fields, filter=beside, type=kind)
             assert page is not None
             here = set(names(page))
             numbers[0] = [each for each in numbers[0] if each["phoneNumber"] in here]
@@ -428,9 +441,9 @@ def test_pages_of_owned_numbers_are_the_whole_list_in_parts(
     )
     wholes = []
     for gateway in pair:
-        whole = found(gateway, LIST, filter=nested(case), first=1000)
-        assert whole is not None
-        assert whole["exhaustive"]
+        listed = found(gateway, LIST, filter=nested(case), first=1000)
+        assert listed is not None
+        assert listed["exhaustive"]
         parts: list[str] = []
         where = None
         for _ in range(100):
@@ -441,7 +454,7 @@ def test_pages_of_owned_numbers_are_the_whole_list_in_parts(
             where = page["pageInfo"][cursor]
             if not page["pageInfo"][further]:
                 break
-        assert parts == names(whole)
+        assert parts == names(listed)
         wholes.append(parts)
     assert wholes[0] == wholes[1]
 
