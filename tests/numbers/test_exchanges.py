@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import events
+from tests.support.valkey_process import valkey_server
 from tests.support.waiting import until
 
 PLACE = "isoCountry region rateCenter lata locality postalCode latitude longitude derived"
@@ -224,6 +226,21 @@ def test_what_one_caller_learned_of_an_exchange_others_need_not_ask_and_stranger
     ).json()
     assert refused["errors"][0]["extensions"]["code"] == "UPSTREAM_UNAUTHENTICATED"
     assert "ZETA" not in str(refused)
+
+
+def test_processes_that_share_a_store_share_what_they_learned(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    account = sandbox.create_account(catalog=False)
+    own_exchange(sandbox, account, "+16022960001", "IOTA")
+    sell(sandbox, "+16022960002", rate_center="IOTA", lata=666)
+    with valkey_server(tmp_path) as server:
+        for searches in (["602296"], []):
+            sandbox.forget_requests()
+            with running_gateway(sandbox, store_url=server.url, store_timeout=3.0) as gateway:
+                nodes = nodes_of(gateway.query(OWNED, account=account))
+            assert [told(each) for each in nodes] == [("IOTA", "666")]
+            assert searched(sandbox) == searches
 
 
 def test_every_route_to_a_number_shows_the_same(
