@@ -35,7 +35,7 @@ class Operation:
 
     def mark_items(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Return variables that it can run with although items have malformed ones."""
-        return marked(variables, self.items) if self.items else variables
+        return marked(variables, self.items or {})
 
     def price(self, variables: Mapping[str, Any]) -> int:
         """Return its cost with these variables; 0 where nothing can be run."""

@@ -173,20 +173,20 @@ class _Waiting(NamedTuple):
 
 
 class Run:
-    """One execution of a compiled query."""
+    """One execution of a compiled query.
 
-    __slots__ = ("_context", "_query", "_shared", "_values")
+    Attributes:
+        is_alone: it has one field, below which nothing is called.
+    """
+
+    __slots__ = ("_context", "_query", "_shared", "_values", "is_alone")
 
     def __init__(self, query: "_Query", values: Values) -> None:
+        self.is_alone = query.ends
         self._query = query
         self._values = values
         # Fields that share an upstream call share the object too, and so its projection.
         self._shared: dict[tuple[int, int], tuple[object, Any]] = {}
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether it has one field, below which nothing is called."""
-        return self._query.ends
 
     def begin(self, context: Any) -> Awaitable[Any]:  # noqa: ANN401 - a port of the schema
         """Begin a query that is alone, and return what its only field will be; see `finish`."""

@@ -61,7 +61,8 @@ async def run(
                 shared.schema, shared.projector, document, request.operation
             )
             # A detailed trace tells every field that asked, more than is known of shared answers.
-            begun = None if context.is_traced else compiled.find(request.variables)
+            traced = request.explanation == "trace"
+            begun = None if traced else compiled.find(request.variables)
             if begun is not None:
                 try:
                     if begun.is_alone:  # It needs no coroutine of its own.
@@ -79,7 +80,7 @@ async def run(
             )
     finally:
         context.cancel()
-    shared.executed(request.described, response)
+    shared.executed(request.operation.described, response)
     if request.explanation == "trace":
         response["extensions"] = {"upstream": context.report()}
     return response

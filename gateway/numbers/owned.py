@@ -261,7 +261,8 @@ class OwnedNumbers:
 
     def may_ask_catalog(self, account: str) -> bool:
         """Whether the catalog can be asked about the account, and is not known to be closed."""
-        return self.may_have_catalog(account) and self._access.known(account) is not False
+        mine = account == self._reader.credential.home
+        return mine and self._access.known(account) is not False
 
     def must_find_family(self, account: str) -> bool:
         """Whether a call is needed to find out which family serves the account."""

@@ -71,8 +71,8 @@ class Activity:
             self.operation = BATCH
             return
         self.kind, self.operation, self.digest = described
-        if isinstance(response, bytes):
-            self.outcome = OK  # A query that went well throughout.
+        if isinstance(response, bytes) or (self.kind == "query" and "errors" not in response):
+            self.outcome = OK
         else:
             self.outcome = outcome_of(response, is_mutation=self.kind == "mutation")
 

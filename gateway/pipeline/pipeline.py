@@ -161,7 +161,9 @@ class Pipeline:
     ) -> Request:
         operation = document.choose(params.operation_name)
         cost = admit(self.meter, caller, operation, params.variables)
-        variables = operation.mark_items(params.variables)
+        variables = params.variables
+        if operation.items:
+            variables = operation.mark_items(variables)
         return Request(document, operation, variables, params.extensions, explanation, cost)
 
     def context(

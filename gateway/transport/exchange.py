@@ -21,6 +21,7 @@ Pair = tuple[bytes, bytes]
 NOT_MODIFIED = 304
 NO_CONTENT = 204
 _BODILESS = frozenset({NO_CONTENT, NOT_MODIFIED})
+_PLAIN_JSON = AcceptedTypes()
 _VARY = "Accept, Accept-Encoding"
 
 
@@ -173,7 +174,7 @@ class Exchange:
         self.peer = peer
         self.connection = connection
         self.request_id = negotiation.request_id(self.headers.get("x-request-id", ""))
-        self.accepted = AcceptedTypes()
+        self.accepted = _PLAIN_JSON
         self.extra: dict[str, str] = {}
         self.fixed = NONE
         self.is_gone = False
@@ -232,18 +233,41 @@ class Exchange:
         Raises:
             ClientGone: it went.
         """
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - this is a coroutine
-        self._reading.append(task)
+        task = self.begin_reading()
         try:
             return await reading
         except asyncio.CancelledError:
-            if not self.is_gone:
-                raise
+            self.check_gone(task)
+            raise
+        finally:
+            self.end_reading(task)
+
+    def begin_reading(self) -> asyncio.Task[Any]:
+        """Let the running task, which is returned, be cancelled when the client goes.
+
+        Raises:
+            ClientGone: it has gone.
+        """
+        if self.is_gone:
+            raise ClientGone
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - whoever calls is a coroutine
+        self._reading.append(task)
+        return task
+
+    def end_reading(self, task: asyncio.Task[Any]) -> None:
+        """Let a task go on from here, whatever the client does."""
+        self._reading.remove(task)
+
+    def check_gone(self, task: asyncio.Task[Any]) -> None:
+        """See whether a task that reads was cancelled because the client has gone.
+
+        Raises:
+            ClientGone: it was, and is cancelled no longer.
+        """
+        if self.is_gone:
             task.uncancel()
             raise ClientGone from None
-        finally:
-            self._reading.remove(task)
 
     # The answer ---------------------------------------------------------------------------------
 

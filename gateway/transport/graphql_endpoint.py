@@ -220,7 +220,7 @@ class Endpoint:
         """Return the run of an operation, which ends with the client if it only reads.
 
         Raises:
-            ClientGone: the client has gone before, and it would only read.
+            ClientGone: the client has gone, and it only reads.
         """
         if exchange.is_gone and request.kind is OperationType.QUERY:
             raise ClientGone
@@ -270,6 +270,8 @@ class Endpoint:
         self, exchange: Exchange, status: int, body: bytes
     ) -> Answer | Coroutine[Any, Any, Answer]:
         """Return an answer, or what a thread of its own makes of a large body that way."""
+        if len(body) < self._options.compress_from:
+            return exchange.answer(status, body)
         coding = self._coding(exchange, body)
         if coding is not None and len(body) > _THREAD_FROM:
             return asyncio.to_thread(exchange.answer, status, body, coding)
@@ -289,9 +291,18 @@ class Endpoint:
         if size >= SMALL:
             pending = await self._outbox(exchange, caller).begin(size)
         try:
-            with self._pipeline.draining:
-                response = await self._running(exchange, request, caller)
-            body = response if isinstance(response, bytes) else encode(response)
+            reading = exchange.begin_reading() if request.kind is OperationType.QUERY else None
+            try:
+                with self._pipeline.draining:
+                    response = await self._pipeline.execute(request, caller, exchange.request_id)
+            except asyncio.CancelledError:
+                if reading is not None:
+                    exchange.check_gone(reading)
+                raise
+            finally:
+                if reading is not None:
+                    exchange.end_reading(reading)
+            body = encode(response)
             if pending is None and len(body) >= SMALL:
                 pending = Pending(self._outbox(exchange, caller), 0)
             if pending is not None:
@@ -317,8 +328,10 @@ class Endpoint:
         is_query = request.kind is OperationType.QUERY
         if not is_query or request.explanation or http_caching.has_errors(body):
             return False
-        persisted = exchange.method == "GET" and not params.query
-        exchange.extra |= http_caching.headers(body, request.document.max_age, persisted=persisted)
+        persisted, age = exchange.method == "GET" and not params.query, request.document.max_age
+        if not persisted and not age:
+            return False
+        exchange.extra |= http_caching.headers(body, age, persisted=persisted)
         return http_caching.is_known(exchange.extra, exchange.headers.get("if-none-match", ""))
 
     async def _prepared(

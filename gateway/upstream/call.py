@@ -102,7 +102,7 @@ class Credential:
         """Whether these are the gateway's own, and not what some client says."""
         return bool(self.owner)
 
-    @property
+    @cached_property
     def home(self) -> str:
         """The account that the upstream takes these credentials for, where no path names one.
 

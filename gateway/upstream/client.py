@@ -489,7 +489,10 @@ class UpstreamClient:
             self._refuse(call, credential, Answer(status, headers, body, None, credential))
         answer = Answer(status, headers, body, call.shape, credential)
         if body:
-            _require_json(answer)
+            if not _is_json(headers.get(b"content-type", b"application/json")):
+                # Even if it can be read: it is somebody else's.
+                message = "The upstream's answer is not JSON."
+                raise UpstreamMalformed(message, status=status, request_id=answer.request_id)
             if not answer.seems_whole:
                 answer.read()
         self.accepted.succeeded(call, credential, body)
@@ -746,15 +749,9 @@ def _raise_for(answer: Answer, credential: Credential, *, discreet: bool) -> NoR
     raise error
 
 
-def _require_json(answer: Answer) -> None:
-    """Refuse what does not call itself JSON, even if it can be read: it is somebody else's."""
-    if not _is_json(answer.headers.get(b"content-type", b"application/json")):
-        message = "The upstream's answer is not JSON."
-        raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
-
-
 @lru_cache(maxsize=64)
 def _is_json(content_type: bytes) -> bool:
+    """Whether an answer calls itself JSON."""
     return content_type.partition(b";")[0].strip().lower().endswith((b"/json", b"+json"))
 
 

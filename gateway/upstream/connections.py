@@ -179,7 +179,7 @@ class Connections:
         """
         idle = self._idle[origin]
         old = asyncio.get_running_loop().time() - self._keep
-        while idle and (idle[0].idle_since < old or not idle[0].is_open):
+        while idle and idle[0].idle_since < old:
             idle.popleft().close()
         while idle:
             connection = idle.pop()
@@ -337,10 +337,17 @@ class Connection(asyncio.Protocol):
         The parser passes over the ends of lines between answers, which may be extra. So the last
         byte is fed apart: an answer that is whole before it has something behind it.
         """
-        if data[-1] in _LINE_END and len(data) > 1:
-            self._feed(data[:-1])
-            data = data[-1:]
-        self._feed(data)
+        both = len(data) > 1 and data[-1] in _LINE_END
+        for part in (data[:-1], data[-1:]) if both else (data,):
+            # What comes without having been asked for may be the beginning of the next one's
+            # answer, whoever that is.
+            if self._asking is None:
+                self.close()
+                return
+            try:
+                self._parser.feed_data(part)
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+                self._fail(ConnectionBroke())  # Unless it failed for a reason that was told before.
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See whether the end of the connection is the end of the answer."""
@@ -403,19 +410,6 @@ class Connection(asyncio.Protocol):
         self._done()
 
     # ----------------------------------------------------------------------------------------------
-
-    def _feed(self, data: bytes) -> None:
-        """Parse; what comes without having been asked for ends the connection.
-
-        It may be the beginning of the next one's answer, whoever that is.
-        """
-        if self._asking is None:
-            self.close()
-            return
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail(ConnectionBroke())  # Unless it failed for a reason that was told before.
 
     def _done(self) -> None:
         """Hand the answer over, and keep the connection if it goes on."""

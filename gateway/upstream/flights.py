@@ -141,7 +141,10 @@ class Flight:
         self._outcome = outcome
         waiting, self._waiting = self._waiting, []
         for each in waiting:
-            _settle(each, outcome)
+            if isinstance(outcome, Answer) and not each.done():
+                each.set_result(outcome)
+            else:
+                _settle(each, outcome)
 
 
 class Flights:
@@ -421,7 +424,7 @@ class Reader:
         owns = self._client.accepted.owns
         if call.family is Source.CATALOG and not owns(self.credential, call.account):
             coming = self._task(self._beside_proof(call, asked))
-        elif self._shares and self._cache.is_on and self._cache.keeps(call):
+        elif self._shares and self._cache.keeps(call):
             key = self._cache.key_at_hand(self.credential, call)
             found = self._cache.find_at_hand(key, self.credential, call) if key else None
             if found is not None:

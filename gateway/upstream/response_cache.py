@@ -16,13 +16,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import structlog
 
 from gateway.errors import UpstreamError
 from gateway.storage.store import Store, StoreUnavailable
-from gateway.upstream.call import Answer, Call, Credential, Service
+from gateway.upstream.call import Answer, Api, Call, Credential, Service
 from gateway.upstream.near_cache import NearCache
 
 Kind: TypeAlias = Literal["owned", "search", "countries", "accounts"]
@@ -47,12 +48,17 @@ _ABOUT_COUNTRIES = ("/AvailablePhoneNumbers.json", "/{country}.json")
 
 
 def kind_of(call: Call) -> Kind:
-    """Return what a read is about, by its route."""
-    if "IncomingPhoneNumbers" in call.route or "ActiveNumbers" in call.route:
+    """Return what a read is about."""
+    return _kind_of(call.family, call.route)
+
+
+@lru_cache(maxsize=256)
+def _kind_of(family: Api, route: str) -> Kind:
+    if "IncomingPhoneNumbers" in route or "ActiveNumbers" in route:
         return "owned"
-    if isinstance(call.family, Service) or call.route.endswith(_ABOUT_COUNTRIES):
+    if isinstance(family, Service) or route.endswith(_ABOUT_COUNTRIES):
         return "countries"
-    return "search" if "Available" in call.route else "accounts"
+    return "search" if "Available" in route else "accounts"
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,7 @@ class CacheTimes:
 
 
 class ResponseCache:
-    """Answers to reads, kept in the store that the processes share.
-
-    Attributes:
-        is_on: whether any are kept at all.
-    """
+    """Answers to reads, kept in the store that the processes share."""
 
     def __init__(self, store: Store, times: CacheTimes) -> None:
         self._store = store
@@ -82,7 +84,6 @@ class ResponseCache:
             "countries": times.cache_countries,
             "accounts": 0.0,
         }
-        self.is_on = any(self._fresh.values())
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: set[str] = set()
         self._outdated: set[tuple[str, Kind]] = set()
@@ -91,7 +92,7 @@ class ResponseCache:
 
     def keeps(self, call: Call) -> bool:
         """Whether answers to this call are kept at all."""
-        return call.reads and self.keeps_kind(kind_of(call))
+        return self._fresh[_kind_of(call.family, call.route)] > 0 and call.reads
 
     def keeps_kind(self, kind: Kind) -> bool:
         """Whether answers about such things are kept at all."""

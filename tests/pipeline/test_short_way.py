@@ -1,0 +1,71 @@
+"""The way of a small query stays short: what one request makes the process do is counted.
+
+It is counted as `serve` answers, on a warm connection, in production: limits, rate limit, request
+log and all. Breadth cannot creep back: whoever makes the way longer changes a number here, and says
+why.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.counted_request import CountingGateway, Counts, counting_gateway
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+
+QUERY = """query Small($sid: ID!) {
+  phoneNumber(sid: $sid) {
+    sid phoneNumber friendlyName type lifecycle
+    geography { isoCountry region locality }
+    capabilities { voice { inboundConnectivity } sms { inboundConnectivity } }
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def counting(
+    shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CountingGateway]:
+    """A gateway in production that counts."""
+    folder: Path = tmp_path_factory.mktemp("counting")
+    with counting_gateway(
+        catalog_url=shared_sandbox.url,
+        core_url=shared_sandbox.url,
+        production=True,
+        data_dir=folder,
+    ) as gateway:
+        yield gateway
+
+
+def count(counting: CountingGateway, sandbox: RunningSandbox, account: SandboxAccount) -> Counts:
+    """Return what one warm query for a number of an account costs."""
+    sid = sandbox.numbers(account.sid)[0]["sid"]
+    body = json.dumps({"query": QUERY, "variables": {"sid": sid}}).encode()
+    basic = base64.b64encode(":".join(account.auth).encode()).decode()
+    head = (
+        "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Accept: application/json\r\nAuthorization: Basic {basic}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    counts, answer = counting.ask(head.encode() + body)
+    assert json.loads(answer)["data"]["phoneNumber"]["sid"] == sid
+    return counts
+
+
+@pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core"])
+def test_a_small_query_is_one_task_six_coroutines_and_two_hundred_calls(
+    counting: CountingGateway, shared_sandbox: RunningSandbox, catalog: bool
+) -> None:
+    account = shared_sandbox.create_account(catalog=catalog, owned=1)
+    counts = count(counting, shared_sandbox, account)
+    # Core says nothing of where an owned number is: that is worked out from the number, in Python.
+    # For each header of the upstream's answer, and for nothing else of what it sends, one call.
+    headers = counts.calls.pop("upstream/connections.py:Connection.on_header")
+    assert headers < 20, str(counts)
+    assert counts.tasks.total() == 1, str(counts)
+    assert counts.coroutines.total() <= 6, str(counts)
+    assert counts.calls.total() <= (200 if catalog else 235), str(counts)
+    assert counts.objects.total() <= (18 if catalog else 20), str(counts)
+    assert counts.futures <= 1, str(counts)
