@@ -11,13 +11,13 @@ run:
 	@(.venv/bin/python tools/build_explorer.py --until $$$$ &); \
 	exec .venv/bin/number-gateway serve --sandbox $(ARGS)
 
-# Four files of tests at a time, on two processors as well: much of a run is waiting, for browsers,
+# Five files of tests at a time, on two processors as well: much of a run is waiting, for browsers,
 # for processes to start and for clocks. In the order that tests/conftest.py gives them, the longest
 # first: by number of tests, the longest of all would come last, and alone. What is compiled is kept,
-# also where the shell says otherwise: five processes would compile all tests in each run.
+# also where the shell says otherwise: each process would compile all tests in each run.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev explorer
-	.venv/bin/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	.venv/bin/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
 # Those that start no server and no process, which is seen by itself: see tests/support/quick.py.
 test-quick: .venv/.python-dev

@@ -34,8 +34,6 @@ _FLAGS = [
     "--disable-sync",
     # Pages of one window share a process, which has compiled their scripts already.
     "--process-per-site",
-    # What a page makes while it opens is collected once, not dozens of times.
-    "--js-flags=--min-semi-space-size=64",
     f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
 ]
 
@@ -124,10 +122,11 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield running
 
 
-@pytest.fixture
-def strict_gateway(gateway: Gateway, tmp_path: Path) -> Iterator[Gateway]:
+@pytest.fixture(scope="package")
+def strict_gateway(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that knows of no sandbox: whoever asks brings the upstream's credentials."""
-    with _serving(tmp_path, "--auth", "pass-through", sandbox=gateway.sandbox) as running:
+    folder = tmp_path_factory.mktemp("strict")
+    with _serving(folder, "--auth", "pass-through", sandbox=gateway.sandbox) as running:
         yield running
 
 
@@ -217,6 +216,14 @@ def warm_context(browser: Browser, gateway: Gateway) -> Iterator[BrowserContext]
     context.new_page().goto(f"{gateway.url}/healthz")
     yield context
     context.close()
+
+
+@pytest.fixture
+def warm_page(warm_context: BrowserContext) -> Iterator[Page]:
+    """An empty page in the window that keeps its cache, for another gateway's explorer."""
+    page = warm_context.new_page()
+    yield page
+    page.close()
 
 
 @pytest.fixture

@@ -416,9 +416,9 @@ def test_questions_and_outcomes_can_be_read_in_light_and_in_dark(
 
 
 def test_a_mutation_is_asked_about_once_before_it_reaches_a_real_upstream(
-    page: Page, strict_gateway: Gateway
+    warm_page: Page, strict_gateway: Gateway
 ) -> None:
-    explorer = ExplorerPage(page, strict_gateway.url)
+    explorer, page = ExplorerPage(warm_page, strict_gateway.url), warm_page
     account = strict_gateway.create_account(owned=2, friendly_name="Head office")
     explorer.open()
     explorer.bring_credentials(account["sid"], account["auth_token"])

@@ -228,17 +228,19 @@ def test_what_cannot_be_sent_leaves_nothing_of_the_run_before(explorer: Explorer
     expect(panel.locator('[data-figure="sent"]')).to_have_count(0)
 
 
-def test_an_outage_is_told_in_a_sentence(page: Page, gateway: Gateway) -> None:
-    explorer = ExplorerPage(page, gateway.url)
-    explorer.open()
+def test_an_outage_is_told_in_a_sentence(explorer: ExplorerPage) -> None:
     explorer.run()
-    page.context.set_offline(True)
-    explorer.run_button.click()
-    expect(explorer.response).to_contain_text("The gateway cannot be reached.")
+    explorer.page.context.set_offline(True)
+    try:
+        explorer.run_button.click()
+        expect(explorer.response).to_contain_text("The gateway cannot be reached.")
+    finally:
+        explorer.page.context.set_offline(False)
     expect(explorer.response).not_to_contain_text("stack")
     expect(explorer.status).to_contain_text("no answer")
     expect(explorer.status).to_contain_text("errors")
     expect(explorer.status).not_to_contain_text("200")
+    explorer.problems.clear()  # The browser tells of requests that it could not send.
 
 
 @pytest.mark.usefixtures("persisted_queries")
@@ -291,17 +293,16 @@ def test_changes_arrive_while_they_are_watched(explorer: ExplorerPage, transport
 
 @pytest.mark.usefixtures("subscriptions")
 @pytest.mark.parametrize("transport", ["SSE", "WebSocket"])
-def test_a_subscription_that_fails_says_so(page: Page, gateway: Gateway, transport: str) -> None:
-    explorer = ExplorerPage(page, gateway.url)
-    explorer.open()
+def test_a_subscription_that_fails_says_so(explorer: ExplorerPage, transport: str) -> None:
     explorer.tab(SUBSCRIPTION)
-    page.locator(".graphiql-toolbar .segmented label", has_text=transport).click()
+    explorer.page.locator(".graphiql-toolbar .segmented label", has_text=transport).click()
     explorer.set_credentials("AC" + "0" * 32, "wrong")
     explorer.run_button.click()
     expect(explorer.status).to_contain_text("errors")
     expect(explorer.response).to_contain_text("errors")
     expect(explorer.response).not_to_contain_text("stack")
     expect(explorer.run_button).to_have_attribute("aria-label", "Execute query (Ctrl-Enter)")
+    explorer.problems.clear()  # The browser tells of the refusal.
 
 
 @pytest.mark.usefixtures("explanations")
@@ -437,8 +438,10 @@ def test_the_chosen_account_is_the_one_that_asks(explorer: ExplorerPage, gateway
     assert {request["account"] for request in gateway.requests()} == {subaccount["sid"]}
 
 
-def test_without_a_sandbox_a_person_brings_credentials(page: Page, strict_gateway: Gateway) -> None:
-    explorer = ExplorerPage(page, strict_gateway.url)
+def test_without_a_sandbox_a_person_brings_credentials(
+    warm_page: Page, strict_gateway: Gateway
+) -> None:
+    explorer, page = ExplorerPage(warm_page, strict_gateway.url), warm_page
     explorer.open()
     expect(page.get_by_text("Real upstream")).to_be_visible()
     assert explorer.run()["errors"]
@@ -455,8 +458,10 @@ def test_without_a_sandbox_a_person_brings_credentials(page: Page, strict_gatewa
     assert explorer.foreign_requests() == []
 
 
-def test_credentials_that_were_given_reach_every_tab(page: Page, strict_gateway: Gateway) -> None:
-    explorer = ExplorerPage(page, strict_gateway.url)
+def test_credentials_that_were_given_reach_every_tab(
+    warm_page: Page, strict_gateway: Gateway
+) -> None:
+    explorer, page = ExplorerPage(warm_page, strict_gateway.url), warm_page
     explorer.open()
     expect(page.locator(".results-blank")).to_contain_text("Give your credentials first.")
     account, other = strict_gateway.account("parent"), strict_gateway.account("subaccount")
@@ -477,9 +482,9 @@ def test_credentials_that_were_given_reach_every_tab(page: Page, strict_gateway:
 
 
 def test_an_api_key_is_brought_with_the_account_it_acts_for(
-    page: Page, strict_gateway: Gateway
+    warm_page: Page, strict_gateway: Gateway
 ) -> None:
-    explorer = ExplorerPage(page, strict_gateway.url)
+    explorer = ExplorerPage(warm_page, strict_gateway.url)
     explorer.open()
     account = strict_gateway.account("parent")
     explorer.bring_credentials(
