@@ -4,6 +4,7 @@ import json
 import re
 import time
 from contextlib import suppress
+from typing import Literal
 from unittest.mock import ANY
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gateway.explorer.routes import STATIC
-from tests.explorer.conftest import DESKTOP, ELSEWHERE, SCREENSHOTS, TOKEN_SECRET, Gateway
+from tests.explorer.conftest import ELSEWHERE, SCREENSHOTS, TOKEN_SECRET, Gateway
 from tests.explorer.explorer_page import NOTED, READY, ExplorerPage
 
 # The first run of an unknown hash sends it twice, and the answer that counts is the second.
@@ -125,19 +126,20 @@ def test_it_opens_as_an_account_that_everybody_has_and_offers_one_with_the_catal
     }
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_runs_as_it_stands(explorer: ExplorerPage, name: str) -> None:
-    explorer.tab(name)
-    # A number of nobody stands in the editor until one for sale has come.
-    explorer.wait_for_text("variables", lambda text: "5550000000" not in text)
-    body = explorer.run()
-    assert "errors" not in body
-    (payload,) = body["data"].values()
-    assert payload.get("userErrors", []) == []
-    assert payload.get("nodes") or payload.get("phoneNumber")
-    # The sandbox charges nothing: nobody is asked before.
-    expect(explorer.dialog).to_be_hidden()
-    expect(explorer.status).not_to_contain_text("refused")
+def test_the_examples_run_as_they_stand(explorer: ExplorerPage, subtests: pytest.Subtests) -> None:
+    for name in EXAMPLES:
+        with subtests.test(name):
+            explorer.tab(name)
+            # A number of nobody stands in the editor until one for sale has come.
+            explorer.wait_for_text("variables", lambda text: "5550000000" not in text)
+            body = explorer.run()
+            assert "errors" not in body
+            (payload,) = body["data"].values()
+            assert payload.get("userErrors", []) == []
+            assert payload.get("nodes") or payload.get("phoneNumber")
+            # The sandbox charges nothing: nobody is asked before.
+            expect(explorer.dialog).to_be_hidden()
+            expect(explorer.status).not_to_contain_text("refused")
 
 
 @pytest.mark.parametrize("role", ["parent", "subaccount", "core-only", "large"])
@@ -512,30 +514,31 @@ def test_where_tokens_are_wanted_the_form_asks_for_one(page: Page, token_gateway
     assert headers == {"Authorization": f"Bearer {token}"}
 
 
-@pytest.mark.parametrize("width", [1440, 1024, 390])
 def test_the_number_stays_in_sight_however_wide_the_table(
-    explorer: ExplorerPage, width: int
+    explorer: ExplorerPage, subtests: pytest.Subtests
 ) -> None:
     page = explorer.page
     explorer.tab("ListAndFilter")
     number = explorer.run()["data"]["phoneNumbers"]["nodes"][0]
     explorer.view("Table")
-    page.set_viewport_size({"width": width, "height": 844})
     row = explorer.grid.locator('[aria-rowindex="2"]')
     cell = row.get_by_role("gridcell").first
-    expect(cell).to_have_attribute("title", number["phoneNumber"])
-    for left in (0, 10_000):
-        explorer.grid.evaluate("(grid, left) => { grid.scrollLeft = left }", left)
-        outer, inner = explorer.grid.bounding_box(), cell.bounding_box()
-        action = row.locator(".cell-action").bounding_box()
-        assert outer is not None
-        assert inner is not None
-        assert action is not None
-        assert outer["x"] - 1 <= inner["x"]
-        assert inner["x"] + inner["width"] <= action["x"]
-        assert cell.evaluate("(cell) => cell.scrollWidth <= cell.clientWidth")
-    sid = row.locator(f'[title="{number["sid"]}"]')
-    expect(sid).to_have_text(f"PN…{number['sid'][-4:]}")
+    for width in (1440, 1024, 390):
+        with subtests.test(width=width):
+            page.set_viewport_size({"width": width, "height": 844})
+            expect(cell).to_have_attribute("title", number["phoneNumber"])
+            for left in (0, 10_000):
+                explorer.grid.evaluate("(grid, left) => { grid.scrollLeft = left }", left)
+                outer, inner = explorer.grid.bounding_box(), cell.bounding_box()
+                action = row.locator(".cell-action").bounding_box()
+                assert outer is not None
+                assert inner is not None
+                assert action is not None
+                assert outer["x"] - 1 <= inner["x"]
+                assert inner["x"] + inner["width"] <= action["x"]
+                assert cell.evaluate("(cell) => cell.scrollWidth <= cell.clientWidth")
+            sid = row.locator(f'[title="{number["sid"]}"]')
+            expect(sid).to_have_text(f"PN…{number['sid'][-4:]}")
 
 
 def test_digits_in_the_filter_mean_phone_numbers(explorer: ExplorerPage, gateway: Gateway) -> None:
@@ -784,17 +787,16 @@ def test_it_fits_a_phone(browser: Browser, gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_light_and_in_dark(
-    browser: Browser, gateway: Gateway, scheme: str
+    warm_page: Page, gateway: Gateway, scheme: Literal["light", "dark"]
 ) -> None:
-    context = browser.new_context(viewport=DESKTOP, color_scheme=scheme)  # type: ignore[arg-type]
-    explorer = ExplorerPage(context.new_page(), gateway.url)
+    explorer, page = ExplorerPage(warm_page, gateway.url), warm_page
+    page.emulate_media(color_scheme=scheme)
     explorer.open()
     # Where its numbers lie, so that there is a map, this one is told.
     explorer.page.get_by_label("Account").select_option(gateway.account("parent")["sid"])
     explorer.tab("ListAndFilter")
     explorer.open_panel("Upstream")
     explorer.run()
-    page = explorer.page
     page.wait_for_timeout(300)
     explorer.screenshot(SCREENSHOTS / f"{scheme}.png")
     for view in ("Table", "Map"):
@@ -806,7 +808,6 @@ def test_text_can_be_read_in_light_and_in_dark(
     assert len(ratios) > 20
     assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
     assert explorer.problems == []
-    context.close()
 
 
 def test_the_theme_can_be_chosen_and_is_remembered(explorer: ExplorerPage) -> None:
