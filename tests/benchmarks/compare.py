@@ -17,13 +17,13 @@ class MismatchError(Exception):
     """A server answered something else than the others, or with errors."""
 
 
-def ask(url: str, operation: Operation, variables: dict[str, Any]) -> Any:
+def ask(url: str, operation: Operation, variables: dict[str, Any], place: int = 0) -> Any:
     """Return the `data` of one GraphQL answer.
 
     Raises:
         MismatchError: the answer has errors or no data.
     """
-    answer = orjson.loads(_fetch(url + "/graphql", operation.body(variables)))
+    answer = orjson.loads(_fetch(url + "/graphql", operation.body(variables, place)))
     if answer.get("errors") or not answer.get("data"):
         message = f"{operation.name}: {url} answered {str(answer)[:500]}"
         raise MismatchError(message)
@@ -53,11 +53,13 @@ def check_equal(
     for peer, server in running:
         if not peer.graphql and operation.plain_path is None:
             continue
+        if introduction := operation.introduction():
+            _fetch(server.url + "/graphql", introduction)
         counted = 0
         for place, variables in enumerate(operation.samples(SAMPLES)):
             servers.forget_calls(upstream)
             if peer.graphql:
-                answer = ask(server.url, operation, variables)
+                answer = ask(server.url, operation, variables, place)
                 counted += servers.upstream_calls(upstream)
                 if place == len(expected):
                     expected.append(answer)

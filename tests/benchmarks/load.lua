@@ -28,8 +28,8 @@ end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    '\n{"requests":%d,"microseconds":%d,"bytes":%d,"p50":%.1f,"p99":%.1f,"failed":%d}\n',
+    '\n{"requests":%d,"microseconds":%d,"bytes":%d,"p50":%.1f,"p99":%.1f,"longest":%.1f,"failed":%d}\n',
     summary.requests, summary.duration, summary.bytes,
-    latency:percentile(50), latency:percentile(99),
+    latency:percentile(50), latency:percentile(99), latency.max,
     errors.connect + errors.read + errors.write + errors.status + errors.timeout))
 end

@@ -23,13 +23,18 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: requests per second, latencies in milliseconds, answers, bytes per answer."""
+    """One run: requests per second, latencies in milliseconds, answers, bytes per answer.
+
+    `processor` is what the server used for one request, in microseconds; 0 when nobody looked.
+    """
 
     rate: float
     p50: float
     p99: float
+    longest: float
     requests: int
     size: float
+    processor: float = 0
 
 
 def generator() -> str:
@@ -55,18 +60,26 @@ def write_requests(folder: Path, operation: Operation, *, plain: bool) -> Path:
     if plain and operation.plain_path is not None:
         lines = [operation.plain_path(variables).encode() for variables in samples]
     else:
-        lines = [operation.body(variables) for variables in samples]
+        lines = [operation.body(variables, place) for place, variables in enumerate(samples)]
     file.write_bytes(b"\n".join(lines) + b"\n")
     return file
 
 
-def run(url: str, requests: Path, seconds: float, *, cpu: int, place: int = 0) -> Measured:
-    """Put `CONNECTIONS` connections of load on `url` for `seconds`, from core `cpu`.
+def run(
+    url: str,
+    requests: Path,
+    seconds: float,
+    *,
+    cpu: int,
+    place: int = 0,
+    connections: int = CONNECTIONS,
+) -> Measured:
+    """Put load on `url` for `seconds`, from core `cpu`.
 
     Raises:
         LoadError: wrk failed, or one answer had a status other than 2xx.
     """
-    command = ["taskset", "-c", str(cpu), generator(), "-t1", f"-c{CONNECTIONS}"]
+    command = ["taskset", "-c", str(cpu), generator(), "-t1", f"-c{connections}"]
     command += [f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(_SCRIPT), url]
     command += ["--", str(requests), AUTHORIZATION, str(place)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -89,6 +102,7 @@ def read_summary(summary: dict[str, Any], url: str) -> Measured:
         rate=summary["requests"] / summary["microseconds"] * 1e6,
         p50=summary["p50"] / 1000,
         p99=summary["p99"] / 1000,
+        longest=summary["longest"] / 1000,
         requests=summary["requests"],
         size=summary["bytes"] / max(1, summary["requests"]),
     )

@@ -1,8 +1,9 @@
-"""The three operations, their variables, and how many upstream calls each may cost."""
+"""The operations, their variables, and how many upstream calls each may cost."""
 
+import hashlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -79,12 +80,28 @@ def _any_page(first: int) -> Callable[[random.Random], dict[str, Any]]:
     return lambda chance: {"first": first, "postalCode": f"{chance.randrange(100_000):05d}"}
 
 
+def _in_full(query: str, _place: int) -> dict[str, Any]:
+    return {"query": query}
+
+
+def _never_seen(query: str, place: int) -> dict[str, Any]:
+    """Ask for one field a second time, under a name that only this place has."""
+    name = f"phoneNumber again{place}: phoneNumber friendlyName"
+    return {"query": query.replace("phoneNumber friendlyName", name, 1)}
+
+
+def _by_hash(query: str, _place: int) -> dict[str, Any]:
+    known = {"version": 1, "sha256Hash": hashlib.sha256(query.encode()).hexdigest()}
+    return {"extensions": {"persistedQuery": known}}
+
+
 @dataclass(frozen=True)
 class Operation:
     """A GraphQL operation under load.
 
     `calls` is how many upstream calls one execution needs when it repeats none; `plain_path`
-    gives what a plain proxy is asked instead, from the same variables (None: no equivalent).
+    gives what a plain proxy is asked instead, from the same variables (None: no equivalent). `wording`
+    turns the query and the place of a request in their sequence into how the request names it.
     """
 
     name: str
@@ -92,15 +109,23 @@ class Operation:
     calls: int
     variables: Callable[[random.Random], dict[str, Any]]
     plain_path: Callable[[dict[str, Any]], str] | None
+    wording: Callable[[str, int], dict[str, Any]] = _in_full
 
     def samples(self, count: int, seed: int = 1) -> list[dict[str, Any]]:
         """Return `count` sets of variables, the same ones for the same seed."""
         chance = random.Random(seed)  # noqa: S311 - load, not secrets
         return [self.variables(chance) for _ in range(count)]
 
-    def body(self, variables: dict[str, Any]) -> bytes:
+    def body(self, variables: dict[str, Any], place: int = 0) -> bytes:
         """Return the GraphQL request as a JSON body on one line."""
-        return orjson.dumps({"query": self.query, "variables": variables})
+        return orjson.dumps({**self.wording(self.query, place), "variables": variables})
+
+    def introduction(self) -> bytes | None:
+        """Return the request after which a server knows the query by its hash; None: not needed."""
+        if self.wording is not _by_hash:
+            return None
+        spoken = {**_in_full(self.query, 0), **_by_hash(self.query, 0)}
+        return orjson.dumps({**spoken, "variables": self.samples(1)[0]})
 
 
 OPERATIONS: Final = (
@@ -116,3 +141,12 @@ OPERATIONS: Final = (
     ),
     Operation("nested", _NESTED, 1 + data.CENTERS, _any_page(data.NESTED_SIZE), None),
 )
+
+SMALL, WIDE, NESTED = OPERATIONS
+
+NEVER_SEEN: Final = tuple(
+    replace(each, name=f"{each.name}-never-seen", wording=_never_seen) for each in (SMALL, WIDE)
+)
+"""As many documents as there are samples, in turn: more than a server keeps."""
+
+PERSISTED: Final = replace(SMALL, name="small-persisted", wording=_by_hash)

