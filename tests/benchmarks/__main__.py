@@ -92,7 +92,11 @@ class Comparison:
             for one in loads:
                 cell = one.row.name, one.peer.name
                 begun = sum(each.requests + one.row.connections for each in self._of(cell))
-                self.results.loaded_calls[cell] = asked_upstream[cell] / begun
+                made = self.results.loaded_calls[cell] = asked_upstream[cell] / begun
+                # Answers of a gateway that refuses are as long as those of one that asks.
+                if made < one.row.operation.calls / 2:
+                    message = f"{cell}: {made:.2f} upstream calls for a request under load"
+                    raise LoadError(message)
             self.results.memory = {
                 peer.label: server.peak_memory() for peer, server in running.items()
             }

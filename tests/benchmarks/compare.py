@@ -2,12 +2,13 @@
 
 import urllib.request
 from typing import Any
+from uuid import uuid4
 
 import orjson
 
 from tests.benchmarks import servers
 from tests.benchmarks.load import AUTHORIZATION
-from tests.benchmarks.operations import Operation
+from tests.benchmarks.operations import FRESH_KEY, Operation
 from tests.benchmarks.servers import Peer, Server
 
 SAMPLES = 5
@@ -23,7 +24,8 @@ def ask(url: str, operation: Operation, variables: dict[str, Any], place: int = 
     Raises:
         MismatchError: the answer has errors or no data.
     """
-    answer = orjson.loads(_fetch(url + "/graphql", operation.body(variables, place)))
+    body = operation.body(variables, place).replace(FRESH_KEY.encode(), uuid4().hex.encode())
+    answer = orjson.loads(_fetch(url + "/graphql", body))
     if answer.get("errors") or not answer.get("data"):
         message = f"{operation.name}: {url} answered {str(answer)[:500]}"
         raise MismatchError(message)
@@ -80,7 +82,8 @@ def _plain_difference(
     if operation.plain_path is None:
         return "no such request for a plain proxy"
     path = operation.plain_path(variables)
-    same = _fetch(server.url + path, None) == _fetch(upstream.url + path, None)
+    there = operation.plain_same(variables) if operation.plain_same else path
+    same = _fetch(server.url + path, None) == _fetch(upstream.url + there, None)
     return "" if same else f"other bytes than the upstream for {path}"
 
 

@@ -27,6 +27,16 @@ def number_sid(index: int) -> str:
     return f"PN{index:032x}"
 
 
+def phone_number(index: int) -> str:
+    """Return the phone number of owned number `index`."""
+    return f"+1{2 + index % 8}{10 + index % 90:02d}{2000000 + index:07d}"
+
+
+def index_of(number: str) -> int:
+    """Return the index of the number that has this phone number."""
+    return int(number[-7:]) - 2_000_000
+
+
 def variant_of(postal_code: str) -> int:
     """Return which list a postal code filter selects; 0 when it is absent or no number."""
     return int(postal_code) % VARIANTS if postal_code.isdecimal() else 0
@@ -49,7 +59,7 @@ def owned_number(index: int, variant: int, position: int, *, instance: bool) -> 
     shows both.
     """
     center = position % CENTERS
-    number = f"+1{2 + index % 8}{10 + index % 90:02d}{2000000 + index:07d}"
+    number = phone_number(index)
     return {
         "sid": number_sid(index),
         "account_sid": ACCOUNT,
@@ -180,6 +190,11 @@ def list_body(variant: int, owned: int, page: int, size: int, base: str) -> byte
         size=size,
         following=path + following if following else None,
     )
+
+
+def empty_body(url: str) -> bytes:
+    """Return what `GET /Numbers/ActiveNumbers` answers when nothing is found, at `url`."""
+    return _envelope([], url, page=0, size=LIST_SIZE, following=None)
 
 
 def _envelope(

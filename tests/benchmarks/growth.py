@@ -44,7 +44,7 @@ def sizes(repeats: int = 7) -> str:
     rows = []
     with (
         servers.upstream(owned=_ALL) as upstream,
-        GATEWAY.serving(upstream.url, servers.cores()[0]) as gateway,
+        GATEWAY.serving(upstream.url) as gateway,
     ):
         per_item = {}
         for size in _SIZES:
@@ -100,7 +100,7 @@ def slow_calls() -> str:
     """Ask for a thousand numbers at once from an upstream that takes a second; return Markdown."""
     with (
         servers.upstream(delay=1) as upstream,
-        GATEWAY.serving(upstream.url, servers.cores()[0]) as gateway,
+        GATEWAY.serving(upstream.url) as gateway,
     ):
         seconds = asyncio.run(_ask_all(gateway, _SLOW_CALLS))
         memory = gateway.peak_memory()
@@ -144,7 +144,7 @@ def endurance(minutes: float) -> str:
     with (
         tempfile.TemporaryDirectory() as folder,
         servers.upstream() as upstream,
-        GATEWAY.serving(upstream.url, servers.cores()[0]) as gateway,
+        GATEWAY.serving(upstream.url) as gateway,
     ):
         files = [load.write_requests(Path(folder), one, plain=False) for one in OPERATIONS]
         started = time.monotonic()

@@ -72,6 +72,24 @@ query Nested($first: Int!, $postalCode: String!) {
 """
 
 
+_PURCHASE: Final = """\
+mutation Purchase($input: PurchasePhoneNumberInput!) {
+  purchasePhoneNumber(input: $input) {
+    phoneNumber { sid accountSid phoneNumber friendlyName }
+    userErrors { field code message }
+  }
+}
+"""
+
+FRESH_KEY: Final = "k-000000000000"
+"""What the generator replaces by a key that no request before had."""
+
+
+def _any_purchase(chance: random.Random) -> dict[str, Any]:
+    number = data.phone_number(chance.randrange(data.VARIANTS * data.LIST_SIZE))
+    return {"input": {"phoneNumber": number, "idempotencyKey": FRESH_KEY}}
+
+
 def _any_sid(chance: random.Random) -> dict[str, Any]:
     return {"sid": data.number_sid(chance.randrange(data.VARIANTS * data.LIST_SIZE))}
 
@@ -100,7 +118,8 @@ class Operation:
     """A GraphQL operation under load.
 
     `calls` is how many upstream calls one execution needs when it repeats none; `plain_path`
-    gives what a plain proxy is asked instead, from the same variables (None: no equivalent). `wording`
+    gives what a plain proxy is asked instead, from the same variables (None: no equivalent). `plain_same`
+    is where the upstream has the bytes that it answers with, if it is another path. `wording`
     turns the query and the place of a request in their sequence into how the request names it.
     """
 
@@ -109,6 +128,7 @@ class Operation:
     calls: int
     variables: Callable[[random.Random], dict[str, Any]]
     plain_path: Callable[[dict[str, Any]], str] | None
+    plain_same: Callable[[dict[str, Any]], str] | None = None
     wording: Callable[[str, int], dict[str, Any]] = _in_full
 
     def samples(self, count: int, seed: int = 1) -> list[dict[str, Any]]:
@@ -150,3 +170,18 @@ NEVER_SEEN: Final = tuple(
 """As many documents as there are samples, in turn: more than a server keeps."""
 
 PERSISTED: Final = replace(SMALL, name="small-persisted", wording=_by_hash)
+
+
+def _bought(variables: dict[str, Any]) -> str:
+    return str(variables["input"]["phoneNumber"])
+
+
+PURCHASE: Final = Operation(
+    "purchase",
+    _PURCHASE,
+    2,
+    _any_purchase,
+    lambda v: f"/purchase/{_bought(v)}",
+    lambda v: f"/Numbers/ActiveNumbers/{data.number_sid(data.index_of(_bought(v)))}",
+)
+"""Is it owned? Then buy it. Each with an idempotency key of its own, written down before."""

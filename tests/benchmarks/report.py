@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from tests.benchmarks.load import Measured
-from tests.benchmarks.servers import GATEWAY, MERCURIUS, MERCURIUS_26
+from tests.benchmarks.servers import GATEWAY, MERCURIUS, MERCURIUS_26, PLAIN
 
 Cell = tuple[str, str]
 """Name of the row, name of the peer."""
@@ -124,6 +124,7 @@ TARGETS: Final = (
     _speed("wide", MERCURIUS_26.name, 1.6),
     _speed("nested", MERCURIUS_26.name, 1.25),
     _cost("small-two", GATEWAY.name, ("small", GATEWAY.name), 1.1),
+    _cost("purchase", GATEWAY.name, ("purchase", PLAIN.name), 1.5),
     _cost("small-persisted", GATEWAY.name, ("small", GATEWAY.name), 1.1),
     _figure("small-never-seen", "p50, ms", 1.5, lambda measured: measured.p50),
     _figure("wide-never-seen", "p50, ms", 5, lambda measured: measured.p50),

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.benchmarks.load import CONNECTIONS
-from tests.benchmarks.operations import NESTED, NEVER_SEEN, PERSISTED, SMALL, WIDE, Operation
+from tests.benchmarks.operations import (
+    NESTED,
+    NEVER_SEEN,
+    PERSISTED,
+    PURCHASE,
+    SMALL,
+    WIDE,
+    Operation,
+)
 from tests.benchmarks.servers import (
     GATEWAY,
     GATEWAY_OF_TWO,
@@ -38,6 +46,7 @@ ROWS: Final = (
     Row("small-persisted", PERSISTED, (GATEWAY,)),
     Row("wide", WIDE),
     Row("nested", NESTED),
+    Row("purchase", PURCHASE, (GATEWAY, PLAIN)),
     # One connection: the time of an answer is what it costs, and nothing that waits in a queue;
     # the longest answer is as long as the loop was blocked, at least.
     *(

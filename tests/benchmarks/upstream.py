@@ -1,16 +1,17 @@
 """The static upstream: answers as fast as Python can, so that it never is the bottleneck.
 
-A bare `asyncio.Protocol` that reads request lines and writes bytes rendered once per URL. Only GET
-without a body is understood, plus `DELETE /_bench/calls`, which sets the counters to zero; `GET
+A bare `asyncio.Protocol` that reads request lines and writes bytes rendered once per URL. Understood
+are GET without a body, POST of a form that buys a number, and `DELETE /_bench/calls`, which sets the counters to zero; `GET
 /_bench/calls` shows them. Run it with `python -m tests.benchmarks.upstream --port 8100`.
 """
 
 import argparse
 import asyncio
+import re
 import signal
 from http import HTTPStatus
 from typing import Final, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import orjson
 import uvloop
@@ -21,6 +22,7 @@ CALLS_PATH: Final = "/_bench/calls"
 _INSTANCES: Final = "/Numbers/ActiveNumbers/"
 _LIST: Final = "/Numbers/ActiveNumbers"
 _KEPT_ANSWERS: Final = 50_000
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 
 
 class StaticUpstream:
@@ -34,19 +36,21 @@ class StaticUpstream:
         self._base = base
         self._kept: dict[str, tuple[str, bytes]] = {}
         self._lists: dict[tuple[int, int, int], bytes] = {}
-        self.calls = {"instance": 0, "list": 0, "search": 0, "other": 0}
+        self.calls = {"instance": 0, "list": 0, "search": 0, "purchase": 0, "other": 0}
 
-    def answer(self, method: str, target: str) -> bytes:
+    def answer(self, method: str, target: str, form: str = "") -> bytes:
         """Return the whole HTTP response to `method` on `target` (path and query)."""
         if target == CALLS_PATH:
             if method == "DELETE":
                 self.calls = dict.fromkeys(self.calls, 0)
             return _response(HTTPStatus.OK, orjson.dumps(self.calls))
-        kept = self._kept.get(target)
+        asked = f"{target} {form}" if method == "POST" else target
+        kept = self._kept.get(asked)
         if kept is None:
             if len(self._kept) >= _KEPT_ANSWERS:
                 self._kept.clear()
-            kept = self._kept[target] = self._render(target)
+            kept = self._sell(form) if method == "POST" else self._render(target)
+            self._kept[asked] = kept
         kind, response = kept
         self.calls[kind] += 1
         return response
@@ -64,10 +68,16 @@ class StaticUpstream:
             self._lists[key] = _response(HTTPStatus.OK, body)
         return self._lists[key]
 
+    def _sell(self, form: str) -> tuple[str, bytes]:
+        index = data.index_of(dict(parse_qsl(form))["PhoneNumber"])
+        return "purchase", _response(HTTPStatus.CREATED, data.instance_body(index, self._owned))
+
     def _render(self, target: str) -> tuple[str, bytes]:
         url = urlsplit(target)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         size = int(query.get("PageSize", data.LIST_SIZE))
+        if url.path == _LIST and "PhoneNumber" in query:
+            return "list", _response(HTTPStatus.OK, data.empty_body(f"{self._base}{target}"))
         if url.path == _LIST:
             variant = data.variant_of(query.get("Geography.PostalCode", ""))
             page = int(query.get("Page", 0))
@@ -115,8 +125,14 @@ class Connection(asyncio.Protocol):
         self._unread += data
         while (end := self._unread.find(b"\r\n\r\n")) >= 0:
             method, target, _ = self._unread.split(b"\r\n", 1)[0].decode().split(" ")
-            self._unread = self._unread[end + 4 :]
-            response = self._upstream.answer(method, target)
+            begin = whole = end + 4
+            if method == "POST" and (length := _LENGTH.search(self._unread, 0, end + 2)):
+                whole += int(length[1])
+                if len(self._unread) < whole:
+                    return
+            form = self._unread[begin:whole].decode()
+            self._unread = self._unread[whole:]
+            response = self._upstream.answer(method, target, form)
             if self._delay:
                 asyncio.get_running_loop().call_later(self._delay, self._send, response)
             else:

@@ -76,8 +76,16 @@ function sms (s) {
   }
 }
 
+// A number without MMS is one that neither receives nor sends it.
+const NO_MMS = {
+  inboundConnectivity: false,
+  outboundConnectivity: false,
+  inboundReachability: null,
+  inboundMps: null
+}
+
 function mms (m) {
-  return m && {
+  return m === null ? NO_MMS : {
     inboundConnectivity: m.inbound_connectivity,
     outboundConnectivity: m.outbound_connectivity,
     inboundReachability: REACHABILITIES[m.inbound_reachability],

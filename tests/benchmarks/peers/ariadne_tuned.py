@@ -128,6 +128,11 @@ def _configuration(number: Any, _info: Any) -> Any:
     return number.get("configuration") or number.get("configurations")
 
 
+def _mms(capabilities: Any, _info: Any) -> Any:
+    """Return what a number can do with MMS; without them it neither receives nor sends any."""
+    return capabilities["mms"] or {"inbound_connectivity": False, "outbound_connectivity": False}
+
+
 def _special() -> dict[str, dict[str, Resolver]]:
     """Return the resolvers that are more than a look-up under the field's own name."""
     return {
@@ -137,6 +142,7 @@ def _special() -> dict[str, dict[str, Resolver]]:
             "friendlyName": lambda number, info: _configuration(number, info)["friendly_name"],
             "similarAvailable": _similar,
         },
+        "Capabilities": {"mms": _mms},
         "AvailablePhoneNumber": {
             "regulatory": lambda number, _info: number,
             "geography": lambda number, _info: number,

@@ -303,9 +303,14 @@ def _sms(raw: Any) -> SmsCapabilities | None:
     return SmsCapabilities(**fields)
 
 
-def _mms(raw: Any) -> MmsCapabilities | None:
-    if raw is None:
-        return None
+def _mms(raw: Any) -> MmsCapabilities:
+    if raw is None:  # It neither receives nor sends them.
+        return MmsCapabilities(
+            inbound_connectivity=False,
+            outbound_connectivity=False,
+            inbound_reachability=None,
+            inbound_mps=None,
+        )
     fields = dict(raw)
     fields["inbound_reachability"] = Reachability(raw["inbound_reachability"])
     return MmsCapabilities(**fields)
