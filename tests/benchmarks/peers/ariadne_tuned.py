@@ -119,9 +119,10 @@ def _key(name: str) -> Resolver:
 
 
 def _set(name: str) -> Resolver:
-    """Unset configuration is null or an empty string upstream; clients get null."""
+    """Unset configuration is null or an empty string upstream; clients get null, or POST."""
     key = _CAPITAL.sub(r"_\1", name).lower()
-    return lambda source, _info: source.get(key) or None
+    unset = "POST" if name.endswith("Method") else None
+    return lambda source, _info: source.get(key) or unset
 
 
 def _configuration(number: Any, _info: Any) -> Any:
