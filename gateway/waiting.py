@@ -1,7 +1,7 @@
 """Small asyncio helpers: wait for several things at once, share one future."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -44,6 +44,18 @@ class Shared(Generic[T]):
             else:
                 each.set_result(task.result())
         self._waiting.clear()
+
+
+def begun(work: Awaitable[T]) -> asyncio.Future[T]:
+    """Begin work for which nobody may wait in the end: then its failure is no complaint."""
+    coming = asyncio.ensure_future(work)
+    coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return coming
+
+
+async def awaited(coming: Awaitable[T]) -> T:
+    """Wait for what is under way, where work to be done is asked for."""
+    return await coming
 
 
 async def settled(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

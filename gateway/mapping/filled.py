@@ -51,7 +51,6 @@ class Filled(View):
     """An object of which several answers tell."""
 
     __slots__ = ("homes", "parts")
-    source = Source.CATALOG
 
     def __init__(self, parts: Parts, homes: Homes) -> None:
         """Make it; at least one part is a view."""
@@ -64,6 +63,12 @@ class Filled(View):
 def filled(parts: Parts, homes: Homes) -> View:
     """Return a number of which several answers tell."""
     return _VIEWS["PhoneNumber"](parts, homes)
+
+
+def _source(view: Filled) -> Source:
+    """Return which family answered: the catalog, if both did."""
+    sources = {part.source for part in view.parts.values() if isinstance(part, View)}
+    return Source.CATALOG if Source.CATALOG in sources else Source.CORE
 
 
 def _leaf(typename: str, name: str) -> Callable[[Filled], object]:
@@ -120,6 +125,7 @@ def _fields() -> dict[str, dict[str, str | None]]:
 
 def _view(typename: str, fields: Mapping[str, str | None]) -> type[Filled]:
     members: dict[str, object] = {"__slots__": (), "typename": typename}
+    members["source"] = property(_source)
     for name, nested in fields.items():
         if name != "source":
             read = _nested(typename, name, nested) if nested else _leaf(typename, name)

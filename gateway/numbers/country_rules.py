@@ -1,7 +1,7 @@
 """What numbers of a country cost and what the law asks for there, as one request sees them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Final
 
 from gateway.errors import GatewayError, UpstreamNotFound, believe_missing
@@ -10,7 +10,7 @@ from gateway.mapping.numbering_plan import origin
 from gateway.mapping.records import View
 from gateway.upstream import country_apis
 from gateway.upstream.flights import Reader
-from gateway.waiting import settled
+from gateway.waiting import awaited, settled
 from schema.enums import EndUser, NumberType
 from schema.info import FieldPath
 from schema.values import Money, NumberPrice, Requirements
@@ -37,7 +37,13 @@ class CountryRules:
         items = country_apis.read_objects(answer, "phone_number_prices")
         return country_answers.prices(items, answer.json().get("price_unit"))
 
-    async def priced(self, numbers: Sequence[View], at: FieldPath, country: str = "") -> list[View]:
+    async def priced(
+        self,
+        numbers: Sequence[View],
+        at: FieldPath,
+        country: str = "",
+        coming: Awaitable[list[NumberPrice] | None] | None = None,
+    ) -> list[View]:
         """Return numbers with what one of their kind costs, where no answer tells their own price.
 
         A list that cannot be read costs the prices alone: they raise why.
@@ -46,6 +52,7 @@ class CountryRules:
             numbers: the numbers, for sale or owned.
             at: the field that shows them.
             country: where they are for sale; else each tells itself where it belongs.
+            coming: its prices, where they are asked for already.
         """
         priced = list(numbers)
         asking: dict[str, list[int]] = defaultdict(list)
@@ -55,7 +62,8 @@ class CountryRules:
                     asking[where].append(place)
             except GatewayError as error:  # What would tell where it belongs could not be read.
                 priced[place] = number.priced(error)
-        lists = await settled([self.prices(where, at) for where in asking])
+        reads = [self.prices(where, at) if coming is None else awaited(coming) for where in asking]
+        lists = await settled(reads)
         for found, places in zip(lists, asking.values(), strict=True):
             if isinstance(found, BaseException) and not isinstance(found, GatewayError):
                 raise found

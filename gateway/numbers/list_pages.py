@@ -5,9 +5,16 @@ order is the upstream's.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
-from gateway.errors import BadUserInput, UpstreamMalformed, UpstreamNotFound, UpstreamRefused
+from gateway.errors import (
+    BadUserInput,
+    DeadlineExceeded,
+    UpstreamMalformed,
+    UpstreamNotFound,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
 from gateway.mapping.records import View
 from gateway.numbers import cursors
 from gateway.numbers.page_request import PageRequest
@@ -15,6 +22,7 @@ from gateway.numbers.relay_pages import ConnectionPage, Places
 from gateway.numbers.sifting import MOST_SIFTED_PAGES
 from gateway.upstream.families import MAX_PAGE_SIZE, MOST_PAGES, UpstreamPage
 
+T = TypeVar("T")
 _Placed: TypeAlias = list[tuple[int, View]]
 """What a page shows, with the places in it."""
 
@@ -70,8 +78,9 @@ class UpstreamList(NamedTuple):
         single: it shows one item at most.
         gaps: a page may show nothing although it has items.
         keeps: tells whether an item is one of those that are looked for; None for all. They are
-            looked for in `MOST_SIFTED_PAGES`.
-        learn: is told how many items there are, and whether there are more.
+            looked for in `MOST_SIFTED_PAGES`, or as many as come in time.
+        learn: is told how many items there are from its start, and whether there are more; None
+            where only a part of it is read.
     """
 
     name: Callable[[], str]
@@ -88,6 +97,23 @@ class UpstreamList(NamedTuple):
     def most_pages(self) -> int:
         """In how many of its pages is looked for what a page shows."""
         return MOST_PAGES if self.keeps is None else MOST_SIFTED_PAGES
+
+    def note_length(self, total: int, page: UpstreamPage) -> None:
+        """Note how many items there are up to the end of a page, from the list's start."""
+        if self.learn is not None:
+            self.learn(total, page.next_query is not None)
+
+    async def in_time(self, work: Awaitable[T]) -> T | None:
+        """Read a further page; None if it does not come in time, where items are looked for.
+
+        Then what was found is shown, and from where to look on.
+        """
+        try:
+            return await work
+        except (DeadlineExceeded, UpstreamTimeout):
+            if self.keeps is None:
+                raise
+            return None
 
     def placed(
         self, page: UpstreamPage, seen: set[str], start: int = 0, end: int | None = None
@@ -217,8 +243,13 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
     items, places = walked.items, walked.places
     seen: set[str] = set()
     total = 0
-    for _ in range(listing.most_pages):
-        page = await listing.read(query, size, number)
+    page = UpstreamPage((), None)
+    for further in range(listing.most_pages):
+        coming = listing.read(query, size, number)
+        following = await (listing.in_time(coming) if further else coming)
+        if following is None:
+            break
+        page = following
         total += len(page.items)
         # Something may move from page to page while they are read, but not within one page.
         if page.next_query or seen or query:
@@ -232,8 +263,7 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
         walked.add(page, fresh[:room], query, base, begin)
         if len(fresh) > room:
             return Slice(items, places, earlier, more=True)
-        if listing.learn is not None and start is None:
-            listing.learn(total, page.next_query is not None)
+        listing.note_length(total, page)
         if page.next_query is None:
             return Slice(items, places, earlier, more=False)
         if base is not None:
@@ -377,7 +407,11 @@ async def _read_backwards(listing: UpstreamList, asked: PageRequest) -> Slice:
     full, previous = False, None
     for _ in range(listing.most_pages + len(opened)):
         if previous is not None:
-            at = opened.pop() if opened else await _open_previous(listing, at, previous)
+            reading = _open_previous(listing, opened, at, previous)
+            before = await listing.in_time(reading)
+            if before is None:
+                break
+            at = before
             place = len(at.page.items)
         placed = listing.placed(at.page, seen, 0, place)
         seen.update(item.sid for _, item in placed)
@@ -412,7 +446,12 @@ def _stopped_before(listing: UpstreamList, at: _Opened) -> cursors.Cursor:
     return cursors.Cursor(listing.name(), query, place, (seen,))
 
 
-async def _open_previous(listing: UpstreamList, at: _Opened, query: str) -> _Opened:
+async def _open_previous(
+    listing: UpstreamList, opened: list[_Opened], at: _Opened, query: str
+) -> _Opened:
+    """Return the page before one: the last of those that are open already, if there are any."""
+    if opened:
+        return opened.pop()
     page = await listing.read(query, listing.size)
     base = None if at.base is None else max(0, at.base - len(page.items))
     return _Opened(page, query, base)
@@ -432,7 +471,7 @@ async def _open_before(listing: UpstreamList, cursor: cursors.Cursor, count: int
             previous = at.page.previous_query()
             if previous is None:
                 return _End([at], 0)
-            at = await _open_previous(listing, at, previous)
+            at = await _open_previous(listing, [], at, previous)
             place = len(at.page.items) - bool(cursor.seen)
     names = listing.names(at.page)
     if not cursor.seen:
@@ -458,8 +497,7 @@ async def _open_end(listing: UpstreamList, count: int) -> _End:
         page = await listing.read(query, MAX_PAGE_SIZE)
         opened.append(_Opened(page, query, total if listing.counts else None))
         total += len(page.items)
-        if listing.learn is not None:
-            listing.learn(total, page.next_query is not None)
+        listing.note_length(total, page)
         if page.next_query is None:
             return _End(opened, len(page.items))
         # Who filters may need all of them.

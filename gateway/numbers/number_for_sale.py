@@ -11,7 +11,7 @@ from gateway.numbers.country_rules import PRICE_FOR_SALE, CountryRules
 from gateway.numbers.page_request import PageRequest
 from gateway.numbers.search import Result, Search
 from gateway.numbers.search_request import SearchRequest
-from gateway.waiting import settled
+from gateway.waiting import begun, settled
 from schema.enums import NumberType
 from schema.info import FieldPath
 from schema.selections import SelectedFields
@@ -52,9 +52,13 @@ class NumberForSale:
         at: FieldPath,
     ) -> View | None:
         failure: BaseException | None = None
-        outcomes = await settled(
-            [self._search.run(each.telling(selected), at) for each in searches]
-        )
+        searches = [each.telling(selected) for each in searches]
+        prices = {
+            each.country: begun(self._rules.prices(each.country, at))
+            for each in searches
+            if PRICE_FOR_SALE in selected and self._search.may_ask_core(each)
+        }
+        outcomes = await settled([self._search.run(each, at) for each in searches])
         for asked, outcome in zip(searches, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 failure = _stronger(failure, outcome)
@@ -64,7 +68,9 @@ class NumberForSale:
             if (found := _shown(outcome, number)) is not None:
                 if PRICE_FOR_SALE not in selected:
                     return found
-                [priced] = await self._rules.priced([found], at, asked.country)
+                [priced] = await self._rules.priced(
+                    [found], at, asked.country, prices.get(asked.country)
+                )
                 return priced
         if failure is not None:
             raise failure

@@ -1,22 +1,26 @@
 """Owned numbers: one, many or a page of them, from whichever family has them, in fewest calls."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from aiodataloader import DataLoader
 
 from gateway.errors import (
     GatewayError,
     NotOwnAccount,
+    OfAnotherAccount,
     UnsupportedFilters,
     UpstreamDenied,
+    UpstreamError,
     UpstreamMalformed,
     UpstreamNotFound,
     UpstreamRefused,
+    UpstreamTimeout,
     believe_missing,
 )
 from gateway.mapping import filters
@@ -43,16 +47,18 @@ from gateway.upstream.families import (
 )
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
-from gateway.waiting import settled
+from gateway.waiting import Shared, awaited, begun, settled
 from schema.enums import Source
 from schema.info import FieldPath
 from schema.selections import NOTHING, SelectedFields
 
 # Core matches numbers in part: the one looked for stands among those that contain it.
 _LOOK_UP_SIZE = 50
+_ALL = Home.CATALOG | Home.LISTED | Home.CORE
 _EVERYTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+T = TypeVar("T")
 _Loader: TypeAlias = DataLoader[PhoneNumberLookup, View | None]
 Found: TypeAlias = dict[PhoneNumberLookup, View | BaseException | None]
 
@@ -80,6 +86,26 @@ class OwnedNumbers:
         self._asked = defaultdict(list)
         self._unsorted: list[list[View]] = []
         self._read: dict[PhoneNumberLookup, View] = {}
+
+    @cached_property
+    def _failed(self) -> dict[str, GatewayError]:
+        """Why the catalog could not tell this request whether it serves an account."""
+        return {}
+
+    @cached_property
+    def _late(self) -> set[tuple[object, ...]]:
+        """What did not come in time: an operation that is run again does not wait again."""
+        return set()
+
+    @cached_property
+    def _deciding(self) -> dict[str, asyncio.Future[None]]:
+        """Reads under way that will tell whether accounts have the catalog: see `of_either`."""
+        return {}
+
+    @cached_property
+    def _probes(self) -> dict[str, Shared[bool]]:
+        """Calls under way that find out whether accounts have the catalog."""
+        return {}
 
     @cached_property
     def _beside(self) -> dict[str, str]:
@@ -115,33 +141,56 @@ class OwnedNumbers:
         needed, and filled in from elsewhere if need be.
         """
         number = self._already_read(key) if self._unsorted or self._read else None
+        beside: asyncio.Future[Part] | None = None
         if number is not None:
             call = FAMILIES[number.source].get_call(key.account, number.sid)
             self._reader.trace.note_spared(call, "primed", (at,))
         else:
             family: Family | None = None
             if needs is not NOWHERE and needs is not Home.CATALOG:
-                family = self._prepare(key, needs, at)
-            if alone and key.by == "sid":
-                source = family or self._usual(key.account)
-                try:
+                family, beside = self._prepare(key, needs, at)
+            source = (
+                family or self._known_family(key.account) if alone and key.by == "sid" else None
+            )
+            try:
+                if source is None:
+                    number = await self._looked_up(key, family, at, alone=alone)
+                else:
                     call = source.get_call(key.account, key.value)
                     number = self._read_as(source, key, await self._reader.read(call, (at,)))
-                except UpstreamNotFound as error:
-                    number = await self._not_there(source, key, (at,), error, only=bool(family))
-            elif alone:
-                self._asked[family, key].append(at)
-                number = await self._by_number(key, family)
-            else:
-                self._asked[family, key].append(at)
-                loader = self._loader if family is None else self._loaders[family]
-                number = await loader.load(key)
+            except GatewayError as error:
+                if source is not None and isinstance(error, UpstreamNotFound):
+                    believe_missing(error)
+                    return None
+                if beside is None or isinstance(error, OfAnotherAccount):
+                    raise
+                return await self._told_by_core(beside, error)
             if number is None:
                 return None
         if not self._lacks(number, needs):
             return number
-        [number] = await self.complete(number.home, [number], needs, at)
+        [number] = await self.complete(number.home, [number], needs, at, beside=beside)
         return number
+
+    async def _looked_up(
+        self, key: PhoneNumberLookup, family: Family | None, at: FieldPath, *, alone: bool
+    ) -> View | None:
+        """Look a number up in a family, or in whichever serves the account."""
+        self._asked[family, key].append(at)
+        if alone and key.by == "number":
+            return await self._by_number(key, family)
+        return await (self._loader if family is None else self._loaders[family]).load(key)
+
+    async def _told_by_core(self, beside: Awaitable[Part], error: GatewayError) -> View:
+        """Return the number that core shows where the catalog failed, whose fields raise why.
+
+        Raises:
+            GatewayError: core does not show it.
+        """
+        [core] = await settled([awaited(beside)])
+        if not isinstance(core, View):
+            raise error
+        return _together({Home.CORE: core, Home.CATALOG: error, Home.LISTED: error}, _ALL)
 
     async def shown(self, family: Family, key: PhoneNumberLookup, at: FieldPath) -> View | None:
         """Return the number with a sid as `family` shows it; None when the account has none."""
@@ -201,23 +250,34 @@ class OwnedNumbers:
             UnsupportedFilters: no family that the account has knows all filters.
             BadUserInput: the cursor is not of this list.
         """
-        account, wanted, needs = asked.account, asked.wanted, needed(selected)
-        for family in asked.starts(self.able(account, wanted, needs)):
+        account, needs = asked.account, needed(selected)
+        family, listed = await self._listed(asked, needs, at)
+        self._note_read(account, listed.items)
+        if family is CATALOG:
+            needs = needed_beside_list(selected, listed.items)
+        if listed.items and self._lacks(listed.items[0], needs):
+            items = await self.complete(account, listed.items, needs, at, asked.page)
+            if self._beside:
+                listed.places.beside = [self._beside.get(each.sid, "") for each in items]
+            return listed._replace(items=items)
+        return listed
+
+    async def _listed(self, asked: OwnedList, needs: Home, at: FieldPath) -> tuple[Family, Slice]:
+        """Return a page of numbers as a family lists them; see `page`."""
+        account, wanted, page = asked
+        able = self.able(account, wanted, needs)
+        unknown = self.must_find_family(account)
+        if unknown and page.cursor is None and able == [CATALOG, CORE]:
+            catalog, core = (read_slice(self._list(each, asked, at), page) for each in able)
+            return await self.of_either(account, catalog, core)
+        if unknown and able[0] is CORE and needs & (Home.CATALOG | Home.LISTED):
+            self._probe(account, at)
+        for family in asked.starts(able):
             try:
-                listed = await read_slice(self._list(family, asked, at), asked.page)
+                return family, await read_slice(self._list(family, asked, at), page)
             except (UpstreamNotFound, UpstreamDenied) as error:
-                if not self._lacks_catalog(family, account, error):
+                if not self.lacks_catalog(family, account, error):
                     raise
-                continue
-            self._note_read(account, listed.items)
-            if family is CATALOG:
-                needs = needed_beside_list(selected, listed.items)
-            if listed.items and self._lacks(listed.items[0], needs):
-                items = await self.complete(account, listed.items, needs, at, asked.page)
-                if self._beside:
-                    listed.places.beside = [self._beside.get(each.sid, "") for each in items]
-                return listed._replace(items=items)
-            return listed
         raise self._unable(account, wanted)
 
     async def family(self, account: str, at: FieldPath) -> Family:
@@ -225,17 +285,118 @@ class OwnedNumbers:
 
         When it is the catalog, the credentials are those of the account.
         """
-        if self.may_have_catalog(account):
-            known = self._access.known(account)
-            if known:
-                await self._reader.prove(account, (at,))
-            if known or (known is None and await self._probe(account, at)):
-                return CATALOG
-        return CORE
+        if not self.may_have_catalog(account):
+            return CORE
+        known = self._access.known(account)
+        if known:
+            await self._reader.prove(account, (at,))
+        elif known is None:
+            known = await self._probe(account, at).wait()
+        return CATALOG if known else CORE
+
+    async def of_either(
+        self,
+        account: str,
+        catalog: Coroutine[Any, Any, T],
+        core: Coroutine[Any, Any, T],
+    ) -> tuple[Family, T]:
+        """Return the family that serves an account of which that is unknown, and what it tells.
+
+        Both are read at once. Whether the catalog answers tells which it is, and is remembered;
+        core is not waited for once it does. What core tells waits for the catalog no longer than
+        one attempt takes: then, or when the catalog fails, core's answer counts for this request.
+        Of several reads at once, one asks both; the others ask core, and the catalog if it serves.
+
+        Args:
+            account: about which both are asked.
+            catalog: asks the catalog for something that every account has which has the catalog.
+            core: asks core for the same.
+
+        Raises:
+            GatewayError: neither has told it.
+        """
+        beside = begun(core)
+        if account in self._failed:
+            catalog.close()
+            return CORE, await beside
+        deciding = self._deciding.get(account)
+        if deciding is not None:
+            await asyncio.wait((deciding,))
+            if self._access.known(account):
+                return CATALOG, await catalog
+            catalog.close()
+            return CORE, await beside
+        deciding = self._deciding[account] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._decided(account, begun(catalog), beside)
+        finally:
+            del self._deciding[account]
+            deciding.set_result(None)
+
+    async def _decided(
+        self, account: str, first: asyncio.Future[T], beside: asyncio.Future[T]
+    ) -> tuple[Family, T]:
+        """Return the family that serves an account, and what it tells: see `of_either`."""
+        await asyncio.wait((first, beside), return_when=asyncio.FIRST_COMPLETED)
+        try:
+            if not first.done() and beside.exception() is None:
+                found = await self._patiently(first, account)
+            else:
+                found = await first
+        except OfAnotherAccount:
+            raise
+        except UpstreamError as error:
+            closed = self.lacks_catalog(CATALOG, account, error)
+            try:
+                told = await beside
+            except GatewayError:
+                if closed:
+                    raise
+                raise error from None
+            if isinstance(error, UpstreamDenied) and not isinstance(error, NotOwnAccount):
+                # Core accepts the credentials: that it is refused is about the catalog alone.
+                self._access.note(account, has=False)
+            elif not closed:
+                self._failed[account] = error
+            return CORE, told
+        self._access.note(account, has=True)
+        return CATALOG, found
+
+    async def serving(
+        self, account: str, at: FieldPath, read: Callable[[Family], Coroutine[Any, Any, T]]
+    ) -> tuple[Family, T]:
+        """Return the family that serves an account, and what is read there.
+
+        While it is unknown, both are read at once, and what a family's list tells counts.
+        """
+        if not self.must_find_family(account):
+            family: Family = CATALOG if self.may_ask_catalog(account) else CORE
+            return family, await read(family)
+        probe = self._probe(account, at)
+        coming = {family: begun(read(family)) for family in (CATALOG, CORE)}
+        family = CATALOG if await probe.wait() else CORE
+        return family, await coming[family]
+
+    async def _patiently(self, work: Awaitable[T], *about: object) -> T:
+        """Wait for what goes beside an answer that is there, no longer than one attempt takes.
+
+        Raises:
+            UpstreamTimeout: what it is `about` has not come by then, or had not come earlier; it
+                goes on, and nobody waits for it.
+        """
+        coming = begun(work)
+        await asyncio.wait((coming,), timeout=0 if about in self._late else self._reader.patience)
+        if not coming.done():
+            self._late.add(about)
+            raise UpstreamTimeout("The upstream did not answer in time.")
+        return coming.result()
 
     def afresh(self) -> "OwnedNumbers":
         """Return the owned numbers as they are now: nothing read before is used."""
-        return OwnedNumbers(self._reader.alone(), self._access, self._sizes, self.seen)
+        fresh = OwnedNumbers(self._reader.alone(), self._access, self._sizes, self.seen)
+        # Whether the account has the catalog is found out once, whoever asks for it.
+        fresh._deciding, fresh._probes = self._deciding, self._probes
+        return fresh
 
     def forget(self) -> None:
         """Forget what was read: something was changed."""
@@ -263,6 +424,13 @@ class OwnedNumbers:
         """Whether the catalog can be asked about the account, and is not known to be closed."""
         mine = account == self._reader.credential.home
         return mine and self._access.known(account) is not False
+
+    def _known_family(self, account: str) -> Family | None:
+        """Return the family that serves an account; None while that is unknown."""
+        if not self.may_have_catalog(account):
+            return CORE
+        known = self._access.known(account)
+        return None if known is None else CATALOG if known else CORE
 
     def must_find_family(self, account: str) -> bool:
         """Whether a call is needed to find out which family serves the account."""
@@ -305,7 +473,11 @@ class OwnedNumbers:
             )
         return UnsupportedFilters("filter", problem)
 
-    def _lacks_catalog(self, family: Family, account: str, error: Exception) -> bool:
+    def note_catalog(self, account: str) -> None:
+        """Remember that the catalog has answered about an account."""
+        self._access.note(account, has=True)
+
+    def lacks_catalog(self, family: Family, account: str, error: Exception) -> bool:
         """Whether `error` on the collection says that the account lacks the catalog."""
         forbidden = (
             isinstance(error, UpstreamDenied)
@@ -325,11 +497,22 @@ class OwnedNumbers:
             return "this account does not have it"
         return "it is asked with an account's own credentials only, which these are not"
 
-    async def _probe(self, account: str, at: FieldPath) -> bool:
+    def _probe(self, account: str, at: FieldPath) -> Shared[bool]:
+        """Begin to find out whether an account has the catalog."""
+        probe = self._probes.get(account)
+        if probe is None:
+            coming = begun(self._has_catalog(account, at))
+            probe = self._probes[account] = Shared(coming)
+            coming.add_done_callback(lambda _: self._probes.pop(account))
+        return probe
+
+    async def _has_catalog(self, account: str, at: FieldPath) -> bool:
+        if account in self._failed:
+            raise self._failed[account].with_traceback(None)
         try:
             await self._reader.read(CATALOG.list_call(account, {}, 1), (at,))
         except (UpstreamNotFound, UpstreamDenied) as error:
-            if not self._lacks_catalog(CATALOG, account, error):
+            if not self.lacks_catalog(CATALOG, account, error):
                 raise
             return False
         self._access.note(account, has=True)
@@ -344,13 +527,15 @@ class OwnedNumbers:
         needs: Home,
         at: FieldPath,
         page: PageRequest | None = None,
+        beside: Awaitable[Part] | None = None,
     ) -> list[View]:
         """Return numbers of an account with what is needed of them and another answer tells.
 
         It is read for all of them together. What cannot be had costs the fields that it would
-        have filled in: they raise why. The `page` that they are on tells where to look for them.
+        have filled in: they raise why. The `page` that they are on tells where to look for them;
+        of one number, core may be asked already (`beside`).
         """
-        found = await self._answers(account, numbers, needs, at, page)
+        found = await self._answers(account, numbers, needs, at, page, beside)
         if found is None:
             return list(numbers)
         return [
@@ -365,6 +550,7 @@ class OwnedNumbers:
         needs: Home,
         at: FieldPath,
         page: PageRequest | None = None,
+        beside: Awaitable[Part] | None = None,
     ) -> dict[Home, list[Part]] | None:
         """Return all that is needed of numbers, answer by answer; None without the catalog."""
         found: dict[Home, list[Part]] = {}
@@ -386,7 +572,10 @@ class OwnedNumbers:
             found[Home.CATALOG] = await self._told(CATALOG, by_sid, known, at, page)
         if needs & Home.CORE:
             known = found.get(Home.CORE)
-            found[Home.CORE] = await self._told(CORE, by_sid, known, at, page)
+            if known is None and beside is not None:
+                known = await settled([self._patiently(beside, CORE, by_sid[0])])
+            parts = await self._told(CORE, by_sid, known, at, page)
+            found[Home.CORE] = [_not_shown() if part is None else part for part in parts]
         if needs & Home.LISTED:
             found[Home.LISTED] = await self._listed_by_catalog(account, found[Home.CATALOG], at)
         return found
@@ -438,21 +627,24 @@ class OwnedNumbers:
             return bool(needs & Home.CORE) or not _is_listed(number)
         return needs is not NOWHERE and needs is not Home.CORE and self.may_ask_catalog(number.home)
 
-    def _prepare(self, key: PhoneNumberLookup, needs: Home, at: FieldPath) -> Family | None:
+    def _prepare(
+        self, key: PhoneNumberLookup, needs: Home, at: FieldPath
+    ) -> tuple[Family | None, asyncio.Future[Part] | None]:
         """Return the only family to ask for what is needed of a number; None for the usual one.
 
-        Where the other one is needed too, it is asked at once, and not behind the usual one.
+        Where core is needed beside the catalog, it is asked at once, and not behind it: what comes
+        of that is returned, too. While it is unknown which family serves, both are asked anyway; of
+        a number, only the one that is used says its sid.
         """
         if not self.may_ask_catalog(key.account):
-            return None
+            return None, None
         if needs is Home.CORE:
-            return CORE
-        if needs & Home.CORE and key.by == "sid":
-            self._asked[CORE, key].append(at)
-            coming = self._loaders[CORE].load(key)
-            # Nobody waits for it when there is no such number.
-            coming.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return None
+            return CORE, None
+        if not needs & Home.CORE or (key.by == "sid" and self.must_find_family(key.account)):
+            return None, None
+        self._asked[CORE, key].append(at)
+        # Nobody waits for it when there is no such number.
+        return None, begun(self._loaders[CORE].load(key))
 
     async def _told(
         self,
@@ -473,11 +665,14 @@ class OwnedNumbers:
             return parts
         if len(wanted) == 1:
             self._asked[family, wanted[0]].append(at)
-            found = await self._each(wanted, self._loaders[family].load)
+            load = self._loaders[family].load
+            found = await self._each(wanted, lambda key: self._patiently(load(key), family, key))
         else:
             for key in wanted:
                 self._asked[family, key].append(at)
-            [outcome] = await settled([self._look_together(family, wanted, page)])
+            work = self._look_together(family, wanted, page)
+            work = self._patiently(work, family, *wanted)
+            [outcome] = await settled([work])
             failed = isinstance(outcome, BaseException)
             found = dict.fromkeys(wanted, outcome) if failed else outcome
         for place in places:
@@ -586,7 +781,7 @@ class OwnedNumbers:
         try:
             page = family.read_page(await self._reader.read(call, (at,), others))
         except UpstreamNotFound as error:
-            # Of the catalog's it says that the account does not have it, see `_lacks_catalog`.
+            # Of the catalog's it says that the account does not have it, see `lacks_catalog`.
             if family is CORE:
                 believe_missing(error)
             raise
@@ -623,15 +818,17 @@ class OwnedNumbers:
         listed: bool = False,
     ) -> Found:
         """Look numbers of an account up; they may stand close together in its list (`listed`)."""
+        serving = family or self._known_family(account)
+        choice = lookup_strategy.choose(len(keys), self._sizes.of(account), listed=listed)
+        if serving is None and (len(keys) > 1 or keys[0].by == "sid"):
+            return await self._load_from_either(account, keys, choice.strategy)
         numbers = [key for key in keys if key.by == "number"]
         sids = [key for key in keys if key.by == "sid"]
-        choice = lookup_strategy.choose(len(keys), self._sizes.of(account), listed=listed)
-        by_number, by_sid = (
-            partial(look_up, family=family) for look_up in (self._by_number, self._by_sid)
-        )
+        by_number = partial(self._by_number, family=family)
+        by_sid = partial(self._by_sid, family=serving)
         found: Found = {}
-        if choice.strategy == "list":
-            found |= await self._from_list(account, keys, family)
+        if choice.strategy == "list" and serving is not None:
+            found |= await self._from_list(account, keys, serving, family)
         # Numbers first: what they find may answer a sid as well.
         if numbers:
             found |= await self._each([key for key in numbers if key not in found], by_number)
@@ -651,11 +848,58 @@ class OwnedNumbers:
     ) -> Found:
         return dict(zip(keys, await settled([fetch(key) for key in keys]), strict=True))
 
+    async def _load_from_either(
+        self, account: str, keys: Sequence[PhoneNumberLookup], strategy: str
+    ) -> Found:
+        """Look numbers up in core, and beside it in the first page of the catalog's list.
+
+        That page tells whether the account has the catalog, and may hold all of them: as many calls
+        as when the family is known, and one more. Core is asked for each of them or for a page,
+        whichever is cheaper.
+        """
+        pages = strategy == "list"
+        catalog = self._on_first_page(CATALOG, account, keys)
+        core = (
+            self._on_first_page(CORE, account, keys)
+            if pages
+            else self._any_of(self._load_account(account, keys, CORE))
+        )
+        family, found = await self.of_either(account, catalog, core)
+        if pages:
+            self._note_primed(family, None, found, 1)
+        left = [key for key in keys if key not in found]
+        return found | (await self._load_account(account, left, family) if left else {})
+
+    async def _on_first_page(
+        self, family: Family, account: str, keys: Sequence[PhoneNumberLookup]
+    ) -> Found:
+        """Return what the first page of a list tells of numbers with these keys."""
+        at, *others = self._places(keys, None)
+        page = await self._page(family, account, {}, "", MAX_PAGE_SIZE, at=at, others=others)
+        more = page.next_query is not None
+        self._sizes.learn(account, len(page.items), more=more)
+        numbers = [number for number in _numbers(family, account, page.items) if number]
+        self._note_seen(account, numbers)
+        there = {key: number for number in numbers for key in _names(number)}
+        return {key: there.get(key) for key in keys if key in there or not more}
+
+    @staticmethod
+    async def _any_of(work: Awaitable[Found]) -> Found:
+        """Return what was found of several numbers; raise why if none could be looked for."""
+        found = await work
+        errors = [each for each in found.values() if isinstance(each, BaseException)]
+        if len(errors) == len(found):
+            raise errors[0]
+        return found
+
     async def _from_list(
-        self, account: str, keys: Sequence[PhoneNumberLookup], only: Family | None
+        self,
+        account: str,
+        keys: Sequence[PhoneNumberLookup],
+        family: Family,
+        only: Family | None,
     ) -> Found:
         """Look for the keys in list pages, as long as that is cheaper than asking for each."""
-        family = only or await self.family(account, self._places(keys, only)[0])
         left = dict.fromkeys(keys)
         found: Found = {}
         query, total, pages = "", 0, 0
@@ -713,35 +957,14 @@ class OwnedNumbers:
             self._reader.trace.note_spared(call, "primed", (place,))
 
     async def _by_sid(self, key: PhoneNumberLookup, family: Family | None = None) -> View | None:
-        at = self._places((key,), family)
-        source = family or self._usual(key.account)
+        serving = family or self._known_family(key.account)
+        if serving is None:
+            return await self._loader.load(key)
         try:
-            return await self._get(source, key, at)
+            return await self._get(serving, key, self._places((key,), family))
         except UpstreamNotFound as error:
-            return await self._not_there(source, key, at, error, only=bool(family))
-
-    async def _not_there(
-        self,
-        source: Family,
-        key: PhoneNumberLookup,
-        at: Sequence[FieldPath],
-        error: UpstreamNotFound,
-        *,
-        only: bool,
-    ) -> View | None:
-        """Look for a number that a family does not have in the other one, unless it is the only."""
-        if only or source is CORE or await self.family(key.account, at[0]) is CATALOG:
             believe_missing(error)
             return None
-        try:
-            return await self._get(CORE, key, at)
-        except UpstreamNotFound as missing:
-            believe_missing(missing)
-            return None
-
-    def _usual(self, account: str) -> Family:
-        """Return the family that is asked for a number of an account first."""
-        return CATALOG if self.may_ask_catalog(account) else CORE
 
     async def _get(
         self, family: Family, key: PhoneNumberLookup, at: Sequence[FieldPath]
@@ -777,7 +1000,8 @@ class OwnedNumbers:
         return listed.items[0] if listed.items else None
 
     def _places(self, keys: Iterable[PhoneNumberLookup], family: Family | None) -> list[FieldPath]:
-        return [place for key in keys for place in self._asked[family, key]]
+        asked = self._asked
+        return [place for key in keys for place in asked[family, key] or asked[None, key]]
 
 
 def _numbers(
@@ -826,6 +1050,11 @@ def _together(parts: Mapping[Home, Part], needs: Home) -> View:
         return first
     shown = any(isinstance(part, View) for part in telling.values())
     return filled(telling if shown else parts, homes_with(frozenset()))
+
+
+def _not_shown() -> UpstreamNotFound:
+    """Return why fields of a number are null that the catalog shows, and core does not."""
+    return UpstreamNotFound("The 2010-04-01 API does not show this number, as others do.")
 
 
 def _is_listed(number: View) -> bool:

@@ -4,9 +4,9 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
-from gateway.errors import GatewayError, UpstreamNotFound, believe_missing
+from gateway.errors import GatewayError, UpstreamDenied, UpstreamNotFound, believe_missing
 from gateway.mapping import filters
 from gateway.mapping.records import VIEWS, Record, View, note_sought, view
 from gateway.numbers import cursors
@@ -194,6 +194,9 @@ def behind(names: Sequence[str], seen: cursors.Seen) -> int:
     return min(seen.start, len(names)) if place is None else place
 
 
+Outcome: TypeAlias = Found | BaseException
+
+
 class Search:
     """Searches as one request makes them."""
 
@@ -211,9 +214,7 @@ class Search:
             GatewayError: every branch failed; the first one's error.
         """
         branches = asked.branches
-        source = await self._source(asked, at)
-        search = self._catalog if source is Source.CATALOG else self._core
-        outcomes = await settled([search(asked, each, at) for each in branches])
+        outcomes = await self._outcomes(asked, at)
         found: list[Found | None] = []
         failures: list[Failure] = []
         for branch, outcome in zip(branches, outcomes, strict=True):
@@ -228,19 +229,61 @@ class Search:
             raise failures[0].error
         return Result(found, all(each and each.exhaustive for each in found), failures)
 
-    async def _source(self, asked: SearchRequest, at: FieldPath) -> Source:
-        """Return the family to ask: the first that can answer, and that the account has.
+    def may_ask_core(self, asked: SearchRequest) -> bool:
+        """Whether core is asked in any case, as far as is known."""
+        source, *others = asked.sources
+        unknown = self._numbers.must_find_family(asked.account)
+        may_ask = self._numbers.may_ask_catalog(asked.account)
+        return source is Source.CORE or (bool(others) and (unknown or not may_ask))
+
+    async def _outcomes(self, asked: SearchRequest, at: FieldPath) -> Sequence[Outcome]:
+        """Return what came of each branch in the first family that can answer and serves.
+
+        While it is unknown which one serves, core is asked beside one search of the catalog.
 
         Raises:
             UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
+            GatewayError: no family could be asked.
         """
+        numbers, account, branches = self._numbers, asked.account, asked.branches
         source, *others = asked.sources
-        account = asked.account
-        if source is Source.CORE or await self._numbers.family(account, at) is CATALOG:
-            return source
-        if not others:
-            raise asked.without_catalog(self._numbers.without_catalog(account))
-        return Source.CORE
+        if source is Source.CORE or (others and not numbers.may_ask_catalog(account)):
+            return await self._each(Source.CORE, asked, branches, at)
+        if not numbers.may_ask_catalog(account):
+            raise asked.without_catalog(numbers.without_catalog(account))
+        if not numbers.must_find_family(account):
+            return await self._each(Source.CATALOG, asked, branches, at)
+        if others:
+            first = self._any_of(Source.CATALOG, asked, branches[:1], at)
+            core = self._any_of(Source.CORE, asked, branches, at)
+            family, found = await numbers.of_either(account, first, core)
+            if family is CORE:
+                return found
+            return [*found, *await self._each(Source.CATALOG, asked, branches[1:], at)]
+        try:
+            found = await self._any_of(Source.CATALOG, asked, branches, at)
+        except (UpstreamNotFound, UpstreamDenied) as error:
+            if not numbers.lacks_catalog(CATALOG, account, error):
+                raise
+            raise asked.without_catalog(numbers.without_catalog(account)) from None
+        numbers.note_catalog(account)
+        return found
+
+    async def _each(
+        self, source: Source, asked: SearchRequest, branches: Sequence[SearchBranch], at: FieldPath
+    ) -> Sequence[Outcome]:
+        search = self._catalog if source is Source.CATALOG else self._core
+        return await settled([search(asked, each, at) for each in branches])
+
+    async def _any_of(
+        self, source: Source, asked: SearchRequest, branches: Sequence[SearchBranch], at: FieldPath
+    ) -> Sequence[Outcome]:
+        """Return what came of branches; raise the first one's error if none could be searched."""
+        outcomes = await self._each(source, asked, branches, at)
+        errors = [each for each in outcomes if isinstance(each, BaseException)]
+        if len(errors) == len(outcomes):
+            raise errors[0]
+        return outcomes
 
     async def _core(self, asked: SearchRequest, branch: SearchBranch, at: FieldPath) -> Found:
         account, country, most = asked.account, branch.country, asked.most

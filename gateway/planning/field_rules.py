@@ -141,16 +141,16 @@ def _phone_numbers_of(draft: Draft, place: Place, path: str, arguments: Argument
 def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
     """Add a list of the numbers of an account, of which it may not be known which one it is."""
     account, wanted, page = asked
-    family, extra, listing = None, 0, ""
+    family, cold, listing = None, False, ""
     asks: Sequence[Family] = (CATALOG, CORE)
     if account:
         able = draft.known.numbers.able(account, wanted, needed(place.selected))
-        extra = int(draft.known.is_cold(account) and able == [CATALOG, CORE])
+        cold = page.cursor is None and able == [CATALOG, CORE] and draft.known.is_cold(account)
         listing = able[0].source.name
         if able[0] is CATALOG:
             draft.proof(path, account, least=place.times.least if page.cursor is None else 0)
         family = next(asked.starts(able))
-        asks = able if extra else [family]
+        asks = able if cold else [family]
     size = draft.known.sizes.of(account)
     owned = size.at_least if size is not None and size.exact else None
     pages, reason = _pages(page, page.size, counts=family is CATALOG, length=owned)
@@ -172,7 +172,7 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
             "page",
             kind="owned",
             each=Times(1, pages),
-            extra=extra,
+            extra=pages * place.times.most if cold else 0,
             reason=reason,
         ),
     )
@@ -330,8 +330,8 @@ def _search(
             "GET numbers for sale",
             "search",
             kind="search",
-            each=Times(0 if cold and not others else 1, pages),
-            extra=int(cold),
+            each=Times(1, pages),
+            extra=count * place.times.most if cold and others else 0,
             reason=reason,
         ),
     )
@@ -631,39 +631,53 @@ def _one(draft: Draft, path: str, cost: Cost[W], asked: W) -> PlannedWrites:
 
 def _finding(draft: Draft, account: str) -> Times:
     """Return what it costs to find a number by its sid, in whichever family."""
+    # Of core and of the catalog's list, and of the catalog if that is long.
     return Times(1, 3 if draft.known.is_cold(account) else 1)
 
 
-def _finding_family(draft: Draft, account: str) -> int:
-    """Return the calls that may be needed to find out which family serves the account."""
-    return int(draft.known.is_cold(account))
+def _serving(draft: Draft, asked: Write, settings: Mapping[str, Any], looks: Times) -> Times:
+    """Return what it costs to look, as `looks` in the family that is written to.
+
+    While it is unknown which one, that is found out, and both are looked at.
+    """
+    if not draft.known.is_cold(asked.account) or filters.unsupported(settings, CATALOG.settings):
+        return looks
+    # What is written before may have shown which one it is.
+    return Times(looks.least, 1 + 2 * looks.most)
 
 
-def _set(draft: Draft, asked: Purchase | Configure) -> PlannedWrites:
-    return PlannedWrites(Times(1, 1 + _finding_family(draft, asked.account)), 1)
+def _set(draft: Draft, asked: Configure) -> PlannedWrites:
+    return PlannedWrites(_serving(draft, asked, asked.settings, ONE), 1)
 
 
 def _buy(draft: Draft, asked: Purchase) -> PlannedWrites:
-    bought = _set(draft, asked)
+    apis = 1 + int(draft.known.is_cold(asked.account))  # Both, while it is unknown which serves.
+    bought = PlannedWrites(Times(1, apis), 1)
     if asked.most is None and not asked.dry_run:
         return bought
     rounds = searches_for(asked.account, asked.phone_number)
-    most = sum(len(each.branches) for searches in rounds for each in searches)
+    most = apis * sum(len(each.branches) for searches in rounds for each in searches)
     most += int(asked.most is not None)
     return bought._replace(looks=bought.looks.plus(Times(0, most)))
 
 
 def _transfer(draft: Draft, asked: Transfer) -> PlannedWrites:
-    numbers = draft.known.numbers
-    found = Times(1, 1 + _finding_family(draft, asked.account))
+    look_anyway = asked.dry_run or asked.target == asked.account
+    unsupported = filters.unsupported(asked.documents, CATALOG.settings)
+    by_catalog = not unsupported and draft.known.numbers.may_ask_catalog(asked.account)
+    if look_anyway:
+        found = _serving(draft, asked, asked.documents, ONE)
+    elif by_catalog:
+        # Core's path names the owner: only the catalog needs to look.
+        is_cold = draft.known.is_cold(asked.account)
+        found = Times(0, 2) if is_cold else ONE
+    else:
+        found = NONE
     if asked.target == asked.account:
         return PlannedWrites(found, 0)  # It is not sent: there, or not there, it cannot move.
     # Where it is not, it is looked for where it was to go.
     there = Times(0, _finding(draft, asked.target).most)
-    # Core's path names the owner: only the catalog, and a dry run, need to look.
-    if asked.dry_run or (numbers.may_ask_catalog(asked.account) and not asked.documents):
-        return PlannedWrites(found.plus(there), 1)
-    return PlannedWrites(Times(0, _finding_family(draft, asked.account)).plus(there), 1)
+    return PlannedWrites(found.plus(there), 1)
 
 
 def _release(draft: Draft, asked: Release) -> PlannedWrites:

@@ -25,6 +25,9 @@ from gateway.writes.user_errors import Refusal
 from gateway.writes.webhook_hosts import Webhooks
 from schema.selections import NOTHING, SelectedFields
 
+_UNKNOWN: Final = (
+    "both APIs are asked at once while it is unknown whether the account has the preview catalog"
+)
 # Of the fields that share a call, so many are named.
 _MOST_NAMED = 3
 PARTITION: Final = "partition"
@@ -123,7 +126,8 @@ class PlannedRead(NamedTuple):
         kind: what is read: its answer may be kept.
         each: calls per read.
         most: bounds the calls when many objects share them.
-        extra: calls that may be needed before, for all objects together.
+        extra: calls beside these, for all objects together, while it is unknown whether an account
+            has the catalog.
         reason: why so.
     """
 
@@ -312,7 +316,7 @@ class Draft:
             reason += "; none if the answer is kept"
         if asked.extra and most:
             most += asked.extra
-            reason += "; another one if the account turns out not to have the catalog"
+            reason += f"; {_UNKNOWN}"
         self.plan.steps.append(Step(path, asked.call, asked.strategy, least, most, naive, reason))
 
     def look_up_number(
@@ -502,9 +506,11 @@ class Draft:
             reason = f"{telling(self._told[lookups], home)}; {reason}"
             least = 0 if beside else least
         elif self.known.is_cold(account):
-            # Asked of the catalog, once more to be sure that it is not there, then of core.
-            most = most + 1 if choice.strategy == "list" else 2 * most + min(1, sids)
-            reason += "; more if the account turns out not to have the catalog"
+            # A page of the catalog beside, which may hold all before core is asked for more; and
+            # the catalog for what is not on it.
+            least = min(least, 1)
+            most = most + 1 if choice.strategy == "list" else 2 * most + int(sids or most > 1)
+            reason += f"; {_UNKNOWN}"
         if not certain:
             least = 0
             reason += "; none if all are where they are looked for before"

@@ -12,7 +12,7 @@ from gateway.numbers.relay_pages import FoundPage, Places
 from gateway.numbers.search import Failure, Found, Merged, Search, nearest_first
 from gateway.numbers.search_request import CountrySearch, SearchRequest, SimilarSearch
 from gateway.upstream.call_trace import Trace
-from gateway.waiting import Shared
+from gateway.waiting import Shared, begun
 from schema.connection import (
     AvailablePhoneNumberConnection,
     BranchError,
@@ -150,7 +150,10 @@ class SearchResolvers:
     ) -> FoundPage:
         """Cut a page out of a result: searches have no pages upstream."""
         asked = make()
-        first = asked.first
+        first, prices = asked.first, None
+        if priced and self._search.may_ask_core(asked):
+            # Core tells no prices of numbers: their list is read beside the search.
+            prices = begun(self._rules.prices(asked.country, at))
         result = await self._search.run(asked, at)
         found = result.found
         if asked.order is not None:
@@ -162,7 +165,7 @@ class SearchResolvers:
             merged = Merged(result.found, asked.start)
         shown = merged.numbers[:first]
         if priced:
-            shown = await self._rules.priced(shown, at, asked.country)
+            shown = await self._rules.priced(shown, at, asked.country, prices)
         goes_on = result.goes_on and asked.order is None
         # What the upstream gives no further page of can be gone on with from a full page alone:
         # `exhaustive` tells the rest.

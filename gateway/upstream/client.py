@@ -221,6 +221,11 @@ class UpstreamClient:
         """Seconds that one call may take with all its attempts."""
         return self._limits.call_deadline
 
+    @property
+    def attempt_timeout(self) -> float:
+        """Seconds that one attempt of a call may take."""
+        return self._limits.attempt_timeout
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._connections.aclose()

@@ -267,6 +267,11 @@ class Reader:
         # What ends the waiting for each of them.
         self._leave: list[Callable[[], object]] = []
 
+    @property
+    def patience(self) -> float:
+        """Seconds for which an answer that is there waits for what goes beside it."""
+        return self._client.attempt_timeout
+
     async def read(
         self, call: Call, asked: Sequence[FieldPath], others: Sequence[FieldPath] = ()
     ) -> Answer:

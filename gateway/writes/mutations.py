@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from decimal import Decimal
 from functools import cached_property, partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -60,6 +60,7 @@ from schema.scalars import write_decimal
 from schema.selections import NOTHING, SelectedFields
 from schema.values import Money, NumberToBuy
 
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 REQUIREMENTS: Final = "PurchasePhoneNumberPayload.requirements"
 """The field for which a dry run reads what the law asks for, if it is selected."""
@@ -159,12 +160,15 @@ class Mutations:
         key = PhoneNumberLookup(account, "number", asked.phone_number)
 
         async def prepare() -> Outcome | _Prepared:
-            if (owned := await self._owned(key, at)) is not None:
-                return Outcome(owned, Reason.ALREADY_OWNED.refuse())
-            if asked.most is not None:
-                refusal = await self._too_dear(asked, asked.most, at)
-                if refusal is not None:
-                    return Outcome(refusal=refusal)
+            pricing = [] if asked.most is None else [self._too_dear(asked, asked.most, at)]
+            owned, *dear = await settled([self._owned(key, at), *pricing])
+            for each in (owned, *dear):
+                if isinstance(each, BaseException):
+                    raise each
+                if isinstance(each, View):
+                    return Outcome(each, Reason.ALREADY_OWNED.refuse())
+                if each is not None:
+                    return Outcome(refusal=each)
             family = await self._family(account, settings, at)
             form = filters.form(settings, family.settings)
             call = family.purchase_call(account, asked.phone_number, form)
@@ -195,8 +199,9 @@ class Mutations:
 
         async def prepare() -> Outcome | _Prepared:
             nonlocal before
-            family = await self._family(account, settings, at)
-            before = await _owned_only(show(family))
+            family, before = await self._serving(
+                account, settings, at, lambda family: _owned_only(show(family))
+            )
             if before is None:
                 return _not_owned(account)
             clears = settings.get(_EMERGENCY_ADDRESS, "") is None
@@ -225,12 +230,17 @@ class Mutations:
         missing = partial(self._not_there, asked, at)
 
         async def prepare() -> Outcome | _Prepared:
-            family = await self._family(account, asked.documents, at)
-            # Core's path names the owner. The catalog moves whatever the credentials reach.
-            if asked.dry_run or family is CATALOG or target == account:
-                key = PhoneNumberLookup(account, "sid", asked.sid)
-                if await _owned_only(self._numbers.afresh().shown(family, key, at)) is None:
-                    return await missing(None)
+            async def is_there(family: Family) -> bool:
+                # Core's path names the owner. The catalog moves whatever the credentials reach.
+                if asked.dry_run or family is CATALOG or target == account:
+                    key = PhoneNumberLookup(account, "sid", asked.sid)
+                    shown = self._numbers.afresh().shown(family, key, at)
+                    return await _owned_only(shown) is not None
+                return True
+
+            family, there = await self._serving(account, asked.documents, at, is_there)
+            if not there:
+                return await missing(None)
             if target == account:
                 return Outcome(refusal=Reason.SAME_ACCOUNT.refuse(account=account))
             form = [("AccountSid", target), *filters.form(asked.documents, family.settings)]
@@ -417,10 +427,23 @@ class Mutations:
             await self._reader.changed(prepared.call)
             self._numbers.forget()
 
+    async def _serving(
+        self,
+        account: str,
+        settings: Mapping[str, Any],
+        at: FieldPath,
+        read: Callable[[Family], Coroutine[Any, Any, T]],
+    ) -> tuple[Family, T]:
+        """Return the family to write to, see `_family`, and what is read there before."""
+        if filters.unsupported(settings, CATALOG.settings):
+            return CORE, await read(CORE)
+        return await self._numbers.afresh().serving(account, at, read)
+
     async def _family(self, account: str, settings: Mapping[str, Any], at: FieldPath) -> Family:
         """Return the account's family, or core when only core can set all that is asked."""
-        family = await self._numbers.afresh().family(account, at)
-        return family if not filters.unsupported(settings, family.settings) else CORE
+        if filters.unsupported(settings, CATALOG.settings):
+            return CORE
+        return await self._numbers.afresh().family(account, at)
 
     async def _not_there(self, asked: Transfer, at: FieldPath, code: int | None) -> Outcome:
         """Return the outcome of moving what the account does not own: it may have been moved."""

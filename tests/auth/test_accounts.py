@@ -180,9 +180,10 @@ def test_a_subaccounts_own_key_buys_for_it_and_lists_what_it_has(
 
 
 @pytest.fixture
-def owner(sandbox: RunningSandbox) -> SandboxAccount:
-    """An account with the catalog, of whose key nothing is known."""
+def owner(gateway: RunningGateway, sandbox: RunningSandbox) -> SandboxAccount:
+    """An account that is known to have the catalog, of whose key nothing is known."""
     account = sandbox.create_account(role="keys", owned=3)
+    gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=account)
     sandbox.forget_requests()
     return account
 

@@ -823,7 +823,9 @@ def test_an_account_without_the_catalog_is_asked_for_lifecycles_as_its_api_has_t
     gateway: RunningGateway, inventory: Callable[[str, str], list[Number]]
 ) -> None:
     case = Case("", "lifecycle: GENERALLY_AVAILABLE", {}, lambda n: not n["beta"])
-    found = search(gateway, case, gateway.sandbox.accounts()["core-only"])
+    account = gateway.sandbox.accounts()["core-only"]
+    gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=account)
+    found = search(gateway, case, account)
     expected = [each["phone_number"] for each in inventory("US", "LOCAL") if case.rule(each)]
     assert found == expected[:1000] != []
     *_, request = gateway.sandbox.requests()

@@ -212,6 +212,7 @@ def test_a_number_that_answers_the_look_up_of_its_sid_is_in_the_trace(
     account = sandbox.create_account(catalog=True, owned=2)
     number = sandbox.numbers(account.sid)[0]
     with running_gateway(sandbox, account=account) as gateway:
+        gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }")
         answer = gateway.execute(
             f"""{{ a: phoneNumber(sid: "{number["sid"]}") {{ sid }}
               b: phoneNumberByIdentifier(identifier: {{ phoneNumber: "{number["phone_number"]}" }}) {{ sid }} }}""",

@@ -77,7 +77,9 @@ def test_lacking_the_catalog_is_found_out_once_and_remembered(sandbox: RunningSa
         for _ in range(3):
             gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }")
     paths = [request["path"] for request in sandbox.requests()]
-    assert [path.startswith("/Numbers") for path in paths] == [True, False, False, False]
+    # The first two at once.
+    asked = [path.startswith("/Numbers") for path in paths]
+    assert (sorted(asked[:2]), asked[2:]) == ([False, True], [False, False])
 
 
 def test_it_is_asked_again_after_a_while(sandbox: RunningSandbox) -> None:
@@ -86,7 +88,8 @@ def test_it_is_asked_again_after_a_while(sandbox: RunningSandbox) -> None:
         for _ in range(2):
             gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }")
     paths = [request["path"] for request in sandbox.requests()]
-    assert [path.startswith("/Numbers") for path in paths] == [True, False, True, False]
+    asked = [path.startswith("/Numbers") for path in paths]
+    assert [sorted(asked[:2]), sorted(asked[2:])] == [[False, True]] * 2
 
 
 def test_a_missing_number_is_null_in_an_account_that_is_not_known_yet(
