@@ -45,8 +45,14 @@ payload, in an event. Which API is asked is known before the first call, from wh
   all numbers of a list together, by number or by pages of 1000, whichever is fewer calls. The
   plan names the fields. Cursors lead on in both lists, so that reading a long list costs the
   same for every page.
-- If that fails, the fields that it would have filled in are null, with an error each; the
-  others stay.
+- If that fails, does not answer for as long as one attempt takes (`attempt_timeout`), or denies a
+  number that the catalog shows, the fields that it would have filled in are null, with an error
+  each; the others stay. So do core's where both were asked at once and the catalog failed.
+- While it is unknown whether an account has the catalog, the first read asks both at once, core for
+  what is asked and the catalog for one page or search: that is one call more, said in the plan, and
+  no time. A refusal of the catalog (404, 403, 401) where core answers means that the account has
+  none, for `family_memory` seconds. If the catalog fails or does not answer, core's answer is
+  shown, the catalog's fields are null with an error, and nothing is remembered.
 - After a write the payload shows what the next read shows. The write's own answer tells what it
   can; the rest is read. Until the catalog shows what core has just set, core's answer counts.
 - `source` is `CATALOG` for every number of an account with the catalog, whatever was asked.

@@ -107,6 +107,7 @@ PATIENT: dict[str, Any] = {
     "attempt_timeout": 100.0,
     "call_deadline": 110.0,
     "request_deadline": 120.0,
+    "poll_interval": 0.0,
 }
 MAX = 'maxMonthlyPrice: { amount: "100", currencyCode: "USD" }'
 # Each field of the roots of the schema, in ways that ask for different things.
