@@ -98,7 +98,9 @@ def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool
         read_switches,
     )
 
-    listening = listen("127.0.0.1", port)
+    # Whoever was started by `serve --sandbox` has its port from another option.
+    option = "--sandbox-port" if exit_with_stdin else "--port"
+    listening = listen("127.0.0.1", port, option)
     try:
         if "switches" in chosen:
             chosen = {**chosen, "switches": read_switches(chosen["switches"])}

@@ -12,15 +12,19 @@ from starlette.websockets import WebSocket
 
 from gateway.error_codes import ErrorCode
 from gateway.errors import failure
+from gateway.transport.asgi_application import GRAPHQL
+
+_NO_SUCH_PATH: Final = f"Nothing is served under this path: send GraphQL to {GRAPHQL}."
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     """Say what is wrong: no such path, or no such method there."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
     status = HTTPStatus(error.status_code)
-    missing = status is HTTPStatus.NOT_FOUND
-    code = ErrorCode.PATH_NOT_FOUND if missing else ErrorCode.BAD_REQUEST
-    return _answer(status, code, error.headers)
+    if status is HTTPStatus.NOT_FOUND:
+        return _answer(status, _NO_SUCH_PATH, ErrorCode.PATH_NOT_FOUND)
+    said = f"{request.method} is not used here: send GraphQL to {GRAPHQL}."
+    return _answer(status, said, ErrorCode.BAD_REQUEST, error.headers)
 
 
 async def refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,18 +37,21 @@ async def refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     socket = WebSocket(scope, receive, send)
     await socket.receive()
-    answer = _answer(HTTPStatus.NOT_FOUND, ErrorCode.PATH_NOT_FOUND, None)
+    answer = _answer(HTTPStatus.NOT_FOUND, _NO_SUCH_PATH, ErrorCode.PATH_NOT_FOUND)
     await socket.send_denial_response(answer)
 
 
 async def _failed(_: Request, __: Exception) -> Response:
     """Say nothing of what went wrong; the server logs it."""
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, ErrorCode.INTERNAL_SERVER_ERROR, None)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return _answer(status, f"{status.phrase}.", ErrorCode.INTERNAL_SERVER_ERROR)
 
 
-def _answer(status: HTTPStatus, code: ErrorCode, headers: Mapping[str, str] | None) -> Response:
+def _answer(
+    status: HTTPStatus, said: str, code: ErrorCode, headers: Mapping[str, str] | None = None
+) -> Response:
     return JSONResponse(
-        failure(f"{status.phrase}.", code),
+        failure(said, code),
         status,
         {"x-content-type-options": "nosniff", **(headers or {})},
         "application/json; charset=utf-8",

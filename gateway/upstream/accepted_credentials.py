@@ -102,7 +102,7 @@ def why(call: Call, credential: Credential, refusal: UpstreamDenied) -> str | No
         return None
     if not credential.is_key:
         if call.account == credential.username:
-            return None
+            return "The upstream does not accept the account sid and Auth Token in use: check both."
         return (
             f"The upstream does not accept the Auth Token in use for account {call.account}: it"
             " reaches its own account and that account's subaccounts."

@@ -6,6 +6,7 @@ to, so the catalog is asked with one only as long as it is known to be that acco
 
 import asyncio
 import base64
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -388,6 +389,15 @@ def test_the_parents_auth_token_acts_for_its_subaccounts(
     payload = gateway.query(BUY, {"p": number, "a": family.sub.sid}, account=family.parent)
     assert payload["purchasePhoneNumber"]["phoneNumber"]["accountSid"] == family.sub.sid
     assert _owners(gateway.sandbox, family, number) == [family.sub.sid]
+
+
+def test_a_wrong_auth_token_is_refused_in_words_that_say_what_to_check(
+    gateway: RunningGateway, family: Family
+) -> None:
+    wrong = dataclasses.replace(family.parent, auth_token="0" * 32)
+    error = gateway.error(LIST_OF, {"a": None}, account=wrong)
+    assert "does not accept the account sid and Auth Token in use" in error["message"]
+    assert error["extensions"]["code"] == "UPSTREAM_UNAUTHENTICATED"
 
 
 @pytest.mark.parametrize("query", [LIST_OF, BUY])

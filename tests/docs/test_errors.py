@@ -110,6 +110,14 @@ def test_what_is_refused_before_it_runs_has_the_code_and_status_of_the_page(
     assert str(status) in ErrorCode[code].status
 
 
+@pytest.mark.parametrize("path", ["/", "/graphiql"])
+def test_whoever_misses_the_endpoint_is_told_where_it_is(
+    gateway: RunningGateway, path: str
+) -> None:
+    answer = loopback.post(gateway.url + path, json={"query": "{ account { id } }"})
+    assert answer.json()["errors"][0]["message"].endswith("send GraphQL to /graphql.")
+
+
 @pytest.mark.parametrize(
     "error", [ShuttingDown(), SlowConsumer("Too slow."), RateLimited("Too often.", retry_after=2)]
 )

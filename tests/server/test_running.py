@@ -140,8 +140,9 @@ def test_a_taken_sandbox_port_is_one_clear_line(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         arguments = ("--sandbox", "--sandbox-port", port, "--port", "0")
         done = run(tmp_path, "serve", *arguments, code=1)
-    assert done.stderr.count("\n") == 1
-    assert f"port {port} on 127.0.0.1 is taken" in done.stderr
+    assert done.stderr == (
+        f"number-gateway: port {port} on 127.0.0.1 is taken: choose another with --sandbox-port\n"
+    )
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path) -> None:
