@@ -332,8 +332,9 @@ def test_a_failed_call_is_an_error_in_its_span(
     roots = [each for each in collector.spans if not each.parent_span_id]
     assert [each.status.code for each in roots] == [2]
     calls = [each for each in collector.spans if each.parent_span_id]
-    assert [_attributes(each)["http.response.status_code"] for each in calls] == [500, 500]
-    assert [each.status.code for each in calls] == [2, 2]
+    # Two attempts at each API: which one has the account is not known yet.
+    assert [_attributes(each)["http.response.status_code"] for each in calls] == [500] * 4
+    assert [each.status.code for each in calls] == [2] * 4
 
 
 @contextmanager
@@ -382,8 +383,8 @@ def test_nothing_about_traces_is_sent_upstream_without_them(sandbox: RunningSand
         running_gateway(sandbox, catalog_url=proxy, core_url=proxy) as gateway,
     ):
         gateway.query(PAGE, {"n": 1})
-    assert len(headers) == 1
-    assert "traceparent" not in headers[0]
+    assert headers
+    assert not any("traceparent" in each for each in headers)
 
 
 @contextmanager

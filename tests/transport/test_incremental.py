@@ -159,7 +159,7 @@ def test_the_quick_part_leaves_before_the_slow_one_is_asked_for(
 def test_signs_of_life_come_behind_the_first_part(sandbox: RunningSandbox, form: str) -> None:
     """Clients take the first part for the initial result, whatever is in it."""
     with running_gateway(sandbox, keep_alive=0.1) as gateway:
-        sandbox.set_faults([{"kind": "latency", "latency_ms": 500, "count": 2}])
+        sandbox.set_faults([{"kind": "latency", "latency_ms": 500, "count": 3}])
         first, *updates = parts(gateway, DEFER, form)
     assert first["data"]["phoneNumbers"]["nodes"][0]["sid"]
     assert {"incremental": [], "hasNext": True} in updates
