@@ -235,11 +235,20 @@ class SearchRequest(NamedTuple):
 
     def without_catalog(self, why: str) -> UnsupportedFilters:
         """Return the error for a search that only the catalog knows, which cannot be asked."""
+        lacking = ", ".join(map(self._in_words, self.lacking))
         return UnsupportedFilters(
             "filter",
-            f"this account's API cannot search by {', '.join(self.lacking)}: only the preview"
-            f" catalog of numbers can, and {why}.",
+            f"this account's API cannot search by {lacking}: only the preview catalog of numbers"
+            f" can, and {why}.",
         )
+
+    def _in_words(self, lacking: str) -> str:
+        """Say what core cannot search by: some filters it can, with another one beside them."""
+        param = filters.CORE_SEARCH.get(lacking)
+        north = self.country in filters.NORTH_AMERICA
+        if param is None or not param.needs or param.needs in self.wanted or not north:
+            return lacking
+        return f"{lacking} without {param.needs}"
 
 
 class CountrySearch(NamedTuple):

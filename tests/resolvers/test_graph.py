@@ -274,6 +274,20 @@ def test_places_that_no_number_tells_need_the_catalog(gateway: RunningGateway) -
     assert error["extensions"]["code"] == "UNSUPPORTED_FILTERS"
 
 
+def test_a_rate_center_without_its_lata_is_refused_in_words_that_say_so(
+    gateway: RunningGateway,
+) -> None:
+    account = gateway.sandbox.accounts()["core-only"]
+    search = """query($filter: AvailablePhoneNumberFilter) {
+      availablePhoneNumbers(country: "US", filter: $filter, first: 1) { nodes { phoneNumber } } }"""
+    place = {"rateCenter": "SNFC CNTRL"}
+    error = gateway.error(search, {"filter": place}, account=account)
+    assert "cannot search by rateCenter without lata:" in error["message"]
+    assert error["extensions"]["code"] == "UNSUPPORTED_FILTERS"
+    found = gateway.query(search, {"filter": place | {"lata": "722"}}, account=account)
+    assert found["availablePhoneNumbers"]["nodes"]
+
+
 def test_filters_of_both_families_together_are_refused_by_name(gateway: RunningGateway) -> None:
     error = gateway.error(
         """{ phoneNumbers(filter: {origin: TWILIO, locality: "NY"})
