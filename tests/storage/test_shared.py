@@ -197,6 +197,8 @@ def test_a_stale_answer_is_given_by_both_while_one_fetches_it_anew(
 ) -> None:
     query = "{ phoneNumbers(first: 5) { nodes { sid friendlyName } } }"
     with pair(sandbox, tmp_path, cache_owned=3, cache_stale=60) as (_, one, two):
+        for each in (one, two):  # Then it is known whether the account has the catalog.
+            each.query("{ phoneNumbers(first: 1) { nodes { sid } } }")
         sandbox.forget_requests()
         before = one.query(query)
         number = sandbox.numbers(one.account.sid)[0]["phone_number"]
