@@ -58,7 +58,8 @@ payload, in an event. Which API is asked is known before the first call, from wh
 - `source` is `CATALOG` for every number of an account with the catalog, whatever was asked.
 
 Numbers for sale are searched in the catalog if it knows all the filters and something is selected
-that only it tells (prices, `lifecycle`, finer capabilities), else in core if that knows them.
+that only it tells (prices, `lifecycle`, finer capabilities), else in core if that knows them; then
+the plan names what of the selection only the catalog could tell.
 Whatever is selected, who filters by `lifecycle` asks the catalog if it can answer the other
 filters: core knows `beta` alone, of which developer previews are, and exhausted numbers are not.
 

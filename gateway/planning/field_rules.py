@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from gateway.errors import GatewayError, UnsupportedFilters
 from gateway.mapping import filters
-from gateway.mapping.homes import NOWHERE, Home, fields_set, needed
+from gateway.mapping.homes import NOWHERE, Home, fields_set, needed, only_catalog_tells
 from gateway.numbers import cursors
 from gateway.numbers.country_rules import PRICE_FOR_SALE, PRICE_OWNED
 from gateway.numbers.lookups import (
@@ -322,6 +322,8 @@ def _search(
         reason += "; more if the upstream's pages are smaller"
         reason += f"; the preview catalog of numbers tells {named(asked.wishes)}" * wished
         reason += f"; at most {pages} pages, until enough is found" * (pages > 1)
+    elif untold := only_catalog_tells(place.selected):
+        reason += f"; not asked is the preview catalog of numbers, which could tell {named(untold)}"
     draft.read(
         place,
         path,

@@ -258,6 +258,27 @@ def test_a_search_asks_the_api_that_tells_what_is_selected(
         assert bool(told) == (source == "CATALOG" or (not again and "monthly" in fields))
 
 
+@pytest.mark.parametrize("catalog", [False, True])
+def test_a_plan_names_what_only_the_api_that_a_search_does_not_ask_could_tell(
+    gateway: RunningGateway, sandbox: RunningSandbox, catalog: bool
+) -> None:
+    account = sandbox.create_account(catalog=catalog, owned=0)
+    for fields, told in (
+        ("setupPrice { amount } capabilities { sms { gsm7 } }", "could tell gsm7, setupPrice"),
+        ("phoneNumber capabilities { sms { enabled } }", "one search"),
+    ):
+        # The catalog knows no such pattern.
+        text = (
+            '{ availablePhoneNumbers(country: "US", first: 2, filter: { contains: "2%3" })'
+            f" {{ nodes {{ source {fields} }} }} }}"
+        )
+        nodes = gateway.query(text, account=account)["availablePhoneNumbers"]["nodes"]
+        assert {node["source"] for node in nodes} == {"CORE"}
+        explain = {"X-Gateway-Explain": "plan"}
+        plan = gateway.execute(text, account=account, headers=explain)["extensions"]["plan"]
+        assert plan["steps"][0]["reason"].endswith(told)
+
+
 def test_every_credential_shows_numbers_alike_by_every_route(
     gateway: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount
 ) -> None:
