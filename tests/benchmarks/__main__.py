@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.benchmarks import load, report, servers, sharing
-from tests.benchmarks.compare import MismatchError, check_equal
+from tests.benchmarks.compare import MismatchError, check_equal, let_learn
 from tests.benchmarks.load import LoadError, Measured
-from tests.benchmarks.operations import OPERATIONS
+from tests.benchmarks.operations import OPERATIONS, SMALL
 from tests.benchmarks.rows import ROWS, Row
 from tests.benchmarks.servers import Peer, Server, ServerError
 
@@ -71,6 +71,8 @@ class Comparison:
                     self._say(f"skipped: {peer.label}: {reason}")
                     continue
                 running[peer] = stack.enter_context(peer.serving(upstream.url))
+                if peer.graphql:
+                    let_learn(running[peer], SMALL)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             loads = []
             for row in self._rows:
