@@ -24,6 +24,7 @@ _ACCOUNT = "/2010-04-01/Accounts/{account}"
 _UNAUTHORIZED = 401
 # The upstream's codes for credentials that it does not accept, and for accounts not active.
 DENIED, INACTIVE = 20003, 20005
+_CHECK_BOTH = "The upstream does not accept the account sid and Auth Token in use: check both."
 
 
 class Accepted:
@@ -102,7 +103,8 @@ def why(call: Call, credential: Credential, refusal: UpstreamDenied) -> str | No
         return None
     if not credential.is_key:
         if call.account == credential.username:
-            return "The upstream does not accept the account sid and Auth Token in use: check both."
+            # What the upstream says by default helps nobody; anything else may.
+            return _CHECK_BOTH if refusal.message == "Authenticate" else None
         return (
             f"The upstream does not accept the Auth Token in use for account {call.account}: it"
             " reaches its own account and that account's subaccounts."
