@@ -216,7 +216,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("GATEWAY_API_KEY_SECRET", "TWILIO_API_SECRET"),
     )
     sandbox_url: _HttpUrl | None = Field(
-        None, description="Base URL of a sandbox, when that is the upstream."
+        None,
+        description="Base URL of the sandbox that `serve --sandbox` has started, which is shown at"
+        " the start. It chooses no upstream: `core_url` and its siblings do.",
     )
     auth: Literal["pass-through", "tokens", "open"] | None = Field(
         None,

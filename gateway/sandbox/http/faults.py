@@ -29,17 +29,17 @@ KINDS: dict[str, str] = {
 _DEFAULT_STATUS = {"status": 503, "html": 502, "redirect": 302, "429": 429}
 FIELDS: dict[str, tuple[type, ...]] = {
     "kind": (str,),
-    "method": (str,),
-    "path": (str,),
-    "account": (str,),
+    "method": (str, type(None)),
+    "path": (str, type(None)),
+    "account": (str, type(None)),
     "skip": (int,),
     "count": (int, type(None)),
     "latency_ms": (int, float),
     "status": (int,),
-    "retry_after": (int, float, str),
+    "retry_after": (int, float, str, type(None)),
     "commit": (bool,),
     "body": (object,),
-    "location": (str,),
+    "location": (str, type(None)),
     "bytes": (int,),
 }
 # Answers of something between: they have none of the headers that the API's own answers have.
