@@ -149,7 +149,10 @@ def test_whoever_follows_when_the_store_is_emptied_is_told_on_every_transport_of
     with events(two, account=account) as stream:
         stream.confirmed()
         sandbox.put_number(account.sid, "+14155550151")
-        assert stream.change()["number"] == "+14155550151"
+        told = stream.change()["number"]
+        if told == "+14155550150":  # A look had begun before it, and finds it with the next.
+            told = stream.change()["number"]
+        assert told == "+14155550151"
 
 
 def test_an_id_from_before_the_store_was_emptied_is_not_gone_on_from(
