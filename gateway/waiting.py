@@ -1,7 +1,7 @@
 """Small asyncio helpers: wait for several things at once, share one future."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Collection, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -32,18 +32,31 @@ class Shared(Generic[T]):
         return waiting
 
     def _tell(self, task: asyncio.Future[T]) -> None:
-        error = None if task.cancelled() else task.exception()
+        outcome = outcome_of(task)
         for each in self._waiting:
-            if each.done():
-                continue
-            if task.cancelled():
-                each.cancel()
-            elif error is not None:
-                each.set_exception(error)
-                each.exception()  # Not every one must be waited for; none is worth a complaint.
-            else:
-                each.set_result(task.result())
+            settle(each, outcome)
         self._waiting.clear()
+
+
+def outcome_of(done: asyncio.Future[T]) -> T | BaseException:
+    """Return what came of work: its result, or why there is none."""
+    if done.cancelled():
+        return asyncio.CancelledError()
+    error = done.exception()
+    return done.result() if error is None else error
+
+
+def settle(waiting: asyncio.Future[T], outcome: T | BaseException) -> None:
+    """Tell one who waits what came of it, if it still waits."""
+    if waiting.done():
+        return
+    if isinstance(outcome, asyncio.CancelledError):
+        waiting.cancel()
+    elif isinstance(outcome, BaseException):
+        waiting.set_exception(outcome)
+        waiting.exception()  # Not every one must be waited for; none is worth a complaint.
+    else:
+        waiting.set_result(outcome)
 
 
 def begun(work: Awaitable[T]) -> asyncio.Future[T]:
@@ -69,3 +82,10 @@ async def settled(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
         except Exception as error:  # noqa: BLE001 - as `gather` does with several
             return [error]
     return await asyncio.gather(*work, return_exceptions=True)
+
+
+def check_any(outcomes: Collection[object]) -> None:
+    """Raise the first error if nothing but errors came of several things."""
+    errors = [each for each in outcomes if isinstance(each, BaseException)]
+    if errors and len(errors) == len(outcomes):
+        raise errors[0]

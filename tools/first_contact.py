@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from gateway.cli.assumptions import ASSUMPTIONS, Assumption
 from gateway.cli.first_contact import AGAIN
 from gateway.cli.probes import PROBES
+from tools.sandbox import SWITCHES_FILE
 
 INTRODUCTION = f"""\
 # First contact with the real API
@@ -59,14 +60,7 @@ for you.
 
 TOML, written and read by every release that knows its `version`:
 
-```toml
-version = 1
-
-[switches]
-search_cap = 30
-enabled_false = "filter"
-```
-
+{SWITCHES_FILE}
 What does not stand in it stays as the sandbox does it by itself. All switches, and their values,
 are on the page of [the sandbox](sandbox.md#switches). A file that holds something else is not
 overwritten.

@@ -121,19 +121,7 @@ curl -sS --fail http://127.0.0.1:8010/_sandbox/faults
 curl -sS --fail -X DELETE http://127.0.0.1:8010/_sandbox/faults
 ```
 """
-SWITCHES = """
-## Switches
-
-What no documentation settles has a switch each. Defaults are the best guess from recorded traffic.
-
-```sh
-curl -sS --fail -X PUT http://127.0.0.1:8010/_sandbox/switches -d '{"search_cap": 30}'
-curl -sS --fail -X DELETE http://127.0.0.1:8010/_sandbox/switches
-```
-
-`--switches FILE` starts it with some of them changed. The file is TOML; what is not in it stays at
-its default, and a file of another version, an unknown switch or a wrong value is refused by name:
-
+SWITCHES_FILE = """\
 ```toml
 version = 1
 
@@ -141,7 +129,22 @@ version = 1
 search_cap = 30
 enabled_false = "filter"
 ```
+"""
+"""An example, for all pages that speak of such files."""
+SWITCHES = f"""
+## Switches
 
+What no documentation settles has a switch each. Defaults are the best guess from recorded traffic.
+
+```sh
+curl -sS --fail -X PUT http://127.0.0.1:8010/_sandbox/switches -d '{{"search_cap": 30}}'
+curl -sS --fail -X DELETE http://127.0.0.1:8010/_sandbox/switches
+```
+
+`--switches FILE` starts it with some of them changed. The file is TOML; what is not in it stays at
+its default, and a file of another version, an unknown switch or a wrong value is refused by name:
+
+{SWITCHES_FILE}
 [`number-gateway check --live --switches FILE`](first-contact.md) asks the real API what your
 account gets, and writes such a file.
 

@@ -100,11 +100,6 @@ class Document:
                 self.operations[name] = operation
         return operation
 
-    def measure(self, name: str | None) -> MeasuredOperation | None:
-        """Return what is known of the operation that would run; None when none is chosen."""
-        node = self.choose(name).node
-        return None if node is None else self.measured.get(node.name.value if node.name else "")
-
     @property
     def digest(self) -> str:
         """The first 16 hexadecimal digits of its SHA-256."""

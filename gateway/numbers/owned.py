@@ -47,7 +47,7 @@ from gateway.upstream.families import (
 )
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
-from gateway.waiting import Shared, awaited, begun, settled
+from gateway.waiting import Shared, awaited, begun, check_any, settled
 from schema.enums import Source
 from schema.info import FieldPath
 from schema.selections import NOTHING, SelectedFields
@@ -192,10 +192,11 @@ class OwnedNumbers:
             raise error
         return _together({Home.CORE: core, Home.CATALOG: error, Home.LISTED: error}, _ALL)
 
-    async def shown(self, family: Family, key: PhoneNumberLookup, at: FieldPath) -> View | None:
+    async def shown(self, family: Family, key: PhoneNumberLookup, *at: FieldPath) -> View | None:
         """Return the number with a sid as `family` shows it; None when the account has none."""
+        call = family.get_call(key.account, key.value)
         try:
-            return await self._get(family, key, (at,))
+            return self._read_as(family, key, await self._reader.read(call, at))
         except UpstreamNotFound as error:
             believe_missing(error)
             return None
@@ -369,8 +370,8 @@ class OwnedNumbers:
 
         While it is unknown, both are read at once, and what a family's list tells counts.
         """
-        if not self.must_find_family(account):
-            family: Family = CATALOG if self.may_ask_catalog(account) else CORE
+        family = self._known_family(account)
+        if family is not None:
             return family, await read(family)
         probe = self._probe(account, at)
         coming = {family: begun(read(family)) for family in (CATALOG, CORE)}
@@ -434,7 +435,7 @@ class OwnedNumbers:
 
     def must_find_family(self, account: str) -> bool:
         """Whether a call is needed to find out which family serves the account."""
-        return self.may_have_catalog(account) and self._access.known(account) is None
+        return self._known_family(account) is None
 
     def must_prove(self, account: str) -> bool:
         """Whether a call more is needed before the catalog's answers about the account count."""
@@ -887,9 +888,7 @@ class OwnedNumbers:
     async def _any_of(work: Awaitable[Found]) -> Found:
         """Return what was found of several numbers; raise why if none could be looked for."""
         found = await work
-        errors = [each for each in found.values() if isinstance(each, BaseException)]
-        if len(errors) == len(found):
-            raise errors[0]
+        check_any(found.values())
         return found
 
     async def _from_list(
@@ -960,17 +959,7 @@ class OwnedNumbers:
         serving = family or self._known_family(key.account)
         if serving is None:
             return await self._loader.load(key)
-        try:
-            return await self._get(serving, key, self._places((key,), family))
-        except UpstreamNotFound as error:
-            believe_missing(error)
-            return None
-
-    async def _get(
-        self, family: Family, key: PhoneNumberLookup, at: Sequence[FieldPath]
-    ) -> View | None:
-        call = family.get_call(key.account, key.value)
-        return self._read_as(family, key, await self._reader.read(call, at))
+        return await self.shown(serving, key, *self._places((key,), family))
 
     def _read_as(self, family: Family, key: PhoneNumberLookup, answer: Answer) -> View | None:
         """Return the number with a sid that an answer of a family shows."""

@@ -21,7 +21,7 @@ from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.call import Call
 from gateway.upstream.families import CATALOG, CORE, UpstreamPage
 from gateway.upstream.flights import Reader
-from gateway.waiting import settled
+from gateway.waiting import check_any, settled
 from schema.enums import NumberType, Source
 from schema.info import FieldPath
 
@@ -280,9 +280,7 @@ class Search:
     ) -> Sequence[Outcome]:
         """Return what came of branches; raise the first one's error if none could be searched."""
         outcomes = await self._each(source, asked, branches, at)
-        errors = [each for each in outcomes if isinstance(each, BaseException)]
-        if len(errors) == len(outcomes):
-            raise errors[0]
+        check_any(outcomes)
         return outcomes
 
     async def _core(self, asked: SearchRequest, branch: SearchBranch, at: FieldPath) -> Found:

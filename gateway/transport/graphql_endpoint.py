@@ -37,6 +37,7 @@ from gateway.errors import (
     refusal,
 )
 from gateway.execution import incremental
+from gateway.execution.execute import MASKED
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
 from gateway.observability import activity
@@ -251,10 +252,7 @@ class Endpoint:
             case _:
                 self._log_failure(exchange, error)
                 status = 500
-                response = failure(
-                    "Something went wrong in the gateway; its log has more under this request id.",
-                    GatewayError.code,
-                )
+                response = failure(MASKED, GatewayError.code)
         body = orjson.dumps(response)
         return exchange.answer(status, body, self._coding(exchange, body))
 

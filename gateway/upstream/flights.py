@@ -23,7 +23,7 @@ from gateway.upstream.call_trace import Trace
 from gateway.upstream.client import Attempt, Outcome, UpstreamClient
 from gateway.upstream.families import CORE
 from gateway.upstream.response_cache import ResponseCache
-from gateway.waiting import Shared
+from gateway.waiting import Shared, outcome_of, settle
 from schema.enums import Source
 from schema.info import FieldPath
 
@@ -78,7 +78,7 @@ class Flight:
         self._call = call
         self._asked = asked
         self._deadline = deadline
-        self._outcome: Outcome | asyncio.CancelledError | None = None
+        self._outcome: Answer | BaseException | None = None
         self._waiting: list[asyncio.Future[Answer]] = []
         self._task: asyncio.Task[Answer] | None = None
         # What is logged and counted later belongs to the request that began it.
@@ -99,7 +99,7 @@ class Flight:
         if self._outcome is None:
             self._waiting.append(waiting)
         else:
-            _settle(waiting, self._outcome)
+            settle(waiting, self._outcome)
         return waiting
 
     def leave(self) -> None:
@@ -130,21 +130,15 @@ class Flight:
 
     def _done(self, task: asyncio.Task[Answer]) -> None:
         self._task = None
-        if task.cancelled():
-            self._land(asyncio.CancelledError())
-        else:
-            failed = task.exception()
-            self._land(task.result() if failed is None else cast("Exception", failed))
+        outcome = outcome_of(task)
+        self._land(outcome)
 
-    def _land(self, outcome: Outcome | asyncio.CancelledError) -> None:
+    def _land(self, outcome: Answer | BaseException) -> None:
         self._flights.forget(self._name, self)
         self._outcome = outcome
         waiting, self._waiting = self._waiting, []
         for each in waiting:
-            if isinstance(outcome, Answer) and not each.done():
-                each.set_result(outcome)
-            else:
-                _settle(each, outcome)
+            settle(each, outcome)
 
 
 class Flights:
@@ -553,19 +547,6 @@ class Reader:
             attempt=1 + self._broken.get(call, 0),
             failed=failed,
         )
-
-
-def _settle(waiting: asyncio.Future[Answer], outcome: Outcome | asyncio.CancelledError) -> None:
-    """Tell one who waits what came of it."""
-    if waiting.done():
-        return
-    if isinstance(outcome, Answer):
-        waiting.set_result(outcome)
-    elif isinstance(outcome, asyncio.CancelledError):
-        waiting.cancel()
-    else:
-        waiting.set_exception(outcome)
-        waiting.exception()  # Not every one must be waited for; none is worth a complaint.
 
 
 def _at_hand(answer: Answer) -> Shared[Answer]:

@@ -34,7 +34,7 @@ def _refusal(document: Document) -> tuple[str, object, object]:
 def _price(text: str, variables: dict[str, object] | None = None) -> int:
     document = _read(text, Limits(cost=10**9))
     assert not document.errors, document.errors
-    measured = document.measure(None)
+    measured = document.choose(None).measured
     assert measured is not None
     return measured.price(variables or {})
 
@@ -246,7 +246,7 @@ def test_a_search_in_several_places_costs_as_much_as_several(
     declared = "query q($t: [NumberType!], $f: AvailablePhoneNumberFilter, $a: [String!])"
     search = f'availablePhoneNumbers(country: "US", first: 5, {arguments})'
     read = _read(f"{declared} {{ {search} {{ nodes {{ phoneNumber }} }} }}")
-    measured = read.measure(None)
+    measured = read.measured.get("q")
     assert measured is not None
     assert measured.price(variables) == cost
 

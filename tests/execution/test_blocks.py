@@ -4,19 +4,15 @@ from typing import Any
 
 import orjson
 import pytest
-from graphql import GraphQLObjectType, parse
-from graphql.execution import Executor
-from graphql.execution.collect_fields import collect_fields
 
 from gateway.errors import UpstreamMalformed
 from gateway.execution.json_encoding import encode
-from gateway.execution.plain_fields import NotPlain, select
+from gateway.execution.plain_fields import NotPlain
 from gateway.execution.projection import Projector
 from gateway.mapping.records import DECODERS, STRICT, VIEWS, View, view
-from schema import build_schema
 from schema.enums import Source
+from tests.support.selected_fields import selected
 
-SCHEMA = build_schema()._schema
 KIND = VIEWS[Source.CATALOG]["PhoneNumber"]
 DECODER = DECODERS[STRICT[Source.CATALOG]["PhoneNumber"]]
 FIELDS = "sid capabilities { voice { e911 codecs } } configuration { sms { url } }"
@@ -37,18 +33,7 @@ def number(index: int, url: str = "https://sms.example.com", **others: object) -
 
 def projection(projector: Projector) -> Any:
     """Return the function that projects `FIELDS`, compiled afresh."""
-    document = parse(f'{{ phoneNumber(sid: "PN") {{ {FIELDS} }} }}')
-    executor = Executor.build(SCHEMA, document)
-    query, kind = SCHEMA.query_type, SCHEMA.type_map["PhoneNumber"]
-    assert isinstance(executor, Executor)
-    assert isinstance(query, GraphQLObjectType)
-    assert isinstance(kind, GraphQLObjectType)
-    fields = collect_fields(
-        SCHEMA, executor.fragments, executor.variable_values, query, executor.operation
-    ).grouped_field_set
-    selection = select(executor, kind, fields["phoneNumber"])
-    assert selection is not None
-    project = projector.compile(selection, KIND)
+    project = projector.compile(selected(f"{{ {FIELDS} }}"), KIND)
     assert project is not None
     return project
 
