@@ -1,7 +1,7 @@
-"""PURE: what fields cost, how long their lists can be and which scopes they need, by the schema.
+"""PURE: what fields cost, how long they hold and their lists can be, and which scopes they need.
 
-Read once from the directives of `schema/directives.py`. Introspection has no directives; its lists
-are taken to be as long as they are in this schema, on average.
+Read once from the schema's directives (`schema/directives.py`, `schema/cache_hints.py`).
+Introspection has none; its lists are taken to be as long as they are in this schema, on average.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,6 +24,7 @@ from graphql import (
 from strawberry import UNSET
 
 from schema.bounds import LONGEST
+from schema.cache_hints import CacheControl
 from schema.directives import Cost, FanOut, ListSize, RequiresScopes, directive_of
 
 # A list that no directive speaks of: taken to be this long.
@@ -56,6 +57,8 @@ class FieldCost(NamedTuple):
         scopes: what a token needs, one of these sets.
         named: the type it yields, without wrappers.
         composite: that type has fields.
+        max_age: for how many seconds its value holds; None when nothing says so.
+        is_free: it is a leaf of which none of this says anything.
     """
 
     weight: int
@@ -68,6 +71,8 @@ class FieldCost(NamedTuple):
     scopes: tuple[frozenset[str], ...]
     named: str
     composite: bool
+    max_age: int | None
+    is_free: bool
 
 
 class Costs:
@@ -80,17 +85,22 @@ class Costs:
             if (root := schema.get_root_type(operation)) is not None
         }
         lengths = _introspection_lengths(schema)
+        roots = set(self.roots.values())
         self._fields: dict[str, dict[str, FieldCost]] = {}
         for name, type_ in schema.type_map.items():
             if is_object_type(type_) or is_interface_type(type_):
                 self._fields[name] = {
-                    field_name: _field_cost(schema, field, lengths.get((name, field_name)))
+                    field_name: _field_cost(
+                        schema, field, lengths.get((name, field_name)), is_root=name in roots
+                    )
                     for field_name, field in type_.fields.items()
                 }
         for name in ("__schema", "__type"):
             meta = schema.get_field(schema.query_type, name) if schema.query_type else None
             if meta is not None:
-                self._fields[self.roots["query"]][name] = _field_cost(schema, meta, None)
+                self._fields[self.roots["query"]][name] = _field_cost(
+                    schema, meta, None, is_root=True
+                )
 
     def of(self, type_name: str, field_name: str) -> FieldCost | None:
         """Return what is known of a field; None when the type has no such one."""
@@ -107,17 +117,21 @@ def _operations() -> tuple[Any, ...]:
     return tuple(OperationType)
 
 
-def _field_cost(schema: GraphQLSchema, field: GraphQLField, length: int | None) -> FieldCost:
+def _field_cost(
+    schema: GraphQLSchema, field: GraphQLField, length: int | None, *, is_root: bool
+) -> FieldCost:
     named = get_named_type(field.type)
     own, size = directive_of(field, Cost), directive_of(field, ListSize)
     of_type = directive_of(schema.type_map[named.name], Cost)
     fan_out, scopes = directive_of(field, FanOut), directive_of(field, RequiresScopes)
-    weight = own or of_type
+    weight, hint = own or of_type, directive_of(field, CacheControl)
     is_list = _is_list(field.type)
     slicing = _said(size and size.slicing_arguments) or ()
     assumed = length or _said(size and size.assumed_size) or (_UNSAID if is_list else 1)
+    max_age = hint.max_age if hint else 0 if is_root else None
+    composite = bool(is_composite_type(named))
     return FieldCost(
-        weight=int(weight.weight) if weight else int(is_composite_type(named)),
+        weight=int(weight.weight) if weight else int(composite),
         is_list=is_list,
         assumed=assumed,
         slicing=tuple(Slicing(tuple(each.split(".")), LONGEST[each]) for each in slicing),
@@ -128,7 +142,10 @@ def _field_cost(schema: GraphQLSchema, field: GraphQLField, length: int | None) 
         fans=_paths(fan_out.arguments if fan_out else ()),
         scopes=tuple(frozenset(each) for each in scopes.scopes) if scopes else (),
         named=named.name,
-        composite=bool(is_composite_type(named)),
+        composite=composite,
+        max_age=max_age,
+        is_free=not (composite or weight or size or fan_out or scopes or is_list)
+        and max_age is None,
     )
 
 

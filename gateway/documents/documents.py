@@ -23,7 +23,6 @@ from graphql import (
     validate,
 )
 
-from gateway.documents import cache_control
 from gateway.documents._compat import (
     SUGGESTION,
     MergingOnABudget,
@@ -36,6 +35,7 @@ from gateway.documents.error_wording import worded
 from gateway.documents.limits import Limits, MeasuredOperation, Meter
 from gateway.documents.malformed_items import Items, Variables
 from gateway.documents.operation import Operation
+from gateway.documents.quick_validation import is_surely_valid
 from gateway.documents.syntax_trees import children, walk
 from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError, LimitExceeded
@@ -171,6 +171,29 @@ class Documents:
                 return _refused(text, LimitExceeded(message, limit="tokens", allowed=limits.tokens))
             return Document(text, None, (coded(error, ErrorCode.GRAPHQL_PARSE_FAILED),))
         ast, in_items = self._items.mark(ast)
+        found = [] if is_surely_valid(self._schema, ast) else self._validate(ast)
+        if any(is_aborted(each) for each in found):
+            message = "Too many fields of one name stand at one place to compare them all."
+            return _refused(text, LimitExceeded(message, limit="merging"))
+        errors = tuple(
+            coded(_naming(each, ast), ErrorCode.GRAPHQL_VALIDATION_FAILED) for each in found
+        )
+        has_directives = "@" in text
+        return Document(
+            text,
+            ast,
+            errors,
+            whole=without_incremental(ast) if has_directives else ast,
+            max_age=min([each.max_age for each in measured.values()], default=0),
+            measured=measured,
+            discreet=self._discreet,
+            conditions=_conditions(ast) if has_directives else (),
+            tokens=tokens,
+            in_items=in_items,
+        )
+
+    def _validate(self, ast: DocumentNode) -> list[GraphQLError]:
+        """Return what graphql-core's rules say against a document."""
         found = validate(
             self._schema, ast, _RULES, max_errors=_MOST_ERRORS, hide_suggestions=self._discreet
         )
@@ -178,24 +201,7 @@ class Documents:
             # One rule suggests the client's own words, with a hint of what they are.
             for each in found:
                 each.message = SUGGESTION.sub("", each.message)
-        if any(is_aborted(each) for each in found):
-            message = "Too many fields of one name stand at one place to compare them all."
-            return _refused(text, LimitExceeded(message, limit="merging"))
-        errors = tuple(
-            coded(_naming(each, ast), ErrorCode.GRAPHQL_VALIDATION_FAILED) for each in found
-        )
-        return Document(
-            text,
-            ast,
-            errors,
-            whole=without_incremental(ast),
-            max_age=0 if errors else cache_control.max_age(self._schema, ast),
-            measured=measured,
-            discreet=self._discreet,
-            conditions=_conditions(ast),
-            tokens=tokens,
-            in_items=in_items,
-        )
+        return found
 
 
 def _refused(text: str, error: LimitExceeded) -> Document:

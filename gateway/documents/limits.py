@@ -7,7 +7,8 @@ become small expressions, computed again for each request; everything else is se
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from graphql import (
@@ -35,6 +36,7 @@ from gateway.errors import LimitExceeded
 # Sums are cut here: nobody needs to know by how much a document is too expensive.
 _MOST = 10**12
 _ALIASES_IN_PRODUCTION = 15
+_ENDLESS = 2**62
 # As many items of a list that is fanned out are counted; the field itself takes far fewer.
 _WIDEST = 1000
 
@@ -113,8 +115,7 @@ Cost: TypeAlias = int | Sum
 Lists: TypeAlias = Mapping[str, tuple[int, Cost]]
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(NamedTuple):
     """What a selection set amounts to when it is written out.
 
     Attributes:
@@ -123,6 +124,7 @@ class Measure:
         lists: per list field its usual length and what an item costs; the parent may know better.
         introspection: cost of the introspection in it, which has a limit of its own.
         scopes: sets of scopes, each of which the caller must have one of.
+        max_age: for how many seconds its values hold.
     """
 
     depth: int = 0
@@ -130,9 +132,10 @@ class Measure:
     directives: int = 0
     fields: int = 0
     cost: Cost = 0
-    lists: "Lists" = field(default_factory=dict)
+    lists: "Lists" = MappingProxyType({})
     introspection: Cost = 0
     scopes: frozenset[tuple[frozenset[str], ...]] = frozenset()
+    max_age: int = _ENDLESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +147,14 @@ class MeasuredOperation:
         defaults: values of variables that a request does not give.
         scopes: see `Measure`.
         introspection: objects of introspection that it yields besides.
+        max_age: for how many seconds its answer holds, by the schema's hints.
     """
 
     cost: Cost
     defaults: Mapping[str, Any]
     scopes: frozenset[tuple[frozenset[str], ...]]
     introspection: int = 0
+    max_age: int = 0
 
     def price(self, variables: Mapping[str, Any]) -> int:
         """Return the cost with these variables, which need not have been checked."""
@@ -159,6 +164,7 @@ class MeasuredOperation:
 
 
 _NOTHING = Measure()
+_LEAF = Measure(depth=1, fields=1)
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -189,7 +195,8 @@ class Meter:
                 if each.default_value is not None
             }
             looks = _evaluate(measure.introspection, {}, {})
-            operation = MeasuredOperation(measure.cost, defaults, measure.scopes, looks)
+            max_age = measure.max_age if measure.max_age < _ENDLESS else 0
+            operation = MeasuredOperation(measure.cost, defaults, measure.scopes, looks, max_age)
             if isinstance(operation.cost, int):
                 self.check_cost(operation.cost)
             found[node.name.value if node.name else ""] = operation
@@ -260,7 +267,7 @@ class _Pass:
             whole = self._selections(node.selection_set, root)
             own = len(node.directives or ())
             cost = _add(whole.cost, _total(0, whole.lists.values()))
-            yield node, replace(whole, directives=whole.directives + own, cost=cost, lists={})
+            yield node, whole._replace(directives=whole.directives + own, cost=cost, lists={})
 
     def _measure_fragments(self, start: SelectionSetNode) -> None:
         """Measure the fragments below `start`, innermost first.
@@ -304,6 +311,8 @@ class _Pass:
     def _field(self, node: FieldNode, parent: str) -> Measure:
         name = node.name.value
         known = self._costs.of(parent, name)
+        if node.alias is None and node.selection_set is None and known and known.is_free:
+            return _LEAF
         below = _NOTHING
         if node.selection_set:
             below = self._selections(node.selection_set, known.named if known else "")
@@ -329,6 +338,7 @@ class _Pass:
             lists=lists,
             introspection=_add(1, cost) if looks else below.introspection,
             scopes=below.scopes | {known.scopes} if known.scopes else below.scopes,
+            max_age=below.max_age if known.max_age is None else min(known.max_age, below.max_age),
         )
 
 
@@ -347,20 +357,36 @@ def _joined(parts: Sequence[Measure]) -> Measure:
     """Return what several selections beside each other amount to."""
     if len(parts) == 1:
         return parts[0]
+    depth = aliases = directives = fields = 0
     lists: dict[str, tuple[int, Cost]] = {}
+    costs: list[tuple[int, Cost]] = []
+    introspection: list[tuple[int, Cost]] = []
+    scopes: frozenset[tuple[frozenset[str], ...]] = frozenset()
+    max_age = _ENDLESS
     for each in parts:
+        fields += each.fields
+        depth = max(depth, each.depth)
+        if each is _LEAF:
+            continue
+        aliases += each.aliases
+        directives += each.directives
         for name, (assumed, cost) in each.lists.items():
             longest, others = lists.get(name, (assumed, 0))
             lists[name] = max(longest, assumed), _add(others, cost)
+        costs.append((1, each.cost))
+        introspection.append((1, each.introspection))
+        scopes |= each.scopes
+        max_age = min(max_age, each.max_age)
     return Measure(
-        depth=max((each.depth for each in parts), default=0),
-        aliases=min(sum(each.aliases for each in parts), _MOST),
-        directives=min(sum(each.directives for each in parts), _MOST),
-        fields=min(sum(each.fields for each in parts), _MOST),
-        cost=_total(0, [(1, each.cost) for each in parts]),
+        depth=depth,
+        aliases=min(aliases, _MOST),
+        directives=min(directives, _MOST),
+        fields=min(fields, _MOST),
+        cost=_total(0, costs),
         lists=lists,
-        introspection=_total(0, [(1, each.introspection) for each in parts]),
-        scopes=frozenset().union(*(each.scopes for each in parts)),
+        introspection=_total(0, introspection),
+        scopes=scopes,
+        max_age=max_age,
     )
 
 
@@ -368,7 +394,7 @@ def _marked(measure: Measure, directives: int) -> Measure:
     """Return `measure` with the directives of the selection itself."""
     if not directives:
         return measure
-    return replace(measure, directives=measure.directives + directives)
+    return measure._replace(directives=measure.directives + directives)
 
 
 def _below(known: FieldCost, node: FieldNode, below: Measure) -> Cost:

@@ -3,7 +3,7 @@
 import pytest
 from graphql import GraphQLError, parse, validate
 
-from gateway.documents.cache_control import max_age
+from gateway.documents.documents import Documents
 from gateway.documents.error_wording import worded
 from schema import build_schema
 
@@ -41,4 +41,4 @@ def test_what_a_scalar_says_of_a_value_is_all_that_is_said() -> None:
     ],
 )
 def test_an_answer_holds_as_long_as_its_least_durable_field(query: str, kept: bool) -> None:
-    assert (max_age(SCHEMA, parse(query)) > 0) is kept
+    assert (Documents(SCHEMA).get(query).max_age > 0) is kept
