@@ -10,7 +10,7 @@ from typing import Final, TypeAlias, cast
 
 from gateway.mapping._compat import to_camel_case
 from gateway.mapping.homes import HOMES, NOWHERE, TOLD_BY_CORE, Home
-from gateway.mapping.records import CATALOG, CORE, NestedObject, View, listed_price
+from gateway.mapping.records import CATALOG, CORE, NestedObject, View, listed_price, subclass
 from schema.enums import Source
 
 Part: TypeAlias = View | Exception | None
@@ -47,22 +47,26 @@ def homes_with(from_core: frozenset[str]) -> Homes:
     return Homes(from_core)
 
 
-class Filled(View):
-    """An object of which several answers tell."""
+class Filled(View, kw_only=True):
+    """An object of which several answers tell.
 
-    __slots__ = ("homes", "parts")
+    Attributes:
+        parts: the answers, of which at least one is a view.
+        homes: which of them tells what.
+    """
 
-    def __init__(self, parts: Parts, homes: Homes) -> None:
-        """Make it; at least one part is a view."""
-        first = next(each for each in parts.values() if isinstance(each, View))
-        super().__init__(first.raw, first.home)
-        self.parts = parts
-        self.homes = homes
+    parts: Parts
+    homes: Homes
 
 
 def filled(parts: Parts, homes: Homes) -> View:
-    """Return a number of which several answers tell."""
-    return _VIEWS["PhoneNumber"](parts, homes)
+    """Return a number of which several answers tell, one of which at least is a view."""
+    return _filled("PhoneNumber", parts, homes)
+
+
+def _filled(typename: str, parts: Parts, homes: Homes) -> Filled:
+    first = next(each for each in parts.values() if isinstance(each, View))
+    return _VIEWS[typename](first.raw, first.home, parts=parts, homes=homes)
 
 
 def _source(view: Filled) -> Source:
@@ -98,7 +102,7 @@ def _nested(typename: str, name: str, below: str) -> Callable[[Filled], object]:
             if home in homes
         }
         if any(isinstance(part, View) for part in parts.values()):
-            return _VIEWS[below](parts, view.homes)
+            return _filled(below, parts, view.homes)
         problem = next((part for part in parts.values() if part is not None), None)
         if problem is not None:
             raise cast("Exception", problem).with_traceback(None)
@@ -124,7 +128,7 @@ def _fields() -> dict[str, dict[str, str | None]]:
 
 
 def _view(typename: str, fields: Mapping[str, str | None]) -> type[Filled]:
-    members: dict[str, object] = {"__slots__": (), "typename": typename}
+    members: dict[str, object] = {"typename": typename}
     members["source"] = property(_source)
     for name, nested in fields.items():
         if name != "source":
@@ -132,7 +136,7 @@ def _view(typename: str, fields: Mapping[str, str | None]) -> type[Filled]:
             members[name] = property(read)
     if typename == "PhoneNumber":
         members["monthly_price"] = property(listed_price)
-    return type(f"Filled{typename}", (Filled,), members)
+    return subclass(Filled, f"Filled{typename}", members)
 
 
 _FIELDS: Final = _fields()

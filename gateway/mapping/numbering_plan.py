@@ -15,7 +15,7 @@ from schema.enums import NumberType
 
 # All that are in use; the upstream sells these as the country's in which they are searched.
 _TOLL_FREE: Final = frozenset({"800", "833", "844", "855", "866", "877", "888"})
-_NORTH_AMERICA: Final = 12
+NORTH_AMERICAN: Final = 12
 """Length of a number of the plan: `+1` and ten digits."""
 # The library takes what the Netherlands keep for machines for mobile numbers.
 _MACHINES: Final = "+3197"
@@ -49,7 +49,7 @@ UNKNOWN: Final = Origin()
 @lru_cache(maxsize=4096)
 def origin(number: str) -> Origin:
     """Return what a number in E.164 tells; nothing for one that is in another form."""
-    if number.startswith("+1") and len(number) == _NORTH_AMERICA:
+    if number.startswith("+1") and len(number) == NORTH_AMERICAN:
         area_code = number[2:5]
         if area_code in _TOLL_FREE:
             return Origin(type=NumberType.TOLL_FREE)

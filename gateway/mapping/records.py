@@ -20,13 +20,24 @@ things differently: `configuration` or `configurations`, `""` or null, `132` or 
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple, Self, TypeAlias, cast
+from types import new_class
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    Self,
+    TypeAlias,
+    TypeVar,
+    cast,
+)
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import UpstreamMalformed
 from gateway.mapping import coerce
@@ -54,8 +65,7 @@ from schema.scalars import CurrencyCode
 from schema.values import Money
 
 Json: TypeAlias = dict[str, Any]
-SOUGHT: Final = "sought"
-"""Attribute of a number for sale: what the search that found it looked for, see `Sought`."""
+ViewT = TypeVar("ViewT", bound="View")
 
 
 class Record(msgspec.Struct, gc=False, omit_defaults=True):
@@ -101,10 +111,10 @@ def listed_price(view: "View") -> Money | None:
     Raises:
         GatewayError: the list could not be read.
     """
-    listed = getattr(view, "listed", None)
+    listed = view.listed
     if isinstance(listed, Exception):
         raise listed.with_traceback(None)  # Each number raises it.
-    return cast("Money | None", listed)
+    return listed
 
 
 def _own_price(view: "View") -> Money | None:
@@ -197,29 +207,27 @@ Field: TypeAlias = Leaf | NestedObject | Derived | Alternative
 Table: TypeAlias = Mapping[str, Mapping[str, Field]]
 
 
-class View:
+class View(msgspec.Struct, eq=False):
     """One upstream JSON object, read as one GraphQL type.
 
     Attributes:
         raw: the object as it was decoded.
         home: sid of the account it was read from; "" where that has no meaning.
         listed: what such a number costs a month by the price list of its country, or why that is
-            not known; it is there only when it was asked for.
+            not known; None where it was not asked for.
+        sought: of a number for sale, what the search that found it looked for, if that matters.
     """
 
-    __slots__ = ("home", "listed", "raw")
     typename: ClassVar[str]
     source: ClassVar[Source]
-
-    def __init__(self, raw: Record, home: str = "") -> None:
-        self.raw = raw
-        self.home = home
+    raw: Record
+    home: str = ""
+    listed: Money | Exception | None = None
+    sought: Sought | None = None
 
     if TYPE_CHECKING:
         # The fields are made from the tables, so a type checker cannot know them.
         def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401
-
-        listed: Money | Exception | None
 
     def __repr__(self) -> str:
         """Show the kind alone: raw data may hold what a log must not."""
@@ -227,24 +235,12 @@ class View:
 
     def priced(self, listed: Money | Exception | None) -> Self:
         """Return the same number with what one like it costs by a price list; see `listed`."""
-        number = copy(self)
-        number.listed = listed
-        return number
+        return replace(self, listed=listed)
 
-    def located(self, rate_center: str | Exception | None, lata: str | Exception | None) -> Self:
-        """Return the same number in a rate center and a LATA.
-
-        An error in place of a value is why it is not known: whoever reads the field raises it.
-        """
-        number = copy(self)
-        number.raw = raw = copy(self.raw)
-        if isinstance(rate_center, Exception) or isinstance(lata, Exception):
-            # No strict record: it is read value by value.
-            keys = raw.__struct_fields__
-            loose = _LOOSE[self.source][self.typename]
-            number.raw = raw = loose(**{key: getattr(raw, key) for key in keys})
-        raw.rate_center, raw.lata = rate_center, lata
-        return number
+    def loosened(self) -> Record:
+        """Return the object as a record that takes whatever is put into it."""
+        loose = _LOOSE[self.source][self.typename]
+        return loose(**{key: getattr(self.raw, key) for key in self.raw.__struct_fields__})
 
     def to_json(self) -> Json:
         """Return the object as JSON, for keeping; nulls that say nothing are left out."""
@@ -454,13 +450,12 @@ def _catalog_beta(view: View) -> bool | None:
 
 
 def _match(view: View) -> PatternMatch | None:
-    sought: Sought | None = getattr(view, SOUGHT, None)
+    sought = view.sought
     return sought and sought.pattern and sought.pattern.match(view.phone_number)
 
 
 def _distance(view: View) -> float | None:
-    sought: Sought | None = getattr(view, SOUGHT, None)
-    place = view.geography
+    sought, place = view.sought, view.geography
     if sought is None or sought.origin is None or place is None:
         return None
     latitude, longitude = place.latitude, place.longitude
@@ -740,7 +735,7 @@ def note_sought(numbers: Iterable[View], sought: Sought | None) -> None:
     """Let numbers for sale know what the search that found them looked for, if that matters."""
     if sought is not None:
         for number in numbers:
-            setattr(number, SOUGHT, sought)
+            number.sought = sought
 
 
 def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], object]:
@@ -766,6 +761,13 @@ def _getter(field: Field, views: Mapping[str, type[View]]) -> Callable[[View], o
             return lambda view: branch(view, field, views)
 
 
+def subclass(base: type[ViewT], name: str, members: Mapping[str, object]) -> type[ViewT]:
+    """Return a class of views with these members."""
+    return cast(
+        "type[ViewT]", new_class(name, (base,), exec_body=lambda body: body.update(members))
+    )
+
+
 def _views(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str, type[View]]:
     """Make one class per GraphQL type, with one property per field of its table."""
     views: dict[str, type[View]] = {}
@@ -773,9 +775,8 @@ def _views(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str
         members: dict[str, object] = dict.fromkeys(_NULLS[typename])
         members |= {name: property(_getter(field, views)) for name, field in fields.items()}
         # `source` is the class's own constant; the property of that name would hide it.
-        slots = (SOUGHT,) if typename == "AvailablePhoneNumber" else ()
-        members |= {"__slots__": slots, "typename": typename, "source": source}
-        views[typename] = type(f"{source.name.title()}{typename}", (View,), members)
+        members |= {"typename": typename, "source": source}
+        views[typename] = subclass(View, f"{source.name.title()}{typename}", members)
     return views
 
 

@@ -10,14 +10,15 @@ coordinates are said of a number and not of an exchange: another one's are never
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from gateway.errors import GatewayError, UpstreamNotFound, believe_missing
 from gateway.mapping import filters
-from gateway.mapping.numbering_plan import origin
-from gateway.mapping.records import View, view
+from gateway.mapping.numbering_plan import NORTH_AMERICAN, origin
+from gateway.mapping.records import View, number_type, view
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.call import Call
 from gateway.upstream.families import CORE
@@ -34,7 +35,9 @@ _PAGE_SIZE: Final = 50
 _PATH: Final = filters.CORE_SEARCH_PATHS[NumberType.LOCAL.name]
 # What was not found may be for sale tomorrow.
 _UNKNOWN_SECONDS: Final = 86_400.0
-_DIGITS: Final = slice(2, 8)
+# `+1`, area code and prefix; the last two are the digits of an exchange.
+_PREFIX: Final = 8
+_DIGITS: Final = slice(2, _PREFIX)
 
 
 class Exchange(NamedTuple):
@@ -54,29 +57,40 @@ class ExchangeFacts(NamedTuple):
 Told: TypeAlias = ExchangeFacts | GatewayError | None
 """What an exchange tells of a number; why that could not be read; None when nothing is to be."""
 _UNKNOWN: Final = ExchangeFacts()
+_NAMED: Final = "exchange:"
 _decode = msgspec.json.Decoder(ExchangeFacts).decode
 
 
-def exchange_of(number: View) -> Exchange | None:
-    """Return the exchange of a number of which the upstream does not tell where it belongs.
+@lru_cache(maxsize=4096)
+def _exchange(prefix: str, kind: str | None) -> Exchange | None:
+    """Return the exchange of numbers of a kind that begin so; None where they have none.
 
-    None where it does, and for numbers that belong to no place: outside the US and Canada,
-    toll-free and mobile ones.
+    Those outside the US and Canada, toll-free and mobile ones belong to no place.
     """
-    if number.source is not Source.CORE or _is_told(number):
+    told = origin(prefix.ljust(NORTH_AMERICAN, "0"))
+    if told.country not in filters.NORTH_AMERICA or told.type is not NumberType.LOCAL:
         return None
-    digits = number.phone_number
-    told = origin(digits) if isinstance(digits, str) else None
-    if told is None or told.country not in filters.NORTH_AMERICA:
+    if number_type(kind) not in {None, NumberType.LOCAL}:
         return None
-    if told.type is not NumberType.LOCAL or number.type not in {None, NumberType.LOCAL}:
-        return None
-    return Exchange(told.country, digits[_DIGITS])
+    return Exchange(told.country, prefix[_DIGITS])
 
 
-def _is_told(number: View) -> bool:
-    raw = number.raw
-    return any(each is not None for each in (raw.iso_country, raw.rate_center, raw.lata))
+def _exchanges_of(numbers: Iterable[View]) -> list[Exchange | None]:
+    """Return the exchanges of numbers of which the upstream does not tell where they belong.
+
+    None for each of which it does, or which has none.
+    """
+    found: list[Exchange | None] = []
+    for number in numbers:
+        raw, exchange = number.raw, None
+        if number.source is Source.CORE and (
+            raw.iso_country is None and raw.rate_center is None and raw.lata is None
+        ):
+            digits, kind = raw.phone_number, raw.type
+            if isinstance(digits, str) and digits[:2] == "+1" and len(digits) == NORTH_AMERICAN:
+                exchange = _exchange(digits[:_PREFIX], kind if isinstance(kind, str) else None)
+        found.append(exchange)
+    return found
 
 
 class Exchanges:
@@ -92,36 +106,46 @@ class Exchanges:
         self._reader = reader
         self._facts = facts
         self._calls = calls
-        self._asked: dict[Exchange, Shared[ExchangeFacts]] = {}
+        self._asked: dict[Exchange, ExchangeFacts | Shared[ExchangeFacts]] = {}
 
-    async def of(self, numbers: Sequence[View], at: FieldPath) -> list[Told]:
+    async def of(self, numbers: Sequence[View], at: FieldPath) -> Sequence[Told]:
         """Return what the exchanges of numbers tell, all looked up at once.
 
         Nothing is known of those for which no call is left.
         """
-        exchanges = [exchange_of(number) for number in numbers]
-        found: dict[Exchange, Told] = {}
-        coming = {each: self._begin(each, at) for each in exchanges if each is not None}
-        for exchange, shared in coming.items():
+        exchanges = _exchanges_of(numbers)
+        found: dict[Exchange | None, Told] = dict.fromkeys(exchanges)
+        wanted = [each for each in found if each is not None]
+        if not wanted:
+            return [None] * len(exchanges)
+        self._note_at_hand(wanted, at)
+        coming = [each for each in wanted if each not in self._asked]
+        self._asked |= {each: self._begin(each, at) for each in coming}
+        for exchange in wanted:
+            known = self._asked[exchange]
             try:
-                found[exchange] = await shared.wait()
+                found[exchange] = known if isinstance(known, ExchangeFacts) else await known.wait()
             except GatewayError as error:
                 found[exchange] = error
-        return [None if each is None else found[each] for each in exchanges]
+        return [found[each] for each in exchanges]
+
+    def _note_at_hand(self, exchanges: Iterable[Exchange], at: FieldPath) -> None:
+        """Note what is known of exchanges without asking anybody."""
+        names = {_NAMED + each.digits: each for each in exchanges if each not in self._asked}
+        known: dict[Exchange, ExchangeFacts] = {}
+        for name, fact in self._facts.at_hand(names).items():
+            try:
+                known[names[name]] = _decode(fact)
+            except msgspec.DecodeError:
+                continue  # Another release may have written it.
+        self._asked |= known
+        self._reader.trace.note_all_spared(map(self._call, known), len(known), "cached", at)
 
     def _begin(self, exchange: Exchange, at: FieldPath) -> Shared[ExchangeFacts]:
-        shared = self._asked.get(exchange)
-        if shared is None:
-            looking = asyncio.ensure_future(self._look_up(exchange, at))
-            shared = self._asked[exchange] = Shared(looking)
-        return shared
+        return Shared(asyncio.ensure_future(self._look_up(exchange, at)))
 
     async def _look_up(self, exchange: Exchange, at: FieldPath) -> ExchangeFacts:
-        # Every grammar of patterns knows digits alone; who asks for an account may search for it.
-        wanted = {"areaCode": exchange.digits[:3], "contains": exchange.digits}
-        account = self._reader.credential.account
-        call = CORE.search_call(account, exchange.country, _PATH, wanted, _PAGE_SIZE)
-        name = f"exchange:{exchange.digits}"
+        call, name = self._call(exchange), _NAMED + exchange.digits
         kept = await self._facts.find(name)
         if kept is not None:
             with suppress(msgspec.DecodeError):  # Another release may have written it.
@@ -134,6 +158,12 @@ class Exchanges:
         seconds = _UNKNOWN_SECONDS if None in facts else None
         await self._facts.keep(name, msgspec.json.encode(facts), seconds)
         return facts
+
+    def _call(self, exchange: Exchange) -> Call:
+        # Every grammar of patterns knows digits alone; who asks for an account may search for it.
+        wanted = {"areaCode": exchange.digits[:3], "contains": exchange.digits}
+        account = self._reader.credential.account
+        return CORE.search_call(account, exchange.country, _PATH, wanted, _PAGE_SIZE)
 
     async def _search(self, call: Call, at: FieldPath) -> Iterable[object]:
         try:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
+from msgspec.structs import replace
+
 from gateway.mapping.records import View
 from gateway.numbers.country_rules import PRICE_OWNED, CountryRules
 from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES, ExchangeFacts, Exchanges, Told
@@ -59,11 +61,18 @@ class SideReads:
 
 
 def _located(numbers: Sequence[View], told: Sequence[Told]) -> list[View]:
-    return [_in_exchange(*each) for each in zip(numbers, told, strict=True)]
+    """Return numbers with what their exchanges tell of them.
 
-
-def _in_exchange(number: View, told: Told) -> View:
-    if told is None:
-        return number
-    rate_center, lata = told if isinstance(told, ExchangeFacts) else (told, told)
-    return number.located(rate_center, lata)
+    An error is told in place of values: whoever reads one of them raises it.
+    """
+    found = []
+    for number, each in zip(numbers, told, strict=True):
+        if each is None:
+            found.append(number)
+            continue
+        if isinstance(each, ExchangeFacts):
+            raw = replace(number.raw, rate_center=each.rate_center, lata=each.lata)
+        else:
+            raw = replace(number.loosened(), rate_center=each, lata=each)
+        found.append(replace(number, raw=raw))
+    return found

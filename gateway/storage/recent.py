@@ -1,7 +1,7 @@
 """PURE: what was used last, kept as long as there is room."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias, TypeVar
 
 Key = TypeVar("Key")
@@ -34,6 +34,13 @@ class Recent(OrderedDict[Key, Value]):
         if value is not None:
             self.move_to_end(key)
         return value
+
+    def use_all(self, keys: Iterable[Key]) -> dict[Key, Value]:
+        """Return the values that are kept under any of these keys; see `use`."""
+        found = {key: self[key] for key in keys if key in self}
+        for key in found:
+            self.move_to_end(key)
+        return found
 
     def keep(self, key: Key, value: Value) -> None:
         """Keep a value as the last used, and forget others to make room; itself, if there is none.

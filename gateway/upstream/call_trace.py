@@ -69,6 +69,17 @@ class Trace:
             entry.count += 1
         entry.fields.update(dict.fromkeys(asked))
 
+    def note_all_spared(
+        self, calls: Iterable[Call], count: int, outcome: Outcome, asked: FieldPath
+    ) -> None:
+        """Note so many `calls`, which nobody spells unless the trace is detailed."""
+        if self.detailed:
+            for call in calls:
+                self.note_spared(call, outcome, (asked,))
+        elif count:
+            self.spared += count
+            self.spared_by[outcome] = self.spared_by.get(outcome, 0) + count
+
     def begin_again(self) -> None:
         """Forget what was spared: everything will be asked for anew, and spared again."""
         self.spared = 0

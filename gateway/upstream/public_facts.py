@@ -5,6 +5,7 @@ what a fact is about, gets to ask for it: that a fact is kept lets nobody in.
 """
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -27,13 +28,18 @@ class PublicFacts:
         self._seconds = seconds
         self._at_hand: Recent[str, tuple[bytes, float]] = Recent(_MOST_AT_HAND)
 
+    def at_hand(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return those facts for which nobody need be asked, by name."""
+        now, kept = time.monotonic(), self._at_hand.use_all(names)
+        return {name: fact for name, (fact, until) in kept.items() if until > now}
+
     async def find(self, name: str) -> bytes | None:
         """Return a fact; None if it is not kept, or the store is away."""
         if not self._seconds:
             return None
-        kept = self._at_hand.use(name)
-        if kept is not None and kept[1] > time.monotonic():
-            return kept[0]
+        kept = self.at_hand((name,))
+        if name in kept:
+            return kept[name]
         with suppress(StoreUnavailable):
             return await self._store.get(_key(name))
         return None
