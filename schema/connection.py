@@ -46,7 +46,8 @@ class PhoneNumberConnection:
         " direction in which it is read. False: there may be more; while `hasNextPage`, ask for the"
         " next page. By what the upstream does not filter by, the gateway filters itself, over up"
         " to 5,000 numbers for a page: then a page can have fewer numbers than asked for, or none,"
-        " and `pageInfo` tells from where to look on."
+        " and `pageInfo` tells from where to look on. False, too, when numbers up to there were"
+        " left out of which it is not known whether they match, see `PhoneNumberFilter.lata`."
     )
 
 

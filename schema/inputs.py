@@ -32,6 +32,12 @@ _TOLD = (
     "Where the upstream does not tell it, what the number itself tells counts, as in `geography`;"
     " toll-free numbers of North America tell nothing."
 )
+_OF_EXCHANGE = (
+    "Where the upstream does not tell it, what the number's exchange tells counts, as in"
+    " `geography`. Numbers whose exchange tells nothing are left out, and `exhaustive` is false;"
+    " those that belong to no place, as toll-free ones, do not match. With more exchanges than are"
+    " looked up for one request the page ends early: go on behind `endCursor`."
+)
 _LIFECYCLE = (
     "How far its range has come. Every account can ask for GENERALLY_AVAILABLE and BETA; the others"
     " are refused for accounts whose API cannot filter by them, see `Source`, and together with"
@@ -158,7 +164,7 @@ class PhoneNumberFilter:
     )
     origin: NumberOrigin | None = field(
         default=UNSET,
-        description=f"How it came to the account. {_NOT_WITH_SOME}",
+        description="How it came to the account.",
     )
     capabilities: CapabilitiesFilter | None = field(
         default=UNSET,
@@ -170,9 +176,9 @@ class PhoneNumberFilter:
     region: str | None = field(
         default=UNSET, description=f"State or province, two letters. {_TOLD}"
     )
-    lata: str | None = field(default=UNSET, description=f"The LATA (US and Canada). {_SOME}")
+    lata: str | None = field(default=UNSET, description=f"The LATA (US and Canada). {_OF_EXCHANGE}")
     rate_center: str | None = field(
-        default=UNSET, description=f"The rate center (US and Canada). {_SOME}"
+        default=UNSET, description=f"The rate center (US and Canada). {_OF_EXCHANGE}"
     )
     locality: str | None = field(default=UNSET, description=f"Town or city. {_SOME}")
     postal_code: str | None = field(default=UNSET, description=f"Postal (zip) code. {_SOME}")

@@ -37,7 +37,8 @@ payload, in an event. Which API is asked is known before the first call, from wh
 - An account without the catalog is asked in core. What only the catalog has is null, but for
   `geography`: country, state and province are what the number itself tells; `rateCenter` and
   `lata` are what numbers for sale in its exchange (`AreaCode=415&Contains=415555`) tell, found by
-  one search for each exchange, if they are selected. Owned numbers cannot be filtered by them.
+  one search for each exchange, if they are selected or filtered by. A filter leaves out numbers
+  whose exchange tells nothing; then `exhaustive` is false.
 - An account with the catalog is asked where all that is selected can be told: core, if
   everything is core's alone (`{ dateCreated regulatory { bundleSid } }`), else the catalog.
   Fields that both have are the catalog's.
@@ -91,7 +92,7 @@ def page() -> Iterator[str]:
     yield "## Filters"
     yield ""
     yield "What the API that is asked cannot filter by, but tells of the numbers that it finds, is"
-    yield "filtered *by the gateway*. Filters that no single API can answer together are refused."
+    yield "filtered *by the gateway*. Searches that no single API can answer are refused."
     yield from parameters(
         "phoneNumbers(filter)", filters.CATALOG_OWNED, filters.CORE_OWNED, sifting.OWNED.sifted
     )
@@ -178,7 +179,7 @@ def parameters(
 
 def mean(param: filters.Param | None, sieve: sifting.Sieve | None) -> str:
     """Return what carries or applies a value, in words."""
-    itself = sieve and f"*by the gateway*{condition(sieve.says)}"
+    itself = sieve and f"*by the gateway*{known_from(sieve)}{condition(sieve.says)}"
     if param is None:
         return itself or NOT_AVAILABLE
     words = " (US and Canada)" if param.us_ca_only else ""
@@ -186,6 +187,11 @@ def mean(param: filters.Param | None, sieve: sifting.Sieve | None) -> str:
     words += f", with `{param.needs}`" if param.needs else ""
     asked = f"`{param.name}`{words}" if param.name else f"part of the path{words}"
     return f"{asked}, else {itself}" if itself and words else asked
+
+
+def known_from(sieve: sifting.Sieve) -> str:
+    """Return from what it is known that is filtered by, in words behind others."""
+    return f" from {sieve.beside}" if sieve.beside else ""
 
 
 def condition(says: filters.Sayable) -> str:

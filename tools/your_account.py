@@ -16,7 +16,7 @@ from gateway.numbers import sifting
 from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES
 from schema import build_core_schema
 from schema.enums import NumberType, Source
-from tools.mapping import condition
+from tools.mapping import condition, known_from
 
 _HEAD = """\
 # What your account gives you
@@ -33,7 +33,7 @@ knows, and where both are needed, both. This page says what comes of it. Made by
 | ✓ 2010 | as ✓, by the 2010-04-01 API: if need be beside the catalog, for a whole list at once |
 | ✓ lists | as ✓, from the catalog's lists: one more call where a number is looked up by sid |
 | ✓ *from …* | worked out by the gateway from what stands there |
-| here | filtered by the gateway, over some pages (`exhaustive` tells whether it saw all) |
+| here | filtered by the gateway, over some pages (`exhaustive` tells whether it could see all) |
 | no | not to be had: fields are null without an error, filters are refused by name |
 
 A search for numbers to buy asks one of the two alone, by what is selected and filtered by ([which
@@ -176,7 +176,7 @@ def _able(sieves: sifting.Sieves, *sources: Source) -> _Told:
 
 
 def _mean(param: filters.Param | None, sieve: sifting.Sieve | None) -> str:
-    here = f"{_HERE}{condition(sieve.says)}" if sieve else ""
+    here = f"{_HERE}{known_from(sieve)}{condition(sieve.says)}" if sieve else ""
     if param is None:
         return here
     words = " (US and Canada)" if param.us_ca_only else ""

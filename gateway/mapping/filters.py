@@ -39,7 +39,7 @@ class Sayable(NamedTuple):
 ANY = Sayable(lambda _: True, "")
 # The upstream may take false for no filter.
 TRUE = Sayable(lambda value: value is True, "only when true")
-_NO_TEMPLATE = Sayable(
+NO_TEMPLATE = Sayable(
     lambda value: TEMPLATE.fullmatch(value) is None, "but for phone numbers in its place"
 )
 _FOR_EVERYBODY = Sayable(
@@ -139,13 +139,13 @@ CAPABILITIES: Table = {
     "capabilities.mms.inboundReachability": Param("Capabilities.Mms.InboundReachability", token),
 }
 _GEOGRAPHY: Table = {
-    "lata": Param("Geography.Lata", says=_NO_TEMPLATE),
-    "rateCenter": Param("Geography.RateCenter", says=_NO_TEMPLATE),
+    "lata": Param("Geography.Lata", says=NO_TEMPLATE),
+    "rateCenter": Param("Geography.RateCenter", says=NO_TEMPLATE),
     "latitude": Param("Geography.Latitude", plain),
     "longitude": Param("Geography.Longitude", plain),
-    "region": Param("Geography.Region", says=_NO_TEMPLATE),
-    "locality": Param("Geography.Locality", says=_NO_TEMPLATE),
-    "postalCode": Param("Geography.PostalCode", says=_NO_TEMPLATE),
+    "region": Param("Geography.Region", says=NO_TEMPLATE),
+    "locality": Param("Geography.Locality", says=NO_TEMPLATE),
+    "postalCode": Param("Geography.PostalCode", says=NO_TEMPLATE),
 }
 
 CATALOG_OWNED: Table = {

@@ -57,6 +57,15 @@ def origin(number: str) -> Origin:
     return _elsewhere(number)
 
 
+def may_have_exchange(number: str, kind: NumberType | None) -> bool:
+    """Whether a number of a kind may be of an exchange, and so of a rate center and a LATA.
+
+    Only North American numbers are, and toll-free ones are not.
+    """
+    toll_free = NumberType.TOLL_FREE
+    return number.startswith("+1") and toll_free not in {kind, origin(number).type}
+
+
 @cache
 def _area_codes() -> dict[str, Origin]:
     text = files(__package__).joinpath("area_codes.csv").read_text(encoding="utf-8")

@@ -306,6 +306,9 @@ def _check_texts(wanted: Mapping[str, Any], *, template: bool) -> None:
                 f"write 1 to {_TEXT_LENGTH} printable characters, no spaces around them.",
             )
         shape, hint = _SHAPES.get(path, (None, ""))
+        if shape is None and not template and TEMPLATE.fullmatch(text):
+            hint = "a phone number stands for its own place in searches only"
+            raise BadUserInput(f"filter.{path}", f"{hint}.")
         if shape is None or shape.fullmatch(text):
             continue
         if not template or not TEMPLATE.fullmatch(text):

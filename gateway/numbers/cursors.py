@@ -82,7 +82,8 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         place: place of the number in that page; -1 stands before its first one, behind the number.
         seen: by which its place is found again, one for each search of a fan-out; nothing in
             cursors of older releases.
-        turn: of a fan-out, the search whose number comes next.
+        turn: of a fan-out, the search whose number comes next; of owned numbers, 1 where some
+            before it were left out of which it is not known whether they are looked for.
         beside: query of the page that the number is in, or stands right before, in the list of the
             other family, if numbers were looked up there; "" where that is not known, as in cursors
             of older releases.

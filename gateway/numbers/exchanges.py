@@ -11,9 +11,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import takewhile
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.errors import GatewayError, UpstreamNotFound, believe_missing
 from gateway.mapping import filters
@@ -56,7 +58,8 @@ class ExchangeFacts(NamedTuple):
 
 Told: TypeAlias = ExchangeFacts | GatewayError | None
 """What an exchange tells of a number; why that could not be read; None when nothing is to be."""
-_UNKNOWN: Final = ExchangeFacts()
+_NOT_ASKED: Final = ExchangeFacts()
+"""What is known of an exchange for which no call was left."""
 _NAMED: Final = "exchange:"
 _decode = msgspec.json.Decoder(ExchangeFacts).decode
 
@@ -129,6 +132,22 @@ class Exchanges:
                 found[exchange] = error
         return [found[each] for each in exchanges]
 
+    async def locate_first(self, numbers: Sequence[View], at: FieldPath) -> list[View]:
+        """Return numbers with what their exchanges tell: the first of them, as far as calls last.
+
+        All, if no request has any calls for that.
+
+        Raises:
+            GatewayError: what the exchange of one of them tells could not be read.
+        """
+        told = await self.of(numbers, at)
+        if self._calls.all:
+            told = list(takewhile(lambda each: each is not _NOT_ASKED, told))
+        for each in told:
+            if isinstance(each, GatewayError):
+                raise each
+        return located(numbers[: len(told)], told)
+
     def _note_at_hand(self, exchanges: Iterable[Exchange], at: FieldPath) -> None:
         """Note what is known of exchanges without asking anybody."""
         names = {_NAMED + each.digits: each for each in exchanges if each not in self._asked}
@@ -153,7 +172,7 @@ class Exchanges:
                 self._reader.trace.note_spared(call, "cached", (at,))
                 return facts
         if not self._calls.take(1):
-            return _UNKNOWN
+            return _NOT_ASKED
         facts = _facts_of(exchange, await self._search(call, at))
         seconds = _UNKNOWN_SECONDS if None in facts else None
         await self._facts.keep(name, msgspec.json.encode(facts), seconds)
@@ -171,6 +190,24 @@ class Exchanges:
         except UpstreamNotFound as error:
             believe_missing(error)
             return ()
+
+
+def located(numbers: Sequence[View], told: Sequence[Told]) -> list[View]:
+    """Return numbers with what their exchanges tell of them.
+
+    An error is told in place of values: whoever reads one of them raises it.
+    """
+    found = []
+    for number, each in zip(numbers, told, strict=True):
+        if each is None:
+            found.append(number)
+            continue
+        if isinstance(each, ExchangeFacts):
+            raw = replace(number.raw, rate_center=each.rate_center, lata=each.lata)
+        else:
+            raw = replace(number.loosened(), rate_center=each, lata=each)
+        found.append(replace(number, raw=raw))
+    return found
 
 
 def _facts_of(exchange: Exchange, found: Iterable[object]) -> ExchangeFacts:

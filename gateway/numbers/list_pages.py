@@ -37,6 +37,8 @@ class Slice(NamedTuple):
         more: there is something behind them.
         backwards: they were looked for towards the list's start.
         stopped: from where to look on for others, if that was stopped before the page was full.
+        unsure: of some that were left out, on the way to its end, it is not known whether they are
+            looked for.
     """
 
     items: list[View]
@@ -45,13 +47,14 @@ class Slice(NamedTuple):
     more: bool
     backwards: bool = False
     stopped: cursors.Cursor | None = None
+    unsure: bool = False
 
 
 def page_of(listed: Slice) -> ConnectionPage:
     """Return what stands in for a connection of the schema."""
-    items, places, earlier, more, backwards, stopped = listed
+    items, places, earlier, more, backwards, stopped, unsure = listed
     page = ConnectionPage(items, places, more=more, earlier=earlier)
-    page.exhaustive = not (earlier if backwards else more)
+    page.exhaustive = not (unsure or (earlier if backwards else more))
     if stopped is not None and backwards:
         page.start = stopped
     elif stopped is not None:
@@ -64,6 +67,16 @@ class ReadPage(Protocol):
 
     def __call__(self, query: str, size: int, number: int = 0) -> Awaitable[UpstreamPage]:
         """Return the page of a query; without one, that of a size and number."""
+
+
+class Judge(Protocol):
+    """Tells of items, by what is read beside them, whether they are looked for."""
+
+    def __call__(self, items: Sequence[View]) -> Awaitable[Sequence[bool | None]]:
+        """Return what is known of the first of them; None for one of which nothing can be.
+
+        Of fewer than asked about, if no more can be read for now.
+        """
 
 
 class UpstreamList(NamedTuple):
@@ -79,6 +92,8 @@ class UpstreamList(NamedTuple):
         gaps: a page may show nothing although it has items.
         keeps: tells whether an item is one of those that are looked for; None for all. They are
             looked for in `MOST_SIFTED_PAGES`, or as many as come in time.
+        judge: tells the same of those that are kept; None for all. The others are looked for only
+            as far as it goes at once.
         learn: is told how many items there are from its start, and whether there are more; None
             where only a part of it is read.
     """
@@ -91,12 +106,18 @@ class UpstreamList(NamedTuple):
     single: bool = False
     gaps: bool = False
     keeps: Callable[[View], bool] | None = None
+    judge: Judge | None = None
     learn: Callable[[int, bool], None] | None = None
+
+    @property
+    def sifts(self) -> bool:
+        """Whether some of its items are not looked for."""
+        return self.keeps is not None or self.judge is not None
 
     @property
     def most_pages(self) -> int:
         """In how many of its pages is looked for what a page shows."""
-        return MOST_PAGES if self.keeps is None else MOST_SIFTED_PAGES
+        return MOST_SIFTED_PAGES if self.sifts else MOST_PAGES
 
     def note_length(self, total: int, page: UpstreamPage) -> None:
         """Note how many items there are up to the end of a page, from the list's start."""
@@ -111,7 +132,7 @@ class UpstreamList(NamedTuple):
         try:
             return await work
         except (DeadlineExceeded, UpstreamTimeout):
-            if self.keeps is None:
+            if not self.sifts:
                 raise
             return None
 
@@ -121,13 +142,26 @@ class UpstreamList(NamedTuple):
         """Return what a page shows between two places of it, but for what was seen already."""
         shown = enumerate(self.show(page.items[start:end]), start)
         keeps = self.keeps
-        return [
+        placed = [
             (place, item)
             for place, item in shown
             if item is not None
             and not (seen and item.sid in seen)
             and (keeps is None or keeps(item))
         ]
+        return placed[:1] if self.single else placed
+
+    async def judged(self, placed: _Placed) -> "_Judged":
+        """Return those of what a page shows that are looked for, in the order of looking."""
+        if self.judge is None or not placed:
+            return _Judged(placed)
+        verdicts = await self.judge([item for _, item in placed])
+        looked_at = placed[: len(verdicts)]
+        return _Judged(
+            [each for each, found in zip(looked_at, verdicts, strict=True) if found],
+            placed[len(verdicts)][0] if len(verdicts) < len(placed) else None,
+            unsure=None in verdicts,
+        )
 
     def names(self, page: UpstreamPage, start: int = 0, end: int | None = None) -> list[str]:
         """Return the sids of what stands between two places of a page; "" for what is not shown."""
@@ -138,6 +172,20 @@ class UpstreamList(NamedTuple):
         """Return the trail of a cursor at a place of a page, behind the trail `before` the page."""
         names = self.names(page, max(0, place + 1 - cursors.TRAIL), place + 1)
         return cursors.extended(before, [name for name in names if name])
+
+
+class _Judged(NamedTuple):
+    """What of a page is looked for.
+
+    Attributes:
+        placed: that, with the places in the page.
+        stop: place of the first item of which that is yet to be found out; None if there is none.
+        unsure: of some items it cannot be known; they are left out.
+    """
+
+    placed: _Placed
+    stop: int | None = None
+    unsure: bool = False
 
 
 async def read_slice(listing: UpstreamList, asked: PageRequest) -> Slice:
@@ -157,9 +205,11 @@ class _Walked:
     Args:
         listing: the list.
         before: marks of what stands before the first of them.
+        unsure: see `Slice`.
     """
 
-    def __init__(self, listing: UpstreamList, before: str) -> None:
+    def __init__(self, listing: UpstreamList, before: str, *, unsure: bool) -> None:
+        self.unsure = unsure
         self.items: list[View] = []
         self.places = Places(listing.name)
         self.places.tell = self._tell
@@ -174,7 +224,7 @@ class _Walked:
     ) -> None:
         """Add the next of a page, with where each of them stands in it."""
         self.items += [item for _, item in placed]
-        if self._listing.keeps is not None:
+        if self._listing.sifts:
             self._among += [(page, place) for place, _ in placed]
         if base is None:
             self.places.marks += [(query, place) for place, _ in placed]
@@ -197,17 +247,29 @@ class _Walked:
         Raises:
             UpstreamMalformed: there is none.
         """
-        if self._listing.keeps is None:
+        if not self._listing.sifts:
             _check_shown(self.items)
             return None
-        seen = cursors.Seen(begin, self._listing.trail(page, len(page.items) - 1, self._before))
         mark = (query, -1) if base is None else ("", max(0, base - 1))
-        return cursors.Cursor(self._listing.name(), *mark, (seen,))
+        return self._cursor(mark, page, len(page.items) - 1, begin)
+
+    def stopped_at(
+        self, page: UpstreamPage, stop: int, query: str, base: int | None, begin: int
+    ) -> cursors.Cursor:
+        """Return the cursor right before a place of a page, from where to look on."""
+        mark = (query, stop - 1) if base is None else ("", base + stop - 1)
+        return self._cursor(mark, page, stop - 1, begin)
+
+    def _cursor(
+        self, mark: tuple[str, int], page: UpstreamPage, last: int, begin: int
+    ) -> cursors.Cursor:
+        seen = cursors.Seen(begin, self._listing.trail(page, last, self._before))
+        return cursors.Cursor(self._listing.name(), *mark, (seen,), int(self.unsure))
 
     def _tell(self, at: int) -> tuple[tuple[cursors.Seen, ...], int]:
         if self._among:
             trail = self._listing.trail(*self._among[at], self._before)
-            return (cursors.Seen(self._begins[at], trail),), 0
+            return (cursors.Seen(self._begins[at], trail),), int(self.unsure)
         last = self.items[max(0, at + 1 - cursors.TRAIL) : at + 1]
         trail = cursors.extended(self._before, [item.sid for item in last])
         return (cursors.Seen(self._begins[at], trail),), 0
@@ -239,7 +301,7 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
     began = skip + (base or 0)
     earlier = bool(query) or began > 0
     before = start.seen[0].trail if start is not None and start.seen else ""
-    walked = _Walked(listing, before)
+    walked = _Walked(listing, before, unsure=_is_unsure(asked))
     items, places = walked.items, walked.places
     seen: set[str] = set()
     total = 0
@@ -254,18 +316,19 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
         # Something may move from page to page while they are read, but not within one page.
         if page.next_query or seen or query:
             seen.update(item.sid for item in items)
-        fresh = listing.placed(page, seen, skip)
+        fresh, stop, unsure = await listing.judged(listing.placed(page, seen, skip))
+        walked.unsure |= unsure
         begin = skip if base is None else began
-        if listing.single and fresh:
-            walked.add(page, fresh[:1], query, base, begin)
-            return Slice(items, places, earlier, more=False)
         room = count - len(items)
         walked.add(page, fresh[:room], query, base, begin)
-        if len(fresh) > room:
-            return Slice(items, places, earlier, more=True)
+        if len(fresh) > room or (listing.single and fresh):
+            return Slice(items, places, earlier, more=not listing.single)
+        if stop is not None:
+            here = walked.stopped_at(page, stop, query, base, begin)
+            return Slice(items, places, earlier, more=True, stopped=here)
         listing.note_length(total, page)
         if page.next_query is None:
-            return Slice(items, places, earlier, more=False)
+            return Slice(items, places, earlier, more=False, unsure=walked.unsure)
         if base is not None:
             base += len(page.items)
         elif len(items) == count:
@@ -275,6 +338,11 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
         query, skip, number = page.next_query, 0, 0
     stopped = walked.stopped(page, query, base, began)
     return Slice(items, places, earlier, more=True, stopped=stopped)
+
+
+def _is_unsure(asked: PageRequest) -> bool:
+    """Whether something that may be looked for was left out before the cursor of a page."""
+    return asked.cursor is not None and asked.cursor.turn > 0
 
 
 def _check_shown(items: Sequence[View]) -> None:
@@ -405,6 +473,8 @@ async def _read_backwards(listing: UpstreamList, asked: PageRequest) -> Slice:
     pieces: list[tuple[_Placed, _Opened]] = []
     seen: set[str] = set()
     full, previous = False, None
+    stop: int | None = None
+    unsure = _is_unsure(asked)
     for _ in range(listing.most_pages + len(opened)):
         if previous is not None:
             reading = _open_previous(listing, opened, at, previous)
@@ -413,37 +483,57 @@ async def _read_backwards(listing: UpstreamList, asked: PageRequest) -> Slice:
                 break
             at = before
             place = len(at.page.items)
-        placed = listing.placed(at.page, seen, 0, place)
+        placed, stop, unknown = await listing.judged(listing.placed(at.page, seen, 0, place)[::-1])
+        unsure |= unknown
         seen.update(item.sid for _, item in placed)
-        pieces.insert(0, (placed, at))
+        pieces.insert(0, (placed[::-1], at))
         previous = at.page.previous_query()
         full = len(seen) > count or (len(seen) == count and not listing.gaps)
-        if full or previous is None:
+        if full or stop is not None or previous is None:
             break
     stopped = None
-    if previous is not None and listing.keeps is not None and not full:
-        stopped = _stopped_before(listing, pieces[0][1])
+    if stop is not None and len(seen) <= count:
+        stopped = _stopped_behind(listing, [at for _, at in pieces], stop, unsure=unsure) or cursor
+    elif previous is not None and listing.sifts and not full:
+        stopped = _stopped_before(listing, pieces[0][1], 0, unsure=unsure)
     elif previous is not None:
         _check_shown([item for placed, _ in pieces for _, item in placed])
     # Only the first of the pages can show too much.
     placed, at = pieces[0]
     surplus = max(0, len(seen) - count)
     pieces[0] = placed[surplus:], at
-    walked = _Walked(listing, cursors.trail([item.sid for _, item in placed[:surplus]]))
+    left_out = cursors.trail([item.sid for _, item in placed[:surplus]])
+    walked = _Walked(listing, left_out, unsure=unsure)
     began = next((placed[0][0] + (at.base or 0) for placed, at in pieces if placed), 0)
     for placed, at in pieces:
         if placed:
             begin = placed[0][0] if at.base is None else began
             walked.add(at.page, placed, at.query, at.base, begin)
-    earlier = surplus > 0 or previous is not None
-    return Slice(walked.items, walked.places, earlier, more, backwards=True, stopped=stopped)
+    earlier = surplus > 0 or stop is not None or previous is not None
+    return Slice(
+        walked.items, walked.places, earlier, more, backwards=True, stopped=stopped, unsure=unsure
+    )
 
 
-def _stopped_before(listing: UpstreamList, at: _Opened) -> cursors.Cursor:
-    """Return the cursor of a page's first item, before which nothing was looked for."""
-    query, place = (at.query, 0) if at.base is None else ("", at.base)
-    seen = cursors.Seen(place, listing.trail(at.page, 0, ""))
-    return cursors.Cursor(listing.name(), query, place, (seen,))
+def _stopped_before(
+    listing: UpstreamList, at: _Opened, place: int, *, unsure: bool
+) -> cursors.Cursor:
+    """Return the cursor of an item of a page, before which nothing was looked for."""
+    mark = (at.query, place) if at.base is None else ("", at.base + place)
+    seen = cursors.Seen(mark[1], listing.trail(at.page, place, ""))
+    return cursors.Cursor(listing.name(), *mark, (seen,), int(unsure))
+
+
+def _stopped_behind(
+    listing: UpstreamList, opened: Sequence[_Opened], stop: int, *, unsure: bool
+) -> cursors.Cursor | None:
+    """Return the cursor of the item behind a place of the first of these pages; None at the end."""
+    for at in opened:
+        for place, name in enumerate(listing.names(at.page)):
+            if name and place > stop:
+                return _stopped_before(listing, at, place, unsure=unsure)
+        stop = -1
+    return None
 
 
 async def _open_previous(
@@ -501,7 +591,7 @@ async def _open_end(listing: UpstreamList, count: int) -> _End:
         if page.next_query is None:
             return _End(opened, len(page.items))
         # Who filters may need all of them.
-        if listing.keeps is None and sum(len(each.page.items) for each in opened[1:]) >= count:
+        if not listing.sifts and sum(len(each.page.items) for each in opened[1:]) >= count:
             del opened[0]
         query = page.next_query
     message = f"the upstream's list is longer than {MOST_PAGES} pages: read it with `first`."

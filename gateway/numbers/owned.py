@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from functools import cached_property, partial
 from itertools import islice
 from types import MappingProxyType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -32,7 +32,8 @@ from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.list_pages import Slice, UpstreamList, read_slice
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.page_request import PageRequest
-from gateway.numbers.sifting import OWNED
+from gateway.numbers.side_reads import SideReads
+from gateway.numbers.sifting import OWNED, Verdict
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.accepted_credentials import DENIED, INACTIVE
 from gateway.upstream.call import Answer
@@ -55,6 +56,8 @@ from schema.selections import NOTHING, SelectedFields
 # Core matches numbers in part: the one looked for stands among those that contain it.
 _LOOK_UP_SIZE = 50
 _ALL = Home.CATALOG | Home.LISTED | Home.CORE
+# Places of one number, which no other one in its exchange tells.
+_OF_EACH_NUMBER = frozenset({"locality", "postalCode", "latitude", "longitude"})
 _EVERYTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -76,8 +79,10 @@ class OwnedNumbers:
         access: CatalogAccess,
         sizes: lookup_strategy.Sizes,
         seen: LastSeen,
+        beside: Callable[[], SideReads],
     ) -> None:
         self.seen = seen
+        self._beside_them = beside
         self._reader = reader
         self._access = access
         self._sizes = sizes
@@ -98,7 +103,7 @@ class OwnedNumbers:
         return set()
 
     @cached_property
-    def _deciding(self) -> dict[str, asyncio.Future[None]]:
+    def _deciding(self) -> dict[str, "_Deciding"]:
         """Reads under way that will tell whether accounts have the catalog: see `of_either`."""
         return {}
 
@@ -322,17 +327,18 @@ class OwnedNumbers:
             return CORE, await beside
         deciding = self._deciding.get(account)
         if deciding is not None:
-            await asyncio.wait((deciding,))
+            await asyncio.wait((deciding.decided,))
             if self._access.known(account):
                 return CATALOG, await catalog
             catalog.close()
             return CORE, await beside
-        deciding = self._deciding[account] = asyncio.get_running_loop().create_future()
+        decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        deciding = self._deciding[account] = _Deciding(begun(catalog), decided)
         try:
-            return await self._decided(account, begun(catalog), beside)
+            return await self._decided(account, deciding.catalog, beside)
         finally:
             del self._deciding[account]
-            deciding.set_result(None)
+            decided.set_result(None)
 
     async def _decided(
         self, account: str, first: asyncio.Future[T], beside: asyncio.Future[T]
@@ -394,7 +400,8 @@ class OwnedNumbers:
 
     def afresh(self) -> "OwnedNumbers":
         """Return the owned numbers as they are now: nothing read before is used."""
-        fresh = OwnedNumbers(self._reader.alone(), self._access, self._sizes, self.seen)
+        reader, beside = self._reader.alone(), self._beside_them
+        fresh = OwnedNumbers(reader, self._access, self._sizes, self.seen, beside)
         # Whether the account has the catalog is found out once, whoever asks for it.
         fresh._deciding, fresh._probes = self._deciding, self._probes
         return fresh
@@ -461,16 +468,15 @@ class OwnedNumbers:
 
     def _unable(self, account: str, wanted: Mapping[str, Any]) -> UnsupportedFilters:
         """Return the error for filters that no family knows which can be asked about an account."""
-        catalog, core = (OWNED.means(each.source, wanted).lacking for each in (CATALOG, CORE))
-        if catalog:
-            problem = (
-                f"{', '.join(core)} cannot be combined with {', '.join(catalog)}: the upstream has"
-                " no list that knows both; leave out one of them."
-            )
-        else:
-            problem = (
-                f"this account's API cannot filter owned numbers by {', '.join(core)}: only the"
-                f" preview catalog of numbers can, and {self.without_catalog(account)}."
+        core = OWNED.means(CORE.source, wanted).lacking
+        problem = (
+            f"this account's API cannot filter owned numbers by {', '.join(core)}: only the"
+            f" preview catalog of numbers can, and {self.without_catalog(account)}."
+        )
+        if not _OF_EACH_NUMBER.isdisjoint(core):
+            problem += (
+                " Town, postal code and coordinates belong to a number and not to its exchange, so"
+                " nothing else tells them: filter by `rateCenter`, `lata` or `region`."
             )
         return UnsupportedFilters("filter", problem)
 
@@ -731,13 +737,20 @@ class OwnedNumbers:
 
     def _list(self, family: Family, asked: OwnedList, at: FieldPath) -> UpstreamList:
         account, wanted, page = asked
-        keeps = None
-        if wanted and (sifted := OWNED.means(family.source, wanted).sifted):
+        keeps = judge = None
+        size = page.size
+        if wanted:
+            _, sifted, beside, _ = OWNED.means(family.source, wanted)
             keeps = OWNED.test(family.source, wanted, sifted)
-            wanted = {path: value for path, value in wanted.items() if path not in sifted}
+            if beside:
+                verdict = OWNED.verdict(family.source, wanted, beside)
+                judge = partial(self._judge, family, account, verdict, at)
+            if sifted or beside:
+                size = MAX_PAGE_SIZE
+                here = {*sifted, *beside}
+                wanted = {path: value for path, value in wanted.items() if path not in here}
         exact = family is CORE and "phoneNumber" in wanted
         whole = not wanted and page.cursor is None
-        size = page.size if keeps is None else MAX_PAGE_SIZE
         return UpstreamList(
             partial(asked.list_id, family),
             partial(self._page, family, account, wanted, at=at),
@@ -746,8 +759,50 @@ class OwnedNumbers:
             counts=family is CATALOG,
             single=exact,  # An account has a number once.
             keeps=keeps,
+            judge=judge,
             learn=partial(self._learn, account) if whole else None,
         )
+
+    async def _judge(
+        self,
+        family: Family,
+        account: str,
+        verdict: Verdict,
+        at: FieldPath,
+        numbers: Sequence[View],
+    ) -> list[bool | None]:
+        """Return which of listed numbers are looked for, by what the other answers tell of them.
+
+        What the catalog does not list, core tells of all together; what core does not list,
+        exchanges tell, as far as calls last.
+
+        Raises:
+            GatewayError: that could not be read.
+        """
+        if family is CORE:
+            if await self._is_served_by_catalog(account):
+                return [None] * len(numbers)  # Its own list is used: nobody is shown this one.
+            located = await self._beside_them().exchanges.locate_first(numbers, at)
+            return list(map(verdict, located))
+        keys = [PhoneNumberLookup(account, "sid", number.sid) for number in numbers]
+        verdicts: list[bool | None] = []
+        for part in await self._told(CORE, keys, None, at):
+            if isinstance(part, Exception):
+                raise part
+            verdicts.append(None if part is None else verdict(part))
+        return verdicts
+
+    async def _is_served_by_catalog(self, account: str) -> bool:
+        """Whether the catalog answers for an account, where it is being asked for the first time.
+
+        It is not waited for longer than one attempt takes.
+        """
+        asking = self._deciding.get(account)
+        if asking is None:
+            return False
+        catalog = asking.catalog
+        await asyncio.wait((catalog,), timeout=self._reader.patience)
+        return catalog.done() and not catalog.cancelled() and catalog.exception() is None
 
     def _learn(self, account: str, listed: int, more: bool) -> None:  # noqa: FBT001 - by `learn`
         self._sizes.learn(account, listed, more=more)
@@ -991,6 +1046,18 @@ class OwnedNumbers:
     def _places(self, keys: Iterable[PhoneNumberLookup], family: Family | None) -> list[FieldPath]:
         asked = self._asked
         return [place for key in keys for place in asked[family, key] or asked[None, key]]
+
+
+class _Deciding(NamedTuple):
+    """A read under way that will tell whether an account has the catalog.
+
+    Attributes:
+        catalog: what the catalog answers.
+        decided: is over when that is known.
+    """
+
+    catalog: asyncio.Future[Any]
+    decided: asyncio.Future[None]
 
 
 def _numbers(

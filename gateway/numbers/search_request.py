@@ -375,7 +375,7 @@ def suited(branches: Sequence[SearchBranch]) -> tuple[Sequence[Source], Sequence
         UnsupportedFilters: neither can answer all of them together.
     """
     lacking: dict[Source, dict[str, None]] = {Source.CORE: {}, Source.CATALOG: {}}
-    burdens = dict.fromkeys(lacking, (0, 0))
+    burdens = dict.fromkeys(lacking, (0, 0, 0))
     for source, found in lacking.items():
         for each in branches:
             means = each.means[source]

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
-from msgspec.structs import replace
-
 from gateway.mapping.records import View
 from gateway.numbers.country_rules import PRICE_OWNED, CountryRules
-from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES, ExchangeFacts, Exchanges, Told
+from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES, Exchanges, located
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.flights import Reader
 from gateway.upstream.public_facts import PublicFacts
@@ -41,7 +39,8 @@ class SideReads:
         return CountryRules(self._reader)
 
     @cached_property
-    def _exchanges(self) -> Exchanges:
+    def exchanges(self) -> Exchanges:
+        """What exchanges tell of owned numbers."""
         return Exchanges(self._reader, self._facts, SpareCalls(self._exchange_calls))
 
     async def shown(
@@ -53,26 +52,8 @@ class SideReads:
         """
         if SHOWN_BY_EXCHANGES.isdisjoint(selected):
             return await self.rules.priced(numbers, at)
-        told = self._exchanges.of(numbers, at)
+        told = self.exchanges.of(numbers, at)
         if PRICE_OWNED not in selected:
-            return _located(numbers, await told)
+            return located(numbers, await told)
         priced, exchanges = await gather(self.rules.priced(numbers, at), told)
-        return _located(priced, exchanges)
-
-
-def _located(numbers: Sequence[View], told: Sequence[Told]) -> list[View]:
-    """Return numbers with what their exchanges tell of them.
-
-    An error is told in place of values: whoever reads one of them raises it.
-    """
-    found = []
-    for number, each in zip(numbers, told, strict=True):
-        if each is None:
-            found.append(number)
-            continue
-        if isinstance(each, ExchangeFacts):
-            raw = replace(number.raw, rate_center=each.rate_center, lata=each.lata)
-        else:
-            raw = replace(number.loosened(), rate_center=each, lata=each)
-        found.append(replace(number, raw=raw))
-    return found
+        return located(priced, exchanges)

@@ -11,10 +11,13 @@ import phonenumbers
 
 from gateway.mapping import filters
 from gateway.mapping.number_patterns import Pattern
+from gateway.mapping.numbering_plan import may_have_exchange
 from gateway.mapping.records import View
-from schema.enums import AddressRequirements, Lifecycle, Source
+from schema.enums import AddressRequirements, Lifecycle, NumberOrigin, Source
 
 Test: TypeAlias = Callable[[View], bool]
+Verdict: TypeAlias = Callable[[View], bool | None]
+"""Tells whether a number is wanted; None where that cannot be known."""
 Filters: TypeAlias = Mapping[str, Any]
 MOST_SIFTED_PAGES: Final = 5
 """Upstream pages that are looked through for one page of what the gateway filters by itself."""
@@ -29,10 +32,15 @@ class Sieve(NamedTuple):
         make: returns the test that numbers must pass, for the filters and country of a search;
             the country is "" for owned numbers, which are of all countries.
         says: the values for which there is one.
+        beside: from what it is known, in words, if lists do not tell it: that is read beside them.
+        exact: what it looks at is known of every number; a family of which that is so is asked
+            rather.
     """
 
-    make: Callable[[Filters, str], Test]
+    make: Callable[[Filters, str], Verdict]
     says: filters.Sayable = filters.ANY
+    beside: str = ""
+    exact: bool = True
 
 
 def _number(wanted: Filters, _: str) -> Test:
@@ -85,6 +93,35 @@ def _beta(_: Filters, __: str) -> Test:
 def _same(path: str, read: Callable[[View], Any]) -> Sieve:
     """Return what keeps the numbers of which something has the value that is wanted."""
     return Sieve(lambda wanted, _: lambda number: read(number) == wanted[path])
+
+
+def _of_exchange(path: str) -> Sieve:
+    """Return what keeps the numbers whose exchange tells a value; others may not tell theirs."""
+    name = filters.to_field(path)
+
+    def make(wanted: Filters, _: str) -> Verdict:
+        value = str(wanted[path]).casefold()
+
+        def test(number: View) -> bool | None:
+            told = getattr(number.geography, name, None)
+            if told is not None:
+                return str(told).casefold() == value
+            return None if may_have_exchange(number.phone_number, number.type) else False
+
+        return test
+
+    beside = "numbers for sale of its exchange"
+    return Sieve(make, filters.NO_TEMPLATE, beside, exact=False)
+
+
+def _origin(wanted: Filters, _: str) -> Verdict:
+    origin = wanted["origin"]
+
+    def test(number: View) -> bool | None:
+        told: NumberOrigin | None = number.origin
+        return None if told is None else told is origin
+
+    return test
 
 
 def _region(wanted: Filters, _: str) -> Test:
@@ -160,10 +197,13 @@ _OWNED: Mapping[Source, Mapping[str, Sieve]] = {
         # As far as the number itself tells it, see `numbering_plan.py`.
         "country": _same("country", lambda number: getattr(number.geography, "iso_country", None)),
         "region": Sieve(_region),
+        "rateCenter": _of_exchange("rateCenter"),
+        "lata": _of_exchange("lata"),
     },
     Source.CATALOG: {
         "contains": Sieve(_pattern),
         "friendlyName": _same("friendlyName", lambda number: number.friendly_name),
+        "origin": Sieve(_origin, beside="the 2010-04-01 API"),
         **_ABLE,
     },
 }
@@ -183,7 +223,13 @@ class Sieves(NamedTuple):
             path for path in unasked if path in sieves and sieves[path].says.holds(wanted[path])
         ]
         lacking = [path for path in unasked if path not in sifted]
-        return Means(lacking, sifted, filters.inexact(wanted, self.asked[source]))
+        inexact = filters.inexact(wanted, self.asked[source])
+        return Means(
+            lacking,
+            [path for path in sifted if not sieves[path].beside],
+            [path for path in sifted if sieves[path].beside],
+            [*inexact, *(path for path in sifted if not sieves[path].exact)],
+        )
 
     def test(
         self, source: Source, wanted: Filters, paths: Sequence[str], country: str = ""
@@ -193,6 +239,16 @@ class Sieves(NamedTuple):
         if not tests:
             return None
         return lambda number: all(test(number) for test in tests)
+
+    def verdict(self, source: Source, wanted: Filters, paths: Sequence[str]) -> Verdict:
+        """Return what tells whether a number meets those that look at what is read beside it."""
+        tests = [self.sifted[source][path].make(wanted, "") for path in paths]
+
+        def test(number: View) -> bool | None:
+            found = {each(number) for each in tests}
+            return False if False in found else None if None in found else True
+
+        return test
 
 
 SEARCHED: Final = Sieves(
@@ -208,15 +264,18 @@ class Means(NamedTuple):
 
     Attributes:
         lacking: paths of those that it cannot answer at all.
-        sifted: paths of those that the gateway applies.
-        inexact: paths of those of which the family does not tell all values apart.
+        sifted: paths of those that the gateway applies to what the family lists.
+        beside: paths of those that it applies to what is read beside that.
+        inexact: paths of those of which the family does not tell all values apart, or not of all
+            numbers.
     """
 
     lacking: list[str]
     sifted: list[str]
+    beside: list[str]
     inexact: list[str]
 
     @property
-    def burden(self) -> tuple[int, int]:
+    def burden(self) -> tuple[int, int, int]:
         """What speaks against asking the family: above all what it answers inexactly."""
-        return len(self.inexact), len(self.sifted)
+        return len(self.inexact), len(self.beside), len(self.sifted)

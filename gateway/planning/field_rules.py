@@ -14,6 +14,7 @@ from gateway.mapping import filters
 from gateway.mapping.homes import NOWHERE, Home, fields_set, needed, only_catalog_tells
 from gateway.numbers import cursors
 from gateway.numbers.country_rules import PRICE_FOR_SALE, PRICE_OWNED
+from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES
 from gateway.numbers.lookups import (
     AccountLookup,
     CountryLookup,
@@ -154,7 +155,9 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
     size = draft.known.sizes.of(account)
     owned = size.at_least if size is not None and size.exact else None
     pages, reason = _pages(page, page.size, counts=family is CATALOG, length=owned)
-    sifted = {path for each in asks for path in OWNED.means(each.source, wanted).sifted}
+    means = {each: OWNED.means(each.source, wanted) for each in asks}
+    beside = {each: found.beside for each, found in means.items() if found.beside}
+    sifted = {path for each in means.values() for path in (*each.sifted, *each.beside)}
     if sifted and (page.cursor is not None or not page.backwards):
         # Behind the page of a cursor that is gone back from, another one may have to be read.
         pages = MOST_SIFTED_PAGES + int(page.backwards)
@@ -177,8 +180,12 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
         ),
     )
     draft.fill(place, path, identity, asked)
-    numbers = place.times.most * page.size
-    draft.look_up_exchanges(path, identity, numbers, account, place.selected)
+    numbers, selected = place.times.most * page.size, place.selected
+    if CATALOG in beside:
+        draft.fill_to_filter(place, path, identity, account, pages, beside[CATALOG])
+    if CORE in beside:
+        numbers, selected = place.times.most * pages * MAX_PAGE_SIZE, SHOWN_BY_EXCHANGES
+    draft.look_up_exchanges(path, identity, numbers, account, selected)
     return Place(path, place.times.per(page.size), identity, place.accounts, account or None)
 
 

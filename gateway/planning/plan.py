@@ -19,7 +19,7 @@ from gateway.numbers import lookup_strategy
 from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.owned import OwnedNumbers, is_near
-from gateway.upstream.families import CATALOG, CORE
+from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE
 from gateway.upstream.response_cache import Kind
 from gateway.writes.user_errors import Refusal
 from gateway.writes.webhook_hosts import Webhooks
@@ -386,6 +386,32 @@ class Draft:
                 extra=int(bool(from_catalog) and known.is_cold(own)),
                 reason=f"{telling(place.selected, from_catalog or from_core)}: read for all"
                 " numbers together",
+            ),
+        )
+
+    def fill_to_filter(
+        self,
+        place: Place,
+        path: str,
+        identity: Identity,
+        account: str,
+        pages: int,
+        filters: Sequence[str],
+    ) -> None:
+        """Add what tells of numbers on pages of the catalog's list what they are filtered by."""
+        size = self.known.sizes.of(account)
+        each = lookup_strategy.choose(MAX_PAGE_SIZE, size, listed=True).most
+        self.read(
+            place,
+            path,
+            [(*identity, "to filter")],
+            PlannedRead(
+                "GET one number, or a page of 1000 numbers",
+                "fill",
+                kind="owned",
+                each=Times(0, pages * each),
+                reason=f"the 2010-04-01 API tells {named(filters)}, by which the gateway itself"
+                " filters: read for all numbers of a page together",
             ),
         )
 

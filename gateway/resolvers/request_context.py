@@ -1,5 +1,6 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -58,9 +59,17 @@ class SharedParts:
     spending: Spending
     events: Events
 
-    def owned_numbers(self, reader: Reader) -> OwnedNumbers:
-        """Return the owned numbers as the request of this reader sees them."""
-        return OwnedNumbers(reader, self.access, self.sizes, self.seen)
+    def owned_numbers(
+        self, reader: Reader, beside: Callable[[], SideReads] | None = None
+    ) -> OwnedNumbers:
+        """Return the owned numbers as the request of this reader sees them.
+
+        Args:
+            reader: reads them.
+            beside: returns what is read beside them; None where no exchange is looked up.
+        """
+        beside = beside or partial(SideReads, reader, self.facts, 0)
+        return OwnedNumbers(reader, self.access, self.sizes, self.seen, beside)
 
 
 class RequestContext:
@@ -98,7 +107,8 @@ class RequestContext:
         self.reader = reader
         self.caller = caller
         self.fast = fast
-        self.numbers = NumberResolvers(shared.owned_numbers(reader), self._get_beside, caller)
+        beside = self._get_beside
+        self.numbers = NumberResolvers(shared.owned_numbers(reader, beside), beside, caller)
         self._shared = shared
         self._partition_calls = partition_calls
         self._subaccount_calls = subaccount_calls

@@ -350,7 +350,8 @@ class Settings(BaseSettings):
         ge=0,
         description="Most extra calls of a request to find rate center and LATA of owned numbers of"
         " which the upstream tells neither: one search for each exchange, which is not asked for"
-        " again for `exchange_memory`. Numbers of further exchanges show null; with 0 all do.",
+        " again for `exchange_memory`. Numbers of further exchanges show null, and a page that is"
+        " filtered by them ends there, with the cursor to go on from; with 0 nothing is found out.",
     )
     exchange_memory: float = Field(
         30 * 86_400.0,

@@ -340,11 +340,14 @@ def test_the_plan_says_who_filters_and_how_far(
 def test_what_no_list_tells_is_refused_by_name(
     gateway: RunningGateway, accounts: dict[bool, SandboxAccount]
 ) -> None:
-    for path in ("lata", "rateCenter", "locality", "postalCode"):
-        value = "722" if path == "lata" else "94105"
+    for path, value in (("locality", "94105"), ("postalCode", "94105"), ("latitude", 1.5)):
         error = gateway.error(SHORT, {"filter": {path: value}}, account=accounts[False])
         assert f"this account's API cannot filter owned numbers by {path}:" in error["message"]
+        assert "belong to a number and not to its exchange" in error["message"]
         assert error["extensions"]["code"] == "UNSUPPORTED_FILTERS"
-    both_kinds = {"filter": {"origin": "TWILIO", "lata": "722"}}
-    error = gateway.error(SHORT, both_kinds, account=accounts[True])
-    assert "lata cannot be combined with origin" in error["message"]
+    for path in ("locality", "rateCenter", "lata"):
+        for account in accounts.values():
+            given = {"filter": {path: "+14155550100"}}
+            error = gateway.error(SHORT, given, account=account)
+            assert error["message"].startswith(f"filter.{path}: ")
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"

@@ -96,7 +96,7 @@ def test_a_list_that_never_shows_a_number_is_an_error_and_no_empty_page(
         running_gateway(sandbox, catalog_url=url) as gateway,
     ):
         # Only the catalog knows the filter.
-        only_there = 'phoneNumbers(filter: { rateCenter: "OAKLAND" }, '
+        only_there = 'phoneNumbers(filter: { locality: "OAKLAND" }, '
         error = gateway.error(LIST.replace("phoneNumbers(", only_there), {"first": 5})
     assert error["extensions"]["code"] == "UPSTREAM_MALFORMED"
     assert "no number" in error["message"]

@@ -35,7 +35,7 @@ def both(sandbox: RunningSandbox, other: RunningSandbox | None = None) -> Iterat
     names = ("token_limit", "cost_limit", "alias_limit", "root_field_limit")
     limits: dict[str, Any] = dict.fromkeys(names, 10**6)
     patience = {"connect_timeout": 30, "attempt_timeout": 40, "call_deadline": 50}
-    limits |= {**patience, "request_deadline": 60}
+    limits |= {**patience, "request_deadline": 60, "exchange_calls": 500}
     closed = f"{other.url}/closed"
     with (
         running_gateway(sandbox, **limits) as rich,
