@@ -24,6 +24,10 @@ class Authenticator(Protocol):
     def challenge(self) -> str:
         """What the WWW-Authenticate header of a refusal says."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether what a client sends always means the same caller."""
+
     def known(self, authorization: str, account: str) -> Caller | None:
         """Return who asks if the very same was asked before, and lately; see `caller`."""
 
@@ -44,6 +48,7 @@ class PassThrough:
     """The client's own credentials go to the upstream, and nowhere else."""
 
     challenge = 'Basic realm="number-gateway"'
+    lasts = True
 
     def __init__(self) -> None:
         # The callers seen last, by what they sent: it is as secret as what a caller holds, and is
@@ -120,6 +125,7 @@ class Open:
     """
 
     challenge = PassThrough.challenge
+    lasts = True
 
     def __init__(self, credential: Credential) -> None:
         self._own = Caller(credential, "open")

@@ -169,6 +169,7 @@ class Tokens:
     """See `Authenticator`: bearers of tokens act through the operator's account."""
 
     challenge = 'Bearer realm="number-gateway"'
+    lasts = False
 
     def __init__(self, rules: TokenRules, own: Credential) -> None:
         for problem in problems(rules):

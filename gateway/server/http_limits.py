@@ -26,7 +26,7 @@ from gateway.errors import SOME_TIME, ShuttingDown, failure
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server import open_files
 from gateway.server._compat import ASGISendEvent, RequestResponseCycle, get_remote_addr
-from gateway.server.lean_http import LeanProtocol
+from gateway.server.lean_http import Heads, LeanProtocol
 from gateway.settings.model import Settings
 from gateway.transport.graphql_endpoint import Endpoint
 
@@ -104,6 +104,7 @@ def protocol_class(
         draining = end
         refused = refusals
         endpoint = answers
+        heads = Heads()
 
     return Protocol
 
@@ -254,6 +255,7 @@ class GuardedProtocol(LeanProtocol):
         super().__init__(*args, **kwargs)
         self.logger = _SERIOUS
         self._patience: asyncio.TimerHandle | None = None
+        self._idling: asyncio.TimerHandle | None = None
         self._watch: ReaderWatch | None = None
         self._head_bytes = 0
         self._receiving = False
@@ -282,6 +284,8 @@ class GuardedProtocol(LeanProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection's timers."""
         self._cancel_patience()
+        if self._idling is not None:
+            self._idling.cancel()
         self.crowd.reserved.pop(self, None)
         self.resume_writing()
         super().connection_lost(exc)
@@ -324,6 +328,12 @@ class GuardedProtocol(LeanProtocol):
         While a request waits for the answers to those before it, nothing behind it is read: a
         client that sends many at once is to have no more than it sends in memory.
         """
+        is_next = self._is_whole and self.waits_since < math.inf and self._is_served
+        if is_next and self.begin_whole(data):
+            if self._patience is not None:
+                self._cancel_patience()
+            self.waits_since = math.inf
+            return
         for start in range(0, len(data), _SLICE):
             if self.transport.is_closing() or self._last_words is not None:
                 return
@@ -335,6 +345,18 @@ class GuardedProtocol(LeanProtocol):
             super().data_received(data[start : start + _SLICE])
         if not (self._is_whole or self._patience or self.transport.is_closing()):
             self._expect_rest()
+        if is_next and self._is_whole:
+            self.keep_head(data)
+
+    @property
+    def _is_served(self) -> bool:
+        """Whether requests are still taken, and nothing is said about them but by answers."""
+        return not (
+            self._last_words is not None
+            or self.draining.announced
+            or self in self.crowd.reserved
+            or self.transport.is_closing()
+        )
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over: from here on its time is for the WebSocket to measure."""
@@ -512,17 +534,42 @@ class GuardedProtocol(LeanProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or with the refusal that ends the connection."""
-        last = not self.pipeline
-        super().on_response_complete()
-        if last:
-            self.waits_since = self.loop.time()
-        if last and self._last_words is not None and not self.transport.is_closing():
-            self._close_with(self._last_words)
+        self.server_state.total_requests += 1
         if self.pipeline:
-            self.flow.pause_reading()
-        elif self._unparsed:
+            if not self.transport.is_closing():
+                self.flow.resume_reading()
+                self._start_asgi_task(*self.pipeline.pop())
+            if self.pipeline:
+                self.flow.pause_reading()
+                return
+        else:
+            self.waits_since = self.loop.time()
+            if self.transport.is_closing():
+                return
+            if self.flow.read_paused:
+                self.flow.resume_reading()
+            if self._last_words is not None:
+                self._close_with(self._last_words)
+            elif self._idling is None:
+                self._close_after(self.timeout_keep_alive)
+        if self._unparsed:
             data, self._unparsed = self._unparsed, b""
             self.data_received(data)
+
+    def _close_after(self, seconds: float) -> None:
+        self._idling = self.loop.call_later(seconds, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        """Close the connection if nothing was asked for long. One timer serves many requests."""
+        self._idling = None
+        if self.transport.is_closing():
+            return
+        since = self.waits_since if self._is_whole else math.inf
+        left = min(since - self.loop.time(), 0) + self.timeout_keep_alive
+        if left > 0:
+            self._close_after(left)
+        else:
+            self.transport.close()
 
     def _close_with(self, words: bytes) -> None:
         self.transport.write(words)

@@ -5,6 +5,10 @@ messages, and writes its answer in one piece. Connections, pipelining, time limi
 the process are uvicorn's and `http_limits.py`'s all the same: a request is to them as uvicorn's own
 are. To uvicorn and ASGI are left all other paths, upgrades, clients of HTTP/1.0 or that wait for a
 word to send their body (100-continue); and whatever becomes a stream, from then on.
+
+Clients send the same head again and again, up to the length of the body. A head that was parsed and
+let in is kept by its bytes, in memory alone and as long as there is room: a request that comes in
+one piece behind the same bytes is not parsed.
 """
 
 import asyncio
@@ -16,7 +20,7 @@ from gateway.server._compat import ASGI3Application, HttpProtocol, RequestRespon
 from gateway.transport.asgi import send_stream
 from gateway.transport.asgi_application import GRAPHQL
 from gateway.transport.client_addresses import UNKNOWN
-from gateway.transport.exchange import Answer, Exchange, Stream
+from gateway.transport.exchange import Answer, Exchange, Head, Stream
 from gateway.transport.graphql_endpoint import Endpoint
 from gateway.transport.unsent import CONNECTION
 
@@ -24,8 +28,30 @@ _PATH: Final = GRAPHQL.encode()
 _STATUS_LINES: Final = {
     each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
 }
+_HEAD_END: Final = b"\r\n\r\n"
+# Bytes of all heads that are kept; one has a few hundred.
+_MOST_BYTES: Final = 128 * 1024
+# What differs from request to request.
+_PASSING: Final = frozenset({"x-request-id", "traceparent"})
 # Is told of a request that is answered.
 _UNHEARD: Final = asyncio.Event()
+
+
+class Heads:
+    """The heads that are kept by their bytes; all are forgotten when there is no room."""
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, Head] = {}
+        self._size = 0
+        self.get = self._kept.get
+
+    def keep(self, text: bytes, head: Head) -> None:
+        """Keep one."""
+        self._size += len(text)
+        if self._size > _MOST_BYTES:
+            self._kept.clear()
+            self._size = len(text)
+        self._kept[text] = head
 
 
 class LeanProtocol(HttpProtocol):
@@ -36,6 +62,26 @@ class LeanProtocol(HttpProtocol):
     """
 
     endpoint: ClassVar[Endpoint | None] = None
+    heads: ClassVar["Heads"]
+
+    def begin_whole(self, data: bytes) -> bool:
+        """Begin a request that came in one piece behind a head that is kept; False for others.
+
+        None may be under way, and nothing may have come of another.
+        """
+        end = data.find(_HEAD_END) + len(_HEAD_END)
+        head = self.heads.get(data[:end])
+        if head is None or self.endpoint is None or head.length != len(data) - end:
+            return False
+        self.cycle = self.running = cycle = LeanCycle(self, self.endpoint, head, data[end:])
+        cycle.start()
+        return True
+
+    def keep_head(self, data: bytes) -> None:
+        """Keep the head of the request that was begun, if that came in one piece, as `data`."""
+        cycle, end = self.cycle, data.find(_HEAD_END) + len(_HEAD_END)
+        if isinstance(cycle, LeanCycle) and cycle.is_repeatable(data[end:]):
+            self.heads.keep(data[:end], cycle.head)
 
     def on_message_begin(self) -> None:
         """Begin a request; what ASGI needs of it is made when it is known to."""
@@ -50,7 +96,9 @@ class LeanProtocol(HttpProtocol):
             self._leave_to_uvicorn()
             return
         before = self.latest()
-        self.cycle = cycle = LeanCycle(self, self.endpoint, query)
+        head = Head(self.parser.get_method().decode("ascii"), query, self.headers)
+        self.cycle = cycle = LeanCycle(self, self.endpoint, head)
+        cycle.keep_alive = self.parser.should_keep_alive()
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, self.app)
         else:
@@ -97,29 +145,47 @@ class LeanCycle(RequestResponseCycle):
     ASGI, and set for a stream only.
     """
 
-    def __init__(self, protocol: LeanProtocol, endpoint: Endpoint, query: bytes) -> None:
+    def __init__(
+        self, protocol: LeanProtocol, endpoint: Endpoint, head: Head, whole: bytes | None = None
+    ) -> None:
+        self.head = head
         self._protocol = protocol
         self._endpoint = endpoint
-        self._head = protocol.parser.get_method().decode("ascii"), query, protocol.headers
+        self._whole = whole
         self._exchange: Exchange | None = None  # There is one while it is being answered.
         self._task: asyncio.Task[None] | None = None
         self._more: asyncio.Future[None] | None = None
         self.message_event = self  # type: ignore[assignment] # for its `set`
         self.body = bytearray()
-        self.more_body = True
-        self.keep_alive = protocol.parser.should_keep_alive()
+        self.more_body = whole is None
+        self.keep_alive = True
         self.disconnected = self.response_started = self.response_complete = False
         self.waiting_for_100_continue = False
 
     def start(self) -> None:
         """Begin to answer."""
-        protocol = self._protocol
+        protocol, whole = self._protocol, self._whole
         peer = protocol.client[0] if protocol.client else UNKNOWN
-        self._exchange = exchange = Exchange(*self._head, peer=peer, connection=protocol)
-        if not self.more_body:
+        self._exchange = exchange = Exchange(self.head, peer=peer, connection=protocol, whole=whole)
+        if not self.more_body and whole is None:
             self._feed(exchange)  # It has waited behind others.
-        self._task = task = protocol.loop.create_task(self._endpoint.serve(exchange, self))
+        self._task = exchange.task = task = protocol.loop.create_task(
+            self._endpoint.serve(exchange, self)
+        )
         protocol.tasks.add(task)
+
+    def is_repeatable(self, body: bytes) -> bool:
+        """Whether it has just begun, with this body, and another like it need not be parsed."""
+        headers, exchange = self.head.headers, self._exchange
+        return (
+            exchange is not None
+            and exchange.whole == body
+            and self.keep_alive
+            and self.head.verb == "POST"
+            and self.head.length == len(body)
+            and "transfer-encoding" not in headers
+            and _PASSING.isdisjoint(headers)
+        )
 
     def set(self) -> None:
         """Take what has come of the body, or that the client has gone."""
@@ -164,10 +230,10 @@ class LeanCycle(RequestResponseCycle):
         if not self.keep_alive:
             headers["connection"] = "close"
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        head = _STATUS_LINES[answer.status] + lines.encode("latin-1") + answer.fixed.text
+        head = _STATUS_LINES[answer.status] + answer.fixed.text + lines.encode("latin-1")
         for pair in protocol.server_state.default_headers:
             head += b"%s: %s\r\n" % pair
-        body = b"" if self._head[0] == "HEAD" else answer.body
+        body = b"" if self.head.verb == "HEAD" else answer.body
         protocol.transport.writelines((head, b"\r\n", body))
         self.response_started = self.response_complete = True
         if not self.keep_alive:
@@ -176,11 +242,12 @@ class LeanCycle(RequestResponseCycle):
 
     async def stream(self, stream: Stream, request_id: str) -> None:
         """See `Line`: what is streamed is sent over ASGI."""
-        bodiless, is_gone = self._head[0] == "HEAD", self.disconnected
-        super().__init__(**asgi_parts(self._protocol, self._head[0], keep_alive=self.keep_alive))
+        verb, is_gone = self.head.verb, self.disconnected
+        super().__init__(**asgi_parts(self._protocol, verb, keep_alive=self.keep_alive))
         self.more_body, self.disconnected = False, is_gone
         messages: Any = self.receive, self.send
         try:
+            bodiless = verb == "HEAD"
             await send_stream(stream, *messages, request_id=request_id, bodiless=bodiless)
         finally:
             self.on_response = _UNHEARD.set  # As uvicorn does: it refers to the connection.

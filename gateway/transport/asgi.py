@@ -11,7 +11,7 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.transport.client_addresses import UNKNOWN
-from gateway.transport.exchange import Answer, Exchange, FixedHeaders, Stream
+from gateway.transport.exchange import Answer, Exchange, FixedHeaders, Head, Stream
 from gateway.transport.graphql_endpoint import Endpoint
 from gateway.transport.hangups import Hangups
 from gateway.transport.unsent import CONNECTION
@@ -29,6 +29,9 @@ class GraphQLOverAsgi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         line = _AsgiLine(self._hangups, scope, receive, send)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is a coroutine
+        line.exchange.task = task
         await self._endpoint.serve(line.exchange, line)
 
 
@@ -42,13 +45,8 @@ class _AsgiLine:
     """See `gateway.transport.exchange.Line`."""
 
     def __init__(self, hangups: Hangups, scope: Scope, receive: Receive, send: Send) -> None:
-        self.exchange = Exchange(
-            scope["method"],
-            scope["query_string"],
-            scope["headers"],
-            peer=peer_of(scope),
-            connection=scope.get(CONNECTION),
-        )
+        head = Head(scope["method"], scope["query_string"], scope["headers"])
+        self.exchange = Exchange(head, peer=peer_of(scope), connection=scope.get(CONNECTION))
         self._bodiless = scope["method"] == "HEAD"
         self._receive = receive
         self._send = send

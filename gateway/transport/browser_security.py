@@ -9,6 +9,7 @@ of Apollo Router: a content type other than the three of forms, or one of two he
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -92,16 +93,17 @@ class Browsers:
     def check(self, exchange: Exchange) -> Answer | None:
         """Return the answer to a request that comes no further; None to go on.
 
-        In any case the exchange has the headers of its answer that concern browsers, after this.
+        In any case the head has the headers of its answers that concern browsers, after this.
         """
-        headers = exchange.headers
+        head = exchange.head
+        headers = head.headers
         origin = headers.get("origin", "")
-        exchange.fixed = self._sharing(origin) if origin else self._unshared
+        head.fixed = self._sharing(origin) if origin else self._unshared
         if self._loopback_hosts and not self._hosted(headers):
             return _refuse(exchange, 421, _NOT_OURS, ErrorCode.BAD_REQUEST)
-        if exchange.verb == "OPTIONS":
+        if head.verb == "OPTIONS":
             return self._options(origin, exchange)
-        if self._csrf and exchange.method == "GET" and _is_simple(headers):
+        if self._csrf and head.method == "GET" and _is_simple(headers):
             message = (
                 "Refused: a web page of another site could have made a browser send this. Send the"
                 " header apollo-require-preflight: true, or content-type: application/json."
@@ -118,14 +120,14 @@ class Browsers:
 
     def _options(self, origin: str, exchange: Exchange) -> Answer:
         """Answer a preflight, or whoever else asks for options."""
-        headers = exchange.headers
+        headers = exchange.head.headers
         if self._listed(origin):
             asked = headers.get("access-control-request-headers", "").lower()
             self._note_headers(each.strip() for each in asked.split(","))
-            return Answer(204, self._allow | self._preflight, exchange.fixed, b"")
+            return Answer(204, self._allow | self._preflight, exchange.head.fixed, b"")
         if origin and "access-control-request-method" in headers:
             return _refuse(exchange, 403, self._refused(origin), ErrorCode.FORBIDDEN, self._allow)
-        return Answer(204, dict(self._allow), exchange.fixed, b"")
+        return Answer(204, dict(self._allow), exchange.head.fixed, b"")
 
     def _refused(self, origin: str) -> str:
         """Log that pages of an origin were refused; return what to tell them."""
@@ -170,8 +172,13 @@ class Browsers:
         """Return the headers of an answer, with those that let a page of `origin` read it."""
         if not self._listed(origin):
             return self._unshared
-        allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
-        return FixedHeaders((*_SECURITY, allowed, *_SHARED))
+        return _shared_with(origin)
+
+
+@lru_cache(maxsize=64)
+def _shared_with(origin: str) -> FixedHeaders:
+    allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
+    return FixedHeaders((*_SECURITY, allowed, *_SHARED))
 
 
 def _is_simple(headers: Mapping[str, str]) -> bool:
@@ -216,4 +223,4 @@ def _refuse(
         **(more or {}),
         "x-request-id": exchange.request_id,
     }
-    return Answer(status, headers, exchange.fixed, orjson.dumps(failure(message, code)))
+    return Answer(status, headers, exchange.head.fixed, orjson.dumps(failure(message, code)))

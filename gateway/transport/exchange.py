@@ -1,15 +1,17 @@
 """One HTTP request and the forms of its answer, apart from any server: bytes in, bytes out.
 
-An adaptor (`asgi.py`, `gateway/server/lean_http.py`) makes an `Exchange` of each request's head,
-feeds it with the body, and sends what `Endpoint` answers: whole, or as a stream.
+An adaptor (`asgi.py`, `gateway/server/lean_http.py`) makes a `Head` of what comes before the body
+and an `Exchange` of both, and sends what `Endpoint` answers: whole, or as a stream.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Coroutine, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn, Protocol, TypeVar
 
+from gateway.auth.caller import Caller
 from gateway.errors import BadRequest
 from gateway.transport import compression, negotiation
 from gateway.transport.negotiation import AcceptedTypes
@@ -120,8 +122,10 @@ class Line(Protocol):
         """Let go of the request: all is done that will be."""
 
 
-class Exchange:
-    """A request and what is found out about its answer.
+class Head:
+    """The head of a request, and what can be known from it alone.
+
+    Clients repeat their heads byte by byte, so one may serve many requests: see `lean_http.py`.
 
     Attributes:
         verb: the request's method.
@@ -129,58 +133,92 @@ class Exchange:
         query_string: of the request's target.
         raw: the headers as they came, names in lower case.
         headers: the same by name, repeated ones as a list.
-        peer: the address that the connection comes from.
-        connection: what the server knows of it.
-        request_id: the client's own if it sent a usable one.
+        length: bytes of the body, as they say; 0 if they do not.
+        request_id: the client's own; "" if it sent none that can be used.
+        is_checked: nothing that it says is refused; `accepted`, `fixed` and `usual` are found out.
         accepted: what the client can read; plain JSON until that is found out.
-        extra: headers that the answer gets besides, or instead of, the usual ones.
-        fixed: headers that it gets whatever it is.
-        is_gone: nobody waits for the answer any more.
+        fixed: headers that the answer gets whatever it is.
+        usual: those, and what a whole answer has besides, unless something else is said.
+        caller: who asks, where that is told by the head as long as the process lives.
     """
 
     __slots__ = (
-        "_chunks",
-        "_is_whole",
-        "_reading",
-        "_size",
         "accepted",
-        "connection",
-        "extra",
+        "caller",
         "fixed",
         "headers",
-        "is_gone",
+        "is_checked",
+        "length",
         "method",
-        "peer",
         "query_string",
         "raw",
         "request_id",
+        "usual",
         "verb",
     )
 
-    def __init__(
-        self,
-        verb: str,
-        query_string: bytes,
-        raw: Sequence[Pair],
-        *,
-        peer: str,
-        connection: Connection | None,
-    ) -> None:
+    def __init__(self, verb: str, query_string: bytes, raw: Sequence[Pair]) -> None:
         self.verb = verb
         self.method = "GET" if verb == "HEAD" else verb
         self.query_string = query_string
         self.raw = raw
         self.headers = headers_of(raw)
+        declared = self.headers.get("content-length", "")
+        self.length = int(declared) if declared.isdecimal() else 0
+        self.request_id = negotiation.usable_id(self.headers.get("x-request-id", ""))
+        self.is_checked = False
+        self.accepted = _PLAIN_JSON
+        self.fixed = self.usual = NONE
+        self.caller: Caller | None = None
+
+    def check_size(self, limit: int) -> None:
+        """Raise BadRequest (413) if it says that the body is larger than `limit` bytes."""
+        if self.length > limit:
+            _reject_size(limit)
+
+
+class Exchange:
+    """A request and what is found out about its answer.
+
+    Attributes:
+        head: what came before the body.
+        peer: the address that the connection comes from.
+        connection: what the server knows of it.
+        request_id: names the request in logs; the client's own if it sent a usable one.
+        extra: headers that the answer gets besides, or instead of, the usual ones.
+        is_gone: nobody waits for the answer any more.
+        task: answers it; set by the adaptor.
+        whole: the body; None until all of it is here.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_reading",
+        "_size",
+        "connection",
+        "extra",
+        "head",
+        "is_gone",
+        "peer",
+        "request_id",
+        "task",
+        "whole",
+    )
+
+    task: "asyncio.Task[Any]"
+
+    def __init__(
+        self, head: Head, *, peer: str, connection: Connection | None, whole: bytes | None = None
+    ) -> None:
+        self.head = head
         self.peer = peer
         self.connection = connection
-        self.request_id = negotiation.request_id(self.headers.get("x-request-id", ""))
-        self.accepted = _PLAIN_JSON
+        self.request_id = head.request_id or negotiation.new_id()
         self.extra: dict[str, str] = {}
-        self.fixed = NONE
         self.is_gone = False
+        self.whole = whole
         self._chunks: list[bytes] = []
-        self._size = 0
-        self._is_whole = False
+        self._size = 0 if whole is None else len(whole)
         self._reading: list[asyncio.Task[Any]] = []
 
     # The body ---------------------------------------------------------------------------------
@@ -189,13 +227,9 @@ class Exchange:
         """Take a piece of the body, and whether there is more."""
         self._chunks.append(chunk)
         self._size += len(chunk)
-        self._is_whole = not more
-
-    def check_size(self, limit: int) -> None:
-        """Raise BadRequest (413) if the head says that the body is larger than `limit` bytes."""
-        declared = self.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > limit:
-            _reject_size(limit)
+        if not more:
+            self.whole = b"".join(self._chunks)
+            self._chunks.clear()
 
     def body(self, limit: int) -> bytes | None:
         """Return the whole body; None while there is more to come.
@@ -205,12 +239,9 @@ class Exchange:
         """
         if self._size > limit:
             _reject_size(limit)
-        if self._is_whole:
-            chunks = self._chunks
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        if self.is_gone:
+        if self.whole is None and self.is_gone:
             raise BadRequest(400, "The client went away.")
-        return None
+        return self.whole
 
     # The client ---------------------------------------------------------------------------------
 
@@ -233,41 +264,37 @@ class Exchange:
         Raises:
             ClientGone: it went.
         """
-        task = self.begin_reading()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is a coroutine
+        self.begin_reading(task)
         try:
             return await reading
         except asyncio.CancelledError:
-            self.check_gone(task)
+            if self.is_let_go(task):
+                raise ClientGone from None
             raise
         finally:
             self.end_reading(task)
 
-    def begin_reading(self) -> asyncio.Task[Any]:
-        """Let the running task, which is returned, be cancelled when the client goes.
+    def begin_reading(self, task: asyncio.Task[Any]) -> None:
+        """Let the running task be cancelled when the client goes.
 
         Raises:
             ClientGone: it has gone.
         """
         if self.is_gone:
             raise ClientGone
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - whoever calls is a coroutine
         self._reading.append(task)
-        return task
 
     def end_reading(self, task: asyncio.Task[Any]) -> None:
         """Let a task go on from here, whatever the client does."""
         self._reading.remove(task)
 
-    def check_gone(self, task: asyncio.Task[Any]) -> None:
-        """See whether a task that reads was cancelled because the client has gone.
-
-        Raises:
-            ClientGone: it was, and is cancelled no longer.
-        """
+    def is_let_go(self, task: asyncio.Task[Any]) -> bool:
+        """Whether a task was cancelled because the client has gone; then it is so no longer."""
         if self.is_gone:
             task.uncancel()
-            raise ClientGone from None
+        return self.is_gone
 
     # The answer ---------------------------------------------------------------------------------
 
@@ -280,12 +307,15 @@ class Exchange:
         """
         if not 0 < compress_from <= size:
             return None
-        return compression.coding(self.headers.get("accept-encoding", ""))
+        return compression.coding(self.head.headers.get("accept-encoding", ""))
 
     def answer(self, status: int, body: bytes, coding: str | None = None) -> Answer:
         """Return a whole answer, compressed if a coding is given."""
+        head = self.head
+        if coding is None and not self.extra and head.is_checked and status != NOT_MODIFIED:
+            return Answer(status, {"x-request-id": self.request_id}, head.usual, body)
         headers = {
-            "content-type": negotiation.CONTENT_TYPES[self.accepted.media_type],
+            "content-type": negotiation.CONTENT_TYPES[head.accepted.media_type],
             "x-request-id": self.request_id,
             "cache-control": "no-store",
             "vary": _VARY,
@@ -296,7 +326,7 @@ class Exchange:
         elif coding is not None:
             headers["content-encoding"] = coding
             body = compression.CODINGS[coding](body)
-        return Answer(status, headers, self.fixed, body)
+        return Answer(status, headers, head.fixed, body)
 
     def stream_headers(self, content_type: str) -> dict[str, str]:
         """Return the headers of a stream."""
@@ -313,6 +343,17 @@ class Exchange:
 
 def _reject_size(limit: int) -> NoReturn:
     raise BadRequest(413, f"The body is larger than {limit} bytes.")
+
+
+@lru_cache(maxsize=64)
+def usual_headers(media_type: str, fixed: FixedHeaders) -> FixedHeaders:
+    """Return the headers of a whole answer of a type that are always the same, with `fixed`."""
+    usual = {
+        "content-type": negotiation.CONTENT_TYPES[media_type],
+        "cache-control": "no-store",
+        "vary": _VARY,
+    }
+    return FixedHeaders((*((name.encode(), usual[name].encode()) for name in usual), *fixed.pairs))
 
 
 def headers_of(raw: Sequence[Pair]) -> dict[str, str]:

@@ -52,8 +52,10 @@ from gateway.transport.exchange import (
     Answer,
     ClientGone,
     Exchange,
+    Head,
     Line,
     Stream,
+    usual_headers,
 )
 from gateway.transport.multipart import Multipart
 from gateway.transport.negotiation import Delivery
@@ -111,8 +113,9 @@ class Endpoint:
 
     async def serve(self, exchange: Exchange, line: Line) -> None:
         """Answer one request: the whole life of it, for the task that an adaptor makes for it."""
-        current.set(self._addresses.of(exchange.peer, exchange.raw))
-        watched = self._telemetry.request(exchange.raw)
+        raw = exchange.head.raw
+        current.set(self._addresses.of(exchange.peer, raw))
+        watched = self._telemetry.request(raw)
         try:
             answer = await self.respond(exchange, line.more)
             if answer is None:
@@ -150,19 +153,12 @@ class Endpoint:
         It does no input or output with the client but to wait for more of the body. Of what it
         returns, a stream's `held` and an answer's `pending` are to be let go when it is sent.
         """
+        pipeline, head = self._pipeline, exchange.head
         try:
-            refused = self._browsers.check(exchange)
-            if refused is not None:
+            if not head.is_checked and (refused := self._check(exchange)) is not None:
                 return refused
-            self._check_head(exchange)
-            if "expect" in exchange.headers:
-                # It waits to be told to send its body (100-continue), as waiting for more does:
-                # not in vain.
-                await self._pipeline.authenticate(exchange.headers)
-            while (params := self._read(exchange)) is None:
-                await more()
-            pipeline, headers = self._pipeline, exchange.headers
-            caller = pipeline.caller_at_hand(headers) or await pipeline.authenticate(headers)
+            params = self._read(exchange) or await self._read_on(exchange, more)
+            caller = head.caller or await self._caller(head)
             if isinstance(params, list):
                 return await self._batch(exchange, params, caller)
             wishes = _wishes(exchange)
@@ -172,31 +168,65 @@ class Endpoint:
             return await self._delivered(exchange, params, request, caller)
         except ClientGone:
             return None
+        except asyncio.CancelledError:
+            if not exchange.is_let_go(exchange.task):
+                raise
+            return None
         except Exception as error:  # noqa: BLE001 - what nobody has thought of is logged there
             return self._refuse(exchange, error)
 
     # Steps --------------------------------------------------------------------------------------
 
-    def _check_head(self, exchange: Exchange) -> None:
-        """Find out what the client reads; raise BadRequest for what can be seen before the body."""
-        exchange.accepted = negotiation.accepted(exchange.headers.get("accept", ""))
-        match exchange.method:
+    def _check(self, exchange: Exchange) -> Answer | None:
+        """Find out what the client reads; return the answer to a request that comes no further.
+
+        Raises:
+            BadRequest: something is wrong that can be seen before the body.
+        """
+        refused, head = self._browsers.check(exchange), exchange.head
+        if refused is not None:
+            return refused
+        head.accepted = negotiation.accepted(head.headers.get("accept", ""))
+        match head.method:
             case "GET" if self._options.get_requests:
-                return
+                pass
             case "POST":
-                negotiation.check_content_type(exchange.headers.get("content-type", ""))
-                if exchange.headers.get("content-encoding", "identity") != "identity":
+                negotiation.check_content_type(head.headers.get("content-type", ""))
+                if head.headers.get("content-encoding", "identity") != "identity":
                     accepted = {"accept-encoding": "identity"}
                     raise BadRequest(415, "Send the body uncompressed.", accepted)
-                exchange.check_size(self._options.body_limit)
+                head.check_size(self._options.body_limit)
             case _:
                 allowed = "GET, HEAD, POST" if self._options.get_requests else "POST"
-                raise BadRequest(405, f"{exchange.verb} is not used here.", {"allow": allowed})
+                raise BadRequest(405, f"{head.verb} is not used here.", {"allow": allowed})
+        head.usual = usual_headers(head.accepted.media_type, head.fixed)
+        head.is_checked = True
+        return None
+
+    async def _read_on(
+        self, exchange: Exchange, more: Callable[[], Awaitable[None]]
+    ) -> Params | list[Params | BadRequest]:
+        """Return what is asked, when the body is here."""
+        if "expect" in exchange.head.headers:
+            # It waits to be told to send its body (100-continue), as waiting for more does: not in
+            # vain.
+            await self._pipeline.authenticate(exchange.head.headers)
+        while (params := self._read(exchange)) is None:
+            await more()
+        return params
+
+    async def _caller(self, head: Head) -> Caller:
+        """Return who asks; the head keeps it, where it is known as long as the process lives."""
+        pipeline = self._pipeline
+        caller = pipeline.caller_at_hand(head.headers) or await pipeline.authenticate(head.headers)
+        if pipeline.authenticator.lasts:
+            head.caller = caller
+        return caller
 
     def _read(self, exchange: Exchange) -> Params | list[Params | BadRequest] | None:
         """Return what is asked; None until the body is whole."""
-        if exchange.method == "GET":
-            return negotiation.read_get(exchange.query_string)
+        if exchange.head.method == "GET":
+            return negotiation.read_get(exchange.head.query_string)
         body = exchange.body(self._options.body_limit)
         if body is None:
             return None
@@ -248,7 +278,7 @@ class Endpoint:
                 status, response = 429, refusal(error)
             case GatewayError():
                 response = refusal(error)
-                status = negotiation.status_of(response, exchange.accepted.media_type)
+                status = negotiation.status_of(response, exchange.head.accepted.media_type)
             case _:
                 self._log_failure(exchange, error)
                 status = 500
@@ -264,16 +294,18 @@ class Endpoint:
     def _coding(self, exchange: Exchange, body: bytes) -> str | None:
         return exchange.coding(len(body), self._options.compress_from)
 
-    def _answer(
-        self, exchange: Exchange, status: int, body: bytes
-    ) -> Answer | Coroutine[Any, Any, Answer]:
-        """Return an answer, or what a thread of its own makes of a large body that way."""
-        if len(body) < self._options.compress_from:
-            return exchange.answer(status, body)
+    async def _large(
+        self, exchange: Exchange, status: int, body: bytes, pending: Pending
+    ) -> Answer:
+        """Return an answer that counts until it is taken; very large ones a thread compresses."""
+        pending.finished(len(body))
         coding = self._coding(exchange, body)
-        if coding is not None and len(body) > _THREAD_FROM:
-            return asyncio.to_thread(exchange.answer, status, body, coding)
-        return exchange.answer(status, body, coding)
+        if coding is None or len(body) <= _THREAD_FROM:
+            answer = exchange.answer(status, body, coding)
+        else:
+            answer = await asyncio.to_thread(exchange.answer, status, body, coding)
+        answer.pending = pending
+        return answer
 
     # Ways to deliver ----------------------------------------------------------------------------
 
@@ -284,39 +316,30 @@ class Endpoint:
         request: Request,
         caller: Caller,
     ) -> Answer:
-        pending: Pending | None = None
-        size = _size(request)
-        if size >= SMALL:
-            pending = await self._outbox(exchange, caller).begin(size)
+        size, reads = _size(request), request.kind is OperationType.QUERY
+        pending = None if size < SMALL else await self._outbox(exchange, caller).begin(size)
         try:
-            reading = exchange.begin_reading() if request.kind is OperationType.QUERY else None
+            if reads:
+                exchange.begin_reading(exchange.task)
             try:
                 with self._pipeline.draining:
                     response = await self._pipeline.execute(request, caller, exchange.request_id)
-            except asyncio.CancelledError:
-                if reading is not None:
-                    exchange.check_gone(reading)
-                raise
             finally:
-                if reading is not None:
-                    exchange.end_reading(reading)
+                if reads:
+                    exchange.end_reading(exchange.task)
             body = encode(response)
-            if pending is None and len(body) >= SMALL:
-                pending = Pending(self._outbox(exchange, caller), 0)
-            if pending is not None:
-                pending.finished(len(body))
-            status = negotiation.status_of(response, exchange.accepted.media_type)
+            status = negotiation.status_of(response, exchange.head.accepted.media_type)
             del response  # While the answer waits, it is there as JSON only.
             if self._is_cached(exchange, params, request, body):
                 status = NOT_MODIFIED
-            made = self._answer(exchange, status, body)
-            answer = made if isinstance(made, Answer) else await made
+            if pending is None and len(body) < SMALL:
+                return exchange.answer(status, body, self._coding(exchange, body))
+            pending = pending or Pending(self._outbox(exchange, caller), 0)
+            return await self._large(exchange, status, body, pending)
         except BaseException:
             if pending is not None:
                 pending.end()
             raise
-        answer.pending = pending
-        return answer
 
     def _outbox(self, exchange: Exchange, caller: Caller) -> Outbox:
         return self._unsent.outbox(caller.principal, exchange.connection)
@@ -326,11 +349,14 @@ class Endpoint:
         is_query = request.kind is OperationType.QUERY
         if not is_query or request.explanation or http_caching.has_errors(body):
             return False
-        persisted, age = exchange.method == "GET" and not params.query, request.document.max_age
+        persisted, age = (
+            exchange.head.method == "GET" and not params.query,
+            request.document.max_age,
+        )
         if not persisted and not age:
             return False
         exchange.extra |= http_caching.headers(body, age, persisted=persisted)
-        return http_caching.is_known(exchange.extra, exchange.headers.get("if-none-match", ""))
+        return http_caching.is_known(exchange.extra, exchange.head.headers.get("if-none-match", ""))
 
     async def _prepared(
         self, exchange: Exchange, params: Params | BadRequest, caller: Caller
@@ -377,14 +403,10 @@ class Endpoint:
                     answers += await asyncio.gather(*(run(request) for _, request in together))
                 body = _listed(answers)
                 del answers
-                pending.finished(len(body))
-                made = self._answer(exchange, 200, body)
-                answer = made if isinstance(made, Answer) else await made
+                return await self._large(exchange, 200, body, pending)
             except BaseException:
                 pending.end()
                 raise
-        answer.pending = pending
-        return answer
 
     async def _events(self, exchange: Exchange, request: Request, caller: Caller) -> Stream:
         frames = sse.frames(self._feed(exchange, request, caller))
@@ -396,7 +418,7 @@ class Endpoint:
             payloads = multipart.payloads(self._feed(exchange, request, caller))
             answer = Multipart(multipart.SUBSCRIPTION)
         else:
-            form, request_id = exchange.accepted.incremental, exchange.request_id
+            form, request_id = exchange.head.accepted.incremental, exchange.request_id
             context = self._pipeline.admitted(request, caller)
             results = incremental.run(self._pipeline.schema, request, context, request_id, form)
             payloads = _noted(request, results)
@@ -406,7 +428,7 @@ class Endpoint:
         return await self._stream(exchange, request, caller, parts, content_type, beat, early=False)
 
     def _feed(self, exchange: Exchange, request: Request, caller: Caller) -> subscriptions.Feed:
-        last_event = exchange.headers.get("last-event-id") or None
+        last_event = exchange.head.headers.get("last-event-id") or None
         return subscriptions.feed(self._pipeline, request, caller, exchange.request_id, last_event)
 
     async def _stream(
@@ -431,7 +453,7 @@ class Endpoint:
             )
             return Stream(
                 headers=exchange.stream_headers(content_type),
-                fixed=exchange.fixed,
+                fixed=exchange.head.fixed,
                 chunks=chunks,
                 sign_of_life=sign_of_life,
                 early=early,
@@ -445,10 +467,10 @@ class Endpoint:
 
 def _wishes(exchange: Exchange) -> list[str]:
     """Return what the client wants explained: each header, lest one hide another."""
-    if _EXPLAIN not in exchange.headers:
+    if _EXPLAIN not in exchange.head.headers:
         return []
     name = _EXPLAIN.encode()
-    return [value.decode("latin-1") for each, value in exchange.raw if each == name]
+    return [value.decode("latin-1") for each, value in exchange.head.raw if each == name]
 
 
 def _size(request: Request) -> int:
@@ -457,7 +479,7 @@ def _size(request: Request) -> int:
 
 
 def _delivery(exchange: Exchange, request: Request) -> Delivery:
-    accepted = exchange.accepted
+    accepted = exchange.head.accepted
     if request.explanation == "plan":
         # A single result, also of what would else be a stream.
         return Delivery.EVENTS if accepted.events and not accepted.single else Delivery.SINGLE
@@ -496,5 +518,5 @@ def _turn(placed: tuple[int, Request | dict[str, Any]]) -> int:
 
 
 def _check_method(exchange: Exchange, request: Request) -> None:
-    if exchange.method == "GET" and request.kind is OperationType.MUTATION:
+    if exchange.head.method == "GET" and request.kind is OperationType.MUTATION:
         raise BadRequest(405, "GET is not for mutations; send this by POST.", {"allow": "POST"})

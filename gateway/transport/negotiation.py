@@ -9,7 +9,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
@@ -31,6 +31,8 @@ MULTIPART = "multipart/mixed"
 CONTENT_TYPES = {media: f"{media}; charset=utf-8" for media in (JSON, GRAPHQL)}
 
 
+_TEXT: Final = (str, type(None))
+_OBJECT: Final = (dict, type(None))
 _ANY = frozenset({"*/*", "application/*"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{8,128}", re.ASCII)
 
@@ -114,13 +116,23 @@ def accepted(accept: str) -> AcceptedTypes:
     return AcceptedTypes(media_type, best is not None, events, parts, incremental, subscriptions)
 
 
+def usable_id(proposed: str) -> str:
+    """Return a client's own request id, if it is fit for headers and logs; else ""."""
+    return proposed if proposed and _REQUEST_ID.fullmatch(proposed) else ""
+
+
+def new_id() -> str:
+    """Return a request id of our own.
+
+    It names a request and guards nothing; asking the system for randomness takes longer than all
+    else that is done for a small query.
+    """
+    return f"{random.getrandbits(128):032x}"
+
+
 def request_id(proposed: str) -> str:
     """Return the client's own request id when it is fit for headers and logs, else a new one."""
-    if proposed and _REQUEST_ID.fullmatch(proposed):
-        return proposed
-    # It names a request and guards nothing; asking the system for randomness takes longer than
-    # all else that is done for a small query.
-    return f"{random.getrandbits(128):032x}"
+    return usable_id(proposed) or new_id()
 
 
 def read_get(query_string: bytes) -> Params:
@@ -188,17 +200,28 @@ def read_object(raw: object) -> Params:
     query, document_id = raw.get("query"), raw.get("documentId")
     name = raw.get("operationName")
     variables, extensions = raw.get("variables"), raw.get("extensions")
-    for label, text in (("query", query), ("operationName", name), ("documentId", document_id)):
-        if text is not None and not isinstance(text, str):
-            raise BadRequest(400, f"`{label}` must be a string.")
-    for label, value in (("variables", variables), ("extensions", extensions)):
-        if value is not None and not isinstance(value, dict):
-            raise BadRequest(400, f"`{label}` must be a JSON object.")
-    if not isinstance((extensions or {}).get("lastEventId"), str | int | None):
+    if not (
+        isinstance(query, _TEXT)
+        and isinstance(name, _TEXT)
+        and isinstance(document_id, _TEXT)
+        and isinstance(variables, _OBJECT)
+        and isinstance(extensions, _OBJECT)
+    ):
+        raise BadRequest(400, _misfit(raw))
+    if extensions and not isinstance(extensions.get("lastEventId"), str | int | None):
         raise BadRequest(400, "`lastEventId` must be the id of an event.")
     if not query and document_id is None and "persistedQuery" not in (extensions or {}):
         raise BadRequest(400, "The request needs a `query`, or the id of a persisted one.")
     return Params(query or "", name, variables or {}, extensions or {}, document_id)
+
+
+def _misfit(raw: Mapping[str, object]) -> str:
+    """Return which parameter of a request has the wrong type."""
+    for name in ("query", "operationName", "documentId"):
+        if not isinstance(raw.get(name), _TEXT):
+            return f"`{name}` must be a string."
+    wrong = "extensions" if isinstance(raw.get("variables"), _OBJECT) else "variables"
+    return f"`{wrong}` must be a JSON object."
 
 
 def status_of(response: Mapping[str, Any] | bytes, media_type: str) -> int:

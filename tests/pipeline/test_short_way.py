@@ -55,7 +55,7 @@ def count(counting: CountingGateway, sandbox: RunningSandbox, account: SandboxAc
 
 
 @pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core"])
-def test_a_small_query_is_one_task_six_coroutines_and_two_hundred_calls(
+def test_a_small_query_is_one_task_six_coroutines_and_few_calls(
     counting: CountingGateway, shared_sandbox: RunningSandbox, catalog: bool
 ) -> None:
     account = shared_sandbox.create_account(catalog=catalog, owned=1)
@@ -66,6 +66,6 @@ def test_a_small_query_is_one_task_six_coroutines_and_two_hundred_calls(
     assert headers < 20, str(counts)
     assert counts.tasks.total() == 1, str(counts)
     assert counts.coroutines.total() <= 6, str(counts)
-    assert counts.calls.total() <= (200 if catalog else 235), str(counts)
+    assert counts.calls.total() <= (168 if catalog else 203), str(counts)
     assert counts.objects.total() <= (18 if catalog else 20), str(counts)
     assert counts.futures <= 1, str(counts)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.gateway_in_thread import ADAPTORS, RunningGateway, running_gateway
-from tests.support.raw_bytes import connected
+from tests.support.raw_bytes import connected, head
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 _ORIGIN: Final = "https://app.example"
@@ -190,3 +190,37 @@ def test_both_adaptors_answer_the_same_bytes_alike(two: list[RunningGateway]) ->
         assert lean == asgi, (seed, sent)
         statuses |= {first.split(b" ")[1] for first, _, _ in lean}
     assert statuses >= {b"200", b"204", b"400", b"401", b"404", b"405", b"406", b"413", b"415"}
+
+
+def test_what_comes_again_behind_the_same_head_is_answered_alike_however_it_is_cut(
+    two: list[RunningGateway],
+) -> None:
+    texts = ("{ __typename }", "{ nothing___ }", "{ __typename")
+    one, two_, wrong = (json.dumps({"query": f"{text:<20}"}).encode() for text in texts)
+    pair = base64.b64encode(":".join(two[0].account.auth).encode()).decode()
+    lines = (f"authorization: Basic {pair}", "content-type: application/json")
+    top = head(*lines, f"content-length: {len(one)}")
+    sent = [
+        *([top + one], [top + two_], [top, one], [top[:30], top[30:] + wrong], [top + two_]),
+        *([top + one[:-3], one[-3:]], [top + wrong], [b"\r\n" + top + one], [top + two_]),
+        *([top + one + top + wrong], [top + two_ + top[:20], top[20:] + one], [top + one]),
+        *([top + one + b"\r\n", top + two_], [top + wrong], [top + one], [top + one[:-1] + b"\n"]),
+    ]
+    lean, asgi = (_in_turn(each, sent) for each in two)
+    assert lean == asgi
+    assert len(lean) == sum(b"".join(pieces).count(b"POST ") for pieces in sent)
+
+
+def _in_turn(gateway: RunningGateway, sent: list[list[bytes]]) -> list[Any]:
+    """Return the answers to what is sent on one connection, each part once the last is answered."""
+    answers: list[Any] = []
+    with connected(gateway.url) as connection:
+        for pieces in sent:
+            for piece in pieces:
+                connection.sendall(piece)
+            received = b""
+            expected = b"".join(pieces).count(b"POST ")
+            while received.count(b"\r\n\r\n{") < expected or not received.endswith(b"}"):
+                received += connection.recv(65_536)
+            answers += told(_CHANCE.sub(b"", received))
+    return answers

@@ -13,7 +13,7 @@ from gateway.errors import BadRequest
 from gateway.pipeline.subscriptions import Emission
 from gateway.transport import compression, http_caching, multipart, negotiation, sse
 from gateway.transport.browser_security import BrowserOptions, Browsers
-from gateway.transport.exchange import Exchange
+from gateway.transport.exchange import Exchange, Head
 from gateway.transport.negotiation import EVENTS, GRAPHQL, JSON, MULTIPART, Delivery
 
 
@@ -196,11 +196,11 @@ def asked_by_browser(
 ) -> tuple[int, str | None]:
     """Return the status of an answer, and which pages may read it; 200 when it was passed on."""
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    exchange = Exchange(method, b"", raw, peer="192.0.2.1", connection=None)
+    exchange = Exchange(Head(method, b"", raw), peer="192.0.2.1", connection=None)
     usual = {"auth": None, "get_requests": True, "csrf_prevention": True}
     chosen = BrowserOptions(**usual | {"cors_origins": (APP,), "cors_headers": ()} | options)
     answer = Browsers(chosen, loopback_pages=own_pages).check(exchange)
-    shared = dict(exchange.fixed.pairs).get(b"access-control-allow-origin")
+    shared = dict(exchange.head.fixed.pairs).get(b"access-control-allow-origin")
     return answer.status if answer else 200, shared.decode() if shared else None
 
 
