@@ -64,8 +64,9 @@ from gateway.upstream.flights import Flights
 from gateway.upstream.public_facts import PublicFacts
 from gateway.upstream.readers import Readers
 from gateway.upstream.response_cache import CacheTimes, ResponseCache
+from gateway.writes.file_journal import FileJournal
 from gateway.writes.idempotency import IdempotencyKeys
-from gateway.writes.idempotency_entries import Journal, journal_for
+from gateway.writes.idempotency_entries import Journal, StoreJournal
 from gateway.writes.mutations import Writing
 from gateway.writes.webhook_hosts import Webhooks
 from schema import build_core_schema
@@ -158,7 +159,9 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         activity.blame(f"storage {cause}")
 
     store = make_store(settings.pick(StoreOptions), outages.note)
-    journal = journal_for(store, settings.data_dir, outages.note)
+    journal: Journal = StoreJournal(store)  # Of its own failures a store tells itself.
+    if settings.store_url is None:
+        journal = FileJournal(settings.data_dir, outages.note)
     outages.watch(journal)
 
     # What clients send.

@@ -29,7 +29,7 @@ from gateway.storage.redis import StoreOptions, make_store
 from gateway.storage.store import Condition, StoreUnavailable
 from gateway.storage.store_advice import advice_on
 from gateway.upstream.call import Api
-from gateway.writes.idempotency_entries import obstacle
+from gateway.writes.file_journal import obstacle
 
 Severity = Literal["danger", "warning"]
 

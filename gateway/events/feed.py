@@ -465,7 +465,7 @@ def _encoded(change: Change, at: dt.datetime) -> bytes:
         "sid": change.sid,
         "phoneNumber": change.phone_number,
         "source": number and number.source.name,
-        "number": number and number.to_json(),
+        "number": number and number.written(),
     }
     return orjson.dumps(content)
 

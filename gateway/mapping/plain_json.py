@@ -18,7 +18,7 @@ def read_json(text: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - any JSON
     """
     text = bytes(text)
     value = orjson.loads(text)
-    if text.count(b"[") + text.count(b"{") > _SURELY_SHALLOW:
+    if not is_surely_shallow(text):
         within = value
         for _ in range(_ROOM):
             within = [within]
@@ -27,3 +27,8 @@ def read_json(text: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - any JSON
         except TypeError:
             raise ValueError("It is nested too deep.") from None
     return value
+
+
+def is_surely_shallow(text: bytes) -> bool:
+    """Whether JSON is certainly not nested too deep to be written, and read, again."""
+    return text.count(b"[") + text.count(b"{") <= _SURELY_SHALLOW

@@ -37,13 +37,14 @@ from typing import (
 )
 
 import msgspec
+import orjson
 from msgspec.structs import replace
 
 from gateway.errors import UpstreamMalformed
 from gateway.mapping import coerce
 from gateway.mapping.number_patterns import PatternMatch
 from gateway.mapping.numbering_plan import UNKNOWN, Origin, origin
-from gateway.mapping.plain_json import read_json
+from gateway.mapping.plain_json import is_surely_shallow, read_json
 from gateway.mapping.sought import Sought, miles_between
 from schema.enums import (
     AccountStatus,
@@ -245,6 +246,17 @@ class View(msgspec.Struct, eq=False):
     def to_json(self) -> Json:
         """Return the object as JSON, for keeping; nulls that say nothing are left out."""
         return _json(self.raw)
+
+    def written(self) -> orjson.Fragment:
+        """Return the same as a part of JSON that orjson writes; its blocks are as they came.
+
+        Raises:
+            ValueError: a block cannot be read.
+        """
+        text = msgspec.json.encode(self.raw)
+        if not is_surely_shallow(text):  # It must be possible to read it again.
+            text = orjson.dumps(self.to_json())
+        return orjson.Fragment(text.decode())
 
 
 def _json(record: Record) -> Json:

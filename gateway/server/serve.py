@@ -38,7 +38,7 @@ from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings
 from gateway.transport import client_addresses
 from gateway.transport.graphql_endpoint import Endpoint
-from gateway.writes.idempotency_entries import obstacle
+from gateway.writes.file_journal import obstacle
 
 _log = structlog.get_logger(__name__)
 # Roles of the sandbox's accounts: the ordinary one, which is acted as unless another is named, and

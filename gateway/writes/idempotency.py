@@ -25,13 +25,12 @@ import hashlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import orjson
 import structlog
+from msgspec.structs import replace
 
 from gateway.errors import GatewayError, KeyInUse, KeysUnavailable
 from gateway.storage.store import StoreUnavailable
@@ -100,8 +99,7 @@ def _digest(value: object) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     """What is kept of a key, in a form that the last release reads, too.
 
     Attributes:
@@ -123,16 +121,24 @@ class _Entry:
     owner: str
     until: float = 0.0
     sent: float = 0.0
-    missed: clocks.Reading = field(default_factory=dict)
+    missed: clocks.Reading = msgspec.field(default_factory=dict)
     outcome: str = ""
     claim: str = ""
 
     def encode(self) -> bytes:
-        document = {name: getattr(self, name) for name in self.__slots__ if name != "missed"}
-        if self.missed:
-            # The last release knows no other fields, and has no outcome there until it is done.
-            document["outcome"] = orjson.dumps(self.missed).decode()
-        return orjson.dumps(document)
+        # The last release knows no other fields, and has no outcome there until it is done.
+        outcome = orjson.dumps(self.missed).decode() if self.missed else self.outcome
+        return orjson.dumps(
+            {
+                "state": self.state,
+                "digest": self.digest,
+                "owner": self.owner,
+                "until": self.until,
+                "sent": self.sent,
+                "outcome": outcome,
+                "claim": self.claim,
+            }
+        )
 
 
 def _decode(kept: bytes, key: IdempotencyKey) -> _Entry:
@@ -191,16 +197,18 @@ class IdempotencyKeys:
 
     async def _once(self, key: IdempotencyKey, act: Act, look: Look, deadline: float) -> Outcome:
         wait = _FIRST_WAIT
-        async with AsyncExitStack() as held:
-            hold = await _by(deadline, held.enter_async_context(self._journal.hold()))
+        hold = await _by(deadline, self._journal.hold())
+        try:
             while True:
                 until = time.time() + max(0.0, deadline - time.monotonic()) + _GRACE
                 claim = uuid.uuid4().hex
                 mine = _Entry("claimed", key.digest, hold.name, until, claim=claim)
                 opening = self._journal.open(key.name, mine.encode(), ttl=self._memory)
+                hold.is_named = True
                 found = await _by(deadline, opening)
                 if found is None:
                     return await self._act(key, mine, hold, act, deadline)
+                hold.is_named = False
                 entry = _decode(found, key)
                 if entry.digest not in {key.digest, key.former}:
                     return Outcome(refusal=Reason.KEY_OF_ANOTHER.refuse())
@@ -211,25 +219,31 @@ class IdempotencyKeys:
                         settled = await self._settle(key, found, entry, look)
                         if settled is not None:
                             return settled
-                    elif await _by(deadline, self._replace(key, found, mine)):
-                        return await self._act(key, mine, hold, act, deadline)
+                    else:
+                        hold.is_named = True
+                        if await _by(deadline, self._replace(key, found, mine.encode())):
+                            return await self._act(key, mine, hold, act, deadline)
+                        hold.is_named = False
                 if time.monotonic() + wait >= deadline:
                     raise KeyInUse("Another request with this idempotency key is still at work.")
                 await asyncio.sleep(wait)
                 wait = min(_LONGEST_WAIT, wait * 1.5)
+        finally:
+            hold.end()
 
     async def _act(
         self, key: IdempotencyKey, mine: _Entry, hold: Hold, act: Act, deadline: float
     ) -> Outcome:
-        last = mine
+        last = mine.encode()
+        sent = mine
         may_leave = False
 
         async def sending() -> Callable[[], bool]:
-            nonlocal last, may_leave
-            now = await _by(deadline, self._journal.now())
-            last = replace(mine, state="sent", sent=now.day)
-            await _by(deadline, hold.renew())
-            if not await _by(deadline, self._replace(key, mine.encode(), last)):
+            nonlocal last, sent, may_leave
+            day = await _by(deadline, self._journal.sure_of(hold))
+            before, sent = last, replace(mine, state="sent", sent=day)
+            last = sent.encode()
+            if not await _by(deadline, self._replace(key, before, last)):
                 raise KeyInUse("Another request with this idempotency key took over.")
             may_leave = True
             return hold.is_sure
@@ -239,16 +253,17 @@ class IdempotencyKeys:
         except BaseException as error:
             # After the write left, only an error of ours says that nothing was done.
             if may_leave and not isinstance(error, GatewayError):
-                await self._conclude(key, last, replace(last, state="unknown", owner=""))
+                new = replace(sent, state="unknown", owner="")
             else:
                 # That it was sent may have been noted although nobody said so.
-                await self._conclude(key, last, None)
+                new = None
+            await self._conclude(key, sent, last, new, hold)
             raise
         try:
             now = await _by(_soon(), self._journal.now()) if outcome.missed else None
         except StoreUnavailable:
             now = None
-        await self._conclude(key, last, _after(replace(last, owner=""), outcome, now))
+        await self._conclude(key, sent, last, _after(replace(sent, owner=""), outcome, now), hold)
         return outcome
 
     async def _settle(
@@ -275,7 +290,7 @@ class IdempotencyKeys:
             found = said or "looking the number up has not shown it done so far"
             outcome = unknown("the request", entry.sent, lost, found, now.day)
             outcome = outcome._replace(missed=not said)
-        kept = self._replace(key, before, _after(entry, outcome, now))
+        kept = self._replace(key, before, _after(entry, outcome, now).encode())
         return outcome._replace(replayed=True) if await _by(_soon(), kept) else None
 
     async def _is_over(self, key: IdempotencyKey, entry: _Entry) -> bool:
@@ -295,22 +310,31 @@ class IdempotencyKeys:
             del self._watched[next(iter(self._watched))]
         return clocks.passed(first, now) or 0.0
 
-    async def _replace(self, key: IdempotencyKey, old: bytes, new: _Entry) -> bool:
-        return await self._journal.replace(key.name, old, new.encode(), ttl=self._memory)
+    def _replace(self, key: IdempotencyKey, old: bytes, new: bytes) -> Awaitable[bool]:
+        return self._journal.replace(key.name, old, new, ttl=self._memory)
 
-    async def _conclude(self, key: IdempotencyKey, last: _Entry, new: _Entry | None) -> None:
+    async def _conclude(
+        self, key: IdempotencyKey, entry: _Entry, last: bytes, new: _Entry | None, hold: Hold
+    ) -> None:
         """Note what became of an own write; None: nothing, and the key is free.
 
         If that fails, the next use of the key finds out by looking.
+
+        Args:
+            key: of the write.
+            entry: what was said of it last.
+            last: the same as it is kept.
+            new: what is to be said.
+            hold: whoever said so; from now on no entry names it.
         """
         try:
-            await _by(_soon(), self._have_last_word(key, last, new))
+            if new is None or not await _by(_soon(), self._replace(key, last, new.encode())):
+                await _by(_soon(), self._have_last_word(key, entry, new))
+            hold.is_named = False
         except (StoreUnavailable, KeysUnavailable) as error:
             _log.warning("outcome_not_kept", problem=str(error))
 
     async def _have_last_word(self, key: IdempotencyKey, last: _Entry, new: _Entry | None) -> None:
-        if new is not None and await self._replace(key, last.encode(), new):
-            return
         while (kept := await self._journal.read(key.name)) is not None:
             said = _decode(kept, key)
             if said.claim != last.claim or not _knows_better(new, said, key):
@@ -318,20 +342,33 @@ class IdempotencyKeys:
             if new is None:
                 await self._journal.forget(key.name, kept)
                 return
-            if await self._replace(key, kept, new):
+            if await self._replace(key, kept, new.encode()):
                 _log.warning("outcome_corrected", key=key.name, said=said.state, true=new.state)
                 return
 
 
 async def _by(deadline: float, keeping: Awaitable[T]) -> T:
     """Return what the journal says; after the deadline nobody waits for it any more."""
+    coming = asyncio.ensure_future(keeping)
+    is_late = False
+
+    def give_up() -> None:
+        nonlocal is_late
+        is_late = coming.cancel()
+
+    left = max(0.0, deadline - time.monotonic())
+    timer = asyncio.get_running_loop().call_later(left, give_up)
     try:
-        async with asyncio.timeout(deadline - time.monotonic()):
-            return await keeping
-    except TimeoutError:
+        return await coming
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if not is_late or (task is not None and task.cancelling()):
+            raise
         raise StoreUnavailable(
             "The record of idempotency keys did not answer in time.", cause="timeout"
         ) from None
+    finally:
+        timer.cancel()
 
 
 def _after(entry: _Entry, outcome: Outcome, now: Moment | None) -> _Entry:
@@ -339,8 +376,8 @@ def _after(entry: _Entry, outcome: Outcome, now: Moment | None) -> _Entry:
     if not outcome.unknown:
         try:
             return replace(entry, state="done", missed={}, outcome=outcome.to_json().decode())
-        except TypeError:
-            # JSON nested too deep to be written again: the next use of the key looks it up.
+        except (TypeError, ValueError, RecursionError):
+            # JSON that cannot be written again: the next use of the key looks it up.
             return replace(entry, state="unknown")
     missed = entry.missed
     if outcome.missed and now is not None and clocks.passed(missed, now.clocks) is None:

@@ -12,70 +12,22 @@ forgets after some seconds, and that is renewed until then.
 """
 
 import asyncio
-import errno
 import math
-import os
-import sqlite3
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from functools import partial
-from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeVar
+from collections.abc import Awaitable
+from typing import NamedTuple, Protocol
 
-from gateway.storage import file_locks
-from gateway.storage.store import Cause, MemoryStore, Store, StoreUnavailable
+from gateway.storage.store import Store, StoreUnavailable
 from gateway.storage.store_advice import Advice, advice_on
 from gateway.writes import clocks
 
-T = TypeVar("T")
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB, expires REAL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS expiry ON entries (expires);
-CREATE TABLE IF NOT EXISTS clocks (clock TEXT PRIMARY KEY, ahead REAL) WITHOUT ROWID;
-"""
-_BUSY = 2.0
-_PAUSE = 0.01
-_SWEEP_EVERY = 100
-# After the file was found locked, whoever opens a key is refused at once for this time.
-_REST = 1.0
-_MAKING = 60.0
 # What holds of this release are called; earlier ones name a process.
 HELD = "held-"
 # Seconds that a hold in the shared store lasts, and after which it is renewed. It outlasts a
 # command that had no answer, with the time for which the store is then left alone.
 _LEASE = 15.0
 _RENEW, _RENEW_AGAIN = 5.0, 1.0
-# Bytes that must fit on the disk for a process to be ready.
-_ROOM = 64 * 1024
-# Low bytes of SQLite's codes, and the system's own.
-_SQLITE_CAUSES: Final[dict[int, Cause]] = {
-    sqlite3.SQLITE_FULL: "full",
-    sqlite3.SQLITE_READONLY: "read-only",
-    sqlite3.SQLITE_PERM: "denied",
-    sqlite3.SQLITE_AUTH: "denied",
-    sqlite3.SQLITE_CANTOPEN: "denied",
-    sqlite3.SQLITE_BUSY: "locked",
-    sqlite3.SQLITE_LOCKED: "locked",
-    sqlite3.SQLITE_CORRUPT: "damaged",
-    sqlite3.SQLITE_NOTADB: "damaged",
-}
-_SYSTEM_CAUSES: Final[dict[int | None, Cause]] = {
-    errno.ENOSPC: "full",
-    errno.EDQUOT: "full",
-    errno.EFBIG: "full",
-    errno.EMFILE: "full",
-    errno.ENFILE: "full",
-    errno.EROFS: "read-only",
-    errno.EACCES: "denied",
-    errno.EPERM: "denied",
-    errno.ENOENT: "missing",
-    errno.ENOTDIR: "missing",
-    errno.ESTALE: "missing",
-}
 
 
 class Moment(NamedTuple):
@@ -90,9 +42,12 @@ class Hold(Protocol):
 
     Attributes:
         name: what an entry calls it.
+        is_named: whether an entry may do so when it is over; if none does, the next write may have
+            it.
     """
 
     name: str
+    is_named: bool
 
     async def renew(self) -> None:
         """Make sure that it holds.
@@ -104,14 +59,21 @@ class Hold(Protocol):
     def is_sure(self) -> bool:
         """Whether it cannot have ended since it was renewed, however long this machine slept."""
 
+    def end(self) -> None:
+        """Let it go."""
+
 
 class Journal(Protocol):
     """Keeps entries by key. Every method may raise StoreUnavailable."""
 
-    async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
-        """Keep `entry` if the key has none, and return None; otherwise return the one it has."""
+    def open(self, key: str, entry: bytes, *, ttl: float) -> Awaitable[bytes | None]:
+        """Keep `entry` if the key has none, and return None; otherwise return the one it has.
 
-    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+        What is opened is on disk at the latest with what replaces it. It says that nobody has sent
+        anything: whether the machine forgets that makes no difference.
+        """
+
+    def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> Awaitable[bool]:
         """Put `new` in place of `old`; False when the key no longer holds `old`."""
 
     async def forget(self, key: str, old: bytes) -> None:
@@ -120,8 +82,11 @@ class Journal(Protocol):
     async def read(self, key: str) -> bytes | None:
         """Return the entry of a key."""
 
-    def hold(self) -> AbstractAsyncContextManager[Hold]:
-        """Hold something as long as the context lasts; no longer than the process in any case."""
+    def hold(self) -> Awaitable[Hold]:
+        """Hold something until that is ended; no longer than the process in any case."""
+
+    def sure_of(self, hold: Hold) -> Awaitable[float]:
+        """Make sure of a hold, see `Hold.renew`; return the time of day, see `now`."""
 
     async def is_gone(self, owner: str) -> bool | None:
         """Whether nobody has the hold of this name any more; None when that cannot be told.
@@ -143,216 +108,6 @@ class Journal(Protocol):
 
     async def aclose(self) -> None:
         """Close it."""
-
-
-class FileJournal:
-    """A SQLite file for all processes of one machine; each commit is on disk when it returns.
-
-    Opened at first use, so that a gateway whose disk fails still serves everything else.
-
-    Entries expire by the time of day, so that they outlive the machine's next start; but that is
-    read once for each start, and then carried on by the clock that never jumps.
-    """
-
-    def __init__(
-        self, folder: Path, failed: Callable[[StoreUnavailable], None] = lambda _: None
-    ) -> None:
-        self._failed = failed
-        self._folder = folder
-        self._path = folder / "idempotency.sqlite"
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._sql: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
-        self._opened = 0
-        self._ahead = 0.0
-        self._rests_until = 0.0
-
-    async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
-        """See `Journal`."""
-        return await self._run(lambda sql: self._open(sql, key, entry, ttl))
-
-    async def replace(self, key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
-        """See `Journal`."""
-        statement = "UPDATE entries SET value = ?, expires = ? WHERE key = ? AND value = ?"
-        return await self._run(
-            lambda sql: sql.execute(statement, (new, self._now() + ttl, key, old)).rowcount == 1
-        )
-
-    async def forget(self, key: str, old: bytes) -> None:
-        """See `Journal`."""
-        statement = "DELETE FROM entries WHERE key = ? AND value = ?"
-        await self._run(lambda sql: sql.execute(statement, (key, old)))
-
-    async def read(self, key: str) -> bytes | None:
-        """See `Journal`."""
-        return await self._run(lambda sql: _read(sql, key))
-
-    @asynccontextmanager
-    async def hold(self) -> AsyncIterator[Hold]:
-        """See `Journal`."""
-        name = f"{HELD}{uuid.uuid4().hex}"
-        path = self._folder / f"{name}.lock"
-        file = await self._run(lambda _: _lock(path), late=partial(_unlock_late, path))
-        try:
-            yield _FileHold(name)
-        finally:
-            _unlock(path, file)
-
-    async def is_gone(self, owner: str) -> bool | None:
-        """See `Journal`."""
-        if not file_locks.ARE_KNOWN:
-            return None
-        return await self._run(lambda _: _is_unlocked(self._folder / f"{owner}.lock"))
-
-    async def now(self) -> Moment:
-        """See `Journal`."""
-        return Moment(self._now(), clocks.read())
-
-    async def ping(self) -> None:
-        """See `Journal`."""
-        await self._run(lambda sql: sql.execute("SELECT 1 FROM entries LIMIT 1").fetchall())
-
-    async def probe(self) -> None:
-        """See `Journal`."""
-        await self._run(lambda _: self._write_something())
-
-    async def advice(self) -> list[Advice]:
-        """See `Journal`: its commits are on disk when they return."""
-        return []
-
-    async def aclose(self) -> None:
-        """See `Journal`."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown()
-
-    async def _run(
-        self,
-        use: Callable[[sqlite3.Connection], T],
-        late: Callable[[Future[T]], object] = lambda _: None,
-    ) -> T:
-        """Return what `use` makes of the file; when nobody waits for it any more, tell `late`."""
-
-        def work() -> T:
-            try:
-                return use(self._opened_file())
-            except (sqlite3.Error, OSError) as error:
-                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-                    self._rests_until = time.monotonic() + _REST
-                raise StoreUnavailable(
-                    f"{self._folder}: {error}", cause=self._cause_of(error)
-                ) from error
-
-        working = self._thread.submit(work)
-        try:
-            return await asyncio.wrap_future(working)
-        except asyncio.CancelledError:
-            working.add_done_callback(late)
-            raise
-        except StoreUnavailable as error:
-            self._failed(error)
-            raise
-
-    def _cause_of(self, error: sqlite3.Error | OSError) -> Cause:
-        if not self._folder.is_dir():
-            return "missing"
-        if isinstance(error, OSError):
-            return _SYSTEM_CAUSES.get(error.errno, "failed")
-        # The low byte is the kind of an extended code.
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_IOERR:
-            # SQLite keeps the system's reason to itself.
-            try:
-                self._write_something()
-            except OSError as reason:
-                return _SYSTEM_CAUSES.get(reason.errno, "failed")
-        return _SQLITE_CAUSES.get(code, "failed")
-
-    def _opened_file(self) -> sqlite3.Connection:
-        """Return the file, opened; anew when it is not the one in the folder any more.
-
-        What would be written to a file that was removed is lost when the process ends.
-        """
-        if self._sql is not None and self._file != _identity(self._path):
-            self._close()
-        if self._sql is None:
-            # The folder is made once. One that has vanished may come back with what is in it.
-            if self._file is not None and not self._folder.is_dir():
-                raise FileNotFoundError("the folder has vanished")
-            self._sql = self._connect()
-            self._file = _identity(self._path)
-        return self._sql
-
-    def _write_something(self) -> None:
-        """See that the folder can be written, and has room for more."""
-        path = self._folder / ".probe"
-        file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        try:
-            if os.write(file, bytes(_ROOM)) < _ROOM:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        finally:
-            os.close(file)
-            path.unlink(missing_ok=True)
-
-    def _connect(self) -> sqlite3.Connection:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path
-        # Made here and not by SQLite, so that nobody else may read it from the first moment on.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        sql = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-        try:
-            _prepare(sql)
-            self._ahead = _ahead(sql)
-            self._sweep()
-        except BaseException:
-            sql.close()
-            raise
-        return sql
-
-    def _sweep(self) -> None:
-        """Remove what processes that were killed have left; younger files may be in the making."""
-        for path in self._folder.glob("*.lock"):
-            if path.stat().st_mtime < time.time() - _MAKING:
-                _is_unlocked(path)
-
-    def _open(self, sql: sqlite3.Connection, key: str, entry: bytes, ttl: float) -> bytes | None:
-        if time.monotonic() < self._rests_until:
-            raise sqlite3.OperationalError("it was locked a moment ago")
-        now = self._now()
-        if self._opened % _SWEEP_EVERY == 0:
-            sql.execute("DELETE FROM entries WHERE expires < ?", (now,))
-        self._opened += 1
-        made = sql.execute(
-            "INSERT INTO entries VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE"
-            " SET value = ?2, expires = ?3 WHERE expires < ?4",
-            (key, entry, now + ttl, now),
-        )
-        if made.rowcount == 1:
-            return None
-        kept = _read(sql, key)
-        return kept if kept is not None else self._open(sql, key, entry, ttl)
-
-    def _now(self) -> float:
-        """Return the time of day as it would be had nobody set the clock."""
-        return time.monotonic() + self._ahead
-
-    def _close(self) -> None:
-        if self._sql is not None:
-            self._sql.close()
-            self._sql = None
-
-
-class _FileHold:
-    """See `Hold`: a locked file. It ends with the process, and sleeps when the machine does."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    async def renew(self) -> None:
-        """See `Hold`."""
-
-    def is_sure(self) -> bool:
-        """See `Hold`."""
-        return True
 
 
 class StoreJournal:
@@ -382,17 +137,17 @@ class StoreJournal:
         """See `Journal`."""
         return await self._store.get(key)
 
-    @asynccontextmanager
-    async def hold(self) -> AsyncIterator[Hold]:
+    async def hold(self) -> "_StoreHold":
         """See `Journal`."""
         hold = _StoreHold(self._store, f"{HELD}{uuid.uuid4().hex}")
+        await hold.begin()
+        return hold
+
+    async def sure_of(self, hold: Hold) -> float:
+        """See `Journal`."""
+        now = await self.now()
         await hold.renew()
-        renewing = asyncio.create_task(hold.renew_always())
-        try:
-            yield hold
-        finally:
-            # It is left to lapse: what was at work has told the entry, or could not.
-            renewing.cancel()
+        return now.day
 
     async def is_gone(self, owner: str) -> bool | None:
         """See `Journal`."""
@@ -426,9 +181,21 @@ class _StoreHold:
 
     def __init__(self, store: Store, name: str) -> None:
         self.name = name
+        self.is_named = True
         self._store = store
         self._until = math.inf
         self._is_sure = True
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Hold it, and renew it from now on."""
+        await self.renew()
+        self._renewing = asyncio.create_task(self._renew_always())
+
+    def end(self) -> None:
+        """See `Hold`. It is left to lapse: what was at work has told the entry, or could not."""
+        if self._renewing is not None:
+            self._renewing.cancel()
 
     async def renew(self) -> None:
         """See `Hold`."""
@@ -436,8 +203,7 @@ class _StoreHold:
         if not self.is_sure():
             raise StoreUnavailable("What shows that a write is at work lapsed.", cause="timeout")
 
-    async def renew_always(self) -> None:
-        """Renew it until this is cancelled."""
+    async def _renew_always(self) -> None:
         while True:
             try:
                 await asyncio.sleep(_RENEW)
@@ -461,114 +227,3 @@ def _awake() -> float:
     """Return seconds by a clock that goes on while this machine sleeps and others do not."""
     now = clocks.uptime()
     return time.monotonic() if now is None else now
-
-
-def journal_for(
-    store: Store, folder: Path, failed: Callable[[StoreUnavailable], None] = lambda _: None
-) -> Journal:
-    """Return the journal to use: in the shared store if there is one, else in `folder`.
-
-    `failed` is told of each failure of the file; of its own a store tells itself.
-    """
-    return FileJournal(folder, failed) if isinstance(store, MemoryStore) else StoreJournal(store)
-
-
-def obstacle(folder: Path) -> str | None:
-    """Return why no file can be kept in a folder; None when nothing speaks against it.
-
-    Nothing is made for that.
-    """
-    # The folder itself is made at first use, in the nearest one that is there.
-    there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
-    if not there.is_dir():
-        return f"{there} is not a folder"
-    files = [each for each in folder.glob("idempotency.sqlite*") if each.is_file()]
-    closed = next((each for each in [there, *files] if not os.access(each, os.W_OK)), None)
-    return f"{closed} cannot be written" if closed is not None else None
-
-
-def _read(sql: sqlite3.Connection, key: str) -> bytes | None:
-    row = sql.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
-    if row is None:
-        return None
-    if not isinstance(row[0], bytes):
-        raise sqlite3.DataError("an entry is not what was kept")
-    return row[0]
-
-
-def _ahead(sql: sqlite3.Connection) -> float:
-    """Return by how much the time of day was ahead of the clock when that was first used here."""
-    read, keep = "SELECT ahead FROM clocks WHERE clock = ?", "INSERT OR IGNORE INTO clocks VALUES"
-    clock = clocks.name()
-    if (kept := sql.execute(read, (clock,)).fetchone()) is None:
-        sql.execute(f"{keep} (?, ?)", (clock, time.time() - time.monotonic()))
-        kept = sql.execute(read, (clock,)).fetchone()
-    return float(kept[0])
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another of the same name; None when there is none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return _of(found)
-
-
-def _of(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
-
-
-def _prepare(sql: sqlite3.Connection) -> None:
-    """Make what is not there yet; SQLite does not always wait when two do so at once."""
-    give_up = time.monotonic() + _BUSY
-    while True:
-        try:
-            sql.execute("PRAGMA journal_mode = WAL")
-            sql.execute("PRAGMA synchronous = FULL")
-            sql.executescript(_SCHEMA)
-        except sqlite3.OperationalError as error:
-            # The low byte is the kind of an extended code.
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                raise
-            time.sleep(_PAUSE)
-        else:
-            return
-
-
-def _lock(path: Path) -> int:
-    """Make and lock a file, for as long as this process lives or until it is unlocked."""
-    while True:
-        file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-        if file_locks.try_lock(file) and _identity(path) == _of(os.fstat(file)):
-            return file
-        # Somebody looks whether it is locked, or has taken it for one that was left over.
-        os.close(file)
-
-
-def _unlock(path: Path, file: int) -> None:
-    path.unlink(missing_ok=True)
-    os.close(file)
-
-
-def _unlock_late(path: Path, locking: Future[int]) -> None:
-    """Unlock a file that nobody waits for any more."""
-    with suppress(StoreUnavailable, CancelledError):
-        _unlock(path, locking.result())
-
-
-def _is_unlocked(path: Path) -> bool:
-    """Whether nobody holds the lock of a file; one that is left over is removed."""
-    if not file_locks.ARE_KNOWN:
-        return False
-    try:
-        file = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return True
-    try:
-        is_unlocked = file_locks.try_lock(file)
-        if is_unlocked:
-            path.unlink(missing_ok=True)
-    finally:
-        os.close(file)
-    return is_unlocked

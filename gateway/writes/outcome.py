@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
         number, refusal = self.number, self.refusal
         return orjson.dumps(
             {
-                "number": number and [number.source.name, number.to_json(), number.home],
+                "number": number and [number.source.name, number.written(), number.home],
                 "refusal": refusal and [*refusal[:2], refusal.code.name, refusal.upstream_code],
                 "reconciled": self.reconciled,
             }

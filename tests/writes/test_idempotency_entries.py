@@ -5,7 +5,8 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,8 +15,9 @@ import pytest
 from gateway.errors import KeyInUse, KeysUnavailable, UpstreamUnavailable
 from gateway.storage.store import MemoryStore, StoreUnavailable
 from gateway.writes import clocks
+from gateway.writes.file_journal import FileJournal
 from gateway.writes.idempotency import IdempotencyKeys, Sending, key_of
-from gateway.writes.idempotency_entries import FileJournal, Journal, StoreJournal
+from gateway.writes.idempotency_entries import Hold, Journal, StoreJournal
 from gateway.writes.outcome import Outcome
 from gateway.writes.reconcile import unknown
 from gateway.writes.user_errors import Reason
@@ -41,6 +43,16 @@ def run(kind: str, folder: Path, use: Use) -> None:
                 await journal.aclose()
 
     asyncio.run(main())
+
+
+@asynccontextmanager
+async def held(journal: Journal) -> AsyncIterator[Hold]:
+    """Hold something as long as the context lasts."""
+    hold = await journal.hold()
+    try:
+        yield hold
+    finally:
+        hold.end()
 
 
 KINDS = pytest.mark.parametrize("kind", ["file", "store"])
@@ -382,7 +394,7 @@ def test_a_process_of_the_last_release_is_waited_for_while_it_may_be_at_work(
 
 def test_whoever_let_go_of_a_lock_is_known_to_be_gone(tmp_path: Path) -> None:
     async def use(one: Journal, two: Journal) -> None:
-        async with one.hold() as hold:
+        async with held(one) as hold:
             await hold.renew()
             assert hold.is_sure()
             assert [await each.is_gone(hold.name) for each in (one, two)] == [False, False]
@@ -398,7 +410,7 @@ def test_a_hold_in_the_store_is_there_while_it_is_renewed_and_lapses_then(
     monkeypatch.setattr("gateway.writes.idempotency_entries._RENEW", 0.05)
 
     async def use(one: Journal, two: Journal) -> None:
-        async with one.hold() as hold:
+        async with held(one) as hold:
             await asyncio.sleep(1.5)
             assert await two.is_gone(hold.name) is False
         await asyncio.sleep(1.1)
@@ -412,7 +424,7 @@ def test_a_hold_that_may_have_lapsed_while_the_machine_slept_is_never_sure_again
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def use(one: Journal, _: Journal) -> None:
-        async with one.hold() as hold:
+        async with held(one) as hold:
             assert hold.is_sure()
             awake = clocks.uptime() or 0.0
             monkeypatch.setattr(clocks, "uptime", lambda: awake + 16)
@@ -516,7 +528,7 @@ def locks(folder: Path) -> set[str]:
 def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
     async def main() -> None:
         living = FileJournal(tmp_path)
-        async with living.hold() as hold:
+        async with held(living) as hold:
             for name in ("dead", hold.name, "young"):
                 (tmp_path / f"{name}.lock").touch()
             for name in ("dead", hold.name):
@@ -529,6 +541,70 @@ def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path
         await living.aclose()
 
     asyncio.run(main())
+
+
+def test_a_lock_serves_the_next_write_once_no_entry_names_it(tmp_path: Path) -> None:
+    async def use(one: Journal, two: Journal) -> None:
+        first = await one.hold()
+        first.is_named = False
+        first.end()
+        second, third = await one.hold(), await one.hold()
+        assert second.name == first.name != third.name
+        assert await two.is_gone(second.name) is False
+        second.end()
+        third.end()
+        assert [await two.is_gone(each.name) for each in (second, third)] == [True, True]
+        assert locks(tmp_path) == set()
+
+    run("file", tmp_path, use)
+
+
+def test_a_lock_that_others_cannot_see_any_more_serves_nobody(tmp_path: Path) -> None:
+    async def use(one: Journal, _: Journal) -> None:
+        first = await one.hold()
+        first.is_named = False
+        first.end()
+        (tmp_path / f"{first.name}.lock").unlink()
+        second = await one.hold()
+        assert second.name != first.name
+        assert locks(tmp_path) == {second.name}
+        second.end()
+
+    run("file", tmp_path, use)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_lock_is_let_go_unless_its_entry_tells_the_outcome(
+    told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise others would wait for a write that is over."""
+    key = key_of("principal", "AC", "purchase", "key", {})
+
+    async def act(sending: Sending) -> Outcome:
+        await sending()
+        return Outcome()
+
+    async def look() -> Outcome | None:
+        return None
+
+    async def use(one: Journal, two: Journal) -> None:
+        if not told:
+            replace = one.replace
+
+            async def failing(key: str, old: bytes, new: bytes, *, ttl: float) -> bool:
+                if b'"done"' in new:
+                    raise StoreUnavailable("no")
+                return await replace(key, old, new, ttl=ttl)
+
+            monkeypatch.setattr(one, "replace", failing)
+        await IdempotencyKeys(one, 60).once(key, act, look, time.monotonic() + 30)
+        kept = json.loads(await two.read(key.name) or b"")
+        assert kept["state"] == ("done" if told else "sent")
+        assert len(locks(tmp_path)) == (1 if told else 0)
+        if not told:
+            assert await two.is_gone(kept["owner"])
+
+    run("file", tmp_path, use)
 
 
 def test_several_processes_may_make_the_file_at_once(tmp_path: Path) -> None:
