@@ -21,6 +21,7 @@ from gateway.documents.documents import Documents
 from gateway.documents.limits import LimitOptions, Limits, Meter
 from gateway.documents.persisted import Persisted, PersistedOptions
 from gateway.draining import Draining
+from gateway.errors import CommandError
 from gateway.events.feed import EventLimits, Events
 from gateway.events.poller import Poller
 from gateway.execution.execute import Executing
@@ -60,10 +61,13 @@ from gateway.upstream.client import (
     Retry,
     UpstreamClient,
 )
+from gateway.upstream.dialling import Dialler
 from gateway.upstream.flights import Flights
+from gateway.upstream.proxies import RouteOptions, Routes
 from gateway.upstream.public_facts import PublicFacts
 from gateway.upstream.readers import Readers
 from gateway.upstream.response_cache import CacheTimes, ResponseCache
+from gateway.upstream.trust import Trust, TrustOptions
 from gateway.writes.file_journal import FileJournal
 from gateway.writes.idempotency import IdempotencyKeys
 from gateway.writes.idempotency_entries import Journal, StoreJournal
@@ -137,7 +141,7 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
 
     Raises:
         ValueError: the settings do not go together; the message says which.
-        CommandError: something is asked for that is not installed.
+        CommandError: something is asked for that is not installed, or cannot be read.
     """
     # Who watches, and what is done when something cannot be remembered.
     observation = Observation(settings.pick(WatchOptions))
@@ -257,9 +261,24 @@ APIS: Final[Mapping[str, Api]] = {
 }
 
 
+def dialler_for(settings: Settings) -> Dialler:
+    """Return what makes connections to the upstream as the settings say.
+
+    Raises:
+        CommandError: a file that they name for that cannot be used.
+    """
+    trust = Trust(settings.pick(TrustOptions))
+    try:
+        trust.require_usable()
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    return Dialler(settings.connect_timeout, Routes(settings.pick(RouteOptions)), trust)
+
+
 def _client_options(settings: Settings) -> ClientOptions:
     return ClientOptions(
         urls={APIS[name]: url for name, url in settings.urls.items()},
+        dialler=dialler_for(settings),
         retry=settings.pick(Retry),
         breaking=settings.pick(Breaking),
         concurrency=settings.pick(Concurrency),

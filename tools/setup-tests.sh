@@ -1,8 +1,8 @@
 #!/bin/sh
 # Sets up what tests use besides Python packages: Chromium for the explorer, and what the Node.js of
 # Playwright links to; curl for the commands on pages; nginx, HAProxy and Prometheus for the page of
-# the deployment; for the documented installation what Debian's own Python makes environments with;
-# Node.js packages for the JavaScript clients. As root on Debian it installs what is missing, and
+# the deployment; tinyproxy for the tests of proxies; for the documented installation what Debian's
+# own Python makes environments with; Node.js packages for the JavaScript clients. As root on Debian it installs what is missing, and
 # nothing else; elsewhere it says so, and the tests that need it are skipped or fail (in CI they fail).
 set -eu
 cd "$(dirname "$0")/.."
@@ -41,6 +41,7 @@ need chromium "the explorer's tests in a browser" command -v chromium
 need python3-venv "the test of the documented installation" "${SYSTEM_PYTHON:-/usr/bin/python3}" -c 'import ensurepip'
 need_server nginx "the tests of the deployment" nginx
 need_server haproxy "the tests of the deployment" haproxy
+need_server tinyproxy "the tests of proxies" tinyproxy
 need_server prometheus "the tests of the deployment" promtool
 need libatomic1 "the explorer's tests in a browser" .venv/lib/python3*/site-packages/playwright/driver/node --version
 if ! command -v npm >/dev/null; then

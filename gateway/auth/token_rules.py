@@ -1,14 +1,21 @@
 """What tokens must be like; apart from what checks them, which needs a library."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import SecretStr
 
+from gateway.upstream.proxies import RouteOptions
+
 
 @dataclass(frozen=True)
-class TokenRules:
-    """Which tokens are good, and what they say; see the settings of the same names."""
+class TokenRules(RouteOptions):
+    """Which tokens are good, what they say, and how their keys are fetched.
 
+    See the settings of the same names.
+    """
+
+    upstream_ca: Path | None
     token_algorithm: str
     token_secret: SecretStr | None
     token_keys: str | None

@@ -19,7 +19,10 @@ from gateway.auth.caller import Caller
 from gateway.auth.token_rules import TokenRules
 from gateway.errors import AuthenticationUnavailable, Forbidden, Unauthenticated
 from gateway.mapping.validation import is_sid
+from gateway.settings.proxy_url import ProxyUrl
 from gateway.upstream.call import Credential
+from gateway.upstream.proxies import Origin, Routes
+from gateway.upstream.trust import Trust, TrustOptions
 from schema.directives import Scope
 
 _log = structlog.get_logger(__name__)
@@ -97,8 +100,17 @@ class KeyFile:
 class KeyUrl:
     """A JWKS URL, fetched when it is first needed and now and then again."""
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        proxy: ProxyUrl | None = None,
+        trust: Trust | None = None,
+    ) -> None:
         self._url = url
+        self._proxy = proxy
+        self._trust = trust or Trust()
         self._clock = clock
         self._fetching: asyncio.Task[None] | None = None
         self._fetched_at = float("-inf")
@@ -129,7 +141,7 @@ class KeyUrl:
         """Fetch the keys; when that fails, those from before stay."""
         try:
             async with (
-                httpx.AsyncClient(timeout=_KEYS_TIMEOUT, trust_env=False) as client,
+                self._client() as client,
                 client.stream("GET", self._url) as response,
             ):
                 response.raise_for_status()
@@ -140,8 +152,16 @@ class KeyUrl:
                         break
             self._keys = _read_keys(body)
             self._fetched_at = self._clock()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             _log.warning("key_set_unavailable", kind=type(error).__name__)
+
+    def _client(self) -> httpx.AsyncClient:
+        proxy = None
+        if self._proxy is not None:
+            tls = self._trust.context if self._proxy.is_encrypted else None
+            proxy = httpx.Proxy(str(self._proxy), ssl_context=tls, headers=self._proxy.headers)
+        verify = self._trust.context if self._url.startswith("https") else False
+        return httpx.AsyncClient(timeout=_KEYS_TIMEOUT, trust_env=False, proxy=proxy, verify=verify)
 
 
 def _read_keys(text: bytes) -> dict[str | None, jwt.PyJWK]:
@@ -261,7 +281,9 @@ def _keys(rules: TokenRules) -> SigningKeys:
     if not rules.token_keys:
         raise ValueError(f"token_algorithm={rules.token_algorithm} needs token_keys.")
     if rules.token_keys.startswith(("http://", "https://")):
-        return KeyUrl(rules.token_keys)
+        proxy = Routes(rules).proxy(Origin.of(rules.token_keys))
+        trust = Trust(TrustOptions(rules.upstream_ca))
+        return KeyUrl(rules.token_keys, proxy=proxy, trust=trust)
     try:
         return KeyFile(Path(rules.token_keys))
     except OSError as error:

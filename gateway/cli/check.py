@@ -101,11 +101,11 @@ def _first_contact(options: argparse.Namespace, settings: "Settings") -> int:
 
 
 def _contact(settings: "Settings") -> "Contact":
-    from gateway.app import APIS  # noqa: PLC0415 - a command imports what it needs
+    from gateway.app import APIS, dialler_for  # noqa: PLC0415 - a command imports what it needs
     from gateway.auth.authentication import OwnAccount, own_credential  # noqa: PLC0415
     from gateway.cli.first_contact import Contact  # noqa: PLC0415
     from gateway.cli.safety_checks import wrong_sids  # noqa: PLC0415
-    from gateway.upstream.connections import Origin  # noqa: PLC0415
+    from gateway.upstream.proxies import Origin  # noqa: PLC0415
 
     credential = own_credential(settings.pick(OwnAccount))
     if credential is None:
@@ -116,7 +116,7 @@ def _contact(settings: "Settings") -> "Contact":
         {APIS[name]: Origin.of(url) for name, url in settings.urls.items()},
         credential,
         settings.call_deadline,
-        settings.connect_timeout,
+        dialler_for(settings),
         settings.upstream_body_limit,
     )
 

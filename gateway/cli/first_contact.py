@@ -17,10 +17,10 @@ from gateway.upstream.connections import (
     AnswerRefused,
     ConnectionBroke,
     Connections,
-    NotConnected,
-    Origin,
     target,
 )
+from gateway.upstream.dialling import Dialler, NotConnected
+from gateway.upstream.proxies import Origin
 
 Verdict: TypeAlias = Literal["confirmed", "contradicted", "not told"]
 SWITCHES_VERSION: Final = 1
@@ -58,20 +58,26 @@ class Contact(NamedTuple):
         origins: where each API is.
         credential: as whom.
         patience: seconds for one answer.
-        connect_timeout: seconds to connect.
+        dialler: makes connections.
         body_limit: bytes of an answer.
     """
 
     origins: Mapping[Api, Origin]
     credential: Credential
     patience: float
-    connect_timeout: float
+    dialler: Dialler
     body_limit: int
 
     @property
     def announcement(self) -> str:
         """What is going to be asked, before it is."""
-        hosts = ", ".join(dict.fromkeys(each.authority for each in self.origins.values()))
+        routes = self.dialler.routes
+        hosts = ", ".join(
+            dict.fromkeys(
+                each.authority + (f" {routes.way(each)}" if routes.proxy(each) else "")
+                for each in self.origins.values()
+            )
+        )
         return (
             f"{len(PROBES)} GET requests at most to {hosts}, one after another, and {AGAIN} of them"
             " again if they come too fast. Nothing is bought or changed."
@@ -90,9 +96,7 @@ async def ask_all(contact: Contact, progress: Callable[[int, Probe], object]) ->
             ask on.
     """
     answers = Answers(contact.credential)
-    connections = Connections(
-        connect_timeout=contact.connect_timeout, body_limit=contact.body_limit
-    )
+    connections = Connections(contact.dialler, body_limit=contact.body_limit)
     again = AGAIN
     try:
         for number, probe in enumerate(PROBES, 1):

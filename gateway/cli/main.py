@@ -110,6 +110,9 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--pricing-url", metavar="URL", help="base URL of the Pricing API")
     serve.add_argument("--regulations-url", metavar="URL", help="base URL of the Regulations API")
     serve.add_argument(
+        "--proxy", metavar="URL", help="HTTP proxy to the upstream, or direct (see GATEWAY_PROXY)"
+    )
+    serve.add_argument(
         "--sandbox",
         action="store_true",
         help="start the embedded number API too, and use it as the upstream",
@@ -158,7 +161,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     names = (
         *("config", "host", "port", "workers", "auth", "production"),
-        *("catalog_url", "core_url", "pricing_url", "regulations_url"),
+        *("catalog_url", "core_url", "pricing_url", "regulations_url", "proxy"),
     )
     given: dict[str, Any] = {
         name: value for name in names if (value := getattr(options, name)) is not None

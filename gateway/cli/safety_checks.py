@@ -9,8 +9,9 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
+from pydantic import SecretStr
 
-from gateway.app import compose
+from gateway.app import compose, dialler_for
 from gateway.auth.authentication import OwnAccount, own_credential
 from gateway.auth.caller import Caller
 from gateway.auth.token_rules import TokenRules
@@ -24,17 +25,22 @@ from gateway.mapping.validation import is_sid
 from gateway.server import open_files
 from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings, settings_file, unlimited
+from gateway.settings.proxy_url import ProxyUrl
 from gateway.settings.store_url import StoreUrl
 from gateway.storage.redis import StoreOptions, make_store
 from gateway.storage.store import Condition, StoreUnavailable
 from gateway.storage.store_advice import advice_on
 from gateway.upstream.call import Api
+from gateway.upstream.connections import Connections
+from gateway.upstream.dialling import NotConnected
+from gateway.upstream.proxies import DIRECT, Origin
 from gateway.writes.file_journal import obstacle
 
 Severity = Literal["danger", "warning"]
 
 
-_SECRETS = frozenset({"auth_token", "api_key_secret", "token_secret", "store_url"})
+_PROXIES = ("proxy", "https_proxy", "http_proxy")
+_SECRETS = frozenset({"auth_token", "api_key_secret", "token_secret", "store_url", *_PROXIES})
 
 
 class Finding(NamedTuple):
@@ -126,9 +132,24 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             "The account's own auth token is in use; an API key can be revoked alone, and reaches"
             " no subaccounts.",
         )
+    for name in _PROXIES:
+        if _tells_in_the_open(getattr(settings, name)):
+            message = "User and password go to the proxy unencrypted."
+            yield Finding("warning", name, message)
+    key = settings.upstream_key or settings.upstream_certificate
+    if key is not None and _is_shown(key):
+        message = f"{key.name} holds a key, and can be read by other users: chmod 600."
+        yield Finding("warning", "upstream_key", message)
     if _is_shown(Path(".env")):
         yield Finding("warning", "auth_token", ".env can be read by other users: chmod 600.")
     yield from _secrets_in_file(settings_file(settings.config))
+
+
+def _tells_in_the_open(url: SecretStr | None) -> bool:
+    if url is None or url.get_secret_value() == DIRECT:
+        return False
+    proxy = ProxyUrl.parse(url.get_secret_value())
+    return proxy.has_password and not proxy.is_encrypted and not is_loopback(proxy.host)
 
 
 def _secrets_in_file(file: Path | None) -> Iterator[Finding]:
@@ -318,6 +339,29 @@ class Ability(NamedTuple):
     needed: bool = True
 
 
+async def ways(settings: Settings) -> list[Ability]:
+    """Connect to each upstream the way that the settings say, and ask nothing."""
+    dialler = dialler_for(settings)
+    connections = Connections(dialler, body_limit=0)
+    origins = {origin.endpoint: origin for origin in map(Origin.of, settings.urls.values())}
+
+    async def tried(origin: Origin) -> Ability:
+        name = f"reach {origin.endpoint} {dialler.routes.way(origin)}"
+        # A proxy was set for this machine; whether it is to reach the upstream directly is unknown.
+        needed = dialler.routes.proxy(origin) is not None
+        try:
+            await connections.open(origin)
+        except NotConnected as error:
+            return Ability(name, able=False, detail=str(error), needed=needed)
+        detail = "a connection, with TLS" if origin.secure else "a connection"
+        return Ability(name, able=True, detail=detail, needed=needed)
+
+    try:
+        return await asyncio.gather(*map(tried, origins.values()))
+    finally:
+        await connections.aclose()
+
+
 async def abilities(settings: Settings) -> list[Ability]:
     """Ask the upstream, with the operator's credentials, what they can do.
 
@@ -440,7 +484,7 @@ def report(settings: Settings, write: Callable[[str], object]) -> int:
         write(f"{severity:<8} {setting}: {message}\n")
     if not found:
         write("ok       nothing is unsafe about the settings\n")
-    tried = [remembers]
+    tried = [remembers, *asyncio.run(ways(settings))]
     if own_credential(settings.pick(OwnAccount)) is not None:
         tried += asyncio.run(abilities(settings))
     for name, able, detail, needed in tried:

@@ -76,6 +76,8 @@ def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
             "pricing_url": url,
             "regulations_url": url,
             "sandbox_url": url,
+            # A proxy of this machine's environment leads elsewhere.
+            "http_proxy": None,
             "auth": "open",
             "account_sid": ordinary["sid"],
             "auth_token": ordinary["auth_token"],

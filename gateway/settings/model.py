@@ -29,6 +29,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
+    EnvSettingsSource,
     InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -36,6 +37,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.settings.proxy_url import ProxyUrl
 from gateway.settings.store_url import StoreUrl
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ PRICING_URL = "https://pricing.twilio.com"
 REGULATIONS_URL = "https://numbers.twilio.com"
 # Seconds for what was begun to be finished, at least.
 _LEAST_DRAINING: Final = 2.0
+_PROXY_VARIABLES: Final = ("https_proxy", "http_proxy", "no_proxy")
 # What protects the gateway from its clients, switched off.
 _NO_LIMITS: Final[dict[str, Any]] = {
     "trusted_documents": None,
@@ -138,6 +141,26 @@ def _store_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _proxy_url(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() == "direct":
+        return value
+    try:
+        ProxyUrl.parse(value.get_secret_value())
+    except ValueError:
+        raise ValueError(
+            "it must be a URL such as http://user:password@proxy.example:3128, with http or https;"
+            " in user and password, characters like / @ : # are written with percent signs (%2F)"
+        ) from None
+    return value
+
+
+def _spaced(value: object) -> object:
+    """Return a list that came as text: hosts with commas or spaces between, or JSON."""
+    if isinstance(value, str) and '"' not in value:
+        return value.replace(",", " ").split()
+    return _listed(value)
+
+
 def _names_a_server(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -158,6 +181,8 @@ _Networks = Annotated[
 ]
 _Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_origins)]
 _HttpUrl = Annotated[str, AfterValidator(_http_url)]
+_ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy_url)]
+_Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_spaced)]
 _StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
 Picked = TypeVar("Picked", bound="DataclassInstance")
 
@@ -193,6 +218,43 @@ class Settings(BaseSettings):
         None,
         description="Base URL of the Regulations API; by default `https://numbers.twilio.com`, or"
         " `core_url` where that is not Twilio's own.",
+    )
+    proxy: _ProxyUrl | None = Field(
+        None,
+        description="HTTP proxy through which the upstream is reached, before `https_proxy` and"
+        " `http_proxy`: `http://user:password@host:port`, `https://…` if it is spoken to over TLS"
+        " itself, or `direct` for none.",
+    )
+    https_proxy: _ProxyUrl | None = Field(
+        None,
+        description="The same for upstreams whose URLs begin with `https://`.",
+        validation_alias=AliasChoices("GATEWAY_HTTPS_PROXY", "HTTPS_PROXY"),
+    )
+    http_proxy: _ProxyUrl | None = Field(
+        None,
+        description="The same for those whose URLs begin with `http://`; `serve --sandbox` reaches"
+        " its own sandbox without it.",
+        validation_alias=AliasChoices("GATEWAY_HTTP_PROXY", "HTTP_PROXY"),
+    )
+    no_proxy: _Hosts = Field(
+        (),
+        description="What is reached without a proxy: hosts with all below them, addresses and"
+        " networks, maybe with a port (`api.example.com, .internal, 10.0.0.0/8, localhost:8010`);"
+        " `*` for all.",
+        validation_alias=AliasChoices("GATEWAY_NO_PROXY", "NO_PROXY"),
+    )
+    upstream_ca: Path | None = Field(
+        None,
+        description="PEM file of the authorities that are believed over TLS, in place of those that"
+        " `SSL_CERT_FILE` or `SSL_CERT_DIR` names, or of the usual ones: for a proxy that opens"
+        " TLS, add its own to them.",
+    )
+    upstream_certificate: Path | None = Field(
+        None, description="PEM file of a client certificate that is shown to who asks for one."
+    )
+    upstream_key: Path | None = Field(
+        None,
+        description="PEM file of its key, not encrypted; without it the key is in the same file.",
     )
     account_sid: str | None = Field(
         None,
@@ -610,7 +672,11 @@ class Settings(BaseSettings):
         del file_secret_settings
         # So they are, by the library's documentation.
         assert isinstance(init_settings, InitSettingsSource)  # noqa: S101
+        assert isinstance(env_settings, EnvSettingsSource)  # noqa: S101
         assert isinstance(dotenv_settings, DotEnvSettingsSource)  # noqa: S101
+        # Where both ways of writing them are set, other programs take the small letters.
+        small = {name: os.environ[name] for name in _PROXY_VARIABLES if os.environ.get(name)}
+        env_settings.env_vars = {**env_settings.env_vars, **small}
         named = (
             init_settings.init_kwargs.get("config")
             or os.environ.get(f"{PREFIX}CONFIG")

@@ -43,12 +43,12 @@ from gateway.upstream.connections import (
     ConnectionBroke,
     Connections,
     Headers,
-    NotConnected,
-    Origin,
     Response,
     target,
 )
+from gateway.upstream.dialling import Dialler, NotConnected, ProxyRefused
 from gateway.upstream.limiter import Limiter
+from gateway.upstream.proxies import Origin
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
 from gateway.upstream.strangers import Strangers, too_many
 
@@ -119,7 +119,6 @@ class CallLimits:
 
     call_deadline: float
     attempt_timeout: float
-    connect_timeout: float
     upstream_body_limit: int
 
 
@@ -129,6 +128,7 @@ class ClientOptions:
 
     Attributes:
         urls: where each API is.
+        dialler: makes connections to them.
         retry: when a call is sent once more.
         breaking: when calls are given up that would fail anyway.
         concurrency: how many calls run at once.
@@ -137,6 +137,7 @@ class ClientOptions:
     """
 
     urls: Mapping[Api, str]
+    dialler: Dialler
     retry: Retry
     breaking: Breaking
     concurrency: Concurrency
@@ -209,8 +210,7 @@ class UpstreamClient:
         self._origins = {family: Origin.of(url) for family, url in options.urls.items()}
         self._heads = {family: usual_headers(origin) for family, origin in self._origins.items()}
         self._connections = Connections(
-            connect_timeout=options.limits.connect_timeout,
-            body_limit=options.limits.upstream_body_limit,
+            options.dialler, body_limit=options.limits.upstream_body_limit
         )
         self._accounts: dict[str, _Account] = {}
         # By account and name of the credential, those used last behind the others.
@@ -528,7 +528,12 @@ class UpstreamClient:
                 return UpstreamTimeout("The upstream did not answer in time.")
             case NotConnected():
                 self._note_unreachable(call.family, str(error))
-                return UpstreamUnavailable("The upstream could not be reached.", processed=False)
+                message = "The upstream could not be reached."
+                refused = error if isinstance(error, ProxyRefused) else None
+                if refused and not self._options.discreet:
+                    message = f"The upstream could not be reached: {refused}."
+                again = not (refused and refused.is_final)
+                return UpstreamUnavailable(message, processed=False, retryable=again)
             case ConnectionBroke(status=None):
                 return UpstreamUnavailable("The connection to the upstream broke.")
             case ConnectionBroke(status=status):

@@ -7,31 +7,26 @@ all the rest: of a small operation, the exchange with aiohttp below httpx was a 
 
 import asyncio
 import select
-import socket
 import ssl
 import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httptools
-import httpx
-from aiohappyeyeballs import start_connection
+
+from gateway.upstream.dialling import Dialler, NotConnected
+from gateway.upstream.proxies import Origin
 
 _HEAD_LIMIT: Final = 64 * 1024
 # What a head without headers counts: the upstream could announce its answer for ever.
 _LEAST_HEAD: Final = 64
-_EYEBALLS_DELAY: Final = 0.25
 _FIRST_FINAL: Final = 200
 _LINE_END: Final = b"\r\n"
 # What may stand in a request line as it is; the rest is percent-encoded.
 _SAFE: Final = "%/:?#[]@!$&'()*+,;=~-._"
-
-
-class NotConnected(Exception):
-    """The upstream could not be reached: nothing was sent. The text says why, for operators."""
 
 
 class ConnectionBroke(Exception):
@@ -80,29 +75,6 @@ class Asking(Protocol):
         """Take why there is none: TimeoutError, ConnectionBroke or AnswerRefused."""
 
 
-class Origin(NamedTuple):
-    """A base URL, taken apart once."""
-
-    host: str
-    port: int
-    secure: bool
-    path: str
-
-    @classmethod
-    def of(cls, url: str) -> "Origin":
-        """Return the origin and path prefix of a base URL."""
-        parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        host = parts.hostname or ""
-        return cls(host, parts.port or (443 if secure else 80), secure, parts.path.rstrip("/"))
-
-    @property
-    def authority(self) -> str:
-        """The value of the Host header."""
-        host = f"[{self.host}]" if ":" in self.host else self.host.encode("idna").decode()
-        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
-
-
 def target(origin: Origin, path: str, query: str) -> str:
     """Return what stands in the request line, free of anything that could end it."""
     made = f"{origin.path}{path}?{query}" if query else origin.path + path
@@ -113,13 +85,13 @@ class Connections:
     """Connections to any number of origins. One per process; for tasks of one loop.
 
     Args:
-        connect_timeout: seconds for TCP and TLS together.
+        dialler: makes them.
         body_limit: bytes of a body, as it comes and unpacked.
         keep: seconds that a connection is kept when nobody uses it.
     """
 
-    def __init__(self, *, connect_timeout: float, body_limit: int, keep: float = 30.0) -> None:
-        self._connect_timeout = connect_timeout
+    def __init__(self, dialler: Dialler, *, body_limit: int, keep: float = 30.0) -> None:
+        self._dialler = dialler
         self._body_limit = body_limit
         self._keep = keep
         self._idle: defaultdict[Origin, deque[Connection]] = defaultdict(deque)
@@ -138,7 +110,7 @@ class Connections:
         It is sent once. When this is cancelled, or takes too long, its connection is closed.
 
         Raises:
-            TimeoutError: `within` seconds were not enough.
+            TimeoutError: `within` seconds were not enough for an answer.
             NotConnected: nothing was sent.
             ConnectionBroke: it may have been received.
             AnswerRefused: the answer is not one that can be used.
@@ -147,8 +119,11 @@ class Connections:
         end = loop.time() + within
         connection = self.idle(origin)
         if connection is None:
-            async with asyncio.timeout_at(end):
-                connection = await self._connected(origin)
+            try:
+                async with asyncio.timeout_at(end):
+                    connection = await self._connected(origin)
+            except TimeoutError:
+                raise NotConnected("there was no time left to connect") from None
         # What this process slept through, it notices only now.
         if loop.time() >= end or (may_leave is not None and not may_leave()):
             self.keep(connection)
@@ -169,8 +144,10 @@ class Connections:
         await asyncio.sleep(0)
 
     def forget(self, connection: "Connection") -> None:
-        """Note that a connection is gone."""
+        """Note that a connection is gone; what it has agreed on with the upstream is kept."""
         self._all.discard(connection)
+        if connection.tls is not None:
+            self._dialler.trust.remember(connection.tls)
 
     def idle(self, origin: Origin) -> "Connection | None":
         """Take the connection that was used last; close those that were idle too long.
@@ -193,37 +170,20 @@ class Connections:
         connection.idle_since = asyncio.get_running_loop().time()
         self._idle[connection.origin].append(connection)
 
+    async def open(self, origin: Origin) -> None:
+        """Make a connection, and keep it for a request to come.
+
+        Raises:
+            NotConnected: it could not be made.
+        """
+        self.keep(await self._connected(origin))
+
     async def _connected(self, origin: Origin) -> "Connection":
-        loop = asyncio.get_running_loop()
-        plain: socket.socket | None = None
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                addresses = await loop.getaddrinfo(
-                    origin.host, origin.port, type=socket.SOCK_STREAM
-                )
-                plain = await start_connection(addresses, happy_eyeballs_delay=_EYEBALLS_DELAY)
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self, origin, self._body_limit),
-                    sock=plain,
-                    ssl=self._tls if origin.secure else None,
-                    server_hostname=origin.host if origin.secure else None,
-                )
-        except BaseException as error:
-            if plain is not None:
-                plain.close()
-            if isinstance(error, TimeoutError):
-                took = f"it took longer than {self._connect_timeout:g} s to connect"
-                raise NotConnected(took) from None
-            if isinstance(error, OSError | UnicodeError):
-                raise NotConnected(str(error)) from None
-            raise
+        connection = await self._dialler.dial(
+            origin, lambda: Connection(self, origin, self._body_limit)
+        )
         self._all.add(connection)
         return connection
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        """Trusts what httpx trusts, or what SSL_CERT_FILE names."""
-        return httpx.create_ssl_context()
 
 
 class _Waiting(NamedTuple):
@@ -248,11 +208,13 @@ class Connection(asyncio.Protocol):
     Attributes:
         origin: where it leads.
         idle_since: when its last answer was whole, by the loop's clock.
+        tls: what is known of its encryption; None when it has none.
     """
 
     def __init__(self, pool: Connections, origin: Origin, body_limit: int) -> None:
         self.origin = origin
         self.idle_since = 0.0
+        self.tls: ssl.SSLObject | None = None
         self._pool = pool
         self._body_limit = body_limit
         self._transport: asyncio.Transport | None = None
@@ -329,6 +291,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport to write to."""
         self._transport = transport  # type: ignore[assignment] # uvloop's derive from no common class
+        self.tls = transport.get_extra_info("ssl_object")
         self._readable = _looking_at(transport.get_extra_info("socket").fileno())
 
     def data_received(self, data: bytes) -> None:

@@ -19,7 +19,8 @@ from gateway.cli.probes import FIRST, OWNED, PROBES, SALE, Answered, Answers
 from gateway.sandbox import SandboxSettings, Switches, read_switches
 from gateway.server.serve import switches_in
 from gateway.upstream.call import Credential
-from gateway.upstream.connections import Origin
+from gateway.upstream.dialling import Dialler
+from gateway.upstream.proxies import Origin
 from tests.support.gateway_process import run
 from tests.support.paths import DOCS, ROOT
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_sandbox
@@ -81,7 +82,7 @@ def credential(account: SandboxAccount, kind: str = "token") -> Credential:
 
 def asked(sandbox: RunningSandbox, who: Credential, patience: float = 20.0) -> Answers:
     origins = dict.fromkeys(APIS.values(), Origin.of(sandbox.url))
-    contact = Contact(origins, who, patience, connect_timeout=10, body_limit=2**25)
+    contact = Contact(origins, who, patience, Dialler(10), body_limit=2**25)
     return asyncio.run(first_contact.ask_all(contact, lambda *_: None))
 
 

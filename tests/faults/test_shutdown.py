@@ -17,7 +17,12 @@ from websockets.exceptions import ConnectionClosed
 from tests.faults.asking import OWN, document, fresh_number, in_ledger, mutate, told, writes
 from tests.faults.test_hangups import begin
 from tests.support import loopback, streams
-from tests.support.gateway_process import GatewayProcess, gateway_process, served_with_sandbox
+from tests.support.gateway_process import (
+    GatewayProcess,
+    free_port,
+    gateway_process,
+    served_with_sandbox,
+)
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.waiting import LATE, until
@@ -272,8 +277,15 @@ def gone(process: subprocess.Popen[str], url: str, limit: float) -> str:
     "SIGTERM to a gateway that started its sandbox", expected="exit 0, both gone within 5 s"
 )
 def test_its_own_sandbox_goes_with_it(tmp_path: Path, seen: Tell) -> None:
-    with served_with_sandbox("--numbers", "100", folder=tmp_path) as (graphql, url, process):
-        assert loopback.post(f"{graphql}/graphql", json={"query": OWN}).status_code == 200
+    # A proxy of the machine's environment does not stand between the two.
+    nowhere = {"HTTP_PROXY": f"http://127.0.0.1:{free_port()}"}
+    with served_with_sandbox("--numbers", "100", folder=tmp_path, **nowhere) as (
+        graphql,
+        url,
+        process,
+    ):
+        answer = loopback.post(f"{graphql}/graphql", json={"query": OWN})
+        assert answer.json()["data"]["account"]["sid"]
         process.terminate()
         seen(gone(process, url, 5))
 

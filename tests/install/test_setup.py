@@ -73,6 +73,7 @@ PROGRAMS = {
     "python3-venv": "python3",
     "nginx": "nginx",
     "haproxy": "haproxy",
+    "tinyproxy": "tinyproxy",
     "prometheus": "promtool",
     "libatomic1": "node",
 }

@@ -96,6 +96,7 @@ def running_gateway(
         "catalog_url": sandbox.url,
         "core_url": sandbox.url,
         "auth": "pass-through",
+        "http_proxy": None,
         "_env_file": None,
     } | settings
     settled = Settings(**chosen)

@@ -11,7 +11,9 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
-from gateway.upstream.connections import Connections, Origin, Response, target
+from gateway.upstream.connections import Connections, Response, target
+from gateway.upstream.dialling import Dialler
+from gateway.upstream.proxies import Origin
 from tests.benchmarks.servers import RECORDS
 
 _PURCHASE: Final = "/purchase/"
@@ -32,7 +34,7 @@ def _journal() -> sqlite3.Connection:
 def create_app() -> Any:
     """Return an ASGI application that forwards GET requests to `$BENCH_UPSTREAM`."""
     origin = Origin.of(os.environ["BENCH_UPSTREAM"])
-    connections = Connections(connect_timeout=2, body_limit=2**26)
+    connections = Connections(Dialler(2), body_limit=2**26)
 
     journal = _journal()
 
