@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from gateway import __version__
 from gateway.storage.outages import Outages
-from gateway.upstream.client import UpstreamClient
+from gateway.upstream.client import SEARCHES, UpstreamClient
 
 OK: Final = "ok"
 _AWAY: Final = "unavailable"
@@ -74,10 +74,12 @@ class Health:
 
     def _upstream_state(self) -> str:
         """Return how the upstream was found to be; nothing is asked of it for this."""
-        states = self._client.breaker_states().items()
-        accounts = {name.split()[-1] for name, _ in states}
+        found = ((*name.split(), state) for name, state in self._client.breaker_states().items())
+        # Owned numbers can be read while no search is answered.
+        states = [(sid, state) for name, sid, state in found if not name.endswith(SEARCHES)]
+        accounts = {sid for sid, _ in states}
         # A half-open breaker waits for a call to find out, which must then be allowed to come.
-        troubled = {name.split()[-1] for name, state in states if state == "open"}
+        troubled = {sid for sid, state in states if state == "open"}
         # One account's trouble is its own.
         return _AWAY if accounts and troubled == accounts else OK
 

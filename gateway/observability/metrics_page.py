@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import product
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +15,7 @@ from starlette.routing import Route
 from gateway.events.feed import Events
 from gateway.observability.metrics import CONTENT_TYPE, Metrics
 from gateway.upstream.call import Service
-from gateway.upstream.client import UpstreamClient
+from gateway.upstream.client import UpstreamClient, breakers_of
 from schema.enums import Source
 
 _STATES: Final = ("closed", "open", "half-open")
@@ -60,7 +61,7 @@ async def refreshing(metrics: Metrics) -> AsyncIterator[None]:
 def _watch_upstream(metrics: Metrics, client: UpstreamClient) -> None:
     breakers = metrics.gauge(
         "gateway_upstream_breakers",
-        "Breakers (one per API and account) by state.",
+        "Breakers (one per API and account, another for searches) by state.",
         ("family", "state"),
     )
     running = metrics.gauge("gateway_upstream_running", "Upstream calls that run now.")
@@ -72,8 +73,7 @@ def _watch_upstream(metrics: Metrics, client: UpstreamClient) -> None:
             (name.split(" ", 1)[0], state) for name, state in client.breaker_states().items()
         )
         for api in (*Source, *Service):
-            family = api.name.lower()
-            for state in _STATES:
+            for family, state in product(breakers_of(api), _STATES):
                 breakers.labels(family, state).set(counts[family, state])
         limiters = list(client.limiters())
         strangers = client.strangers

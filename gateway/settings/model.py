@@ -333,7 +333,12 @@ class Settings(BaseSettings):
     backoff_base: float = Field(0.1, gt=0, description="First wait between attempts, at most.")
     backoff_cap: float = Field(3.0, gt=0, description="Longest wait between attempts.")
     retry_budget: float = Field(0.2, ge=0, le=1, description="Retries as a share of all calls.")
-    breaker_failures: int = Field(5, ge=1, description="Failures in a row that open the breaker.")
+    breaker_failures: int = Field(
+        5,
+        ge=1,
+        description="Failures in a row that open the breaker of an API and account; searches for"
+        " numbers have one of their own.",
+    )
     breaker_pause: float = Field(3.0, gt=0, description="First pause of an open breaker.")
     breaker_longest_pause: float = Field(30.0, gt=0, description="Longest pause of one.")
     concurrency: int = Field(50, ge=1, description="Upstream calls at once per account, at first.")

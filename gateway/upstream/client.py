@@ -10,11 +10,11 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 from urllib.parse import quote_plus, urlencode
 
 import orjson
@@ -50,7 +50,9 @@ from gateway.upstream.dialling import Dialler, NotConnected, ProxyRefused
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.proxies import Origin
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
+from gateway.upstream.response_cache import kind_of_route
 from gateway.upstream.strangers import Strangers, too_many
+from schema.enums import Source
 
 _log = structlog.get_logger(__name__)
 _USER_AGENT = f"number-gateway/{__version__}"
@@ -75,6 +77,8 @@ _SPREAD = 0.1
 _LONGEST_RETRY_AFTER = 1_000_000.0
 
 
+SEARCHES: Final = "_search"
+"""How the names of breakers of searches end."""
 Watcher: TypeAlias = Callable[[Call, float, float, int | None], None]
 """Is told of an attempt: its call, when it began (by `time.monotonic`), seconds, HTTP status."""
 Outcome: TypeAlias = Answer | Exception
@@ -145,6 +149,23 @@ class ClientOptions:
     discreet: bool
 
 
+def breakers_of(api: Api) -> Sequence[str]:
+    """Return the names of the breakers of an API.
+
+    Searches for numbers have one of their own: some are made only to show more of owned numbers,
+    and must not take these with them when they fail.
+    """
+    name = api.name.lower()
+    return (name, name + SEARCHES) if isinstance(api, Source) else (name,)
+
+
+@lru_cache(maxsize=256)
+def _guard(api: Api, route: str) -> str:
+    """Return the name of the breaker that guards calls of a route."""
+    name, *searches = breakers_of(api)
+    return searches[0] if kind_of_route(api, route) == "search" else name
+
+
 class _Account:
     """What is known of one account's dealings with the upstream: none can use up another's.
 
@@ -153,18 +174,25 @@ class _Account:
     the first that is accepted.
     """
 
+    __slots__ = ("breakers", "budget", "limiter")
+
     def __init__(self, options: ClientOptions) -> None:
         concurrency, breaking = options.concurrency, options.breaking
         self.limiter = Limiter(concurrency.concurrency, concurrency.concurrency_most)
         self.budget = RetryBudget(options.retry.retry_budget)
         self.breakers = {
-            family: Breaker(
+            name: Breaker(
                 breaking.breaker_failures,
                 pause=breaking.breaker_pause,
                 longest=breaking.breaker_longest_pause,
             )
             for family in options.urls
+            for name in breakers_of(family)
         }
+
+    def breaker_of(self, call: Call) -> Breaker:
+        """Return the breaker that a call may open, and that may stop it."""
+        return self.breakers[_guard(call.family, call.route)]
 
     @property
     def rests(self) -> bool:
@@ -296,11 +324,7 @@ class UpstreamClient:
             return None
         now = time.monotonic()
         within = min(deadline - now, self._limits.attempt_timeout)
-        if (
-            within <= 0
-            or account.breakers[call.family].failures
-            or not account.limiter.try_acquire()
-        ):
+        if within <= 0 or account.breaker_of(call).failures or not account.limiter.try_acquire():
             return None
         connection = self._connections.idle(self._origins[call.family])
         if connection is None:
@@ -325,21 +349,21 @@ class UpstreamClient:
         """
         if answer.again is None:
             account = self._used_by(credential, call.account)
-            account.breakers[call.family].failed()
+            account.breaker_of(call).failed()
             answer.again = account.budget.take()
         return answer.again and attempt < self._retry.attempts
 
     def breaker_states(self) -> dict[str, str]:
-        """Return the state of each breaker that has been used, by `family account`.
+        """Return the state of each breaker that has been used, by its name and the account's sid.
 
         Strangers have a say only as long as there is nobody else.
         """
         known = self._accounts.items()
         unproven = ((sid, each) for (sid, _), each in self._unproven.items())
         return {
-            f"{family.name.lower()} {sid}": breaker.state
+            f"{name} {sid}": breaker.state
             for sid, account in known or unproven
-            for family, breaker in account.breakers.items()
+            for name, breaker in account.breakers.items()
         }
 
     def limiters(self) -> Iterator[Limiter]:
@@ -453,7 +477,7 @@ class UpstreamClient:
             except TimeoutError:
                 message = "Too many calls of this account were waiting for the upstream."
                 raise UpstreamThrottled(message, retry_after=SOME_TIME, processed=False) from None
-        refused = account.breakers[call.family].refuses_for()
+        refused = account.breaker_of(call).refuses_for()
         if refused is not None:
             limiter.release()
             message = "The upstream kept failing for this account, so it is left alone for a while."
@@ -463,7 +487,7 @@ class UpstreamClient:
         left = min(self._limits.attempt_timeout, deadline - time.monotonic())
         if left <= 0:
             # A write that leaves now could not even be cancelled before it is on the wire.
-            account.breakers[call.family].failed()
+            account.breaker_of(call).failed()
             limiter.release()
             late = "There was no time left to ask the upstream."
             raise UpstreamTimeout(late, processed=False)
@@ -602,7 +626,7 @@ class Attempt:
     ) -> None:
         self._client = client
         self._account = account
-        self._breaker = account.breakers[call.family]
+        self._breaker = account.breaker_of(call)
         self._call = call
         self._credential = credential
         self._watch = watch

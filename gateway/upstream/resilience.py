@@ -62,6 +62,17 @@ class Breaker:
         failures: how many calls have failed since the last that did not.
     """
 
+    __slots__ = (
+        "_clock",
+        "_first_pause",
+        "_longest",
+        "_open_until",
+        "_pause",
+        "_threshold",
+        "_trial",
+        "failures",
+    )
+
     def __init__(
         self,
         threshold: int,

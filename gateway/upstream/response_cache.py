@@ -49,11 +49,12 @@ _ABOUT_COUNTRIES = ("/AvailablePhoneNumbers.json", "/{country}.json")
 
 def kind_of(call: Call) -> Kind:
     """Return what a read is about."""
-    return _kind_of(call.family, call.route)
+    return kind_of_route(call.family, call.route)
 
 
 @lru_cache(maxsize=256)
-def _kind_of(family: Api, route: str) -> Kind:
+def kind_of_route(family: Api, route: str) -> Kind:
+    """Return what reads of a route are about."""
     if "IncomingPhoneNumbers" in route or "ActiveNumbers" in route:
         return "owned"
     if isinstance(family, Service) or route.endswith(_ABOUT_COUNTRIES):
@@ -92,7 +93,7 @@ class ResponseCache:
 
     def keeps(self, call: Call) -> bool:
         """Whether answers to this call are kept at all."""
-        return self._fresh[_kind_of(call.family, call.route)] > 0 and call.reads
+        return self._fresh[kind_of_route(call.family, call.route)] > 0 and call.reads
 
     def keeps_kind(self, kind: Kind) -> bool:
         """Whether answers about such things are kept at all."""

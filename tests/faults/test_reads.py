@@ -248,6 +248,49 @@ def test_the_breaker_opens_after_five_failures_and_lets_one_call_try(
     seen(f"the 6th: {told}, {calls} calls; after the pause: {after}, {data}")
 
 
+SEARCHES = {"kind": "status", "status": 500, "count": None}
+OWNED = "{ phoneNumbers(first: 20) { nodes { sid } } }"
+CENTERS = OWNED.replace("sid", "sid geography { rateCenter }")
+SEARCH = '{ availablePhoneNumbers(country: "US", first: 1) { nodes { phoneNumber } } }'
+
+
+@pytest.mark.fault(
+    "searches keep failing, also those for rate centers of owned numbers",
+    expected="they are left alone, with an error a field; owned numbers are read, and with the"
+    " catalog, too",
+)
+def test_searches_that_keep_failing_do_not_take_owned_numbers_with_them(
+    sandbox: RunningSandbox, seen: Tell
+) -> None:
+    account, rich = (sandbox.create_account(catalog=each, owned=8) for each in (False, True))
+    with running_gateway(sandbox, **QUICK | {"breaker_pause": 60.0}) as gateway:
+        expected = {each.sid: numbers_of(gateway, each) for each in (account, rich)}
+        sandbox.set_faults([{**SEARCHES, "path": "*/Available*"}])
+        for _ in "12":
+            answer = gateway.execute(CENTERS, account=account)
+            nodes = answer["data"]["phoneNumbers"]["nodes"]
+            assert [each["sid"] for each in nodes] == expected[account.sid]
+            assert [error["path"][-1] for error in answer["errors"]] == ["rateCenter"] * 8
+            for each in (account, rich):
+                gateway.execute(SEARCH, account=each)
+                gateway.execute(SEARCH, account=each)
+        sandbox.forget_requests()
+        for each in (account, rich):
+            extensions = gateway.error(SEARCH, account=each)["extensions"]
+            assert extensions["code"] == "UPSTREAM_UNAVAILABLE"
+            assert extensions["retryAfterMs"] > 0
+        assert sandbox.requests() == []
+        read = all(numbers_of(gateway, each) == expected[each.sid] for each in (account, rich))
+        assert gateway.http.get(f"{gateway.url}/readyz").json()["ready"] is True
+    words = "owned numbers are read, and with the catalog, too" if read else "nothing is read"
+    seen(f"they are left alone, with an error a field; {words}")
+
+
+def numbers_of(gateway: RunningGateway, account: SandboxAccount) -> list[str]:
+    nodes = gateway.query(OWNED, account=account)["phoneNumbers"]["nodes"]
+    return [each["sid"] for each in nodes]
+
+
 def test_lists_that_only_seem_whole_open_the_breaker(quick: RunningGateway) -> None:
     sandbox = quick.sandbox
     account = sandbox.create_account(catalog=True, owned=2)
