@@ -296,20 +296,16 @@ class _Query:
 
 
 class CompiledOperation:
-    """All that can be known once of how to execute a query; kept as long as its document.
-
-    Attributes:
-        projections: for `FastExecutor`, where the query is left to graphql-core.
-    """
+    """All that can be known once of how to execute a query; kept as long as its document."""
 
     __slots__ = (
         "_conditions",
         "_document",
         "_name",
+        "_projections",
         "_queries",
         "_schema",
         "_variables",
-        "projections",
     )
 
     def __init__(
@@ -327,7 +323,7 @@ class CompiledOperation:
             document: a document without errors.
             operation: a query of it.
         """
-        self.projections = Projections(projector)
+        self._projections = Projections(projector)
         self._schema = schema
         self._document = document.whole
         self._name = operation.name
@@ -353,6 +349,8 @@ class CompiledOperation:
         query = self._queries.get(case, _UNKNOWN)
         if query is _UNKNOWN:
             query = self._compile(case, given)
+        else:  # It comes again.
+            self._projections.is_written = True
         return None if query is None else Run(query, values)
 
     def _compile(self, case: tuple[Any, ...], given: dict[str, Any]) -> _Query | None:
@@ -360,9 +358,7 @@ class CompiledOperation:
             self._queries.clear()
         query = None
         if self._document is not None:
-            query = _compile(
-                self._schema, self.projections.projector, self._document, self._name, given
-            )
+            query = _compile(self._schema, self._projections, self._document, self._name, given)
         self._queries[case] = query
         return query
 
@@ -405,7 +401,7 @@ def _variables(schema: GraphQLSchema, node: OperationDefinitionNode) -> tuple[_V
 
 def _compile(
     schema: GraphQLSchema,
-    projector: Projector,
+    projections: Projections,
     document: DocumentNode,
     name: str | None,
     given: dict[str, Any],
@@ -424,7 +420,7 @@ def _compile(
             is_name = group[0].node.name.value == "__typename"
             names.append((response_name, root.name if is_name else None))
             if not is_name:
-                calls.append(_Tree(executor, projector).call(root, response_name, group, ""))
+                calls.append(_Tree(executor, projections).call(root, response_name, group, ""))
     except Unfit:
         return None
     ends = len(calls) == 1 and _ends(calls[0].completion)
@@ -434,9 +430,9 @@ def _compile(
 class _Tree:
     """Compiles fields with resolvers, and what they return."""
 
-    def __init__(self, executor: Executor[Any], projector: Projector) -> None:
+    def __init__(self, executor: Executor[Any], projections: Projections) -> None:
         self._executor = executor
-        self._projector = projector
+        self._projections = projections
         self._selecting = Selecting(
             executor.schema, executor.fragment_definitions, executor.variable_values.coerced
         )
@@ -495,6 +491,6 @@ class _Tree:
                 deeper.append((name, attribute.python_name, below_it))
             else:
                 calls.append(self.call(inner, name, below, at))
-        dispatch = self._projector.dispatch(Selection(inner, fields))
+        dispatch = self._projections.dispatch(Selection(inner, fields))
         is_plain = not deeper and not calls
         return _Object(nullable, dispatch, tuple(deeper), tuple(calls), is_plain)

@@ -102,12 +102,7 @@ async def _by_graphql_core(
         return refused(document.errors)
     options: dict[str, Any] = {}
     if compiled is not None:
-        options = {
-            "kind": FastExecutor,
-            "projections": compiled.projections,
-            "conditions": document.conditions,
-            "gave_up": gave_up,
-        }
+        options = {"kind": FastExecutor, "gave_up": gave_up}
     # The plain `execute` refuses schemas that have @defer; `whole` is free of it.
     executor = executors.for_request(schema, document.whole, request, context, **options)
     result = await executors.outcome(executor)

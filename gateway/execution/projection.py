@@ -8,16 +8,21 @@ errors: there is one set of semantics, and it is graphql-core's.
 
 What it makes are structures whose fields are the response's names: made and encoded in C, they take
 half the time of dictionaries.
+
+To make a function takes milliseconds. So it is made for a query that has come before, and not for
+more at once than the loop can wait for; meanwhile a selection is read (`projection_reader.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
 from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from gateway.execution.plain_fields import NotPlain, Selection
+from gateway.execution.projection_reader import Reader
 from gateway.execution.projection_writer import Project, write
 from gateway.mapping.records import DECODERS, STRICT, View
 
@@ -25,17 +30,9 @@ _encoder = msgspec.json.Encoder()
 # Blocks that are known, of all documents together, and the longest of them that are kept: 20 MB.
 _MOST_BLOCKS = 8192
 _LONGEST_BLOCK = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class Projections:
-    """The functions compiled for one document; its syntax tree must live as long as they do."""
-
-    projector: "Projector"
-    functions: dict[tuple[Any, ...], Project | None] = field(default_factory=dict)
-    splits: dict[tuple[Any, ...], tuple[Project | None, tuple[str, ...]]] = field(
-        default_factory=dict
-    )
+# Seconds for which functions are written at once, and those after which it counts anew.
+_SLICE = 0.008
+_PAUSE = 0.004
 
 
 class Projector:
@@ -51,6 +48,7 @@ class Projector:
     def __init__(self, most_blocks: int = _MOST_BLOCKS) -> None:
         self._most_blocks = most_blocks
         self._noted = 0
+        self._busy = self._ended = 0.0
         self.blocks: WeakValueDictionary[int, Blocks] = WeakValueDictionary()
 
     def compile(self, selection: Selection, kind: type) -> Project | None:
@@ -58,20 +56,21 @@ class Projector:
 
         A selection with places for fields that are not plain becomes a dictionary.
         """
+        begun, busy = perf_counter(), self._busy
         try:
-            return write(selection, kind, self).make()
+            return write(selection, kind, Projections(self, is_written=True)).make()
         except NotPlain:
             return None
+        finally:
+            self._ended = perf_counter()
+            self._busy = busy + self._ended - begun  # It may have compiled others on the way.
 
-    def dispatch(self, below: Selection) -> "Dispatch":
-        """Return what projects objects of any class."""
-        return Dispatch(below, self)
-
-    def block(self, below: Selection, kind: type[View]) -> "Blocks":
-        """Return the projections of one kind of block."""
-        blocks = Blocks(below, kind, self)
-        self.blocks[id(blocks)] = blocks
-        return blocks
+    @property
+    def has_time(self) -> bool:
+        """Whether it has not kept the loop for long without a pause."""
+        if perf_counter() - self._ended > _PAUSE:
+            self._busy = 0.0
+        return self._busy < _SLICE
 
     def note_block(self) -> None:
         """Count a block that is new; when they become too many, begin again."""
@@ -83,14 +82,39 @@ class Projector:
         self._noted += 1
 
 
+class Projections:
+    """The projections of one query: they are read, until `is_written` is set; then written.
+
+    Attributes:
+        projector: writes them.
+        is_written: whether it is worth its time, because the query comes again.
+    """
+
+    __slots__ = ("is_written", "projector")
+
+    def __init__(self, projector: Projector, *, is_written: bool = False) -> None:
+        self.projector = projector
+        self.is_written = is_written
+
+    def dispatch(self, below: Selection) -> "Dispatch":
+        """Return what projects objects of any class."""
+        return Dispatch(below, self)
+
+    def block(self, below: Selection, kind: type[View]) -> "Blocks":
+        """Return the projections of one kind of block."""
+        blocks = Blocks(below, kind, self.projector)
+        self.projector.blocks[id(blocks)] = blocks
+        return blocks
+
+
 class Dispatch:
-    """Projects objects whose class is not known when the code is written, by their class."""
+    """Projects objects whose class is not known beforehand, by their class."""
 
-    __slots__ = ("_known", "_projector", "_selection")
+    __slots__ = ("_known", "_projections", "_selection")
 
-    def __init__(self, selection: Selection, projector: "Projector") -> None:
+    def __init__(self, selection: Selection, projections: Projections) -> None:
         self._selection = selection
-        self._projector = projector
+        self._projections = projections
         self._known: dict[type, Project] = {}
 
     def __call__(self, source: object) -> Any:  # noqa: ANN401 - JSON
@@ -112,7 +136,10 @@ class Dispatch:
     def _for(self, kind: type) -> Project:
         project = self._known.get(kind)
         if project is None:
-            project = self._projector.compile(self._selection, kind)
+            projector = self._projections.projector
+            if not (self._projections.is_written and projector.has_time):
+                return partial(Reader().read, self._selection)
+            project = projector.compile(self._selection, kind)
             if project is None:
                 raise NotPlain
             self._known[kind] = project

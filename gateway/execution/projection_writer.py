@@ -58,7 +58,8 @@ from schema.enums import Source
 
 Project: TypeAlias = Callable[[Any], Any]
 
-_STRINGS = frozenset({"String", "ID", "E164", "URL", "CountryCode"})
+STRINGS = frozenset({"String", "ID", "E164", "URL", "CountryCode"})
+"""Scalars whose values are shown as the strings that they are."""
 # How a strict record's values become a scalar's: what their type says needs no second look.
 _ORDINARY: Mapping[tuple[str, coerce.Coercion], str] = {
     ("String", coerce.text): "({got} or None)",
@@ -240,7 +241,7 @@ class _Writer:
         if names is not None and isinstance(kind, GraphQLEnumType):
             return f"{self.keep(_Known(names, read, _output(kind)))}[{got}]"
         if isinstance(kind, GraphQLScalarType):
-            scalar = "String" if kind.name in _STRINGS else kind.name
+            scalar = "String" if kind.name in STRINGS else kind.name
             value = self.fresh()
             code = _ORDINARY.get((scalar, read), "")
             if code:
@@ -262,7 +263,7 @@ class _Writer:
             return self.computed(entry, selected.below, view)
         kind = item_type(selected.type)
         code = self.shown(kind, f"{self.keep(entry.compute)}({view})")
-        if not entry.usual or not (isinstance(kind, GraphQLScalarType) and kind.name in _STRINGS):
+        if not entry.usual or not (isinstance(kind, GraphQLScalarType) and kind.name in STRINGS):
             return code
         *path, keys = entry.usual
         outer = raw
@@ -335,7 +336,7 @@ class _Writer:
         """Return the code that turns a resolved value of a leaf type into its JSON form."""
         if not isinstance(kind, GraphQLScalarType | GraphQLEnumType):
             raise NotPlain
-        if isinstance(kind, GraphQLScalarType) and kind.name in _STRINGS:
+        if isinstance(kind, GraphQLScalarType) and kind.name in STRINGS:
             return value
         each = self.fresh()
         return f"(None if ({each} := {value}) is None else {self.keep(_output(kind))}({each}))"

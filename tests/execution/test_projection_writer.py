@@ -3,7 +3,7 @@
 import textwrap
 
 from gateway.execution import projection_writer
-from gateway.execution.projection import Projector
+from gateway.execution.projection import Projections, Projector
 from gateway.mapping.records import VIEWS
 from schema.enums import Source
 from tests.support.selected_fields import selected
@@ -14,6 +14,6 @@ def test_the_function_made_for_a_selection_is_the_one_that_the_writer_shows() ->
     shown = [textwrap.dedent(block) for block in page.split("\n\n") if block.startswith("    ")]
     fields, function = shown
     kind = VIEWS[Source.CATALOG]["PhoneNumber"]
-    written = projection_writer.write(selected(fields), kind, Projector())
+    written = projection_writer.write(selected(fields), kind, Projections(Projector()))
     assert written.text.rstrip() == function.rstrip()
     assert set(written.names) >= {"missing", "k1", "k2", "k5", "k6", "k7"}
