@@ -3,12 +3,14 @@
 For every field of every request graphql-core finds out what could be known once: which fields are
 selected, how their arguments are written, what their types are. Here a query is compiled, once for
 each way in which its @skip and @include turn out, to steps: call this resolver with these
-arguments, project these plain fields (`projection.py`), go on with what is below.
+arguments, project these plain fields (`projection.py`), go on with what is below. A mutation is
+compiled as a query is; its fields are called one after another.
 
 It covers what goes well. Whatever else comes up (an error, a null where none may be, an abstract
 type, variables that do not fit) is left to graphql-core, which executes the query anew: there is
 one set of semantics, and it is graphql-core's. The upstream is not asked twice for that, because a
-request keeps the answers that it has read, and its errors.
+request keeps the answers that it has read, and its errors. Nor is anything written twice: what came
+of a mutation's field is kept, too (`gateway/resolvers/write_resolvers.py`).
 """
 
 from asyncio import Future
@@ -28,6 +30,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLString,
     OperationDefinitionNode,
+    OperationType,
     Undefined,
     coerce_input_value,
     type_from_ast,
@@ -191,7 +194,7 @@ class Run:
     def begin(self, context: Any) -> Awaitable[Any]:  # noqa: ANN401 - a port of the schema
         """Begin a query that is alone, and return what its only field will be; see `finish`."""
         self._context = context
-        context.alone = True
+        context.alone = not self._query.writes
         coming: Awaitable[Any] = self._resolve(self._query.calls[0], None)
         return coming
 
@@ -217,7 +220,12 @@ class Run:
             return self.finish(await self.begin(context))
         self._context = context
         data: dict[str, Any] = dict(self._query.names)
-        await self.together([_Waiting(call, None, data) for call in self._query.calls])
+        waiting = [_Waiting(call, None, data) for call in self._query.calls]
+        if not self._query.writes:
+            await self.together(waiting)
+            return data
+        for each in waiting:
+            await self.together([each])
         return data
 
     async def together(self, waiting: Sequence[_Waiting]) -> None:
@@ -287,12 +295,17 @@ class Run:
 class _Query:
     """A query, compiled for one outcome of its conditions.
 
-    `ends`: it has one field, below which nothing is called.
+    Attributes:
+        names: those of its fields in the response, with the values of the `__typename` among them.
+        calls: the other fields.
+        ends: it has one field, below which nothing is called.
+        writes: it is a mutation.
     """
 
     names: tuple[tuple[str, str | None], ...]
     calls: tuple[_ResolverCall, ...]
     ends: bool
+    writes: bool
 
 
 class CompiledOperation:
@@ -363,7 +376,7 @@ class CompiledOperation:
         return query
 
 
-_UNKNOWN: Final = _Query((), (), False)  # noqa: FBT003 - it is compared by identity
+_UNKNOWN: Final = _Query((), (), False, False)  # noqa: FBT003 - it is compared by identity
 
 
 def compiled_for(
@@ -407,8 +420,11 @@ def _compile(
     given: dict[str, Any],
 ) -> _Query | None:
     executor = set_up(schema, document, name, given)
-    root = schema.query_type
-    if root is None or isinstance(executor, list):
+    if isinstance(executor, list):
+        return None
+    writes = executor.operation.operation is OperationType.MUTATION
+    root = schema.mutation_type if writes else schema.query_type
+    if root is None:
         return None
     collected = collect_fields(
         schema, executor.fragments, executor.variable_values, root, executor.operation
@@ -424,7 +440,7 @@ def _compile(
     except Unfit:
         return None
     ends = len(calls) == 1 and _ends(calls[0].completion)
-    return _Query(tuple(names), tuple(calls), ends)
+    return _Query(tuple(names), tuple(calls), ends, writes)
 
 
 class _Tree:

@@ -19,6 +19,7 @@ from gateway.execution.projection import Projector
 from gateway.execution.request import Port, Request
 
 _log = structlog.get_logger(__name__)
+_COMPILED = (OperationType.QUERY, OperationType.MUTATION)
 MASKED = "Something went wrong in the gateway; its log has more under this request id."
 
 
@@ -57,7 +58,7 @@ async def run(
     response: dict[str, Any] | None = None
     gave_up = partial(_note_fallback, request_id=request_id, fell_back=shared.fell_back)
     try:
-        if request.kind is OperationType.QUERY and context.fast and not document.errors:
+        if request.kind in _COMPILED and context.fast and not document.errors:
             compiled = request.operation.compiled or compiled_for(
                 shared.schema, shared.projector, document, request.operation
             )

@@ -83,6 +83,8 @@ class WriteResolvers:
         self._seen = seen
         self._forget_searches = forget_searches
         self._written = False
+        # What came of each field: it is written once, however often it is executed.
+        self._came: dict[FieldPath, list[Outcome] | Exception] = {}
 
     async def purchase(
         self, wanted: PurchasePhoneNumberInput, *, at: FieldPath, selected: SelectedFields
@@ -200,6 +202,9 @@ class WriteResolvers:
         An error takes the whole answer with it, so it is raised only while there is nothing to be
         lost: not after another write of the same operation.
         """
+        if at in self._came:
+            [outcome] = self._known(at)
+            return outcome
         asked = kind.parse(wanted, self._asker())
         if isinstance(asked, Refusal):
             outcome = Outcome(refusal=asked)
@@ -208,11 +213,12 @@ class WriteResolvers:
                 outcome = await write(asked, at)
             except Exception as error:
                 if not self._written:
+                    self._came[at] = error
                     raise
                 outcome = Outcome(refusal=_refusal(error))
         self._note_written()
-        [outcome] = await self._shown([asked], [outcome], selected, at)
-        return outcome
+        self._came[at] = shown = await self._shown([asked], [outcome], selected, at)
+        return shown[0]
 
     async def _write_each(
         self,
@@ -223,6 +229,8 @@ class WriteResolvers:
         selected: SelectedFields = NOTHING,
     ) -> list[Outcome]:
         """Return the outcome of each item of a plural mutation: what stops one stops no other."""
+        if at in self._came:
+            return self._known(at)
         parsed = kind.parse_each(items, self._asker())
 
         async def one(place: int, asked: W | Refusal) -> Outcome:
@@ -238,7 +246,19 @@ class WriteResolvers:
 
         outcomes = await gather(*(one(*each) for each in enumerate(parsed)))
         self._note_written()
-        return await self._shown(parsed, outcomes, selected, at)
+        self._came[at] = shown = await self._shown(parsed, outcomes, selected, at)
+        return shown
+
+    def _known(self, at: FieldPath) -> list[Outcome]:
+        """Return what came of a field when it was executed first.
+
+        Raises:
+            Exception: that is what came of it.
+        """
+        came = self._came[at]
+        if isinstance(came, Exception):
+            raise came
+        return came
 
     async def _shown(
         self,

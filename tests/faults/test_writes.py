@@ -643,6 +643,49 @@ def mutate_number(gateway: RunningGateway, case: Case) -> str:
     return str(payload["phoneNumber"]["phoneNumber"])
 
 
+TWICE = """mutation ($one: E164!, $two: E164!) {
+  first: purchasePhoneNumber(input: { phoneNumber: $one }) { ...bought }
+  second: purchasePhoneNumber(input: { phoneNumber: $two }) { ...bought }
+}
+fragment bought on PurchasePhoneNumberPayload {
+  phoneNumber { phoneNumber friendlyName } userErrors { code } reconciled
+}"""
+
+
+@FAMILY
+def test_what_only_graphql_core_can_complete_is_not_written_again(
+    quick: RunningGateway, family: str
+) -> None:
+    """The purchases have no key: nothing else keeps them from being made twice."""
+    case = case_of(quick, "purchase", family)
+    numbers = [case.number, fresh_number(quick.sandbox)]
+    faults = []
+    for place, number in enumerate(numbers):
+        sid = "PN" + f"{place}" * 32
+        body = {"sid": sid, "phone_number": number, "account_sid": {"x": []}}
+        odd = {"kind": "wrong-shape", "commit": True, "body": body, "skip": place, "count": 1}
+        faults.append({"method": "POST", "account": case.account.sid, **odd})
+    quick.sandbox.set_faults(faults)
+    quick.sandbox.forget_requests()
+    data = quick.query(TWICE, dict(zip(("one", "two"), numbers, strict=True)), account=case.account)
+    assert [each["userErrors"] for each in data.values()] == [[], []]
+    assert [each["phoneNumber"]["phoneNumber"] for each in data.values()] == numbers
+    assert len(writes(quick.sandbox)) == 2
+    assert [entries(quick.sandbox, each, "purchase") for each in numbers] == [1, 1]
+
+
+@pytest.mark.parametrize("verb", ["purchase", "configure", "transfer", "release"])
+def test_a_write_that_fails_is_not_sent_again_to_say_so(quick: RunningGateway, verb: str) -> None:
+    case = case_of(quick, verb, "CORE")
+    denied = {"kind": "status", "status": 401, "body": {"code": 20003, "message": "Authenticate"}}
+    inject(quick.sandbox, case.account, denied)
+    quick.sandbox.forget_requests()
+    error = quick.error(document(verb), {"input": case.given}, account=case.account)
+    assert error["extensions"]["code"] == "UPSTREAM_UNAUTHENTICATED"
+    assert error["path"] == [f"{verb}PhoneNumber"]
+    assert len(writes(quick.sandbox)) == 1
+
+
 @FAMILY
 def test_a_cleared_setting_is_recognised_by_what_it_shows_then(
     quick: RunningGateway, family: str
