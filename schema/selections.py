@@ -5,6 +5,7 @@ with a resolver of its own is named, but what is below it is its own affair.
 """
 
 from collections.abc import Iterable, Mapping
+from sys import intern
 from typing import NamedTuple, TypeAlias
 
 from graphql import (
@@ -69,7 +70,7 @@ class Selecting(NamedTuple):
             if isinstance(node, FieldNode):
                 definition = kind.fields.get(node.name.value)
                 if definition is not None:
-                    found.add(f"{kind.name}.{node.name.value}")
+                    found.add(intern(f"{kind.name}.{node.name.value}"))
                     if node.selection_set and not has_resolver(definition):
                         below = get_named_type(definition.type)
                         self._add(found, below, [node.selection_set])

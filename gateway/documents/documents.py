@@ -14,10 +14,11 @@ from graphql import (
     GraphQLSyntaxError,
     Node,
     ObjectFieldNode,
+    OperationDefinitionNode,
+    OperationType,
     OverlappingFieldsCanBeMergedRule,
     Source,
     VariableNode,
-    get_operation_ast,
     parse,
     specified_rules,
     validate,
@@ -30,8 +31,8 @@ from gateway.documents._compat import (
     is_aborted,
     name_digits,
 )
-from gateway.documents.defer_and_stream import without_incremental
 from gateway.documents.error_wording import worded
+from gateway.documents.kept_syntax import Syntax
 from gateway.documents.limits import Limits, MeasuredOperation, Meter
 from gateway.documents.malformed_items import Items, Variables
 from gateway.documents.operation import Operation
@@ -58,9 +59,10 @@ class Document:
 
     Attributes:
         text: as the client sent it.
-        ast: None when it cannot be parsed.
+        syntax: its tree; None when it cannot be parsed, or is too much.
         errors: of limits, syntax or validation, each with a code in its extensions.
-        whole: `ast` without @defer and @stream, for clients that take one answer.
+        incremental: it uses @defer or @stream.
+        kinds: of its operations, by name ("" without one).
         max_age: how long answers may be kept, in seconds, by the schema's hints.
         measured: what is known of its operations, by name ("" without one).
         discreet: errors do not suggest what the schema has instead.
@@ -71,9 +73,10 @@ class Document:
     """
 
     text: str
-    ast: DocumentNode | None
+    syntax: Syntax | None
     errors: tuple[GraphQLError, ...] = ()
-    whole: DocumentNode | None = None
+    incremental: bool = False
+    kinds: Mapping[str, OperationType] = field(default_factory=dict)
     max_age: int = 0
     measured: Mapping[str, MeasuredOperation] = field(default_factory=dict)
     discreet: bool = False
@@ -86,19 +89,24 @@ class Document:
         """Return the operation that a request with this name runs."""
         operation = self.operations.get(name)
         if operation is None:
-            node = get_operation_ast(self.ast, name) if self.ast is not None else None
-            named = node.name.value if node is not None and node.name else ""
+            named = self._chosen(name)
+            kind = None if named is None else self.kinds[named]
             operation = Operation(
                 name,
-                node,
-                node.operation if node is not None else None,
-                None if node is None or self.errors else self.measured.get(named),
-                None if node is None else self.in_items.get(named),
-                (node.operation.value if node is not None else "", named, self.digest),
+                kind,
+                None if named is None or self.errors else self.measured.get(named),
+                None if named is None else self.in_items.get(named),
+                (kind.value if kind else "", named or "", self.digest),
             )
-            if node is not None:  # Names that choose none are without end.
+            if named is not None:  # Names that choose none are without end.
                 self.operations[name] = operation
         return operation
+
+    def _chosen(self, name: str | None) -> str | None:
+        """Return the name of the operation that a request with this name runs, if there is one."""
+        if name is None:
+            return next(iter(self.kinds)) if len(self.kinds) == 1 else None
+        return name if name and name in self.kinds else None
 
     @property
     def digest(self) -> str:
@@ -106,9 +114,14 @@ class Document:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
     @property
-    def incremental(self) -> bool:
-        """Whether it uses @defer or @stream."""
-        return self.ast is not self.whole
+    def ast(self) -> DocumentNode | None:
+        """Its syntax tree; None when it cannot be parsed, or is too much."""
+        return None if self.syntax is None else self.syntax.ast
+
+    @property
+    def whole(self) -> DocumentNode | None:
+        """`ast` without @defer and @stream, for clients that take one answer."""
+        return None if self.syntax is None else self.syntax.whole
 
 
 class Documents:
@@ -160,8 +173,7 @@ class Documents:
         limits = self._meter.limits
         try:
             self._meter.check_length(text)
-            ast = parse(Source(text, "GraphQL request"), max_tokens=limits.tokens)
-            tokens = _untie(ast)
+            ast, tokens = self._parse(text)
             measured = self._meter.read(ast)
         except LimitExceeded as error:
             return _refused(text, error)
@@ -178,19 +190,33 @@ class Documents:
         errors = tuple(
             coded(_naming(each, ast), ErrorCode.GRAPHQL_VALIDATION_FAILED) for each in found
         )
-        has_directives = "@" in text
+        syntax = Syntax(text, self._parse_again, ast)
         return Document(
             text,
-            ast,
+            syntax,
             errors,
-            whole=without_incremental(ast) if has_directives else ast,
+            incremental=syntax.whole is not ast,
+            kinds=_kinds(ast),
             max_age=min([each.max_age for each in measured.values()], default=0),
             measured=measured,
             discreet=self._discreet,
-            conditions=_conditions(ast) if has_directives else (),
+            conditions=_conditions(ast) if "@" in text else (),
             tokens=tokens,
             in_items=in_items,
         )
+
+    def _parse(self, text: str) -> tuple[DocumentNode, int]:
+        """Return the tree of a text, and the number of its tokens.
+
+        Raises:
+            GraphQLSyntaxError: it has none, or too many tokens.
+        """
+        ast = parse(Source(text, "GraphQL request"), max_tokens=self._meter.limits.tokens)
+        return ast, _untie(ast)
+
+    def _parse_again(self, text: str) -> DocumentNode:
+        """Return the tree of a text that was parsed before."""
+        return self._items.mark(self._parse(text)[0])[0]
 
     def _validate(self, ast: DocumentNode) -> list[GraphQLError]:
         """Return what graphql-core's rules say against a document."""
@@ -221,6 +247,15 @@ def _untie(ast: DocumentNode) -> int:
         following, token.prev, token.next = token.next, None, None
         token = following
     return count
+
+
+def _kinds(ast: DocumentNode) -> dict[str, OperationType]:
+    """Return the kinds of a document's operations by name; of equal names the first counts."""
+    found: dict[str, OperationType] = {}
+    for each in ast.definitions:
+        if isinstance(each, OperationDefinitionNode):
+            found.setdefault(each.name.value if each.name else "", each.operation)
+    return found
 
 
 def _conditions(ast: DocumentNode) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import OperationDefinitionNode, OperationType
+from graphql import OperationType
 
 from gateway.documents.limits import MeasuredOperation
 from gateway.documents.malformed_items import Variables, marked
@@ -16,8 +16,7 @@ class Operation:
 
     Attributes:
         name: by which the request chose it; None for the only one.
-        node: its definition; None when the name chooses none.
-        kind: query, mutation or subscription; None without a definition.
+        kind: query, mutation or subscription; None when the name chooses none.
         measured: its cost and scopes; None where nothing can be run.
         items: its variables that stand in items of plural mutations.
         described: kind and name, "" for what it has not; and the first 16 hexadecimal digits of the
@@ -26,7 +25,6 @@ class Operation:
     """
 
     name: str | None
-    node: OperationDefinitionNode | None
     kind: OperationType | None
     measured: MeasuredOperation | None
     items: Variables | None

@@ -8,7 +8,13 @@ from typing import Any, Final
 
 from graphql import GraphQLError
 from graphql.execution import Executor, ExperimentalIncrementalExecutionResults
-from graphql.execution.collect_fields import FieldDetails, collect_fields
+from graphql.execution.collect_fields import (
+    CollectedFields,
+    FieldDetails,
+    FragmentDetails,
+    collect_fields,
+    collect_subfields,
+)
 from graphql.execution.values import VariableValues, get_argument_values, get_directive_values
 from graphql.pyutils import AwaitableOrValue, Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -20,9 +26,11 @@ from strawberry.types.lazy_type import LazyType
 
 __all__ = [
     "AwaitableOrValue",
+    "CollectedFields",
     "Executor",
     "ExperimentalIncrementalExecutionResults",
     "FieldDetails",
+    "FragmentDetails",
     "GraphQLCoreConverter",
     "LazyType",
     "Path",
@@ -32,6 +40,7 @@ __all__ = [
     "StrawberryOptional",
     "VariableValues",
     "collect_fields",
+    "collect_subfields",
     "convert_argument",
     "convert_arguments",
     "definition_of",

@@ -20,7 +20,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 from graphql import (
-    DocumentNode,
     GraphQLID,
     GraphQLInputType,
     GraphQLList,
@@ -30,7 +29,6 @@ from graphql import (
     GraphQLSchema,
     GraphQLString,
     OperationDefinitionNode,
-    OperationType,
     Undefined,
     coerce_input_value,
     type_from_ast,
@@ -41,14 +39,12 @@ from gateway.documents.documents import Document
 from gateway.documents.operation import Operation
 from gateway.execution import plain_fields
 from gateway.execution._compat import (
-    Executor,
     StrawberryField,
-    collect_fields,
     definition_of,
     is_attribute,
 )
+from gateway.execution.collecting import Collecting
 from gateway.execution.compiled_arguments import Arguments, Unfit, Values
-from gateway.execution.executors import set_up
 from gateway.execution.json_encoding import encode
 from gateway.execution.plain_fields import Details, Selected, Selection, plain
 from gateway.execution.projection import Dispatch, Projections, Projector
@@ -313,11 +309,11 @@ class CompiledOperation:
 
     __slots__ = (
         "_conditions",
-        "_document",
         "_name",
         "_projections",
         "_queries",
         "_schema",
+        "_syntax",
         "_variables",
     )
 
@@ -338,10 +334,11 @@ class CompiledOperation:
         """
         self._projections = Projections(projector)
         self._schema = schema
-        self._document = document.whole
+        self._syntax = document.syntax
         self._name = operation.name
         self._conditions = document.conditions
-        self._variables = _variables(schema, operation.node) if operation.node else ()
+        definition = document.syntax and document.syntax.definition(operation.name)
+        self._variables = _variables(schema, definition) if definition else ()
         # By how the conditions turn out.
         self._queries: dict[tuple[Any, ...], _Query | None] = {}
 
@@ -361,17 +358,21 @@ class CompiledOperation:
         case = tuple([values.get(each) for each in self._conditions]) if self._conditions else ()
         query = self._queries.get(case, _UNKNOWN)
         if query is _UNKNOWN:
-            query = self._compile(case, given)
+            query = self._compile(case, values)
         else:  # It comes again.
             self._projections.is_written = True
         return None if query is None else Run(query, values)
 
-    def _compile(self, case: tuple[Any, ...], given: dict[str, Any]) -> _Query | None:
+    def _compile(self, case: tuple[Any, ...], values: Values) -> _Query | None:
         if len(self._queries) >= _MOST_TREES:
             self._queries.clear()
-        query = None
-        if self._document is not None:
-            query = _compile(self._schema, self._projections, self._document, self._name, given)
+        query, syntax = None, self._syntax
+        definition = None if syntax is None else syntax.definition(self._name)
+        if syntax is not None and definition is not None:
+            collecting = Collecting(self._schema, syntax.whole, definition, values)
+            query = _compile(collecting, self._projections)
+            if query is not None:
+                syntax.drop()
         self._queries[case] = query
         return query
 
@@ -412,46 +413,33 @@ def _variables(schema: GraphQLSchema, node: OperationDefinitionNode) -> tuple[_V
     return tuple(found)
 
 
-def _compile(
-    schema: GraphQLSchema,
-    projections: Projections,
-    document: DocumentNode,
-    name: str | None,
-    given: dict[str, Any],
-) -> _Query | None:
-    executor = set_up(schema, document, name, given)
-    if isinstance(executor, list):
-        return None
-    writes = executor.operation.operation is OperationType.MUTATION
-    root = schema.mutation_type if writes else schema.query_type
+def _compile(collecting: Collecting, projections: Projections) -> _Query | None:
+    root = collecting.root
     if root is None:
         return None
-    collected = collect_fields(
-        schema, executor.fragments, executor.variable_values, root, executor.operation
-    )
     names: list[tuple[str, str | None]] = []
     calls: list[_ResolverCall] = []
+    tree = _Tree(collecting, projections)
     try:
-        for response_name, group in collected.grouped_field_set.items():
+        for response_name, group in collecting.at_root(root).items():
             is_name = group[0].node.name.value == "__typename"
             names.append((response_name, root.name if is_name else None))
             if not is_name:
-                calls.append(_Tree(executor, projections).call(root, response_name, group, ""))
+                calls.append(tree.call(root, response_name, group, ""))
     except Unfit:
         return None
     ends = len(calls) == 1 and _ends(calls[0].completion)
+    writes = root is collecting.schema.mutation_type
     return _Query(tuple(names), tuple(calls), ends, writes)
 
 
 class _Tree:
     """Compiles fields with resolvers, and what they return."""
 
-    def __init__(self, executor: Executor[Any], projections: Projections) -> None:
-        self._executor = executor
+    def __init__(self, collecting: Collecting, projections: Projections) -> None:
+        self._collecting = collecting
         self._projections = projections
-        self._selecting = Selecting(
-            executor.schema, executor.fragment_definitions, executor.variable_values.coerced
-        )
+        self._selecting = Selecting(collecting.schema, collecting.fragments, collecting.values)
 
     def call(
         self, parent: GraphQLObjectType, name: str, group: Details, above: str
@@ -473,7 +461,7 @@ class _Tree:
         unusual = made.extensions or resolver.root_parameter or resolver.parent_parameter
         if not usual or unusual:
             raise Unfit
-        constants, variables = Arguments(self._executor.schema).of(definition, made, node)
+        constants, variables = Arguments(self._collecting.schema).of(definition, made, node)
         at = FieldPath(above + name)
         completion = self._completion(definition.type, group, f"{at}.")
         resolve: Any = resolver.wrapped_func
@@ -488,14 +476,14 @@ class _Tree:
             return _List(nullable, self._completion(inner.of_type, group, at))
         if not isinstance(inner, GraphQLObjectType):
             raise Unfit
-        groups, deferred, _ = self._executor.collect_subfields(inner, group)
+        groups, deferred, _ = self._collecting.collect_subfields(inner, group)
         if deferred or not groups:
             raise Unfit
         fields: dict[str, Selected | None] = {}
         deeper: list[tuple[str, str, _Completion]] = []
         calls: list[_ResolverCall] = []
         for name, below in groups.items():
-            fields[name] = plain(self._executor, inner, below)
+            fields[name] = plain(self._collecting, inner, below)
             if fields[name] is not None:
                 continue
             definition = inner.fields.get(below[0].node.name.value)

@@ -6,7 +6,7 @@ again; so its answer is read. What is read is the same, and what gives up gives 
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -19,7 +19,7 @@ from graphql import (
     GraphQLScalarType,
 )
 
-from gateway.execution.plain_fields import NotPlain, Selection
+from gateway.execution.plain_fields import NotPlain, Selected, Selection
 from gateway.execution.projection_writer import STRINGS
 from gateway.mapping.filled import Filled
 from gateway.mapping.records import TABLES, Field, NestedObject, View
@@ -29,12 +29,27 @@ _Get: TypeAlias = Callable[[Any], Any]
 _MOST_LEAVES: Final = 4096
 
 
+class _Block(NamedTuple):
+    """Objects that numbers have in common: what they are projected to, by the bytes of `key`."""
+
+    key: str
+    known: dict[bytes, Any]
+
+
 class _Step(NamedTuple):
-    """What is done for a field: its value is got, and completed where it is not so already."""
+    """What is done for a field: its value is got, and completed where it is not so already.
+
+    Attributes:
+        complete: completes a leaf; None where there is nothing to do.
+        selected: of an object, or of several.
+        block: where it is one that numbers have in common.
+    """
 
     name: str
     get: _Get
-    complete: _Get | None
+    complete: _Get | None = None
+    selected: Selected | None = None
+    block: _Block | None = None
 
 
 class Reader:
@@ -54,9 +69,12 @@ class Reader:
         kind = source.__class__
         steps = self._steps.get((id(selection), kind)) or self._plan(selection, kind)
         made: dict[str, Any] = {}
-        for name, get, complete in steps:
-            value = get(source)
-            made[name] = value if complete is None else complete(value)
+        for name, get, complete, selected, block in steps:
+            if selected is not None:
+                made[name] = self._below(selected, get, block, source)
+            else:
+                value = get(source)
+                made[name] = value if complete is None else complete(value)
         return made
 
     def _plan(self, selection: Selection, kind: type) -> list[_Step]:
@@ -69,20 +87,28 @@ class Reader:
         steps = self._steps[id(selection), kind] = []
         for name, selected in selection.fields.items():
             if selected is None or not selected.attribute:
-                steps.append(_Step(name, _always(selected and selection.type.name), None))
+                steps.append(_Step(name, _always(selected and selection.type.name)))
             elif selected.below is None:
-                get, complete = _leaf(kind, selected.attribute, selected.type)
-                steps.append(_Step(name, get, complete))
+                steps.append(_Step(name, *_leaf(kind, selected.attribute, selected.type)))
             else:
                 get, entry = _getter(kind, selected.attribute), table.get(selected.attribute)
-                complete = partial(self._completed, selected.type, selected.below)
+                block = None
                 if isinstance(entry, NestedObject) and entry.repeats:
-                    get = self._block(entry.keys[0], get, complete)
-                    complete = None
-                steps.append(_Step(name, get, complete))
+                    block = _Block(entry.keys[0], {})
+                steps.append(_Step(name, get, None, selected, block))
         return steps
 
-    def _completed(self, kind: GraphQLOutputType, below: Selection, value: object) -> Any:  # noqa: ANN401 - JSON
+    def _below(self, selected: Selected, get: _Get, block: _Block | None, source: Any) -> Any:  # noqa: ANN401 - JSON
+        if block is not None:
+            content = getattr(source.raw, block.key)
+            if content.__class__ is msgspec.Raw:
+                content = bytes(content)
+                if content not in block.known:
+                    block.known[content] = self._completed(selected, selected.type, get(source))
+                return block.known[content]
+        return self._completed(selected, selected.type, get(source))
+
+    def _completed(self, selected: Selected, kind: GraphQLOutputType, value: object) -> Any:  # noqa: ANN401 - JSON
         if isinstance(kind, GraphQLNonNull):
             kind = kind.of_type
             if value is None:
@@ -92,24 +118,10 @@ class Reader:
         if isinstance(kind, GraphQLList):
             if not isinstance(value, list | tuple):
                 raise NotPlain
-            return [self._completed(kind.of_type, below, each) for each in value]
-        return self.read(below, value)
-
-    @staticmethod
-    def _block(key: str, get: _Get, complete: _Get) -> _Get:
-        """Return what reads an object that numbers have in common, once for all that are equal."""
-        known: dict[bytes, Any] = {}
-
-        def read(view: View) -> Any:  # noqa: ANN401 - JSON
-            block = getattr(view.raw, key)
-            if block.__class__ is not msgspec.Raw:
-                return complete(get(view))
-            content = bytes(block)
-            if content not in known:
-                known[content] = complete(get(view))
-            return known[content]
-
-        return read
+            return [self._completed(selected, kind.of_type, each) for each in value]
+        if selected.below is None:
+            raise NotPlain
+        return self.read(selected.below, value)
 
 
 def _always(value: object) -> _Get:

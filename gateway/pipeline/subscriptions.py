@@ -141,7 +141,8 @@ async def _before(
 
 def _located(error: Exception, request: Request) -> GraphQLError:
     """Return the end of an event stream as an error of its field, the only one at the root."""
-    operation = request.operation.node
+    syntax = request.document.syntax
+    operation = syntax and syntax.definition(request.operation_name)
     selected = list(operation.selection_set.selections) if operation else []
     names = [each.alias or each.name for each in selected if isinstance(each, FieldNode)]
     return located_error(error, selected[:1], [name.value for name in names[:1]])

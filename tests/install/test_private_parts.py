@@ -226,6 +226,7 @@ def _samples() -> bool:
 CORE, STRAWBERRY, PROMETHEUS = "graphql-core", "strawberry-graphql", "prometheus-client"
 EXECUTES, PROJECTS = "gateway/execution/executors.py", "gateway/execution/plain_fields.py"
 COMPILES, READS = "gateway/execution/compiled_queries.py", "gateway/execution/compiled_arguments.py"
+COLLECTS = "gateway/execution/collecting.py"
 DOCUMENTS, HTTP = "gateway/documents/documents.py", "gateway/server/http_limits.py"
 SOCKETS, METRICS = "gateway/server/websocket_limits.py", "gateway/observability/metrics.py"
 SERVES, FAST = "gateway/server/uvicorn_server.py", "gateway/execution/projecting_executor.py"
@@ -263,9 +264,20 @@ PARTS = (
              "initial_result", "subsequent_results")),
     Part(CORE, "FieldDetails", PROJECTS,
          has(execution.FieldDetails, "node", "fragment_variable_values")),
-    Part(CORE, "collect_fields()", COMPILES, takes(
+    Part(CORE, "FieldDetails()", COLLECTS,
+         takes(execution.FieldDetails, "node", "defer_usage")),
+    Part(CORE, "FragmentDetails", COLLECTS, takes(execution.FragmentDetails, "definition")),
+    Part(CORE, "CollectedFields", COLLECTS, takes(
+        execution.CollectedFields, "grouped_field_set", "new_defer_usages",
+        "forbidden_directive_instances",
+    )),
+    Part(CORE, "collect_fields()", COLLECTS, takes(
         execution.collect_fields, "schema", "fragments", "variable_values", "runtime_type",
         "operation",
+    )),
+    Part(CORE, "collect_subfields()", COLLECTS, takes(
+        execution.collect_subfields, "schema", "fragments", "variable_values", "operation",
+        "return_type", "field_details_list",
     )),
     Part(CORE, "VariableValues", READS, takes(execution.VariableValues, "sources", "coerced")),
     Part(CORE, "get_argument_values()", READS,
