@@ -6,6 +6,7 @@ JSON (see `gateway/mapping/records.py`), not instances of these classes.
 """
 
 import datetime as dt
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import strawberry
@@ -37,6 +38,7 @@ from schema.info import Info
 from schema.inputs import PhoneNumberFilter
 from schema.read_port import ReadPort
 from schema.scalars import URL, CountryCode
+from schema.together import resolved_together
 from schema.values import Money, NumberPrice, Requirements
 
 if TYPE_CHECKING:
@@ -438,6 +440,27 @@ class Account(Node):
         )
 
 
+def _similar_available(
+    numbers: Sequence["PhoneNumber"],
+    info: Info[ReadPort, None],
+    *,
+    within: SimilarScope,
+    within_miles: int | None = None,
+    first: int = USUAL_FIRST,
+    after: str | None = None,
+) -> Sequence[Awaitable["AvailablePhoneNumberConnection"] | None]:
+    """Begin the searches of all numbers of a list at once."""
+    return info.context.search.similar_available(
+        numbers,
+        within=within,
+        within_miles=within_miles,
+        first=first,
+        after=after,
+        at=info.at,
+        selected=info.selected,
+    )
+
+
 @strawberry.type(description="A phone number that an account owns.")
 class PhoneNumber(Node, NumberProfile):
     id: ID = field(
@@ -480,6 +503,7 @@ class PhoneNumber(Node, NumberProfile):
         ),
         directives=[paged("first"), needs(Scope.NUMBERS_READ)],
     )
+    @resolved_together(_similar_available)
     def similar_available(
         self,
         info: Info[ReadPort, None],
@@ -493,15 +517,8 @@ class PhoneNumber(Node, NumberProfile):
         first: First = USUAL_FIRST,
         after: After = None,
     ) -> AvailableConnection | None:
-        # Begun now and awaited by the executor: a list begins the searches of all its numbers.
-        coming = info.context.search.similar_available(
-            self,
-            within=within,
-            within_miles=within_miles,
-            first=first,
-            after=after,
-            at=info.at,
-            selected=info.selected,
+        [coming] = _similar_available(
+            [self], info, within=within, within_miles=within_miles, first=first, after=after
         )
         return cast("AvailablePhoneNumberConnection", coming)
 

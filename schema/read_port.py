@@ -5,7 +5,6 @@ circle of imports that a recursive graph cannot do without. The schema itself kn
 upstream; `gateway/resolvers/` implements its ports.
 """
 
-from asyncio import Future
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -111,7 +110,7 @@ class Search(Protocol):
 
     def similar_available(
         self,
-        number: "PhoneNumber",
+        numbers: "Sequence[PhoneNumber]",
         *,
         within: "SimilarScope",
         within_miles: int | None,
@@ -119,10 +118,10 @@ class Search(Protocol):
         after: str | None,
         at: FieldPath,
         selected: SelectedFields,
-    ) -> "Future[AvailablePhoneNumberConnection | None]":
-        """Begin to search numbers that can be bought and share something with `number`.
+    ) -> "Sequence[Awaitable[AvailablePhoneNumberConnection] | None]":
+        """Begin to search, for each of `numbers`, others that can be bought and share something.
 
-        What comes is None when it has no place that they could share.
+        Those of one place share one search; None for what has no place that they could share.
         """
 
 

@@ -13,8 +13,7 @@ request keeps the answers that it has read, and its errors. Nor is anything writ
 of a mutation's field is kept, too (`gateway/resolvers/write_resolvers.py`).
 """
 
-from asyncio import Future
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -48,10 +47,11 @@ from gateway.execution.compiled_arguments import Arguments, Unfit, Values
 from gateway.execution.json_encoding import encode
 from gateway.execution.plain_fields import Details, Selected, Selection, plain
 from gateway.execution.projection import Dispatch, Projections, Projector
-from gateway.mapping.records import View
 from gateway.waiting import settled
+from schema import together
 from schema.info import FieldPath
 from schema.selections import SelectedFields, Selecting
+from schema.together import ResolveAll
 
 FORESEEN: Final = (Unfit, *plain_fields.FORESEEN)
 """What the compiled way gives up for, besides errors of ours: graphql-core does it all again."""
@@ -106,21 +106,22 @@ class _ResolverCall:
         at: where it stands in the response.
         selected: what is selected of what it yields.
         resolve: the resolver.
+        resolve_all: resolves it for many objects at once, see `schema.together`.
         constants: its arguments that are the same each time.
         variables: what reads the others.
         completion: what becomes of its value.
-        begins: it stands below the root, and nothing is called below it; the resolver returns a
-            future of what it has begun, which may be left alone.
+        ends: nothing is called below it.
     """
 
     name: str
     at: FieldPath
     selected: SelectedFields
     resolve: Callable[..., Awaitable[Any]]
+    resolve_all: ResolveAll | None
     constants: dict[str, Any]
     variables: tuple[tuple[str, Callable[[Values], Any]], ...]
     completion: "_Completion"
-    begins: bool
+    ends: bool
 
     def arguments(self, values: Values) -> dict[str, Any]:
         """Return the arguments under the resolver's own names."""
@@ -163,12 +164,24 @@ class _List:
 _Completion: TypeAlias = _Object | _List
 
 
+_Places: TypeAlias = Sequence[dict[str, Any]]
+"""Objects of the response that the value of a field goes into."""
+
+
 class _Waiting(NamedTuple):
-    """A field that is still to be resolved, of what, and what its value goes into."""
+    """A field that is still to be resolved, of which objects, and what each value goes into."""
 
     call: _ResolverCall
-    source: object
-    into: dict[str, Any]
+    sources: Sequence[object]
+    into: _Places
+
+
+class _Coming(NamedTuple):
+    """A value that was begun to be found, once for all objects that have the same."""
+
+    call: _ResolverCall
+    value: Awaitable[Any]
+    into: _Places
 
 
 class Run:
@@ -178,14 +191,12 @@ class Run:
         is_alone: it has one field, below which nothing is called.
     """
 
-    __slots__ = ("_context", "_query", "_shared", "_values", "is_alone")
+    __slots__ = ("_context", "_query", "_values", "is_alone")
 
     def __init__(self, query: "_Query", values: Values) -> None:
         self.is_alone = query.ends
         self._query = query
         self._values = values
-        # Fields that share an upstream call share the object too, and so its projection.
-        self._shared: dict[tuple[int, int], tuple[object, Any]] = {}
 
     def begin(self, context: Any) -> Awaitable[Any]:  # noqa: ANN401 - a port of the schema
         """Begin a query that is alone, and return what its only field will be; see `finish`."""
@@ -216,7 +227,7 @@ class Run:
             return self.finish(await self.begin(context))
         self._context = context
         data: dict[str, Any] = dict(self._query.names)
-        waiting = [_Waiting(call, None, data) for call in self._query.calls]
+        waiting = [_Waiting(call, (None,), (data,)) for call in self._query.calls]
         if not self._query.writes:
             await self.together(waiting)
             return data
@@ -226,12 +237,17 @@ class Run:
 
     async def together(self, waiting: Sequence[_Waiting]) -> None:
         """Resolve all; raise what the first that failed raised, when all have ended."""
-        begun = [
-            (each, self._resolve(each.call, each.source)) for each in waiting if each.call.begins
+        coming = [one for each in waiting if each.call.resolve_all for one in self._begin_all(each)]
+        work = [
+            self._call(call, source, place)
+            for call, sources, into in waiting
+            if not call.resolve_all
+            for source, place in zip(sources, into, strict=True)
         ]
-        work = [self._call(*each) for each in waiting if not each.call.begins]
-        if begun:
-            work.append(self._finish(begun))
+        work += [self._go_on(each) for each in coming if not each.call.ends]
+        ending = [each for each in coming if each.call.ends]
+        if ending:
+            work.append(self._finish(ending))
         for outcome in await settled(work):
             if outcome is not None:
                 raise outcome
@@ -240,19 +256,47 @@ class Run:
         asked = Asked(self._context, call.at, call.selected)
         return call.resolve(source, info=asked, **call.arguments(self._values))
 
-    async def _finish(self, begun: Sequence[tuple[_Waiting, Future[Any]]]) -> None:
+    def _begin_all(self, waiting: _Waiting) -> Iterable[_Coming]:
+        """Begin to resolve a field of many objects; what is the same for several is one."""
+        call, sources, into = waiting
+        asked = Asked(self._context, call.at, call.selected)
+        resolve: Any = call.resolve_all
+        values = resolve(sources, info=asked, **call.arguments(self._values))
+        found: dict[Awaitable[Any] | None, list[dict[str, Any]]] = {}
+        for value, place in zip(values, into, strict=True):
+            if value in found:
+                found[value].append(place)
+            else:
+                found[value] = [place]
+        if found.pop(None, ()) and not call.completion.nullable:
+            raise Unfit
+        return [_Coming(call, value, places) for value, places in found.items() if value]
+
+    async def _finish(self, coming: Sequence[_Coming]) -> None:
         """Wait for what was begun, and complete it; nothing is to be resolved below."""
-        for each, coming in begun:
-            value = await coming
-            each.into[each.call.name] = self.complete(each.call.completion, value, [])
+        for each in coming:
+            self._put(each.call, await each.value, each.into, [])
+
+    async def _go_on(self, coming: _Coming) -> None:
+        """Wait for what was begun, and for what is to be resolved below."""
+        waiting: list[_Waiting] = []
+        self._put(coming.call, await coming.value, coming.into, waiting)
+        if waiting:
+            await self.together(waiting)
 
     async def _call(self, call: _ResolverCall, source: object, into: dict[str, Any]) -> None:
         """Resolve a field and put its value into an object of the response."""
-        value = await self._resolve(call, source)
-        waiting: list[_Waiting] = []
-        into[call.name] = self.complete(call.completion, value, waiting)
-        if waiting:
-            await self.together(waiting)
+        await self._go_on(_Coming(call, self._resolve(call, source), (into,)))
+
+    def _put(
+        self, call: _ResolverCall, value: object, into: _Places, waiting: list[_Waiting]
+    ) -> None:
+        """Complete a value and put it where it belongs; it is written out once for many places."""
+        completed = self.complete(call.completion, value, waiting)
+        if len(into) > 1 and call.ends:
+            completed = msgspec.Raw(encode(completed))
+        for each in into:
+            each[call.name] = completed
 
     def complete(self, to: _Completion, value: object, waiting: list[_Waiting]) -> Any:  # noqa: ANN401 - JSON
         """Return the response's form of a value; what is still to be resolved joins `waiting`."""
@@ -263,28 +307,29 @@ class Run:
         if isinstance(to, _List):
             return self._list(to, value, waiting)
         if to.is_plain:
-            return to.project(value) if isinstance(value, View) else self._plain(to, value)
-        made: dict[str, Any] = to.project(value)
-        for name, attribute, below in to.deeper:
-            made[name] = self.complete(below, getattr(value, attribute), waiting)
-        waiting += [_Waiting(call, value, made) for call in to.calls]
-        return made
-
-    def _plain(self, to: _Object, value: object) -> Any:  # noqa: ANN401 - JSON
-        place = id(to), id(value)
-        if place not in self._shared:
-            # Kept with the value, so that its id stays its own; and written out, as it may stand in
-            # many places.
-            self._shared[place] = value, msgspec.Raw(encode(to.project(value)))
-        return self._shared[place][1]
+            return to.project(value)
+        return self._objects(to, (value,), waiting)[0]
 
     def _list(self, to: _List, value: object, waiting: list[_Waiting]) -> list[Any]:
         if not isinstance(value, list):
             raise Unfit
         item = to.item
-        if isinstance(item, _Object) and item.is_plain and not item.nullable:
-            return item.project.all(value)
+        if isinstance(item, _Object) and not item.nullable:
+            return item.project.all(value) if item.is_plain else self._objects(item, value, waiting)
         return [self.complete(item, each, waiting) for each in value]
+
+    def _objects(
+        self, to: _Object, values: Sequence[object], waiting: list[_Waiting]
+    ) -> list[dict[str, Any]]:
+        """Return objects that have more than plain fields, with places for what is called."""
+        if None in values:
+            raise Unfit
+        made: list[dict[str, Any]] = [to.project(value) for value in values]
+        for name, attribute, below in to.deeper:
+            for value, place in zip(values, made, strict=True):
+                place[name] = self.complete(below, getattr(value, attribute), waiting)
+        waiting += [_Waiting(call, values, made) for call in to.calls]
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,9 +510,18 @@ class _Tree:
         at = FieldPath(above + name)
         completion = self._completion(definition.type, group, f"{at}.")
         resolve: Any = resolver.wrapped_func
-        begins = bool(above) and not made.is_async and _ends(completion)
         selected = self._selecting.below(definition.type, [each.node for each in group])
-        return _ResolverCall(name, at, selected, resolve, constants, variables, completion, begins)
+        return _ResolverCall(
+            name,
+            at,
+            selected,
+            resolve,
+            together.of_all(resolve),
+            constants,
+            variables,
+            completion,
+            ends=_ends(completion),
+        )
 
     def _completion(self, kind: GraphQLOutputType, group: Details, at: str) -> _Completion:
         nullable = not isinstance(kind, GraphQLNonNull)

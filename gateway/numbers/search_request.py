@@ -5,17 +5,19 @@ same words, in the same order. Arguments go by the resolver's own names.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, Self
 
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, UnsupportedFilters
 from gateway.mapping import filters, validation
+from gateway.mapping.filled import Filled
 from gateway.mapping.homes import only_catalog_tells
 from gateway.mapping.number_patterns import Pattern
 from gateway.mapping.numbering_plan import origin
-from gateway.mapping.records import View
+from gateway.mapping.records import STRICT, Record, View
 from gateway.mapping.sought import Point, Sought
 from gateway.numbers import cursors
 from gateway.numbers.cursors import Cursor, Seen
@@ -34,7 +36,15 @@ _SCOPES: Mapping[SimilarScope, tuple[tuple[str, str], ...]] = {
     SimilarScope.REGION: (("region", "region"),),
     SimilarScope.POSTAL_CODE: (("postalCode", "postal_code"),),
 }
-_COORDINATES = ("latitude", "longitude")
+_FIELDS: Mapping[SimilarScope, Sequence[str]] = {
+    **{scope: [field for _, field in fields] for scope, fields in _SCOPES.items()},
+    SimilarScope.NEARBY: ("latitude", "longitude"),
+}
+# What records of owned numbers, as their APIs promise them, say of a place.
+_STRICT_NUMBERS: Final = frozenset(STRICT[source]["PhoneNumber"] for source in Source)
+_SAID: Mapping[SimilarScope, Callable[[Record], tuple[object, ...]]] = {
+    scope: attrgetter("iso_country", *fields) for scope, fields in _FIELDS.items()
+}
 _NUMBER: Final = "phoneNumber"
 _LOCAL: Final = (NumberType.LOCAL,)
 
@@ -282,11 +292,31 @@ class CountrySearch(NamedTuple):
 
 
 class Similar(NamedTuple):
-    """What a search for numbers like another one asks for."""
+    """What a search for numbers like another one asks for.
 
+    Attributes:
+        account: for whom.
+        country: where.
+        wanted: which numbers, by the paths of the filter.
+        origin: the point that they are near, if it is known.
+        is_alone: it names the number itself, so that no other has the same.
+    """
+
+    account: str
     country: str
     wanted: Mapping[str, Any]
-    origin: Point | None
+    origin: Point | None = None
+    is_alone: bool = False
+
+    def request(self, page: PageRequest) -> SearchRequest:
+        """Return the search for a page of them.
+
+        Raises:
+            BadUserInput: what is known of the number is nothing to search by.
+            UnsupportedFilters: no family can do it.
+        """
+        account, country, wanted, origin, _ = self
+        return SearchRequest.of(account, country, _LOCAL, wanted, page, origin=origin)
 
 
 class SimilarSearch(NamedTuple):
@@ -323,6 +353,37 @@ class SimilarSearch(NamedTuple):
             validation.check_miles("withinMiles", within_miles)
         return cls(within, within_miles, page)
 
+    def near_each(self, numbers: Iterable[View]) -> list[Similar | None]:
+        """Return `near` of each number: one object for all that are said to be at one place."""
+        found: list[Similar | None] = []
+        known: dict[tuple[object, ...], Similar | None] = {}
+        for number in numbers:
+            said = self._said_of(number)
+            if said is not None and said in known:
+                found.append(known[said])
+                continue
+            near = self.near(number)
+            found.append(near)
+            if said is not None and (near is None or not near.is_alone):
+                known[said] = near
+        return found
+
+    def _said_of(self, number: View) -> tuple[object, ...] | None:
+        """Return what is said of a number that `near` looks at, as it came.
+
+        None where it is not as its API promises, or where two answers tell it: it must be read.
+        """
+        raw = number.raw
+        if raw.__class__ not in _STRICT_NUMBERS or isinstance(number, Filled):
+            return None
+        place, told = number.geography, origin(number.phone_number)
+        of_place = place and _SAID[self.within](place.raw)
+        # Where it is not said in which country it is, the number tells country and region.
+        of_number: object = told
+        if of_place and of_place[0] is not None:
+            of_number = told.type is NumberType.TOLL_FREE
+        return raw.account_sid, number.home, raw.type, of_place, of_number
+
     def near(self, number: View) -> Similar | None:
         """Return the search for numbers like `number`.
 
@@ -331,13 +392,12 @@ class SimilarSearch(NamedTuple):
         None when it has no such place: outside the US and Canada, toll-free, or known to have none.
         Of a derived geography only the region counts: the rest depends on what else was selected.
         """
-        template = number.phone_number
-        country = _local_country(number)
+        account, template, place = number.account_sid, number.phone_number, number.geography
+        country = _local_country(number, place)
         if country not in filters.NORTH_AMERICA:
             return None
-        place = number.geography
         is_near = self.within is SimilarScope.NEARBY
-        fields = _COORDINATES if is_near else [field for _, field in _SCOPES[self.within]]
+        fields = _FIELDS[self.within]
         known = None
         if place and (self.within is SimilarScope.REGION or not place.derived):
             known = [getattr(place, field) for field in fields]
@@ -348,19 +408,20 @@ class SimilarSearch(NamedTuple):
         if is_near:
             around = {"withinMiles": self.miles} if self.miles else {}
             wanted = {"near.phoneNumber": template} | around
-            return Similar(country, wanted, (known[0], known[1]) if known else None)
+            origin = (known[0], known[1]) if known else None
+            return Similar(account, country, wanted, origin, is_alone=True)
         values = known or [template] * len(fields)
         filters_ = zip(_SCOPES[self.within], values, strict=True)
-        return Similar(country, {path: value for (path, _), value in filters_}, None)
+        wanted = {path: value for (path, _), value in filters_}
+        return Similar(account, country, wanted, is_alone=known is None)
 
 
-def _local_country(number: View) -> str:
+def _local_country(number: View, place: View | None) -> str:
     """Return the country of a local number; "" when it has none, or is toll-free."""
     told = origin(number.phone_number)
     if number.type is NumberType.TOLL_FREE or told.type is NumberType.TOLL_FREE:
         return ""
-    place = number.geography
-    country: str | None = place and place.iso_country
+    country: str | None = place.iso_country if place is not None else None
     return country or told.country or ""
 
 

@@ -1,16 +1,18 @@
 """Searches: implements `schema.read_port.Search` over `gateway.numbers`."""
 
-from asyncio import Future, ensure_future, get_running_loop
-from collections.abc import Callable
+from asyncio import Future, ensure_future
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from gateway.auth.caller import Caller
 from gateway.mapping.homes import only_catalog_tells
+from gateway.mapping.records import View
 from gateway.numbers import cursors
 from gateway.numbers.country_rules import PRICE_FOR_SALE, CountryRules
 from gateway.numbers.relay_pages import FoundPage, Places
 from gateway.numbers.search import Failure, Found, Merged, Search, nearest_first
-from gateway.numbers.search_request import CountrySearch, SearchRequest, SimilarSearch
+from gateway.numbers.search_request import CountrySearch, SearchRequest, Similar, SimilarSearch
 from gateway.upstream.call_trace import Trace
 from gateway.waiting import Shared, begun
 from schema.connection import (
@@ -81,7 +83,7 @@ class SearchResolvers:
 
     def similar_available(
         self,
-        number: PhoneNumber,
+        numbers: Sequence[PhoneNumber],
         *,
         within: SimilarScope,
         within_miles: int | None,
@@ -89,28 +91,26 @@ class SearchResolvers:
         after: str | None,
         at: FieldPath,
         selected: SelectedFields,
-    ) -> Future[AvailablePhoneNumberConnection | None]:
+    ) -> Sequence[Future[AvailablePhoneNumberConnection] | None]:
         """See `schema.read_port.Search`."""
         asked = SimilarSearch.parse(
             within=within, first=first, within_miles=within_miles, after=after
         )
-        sought = asked.near(cast("Any", number))
-        if sought is None:
-            nothing: Future[AvailablePhoneNumberConnection | None]
-            nothing = get_running_loop().create_future()
-            nothing.set_result(None)
-            return nothing
-        country, wanted, origin = sought
-        account, kind = number.account_sid, NumberType.LOCAL
-        seen = (origin, asked.page, *only_catalog_tells(selected))
-        key = (account, country, kind, *wanted.items(), *seen)
+        sought = asked.near_each(cast("Sequence[View]", numbers))
+        seen = (NumberType.LOCAL, asked.page, *only_catalog_tells(selected))
+        fields = Counter(map(id, sought))
+        coming: dict[int, Future[Any] | None] = {id(None): None}
+        for each in sought:
+            if each is None or id(each) in coming:
+                continue
+            account, country, wanted, origin, _ = each
+            key = (account, country, *seen, origin, *wanted.items())
 
-        def make() -> SearchRequest:
-            search = SearchRequest.of(account, country, (kind,), wanted, asked.page, origin=origin)
-            return search.telling(selected)
+            def make(near: Similar = each) -> SearchRequest:
+                return near.request(asked.page).telling(selected)
 
-        coming: Future[Any] = self._available(key, make, at, selected)
-        return coming
+            coming[id(each)] = self._available(key, make, at, selected, fields[id(each)])
+        return [coming[id(each)] for each in sought]
 
     def forget(self) -> None:
         """Forget what was found: something was written since."""
@@ -122,6 +122,7 @@ class SearchResolvers:
         make: Callable[[], SearchRequest],
         at: FieldPath,
         selected: SelectedFields,
+        fields: int = 1,
     ) -> Future[Any]:
         """Begin a search; equal searches of one request are one, and share the page.
 
@@ -130,6 +131,7 @@ class SearchResolvers:
             make: makes it.
             at: the field that asks.
             selected: what it wants told.
+            fields: how many objects of a list ask for it.
         """
         priced = PRICE_FOR_SALE in selected
         key = (*key, priced)
@@ -141,8 +143,9 @@ class SearchResolvers:
         if search is None:
             work = self._cut_out(make, at, priced=priced)
             search = self._searches[key] = _Search(ensure_future(work), self._trace)
-        else:
-            search.share(at)
+            fields -= 1
+        if fields:
+            search.share(at, fields)
         return search.wait()
 
     async def _cut_out(
@@ -191,11 +194,11 @@ class _Search(Shared[FoundPage]):
     def __init__(self, task: Future[FoundPage], trace: Trace) -> None:
         super().__init__(task)
         self._trace = trace
-        self._sharing: list[FieldPath] = []
+        self._sharing: Counter[FieldPath] = Counter()
 
-    def share(self, at: FieldPath) -> None:
-        """Note that another field has it, too."""
-        self._sharing.append(at)
+    def share(self, at: FieldPath, fields: int) -> None:
+        """Note that other fields at a place have it, too."""
+        self._sharing[at] += fields
         if self.task.done():
             self._note(self.task)
 
@@ -204,10 +207,10 @@ class _Search(Shared[FoundPage]):
         super()._tell(task)
 
     def _note(self, task: Future[FoundPage]) -> None:
-        if not task.cancelled() and task.exception() is None:
+        if self._sharing and not task.cancelled() and task.exception() is None:
             for call in task.result().calls:
-                for at in self._sharing:
-                    self._trace.note_spared(call, "coalesced", (at,))
+                for at, fields in self._sharing.items():
+                    self._trace.note_spared(call, "coalesced", (at,), fields)
         self._sharing.clear()
 
 

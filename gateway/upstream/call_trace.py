@@ -55,18 +55,19 @@ class Trace:
             entry.fields.update(dict.fromkeys(asked))
             self._entries.append(entry)
 
-    def note_spared(self, call: Call, outcome: Outcome, asked: Iterable[FieldPath]) -> None:
+    def note_spared(
+        self, call: Call, outcome: Outcome, asked: Iterable[FieldPath], times: int = 1
+    ) -> None:
         """Note that `call` was not needed, and why; equal ones are one entry with a count."""
-        self.spared += 1
-        self.spared_by[outcome] = self.spared_by.get(outcome, 0) + 1
+        self.spared += times
+        self.spared_by[outcome] = self.spared_by.get(outcome, 0) + times
         if not self.detailed:
             return
         entry = self._shared.get((call, outcome))
         if entry is None:
-            entry = self._shared[call, outcome] = _Entry(call, outcome, time.monotonic())
+            entry = self._shared[call, outcome] = _Entry(call, outcome, time.monotonic(), count=0)
             self._entries.append(entry)
-        else:
-            entry.count += 1
+        entry.count += times
         entry.fields.update(dict.fromkeys(asked))
 
     def note_all_spared(

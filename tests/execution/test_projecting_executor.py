@@ -247,11 +247,13 @@ class Stub:
         """Return all available numbers."""
         return self.found
 
-    def similar_available(self, *_: Any, **__: Any) -> asyncio.Future[FoundPage]:
-        """Return all available numbers, the same object each time."""
+    def similar_available(
+        self, numbers: list[View], **_: Any
+    ) -> list[asyncio.Future[FoundPage] | None]:
+        """Return all available numbers, the same object each time; nothing for every third."""
         coming: asyncio.Future[FoundPage] = asyncio.get_running_loop().create_future()
         coming.set_result(self.found)
-        return coming
+        return [coming if self.owned.nodes.index(each) % 3 < 2 else None for each in numbers]
 
     async def nodes(self, ids: list[str], **_: Any) -> list[View | None]:
         """Return the owned numbers and a null."""
