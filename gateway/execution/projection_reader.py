@@ -20,9 +20,9 @@ from graphql import (
 )
 
 from gateway.execution.plain_fields import NotPlain, Selected, Selection
-from gateway.execution.projection_writer import STRINGS
+from gateway.execution.projection_writer import STRINGS, KnownNames
 from gateway.mapping.filled import Filled
-from gateway.mapping.records import TABLES, Field, NestedObject, View
+from gateway.mapping.records import TABLES, Field, Leaf, NestedObject, View
 
 _Get: TypeAlias = Callable[[Any], Any]
 # Types and attributes of the schema; those of a few schemas at once, as tests have them.
@@ -141,7 +141,25 @@ def _getter(kind: type, attribute: str) -> _Get:
 @lru_cache(maxsize=_MOST_LEAVES)
 def _leaf(kind: type, attribute: str, wanted: GraphQLOutputType) -> tuple[_Get, _Get | None]:
     """Return what gets a leaf of objects of one class, and what completes it; None for nothing."""
-    return _getter(kind, attribute), _complete(wanted, is_read=issubclass(kind, View))
+    if not issubclass(kind, View):
+        return _getter(kind, attribute), _complete(wanted, is_read=False)
+    entry = None if issubclass(kind, Filled) else TABLES[kind.source][kind.typename].get(attribute)
+    if isinstance(wanted, GraphQLEnumType) and isinstance(entry, Leaf) and len(entry.keys) == 1:
+        return _member(entry, wanted), None
+    return _getter(kind, attribute), _complete(wanted, is_read=True)
+
+
+def _member(entry: Leaf, wanted: GraphQLEnumType) -> _Get:
+    """Return what gets the name of an enum's member, by how the upstream spells it."""
+    there = attrgetter(f"raw.{entry.keys[0]}")
+    names = KnownNames(getattr(entry.read, "names", {}), entry.read, wanted.coerce_output_value)
+
+    def named(view: View) -> Any:  # noqa: ANN401 - a name, or None
+        value = there(view)
+        is_usual = value is None or value.__class__ is str
+        return names[value] if is_usual else names.look_up(value)
+
+    return named
 
 
 def _complete(wanted: GraphQLOutputType, *, is_read: bool) -> _Get | None:

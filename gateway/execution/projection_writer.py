@@ -239,7 +239,7 @@ class _Writer:
         read = entry.read
         names = getattr(read, "names", None)
         if names is not None and isinstance(kind, GraphQLEnumType):
-            return f"{self.keep(_Known(names, read, _output(kind)))}[{got}]"
+            return f"{self.keep(KnownNames(names, read, _output(kind)))}[{got}]"
         if isinstance(kind, GraphQLScalarType):
             scalar = "String" if kind.name in STRINGS else kind.name
             value = self.fresh()
@@ -361,7 +361,7 @@ def _output(kind: GraphQLLeafType) -> Callable[[Any], Any]:
     return output
 
 
-class _Known(dict[Any, Any]):
+class KnownNames(dict[Any, Any]):
     """The names of an enum's upstream values in responses; others are looked up each time."""
 
     def __init__(
@@ -372,6 +372,10 @@ class _Known(dict[Any, Any]):
         self._output = output
 
     def __missing__(self, value: object) -> Any:  # noqa: ANN401 - a name, or None
+        return self.look_up(value)
+
+    def look_up(self, value: object) -> Any:  # noqa: ANN401 - a name, or None
+        """Return the name for any value of the upstream's, also one that cannot be a key."""
         member = self._read(value)
         return None if member is None else self._output(member)
 
