@@ -17,10 +17,11 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_directive_values
 from graphql.pyutils import AwaitableOrValue, Path
+from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import StrawberryArgument, convert_argument, convert_arguments
-from strawberry.types.base import StrawberryOptional
+from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
@@ -37,8 +38,10 @@ __all__ = [
     "StrawberryArgument",
     "StrawberryField",
     "StrawberryGraphQLCoreExecutionContext",
+    "StrawberryMaybe",
     "StrawberryOptional",
     "VariableValues",
+    "coerce_default_value",
     "collect_fields",
     "collect_subfields",
     "convert_argument",

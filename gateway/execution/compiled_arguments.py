@@ -15,7 +15,6 @@ from graphql import (
     GraphQLField,
     GraphQLInputObjectType,
     GraphQLInputType,
-    GraphQLList,
     GraphQLNonNull,
     GraphQLSchema,
     NameNode,
@@ -25,7 +24,6 @@ from graphql import (
     Undefined,
     ValueNode,
     VariableNode,
-    get_named_type,
     get_nullable_type,
     is_leaf_type,
     is_required_argument,
@@ -35,25 +33,20 @@ from graphql.utilities import coerce_input_literal
 from gateway.documents.syntax_trees import walk
 from gateway.execution._compat import (
     GraphQLCoreConverter,
-    LazyType,
     StrawberryArgument,
     StrawberryField,
-    StrawberryOptional,
     VariableValues,
     convert_argument,
     definition_of,
     get_argument_values,
     input_definition_of,
 )
+from gateway.execution.compiled_inputs import Unfit, converter, inside
 
 Values: TypeAlias = Mapping[str, Any]
 Read: TypeAlias = Callable[[Values], Any]
 _NONE: Final = VariableValues({}, {})
 _BARE: Final = FieldNode(name=NameNode(value=""))
-
-
-class Unfit(Exception):
-    """Only graphql-core can tell what the answer is."""
 
 
 class Arguments:
@@ -102,7 +95,7 @@ class Arguments:
     ) -> Read:
         convert, kind = self._convert, declared.type
         required, nullable = is_required_argument(declared), not isinstance(kind, GraphQLNonNull)
-        is_leaf = is_leaf_type(get_named_type(kind)) and not _is_list(kind)
+        read = converter(kind, argument.type, self._converter)
 
         def variable(values: Values) -> Any:  # noqa: ANN401 - of any type
             found = values.get(name, Undefined)
@@ -110,7 +103,7 @@ class Arguments:
                 return otherwise
             if found is Undefined or (found is None and not nullable):
                 raise Unfit
-            return found if is_leaf else convert(found, argument.type)
+            return found if read is None else read(found)
 
         def literal(values: Values) -> Any:  # noqa: ANN401 - of any type
             found = coerce_input_literal(value, kind, VariableValues({}, dict(values)))
@@ -132,7 +125,7 @@ class Arguments:
 
         None when it is not of the simple kind, in which all variables stand for optional leaves.
         """
-        kind, wanted = get_nullable_type(declared), _class_of(wanted)
+        kind, wanted = get_nullable_type(declared), inside(wanted)
         definition = input_definition_of(wanted)
         if not isinstance(kind, GraphQLInputObjectType) or kind.is_one_of or definition is None:
             return None
@@ -182,22 +175,9 @@ class Arguments:
         return convert_argument(value, wanted, converter.scalar_registry, converter.config)
 
 
-def _class_of(wanted: object) -> object:
-    """Return the type behind what makes it optional, or resolved late."""
-    while isinstance(wanted, StrawberryOptional | LazyType):
-        late = isinstance(wanted, LazyType)
-        wanted = wanted.resolve_type() if late else wanted.of_type  # type: ignore[union-attr] # each has its own
-    return wanted
-
-
 def _value_of(name: str, values: Values) -> Any:  # noqa: ANN401 - of any type
     return values.get(name, Undefined)
 
 
 def _has_variable(value: Node) -> bool:
     return any(isinstance(each, VariableNode) for each in walk(value))
-
-
-def _is_list(kind: GraphQLInputType) -> bool:
-    inner = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
-    return isinstance(inner, GraphQLList)

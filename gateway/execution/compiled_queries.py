@@ -20,7 +20,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 from graphql import (
     GraphQLID,
-    GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -29,7 +28,6 @@ from graphql import (
     GraphQLString,
     OperationDefinitionNode,
     Undefined,
-    coerce_input_value,
     type_from_ast,
 )
 from graphql.utilities import coerce_input_literal
@@ -43,7 +41,8 @@ from gateway.execution._compat import (
     is_attribute,
 )
 from gateway.execution.collecting import Collecting
-from gateway.execution.compiled_arguments import Arguments, Unfit, Values
+from gateway.execution.compiled_arguments import Arguments, Values
+from gateway.execution.compiled_inputs import Unfit, coercer
 from gateway.execution.json_encoding import encode
 from gateway.execution.plain_fields import Details, Selected, Selection, plain
 from gateway.execution.projection import Dispatch, Projections, Projector
@@ -74,12 +73,18 @@ class Asked(NamedTuple):
 class _Variable:
     """A variable of an operation.
 
-    `is_text`: every string is a value of its type, as it is.
+    Attributes:
+        name: of it.
+        required: it must have a value.
+        default: its value if none is given; `Undefined`: it has none then.
+        coerce: reads the value that is given.
+        is_text: every string is a value of its type, as it is.
     """
 
     name: str
-    type: GraphQLInputType
+    required: bool
     default: Any
+    coerce: Callable[[Any], Any]
     is_text: bool
 
     def read(self, given: Values) -> Any:  # noqa: ANN401 - of any type
@@ -88,13 +93,10 @@ class _Variable:
         if value.__class__ is str and self.is_text:
             return value
         if value is Undefined:
-            if self.default is Undefined and isinstance(self.type, GraphQLNonNull):
+            if self.required and self.default is Undefined:
                 raise Unfit
             return self.default
-        coerced = coerce_input_value(value, self.type)
-        if coerced is Undefined:
-            raise Unfit
-        return coerced
+        return self.coerce(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,7 +456,8 @@ def _variables(schema: GraphQLSchema, node: OperationDefinitionNode) -> tuple[_V
             default = coerce_input_literal(each.default_value, kind)
         named = kind.of_type if isinstance(kind, GraphQLNonNull) else kind
         is_text = named in {GraphQLID, GraphQLString}
-        found.append(_Variable(each.variable.name.value, kind, default, is_text))
+        required = isinstance(kind, GraphQLNonNull)
+        found.append(_Variable(each.variable.name.value, required, default, coercer(kind), is_text))
     return tuple(found)
 
 

@@ -227,6 +227,7 @@ CORE, STRAWBERRY, PROMETHEUS = "graphql-core", "strawberry-graphql", "prometheus
 EXECUTES, PROJECTS = "gateway/execution/executors.py", "gateway/execution/plain_fields.py"
 COMPILES, READS = "gateway/execution/compiled_queries.py", "gateway/execution/compiled_arguments.py"
 COLLECTS = "gateway/execution/collecting.py"
+INPUTS = "gateway/execution/compiled_inputs.py"
 DOCUMENTS, HTTP = "gateway/documents/documents.py", "gateway/server/http_limits.py"
 SOCKETS, METRICS = "gateway/server/websocket_limits.py", "gateway/observability/metrics.py"
 SERVES, FAST = "gateway/server/uvicorn_server.py", "gateway/execution/projecting_executor.py"
@@ -280,6 +281,7 @@ PARTS = (
         "return_type", "field_details_list",
     )),
     Part(CORE, "VariableValues", READS, takes(execution.VariableValues, "sources", "coerced")),
+    Part(CORE, "coerce_default_value()", INPUTS, takes(execution.coerce_default_value, "input_value")),
     Part(CORE, "get_argument_values()", READS,
          takes(execution.get_argument_values, "type_def", "node", "variable_values")),
     Part(CORE, "get_directive_values()", EXECUTES,
@@ -330,6 +332,8 @@ PARTS = (
     Part(STRAWBERRY, "StrawberryArgument", READS,
          has(execution.StrawberryArgument, "python_name", "type")),
     Part(STRAWBERRY, "StrawberryOptional", READS, has(execution.StrawberryOptional, "of_type")),
+    Part(STRAWBERRY, "StrawberryMaybe", INPUTS,
+         lambda: issubclass(execution.StrawberryMaybe, execution.StrawberryOptional)),
     Part(STRAWBERRY, "LazyType", READS, has(execution.LazyType, "resolve_type")),
     Part(STRAWBERRY, "convert_argument()", READS,
          takes(execution.convert_argument, "value", "type_", "scalar_registry", "config")),
