@@ -27,6 +27,7 @@ class Draining:
     Attributes:
         announced: whether the process was told to stop: nobody should be sent here any more.
         refuses: whether new work is refused.
+        requests: how many are being answered: the end waits for them.
     """
 
     def __init__(self, limit: float, delay: float = 0.0) -> None:
@@ -35,7 +36,7 @@ class Draining:
         self._limit = limit
         self._delay = delay
         self._began = 0.0
-        self._requests = 0
+        self.requests = 0
         self._writes: dict[asyncio.Task[Any], asyncio.Future[None]] = {}
 
     def start(self) -> None:
@@ -57,10 +58,10 @@ class Draining:
 
     def __enter__(self) -> None:
         """Count a request that is being answered: the end waits for it."""
-        self._requests += 1
+        self.requests += 1
 
     def __exit__(self, *_: object) -> None:
-        self._requests -= 1
+        self.requests -= 1
 
     async def finish(self, write: Coroutine[Any, Any, T]) -> T:
         """Return what `write` returns. It runs to its end even if whoever waits for it leaves.
@@ -84,7 +85,7 @@ class Draining:
     @property
     def busy(self) -> int:
         """How many requests and writes are at work."""
-        return self._requests + len(self._writes)
+        return self.requests + len(self._writes)
 
     def abandon(self) -> None:
         """Let go of whoever waits for a write: the time is over."""

@@ -72,9 +72,11 @@ class Spending:
         wait = self._store.take_one_at_hand(
             caller.requests_name, capacity=self._requests, per_second=self._requests / _MINUTE
         )
-        if wait is not None:
+        if wait is None:
+            return False
+        if wait or not self._counts:
             self._counted(wait)
-        return wait is not None
+        return True
 
     async def request(self, caller: Caller) -> None:
         """Count a request.

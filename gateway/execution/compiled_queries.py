@@ -90,8 +90,6 @@ class _Variable:
     def read(self, given: Values) -> Any:  # noqa: ANN401 - of any type
         """Return its value; `Undefined` when it has none."""
         value = given.get(self.name, Undefined)
-        if value.__class__ is str and self.is_text:
-            return value
         if value is Undefined:
             if self.required and self.default is Undefined:
                 raise Unfit
@@ -219,14 +217,12 @@ class Run:
         return data
 
     async def on(self, context: Any) -> dict[str, Any]:  # noqa: ANN401 - a port of the schema
-        """Run it and return the response's data.
+        """Run it, whose fields are several or go deeper, and return the response's data.
 
         Raises:
             Unfit: only graphql-core can tell what the answer is.
             Exception: whatever resolvers raise.
         """
-        if self.is_alone:
-            return self.finish(await self.begin(context))
         self._context = context
         data: dict[str, Any] = dict(self._query.names)
         waiting = [_Waiting(call, (None,), (data,)) for call in self._query.calls]
@@ -397,7 +393,9 @@ class CompiledOperation:
         values: dict[str, Any] = {}
         try:
             for variable in self._variables:
-                value = variable.read(given)
+                value = given.get(variable.name)
+                if value.__class__ is not str or not variable.is_text:
+                    value = variable.read(given)
                 if value is not Undefined:
                     values[variable.name] = value
         except Unfit:

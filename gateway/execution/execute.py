@@ -56,7 +56,6 @@ async def run(
     document = request.document
     compiled: CompiledOperation | None = None
     response: dict[str, Any] | None = None
-    gave_up = partial(_note_fallback, request_id=request_id, fell_back=shared.fell_back)
     try:
         if request.kind in _COMPILED and context.fast and not document.errors:
             compiled = request.operation.compiled or compiled_for(
@@ -74,9 +73,10 @@ async def run(
                 except FORESEEN:
                     context.begin_again()
                 except Exception as error:  # noqa: BLE001 - graphql-core will raise it properly
-                    gave_up(error)
+                    _note_fallback(error, request_id, shared.fell_back)
                     context.begin_again()
         if response is None:
+            gave_up = partial(_note_fallback, request_id=request_id, fell_back=shared.fell_back)
             response = await _by_graphql_core(
                 shared.schema, request, context, request_id, compiled, gave_up
             )

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from gateway.error_codes import ErrorCode
@@ -30,7 +29,6 @@ class ReadCounts(Protocol):
     spared_by: dict[str, int]
 
 
-@dataclass(slots=True)
 class Activity:
     """A request and its answer, filled in as more of it becomes known. Times are in seconds.
 
@@ -47,20 +45,19 @@ class Activity:
         trace_context: what the tracing watcher needs of it.
     """
 
-    transport: str
-    headers: Sequence[tuple[bytes, bytes]]
-    started: float = field(default_factory=time.monotonic)
-    seconds: float = 0.0
-    request_id: str = ""
-    status: int = 0
-    outcome: str = ""
-    kind: str = ""
-    operation: str = ""
-    digest: str = ""
-    principal: str = ""
-    blamed: str = ""
+    seconds = 0.0
+    status = 0
+    outcome = kind = operation = digest = principal = blamed = ""
     reads: ReadCounts | None = None
     trace_context: Any = None
+
+    def __init__(
+        self, transport: str, headers: Sequence[tuple[bytes, bytes]], request_id: str = ""
+    ) -> None:
+        self.transport = transport
+        self.headers = headers
+        self.started = time.monotonic()
+        self.request_id = request_id
 
     def executed(
         self, described: tuple[str, str, str], response: Mapping[str, Any] | bytes
@@ -119,7 +116,9 @@ class Telemetry:
         if not self._watchers:
             return None
         activity = Activity("http", headers)
-        self.began(activity)
+        _current.set(activity)
+        for began in self._began:
+            began(activity)
         return activity
 
     def answered(self, activity: Activity) -> None:
@@ -157,13 +156,6 @@ class Telemetry:
 def current() -> Activity | None:
     """Return the activity that the running code belongs to; None when nobody watches."""
     return _current.get()
-
-
-def answered(status: int, request_id: str = "") -> None:
-    """Note the status that a request is answered with, if anybody watches."""
-    activity = _current.get()
-    if activity is not None:
-        activity.status, activity.request_id = status, request_id
 
 
 def note(described: tuple[str, str, str], response: Mapping[str, Any] | bytes) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from graphql import GraphQLSchema
@@ -22,7 +23,7 @@ from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
 from gateway.planning.estimate import estimate
 from gateway.planning.plan import ELSEWHERE, EXCHANGES, PARTITION, Plan, PlanningFacts
-from gateway.resolvers.request_context import RequestContext, SharedParts
+from gateway.resolvers.request_context import RequestContext, SharedParts, Spare
 from gateway.upstream.flights import CallBudget
 from gateway.upstream.readers import Readers
 from schema.info import FieldPath
@@ -42,6 +43,11 @@ class OperationOptions:
     partition_calls: int
     subaccount_calls: int
     exchange_calls: int
+
+    @cached_property
+    def spare(self) -> Spare:
+        """How many calls may be made that only make an answer better."""
+        return Spare(self.partition_calls, self.subaccount_calls, self.exchange_calls)
 
     @property
     def explains(self) -> bool:
@@ -135,7 +141,9 @@ class Pipeline:
         self, params: Params, caller: Caller, wishes: Sequence[str] = ()
     ) -> Request | None:
         """Return what `request` does if nothing has to be waited for; None when something has."""
-        explanation = self._explanation(params, caller, wishes)
+        explanation: Explanation = ""
+        if wishes or params.extensions or caller.expires is not None or self.draining.refuses:
+            explanation = self._explanation(params, caller, wishes)
         document = self.persisted.at_hand(params)
         if document is None or not self.shared.spending.request_at_hand(caller):
             return None
@@ -159,9 +167,9 @@ class Pipeline:
     def _admitted(
         self, params: Params, caller: Caller, document: Document, explanation: Explanation
     ) -> Request:
-        operation = document.choose(params.operation_name)
-        cost = admit(self.meter, caller, operation, params.variables)
-        variables = params.variables
+        name, variables = params.operation_name, params.variables
+        operation = document.operations.get(name) or document.choose(name)
+        cost = admit(self.meter, caller, operation, variables)
         if operation.items:
             variables = operation.mark_items(variables)
         return Request(document, operation, variables, params.extensions, explanation, cost)
@@ -183,20 +191,10 @@ class Pipeline:
         if watched is not None:
             watched.principal = caller.known_as or caller.principal
             watched.reads = reader.trace
-        partition, subaccounts = self.options.partition_calls, self.options.subaccount_calls
-        exchanges = self.options.exchange_calls
+        spare = self.options.spare
         if plan is not None:
-            partition, subaccounts = plan.spare(PARTITION), plan.spare(ELSEWHERE)
-            exchanges = plan.spare(EXCHANGES)
-        return RequestContext(
-            reader,
-            caller,
-            self.shared,
-            fast=self.options.fast,
-            partition_calls=partition,
-            subaccount_calls=subaccounts,
-            exchange_calls=exchanges,
-        )
+            spare = Spare(plan.spare(PARTITION), plan.spare(ELSEWHERE), plan.spare(EXCHANGES))
+        return RequestContext(reader, caller, self.shared, spare, fast=self.options.fast)
 
     def execute(
         self, request: Request, caller: Caller, request_id: str

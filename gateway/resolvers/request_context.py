@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
@@ -72,6 +72,20 @@ class SharedParts:
         return OwnedNumbers(reader, self.access, self.sizes, self.seen, beside)
 
 
+class Spare(NamedTuple):
+    """Calls that only make an answer better, at most; see the settings of these names.
+
+    Attributes:
+        partition: to complete searches that are cut off.
+        subaccounts: to look for numbers in the caller's other accounts.
+        exchanges: searches for what exchanges tell of owned numbers.
+    """
+
+    partition: int
+    subaccounts: int
+    exchanges: int
+
+
 class RequestContext:
     """The ports of the schema for one request; what few requests need is made when asked for.
 
@@ -87,11 +101,9 @@ class RequestContext:
         reader: Reader,
         caller: Caller,
         shared: SharedParts,
+        spare: Spare,
         *,
         fast: bool,
-        partition_calls: int,
-        subaccount_calls: int,
-        exchange_calls: int,
     ) -> None:
         """Make it.
 
@@ -99,10 +111,8 @@ class RequestContext:
             reader: the reads and writes of the request.
             caller: who asks.
             shared: what the resolvers of all requests share.
+            spare: how many calls may be made that only make an answer better.
             fast: compiled queries and projections may answer.
-            partition_calls: calls to complete searches that are cut off, at most.
-            subaccount_calls: calls to look for numbers in the caller's other accounts, at most.
-            exchange_calls: searches for what exchanges tell of owned numbers, at most.
         """
         self.reader = reader
         self.caller = caller
@@ -110,14 +120,12 @@ class RequestContext:
         beside = self._get_beside
         self.numbers = NumberResolvers(shared.owned_numbers(reader, beside), beside, caller)
         self._shared = shared
-        self._partition_calls = partition_calls
-        self._subaccount_calls = subaccount_calls
-        self._exchange_calls = exchange_calls
+        self._spare = spare
 
     @cached_property
     def beside(self) -> SideReads:
         """What is read beside owned numbers."""
-        return SideReads(self.reader, self._shared.facts, self._exchange_calls)
+        return SideReads(self.reader, self._shared.facts, self._spare.exchanges)
 
     def _get_beside(self) -> SideReads:
         return self.beside
@@ -125,7 +133,7 @@ class RequestContext:
     @cached_property
     def search(self) -> SearchResolvers:
         """Resolves numbers to buy."""
-        search = Search(self.reader, self.numbers.owned, self._partition_calls)
+        search = Search(self.reader, self.numbers.owned, self._spare.partition)
         return SearchResolvers(search, self.beside.rules, self.caller, self.reader.trace)
 
     @cached_property
@@ -138,7 +146,7 @@ class RequestContext:
     def objects(self) -> ObjectResolvers:
         """Resolves objects by id."""
         accounts, numbers = Accounts(self.reader), self.numbers
-        calls = SpareCalls(self._subaccount_calls)
+        calls = SpareCalls(self._spare.subaccounts)
         whereabouts = Whereabouts(numbers.owned, accounts, self.caller, numbers.one, calls)
         return ObjectResolvers(whereabouts, accounts, self.beside, self.caller)
 

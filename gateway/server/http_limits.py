@@ -328,7 +328,15 @@ class GuardedProtocol(LeanProtocol):
         While a request waits for the answers to those before it, nothing behind it is read: a
         client that sends many at once is to have no more than it sends in memory.
         """
-        is_next = self._is_whole and self.waits_since < math.inf and self._is_served
+        # Requests are still taken, none is under way, and nothing has come of the next.
+        is_next = (
+            self._is_whole
+            and self.waits_since < math.inf
+            and self._last_words is None
+            and not self.draining.announced
+            and self not in self.crowd.reserved
+            and not self.transport.is_closing()
+        )
         if is_next and self.begin_whole(data):
             if self._patience is not None:
                 self._cancel_patience()
@@ -347,16 +355,6 @@ class GuardedProtocol(LeanProtocol):
             self._expect_rest()
         if is_next and self._is_whole:
             self.keep_head(data)
-
-    @property
-    def _is_served(self) -> bool:
-        """Whether requests are still taken, and nothing is said about them but by answers."""
-        return not (
-            self._last_words is not None
-            or self.draining.announced
-            or self in self.crowd.reserved
-            or self.transport.is_closing()
-        )
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over: from here on its time is for the WebSocket to measure."""

@@ -213,23 +213,17 @@ class LeanCycle(RequestResponseCycle):
 
     def write(self, answer: Answer) -> Awaitable[None] | None:
         """See `Line`."""
-        if self._protocol.flow.write_paused and not self.disconnected:
-            return self._write_later(answer)
-        self._write(answer)
-        return None
-
-    async def _write_later(self, answer: Answer) -> None:
-        await self._protocol.flow.drain()
-        self._write(answer)
-
-    def _write(self, answer: Answer) -> None:
         protocol, headers = self._protocol, answer.headers
         if self.disconnected or protocol.transport.is_closing():
-            return
+            return None
+        if protocol.flow.write_paused:
+            return self._write_later(answer)
         self.keep_alive = self.keep_alive and headers.get("connection") != "close"
         if not self.keep_alive:
             headers["connection"] = "close"
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        lines = ""
+        for name in headers:
+            lines += f"{name}: {headers[name]}\r\n"
         head = _STATUS_LINES[answer.status] + answer.fixed.text + lines.encode("latin-1")
         for pair in protocol.server_state.default_headers:
             head += b"%s: %s\r\n" % pair
@@ -239,6 +233,11 @@ class LeanCycle(RequestResponseCycle):
         if not self.keep_alive:
             protocol.transport.close()
         protocol.on_response_complete()
+        return None
+
+    async def _write_later(self, answer: Answer) -> None:
+        await self._protocol.flow.drain()
+        self.write(answer)
 
     async def stream(self, stream: Stream, request_id: str) -> None:
         """See `Line`: what is streamed is sent over ASGI."""

@@ -188,6 +188,7 @@ class Exchange:
         extra: headers that the answer gets besides, or instead of, the usual ones.
         is_gone: nobody waits for the answer any more.
         task: answers it; set by the adaptor.
+        reads: the task does nothing now but what ends with the client.
         whole: the body; None until all of it is here.
     """
 
@@ -200,6 +201,7 @@ class Exchange:
         "head",
         "is_gone",
         "peer",
+        "reads",
         "request_id",
         "task",
         "whole",
@@ -215,10 +217,11 @@ class Exchange:
         self.connection = connection
         self.request_id = head.request_id or negotiation.new_id()
         self.extra: dict[str, str] = {}
-        self.is_gone = False
+        self.is_gone = self.reads = False
         self.whole = whole
         self._chunks: list[bytes] = []
         self._size = 0 if whole is None else len(whole)
+        # Others than its own task that read for it.
         self._reading: list[asyncio.Task[Any]] = []
 
     # The body ---------------------------------------------------------------------------------
@@ -231,24 +234,23 @@ class Exchange:
             self.whole = b"".join(self._chunks)
             self._chunks.clear()
 
-    def body(self, limit: int) -> bytes | None:
-        """Return the whole body; None while there is more to come.
+    def check_body(self, limit: int) -> None:
+        """See whether a body that is not whole can still become one.
 
         Raises:
             BadRequest: it is larger than `limit` bytes (413), or the client went away.
         """
         if self._size > limit:
             _reject_size(limit)
-        if self.whole is None and self.is_gone:
+        if self.is_gone:
             raise BadRequest(400, "The client went away.")
-        return self.whole
 
     # The client ---------------------------------------------------------------------------------
 
     @property
     def is_reading(self) -> bool:
         """Whether something is under way that ends when the client goes."""
-        return bool(self._reading)
+        return self.reads or bool(self._reading)
 
     def hang_up(self) -> None:
         """Note that the client has gone: what only reads for it is let go, the rest goes on."""
@@ -257,6 +259,8 @@ class Exchange:
         self.is_gone = True
         for task in self._reading:
             task.cancel()
+        if self.reads:
+            self.task.cancel()
 
     async def unless_gone(self, reading: Coroutine[Any, Any, T]) -> T:
         """Return what `reading` does; cancel it when the client goes.
@@ -266,7 +270,9 @@ class Exchange:
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is a coroutine
-        self.begin_reading(task)
+        if self.is_gone:
+            raise ClientGone
+        self._reading.append(task)
         try:
             return await reading
         except asyncio.CancelledError:
@@ -274,21 +280,7 @@ class Exchange:
                 raise ClientGone from None
             raise
         finally:
-            self.end_reading(task)
-
-    def begin_reading(self, task: asyncio.Task[Any]) -> None:
-        """Let the running task be cancelled when the client goes.
-
-        Raises:
-            ClientGone: it has gone.
-        """
-        if self.is_gone:
-            raise ClientGone
-        self._reading.append(task)
-
-    def end_reading(self, task: asyncio.Task[Any]) -> None:
-        """Let a task go on from here, whatever the client does."""
-        self._reading.remove(task)
+            self._reading.remove(task)
 
     def is_let_go(self, task: asyncio.Task[Any]) -> bool:
         """Whether a task was cancelled because the client has gone; then it is so no longer."""

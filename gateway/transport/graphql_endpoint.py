@@ -110,6 +110,8 @@ class Endpoint:
         self._unsent = unsent
         self._shares = shares
         self._options = options
+        # Bytes below which an answer is neither compressed nor counted.
+        self._whole_below = min(options.compress_from or SMALL, SMALL)
 
     async def serve(self, exchange: Exchange, line: Line) -> None:
         """Answer one request: the whole life of it, for the task that an adaptor makes for it."""
@@ -120,7 +122,9 @@ class Endpoint:
             answer = await self.respond(exchange, line.more)
             if answer is None:
                 return
-            activity.answered(answer.status, answer.headers.get("x-request-id", ""))
+            if watched is not None:
+                watched.status = answer.status
+                watched.request_id = answer.headers.get("x-request-id", "")
             if isinstance(answer, Stream):
                 with answer.held:
                     await line.stream(answer, exchange.request_id)
@@ -161,7 +165,7 @@ class Endpoint:
             caller = head.caller or await self._caller(head)
             if isinstance(params, list):
                 return await self._batch(exchange, params, caller)
-            wishes = _wishes(exchange)
+            wishes = _wishes(head) if _EXPLAIN in head.headers else ()
             request = pipeline.request_at_hand(params, caller, wishes)
             if request is None:
                 request = await pipeline.request(params, caller, wishes)
@@ -227,16 +231,18 @@ class Endpoint:
         """Return what is asked; None until the body is whole."""
         if exchange.head.method == "GET":
             return negotiation.read_get(exchange.head.query_string)
-        body = exchange.body(self._options.body_limit)
-        if body is None:
+        body = exchange.whole
+        if body is None or len(body) > self._options.body_limit:
+            exchange.check_body(self._options.body_limit)
             return None
         return negotiation.read_post(body, batch_limit=self._options.batch_limit)
 
     def _delivered(
         self, exchange: Exchange, params: Params, request: Request, caller: Caller
-    ) -> Coroutine[Any, Any, Answer | Stream]:
+    ) -> Coroutine[Any, Any, Answer | Stream | None]:
         """Return what answers an operation in the form that the client reads."""
-        _check_method(exchange, request)
+        if exchange.head.method == "GET":
+            _check_kind(request)
         match _delivery(exchange, request):
             case Delivery.SINGLE:
                 return self._single(exchange, params, request, caller)
@@ -315,25 +321,27 @@ class Endpoint:
         params: Params,
         request: Request,
         caller: Caller,
-    ) -> Answer:
-        size, reads = _size(request), request.kind is OperationType.QUERY
+    ) -> Answer | None:
+        draining, size = self._pipeline.draining, _size(request)
         pending = None if size < SMALL else await self._outbox(exchange, caller).begin(size)
         try:
-            if reads:
-                exchange.begin_reading(exchange.task)
+            if request.kind is OperationType.QUERY:
+                if exchange.is_gone:
+                    return None
+                exchange.reads = True
+            draining.requests += 1
             try:
-                with self._pipeline.draining:
-                    response = await self._pipeline.execute(request, caller, exchange.request_id)
+                response = await self._pipeline.execute(request, caller, exchange.request_id)
             finally:
-                if reads:
-                    exchange.end_reading(exchange.task)
+                draining.requests -= 1
+                exchange.reads = False
             body = encode(response)
             status = negotiation.status_of(response, exchange.head.accepted.media_type)
             del response  # While the answer waits, it is there as JSON only.
             if self._is_cached(exchange, params, request, body):
                 status = NOT_MODIFIED
-            if pending is None and len(body) < SMALL:
-                return exchange.answer(status, body, self._coding(exchange, body))
+            if pending is None and len(body) < self._whole_below:
+                return exchange.answer(status, body)
             pending = pending or Pending(self._outbox(exchange, caller), 0)
             return await self._large(exchange, status, body, pending)
         except BaseException:
@@ -346,14 +354,12 @@ class Endpoint:
 
     def _is_cached(self, exchange: Exchange, params: Params, request: Request, body: bytes) -> bool:
         """Add what caches need to know of an answer; tell whether the client has it already."""
+        age = request.document.max_age
+        persisted = not params.query and exchange.head.method == "GET"
+        if not persisted and not age:
+            return False
         is_query = request.kind is OperationType.QUERY
         if not is_query or request.explanation or http_caching.has_errors(body):
-            return False
-        persisted, age = (
-            exchange.head.method == "GET" and not params.query,
-            request.document.max_age,
-        )
-        if not persisted and not age:
             return False
         exchange.extra |= http_caching.headers(body, age, persisted=persisted)
         return http_caching.is_known(exchange.extra, exchange.head.headers.get("if-none-match", ""))
@@ -365,7 +371,7 @@ class Endpoint:
         if isinstance(params, BadRequest):
             return failure(params.message, ErrorCode.BAD_REQUEST)
         try:
-            request = await self._pipeline.request(params, caller, _wishes(exchange))
+            request = await self._pipeline.request(params, caller, _wishes(exchange.head))
         except GatewayError as error:
             return refusal(error)
         except BadRequest as error:
@@ -465,12 +471,10 @@ class Endpoint:
         raise AssertionError("an ExitStack hides no exception")
 
 
-def _wishes(exchange: Exchange) -> list[str]:
+def _wishes(head: Head) -> list[str]:
     """Return what the client wants explained: each header, lest one hide another."""
-    if _EXPLAIN not in exchange.head.headers:
-        return []
     name = _EXPLAIN.encode()
-    return [value.decode("latin-1") for each, value in exchange.head.raw if each == name]
+    return [value.decode("latin-1") for each, value in head.raw if each == name]
 
 
 def _size(request: Request) -> int:
@@ -517,6 +521,6 @@ def _turn(placed: tuple[int, Request | dict[str, Any]]) -> int:
     return place if writes else -1
 
 
-def _check_method(exchange: Exchange, request: Request) -> None:
-    if exchange.head.method == "GET" and request.kind is OperationType.MUTATION:
+def _check_kind(request: Request) -> None:
+    if request.kind is OperationType.MUTATION:
         raise BadRequest(405, "GET is not for mutations; send this by POST.", {"allow": "POST"})

@@ -127,7 +127,7 @@ def new_id() -> str:
     It names a request and guards nothing; asking the system for randomness takes longer than all
     else that is done for a small query.
     """
-    return f"{random.getrandbits(128):032x}"
+    return random.getrandbits(128).to_bytes(16).hex()
 
 
 def request_id(proposed: str) -> str:

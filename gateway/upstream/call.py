@@ -41,7 +41,7 @@ class Shape(Protocol):
         """
 
 
-class Call(msgspec.Struct, frozen=True, gc=False):
+class Call(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One REST request. Two equal reads are equal calls, whoever spelt them and how.
 
     Attributes:

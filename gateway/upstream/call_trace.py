@@ -31,14 +31,18 @@ class Trace:
         spared_by: how many of them by each outcome.
     """
 
-    def __init__(self, *, detailed: bool) -> None:
+    _entries: list[_Entry]
+    _shared: dict[tuple[Call, Outcome], _Entry]
+
+    def __init__(self, began: float, *, detailed: bool) -> None:
+        """Begin, at a time of `time.monotonic`."""
         self.detailed = detailed
         self.sent = 0
         self.spared = 0
         self.spared_by: dict[str, int] = {}
-        self._began = time.monotonic()
-        self._entries: list[_Entry] = []
-        self._shared: dict[tuple[Call, Outcome], _Entry] = {}
+        self._began = began
+        if detailed:
+            self._entries, self._shared = [], {}
 
     def note_sent(
         self,

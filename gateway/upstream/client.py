@@ -35,7 +35,7 @@ from gateway.errors import (
 )
 from gateway.storage.recent import Recent
 from gateway.upstream.accepted_credentials import Accepted, takes_back, why
-from gateway.upstream.attempts import NOBODY, Observer
+from gateway.upstream.attempts import NOBODY, QUIET, Observer
 from gateway.upstream.call import Answer, Api, Call, Credential, Pairs
 from gateway.upstream.connections import (
     AnswerRefused,
@@ -307,7 +307,6 @@ class UpstreamClient:
         self,
         call: Call,
         credential: Credential,
-        *,
         deadline: float,
         watch: Watcher,
         tell: Callable[[Outcome], None],
@@ -331,7 +330,7 @@ class UpstreamClient:
             account.limiter.release()
             return None
         account.budget.note_call()
-        attempt = Attempt(self, account, call, credential, watch)
+        attempt = Attempt(self, account, call, credential, watch, now)
         attempt.send_on(connection, within, tell)
         return attempt
 
@@ -484,14 +483,15 @@ class UpstreamClient:
             raise UpstreamUnavailable(
                 message, retry_after=refused, processed=False, retryable=False
             )
-        left = min(self._limits.attempt_timeout, deadline - time.monotonic())
+        now = time.monotonic()
+        left = min(self._limits.attempt_timeout, deadline - now)
         if left <= 0:
             # A write that leaves now could not even be cancelled before it is on the wire.
             account.breaker_of(call).failed()
             limiter.release()
             late = "There was no time left to ask the upstream."
             raise UpstreamTimeout(late, processed=False)
-        return await Attempt(self, account, call, credential, watch).run(left)
+        return await Attempt(self, account, call, credential, watch, now).run(left)
 
     # What attempts take from here ---------------------------------------------------------------
 
@@ -623,6 +623,7 @@ class Attempt:
         call: Call,
         credential: Credential,
         watch: Watcher,
+        now: float,
     ) -> None:
         self._client = client
         self._account = account
@@ -630,7 +631,7 @@ class Attempt:
         self._call = call
         self._credential = credential
         self._watch = watch
-        self._started = time.monotonic()
+        self._started = now
         self._watched = client.observer.attempt(call)
 
     async def run(self, within: float) -> Answer:
@@ -658,7 +659,7 @@ class Attempt:
         """Send it now; `tell` is called with what it comes to, unless it is left."""
         self._connection = connection
         self._tell = tell
-        until = asyncio.get_running_loop().time() + within
+        until = connection.loop.time() + within
         message = self._client.message(self._call, self._credential, self._watched.headers)
         connection.ask(message, self, until)
 
@@ -697,15 +698,17 @@ class Attempt:
     def _note(self, outcome: Answer | UpstreamError, status: int | None) -> None:
         """Note what it came to, and give its slot back."""
         self._ended(status)
-        limiter = self._account.limiter
-        if isinstance(outcome, UpstreamUnavailable | UpstreamTimeout | UpstreamMalformed):
-            self._breaker.failed()
+        limiter, breaker = self._account.limiter, self._breaker
+        if isinstance(outcome, Answer):
+            if breaker.failures:
+                breaker.succeeded()
+            slower = self._client.is_near_limit(outcome)
+            limiter.slower() if slower else limiter.faster()
+        elif isinstance(outcome, UpstreamUnavailable | UpstreamTimeout | UpstreamMalformed):
+            breaker.failed()
         else:
-            self._breaker.succeeded()
-            if isinstance(outcome, Answer):
-                slower = self._client.is_near_limit(outcome)
-                limiter.slower() if slower else limiter.faster()
-            elif isinstance(outcome, UpstreamThrottled):
+            breaker.succeeded()
+            if isinstance(outcome, UpstreamThrottled):
                 limiter.slower()
         limiter.release()
 
@@ -716,7 +719,8 @@ class Attempt:
 
     def _ended(self, status: int | None) -> None:
         seconds = time.monotonic() - self._started
-        self._watched.ended(self._call, status, seconds)
+        if self._watched is not QUIET:
+            self._watched.ended(self._call, status, seconds)
         self._watch(self._call, self._started, seconds, status)
 
 

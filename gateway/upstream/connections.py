@@ -155,9 +155,10 @@ class Connections:
         None when there is no idle one. What is not asked for anything is given back: `keep`.
         """
         idle = self._idle[origin]
-        old = asyncio.get_running_loop().time() - self._keep
-        while idle and idle[0].idle_since < old:
-            idle.popleft().close()
+        if idle:
+            old = idle[0].loop.time() - self._keep
+            while idle and idle[0].idle_since < old:
+                idle.popleft().close()
         while idle:
             connection = idle.pop()
             if connection.is_silent:
@@ -167,7 +168,7 @@ class Connections:
 
     def keep(self, connection: "Connection") -> None:
         """Keep a connection for the next request."""
-        connection.idle_since = asyncio.get_running_loop().time()
+        connection.idle_since = connection.loop.time()
         self._idle[connection.origin].append(connection)
 
     async def open(self, origin: Origin) -> None:
@@ -207,12 +208,14 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         origin: where it leads.
+        loop: it is for tasks of this one.
         idle_since: when its last answer was whole, by the loop's clock.
         tls: what is known of its encryption; None when it has none.
     """
 
     def __init__(self, pool: Connections, origin: Origin, body_limit: int) -> None:
         self.origin = origin
+        self.loop = asyncio.get_running_loop()  # To ask for it each time takes a system call.
         self.idle_since = 0.0
         self.tls: ssl.SSLObject | None = None
         self._pool = pool
@@ -259,10 +262,10 @@ class Connection(asyncio.Protocol):
         self._pieces = []
         self._until = until
         if self._clock is None:
-            self._clock = asyncio.get_running_loop().call_at(until, self._look_at_clock)
+            self._clock = self.loop.call_at(until, self._look_at_clock)
         elif until < self._clock.when():
             self._clock.cancel()
-            self._clock = asyncio.get_running_loop().call_at(until, self._look_at_clock)
+            self._clock = self.loop.call_at(until, self._look_at_clock)
         transport.write(message)
 
     def leave(self) -> None:
@@ -280,9 +283,8 @@ class Connection(asyncio.Protocol):
         self._clock = None
         if self._asking is None:
             return
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._until:
-            self._clock = loop.call_at(self._until, self._look_at_clock)
+        if self.loop.time() < self._until:
+            self._clock = self.loop.call_at(self._until, self._look_at_clock)
         else:
             self._fail(TimeoutError())
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import copy_context
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol, TypeAlias, cast
 
 from gateway.errors import (
@@ -95,7 +95,7 @@ class Flight:
 
     def wait(self) -> asyncio.Future[Answer]:
         """See `Coming`."""
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[Answer] = self._flights.loop.create_future()
         if self._outcome is None:
             self._waiting.append(waiting)
         else:
@@ -124,8 +124,7 @@ class Flight:
 
     def _go_on(self, failed: UpstreamError | None) -> None:
         work = self._reader.send(self._call, self._asked, self._deadline, failed)
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(work, context=self._context)
+        self._task = self._flights.loop.create_task(work, context=self._context)
         self._task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[Answer]) -> None:
@@ -150,6 +149,11 @@ class Flights:
 
     def __init__(self) -> None:
         self._flights: dict[_Name, Flight] = {}
+
+    @cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that all of them are for."""
+        return asyncio.get_running_loop()
 
     def board(
         self,
@@ -420,8 +424,7 @@ class Reader:
     def _begun(self, call: Call, asked: Sequence[FieldPath]) -> Coming:
         """Begin a read that this request has not seen yet."""
         coming: Coming
-        owns = self._client.accepted.owns
-        if call.family is Source.CATALOG and not owns(self.credential, call.account):
+        if call.family is Source.CATALOG and not self._owns(call.account):
             coming = self._task(self._beside_proof(call, asked))
         elif self._shares and self._cache.keeps(call):
             key = self._cache.key_at_hand(self.credential, call)
@@ -520,15 +523,10 @@ class Reader:
         tell: Callable[[Outcome], None],
     ) -> Attempt | None:
         """Send a read if nothing is in its way; see `UpstreamClient.begin`."""
-        if call in self._broken:
+        if self._broken and call in self._broken:
             return None  # It is not the first attempt.
-        return self._client.begin(
-            call,
-            self.credential,
-            deadline=deadline,
-            watch=partial(self.trace.note_sent, asked),
-            tell=tell,
-        )
+        watch = partial(self.trace.note_sent, asked)
+        return self._client.begin(call, self.credential, deadline, watch, tell)
 
     def send(
         self,

@@ -36,12 +36,6 @@ class Readers:
             detailed: whether its trace remembers each call.
             calls: counts them; without it any number may be made.
         """
-        return Reader(
-            self.client,
-            self.flights,
-            self.cache,
-            credential,
-            time.monotonic() + self.deadline,
-            Trace(detailed=detailed),
-            calls,
-        )
+        now = time.monotonic()
+        trace, deadline = Trace(now, detailed=detailed), now + self.deadline
+        return Reader(self.client, self.flights, self.cache, credential, deadline, trace, calls)

@@ -66,6 +66,6 @@ def test_a_small_query_is_one_task_six_coroutines_and_few_calls(
     assert headers < 20, str(counts)
     assert counts.tasks.total() == 1, str(counts)
     assert counts.coroutines.total() <= 6, str(counts)
-    assert counts.calls.total() <= (168 if catalog else 203), str(counts)
-    assert counts.objects.total() <= (18 if catalog else 20), str(counts)
+    assert counts.calls.total() <= (147 if catalog else 180), str(counts)
+    assert counts.objects.total() <= 17, str(counts)
     assert counts.futures <= 1, str(counts)
