@@ -211,8 +211,7 @@ class _Walked:
     def __init__(self, listing: UpstreamList, before: str, *, unsure: bool) -> None:
         self.unsure = unsure
         self.items: list[View] = []
-        self.places = Places(listing.name)
-        self.places.tell = self._tell
+        self._marks: list[tuple[str, int]] = []
         self._begins: list[int] = []  # For each of them, see `cursors.Seen.start`.
         self._listing = listing
         self._before = before
@@ -227,14 +226,20 @@ class _Walked:
         if self._listing.sifts:
             self._among += [(page, place) for place, _ in placed]
         if base is None:
-            self.places.marks += [(query, place) for place, _ in placed]
+            self._marks += [(query, place) for place, _ in placed]
         else:
-            self.places.marks += [("", base + place) for place, _ in placed]
+            self._marks += [("", base + place) for place, _ in placed]
         self._begins += [begin] * len(placed)
+
+    def places(self) -> Places:
+        """Return their places, also of those that are yet to be added."""
+        places = Places(self._listing.name, self._marks)
+        places.tell = self._tell
+        return places
 
     def lead_on(self, query: str) -> None:
         """Let the cursor behind the last of them lead straight to the next page."""
-        self.places.marks[-1] = (query, -1)
+        self._marks[-1] = (query, -1)
         self._begins[-1] = 0
 
     def stopped(
@@ -302,7 +307,7 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
     earlier = bool(query) or began > 0
     before = start.seen[0].trail if start is not None and start.seen else ""
     walked = _Walked(listing, before, unsure=_is_unsure(asked))
-    items, places = walked.items, walked.places
+    items, places = walked.items, walked.places()
     seen: set[str] = set()
     total = 0
     page = UpstreamPage((), None)
@@ -511,7 +516,7 @@ async def _read_backwards(listing: UpstreamList, asked: PageRequest) -> Slice:
             walked.add(at.page, placed, at.query, at.base, begin)
     earlier = surplus > 0 or stop is not None or previous is not None
     return Slice(
-        walked.items, walked.places, earlier, more, backwards=True, stopped=stopped, unsure=unsure
+        walked.items, walked.places(), earlier, more, backwards=True, stopped=stopped, unsure=unsure
     )
 
 

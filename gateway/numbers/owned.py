@@ -48,6 +48,7 @@ from gateway.upstream.families import (
 )
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
+from gateway.upstream.public_facts import PublicFacts
 from gateway.waiting import Shared, awaited, begun, check_any, settled
 from schema.enums import Source
 from schema.info import FieldPath
@@ -79,10 +80,12 @@ class OwnedNumbers:
         access: CatalogAccess,
         sizes: lookup_strategy.Sizes,
         seen: LastSeen,
-        beside: Callable[[], SideReads],
+        facts: PublicFacts,
+        exchange_calls: int = 0,
     ) -> None:
         self.seen = seen
-        self._beside_them = beside
+        self._facts = facts
+        self._exchange_calls = exchange_calls
         self._reader = reader
         self._access = access
         self._sizes = sizes
@@ -91,6 +94,11 @@ class OwnedNumbers:
         self._asked = defaultdict(list)
         self._unsorted: list[list[View]] = []
         self._read: dict[PhoneNumberLookup, View] = {}
+
+    @cached_property
+    def beside(self) -> SideReads:
+        """What is read beside them."""
+        return SideReads(self._reader, self._facts, self._exchange_calls)
 
     @cached_property
     def _failed(self) -> dict[str, GatewayError]:
@@ -400,8 +408,10 @@ class OwnedNumbers:
 
     def afresh(self) -> "OwnedNumbers":
         """Return the owned numbers as they are now: nothing read before is used."""
-        reader, beside = self._reader.alone(), self._beside_them
-        fresh = OwnedNumbers(reader, self._access, self._sizes, self.seen, beside)
+        fresh = OwnedNumbers(
+            self._reader.alone(), self._access, self._sizes, self.seen, self._facts
+        )
+        fresh.beside = self.beside
         # Whether the account has the catalog is found out once, whoever asks for it.
         fresh._deciding, fresh._probes = self._deciding, self._probes
         return fresh
@@ -782,7 +792,7 @@ class OwnedNumbers:
         if family is CORE:
             if await self._is_served_by_catalog(account):
                 return [None] * len(numbers)  # Its own list is used: nobody is shown this one.
-            located = await self._beside_them().exchanges.locate_first(numbers, at)
+            located = await self.beside.exchanges.locate_first(numbers, at)
             return list(map(verdict, located))
         keys = [PhoneNumberLookup(account, "sid", number.sid) for number in numbers]
         verdicts: list[bool | None] = []

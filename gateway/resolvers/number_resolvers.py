@@ -1,6 +1,6 @@
 """Owned numbers: implements `schema.read_port.Numbers` over `gateway.numbers`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, cast
 
 from gateway.auth.caller import Caller
@@ -13,7 +13,7 @@ from gateway.numbers.lookups import (
     PhoneNumberLookup,
 )
 from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.side_reads import SHOWN_BESIDE, SideReads
+from gateway.numbers.side_reads import SHOWN_BESIDE
 from schema.connection import (
     PhoneNumberConnection,
 )
@@ -37,11 +37,8 @@ class NumberResolvers:
         alone: the field that is being resolved is the only one of a query.
     """
 
-    def __init__(
-        self, owned: OwnedNumbers, beside: Callable[[], SideReads], caller: Caller
-    ) -> None:
+    def __init__(self, owned: OwnedNumbers, caller: Caller) -> None:
         self.owned = owned
-        self._beside = beside
         self.alone = False
         self._caller = caller
 
@@ -83,7 +80,9 @@ class NumberResolvers:
         asked = OwnedList.parse(self._caller, filter=filter, account_sid=account_sid, **page)
         listed = await self.owned.page(asked, at, selected)
         if not SHOWN_BESIDE.isdisjoint(selected):
-            listed = listed._replace(items=await self._beside().shown(listed.items, selected, at))
+            listed = listed._replace(
+                items=await self.owned.beside.shown(listed.items, selected, at)
+            )
         return cast("PhoneNumberConnection", page_of(listed))
 
     async def as_read(
@@ -92,7 +91,7 @@ class NumberResolvers:
         """See `schema.read_port.Numbers`."""
         shown = await self.owned.as_read(cast("View", number), needed(selected), at)
         if not SHOWN_BESIDE.isdisjoint(selected):
-            [shown] = await self._beside().shown([shown], selected, at)
+            [shown] = await self.owned.beside.shown([shown], selected, at)
         return cast("PhoneNumber", shown)
 
     async def one(
@@ -111,5 +110,5 @@ class NumberResolvers:
     ) -> PhoneNumber | None:
         number = await self.one(asked, at, needed(selected), alone=self.alone)
         if number is not None and not SHOWN_BESIDE.isdisjoint(selected):
-            [number] = await self._beside().shown([number], selected, at)
+            [number] = await self.owned.beside.shown([number], selected, at)
         return cast("PhoneNumber | None", number)

@@ -1,6 +1,5 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +12,6 @@ from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.search import Search
-from gateway.numbers.side_reads import SideReads
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.numbers.whereabouts import Whereabouts
 from gateway.resolvers.account_resolvers import AccountResolvers
@@ -59,17 +57,14 @@ class SharedParts:
     spending: Spending
     events: Events
 
-    def owned_numbers(
-        self, reader: Reader, beside: Callable[[], SideReads] | None = None
-    ) -> OwnedNumbers:
+    def owned_numbers(self, reader: Reader, exchange_calls: int = 0) -> OwnedNumbers:
         """Return the owned numbers as the request of this reader sees them.
 
         Args:
             reader: reads them.
-            beside: returns what is read beside them; None where no exchange is looked up.
+            exchange_calls: searches for what exchanges tell of them, at most.
         """
-        beside = beside or partial(SideReads, reader, self.facts, 0)
-        return OwnedNumbers(reader, self.access, self.sizes, self.seen, beside)
+        return OwnedNumbers(reader, self.access, self.sizes, self.seen, self.facts, exchange_calls)
 
 
 class Spare(NamedTuple):
@@ -117,30 +112,26 @@ class RequestContext:
         self.reader = reader
         self.caller = caller
         self.fast = fast
-        beside = self._get_beside
-        self.numbers = NumberResolvers(shared.owned_numbers(reader, beside), beside, caller)
+        # Nothing of a request leads back to it: it is forgotten once it is answered.
+        self.numbers = NumberResolvers(shared.owned_numbers(reader, spare.exchanges), caller)
         self._shared = shared
         self._spare = spare
-
-    @cached_property
-    def beside(self) -> SideReads:
-        """What is read beside owned numbers."""
-        return SideReads(self.reader, self._shared.facts, self._spare.exchanges)
-
-    def _get_beside(self) -> SideReads:
-        return self.beside
 
     @cached_property
     def search(self) -> SearchResolvers:
         """Resolves numbers to buy."""
         search = Search(self.reader, self.numbers.owned, self._spare.partition)
-        return SearchResolvers(search, self.beside.rules, self.caller, self.reader.trace)
+        return SearchResolvers(
+            search, self.numbers.owned.beside.rules, self.caller, self.reader.trace
+        )
 
     @cached_property
     def accounts(self) -> AccountResolvers:
         """Resolves accounts, what is left of limits, and countries."""
         accounts = Accounts(self.reader)
-        return AccountResolvers(accounts, self.beside.rules, self.caller, self._shared.spending)
+        return AccountResolvers(
+            accounts, self.numbers.owned.beside.rules, self.caller, self._shared.spending
+        )
 
     @cached_property
     def objects(self) -> ObjectResolvers:
@@ -148,7 +139,7 @@ class RequestContext:
         accounts, numbers = Accounts(self.reader), self.numbers
         calls = SpareCalls(self._spare.subaccounts)
         whereabouts = Whereabouts(numbers.owned, accounts, self.caller, numbers.one, calls)
-        return ObjectResolvers(whereabouts, accounts, self.beside, self.caller)
+        return ObjectResolvers(whereabouts, accounts, self.numbers.owned.beside, self.caller)
 
     @cached_property
     def writes(self) -> WriteResolvers:
@@ -156,7 +147,7 @@ class RequestContext:
         shared = self._shared
         return WriteResolvers(
             Mutations(self.reader, self.numbers.owned, shared.writing, self.caller),
-            partial(show, self.numbers.owned, self.beside),
+            partial(show, self.numbers.owned, self.numbers.owned.beside),
             self.caller,
             shared.webhooks,
             shared.spending,

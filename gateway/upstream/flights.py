@@ -135,6 +135,7 @@ class Flight:
     def _land(self, outcome: Answer | BaseException) -> None:
         self._flights.forget(self._name, self)
         self._outcome = outcome
+        del self._reader, self._context  # The reader keeps the flight, and would be kept by it.
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             settle(each, outcome)

@@ -39,17 +39,22 @@ def counting(
         yield gateway
 
 
-def count(counting: CountingGateway, sandbox: RunningSandbox, account: SandboxAccount) -> Counts:
-    """Return what one warm query for a number of an account costs."""
-    sid = sandbox.numbers(account.sid)[0]["sid"]
-    body = json.dumps({"query": QUERY, "variables": {"sid": sid}}).encode()
+def asked_of(account: SandboxAccount, query: str, **variables: object) -> bytes:
+    """Return the request that asks a query as an account."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
     basic = base64.b64encode(":".join(account.auth).encode()).decode()
     head = (
         "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         f"Accept: application/json\r\nAuthorization: Basic {basic}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    counts, answer = counting.ask(head.encode() + body)
+    return head.encode() + body
+
+
+def count(counting: CountingGateway, sandbox: RunningSandbox, account: SandboxAccount) -> Counts:
+    """Return what one warm query for a number of an account costs."""
+    sid = sandbox.numbers(account.sid)[0]["sid"]
+    counts, answer = counting.ask(asked_of(account, QUERY, sid=sid))
     assert json.loads(answer)["data"]["phoneNumber"]["sid"] == sid
     return counts
 

@@ -1,0 +1,50 @@
+"""An answered query leaves nothing behind that only the garbage collector could clear away.
+
+What a request has read would stay in memory until the collector runs, and what it then walks through
+costs more than a small query.
+"""
+
+import gc
+from collections import Counter
+
+import pytest
+
+from tests.pipeline.test_short_way import asked_of, counting
+from tests.support.counted_request import CountingGateway
+from tests.support.sandbox_in_thread import RunningSandbox
+
+__all__ = ["counting"]  # A fixture.
+
+SMALL = "{ phoneNumber(sid: %s) { sid } }"
+LIST = "{ phoneNumbers(first: 20) { nodes { sid geography { lata } } pageInfo { endCursor } } }"
+NESTED = """{ phoneNumbers(first: 20) { nodes { sid account { sid }
+  similarAvailable(within: RATE_CENTER, first: 2) { nodes { phoneNumber } } } } }"""
+SEARCH = '{ availablePhoneNumbers(country: "US", first: 5) { edges { cursor } exhaustive } }'
+
+
+@pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core"])
+def test_answered_queries_leave_no_cycles_of_objects(
+    counting: CountingGateway, shared_sandbox: RunningSandbox, catalog: bool
+) -> None:
+    account = shared_sandbox.create_account(catalog=catalog, owned=20)
+    sid = shared_sandbox.numbers(account.sid)[0]["sid"]
+    requests = [asked_of(account, text) for text in (SMALL % f'"{sid}"', LIST, NESTED, SEARCH)]
+    counting.ask(requests[0])  # From now on it is known which API serves the account.
+    gc.collect()
+    gc.disable()
+    try:
+        for request in requests:
+            counting.ask(request)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = Counter(f"{type(each).__module__}.{type(each).__name__}" for each in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    ours = {
+        name: number
+        for name, number in left.items()
+        if name.startswith(("gateway.", "schema.")) and not name.startswith("gateway.sandbox.")
+    }
+    assert ours == {}
