@@ -418,8 +418,8 @@ class OwnedNumbers:
 
     def forget(self) -> None:
         """Forget what was read: something was changed."""
-        for each in (self._loader, *self._loaders.values()):
-            each.clear_all()
+        for each in ("_loader", "_loaders"):
+            vars(self).pop(each, None)  # They are made when they are used.
         self._unsorted.clear()
         self._read.clear()
         self._asked.clear()

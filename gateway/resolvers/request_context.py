@@ -147,14 +147,18 @@ class RequestContext:
         shared = self._shared
         return WriteResolvers(
             Mutations(self.reader, self.numbers.owned, shared.writing, self.caller),
-            partial(show, self.numbers.owned, self.numbers.owned.beside),
+            partial(show, self.numbers.owned, lambda: self.numbers.owned.beside),
             self.caller,
             shared.webhooks,
             shared.spending,
             shared.events,
             shared.seen,
-            self.search.forget,
+            self._forget_searches,
         )
+
+    def _forget_searches(self) -> None:
+        if "search" in vars(self):
+            self.search.forget()
 
     @cached_property
     def events(self) -> EventResolvers:

@@ -349,7 +349,9 @@ class IdempotencyKeys:
 
 async def _by(deadline: float, keeping: Awaitable[T]) -> T:
     """Return what the journal says; after the deadline nobody waits for it any more."""
-    coming = asyncio.ensure_future(keeping)
+    coming = keeping if isinstance(keeping, asyncio.Future) else asyncio.ensure_future(keeping)
+    if coming.done():
+        return coming.result()
     is_late = False
 
     def give_up() -> None:

@@ -160,8 +160,9 @@ class Mutations:
         key = PhoneNumberLookup(account, "number", asked.phone_number)
 
         async def prepare() -> Outcome | _Prepared:
+            now = self._numbers.afresh()
             pricing = [] if asked.most is None else [self._too_dear(asked, asked.most, at)]
-            owned, *dear = await settled([self._owned(key, at), *pricing])
+            owned, *dear = await settled([self._owned(key, at, now), *pricing])
             for each in (owned, *dear):
                 if isinstance(each, BaseException):
                     raise each
@@ -169,7 +170,7 @@ class Mutations:
                     return Outcome(each, Reason.ALREADY_OWNED.refuse())
                 if each is not None:
                     return Outcome(refusal=each)
-            family = await self._family(account, settings, at)
+            family = await self._family(account, settings, at, now)
             form = filters.form(settings, family.settings)
             call = family.purchase_call(account, asked.phone_number, form)
             read = _reading(family, account, number=asked.phone_number)
@@ -212,7 +213,8 @@ class Mutations:
             return _Prepared(call, at, read, partial(_missing, account))
 
         async def look() -> Outcome | None:
-            number = await show(await self._family(account, settings, at))
+            family = await self._family(account, settings, at, self._numbers.afresh())
+            number = await show(family)
             if number is None:
                 raise Unproven("the account does not show the number any more")
             different = differing(number, settings)
@@ -439,11 +441,14 @@ class Mutations:
             return CORE, await read(CORE)
         return await self._numbers.afresh().serving(account, at, read)
 
-    async def _family(self, account: str, settings: Mapping[str, Any], at: FieldPath) -> Family:
+    @staticmethod
+    async def _family(
+        account: str, settings: Mapping[str, Any], at: FieldPath, now: OwnedNumbers
+    ) -> Family:
         """Return the account's family, or core when only core can set all that is asked."""
         if filters.unsupported(settings, CATALOG.settings):
             return CORE
-        return await self._numbers.afresh().family(account, at)
+        return await now.family(account, at)
 
     async def _not_there(self, asked: Transfer, at: FieldPath, code: int | None) -> Outcome:
         """Return the outcome of moving what the account does not own: it may have been moved."""
@@ -515,19 +520,21 @@ class Mutations:
         reader = self._reader.alone()  # Prices are those of now; numbers of one country share them.
         return NumberForSale(Search(reader, self._numbers.afresh(), 0), CountryRules(reader))
 
-    async def _owned(self, key: PhoneNumberLookup, at: FieldPath) -> View | None:
+    async def _owned(self, key: PhoneNumberLookup, at: FieldPath, now: OwnedNumbers) -> View | None:
         """Return the number if the account has it; None too for test credentials."""
         try:
-            return await self._find(key, at)
+            return await self._find(key, at, now)
         except UpstreamDenied as error:
             # They may buy, for nothing, and do nothing else.
             if error.upstream_code == _TEST_CREDENTIALS:
                 return None
             raise
 
-    async def _find(self, key: PhoneNumberLookup, at: FieldPath) -> View | None:
+    async def _find(
+        self, key: PhoneNumberLookup, at: FieldPath, now: OwnedNumbers | None = None
+    ) -> View | None:
         """Return a number as it is now; an upstream that shows another one is not believed."""
-        found = await self._numbers.afresh().one(key, at)
+        found = await (now or self._numbers.afresh()).one(key, at, alone=True)
         if found is not None and key.value not in {found.sid, found.phone_number}:
             raise UpstreamMalformed("The upstream shows another number than the one asked for.")
         return found

@@ -27,7 +27,7 @@ Show: TypeAlias = Callable[[Sequence[Written], SelectedFields, FieldPath], Await
 
 async def show(
     numbers: OwnedNumbers,
-    beside: SideReads,
+    beside: Callable[[], SideReads],
     written: Sequence[Written],
     selected: SelectedFields,
     at: FieldPath,
@@ -37,11 +37,12 @@ async def show(
     What the write's own answer tells for certain is not read again. Nothing that fails here is
     raised: the write is done, and only the fields that could not be had raise why.
     """
-    shown = await gather(*(_show(numbers, each, selected, at) for each in written))
+    work = [_show(numbers, each, selected, at) for each in written]
+    shown = [await work[0]] if len(work) == 1 else await gather(*work)
     if SHOWN_BESIDE.isdisjoint(selected):
         return shown
     there = [each.number for each in shown if each.number is not None]
-    found = iter(await beside.shown(there, selected, at))
+    found = iter(await beside().shown(there, selected, at))
     return [each if each.number is None else each._replace(number=next(found)) for each in shown]
 
 

@@ -6,6 +6,7 @@ why.
 """
 
 import base64
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,13 @@ def counting(
         data_dir=folder,
     ) as gateway:
         yield gateway
+
+
+PURCHASE = """mutation Purchase($input: PurchasePhoneNumberInput!) {
+  purchasePhoneNumber(input: $input) {
+    phoneNumber { sid accountSid phoneNumber friendlyName } userErrors { field code message }
+  }
+}"""
 
 
 def asked_of(account: SandboxAccount, query: str, **variables: object) -> bytes:
@@ -74,3 +82,30 @@ def test_a_small_query_is_one_task_six_coroutines_and_few_calls(
     assert counts.calls.total() <= (147 if catalog else 180), str(counts)
     assert counts.objects.total() <= 17, str(counts)
     assert counts.futures <= 1, str(counts)
+
+
+def purchases(sandbox: RunningSandbox, account: SandboxAccount) -> Iterator[bytes]:
+    """Yield purchases of numbers that nobody has, each with a key of its own."""
+    for key in itertools.count():
+        number = sandbox.put_number()["phone_number"]
+        given = {"phoneNumber": number, "idempotencyKey": f"{key}"}
+        yield asked_of(account, PURCHASE, input=given)
+
+
+@pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core"])
+def test_a_purchase_is_two_tasks_and_three_steps_of_the_journal(
+    counting: CountingGateway,
+    shared_sandbox: RunningSandbox,
+    catalog: bool,
+) -> None:
+    """Is it owned? The intent on disk; the purchase; its outcome on disk."""
+    account = shared_sandbox.create_account(catalog=catalog)
+    counts, answer = counting.ask_in_turn(purchases(shared_sandbox, account))
+    assert json.loads(answer)["data"]["purchasePhoneNumber"]["userErrors"] == []
+    counts.calls.pop("upstream/connections.py:Connection.on_header")
+    # Who asks, and the write, which goes on whatever becomes of who asks.
+    assert counts.tasks.total() == 2, str(counts)
+    assert counts.calls["storage/group_commits.py:GroupCommits.ask"] == 3, str(counts)
+    assert counts.coroutines.total() <= 80, str(counts)
+    assert counts.calls.total() <= 590, str(counts)
+    assert counts.objects.total() <= 54, str(counts)

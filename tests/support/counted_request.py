@@ -7,6 +7,7 @@ each time, whatever machine counts it.
 
 import asyncio
 import inspect
+import itertools
 import socket
 import sys
 import threading
@@ -144,17 +145,22 @@ class CountingGateway:
     counter: _Counter
 
     def ask(self, request: bytes) -> tuple[Counts, bytes]:
-        """Send a request some times on one connection; return what the cheapest warm one cost.
+        """Send a request some times on one connection; see `ask_in_turn`."""
+        return self.ask_in_turn(itertools.repeat(request))
+
+    def ask_in_turn(self, requests: Iterator[bytes]) -> tuple[Counts, bytes]:
+        """Send requests alike on one connection; return what the cheapest warm one cost.
 
         They differ in how bytes happen to arrive, in one piece or in several, and in nothing else.
-        Also returns the body of the answer.
+        Also returns the body of the last answer.
         """
         found: list[Counts] = []
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for _ in range(_WARMING):
-                _exchange(connection, request)
+                _exchange(connection, next(requests))
             for _ in range(_COUNTED):
+                request = next(requests)
                 self._on_loop(self.counter.start)
                 answer = _exchange(connection, request)
                 self._on_loop(self.counter.stop)
