@@ -147,7 +147,7 @@ class RequestContext:
         shared = self._shared
         return WriteResolvers(
             Mutations(self.reader, self.numbers.owned, shared.writing, self.caller),
-            partial(show, self.numbers.owned, lambda: self.numbers.owned.beside),
+            partial(show, self.numbers.owned),
             self.caller,
             shared.webhooks,
             shared.spending,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from gateway.mapping.homes import fields_set, needed
 from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.side_reads import SHOWN_BESIDE, SideReads
+from gateway.numbers.side_reads import SHOWN_BESIDE
 from gateway.writes.evidence import differing
 from gateway.writes.outcome import Outcome
 from schema.enums import Source
@@ -27,7 +27,6 @@ Show: TypeAlias = Callable[[Sequence[Written], SelectedFields, FieldPath], Await
 
 async def show(
     numbers: OwnedNumbers,
-    beside: Callable[[], SideReads],
     written: Sequence[Written],
     selected: SelectedFields,
     at: FieldPath,
@@ -42,7 +41,7 @@ async def show(
     if SHOWN_BESIDE.isdisjoint(selected):
         return shown
     there = [each.number for each in shown if each.number is not None]
-    found = iter(await beside().shown(there, selected, at))
+    found = iter(await numbers.beside.shown(there, selected, at))
     return [each if each.number is None else each._replace(number=next(found)) for each in shown]
 
 
