@@ -23,6 +23,8 @@ Coercion: TypeAlias = Callable[[object], object]
 
 _log = structlog.get_logger(__name__)
 _INT32 = 2**31
+# A union of types would be made anew each time that it is looked at.
+_NUMBERS = (int, float, str)
 _UNLIMITED = -1
 
 
@@ -55,7 +57,7 @@ def number(value: object) -> float | None:
     """Read a finite number, also from a string such as `"19.720000"`."""
     if value is None or value == "":
         return None
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
+    if isinstance(value, _NUMBERS) and not isinstance(value, bool):
         try:
             read = float(value)
         except (ValueError, OverflowError):

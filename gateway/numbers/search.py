@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -119,37 +119,60 @@ class Merged:
         earlier: there are others before the cursor.
     """
 
+    numbers: list[View]
+
     def __init__(self, found: Sequence[Found | None], start: cursors.Cursor | None) -> None:
         self._found = found
-        self._seen = start.seen[: len(found)] if start is not None else ()
-        # Where each branch goes on, as a place among what was looked at.
+        self._seen: Sequence[cursors.Seen] = ()
+        self._turn = 0
+        # Where each branch goes on, as a place among what was looked at; and how many numbers of
+        # it stand before that.
+        self._begins = self._shown = [0] * len(found)
+        self.earlier = False
+        if start is not None:
+            self._go_on(start)
+        self._branches: Sequence[int]
+        if len(found) == 1:
+            [only] = found
+            numbers = only.numbers[self._shown[0] :] if only is not None else []
+            self.numbers = _once(numbers)
+            self._branches = [0] * len(self.numbers)
+        else:
+            self._take_turns()
+        if start is not None and not start.seen:  # A cursor that counts only.
+            passed = start.place + 1
+            self.earlier = bool(self.numbers[:passed])
+            self.numbers, self._branches = self.numbers[passed:], self._branches[passed:]
+
+    def _go_on(self, start: cursors.Cursor) -> None:
+        """Begin where a cursor says."""
+        found = self._found
+        self._seen = start.seen[: len(found)]
         self._begins = [
             behind(each.looked_at(), seen) if each and seen else 0
             for each, seen in zip_longest(found, self._seen)
         ]
-        # How many numbers of each branch stand before that.
         self._shown = [
             each.behind(begin) if each else 0
             for each, begin in zip(found, self._begins, strict=True)
         ]
-        self._turn = start.turn % len(found) if start is not None else 0
-        turns = [*range(self._turn, len(found)), *range(self._turn)]
+        self._turn = start.turn % len(found)
+        self.earlier = any(self._begins) or any(each.query for each in self._seen)
+
+    def _take_turns(self) -> None:
+        """Take one number of each branch in turn."""
+        turns = [*range(self._turn, len(self._found)), *range(self._turn)]
         merged: dict[str, tuple[View, int]] = {}
         rest = [
             [(number, at) for number in each.numbers[self._shown[at] :]]
             for at in turns
-            if (each := found[at]) is not None
+            if (each := self._found[at]) is not None
         ]
         for entry in chain.from_iterable(zip_longest(*rest)):
             if entry is not None:
                 merged.setdefault(entry[0].phone_number, entry)
-        entries = list(merged.values())
-        self.earlier = any(self._begins) or any(each.query for each in self._seen)
-        if start is not None and not start.seen:  # A cursor that counts only.
-            self.earlier = bool(entries[: start.place + 1])
-            del entries[: start.place + 1]
-        self.numbers = [number for number, _ in entries]
-        self._branches = [at for _, at in entries]
+        self.numbers = [number for number, _ in merged.values()]
+        self._branches = [at for _, at in merged.values()]
 
     def tell(self, place: int) -> tuple[tuple[cursors.Seen, ...], int]:
         """Return what a cursor behind the number at `place` tells: see `Places`."""
@@ -175,6 +198,14 @@ class Merged:
         names = found.looked_at(max(begin, place - cursors.TRAIL), place)
         trail = cursors.extended(seen.trail, names, len(self._found))
         return cursors.Seen(max(0, begin - base), trail, query)
+
+
+def _once(numbers: list[View]) -> list[View]:
+    """Return numbers in their order, each once."""
+    once: dict[str, View] = {}
+    for each in numbers:
+        once.setdefault(each.phone_number, each)
+    return numbers if len(once) == len(numbers) else list(once.values())
 
 
 def nearest_first(numbers: Iterable[View]) -> list[View]:
@@ -214,7 +245,15 @@ class Search:
             GatewayError: every branch failed; the first one's error.
         """
         branches = asked.branches
-        outcomes = await self._outcomes(asked, at)
+        source = self._source(asked)
+        if source is not None and len(branches) == 1:
+            one = await self._search_of(source)(asked, branches[0], at)
+            return Result([one], one.exhaustive, [])
+        outcomes = await (
+            self._of_either(asked, at)
+            if source is None
+            else self._each(source, asked, branches, at)
+        )
         found: list[Found | None] = []
         failures: list[Failure] = []
         for branch, outcome in zip(branches, outcomes, strict=True):
@@ -236,7 +275,21 @@ class Search:
         may_ask = self._numbers.may_ask_catalog(asked.account)
         return source is Source.CORE or (bool(others) and (unknown or not may_ask))
 
-    async def _outcomes(self, asked: SearchRequest, at: FieldPath) -> Sequence[Outcome]:
+    def _source(self, asked: SearchRequest) -> Source | None:
+        """Return the first family that can answer and serves; None while that is unknown.
+
+        Raises:
+            UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
+        """
+        numbers, account = self._numbers, asked.account
+        source, *others = asked.sources
+        if source is Source.CORE or (others and not numbers.may_ask_catalog(account)):
+            return Source.CORE
+        if not numbers.may_ask_catalog(account):
+            raise asked.without_catalog(numbers.without_catalog(account))
+        return None if numbers.must_find_family(account) else Source.CATALOG
+
+    async def _of_either(self, asked: SearchRequest, at: FieldPath) -> Sequence[Outcome]:
         """Return what came of each branch in the first family that can answer and serves.
 
         While it is unknown which one serves, core is asked beside one search of the catalog.
@@ -246,14 +299,7 @@ class Search:
             GatewayError: no family could be asked.
         """
         numbers, account, branches = self._numbers, asked.account, asked.branches
-        source, *others = asked.sources
-        if source is Source.CORE or (others and not numbers.may_ask_catalog(account)):
-            return await self._each(Source.CORE, asked, branches, at)
-        if not numbers.may_ask_catalog(account):
-            raise asked.without_catalog(numbers.without_catalog(account))
-        if not numbers.must_find_family(account):
-            return await self._each(Source.CATALOG, asked, branches, at)
-        if others:
+        if len(asked.sources) > 1:
             first = self._any_of(Source.CATALOG, asked, branches[:1], at)
             core = self._any_of(Source.CORE, asked, branches, at)
             family, found = await numbers.of_either(account, first, core)
@@ -269,10 +315,15 @@ class Search:
         numbers.note_catalog(account)
         return found
 
+    def _search_of(
+        self, source: Source
+    ) -> Callable[[SearchRequest, SearchBranch, FieldPath], Coroutine[Any, Any, Found]]:
+        return self._catalog if source is Source.CATALOG else self._core
+
     async def _each(
         self, source: Source, asked: SearchRequest, branches: Sequence[SearchBranch], at: FieldPath
     ) -> Sequence[Outcome]:
-        search = self._catalog if source is Source.CATALOG else self._core
+        search = self._search_of(source)
         return await settled([search(asked, each, at) for each in branches])
 
     async def _any_of(
@@ -295,7 +346,7 @@ class Search:
             call = CORE.search_call(account, country, path, asked_of_core(country, wanted), size)
             calls.append(call)
             try:
-                part = await self._part(call, branch.type, size, at)
+                answer = await self._reader.read(call, (at,))
             except UpstreamNotFound as error:
                 believe_missing(error)
                 # Of another account this may be because the credentials do not reach it.
@@ -308,10 +359,12 @@ class Search:
                     upstream_code=error.upstream_code,
                     request_id=cast("str | None", error.details.get("upstreamRequestId")),
                 ) from None
-            note_sought(part.numbers, sought)
-            if keeps is None:
-                return part
-            return Part([each for each in part.numbers if keeps(each)], part.cut_off)
+            items = CORE.read_search(answer)
+            numbers = _found(items, branch.type)
+            note_sought(numbers, sought)
+            if keeps is not None:
+                numbers = [each for each in numbers if keeps(each)]
+            return Part(numbers, cut_off=len(items) >= size or len(items) in CUT_OFF_AT)
 
         part = await ask(branch.wanted)
         if not part.cut_off:
@@ -329,24 +382,6 @@ class Search:
         )
         more = not everything and len(numbers) >= most
         return Found(numbers, more, exhaustive=everything, calls=calls)
-
-    async def _part(self, call: Call, kind: NumberType, size: int, at: FieldPath) -> Part:
-        items = CORE.read_search(await self._reader.read(call, (at,)))
-        token, shown = str(kind.value), VIEWS[Source.CORE]["AvailablePhoneNumber"]
-        numbers: list[View] = []
-        for item in items:
-            number: View | None
-            if isinstance(item, Record):
-                number = shown(item)
-            else:
-                number = view("AvailablePhoneNumber", Source.CORE, item)
-            if number is None or not number.raw.phone_number:
-                continue
-            if number.raw.type is None:
-                # Records are shared, but whoever reads this answer asked for the same type.
-                number.raw.type = token
-            numbers.append(number)
-        return Part(numbers, cut_off=len(items) >= size or len(items) in CUT_OFF_AT)
 
     async def _catalog(self, asked: SearchRequest, branch: SearchBranch, at: FieldPath) -> Found:
         account, seen = asked.account, branch.seen
@@ -399,3 +434,22 @@ class Search:
             if enough or looked_enough or not shown:
                 return found._replace(goes_on=bool(shown))
             query = page.next_query
+
+
+def _found(items: Iterable[object], kind: NumberType) -> list[View]:
+    """Return the numbers in an answer of core to a search for a kind."""
+    token, shown = str(kind.value), VIEWS[Source.CORE]["AvailablePhoneNumber"]
+    numbers: list[View] = []
+    for item in items:
+        number: View | None
+        if isinstance(item, Record):
+            number = shown(item)
+        else:
+            number = view("AvailablePhoneNumber", Source.CORE, item)
+        if number is None or not number.raw.phone_number:
+            continue
+        if number.raw.type is None:
+            # Records are shared, but whoever reads this answer asked for the same type.
+            number.raw.type = token
+        numbers.append(number)
+    return numbers

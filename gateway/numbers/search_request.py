@@ -40,8 +40,11 @@ _FIELDS: Mapping[SimilarScope, Sequence[str]] = {
     **{scope: [field for _, field in fields] for scope, fields in _SCOPES.items()},
     SimilarScope.NEARBY: ("latitude", "longitude"),
 }
-# What records of owned numbers, as their APIs promise them, say of a place.
-_STRICT_NUMBERS: Final = frozenset(STRICT[source]["PhoneNumber"] for source in Source)
+# What records of owned numbers, as their APIs promise them, say of a place, and where.
+_PLACE: Mapping[type[Record], Callable[[Record], Record | None]] = {
+    STRICT[Source.CATALOG]["PhoneNumber"]: attrgetter("geography"),
+    STRICT[Source.CORE]["PhoneNumber"]: lambda raw: raw,
+}
 _SAID: Mapping[SimilarScope, Callable[[Record], tuple[object, ...]]] = {
     scope: attrgetter("iso_country", *fields) for scope, fields in _FIELDS.items()
 }
@@ -195,6 +198,17 @@ class SearchRequest(NamedTuple):
         wishes = only_catalog_tells(selected)
         sources = (Source.CATALOG, Source.CORE) if wishes else self.sources
         return self._replace(sources=sources, wishes=wishes)
+
+    def like(self, near: "Similar") -> Self:
+        """Return the same search with other values, for a number of which as much is known.
+
+        Raises:
+            BadUserInput: what is known of it is nothing to search by.
+        """
+        account, country, wanted, origin, _ = near
+        validation.check_search(country, self.types, wanted)
+        branches = [each._replace(wanted=wanted) for each in self.branches]
+        return self._replace(account=account, wanted=wanted, branches=branches, origin=origin)
 
     def _suits_catalog(self) -> bool:
         """Whether the catalog leaves no more for the gateway to filter than core does."""
@@ -374,10 +388,11 @@ class SimilarSearch(NamedTuple):
         None where it is not as its API promises, or where two answers tell it: it must be read.
         """
         raw = number.raw
-        if raw.__class__ not in _STRICT_NUMBERS or isinstance(number, Filled):
+        place_of, digits = _PLACE.get(raw.__class__), raw.phone_number
+        if place_of is None or not digits or isinstance(number, Filled):
             return None
-        place, told = number.geography, origin(number.phone_number)
-        of_place = place and _SAID[self.within](place.raw)
+        place, told = place_of(raw), origin(digits)
+        of_place = place and _SAID[self.within](place)
         # Where it is not said in which country it is, the number tells country and region.
         of_number: object = told
         if of_place and of_place[0] is not None:

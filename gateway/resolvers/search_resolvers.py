@@ -3,6 +3,7 @@
 from asyncio import Future, ensure_future
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from gateway.auth.caller import Caller
@@ -97,7 +98,17 @@ class SearchResolvers:
             within=within, first=first, within_miles=within_miles, after=after
         )
         sought = asked.near_each(cast("Sequence[View]", numbers))
-        seen = (NumberType.LOCAL, asked.page, *only_catalog_tells(selected))
+        seen = ("similar", asked.page, *only_catalog_tells(selected))
+        requests: dict[tuple[str, bool], SearchRequest] = {}
+
+        def make(near: Similar) -> SearchRequest:
+            """Return a search; those for numbers of which as much is known differ in values."""
+            kind = (near.country, near.is_alone)
+            if asked.page.cursor is None and kind in requests:
+                return requests[kind].like(near)
+            request = requests[kind] = near.request(asked.page).telling(selected)
+            return request
+
         fields = Counter(map(id, sought))
         coming: dict[int, Future[Any] | None] = {id(None): None}
         for each in sought:
@@ -106,10 +117,8 @@ class SearchResolvers:
             account, country, wanted, origin, _ = each
             key = (account, country, *seen, origin, *wanted.items())
 
-            def make(near: Similar = each) -> SearchRequest:
-                return near.request(asked.page).telling(selected)
-
-            coming[id(each)] = self._available(key, make, at, selected, fields[id(each)])
+            work = partial(make, each)
+            coming[id(each)] = self._available(key, work, at, selected, fields[id(each)])
         return [coming[id(each)] for each in sought]
 
     def forget(self) -> None:
@@ -194,11 +203,11 @@ class _Search(Shared[FoundPage]):
     def __init__(self, task: Future[FoundPage], trace: Trace) -> None:
         super().__init__(task)
         self._trace = trace
-        self._sharing: Counter[FieldPath] = Counter()
+        self._sharing: dict[FieldPath, int] = {}
 
     def share(self, at: FieldPath, fields: int) -> None:
         """Note that other fields at a place have it, too."""
-        self._sharing[at] += fields
+        self._sharing[at] = self._sharing.get(at, 0) + fields
         if self.task.done():
             self._note(self.task)
 
