@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
@@ -134,6 +134,9 @@ class Documents:
         most: documents to keep, at most.
         most_tokens: tokens of all kept documents, at most: one takes some 600 bytes.
         most_characters: of all kept texts, at most: one takes up to 4 bytes, comments as well.
+
+    Attributes:
+        known: returns the document for a text that is in memory; None when it is to be prepared.
     """
 
     def __init__(
@@ -155,10 +158,7 @@ class Documents:
             (lambda document: document.tokens, most_tokens),
             (lambda document: len(document.text), most_characters),
         )
-
-    def known(self, text: str) -> Document | None:
-        """Return the document for a text that is in memory; None when it is to be prepared."""
-        return self._kept.use(text)
+        self.known: Callable[[str], Document | None] = self._kept.use
 
     def get(self, text: str) -> Document:
         """Return the document for a text, from memory when it was seen before."""

@@ -1,10 +1,9 @@
 """PURE: responses as JSON."""
 
+from collections.abc import Callable
+from typing import Final
+
 import msgspec
 
-_encoder = msgspec.json.Encoder()
-
-
-def encode(response: object) -> bytes:
-    """Return a response, or a list of them, as JSON; projections are among what it may hold."""
-    return _encoder.encode(response)
+encode: Final[Callable[[object], bytes]] = msgspec.json.Encoder().encode
+"""Returns a response, or a list of them, as JSON; projections are among what it may hold."""

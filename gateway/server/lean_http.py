@@ -29,6 +29,8 @@ _STATUS_LINES: Final = {
     each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
 }
 _HEAD_END: Final = b"\r\n\r\n"
+# Bytes of a body that is copied behind its head; what is longer goes beside it.
+_COPIED: Final = 16 * 1024
 # Bytes of all heads that are kept; one has a few hundred.
 _MOST_BYTES: Final = 128 * 1024
 # What differs from request to request.
@@ -145,6 +147,13 @@ class LeanCycle(RequestResponseCycle):
     ASGI, and set for a stream only.
     """
 
+    keep_alive = True
+    more_body = disconnected = waiting_for_100_continue = False
+    response_started = response_complete = False
+    _exchange: Exchange | None = None  # There is one while it is being answered.
+    _task: asyncio.Task[None] | None = None
+    _more: asyncio.Future[None] | None = None
+
     def __init__(
         self, protocol: LeanProtocol, endpoint: Endpoint, head: Head, whole: bytes | None = None
     ) -> None:
@@ -152,15 +161,10 @@ class LeanCycle(RequestResponseCycle):
         self._protocol = protocol
         self._endpoint = endpoint
         self._whole = whole
-        self._exchange: Exchange | None = None  # There is one while it is being answered.
-        self._task: asyncio.Task[None] | None = None
-        self._more: asyncio.Future[None] | None = None
         self.message_event = self  # type: ignore[assignment] # for its `set`
-        self.body = bytearray()
-        self.more_body = whole is None
-        self.keep_alive = True
-        self.disconnected = self.response_started = self.response_complete = False
-        self.waiting_for_100_continue = False
+        if whole is None:
+            self.body = bytearray()
+            self.more_body = True
 
     def start(self) -> None:
         """Begin to answer."""
@@ -224,11 +228,13 @@ class LeanCycle(RequestResponseCycle):
         lines = ""
         for name in headers:
             lines += f"{name}: {headers[name]}\r\n"
-        head = _STATUS_LINES[answer.status] + answer.fixed.text + lines.encode("latin-1")
-        for pair in protocol.server_state.default_headers:
-            head += b"%s: %s\r\n" % pair
-        body = b"" if self.head.verb == "HEAD" else answer.body
-        protocol.transport.writelines((head, b"\r\n", body))
+        pieces = [_STATUS_LINES[answer.status], answer.fixed.text, lines.encode("latin-1")]
+        pieces += map(b"%s: %s\r\n".__mod__, protocol.server_state.default_headers)
+        pieces += b"\r\n", b"" if self.head.verb == "HEAD" else answer.body
+        if len(answer.body) < _COPIED:
+            protocol.transport.write(b"".join(pieces))
+        else:
+            protocol.transport.writelines(pieces)
         self.response_started = self.response_complete = True
         if not self.keep_alive:
             protocol.transport.close()

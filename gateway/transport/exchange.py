@@ -137,6 +137,7 @@ class Head:
         request_id: the client's own; "" if it sent none that can be used.
         is_checked: nothing that it says is refused; `accepted`, `fixed` and `usual` are found out.
         accepted: what the client can read; plain JSON until that is found out.
+        takes_whole: what is no subscription is answered whole.
         fixed: headers that the answer gets whatever it is.
         usual: those, and what a whole answer has besides, unless something else is said.
         caller: who asks, where that is told by the head as long as the process lives.
@@ -153,6 +154,7 @@ class Head:
         "query_string",
         "raw",
         "request_id",
+        "takes_whole",
         "usual",
         "verb",
     )
@@ -166,7 +168,7 @@ class Head:
         declared = self.headers.get("content-length", "")
         self.length = int(declared) if declared.isdecimal() else 0
         self.request_id = negotiation.usable_id(self.headers.get("x-request-id", ""))
-        self.is_checked = False
+        self.is_checked = self.takes_whole = False
         self.accepted = _PLAIN_JSON
         self.fixed = self.usual = NONE
         self.caller: Caller | None = None

@@ -203,6 +203,7 @@ class Endpoint:
             case _:
                 allowed = "GET, HEAD, POST" if self._options.get_requests else "POST"
                 raise BadRequest(405, f"{head.verb} is not used here.", {"allow": allowed})
+        head.takes_whole = head.accepted.single and not head.accepted.parts
         head.usual = usual_headers(head.accepted.media_type, head.fixed)
         head.is_checked = True
         return None
@@ -241,8 +242,11 @@ class Endpoint:
         self, exchange: Exchange, params: Params, request: Request, caller: Caller
     ) -> Coroutine[Any, Any, Answer | Stream | None]:
         """Return what answers an operation in the form that the client reads."""
-        if exchange.head.method == "GET":
+        head, kind = exchange.head, request.kind
+        if head.method == "GET":
             _check_kind(request)
+        if head.takes_whole and kind is not OperationType.SUBSCRIPTION:
+            return self._single(exchange, params, request, caller)
         match _delivery(exchange, request):
             case Delivery.SINGLE:
                 return self._single(exchange, params, request, caller)
@@ -322,7 +326,7 @@ class Endpoint:
         request: Request,
         caller: Caller,
     ) -> Answer | None:
-        draining, size = self._pipeline.draining, _size(request)
+        draining, size = self._pipeline.draining, guess(request.cost, request.document.text)
         pending = None if size < SMALL else await self._outbox(exchange, caller).begin(size)
         try:
             if request.kind is OperationType.QUERY:
@@ -338,7 +342,8 @@ class Endpoint:
             body = encode(response)
             status = negotiation.status_of(response, exchange.head.accepted.media_type)
             del response  # While the answer waits, it is there as JSON only.
-            if self._is_cached(exchange, params, request, body):
+            may_be_cached = request.document.max_age or not params.query
+            if may_be_cached and self._is_cached(exchange, params, request, body):
                 status = NOT_MODIFIED
             if pending is None and len(body) < self._whole_below:
                 return exchange.answer(status, body)

@@ -162,7 +162,8 @@ def read_post(body: bytes, *, batch_limit: int) -> Params | list[Params | BadReq
     """
     raw = _decoded(body, "The body")
     if not isinstance(raw, list):
-        _check_depth(raw, body, "The body")
+        if body.count(b"{") + body.count(b"[") > _DEEPEST:
+            _check_depth(raw, body, "The body")
         return read_object(raw)
     if not batch_limit:
         raise BadRequest(400, "Lists of operations are not accepted here; send them one by one.")
@@ -201,11 +202,11 @@ def read_object(raw: object) -> Params:
     name = raw.get("operationName")
     variables, extensions = raw.get("variables"), raw.get("extensions")
     if not (
-        isinstance(query, _TEXT)
-        and isinstance(name, _TEXT)
-        and isinstance(document_id, _TEXT)
-        and isinstance(variables, _OBJECT)
-        and isinstance(extensions, _OBJECT)
+        (query is None or query.__class__ is str)
+        and (name is None or name.__class__ is str)
+        and (document_id is None or document_id.__class__ is str)
+        and (variables is None or variables.__class__ is dict)
+        and (extensions is None or extensions.__class__ is dict)
     ):
         raise BadRequest(400, _misfit(raw))
     if extensions and not isinstance(extensions.get("lastEventId"), str | int | None):

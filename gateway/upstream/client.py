@@ -323,14 +323,15 @@ class UpstreamClient:
             return None
         now = time.monotonic()
         within = min(deadline - now, self._limits.attempt_timeout)
-        if within <= 0 or account.breaker_of(call).failures or not account.limiter.try_acquire():
+        breaker = account.breaker_of(call)
+        if within <= 0 or breaker.failures or not account.limiter.try_acquire():
             return None
         connection = self._connections.idle(self._origins[call.family])
         if connection is None:
             account.limiter.release()
             return None
         account.budget.note_call()
-        attempt = Attempt(self, account, call, credential, watch, now)
+        attempt = Attempt(self, account, breaker, call, credential, watch, now)
         attempt.send_on(connection, within, tell)
         return attempt
 
@@ -476,7 +477,8 @@ class UpstreamClient:
             except TimeoutError:
                 message = "Too many calls of this account were waiting for the upstream."
                 raise UpstreamThrottled(message, retry_after=SOME_TIME, processed=False) from None
-        refused = account.breaker_of(call).refuses_for()
+        breaker = account.breaker_of(call)
+        refused = breaker.refuses_for()
         if refused is not None:
             limiter.release()
             message = "The upstream kept failing for this account, so it is left alone for a while."
@@ -487,11 +489,11 @@ class UpstreamClient:
         left = min(self._limits.attempt_timeout, deadline - now)
         if left <= 0:
             # A write that leaves now could not even be cancelled before it is on the wire.
-            account.breaker_of(call).failed()
+            breaker.failed()
             limiter.release()
             late = "There was no time left to ask the upstream."
             raise UpstreamTimeout(late, processed=False)
-        return await Attempt(self, account, call, credential, watch, now).run(left)
+        return await Attempt(self, account, breaker, call, credential, watch, now).run(left)
 
     # What attempts take from here ---------------------------------------------------------------
 
@@ -536,14 +538,10 @@ class UpstreamClient:
             reason = why(call, credential, error)
             raise error if reason is None else error.reworded(reason) from None
 
-    def is_near_limit(self, answer: Answer) -> bool:
-        """Whether the upstream says that its own limit of concurrent calls is near."""
-        concurrent = answer.headers.get(b"twilio-concurrent-requests")
-        return (
-            concurrent is not None
-            and concurrent.isdigit()
-            and int(concurrent[:9]) >= _NEAR_LIMIT * self._options.concurrency.concurrency_limit
-        )
+    def is_near_limit(self, concurrent: bytes) -> bool:
+        """Whether its own limit of concurrent calls is near, by what the upstream says of them."""
+        most = _NEAR_LIMIT * self._options.concurrency.concurrency_limit
+        return concurrent.isdigit() and int(concurrent[:9]) >= most
 
     def explain(self, call: Call, error: Exception) -> UpstreamError:
         """Return why there is no response, in words for clients."""
@@ -620,6 +618,7 @@ class Attempt:
         self,
         client: UpstreamClient,
         account: _Account,
+        breaker: Breaker,
         call: Call,
         credential: Credential,
         watch: Watcher,
@@ -627,7 +626,7 @@ class Attempt:
     ) -> None:
         self._client = client
         self._account = account
-        self._breaker = account.breaker_of(call)
+        self._breaker = breaker
         self._call = call
         self._credential = credential
         self._watch = watch
@@ -702,8 +701,11 @@ class Attempt:
         if isinstance(outcome, Answer):
             if breaker.failures:
                 breaker.succeeded()
-            slower = self._client.is_near_limit(outcome)
-            limiter.slower() if slower else limiter.faster()
+            concurrent = outcome.headers.get(b"twilio-concurrent-requests")
+            if concurrent is not None and self._client.is_near_limit(concurrent):
+                limiter.slower()
+            else:
+                limiter.faster()
         elif isinstance(outcome, UpstreamUnavailable | UpstreamTimeout | UpstreamMalformed):
             breaker.failed()
         else:

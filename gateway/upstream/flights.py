@@ -302,7 +302,7 @@ class Reader:
                     raise
                 message = "The time for this request was up before the upstream had answered."
                 raise DeadlineExceeded(message) from None
-            if answer.is_readable:
+            if answer.decoded is not None or answer.is_readable:
                 return answer
             # It seemed whole when it came.
             if self._seen.get(call) is coming:
@@ -425,7 +425,8 @@ class Reader:
     def _begun(self, call: Call, asked: Sequence[FieldPath]) -> Coming:
         """Begin a read that this request has not seen yet."""
         coming: Coming
-        if call.family is Source.CATALOG and not self._owns(call.account):
+        owns = self._client.accepted.owns
+        if call.family is Source.CATALOG and not owns(self.credential, call.account):
             coming = self._task(self._beside_proof(call, asked))
         elif self._shares and self._cache.keeps(call):
             key = self._cache.key_at_hand(self.credential, call)
