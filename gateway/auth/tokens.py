@@ -20,6 +20,7 @@ from gateway.auth.token_rules import TokenRules
 from gateway.errors import AuthenticationUnavailable, Forbidden, Unauthenticated
 from gateway.mapping.validation import is_sid
 from gateway.settings.proxy_url import ProxyUrl
+from gateway.storage.recent import Recent
 from gateway.upstream.call import Credential
 from gateway.upstream.proxies import Origin, Routes
 from gateway.upstream.trust import Trust, TrustOptions
@@ -30,6 +31,8 @@ _log = structlog.get_logger(__name__)
 _LONGEST = 8 * 1024
 _LARGEST_KEY_SET = 256 * 1024
 _SHORTEST_SECRET = 32
+# Callers that are known by what they sent; and what is too long to be kept for that.
+_MOST_KNOWN, _KEPT = 1000, 4 * 1024
 # Keys are fetched again after this long, and not more often than that however many tokens name a
 # key that is not known. In seconds.
 _KEYS_LIVE = 300.0
@@ -50,6 +53,12 @@ _REASONS: Mapping[type[jwt.InvalidTokenError], str] = {
 class SigningKeys(Protocol):
     """Where the keys are that tokens are checked with."""
 
+    def at_hand(self) -> object:
+        """Return the keys as they are now, the same object while they are the same.
+
+        None when they are to be asked for first.
+        """
+
     async def key(self, kid: str | None) -> Any:  # noqa: ANN401 - a key of the JWT library
         """Return the key of this id; of a single key, whatever the id.
 
@@ -67,6 +76,15 @@ class SharedSecret:
         if len(self._secret) < _SHORTEST_SECRET:
             raise ValueError(f"token_secret needs at least {_SHORTEST_SECRET} bytes.")
 
+    def at_hand(self) -> object:
+        """See `SigningKeys`."""
+        return self._secret
+
+    @property
+    def state(self) -> object:
+        """See `SigningKeys`."""
+        return self._secret
+
     async def key(self, kid: str | None) -> bytes:  # noqa: ARG002 - there is only one
         """See `SigningKeys`."""
         return self._secret
@@ -81,14 +99,18 @@ class KeyFile:
         self._keys: dict[str | None, jwt.PyJWK] = {}
         self._load()
 
-    async def key(self, kid: str | None) -> jwt.PyJWK:
+    def at_hand(self) -> Mapping[str | None, jwt.PyJWK]:
         """See `SigningKeys`."""
         try:
             self._load()
         except (OSError, ValueError) as error:
             # The keys that were read before are still good.
             _log.warning("key_file_unreadable", kind=type(error).__name__)
-        return _choose(self._keys, kid)
+        return self._keys
+
+    async def key(self, kid: str | None) -> jwt.PyJWK:
+        """See `SigningKeys`."""
+        return _choose(self.at_hand(), kid)
 
     def _load(self) -> None:
         changed = self._path.stat().st_mtime
@@ -116,6 +138,10 @@ class KeyUrl:
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
         self._keys: dict[str | None, jwt.PyJWK] = {}
+
+    def at_hand(self) -> object:
+        """See `SigningKeys`."""
+        return self._keys if self._clock() - self._fetched_at <= _KEYS_LIVE else None
 
     async def key(self, kid: str | None) -> jwt.PyJWK:
         """See `SigningKeys`."""
@@ -191,10 +217,13 @@ class Tokens:
     challenge = 'Bearer realm="number-gateway"'
     lasts = False
 
-    def __init__(self, rules: TokenRules, own: Credential) -> None:
+    def __init__(
+        self, rules: TokenRules, own: Credential, clock: Callable[[], float] = time.time
+    ) -> None:
         for problem in problems(rules):
             raise ValueError(problem)
         self._own = own
+        self._clock = clock
         self._issuer = rules.token_issuer
         self._audience = rules.token_audience
         self._algorithm = rules.token_algorithm
@@ -202,12 +231,30 @@ class Tokens:
         self._accounts_claim = rules.token_accounts_claim
         self._scopes_claim = rules.token_scopes_claim
         self._keys = _keys(rules)
+        # Callers, and the keys that they were checked with, by what they sent; see `PassThrough`.
+        self._known: Recent[tuple[str, str], tuple[Caller, object]] = Recent(_MOST_KNOWN)
 
-    def known(self, authorization: str, account: str) -> None:
-        """See `Authenticator`: a token is checked each time."""
+    def known(self, authorization: str, account: str) -> Caller | None:
+        """See `Authenticator`: what was found out is good while the keys are the same."""
+        found = self._known.use((authorization, account))
+        if found is None:
+            return None
+        caller, keys = found
+        expired = caller.expires is not None and caller.expires < self._clock()
+        return None if expired or keys is not self._keys.at_hand() else caller
 
     async def caller(self, authorization: str, account: str) -> Caller:
         """See `gateway.auth.authentication.Authenticator`."""
+        caller = self.known(authorization, account)
+        if caller is None:
+            keys = self._keys.at_hand()
+            caller = await self._checked(authorization, account)
+            # Not if others came meanwhile: it is not known by which of them it was checked.
+            if keys is not None and keys is self._keys.at_hand() and len(authorization) < _KEPT:
+                self._known.keep((authorization, account), (caller, keys))
+        return caller
+
+    async def _checked(self, authorization: str, account: str) -> Caller:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("Send a token: Authorization: Bearer ….")

@@ -74,9 +74,25 @@ class Persisted:
 
     def at_hand(self, params: Params) -> Document | None:
         """Return what `document` does, of a text that is in memory; None when it must be asked."""
-        if self._only or params.document_id is not None or "persistedQuery" in params.extensions:
+        if params.document_id is None and "persistedQuery" not in params.extensions:
+            return None if self._only else self._documents.known(params.query)
+        text = self._named_at_hand(params)
+        return None if text is None else self._documents.known(text)
+
+    def _named_at_hand(self, params: Params) -> str | None:
+        """Return a text that is meant by its name alone, and in memory."""
+        try:
+            name = _id(params)
+        except PersistedQueryNotSupported:
             return None
-        return self._documents.known(params.query)
+        if name is None or (params.query and self._manifest is None):
+            return None  # It is yet to be seen whether they belong together.
+        digest = name.removeprefix(_PREFIX)
+        if self._manifest is not None:
+            trusted = self._manifest.text(name) or self._manifest.text(digest)
+            if trusted is not None or params.query:
+                return trusted
+        return self._recent.use(digest) if self._register else None
 
     async def document(self, params: Params, principal: str) -> Document:
         """Return the document that a request of a principal means.

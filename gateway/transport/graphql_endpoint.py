@@ -162,7 +162,11 @@ class Endpoint:
             if not head.is_checked and (refused := self._check(exchange)) is not None:
                 return refused
             params = self._read(exchange) or await self._read_on(exchange, more)
-            caller = head.caller or await self._caller(head)
+            caller = head.caller or pipeline.caller_at_hand(head.headers)
+            if caller is None:
+                caller = await pipeline.authenticate(head.headers)
+                if pipeline.authenticator.lasts:
+                    head.caller = caller
             if isinstance(params, list):
                 return await self._batch(exchange, params, caller)
             wishes = _wishes(head) if _EXPLAIN in head.headers else ()
@@ -219,14 +223,6 @@ class Endpoint:
         while (params := self._read(exchange)) is None:
             await more()
         return params
-
-    async def _caller(self, head: Head) -> Caller:
-        """Return who asks; the head keeps it, where it is known as long as the process lives."""
-        pipeline = self._pipeline
-        caller = pipeline.caller_at_hand(head.headers) or await pipeline.authenticate(head.headers)
-        if pipeline.authenticator.lasts:
-            head.caller = caller
-        return caller
 
     def _read(self, exchange: Exchange) -> Params | list[Params | BadRequest] | None:
         """Return what is asked; None until the body is whole."""

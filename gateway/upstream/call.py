@@ -144,10 +144,21 @@ class Answer:
         headers: by lower-case name.
         body: the bytes as they came.
         shape: what decodes the body, if its API promises anything.
-        again: whether to ask again, once it was found that it cannot be read; None until then.
+        is_broken: it was found that it cannot be read.
+        again: whether to ask again because of that.
     """
 
-    __slots__ = ("_credential", "_decoded", "_json", "again", "body", "headers", "shape", "status")
+    __slots__ = (
+        "_credential",
+        "_decoded",
+        "_json",
+        "again",
+        "body",
+        "headers",
+        "is_broken",
+        "shape",
+        "status",
+    )
 
     def __init__(
         self,
@@ -161,7 +172,7 @@ class Answer:
         self.headers = headers
         self.body = body
         self.shape = shape
-        self.again: bool | None = None
+        self.is_broken = self.again = False
         self._credential = credential
         self._json: dict[str, Any] | None = None
         self._decoded: Any = _NOT_YET

@@ -347,7 +347,8 @@ class UpstreamClient:
             answer: what came.
             attempt: how many attempts there have been.
         """
-        if answer.again is None:
+        if not answer.is_broken:
+            answer.is_broken = True
             account = self._used_by(credential, call.account)
             account.breaker_of(call).failed()
             answer.again = account.budget.take()

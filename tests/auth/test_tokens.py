@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import base64
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +16,10 @@ from graphql import ObjectTypeDefinitionNode, parse, print_ast
 
 from gateway.auth.authentication import OwnAccount, authenticator
 from gateway.auth.token_rules import TokenRules
-from gateway.auth.tokens import KeyUrl
+from gateway.auth.tokens import KeyUrl, Tokens
 from gateway.errors import Unauthenticated
 from gateway.settings.model import Settings
+from gateway.upstream.call import Credential
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.tokens import (
@@ -159,6 +161,30 @@ def test_upstream_credentials_are_not_taken_for_a_token(
     guarded: RunningGateway, parent: SandboxAccount
 ) -> None:
     assert guarded.post({"query": "{ __typename }"}, account=parent).status_code == 401
+
+
+def test_a_caller_is_known_by_its_token_until_that_expires_or_the_keys_change(
+    tmp_path: Path,
+) -> None:
+    file, now = tmp_path / "keys.json", [time.time()]
+    file.write_text(key_set(one=EC_KEY), encoding="utf-8")
+    mode = _MODE | {"token_algorithm": "ES256", "token_keys": str(file), "_env_file": None}
+    account = "AC" + "0" * 32
+    rules = Settings(**mode).pick(TokenRules)
+    tokens = Tokens(rules, Credential(account, "secret", account, account), lambda: now[0])
+    made = token(account, key=EC_KEY, algorithm="ES256", headers={"kid": "one"})
+    bearer = f"Bearer {made}"
+    assert tokens.known(bearer, "") is None
+    caller = asyncio.run(tokens.caller(bearer, ""))
+    assert tokens.known(bearer, "") is caller
+    assert tokens.known(bearer, account) is None
+    assert tokens.known(f"{bearer} ", "") is None
+    now[0] += 601
+    assert tokens.known(bearer, "") is None
+    now[0] -= 601
+    assert tokens.known(bearer, "") is caller
+    os.utime(file, (1, 1))
+    assert tokens.known(bearer, "") is None
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])

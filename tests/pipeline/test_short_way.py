@@ -6,6 +6,7 @@ why.
 """
 
 import base64
+import hashlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from tests.support.counted_request import CountingGateway, Counts, counting_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
 
 QUERY = """query Small($sid: ID!) {
   phoneNumber(sid: $sid) {
@@ -49,11 +51,16 @@ PURCHASE = """mutation Purchase($input: PurchasePhoneNumberInput!) {
 
 def asked_of(account: SandboxAccount, query: str, **variables: object) -> bytes:
     """Return the request that asks a query as an account."""
-    body = json.dumps({"query": query, "variables": variables}).encode()
     basic = base64.b64encode(":".join(account.auth).encode()).decode()
+    return posted(f"Basic {basic}", {"query": query, "variables": variables})
+
+
+def posted(authorization: str, asked: dict[str, object]) -> bytes:
+    """Return a request."""
+    body = json.dumps(asked).encode()
     head = (
         "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        f"Accept: application/json\r\nAuthorization: Basic {basic}\r\n"
+        f"Accept: application/json\r\nAuthorization: {authorization}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
@@ -79,7 +86,7 @@ def test_a_small_query_is_one_task_six_coroutines_and_few_calls(
     assert headers < 20, str(counts)
     assert counts.tasks.total() == 1, str(counts)
     assert counts.coroutines.total() <= 6, str(counts)
-    assert counts.calls.total() <= (147 if catalog else 180), str(counts)
+    assert counts.calls.total() <= (138 if catalog else 170), str(counts)
     assert counts.objects.total() <= 17, str(counts)
     assert counts.futures <= 1, str(counts)
 
@@ -109,3 +116,35 @@ def test_a_purchase_is_two_tasks_and_three_steps_of_the_journal(
     assert counts.coroutines.total() <= 80, str(counts)
     assert counts.calls.total() <= 590, str(counts)
     assert counts.objects.total() <= 54, str(counts)
+
+
+def test_nobody_waits_for_a_token_and_a_hash_that_were_seen_before(
+    shared_sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    account = shared_sandbox.create_account(catalog=True, owned=1)
+    sid = shared_sandbox.numbers(account.sid)[0]["sid"]
+    digest = hashlib.sha256(QUERY.encode()).hexdigest()
+    asked: dict[str, object] = {
+        "variables": {"sid": sid},
+        "extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}},
+    }
+    authorization = f"Bearer {token(account.sid)}"
+    with counting_gateway(
+        catalog_url=shared_sandbox.url,
+        core_url=shared_sandbox.url,
+        production=True,
+        data_dir=tmp_path,
+        auth="tokens",
+        account_sid=account.sid,
+        auth_token=account.auth_token,
+        token_algorithm="HS256",
+        token_secret=SECRET,
+        token_issuer=ISSUER,
+        token_audience=AUDIENCE,
+    ) as gateway:
+        gateway.ask(posted(authorization, asked | {"query": QUERY}))
+        counts, answer = gateway.ask(posted(authorization, asked))
+    assert json.loads(answer)["data"]["phoneNumber"]["sid"] == sid
+    waited = {"Tokens.caller", "Pipeline.authenticate", "Pipeline.request", "Persisted.document"}
+    assert not waited & counts.coroutines.keys(), str(counts)
+    assert counts.tasks.total() == 1, str(counts)
