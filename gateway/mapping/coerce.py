@@ -55,15 +55,27 @@ def numeral(value: object) -> str | None:
 
 def number(value: object) -> float | None:
     """Read a finite number, also from a string such as `"19.720000"`."""
-    if value is None or value == "":
+    if value.__class__ is str:
+        return _number(value)
+    if value is None:
         return None
     if isinstance(value, _NUMBERS) and not isinstance(value, bool):
-        try:
-            read = float(value)
-        except (ValueError, OverflowError):
-            read = math.nan
-        if math.isfinite(read):
-            return read
+        return _number(value)
+    _warn("number", repr(value))
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _number(value: float | str) -> float | None:
+    # All numbers of a rate center have the same coordinates.
+    if value == "":
+        return None
+    try:
+        read = float(value)
+    except (ValueError, OverflowError):
+        read = math.nan
+    if math.isfinite(read):
+        return read
     _warn("number", repr(value))
     return None
 

@@ -129,6 +129,9 @@ def check_owned_filter(wanted: Mapping[str, Any]) -> None:
 def check_search(country: str, types: Sequence[NumberType], wanted: Mapping[str, Any]) -> None:
     """Refuse a malformed search, or one that the upstream would silently widen."""
     _check_area(country, types, wanted)
+    if wanted.keys() <= _PLACES:
+        _check_texts(wanted, template=True)
+        return
     _check_pattern(wanted)
     _check_one_number(wanted)
     _check_nearness(wanted)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, UnsupportedFilters
@@ -16,7 +16,7 @@ from gateway.mapping import filters, validation
 from gateway.mapping.filled import Filled
 from gateway.mapping.homes import only_catalog_tells
 from gateway.mapping.number_patterns import Pattern
-from gateway.mapping.numbering_plan import origin
+from gateway.mapping.numbering_plan import NORTH_AMERICAN, origin
 from gateway.mapping.records import STRICT, Record, View
 from gateway.mapping.sought import Point, Sought
 from gateway.numbers import cursors
@@ -45,6 +45,10 @@ _PLACE: Mapping[type[Record], Callable[[Record], Record | None]] = {
     STRICT[Source.CATALOG]["PhoneNumber"]: attrgetter("geography"),
     STRICT[Source.CORE]["PhoneNumber"]: lambda raw: raw,
 }
+# Scopes that all numbers of an exchange have in common; and how much of a number names it: `+1` and
+# six digits.
+_OF_EXCHANGES: Final = frozenset({SimilarScope.RATE_CENTER, SimilarScope.LATA})
+_EXCHANGE: Final = 8
 _SAID: Mapping[SimilarScope, Callable[[Record], tuple[object, ...]]] = {
     scope: attrgetter("iso_country", *fields) for scope, fields in _FIELDS.items()
 }
@@ -333,6 +337,10 @@ class Similar(NamedTuple):
         return SearchRequest.of(account, country, _LOCAL, wanted, page, origin=origin)
 
 
+Near: TypeAlias = dict[tuple[object, ...], Similar | None]
+"""Searches for numbers like others, by what is said of those: see `SimilarSearch.near_each`."""
+
+
 class SimilarSearch(NamedTuple):
     """A search for local numbers like an owned one.
 
@@ -367,10 +375,17 @@ class SimilarSearch(NamedTuple):
             validation.check_miles("withinMiles", within_miles)
         return cls(within, within_miles, page)
 
-    def near_each(self, numbers: Iterable[View]) -> list[Similar | None]:
-        """Return `near` of each number: one object for all that are said to be at one place."""
+    def near_each(self, numbers: Iterable[View], known: Near) -> list[Similar | None]:
+        """Return `near` of each number: one object for all that are at one place.
+
+        Numbers of one exchange are in one rate center and one LATA (`exchanges.py` has the source).
+        So where a number is its own template, it is that of all others in its exchange, too.
+
+        Args:
+            numbers: the numbers.
+            known: what was found of others for the same request.
+        """
         found: list[Similar | None] = []
-        known: dict[tuple[object, ...], Similar | None] = {}
         for number in numbers:
             said = self._said_of(number)
             if said is not None and said in known:
@@ -378,7 +393,9 @@ class SimilarSearch(NamedTuple):
                 continue
             near = self.near(number)
             found.append(near)
-            if said is not None and (near is None or not near.is_alone):
+            if said is not None and (
+                near is None or not near.is_alone or self.within in _OF_EXCHANGES
+            ):
                 known[said] = near
         return found
 
@@ -393,11 +410,11 @@ class SimilarSearch(NamedTuple):
             return None
         place, told = place_of(raw), origin(digits)
         of_place = place and _SAID[self.within](place)
-        # Where it is not said in which country it is, the number tells country and region.
-        of_number: object = told
-        if of_place and of_place[0] is not None:
-            of_number = told.type is NumberType.TOLL_FREE
-        return raw.account_sid, number.home, raw.type, of_place, of_number
+        of_number: object = told.type is NumberType.TOLL_FREE
+        if not of_place or of_place[0] is None:
+            # It is not said in which country it is: the number tells that, and its exchange.
+            of_number = told, digits[:_EXCHANGE] if len(digits) == NORTH_AMERICAN else digits
+        return self, raw.account_sid, number.home, raw.type, of_place, of_number
 
     def near(self, number: View) -> Similar | None:
         """Return the search for numbers like `number`.

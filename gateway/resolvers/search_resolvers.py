@@ -1,6 +1,6 @@
 """Searches: implements `schema.read_port.Search` over `gateway.numbers`."""
 
-from asyncio import Future, ensure_future
+from asyncio import Future, create_task
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,7 +13,13 @@ from gateway.numbers import cursors
 from gateway.numbers.country_rules import PRICE_FOR_SALE, CountryRules
 from gateway.numbers.relay_pages import FoundPage, Places
 from gateway.numbers.search import Failure, Found, Merged, Search, nearest_first
-from gateway.numbers.search_request import CountrySearch, SearchRequest, Similar, SimilarSearch
+from gateway.numbers.search_request import (
+    CountrySearch,
+    Near,
+    SearchRequest,
+    Similar,
+    SimilarSearch,
+)
 from gateway.upstream.call_trace import Trace
 from gateway.waiting import Shared, begun
 from schema.connection import (
@@ -35,6 +41,7 @@ class SearchResolvers:
         self._caller = caller
         self._trace = trace
         self._searches: dict[tuple[Any, ...], _Search] = {}
+        self._near: Near = {}
 
     async def available_phone_numbers(
         self,
@@ -97,7 +104,7 @@ class SearchResolvers:
         asked = SimilarSearch.parse(
             within=within, first=first, within_miles=within_miles, after=after
         )
-        sought = asked.near_each(cast("Sequence[View]", numbers))
+        sought = asked.near_each(cast("Sequence[View]", numbers), self._near)
         seen = ("similar", asked.page, *only_catalog_tells(selected))
         requests: dict[tuple[str, bool], SearchRequest] = {}
 
@@ -151,7 +158,7 @@ class SearchResolvers:
             search = self._searches.get(key)
         if search is None:
             work = self._cut_out(make, at, priced=priced)
-            search = self._searches[key] = _Search(ensure_future(work), self._trace)
+            search = self._searches[key] = _Search(create_task(work), self._trace)
             fields -= 1
         if fields:
             search.share(at, fields)

@@ -6,6 +6,7 @@ Facts: the catalog's resource pages (`/Numbers/ActiveNumbers`, `/Numbers/Availab
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
@@ -254,20 +255,12 @@ class Core:
         self, account: str, country: str, path: str, wanted: Mapping[str, Any], page_size: int
     ) -> Call:
         """Return a search's only request; `path` is the type's segment, for example `Local`."""
-        base = "/AvailablePhoneNumbers/"
         query = (
             *filters.parameters(wanted, filters.CORE_SEARCH),
             ("PageSize", str(page_size)),
         )
-        return Call(
-            self.source,
-            "GET",
-            f"{_account(account)}{base}{quote(country, safe='')}/{path}.json",
-            account,
-            f"{_account('{account}')}{base}{{country}}/{path}.json",
-            query,
-            shape=_FOUND[self.source],
-        )
+        path, route = _search_path(account, country, path)
+        return Call(self.source, "GET", path, account, route, query, shape=_FOUND[self.source])
 
     def read_search(self, answer: Answer) -> Sequence[object]:
         """Unwrap `{"available_phone_numbers": […]}`."""
@@ -383,6 +376,16 @@ def _paging(size: int, number: int) -> Pairs:
 
 def _account(sid: str) -> str:
     return f"/2010-04-01/Accounts/{sid}"
+
+
+@lru_cache(maxsize=1024)
+def _search_path(account: str, country: str, path: str) -> tuple[str, str]:
+    """Return where core searches, and the route of that; `path` is the type's segment."""
+    base, tail = "/AvailablePhoneNumbers/", f"/{path}.json"
+    return (
+        f"{_account(account)}{base}{quote(country, safe='')}{tail}",
+        f"{_account('{account}')}{base}{{country}}{tail}",
+    )
 
 
 def _core_page(answer: Answer, key: str) -> UpstreamPage:
