@@ -138,11 +138,16 @@ class _Loop(uvloop.Loop):
 
 @dataclass(frozen=True)
 class CountingGateway:
-    """A gateway that counts what its requests cost."""
+    """A gateway that counts what its requests cost.
+
+    Attributes:
+        asked: how often it is asked to count once.
+    """
 
     port: int
     loop: asyncio.AbstractEventLoop
     counter: _Counter
+    asked: int = _WARMING + _COUNTED
 
     def ask(self, request: bytes) -> tuple[Counts, bytes]:
         """Send a request some times on one connection; see `ask_in_turn`."""
