@@ -185,3 +185,8 @@ PURCHASE: Final = Operation(
     lambda v: f"/Numbers/ActiveNumbers/{data.number_sid(data.index_of(_bought(v)))}",
 )
 """Is it owned? Then buy it. Each with an idempotency key of its own, written down before."""
+
+JOURNAL: Final = replace(
+    PURCHASE, name="journal", calls=0, plain_path=lambda v: f"/journal/{_bought(v)}"
+)
+"""What is written down for a purchase, and nothing else: of a plain proxy."""

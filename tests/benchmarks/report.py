@@ -124,6 +124,7 @@ TARGETS: Final = (
     _speed("wide", MERCURIUS_26.name, 1.6),
     _speed("nested", MERCURIUS_26.name, 1.25),
     _cost("small-two", GATEWAY.name, ("small", GATEWAY.name), 1.1),
+    # The plain proxy makes the same two calls, and writes the same journal.
     _cost("purchase", GATEWAY.name, ("purchase", PLAIN.name), 1.5),
     _cost("small-persisted", GATEWAY.name, ("small", GATEWAY.name), 1.1),
     _figure("small-never-seen", "p50, ms", 1.5, lambda measured: measured.p50),

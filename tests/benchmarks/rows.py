@@ -5,6 +5,7 @@ from typing import Final
 
 from tests.benchmarks.load import CONNECTIONS
 from tests.benchmarks.operations import (
+    JOURNAL,
     NESTED,
     NEVER_SEEN,
     PERSISTED,
@@ -48,6 +49,7 @@ ROWS: Final = (
     Row("wide", WIDE),
     Row("nested", NESTED, tuple(peer for peer in PEERS if peer is not HIVE)),
     Row("purchase", PURCHASE, (GATEWAY, PLAIN)),
+    Row("journal", JOURNAL, (PLAIN,)),
     # One connection: the time of an answer is what it costs, and nothing that waits in a queue;
     # the longest answer is as long as the loop was blocked, at least.
     *(

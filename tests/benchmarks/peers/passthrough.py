@@ -1,34 +1,50 @@
 """The plain proxy: raw ASGI, the same HTTP client as the gateway, no GraphQL.
 
-It shows what receiving a request, asking the upstream and answering cost by themselves; and under
-`/purchase/` what two calls with a line written to disk between them do.
+It shows what receiving a request, asking the upstream and answering cost by themselves. Under
+`/purchase/` it makes two calls and keeps what the gateway keeps of a purchase, in the gateway's own
+journal and as durably; under `/journal/` it does that alone.
 """
 
 import os
-import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
+import orjson
+
 from gateway.upstream.connections import Connections, Response, target
 from gateway.upstream.dialling import Dialler
 from gateway.upstream.proxies import Origin
+from gateway.writes.file_journal import FileJournal
+from tests.benchmarks import data
 from tests.benchmarks.servers import RECORDS
 
-_PURCHASE: Final = "/purchase/"
+_PURCHASE, _JOURNAL = "/purchase/", "/journal/"
 _NUMBERS: Final = "/Numbers/ActiveNumbers"
 _FORM: Final = "application/x-www-form-urlencoded"
 _END: Final = "\r\n"
+_DAY: Final = 86400.0
 
 
-def _journal() -> sqlite3.Connection:
-    """Return a file of records that is as durable as the gateway's."""
-    sql = sqlite3.connect(Path(os.environ[RECORDS]) / "journal.sqlite", isolation_level=None)
-    sql.execute("PRAGMA journal_mode = WAL")
-    sql.execute("PRAGMA synchronous = FULL")
-    sql.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT)")
-    return sql
+def _entry(state: str, outcome: str = "") -> bytes:
+    """Return an entry of the journal, as long as the gateway's are."""
+    entry = {"state": state, "digest": "0" * 64, "owner": f"held-{'0' * 32}", "until": 1.0}
+    return orjson.dumps({**entry, "sent": 1.0, "outcome": outcome, "claim": uuid4().hex})
+
+
+async def _kept(journal: FileJournal, buy: Callable[[], Awaitable[bytes]]) -> bytes:
+    """Buy, and keep the intent before and the outcome after that."""
+    hold = await journal.hold()
+    key, claimed, sent = uuid4().hex * 2, _entry("claimed"), _entry("sent")
+    await journal.open(key, claimed, ttl=_DAY)
+    await journal.replace(key, claimed, sent, ttl=_DAY)
+    body = await buy()
+    await journal.replace(key, sent, _entry("done", body.decode()), ttl=_DAY)
+    hold.is_named = False
+    hold.end()
+    return body
 
 
 def create_app() -> Any:
@@ -36,7 +52,11 @@ def create_app() -> Any:
     origin = Origin.of(os.environ["BENCH_UPSTREAM"])
     connections = Connections(Dialler(2), body_limit=2**26)
 
-    journal = _journal()
+    journal = FileJournal(Path(os.environ[RECORDS]))
+    some = data.instance_body(0, data.LIST_SIZE)
+
+    async def nothing() -> bytes:
+        return some
 
     async def app(scope: Any, _receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -50,22 +70,27 @@ def create_app() -> Any:
             message = f"{line} HTTP/1.1\r\n{fields}{form or _END}".encode()
             return await connections.send(origin, message, within=10)
 
+        async def send_form(number: str) -> bytes:
+            form = f"PhoneNumber={number}"
+            typed = f"Content-Type: {_FORM}\r\nContent-Length: {len(form)}\r\n\r\n{form}"
+            return (await send_on(f"POST {_NUMBERS}", typed)).body
+
         path = scope["raw_path"].decode()
+        status = 200
         if path.startswith(_PURCHASE):
             number = quote(path.removeprefix(_PURCHASE), safe="%")
             await send_on(f"GET {_NUMBERS}?PhoneNumber={number}&PageSize=1")
-            journal.execute("INSERT INTO entries VALUES (?, ?)", (uuid4().hex, number))
-            form = f"PhoneNumber={number}"
-            typed = f"Content-Type: {_FORM}\r\nContent-Length: {len(form)}\r\n\r\n{form}"
-            answer = await send_on(f"POST {_NUMBERS}", typed)
+            body = await _kept(journal, lambda: send_form(number))
+        elif path.startswith(_JOURNAL):
+            body = await _kept(journal, nothing)
         else:
             where = target(origin, path, scope["query_string"].decode())
-            answer = await send_on(f"GET {where}")
+            status, _, body = await send_on(f"GET {where}")
         headers = [
             (b"content-type", b"application/json"),
-            (b"content-length", str(len(answer.body)).encode()),
+            (b"content-length", str(len(body)).encode()),
         ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     return app
