@@ -445,8 +445,8 @@ class OwnedNumbers:
 
     def _known_family(self, account: str) -> Family | None:
         """Return the family that serves an account; None while that is unknown."""
-        if not self.may_have_catalog(account):
-            return CORE
+        if account != self._reader.credential.home:
+            return CORE  # See `may_have_catalog`.
         known = self._access.known(account)
         return None if known is None else CATALOG if known else CORE
 

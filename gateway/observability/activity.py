@@ -6,7 +6,7 @@ is wrapped around requests, and an attempt is told to `QUIET`, which does nothin
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
@@ -74,6 +74,11 @@ class Activity:
             self.outcome = outcome_of(response, is_mutation=self.kind == "mutation")
 
 
+_current: ContextVar[Activity | None] = ContextVar("activity", default=None)
+current: Final[Callable[[], Activity | None]] = _current.get
+"""Returns the activity that the running code belongs to; None when nobody watches."""
+
+
 class Watcher:
     """Somebody who is told of activities and attempts; of what it has no method for, it is not."""
 
@@ -124,7 +129,9 @@ class Telemetry:
     def answered(self, activity: Activity) -> None:
         """Note that an HTTP request has its answer, or needs none any more."""
         activity.outcome = activity.outcome or f"HTTP_{activity.status}"
-        self.ended(activity)
+        activity.seconds = time.monotonic() - activity.started
+        for ended in self._ended:
+            ended(activity)
 
     @contextmanager
     def operation(self, request_id: str) -> Iterator[None]:
@@ -151,11 +158,6 @@ class Telemetry:
         activity.seconds = time.monotonic() - activity.started
         for ended in self._ended:
             ended(activity)
-
-
-def current() -> Activity | None:
-    """Return the activity that the running code belongs to; None when nobody watches."""
-    return _current.get()
 
 
 def note(described: tuple[str, str, str], response: Mapping[str, Any] | bytes) -> None:
@@ -201,6 +203,3 @@ class _Both:
     def ended(self, call: Call, status: int | None, seconds: float) -> None:
         self._one.ended(call, status, seconds)
         self._other.ended(call, status, seconds)
-
-
-_current: ContextVar[Activity | None] = ContextVar("activity", default=None)

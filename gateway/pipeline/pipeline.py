@@ -174,26 +174,24 @@ class Pipeline:
             variables = operation.mark_items(variables)
         return Request(document, operation, variables, params.extensions, explanation, cost)
 
-    def context(
-        self, caller: Caller, *, detailed: bool = False, plan: Plan | None = None
-    ) -> RequestContext:
-        """Return a new request's port.
+    def context(self, caller: Caller, request: Request | None = None) -> RequestContext:
+        """Return the port for an operation that runs now; for one event of it without a request.
 
-        Args:
-            caller: who asks.
-            detailed: whether its trace remembers each call.
-            plan: what bounds the calls that only make an answer better, besides the options.
+        Raises:
+            TooManyCalls: it would cost more calls than the operator allows; none was made.
         """
-        most = self.options.most_calls
-        calls = None if most is None else CallBudget(most)
+        most, spare, calls = self.options.most_calls, self.options.spare, None
+        if most is not None:
+            calls = CallBudget(most)
+            if request is not None:
+                plan = self._plan(request, caller)
+                spare = Spare(plan.spare(PARTITION), plan.spare(ELSEWHERE), plan.spare(EXCHANGES))
+        detailed = request is not None and request.explanation == "trace"
         reader = self.readers.make(caller.credential, detailed=detailed, calls=calls)
         watched = activity.current()
         if watched is not None:
             watched.principal = caller.known_as or caller.principal
             watched.reads = reader.trace
-        spare = self.options.spare
-        if plan is not None:
-            spare = Spare(plan.spare(PARTITION), plan.spare(ELSEWHERE), plan.spare(EXCHANGES))
         return RequestContext(reader, caller, self.shared, spare, fast=self.options.fast)
 
     def execute(
@@ -206,22 +204,13 @@ class Pipeline:
         """
         if request.explanation == "plan":
             return self._explain(request, caller)
-        context = self.admitted(request, caller)
+        context = self.context(caller, request)
         return execute.run(self.executing, request, context, request_id)
 
     async def _explain(self, request: Request, caller: Caller) -> dict[str, Any]:
         plan = self._explained(request, caller)
         activity.note(request.described, plan)
         return plan
-
-    def admitted(self, request: Request, caller: Caller) -> RequestContext:
-        """Return the port for an operation.
-
-        Raises:
-            TooManyCalls: it would cost more calls than the operator allows; none was made.
-        """
-        plan = None if self.options.most_calls is None else self._plan(request, caller)
-        return self.context(caller, detailed=request.explanation == "trace", plan=plan)
 
     def _explained(self, request: Request, caller: Caller) -> dict[str, Any]:
         """Return the plan of an operation; or the errors that a run would yield without a call.

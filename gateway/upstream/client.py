@@ -698,22 +698,21 @@ class Attempt:
     def _note(self, outcome: Answer | UpstreamError, status: int | None) -> None:
         """Note what it came to, and give its slot back."""
         self._ended(status)
-        limiter, breaker = self._account.limiter, self._breaker
+        limiter, breaker, faster = self._account.limiter, self._breaker, False
         if isinstance(outcome, Answer):
             if breaker.failures:
                 breaker.succeeded()
             concurrent = outcome.headers.get(b"twilio-concurrent-requests")
-            if concurrent is not None and self._client.is_near_limit(concurrent):
+            faster = concurrent is None or not self._client.is_near_limit(concurrent)
+            if not faster:
                 limiter.slower()
-            else:
-                limiter.faster()
         elif isinstance(outcome, UpstreamUnavailable | UpstreamTimeout | UpstreamMalformed):
             breaker.failed()
         else:
             breaker.succeeded()
             if isinstance(outcome, UpstreamThrottled):
                 limiter.slower()
-        limiter.release()
+        limiter.release(faster=faster)
 
     def _give_up(self) -> None:
         self._ended(None)

@@ -44,8 +44,10 @@ class Limiter:
         if not self.try_acquire():
             await self._wait(owner)
 
-    def release(self) -> None:
-        """Give a slot back."""
+    def release(self, *, faster: bool = False) -> None:
+        """Give a slot back; `faster` after a call that went well."""
+        if faster:
+            self.limit = min(float(self._most), self.limit + 1 / self.limit)
         self.running -= 1
         if self._queues:
             self._wake()
@@ -53,10 +55,6 @@ class Limiter:
     def slower(self) -> None:
         """Note that the upstream has too much of us."""
         self.limit = max(1.0, self.limit * _DECREASE)
-
-    def faster(self) -> None:
-        """Note a call that went well."""
-        self.limit = min(float(self._most), self.limit + 1 / self.limit)
 
     async def _wait(self, owner: object) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
