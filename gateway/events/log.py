@@ -82,7 +82,7 @@ class EventLog:
 
     async def append(self, account: str, event: bytes) -> int:
         """Add an event to an account's log and return its number."""
-        number = await self.head(account) + 1
+        number = _number(await self._hint(account)) + 1
         while not await self._store.add(_entry(account, number), event, ttl=self.memory):
             number += 1
         await self._store.set(_head(account), str(number).encode(), ttl=2 * self.memory)

@@ -7,6 +7,7 @@ slept through, it did not see. To be sure that no more than some time has passed
 others were awake meanwhile.
 """
 
+import os
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 from uuid import uuid4
 
-_UPTIME = Path("/proc/uptime")
+_UPTIME, _UPTIME_BYTES = Path("/proc/uptime"), 64
 
 Reading: TypeAlias = Mapping[str, float]
 """What clocks show, in seconds, by their names. Clocks of one name compare, wherever it is read."""
@@ -36,9 +37,15 @@ def passed(since: Reading, now: Reading) -> float | None:
 def uptime() -> float | None:
     """Return the seconds since the machine was started, suspended or not; None: unknown here."""
     try:
-        return float(_UPTIME.read_text("ascii").split()[0])
+        return float(os.pread(_uptime_file(), _UPTIME_BYTES, 0).split()[0])
     except (OSError, ValueError, IndexError):
         return None
+
+
+@cache
+def _uptime_file() -> int:
+    # It stays open: that is most of what it takes to read it.
+    return os.open(_UPTIME, os.O_RDONLY | os.O_CLOEXEC)
 
 
 @cache

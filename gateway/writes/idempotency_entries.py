@@ -28,6 +28,7 @@ HELD = "held-"
 # command that had no answer, with the time for which the store is then left alone.
 _LEASE = 15.0
 _RENEW, _RENEW_AGAIN = 5.0, 1.0
+_MOMENT = 1.0
 
 
 class Moment(NamedTuple):
@@ -189,7 +190,7 @@ class _StoreHold:
 
     async def begin(self) -> None:
         """Hold it, and renew it from now on."""
-        await self.renew()
+        await self._renew()
         self._renewing = asyncio.create_task(self._renew_always())
 
     def end(self) -> None:
@@ -198,8 +199,9 @@ class _StoreHold:
             self._renewing.cancel()
 
     async def renew(self) -> None:
-        """See `Hold`."""
-        await self._renew()
+        """See `Hold`. What was renewed a moment ago is sure for almost as long as it can be."""
+        if self._until - _awake() < _LEASE - _MOMENT:
+            await self._renew()
         if not self.is_sure():
             raise StoreUnavailable("What shows that a write is at work lapsed.", cause="timeout")
 

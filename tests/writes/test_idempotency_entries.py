@@ -437,6 +437,30 @@ def test_a_hold_that_may_have_lapsed_while_the_machine_slept_is_never_sure_again
     run("store", tmp_path, use)
 
 
+def test_a_hold_is_renewed_right_before_a_write_unless_it_was_a_moment_ago(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Counting(MemoryStore):
+        sets = 0
+
+        async def set(self, key: str, value: bytes, *, ttl: float) -> None:
+            self.sets += 1
+            await super().set(key, value, ttl=ttl)
+
+    async def main() -> None:
+        store = Counting()
+        async with held(StoreJournal(store)) as hold:
+            await hold.renew()
+            assert store.sets == 1
+            awake = clocks.uptime() or 0.0
+            monkeypatch.setattr(clocks, "uptime", lambda: awake + 2)
+            await hold.renew()
+            assert store.sets == 2
+            assert hold.is_sure()
+
+    asyncio.run(main())
+
+
 def test_a_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
     async def main() -> None:
         folder = tmp_path / "data"
