@@ -140,8 +140,10 @@ def place(field: records.Field | None) -> str:
     match field:
         case None:
             return NOT_AVAILABLE
-        case records.Leaf(keys=keys, listed_only=listed):
-            return " or ".join(f"`{key}`" for key in keys) + (", in lists only" if listed else "")
+        case records.Leaf(keys=keys, listed_only=listed, inferred=inferred):
+            words = ", in lists only" if listed else ""
+            named = " or ".join(keys if inferred else (f"`{key}`" for key in keys))
+            return f"from {named}" if inferred else named + words
         case records.NestedObject(flags=flags) if flags:
             return "when " + " or ".join(f"`capabilities.{flag}`" for flag in flags) + " is known"
         case records.NestedObject(keys=keys, null_is_no=no, listed_only=listed):

@@ -153,6 +153,8 @@ def _told(field: records.Field, *, itself: bool = False) -> str:
     match field:
         case records.Derived(of=of):
             return _worked_out("the number itself" if itself else of)
+        case records.Leaf(keys=(key,), inferred=True):
+            return _worked_out(key)
         case records.Alternative(precedence=precedence):
             return _worked_out(" > ".join(name for name, _ in precedence))
     return _YES

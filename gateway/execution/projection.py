@@ -24,7 +24,7 @@ import msgspec
 from gateway.execution.plain_fields import NotPlain, Selection
 from gateway.execution.projection_reader import Reader
 from gateway.execution.projection_writer import Project, write
-from gateway.mapping.records import DECODERS, STRICT, View
+from gateway.mapping.records import DECODERS, STRICT, View, known
 
 _encoder = msgspec.json.Encoder()
 # Blocks that are known, of all documents together, and the longest of them that are kept: 20 MB.
@@ -100,9 +100,9 @@ class Projections:
         """Return what projects objects of any class."""
         return Dispatch(below, self)
 
-    def block(self, below: Selection, kind: type[View]) -> "Blocks":
+    def block(self, below: Selection, kind: type[View], flags: tuple[str, ...] = ()) -> "Blocks":
         """Return the projections of one kind of block."""
-        blocks = Blocks(below, kind, self.projector)
+        blocks = Blocks(below, kind, flags, self.projector)
         self.projector.blocks[id(blocks)] = blocks
         return blocks
 
@@ -155,9 +155,12 @@ class Blocks(dict[bytes, msgspec.Raw]):
         seen: the hashes of those that have come.
     """
 
-    def __init__(self, below: Selection, kind: type[View], projector: Projector) -> None:
+    def __init__(
+        self, below: Selection, kind: type[View], flags: tuple[str, ...], projector: Projector
+    ) -> None:
         super().__init__()
         self.seen: set[int] = set()
+        self._flags = flags
         self._kind = kind
         self._projector = projector
         self._project = projector.compile(below, kind)
@@ -168,7 +171,7 @@ class Blocks(dict[bytes, msgspec.Raw]):
             record = self._decode(block)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise NotPlain from None  # Its view makes of it what can be made.
-        if record is None:
+        if record is None or (self._flags and not known(record, self._flags)):
             return None
         if self._project is None:
             raise NotPlain

@@ -25,6 +25,7 @@ have in common, by the bytes that came (see `Blocks`).
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -64,15 +65,20 @@ STRINGS = frozenset({"String", "ID", "E164", "URL", "CountryCode"})
 _ORDINARY: Mapping[tuple[str, coerce.Coercion], str] = {
     ("String", coerce.text): "({got} or None)",
     ("String", coerce.numeral): (
-        "({v} if ({v} := {got}).__class__ is str and {v}"
+        "({v} if ({v} := {got}) is None or ({v}.__class__ is str and {v})"
         " else str({v}) if {v}.__class__ is int else {read}({v}))"
     ),
+    # There are few, and each number of a list has one.
+    ("String", coerce.country): "{read}({got})",
     ("String", coerce.texts): (
         "(None if ({v} := {got}) is None else [each for each in {v} if each])"
     ),
     ("Boolean", coerce.boolean): "{got}",
-    ("Float", coerce.number): "({v} if ({v} := {got}).__class__ is float else {read}({v}))",
+    ("Float", coerce.number): (
+        "({v} if ({v} := {got}) is None or {v}.__class__ is float else {read}({v}))"
+    ),
 }
+_country = lru_cache(maxsize=1024)(coerce.country)
 
 
 class Parts(Protocol):
@@ -81,8 +87,13 @@ class Parts(Protocol):
     def dispatch(self, below: Selection) -> Project:
         """Return what projects objects of any class."""
 
-    def block(self, below: Selection, kind: type[View]) -> Mapping[bytes, Any]:
-        """Return the projections of blocks that many numbers have in common."""
+    def block(
+        self, below: Selection, kind: type[View], flags: tuple[str, ...]
+    ) -> Mapping[bytes, Any]:
+        """Return the projections of blocks that many numbers have in common.
+
+        `flags`: see `NestedObject`.
+        """
 
 
 class Written(NamedTuple):
@@ -245,6 +256,7 @@ class _Writer:
             value = self.fresh()
             code = _ORDINARY.get((scalar, read), "")
             if code:
+                read = _country if read is coerce.country else read
                 return code.format(v=value, got=got, read=self.keep(read))
         return self.shown(kind, f"{self.keep(read)}({got})")
 
@@ -262,6 +274,10 @@ class _Writer:
         if selected.below is not None:
             return self.computed(entry, selected.below, view)
         kind = item_type(selected.type)
+        if entry.leaf is not None and entry.by_number is not None:
+            by_number = f"{self.keep(entry.by_number)}({raw}.phone_number)"
+            leaf = self.leaf(entry.leaf, kind, raw)
+            return f"({leaf} or ({by_number} if {raw}.iso_country is None else None))"
         code = self.shown(kind, f"{self.keep(entry.compute)}({view})")
         if not entry.usual or not (isinstance(kind, GraphQLScalarType) and kind.name in STRINGS):
             return code
@@ -299,15 +315,12 @@ class _Writer:
         if below is None:
             raise NotPlain
         inner, result = self.fresh(), self.fresh()
-        if entry.flags:
-            self._lines.append(
-                f"{inner} = {raw} if {self.keep(known)}({raw}, {entry.flags!r}) else None"
-            )
-        elif entry.null_is_no:
+        if entry.null_is_no:
             no = self.keep(UNABLE[entry.typename])
             self._lines.append(f"{inner} = {self.keep(stated)}({raw}, {entry.keys[0]!r}, {no})")
         elif entry.repeats:
-            once = self.keep(self._parts.block(below, VIEWS[source][entry.typename]))
+            kind = VIEWS[source][entry.typename]
+            once = self.keep(self._parts.block(below, kind, entry.flags))
             self._lines += [
                 f"{inner} = {raw}.{entry.keys[0]}",
                 f"{result} = None if {inner} is None else {once}[bytes({inner})]",
@@ -315,6 +328,10 @@ class _Writer:
             return result
         elif entry.keys:
             self._lines.append(f"{inner} = {self.got(raw, entry.keys)}")
+        elif entry.flags:
+            self._lines.append(
+                f"{inner} = {raw} if {self.keep(known)}({raw}, {entry.flags!r}) else None"
+            )
         else:
             self._lines.append(f"{inner} = {raw}")
         outer, self._lines = self._lines, []

@@ -143,17 +143,10 @@ def country(value: object) -> str | None:
     """Read an ISO 3166-1 alpha-2 code, in capitals."""
     if not isinstance(value, str) or not value:
         return None
-    code = _country(value)
-    if code is None:
-        _warn("country", value)
-    return code
-
-
-@lru_cache(maxsize=1024)
-def _country(text: str) -> str | None:
-    # There are few, and each number of a list has one.
-    is_code = len(text) == 2 and text.isascii() and text.isalpha()  # noqa: PLR2004 - as ISO has it
-    return text.upper() if is_code else None
+    if len(value) == 2 and value.isascii() and value.isalpha():  # noqa: PLR2004 - as ISO has it
+        return value.upper()
+    _warn("country", value)
+    return None
 
 
 def date(value: object) -> dt.datetime | None:
@@ -205,6 +198,23 @@ class one_of:  # noqa: N801 - used as a function that makes a reader
         if member is None:
             _warn(self._members.__name__, repr(value))
         return member
+
+
+class either:  # noqa: N801 - used as a function that makes a reader
+    """A reader of true and false, which stand for two members of an enum.
+
+    Attributes:
+        names: see `one_of`.
+    """
+
+    def __init__(self, yes: enum.Enum, no: enum.Enum) -> None:
+        self._members = {True: yes, False: no}
+        self.names: dict[bool | None, str | None] = {None: None, True: yes.name, False: no.name}
+
+    def __call__(self, value: object) -> enum.Enum | None:
+        """Read `value`; what is unknown is null."""
+        read = boolean(value)
+        return None if read is None else self._members[read]
 
 
 def _folded(spelling: str) -> str:

@@ -21,7 +21,16 @@ from typing import Final, TypeAlias
 import msgspec
 
 from gateway.mapping._compat import to_camel_case
-from gateway.mapping.records import CATALOG, CORE, TABLES, Derived, Leaf, NestedObject, Table, View
+from gateway.mapping.records import (
+    CATALOG,
+    CORE,
+    TABLES,
+    Alternative,
+    Leaf,
+    NestedObject,
+    Table,
+    View,
+)
 from schema.enums import Source
 from schema.selections import SelectedFields
 
@@ -47,7 +56,7 @@ _OF_ITS_PLACE: Mapping[str, Home] = {
 def _told(table: Table, typename: str, home: Home) -> Iterator[tuple[str, Home]]:
     """Yield the fields that one API tells from `typename` on, each with its home there."""
     for name, field in table[typename].items():
-        if isinstance(field, NestedObject | Derived) and field.inferred:
+        if not isinstance(field, Alternative) and field.inferred:
             continue
         if isinstance(field, NestedObject):
             there = Home.LISTED if field.listed_only else home

@@ -66,6 +66,18 @@ def may_have_exchange(number: str, kind: NumberType | None) -> bool:
     return number.startswith("+1") and toll_free not in {kind, origin(number).type}
 
 
+@lru_cache(maxsize=4096)
+def country_by_number(number: str | None) -> str | None:
+    """Return the country that a number tells."""
+    return origin(number).country if number else None
+
+
+@lru_cache(maxsize=4096)
+def region_by_number(number: str | None) -> str | None:
+    """Return the state or province that a number tells."""
+    return origin(number).region if number else None
+
+
 @cache
 def _area_codes() -> dict[str, Origin]:
     text = files(__package__).joinpath("area_codes.csv").read_text(encoding="utf-8")

@@ -43,7 +43,7 @@ from msgspec.structs import replace
 from gateway.errors import UpstreamMalformed
 from gateway.mapping import coerce
 from gateway.mapping.number_patterns import PatternMatch
-from gateway.mapping.numbering_plan import UNKNOWN, Origin, origin
+from gateway.mapping.numbering_plan import country_by_number, region_by_number
 from gateway.mapping.plain_json import is_surely_shallow, read_json
 from gateway.mapping.sought import Sought, miles_between
 from schema.enums import (
@@ -82,19 +82,6 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
         return f"<{type(self).__name__}>"
 
 
-class Flags(msgspec.Struct, gc=False, omit_defaults=True):
-    """What a core number can do; keys come as `SMS` or `sms`, depending on the resource."""
-
-    voice: bool | None = None
-    sms: bool | None = None
-    mms: bool | None = None
-    fax: bool | None = None
-    VOICE: bool | None = None
-    SMS: bool | None = None
-    MMS: bool | None = None
-    FAX: bool | None = None
-
-
 # The catalog states prices and names no currency. They are Twilio's list prices, which are in US
 # dollars: the price of a US local number is 1.00 there and in the Pricing API, which says USD.
 CATALOG_CURRENCY = CurrencyCode("USD")
@@ -122,6 +109,9 @@ def _own_price(view: "View") -> Money | None:
     return price(view.raw.base_recurring_price) or listed_price(view)
 
 
+# Read from `beta`; of numbers for everybody that are used up core says nothing.
+_core_lifecycle = coerce.either(Lifecycle.BETA, Lifecycle.GENERALLY_AVAILABLE)
+
 # The types that strict records have: what the upstream documents, by the reader that makes sense of
 # anything else. The 2010-04-01 API writes coordinates as strings.
 _Int32: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
@@ -131,6 +121,7 @@ _STRICT: Mapping[coerce.Coercion, Any] = {
     coerce.unlimited: _Int32 | None,
     coerce.number: float | str | None,
     price: float | str | None,
+    _core_lifecycle: bool | None,
     coerce.numeral: str | int | None,
     coerce.texts: list[str | None] | None,
 }
@@ -142,12 +133,14 @@ class Leaf:
     """A value: the first of `keys` that is present and not null, read by `read`.
 
     It is a scalar, or an object whose fields are its attributes (`Money`).
-    What is `listed_only` is left out of the answer for one number.
+    What is `listed_only` is left out of the answer for one number. It is `inferred` when this API
+    does not tell it: the other one does, where the account has it.
     """
 
     keys: tuple[str, ...]
     read: coerce.Coercion
     listed_only: bool = False
+    inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +148,7 @@ class NestedObject:
     """An object of GraphQL type `typename` under the first of `keys` that holds an object.
 
     Without keys it is read from the same JSON object as its parent (the core family is flat).
-    `flags` names booleans instead: the object is there when at least one of them is known, in
+    Where `flags` names booleans in it, it is there only when at least one of them is known, in
     whatever case the upstream writes its name. It `repeats` when many numbers have equal ones,
     whose values do not depend on the number: then a strict record has its bytes, a block. Where
     `null_is_no`, null says that the number cannot do it, and an absent key says nothing. What is
@@ -182,6 +175,9 @@ class Derived:
         reads: the upstream keys that it looks at, and their types in a strict record.
         usual: where the value stands as it is, almost always: a path of keys, with alternatives.
         inferred: this API does not tell it: the other one does, where the account has it.
+        leaf: what it is where that is known; else `by_number` tells it of numbers of which there is
+            no `iso_country`.
+        by_number: what the number itself tells, of as many as it remembers without working it out.
     """
 
     compute: Callable[["View"], object]
@@ -189,6 +185,8 @@ class Derived:
     reads: Mapping[str, Any] = dataclass_field(default_factory=dict)
     usual: tuple[tuple[str, ...], ...] = ()
     inferred: bool = False
+    leaf: Leaf | None = None
+    by_number: Callable[[str | None], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,20 +293,14 @@ def first_of(raw: Record, keys: tuple[str, ...]) -> object:
     return None
 
 
-def capability(raw: Record, name: str) -> object:
-    """Return a core capability flag."""
-    flags = raw.capabilities
-    if isinstance(flags, Flags):
-        value = getattr(flags, name)
-        return value if value is not None else getattr(flags, name.upper())
-    if isinstance(flags, dict):
-        return flags.get(name, flags.get(name.upper()))
-    return None
-
-
 def known(raw: Record, names: tuple[str, ...]) -> bool:
     """Whether a core number's answer says yes or no to one of these capabilities at least."""
-    return any(coerce.boolean(capability(raw, name)) is not None for name in names)
+    return any(coerce.boolean(first_of(raw, _spellings(name))) is not None for name in names)
+
+
+def _spellings(name: str) -> tuple[str, str]:
+    """Return how core writes the name of a capability: it depends on the resource."""
+    return name, name.upper()
 
 
 def stated(raw: Record, key: str, no: Record) -> object:
@@ -340,13 +332,8 @@ def at(*keys: str, read: coerce.Coercion = coerce.text, listed_only: bool = Fals
     return Leaf(keys, read, listed_only)
 
 
-_FLAGS: dict[str, Any] = {"capabilities": Flags | None}
-
-
-def _flag(name: str) -> Derived:
-    return Derived(
-        lambda view: coerce.boolean(capability(view.raw, name)), f"capabilities.{name}", _FLAGS
-    )
+def _flag(name: str) -> Leaf:
+    return at(*_spellings(name), read=coerce.boolean)
 
 
 def _sid(view: View) -> str:
@@ -584,19 +571,13 @@ CATALOG: Table = {
 # The core family ----------------------------------------------------------------------------------
 
 
-def _core_lifecycle(view: View) -> Lifecycle | None:
-    """Read `beta`; of numbers for everybody that are used up core says nothing."""
-    beta = coerce.boolean(view.raw.beta)
-    if beta is None:
-        return None
-    return Lifecycle.BETA if beta else Lifecycle.GENERALLY_AVAILABLE
-
-
 _CORE_PROFILE: Mapping[str, Field] = {
     "phone_number": at("phone_number"),
     "beta": at("beta", read=coerce.boolean),
-    "lifecycle": Derived(_core_lifecycle, "beta", {"beta": _STRICT[coerce.boolean]}, inferred=True),
-    "capabilities": NestedObject("Capabilities", flags=("voice", "sms", "mms", "fax")),
+    "lifecycle": Leaf(("beta",), _core_lifecycle, inferred=True),
+    "capabilities": NestedObject(
+        "Capabilities", ("capabilities",), flags=("voice", "sms", "mms", "fax"), repeats=True
+    ),
     "regulatory": NestedObject("Regulatory"),
     "friendly_name": at("friendly_name"),
     "source": _IDENTITY["source"],
@@ -610,25 +591,23 @@ def _country_types(view: View) -> list[NumberType]:
     return [kind for kind in read if isinstance(kind, NumberType)]
 
 
-def _country_of(view: View) -> str | None:
-    return coerce.country(view.raw.iso_country) or _origin_of(view).country
-
-
-def _region_of(view: View) -> str | None:
-    return coerce.text(view.raw.region) or _origin_of(view).region
-
-
-def _origin_of(view: View) -> Origin:
-    """Return what the number tells by itself where core says nothing of where it is."""
-    number = view.raw.phone_number
-    return origin(number) if _is_derived(view) and isinstance(number, str) else UNKNOWN
-
-
 def _is_derived(view: View) -> bool:
     return view.raw.iso_country is None
 
 
-_ORIGINS: Mapping[str, Any] = dict.fromkeys(("iso_country", "region", "phone_number"), _TEXT)
+def _or_by_number(leaf: Leaf, tell: Callable[[str | None], str | None]) -> Derived:
+    """Return a leaf that the number itself tells where core does not say where the number is."""
+
+    def compute(view: View) -> object:
+        number = view.raw.phone_number
+        told = tell(number) if _is_derived(view) and isinstance(number, str) else None
+        return leaf.read(first_of(view.raw, leaf.keys)) or told
+
+    reads = dict.fromkeys((*leaf.keys, "iso_country", "phone_number"), _TEXT)
+    of = f"{leaf.keys[0]}, or the number itself"
+    return Derived(compute, of, reads, leaf=leaf, by_number=tell)
+
+
 CORE: Table = {
     "PhoneNumber": {
         **_IDENTITY,
@@ -666,10 +645,8 @@ CORE: Table = {
     "Geography": {
         **CATALOG["Geography"],
         "derived": Derived(_is_derived, "the lack of iso_country", {"iso_country": _TEXT}),
-        "iso_country": Derived(_country_of, "iso_country, or the number itself", _ORIGINS),
-        "region": Derived(
-            _region_of, "region, or the number itself", _ORIGINS, usual=(("region",),)
-        ),
+        "iso_country": _or_by_number(at("iso_country", read=coerce.country), country_by_number),
+        "region": _or_by_number(at("region"), region_by_number),
     },
     "Configuration": {
         "friendly_name": at("friendly_name"),
@@ -719,17 +696,19 @@ _NULLS = {
 def branch(parent: View, field: NestedObject, views: Mapping[str, type[View]]) -> View | None:
     """Return the view of an object below `parent`, None when the upstream has none."""
     raw: object = parent.raw
-    if field.flags:
-        raw = raw if known(parent.raw, field.flags) else None
-    elif field.null_is_no:
+    if field.null_is_no:
         raw = stated(parent.raw, field.keys[0], UNABLE[field.typename])
     elif field.keys:
         raw = first_of(parent.raw, field.keys)
     if isinstance(raw, msgspec.Raw):
         raw = opened(raw, STRICT[parent.source][field.typename])
     if isinstance(raw, Record):
-        return views[field.typename](raw, parent.home)
-    return view(field.typename, parent.source, raw, parent.home)
+        made: View | None = views[field.typename](raw, parent.home)
+    else:
+        made = view(field.typename, parent.source, raw, parent.home)
+    if made is None or (field.flags and not known(made.raw, field.flags)):
+        return None
+    return made
 
 
 def view(typename: str, source: Source, raw: object, home: str = "") -> View | None:
@@ -815,7 +794,7 @@ class _Records(dict[str, type[Record]]):
                 case Leaf():
                     found |= dict.fromkeys(each.keys, _STRICT.get(each.read, _TEXT))
                 case NestedObject(keys=()):
-                    found |= self._keys(each.typename, blocks) | (_FLAGS if each.flags else {})
+                    found |= self._keys(each.typename, blocks)
                 case NestedObject(keys=(key,), repeats=True):
                     found[key] = msgspec.Raw
                     blocks[key] = self[each.typename]
