@@ -17,8 +17,9 @@ from gateway.errors import GatewayError
 from gateway.mapping.homes import NOWHERE, Home, fields_told, needed
 from gateway.numbers import lookup_strategy
 from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES
+from gateway.numbers.filling_in import is_near
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
-from gateway.numbers.owned import OwnedNumbers, is_near
+from gateway.numbers.owned import OwnedNumbers
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE
 from gateway.upstream.response_cache import Kind
 from gateway.writes.user_errors import Refusal
