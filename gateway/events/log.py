@@ -11,12 +11,15 @@ what is read behind it must have every number up to the end. Otherwise something
 import asyncio
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from gateway.errors import EventsMissed
 from gateway.storage.store import Store, StoreUnavailable
 
 _MOST: Final = 1000
+"""Events of an account that are read: those further behind are forgotten, some at once."""
+_FORGOTTEN_AT_ONCE: Final = 100
 # Marks have three digits, so that ids that differ by a few are never two events' ids.
 _MARKS: Final = 1000
 _LEAST_MARK: Final = 100
@@ -54,7 +57,7 @@ class LogPlace(NamedTuple):
 
 
 class EventLog:
-    """The log of each account; entries are forgotten after `memory` seconds."""
+    """The log of each account; entries are forgotten after `memory` seconds, or as many follow."""
 
     def __init__(self, store: Store, memory: float) -> None:
         self._store = store
@@ -86,6 +89,11 @@ class EventLog:
         while not await self._store.add(_entry(account, number), event, ttl=self.memory):
             number += 1
         await self._store.set(_head(account), str(number).encode(), ttl=2 * self.memory)
+        if number % _FORGOTTEN_AT_ONCE == 0:
+            last = number - _MOST
+            unread = range(last - _FORGOTTEN_AT_ONCE, last)
+            with suppress(StoreUnavailable):  # They are forgotten in time, as all are.
+                await self._store.delete(*(_entry(account, each) for each in unread))
         return number
 
     async def after(self, account: str, number: int) -> Iterable[tuple[int, bytes]]:

@@ -192,6 +192,8 @@ class RequestContext:
     def cancel(self) -> None:
         """See `gateway.execution.request.Port`."""
         self.reader.cancel()
+        # What resolves mutations leads back here: let it go, and all that the request has read.
+        vars(self).pop("writes", None)
 
 
 if TYPE_CHECKING:

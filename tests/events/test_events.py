@@ -12,7 +12,7 @@ import pytest
 from gateway.app import compose
 from gateway.errors import EventsMissed, SlowConsumer
 from gateway.events.feed import Change, EventLimits, Events, _encoded
-from gateway.events.log import EventLog
+from gateway.events.log import EventLog, LogPlace
 from gateway.pipeline.turns import Turns
 from gateway.storage.store import MemoryStore, StoreUnavailable
 from gateway.transport.asgi import send_stream
@@ -79,6 +79,19 @@ def test_two_processes_never_give_the_same_number() -> None:
         numbers = await asyncio.gather(*appended)
         assert len(set(numbers)) == 40
         assert len(list(await logs[0].after(ACCOUNT, min(numbers) - 1))) == 40
+
+    run(scenario())
+
+
+def test_what_nobody_can_read_any_more_is_not_kept() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        log = EventLog(store, 60)
+        numbers = [await log.append(ACCOUNT, b"%d" % each) for each in range(1300)]
+        kept = [await store.get(f"events:{ACCOUNT}:{each}") for each in numbers]
+        assert 1000 < len(kept) - kept.count(None) <= 1100
+        place = LogPlace.of(numbers[-1001], b"299")
+        assert [event for _, event in await log.read(ACCOUNT, place)] == kept[-1000:]
 
     run(scenario())
 

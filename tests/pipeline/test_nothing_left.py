@@ -1,4 +1,4 @@
-"""An answered query leaves nothing behind that only the garbage collector could clear away.
+"""An answered operation leaves nothing behind that only the garbage collector could clear away.
 
 What a request has read would stay in memory until the collector runs, and what it then walks through
 costs more than a small query.
@@ -20,15 +20,18 @@ LIST = "{ phoneNumbers(first: 20) { nodes { sid geography { lata } } pageInfo { 
 NESTED = """{ phoneNumbers(first: 20) { nodes { sid account { sid }
   similarAvailable(within: RATE_CENTER, first: 2) { nodes { phoneNumber } } } } }"""
 SEARCH = '{ availablePhoneNumbers(country: "US", first: 5) { edges { cursor } exhaustive } }'
+WRITE = """mutation { configurePhoneNumber(input: { sid: %s, configuration: { friendlyName: "Desk" } }) {
+  phoneNumber { sid } userErrors { code } } }"""
 
 
 @pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core"])
-def test_answered_queries_leave_no_cycles_of_objects(
+def test_answered_operations_leave_no_cycles_of_objects(
     counting: CountingGateway, shared_sandbox: RunningSandbox, catalog: bool
 ) -> None:
     account = shared_sandbox.create_account(catalog=catalog, owned=20)
     sid = shared_sandbox.numbers(account.sid)[0]["sid"]
-    requests = [asked_of(account, text) for text in (SMALL % f'"{sid}"', LIST, NESTED, SEARCH)]
+    texts = (SMALL % f'"{sid}"', LIST, NESTED, SEARCH, WRITE % f'"{sid}"')
+    requests = [asked_of(account, text) for text in texts]
     counting.ask(requests[0])  # From now on it is known which API serves the account.
     gc.collect()
     gc.disable()
