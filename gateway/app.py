@@ -39,8 +39,8 @@ from gateway.pipeline.pipeline import OperationOptions, Pipeline
 from gateway.pipeline.turns import Turns
 from gateway.resolvers.request_context import SharedParts
 from gateway.settings.model import Settings
+from gateway.storage.chosen_store import StoreOptions, make_store
 from gateway.storage.outages import Outages
-from gateway.storage.redis import StoreOptions, make_store
 from gateway.storage.store import Store
 from gateway.transport import compression
 from gateway.transport.asgi import GraphQLOverAsgi

@@ -238,6 +238,29 @@ def test_importing_a_room_loads_only_what_its_arrows_allow() -> None:
         assert {room(each) for each in loaded} <= allowed, own
 
 
+def imported_at_once(start: str) -> set[str]:
+    """Return what is imported together with a module of ours, by whatever that imports itself."""
+    found, pending = {start}, [start]
+    while pending:
+        for node in ast.parse(MODULES[pending.pop()].read_text()).body:
+            names = []
+            if isinstance(node, ast.Import):
+                names = [each.name for each in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
+            fresh = set(names) - found
+            found |= fresh
+            pending += fresh & set(MODULES)
+    return found
+
+
+def test_a_gateway_loads_no_library_for_what_most_do_not_ask_for() -> None:
+    loaded = imported_at_once("gateway.app") | imported_at_once("gateway.server.serve")
+    libraries = {each.partition(".")[0] for each in loaded}
+    assert {"uvicorn", "graphql", "msgspec"} <= libraries
+    assert libraries & {"redis", "httpx", "jwt", "opentelemetry", "prometheus_client"} == set()
+
+
 def test_what_a_library_does_not_document_is_taken_in_one_module_of_a_room() -> None:
     wrong = []
     for name, targets in all_imports().items():

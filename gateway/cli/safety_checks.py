@@ -27,7 +27,7 @@ from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings, settings_file, unlimited
 from gateway.settings.proxy_url import ProxyUrl
 from gateway.settings.store_url import StoreUrl
-from gateway.storage.redis import StoreOptions, make_store
+from gateway.storage.chosen_store import StoreOptions, make_store
 from gateway.storage.store import Condition, StoreUnavailable
 from gateway.storage.store_advice import advice_on
 from gateway.upstream.call import Api

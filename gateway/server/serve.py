@@ -14,7 +14,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-import httpx
 import structlog
 import uvicorn
 from starlette.applications import Starlette
@@ -375,6 +374,8 @@ def _start_sandbox(arguments: list[str]) -> tuple[subprocess.Popen[str], str]:
 
 def _accounts(process: subprocess.Popen[str], url: str) -> list[dict[str, Any]]:
     """Wait until the sandbox answers, and return its accounts."""
+    import httpx  # noqa: PLC0415 - for this alone
+
     deadline = time.monotonic() + _SANDBOX_START
     while time.monotonic() < deadline and process.poll() is None:
         try:

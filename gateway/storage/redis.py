@@ -12,22 +12,19 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, TypeVar, cast
 
 import structlog
-from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from gateway.errors import CommandError
 from gateway.settings.store_url import StoreUrl
 from gateway.storage.batches import Batches
 from gateway.storage.leases import Bucket, Leases, Loan
-from gateway.storage.store import Cause, Condition, Listening, MemoryStore, Store, StoreUnavailable
+from gateway.storage.store import Cause, Condition, Listening, StoreUnavailable
 from gateway.storage.store_connections import StoreConnections
 from gateway.storage.store_servers import cause_of
 
@@ -442,34 +439,3 @@ class _Feed:
 
 def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-@dataclass(frozen=True)
-class StoreOptions:
-    """Which store several processes share; see the settings of the same names."""
-
-    store_url: SecretStr | None
-    store_prefix: str
-    store_timeout: float
-
-
-def make_store(
-    options: StoreOptions, failed: Callable[[StoreUnavailable], None] = lambda _: None
-) -> Store:
-    """Return the store that is asked for: shared, or in the process.
-
-    Raises:
-        CommandError: the URL has options that cannot be understood.
-    """
-    if options.store_url is None:
-        return MemoryStore()
-    try:
-        return RedisStore(
-            options.store_url.get_secret_value(),
-            prefix=options.store_prefix,
-            timeout=options.store_timeout,
-            failed=failed,
-        )
-    except (TypeError, ValueError):
-        # What went wrong may repeat a part of the URL, which may be a part of the password.
-        raise CommandError("store_url: the server's name or the options cannot be used") from None

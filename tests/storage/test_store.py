@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from gateway.settings.model import Settings
-from gateway.storage.redis import RedisStore, StoreOptions, make_store
+from gateway.storage.chosen_store import StoreOptions, make_store
+from gateway.storage.redis import RedisStore
 from gateway.storage.store import MemoryStore, Store, StoreUnavailable
 from tests.faults.hostile import keeping
 from tests.support.valkey_process import ValkeyServer, valkey_server
