@@ -118,6 +118,7 @@ class Parts:
         """Keep them at work, and end them in order."""
         if self.settings.store_url is not None:
             self.outages.begin()
+        self.client.keep_ready(self.settings.upstream_ready)
         try:
             yield
         finally:

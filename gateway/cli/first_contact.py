@@ -16,10 +16,10 @@ from gateway.upstream.client import usual_headers
 from gateway.upstream.connections import (
     AnswerRefused,
     ConnectionBroke,
-    Connections,
     target,
 )
 from gateway.upstream.dialling import Dialler, NotConnected
+from gateway.upstream.pools import Connections
 from gateway.upstream.proxies import Origin
 
 Verdict: TypeAlias = Literal["confirmed", "contradicted", "not told"]
@@ -126,8 +126,8 @@ async def _ask(
             f"GET {target(origin, path, query)} HTTP/1.1\r\n{usual_headers(origin)}"
             f"Authorization: {contact.credential.authorization}\r\n\r\n"
         )
-        response = await connections.send(
-            origin, message.encode("latin-1"), within=contact.patience
+        response = await connections.to(origin).send(
+            message.encode("latin-1"), within=contact.patience
         )
     except Untold as untold:
         return untold

@@ -31,8 +31,8 @@ from gateway.storage.chosen_store import StoreOptions, make_store
 from gateway.storage.store import Condition, StoreUnavailable
 from gateway.storage.store_advice import advice_on
 from gateway.upstream.call import Api
-from gateway.upstream.connections import Connections
 from gateway.upstream.dialling import NotConnected
+from gateway.upstream.pools import Connections
 from gateway.upstream.proxies import DIRECT, Origin
 from gateway.writes.file_journal import obstacle
 
@@ -350,7 +350,7 @@ async def ways(settings: Settings) -> list[Ability]:
         # A proxy was set for this machine; whether it is to reach the upstream directly is unknown.
         needed = dialler.routes.proxy(origin) is not None
         try:
-            await connections.open(origin)
+            await connections.to(origin).open()
         except NotConnected as error:
             return Ability(name, able=False, detail=str(error), needed=needed)
         detail = "a connection, with TLS" if origin.secure else "a connection"

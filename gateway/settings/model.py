@@ -52,12 +52,13 @@ REGULATIONS_URL = "https://numbers.twilio.com"
 # Seconds for what was begun to be finished, at least.
 _LEAST_DRAINING: Final = 2.0
 _PROXY_VARIABLES: Final = ("https_proxy", "http_proxy", "no_proxy")
-# What protects the gateway from its clients, switched off.
+# What protects the gateway from its clients, switched off, and what is for those to come.
 _NO_LIMITS: Final[dict[str, Any]] = {
     "trusted_documents": None,
     "trusted_documents_only": False,
     "requests_per_minute": 0,
     "most_calls": None,
+    "upstream_ready": 0,
     **dict.fromkeys(("body_limit", "document_limit", "token_limit", "depth_limit"), 2**31),
     **dict.fromkeys(("alias_limit", "directive_limit", "root_field_limit", "cost_limit"), 2**31),
 }
@@ -329,6 +330,18 @@ class Settings(BaseSettings):
     call_deadline: float = Field(10.0, gt=0, description="Time for one upstream call with retries.")
     attempt_timeout: float = Field(5.0, gt=0, description="Time for one attempt of a call.")
     connect_timeout: float = Field(2.0, gt=0, description="Time to connect to the upstream.")
+    upstream_keep: float = Field(
+        240.0,
+        gt=0,
+        description="How long a connection to the upstream is kept that nobody uses.",
+    )
+    upstream_ready: int = Field(
+        2,
+        ge=0,
+        le=50,
+        description="Connections to each upstream that are opened at the start, and kept for"
+        " requests to come; 0: they are opened when they are needed.",
+    )
     attempts: int = Field(3, ge=1, le=10, description="Attempts per upstream read.")
     backoff_base: float = Field(0.1, gt=0, description="First wait between attempts, at most.")
     backoff_cap: float = Field(3.0, gt=0, description="Longest wait between attempts.")

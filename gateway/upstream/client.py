@@ -41,13 +41,13 @@ from gateway.upstream.connections import (
     AnswerRefused,
     Connection,
     ConnectionBroke,
-    Connections,
     Headers,
     Response,
     target,
 )
 from gateway.upstream.dialling import Dialler, NotConnected, ProxyRefused
 from gateway.upstream.limiter import Limiter
+from gateway.upstream.pools import Connections
 from gateway.upstream.proxies import Origin
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
 from gateway.upstream.response_cache import kind_of_route
@@ -123,6 +123,7 @@ class CallLimits:
 
     call_deadline: float
     attempt_timeout: float
+    upstream_keep: float
     upstream_body_limit: int
 
 
@@ -238,8 +239,13 @@ class UpstreamClient:
         self._origins = {family: Origin.of(url) for family, url in options.urls.items()}
         self._heads = {family: usual_headers(origin) for family, origin in self._origins.items()}
         self._connections = Connections(
-            options.dialler, body_limit=options.limits.upstream_body_limit
+            options.dialler,
+            body_limit=options.limits.upstream_body_limit,
+            keep=options.limits.upstream_keep,
         )
+        self._pools = {
+            family: self._connections.to(origin) for family, origin in self._origins.items()
+        }
         self._accounts: dict[str, _Account] = {}
         # By account and name of the credential, those used last behind the others.
         self._unproven: Recent[tuple[str, str], _Account] = Recent(_MOST_UNPROVEN)
@@ -253,6 +259,10 @@ class UpstreamClient:
     def attempt_timeout(self) -> float:
         """Seconds that one attempt of a call may take."""
         return self._limits.attempt_timeout
+
+    def keep_ready(self, count: int) -> None:
+        """Open so many connections to each API, and see that they are there from now on."""
+        self._connections.keep_ready(self._origins.values(), count)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -326,7 +336,7 @@ class UpstreamClient:
         breaker = account.breaker_of(call)
         if within <= 0 or breaker.failures or not account.limiter.try_acquire():
             return None
-        connection = self._connections.idle(self._origins[call.family])
+        connection = self._pools[call.family].idle()
         if connection is None:
             account.limiter.release()
             return None
@@ -499,9 +509,9 @@ class UpstreamClient:
     # What attempts take from here ---------------------------------------------------------------
 
     async def exchange(self, call: Call, message: bytes, within: float) -> Response:
-        """Send a request on a connection that is idle, or made for it; see `Connections.send`."""
-        return await self._connections.send(
-            self._origins[call.family], message, within=within, may_leave=call.may_leave
+        """Send a request on a connection that is idle, or made for it; see `Pool.send`."""
+        return await self._pools[call.family].send(
+            message, within=within, writes=not call.reads, may_leave=call.may_leave
         )
 
     def read(

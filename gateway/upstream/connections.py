@@ -9,7 +9,6 @@ import asyncio
 import select
 import ssl
 import zlib
-from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeAlias
@@ -17,7 +16,7 @@ from urllib.parse import quote
 
 import httptools
 
-from gateway.upstream.dialling import Dialler, NotConnected
+from gateway.upstream.dialling import NotConnected
 from gateway.upstream.proxies import Origin
 
 _HEAD_LIMIT: Final = 64 * 1024
@@ -72,7 +71,7 @@ class Asking(Protocol):
         """Take the answer."""
 
     def failed(self, error: Exception) -> None:
-        """Take why there is none: TimeoutError, ConnectionBroke or AnswerRefused."""
+        """Take why there is none: TimeoutError, NotConnected, ConnectionBroke or AnswerRefused."""
 
 
 def target(origin: Origin, path: str, query: str) -> str:
@@ -81,144 +80,30 @@ def target(origin: Origin, path: str, query: str) -> str:
     return made if made.isascii() and made.isprintable() and " " not in made else quote(made, _SAFE)
 
 
-class Connections:
-    """Connections to any number of origins. One per process; for tasks of one loop.
-
-    Args:
-        dialler: makes them.
-        body_limit: bytes of a body, as it comes and unpacked.
-        keep: seconds that a connection is kept when nobody uses it.
-    """
-
-    def __init__(self, dialler: Dialler, *, body_limit: int, keep: float = 30.0) -> None:
-        self._dialler = dialler
-        self._body_limit = body_limit
-        self._keep = keep
-        self._idle: defaultdict[Origin, deque[Connection]] = defaultdict(deque)
-        self._all: set[Connection] = set()
-
-    async def send(
-        self,
-        origin: Origin,
-        message: bytes,
-        *,
-        within: float,
-        may_leave: Callable[[], bool] | None = None,
-    ) -> Response:
-        """Send a request as it is and return the answer.
-
-        It is sent once. When this is cancelled, or takes too long, its connection is closed.
-
-        Raises:
-            TimeoutError: `within` seconds were not enough for an answer.
-            NotConnected: nothing was sent.
-            ConnectionBroke: it may have been received.
-            AnswerRefused: the answer is not one that can be used.
-        """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + within
-        connection = self.idle(origin)
-        if connection is None:
-            try:
-                async with asyncio.timeout_at(end):
-                    connection = await self._connected(origin)
-            except TimeoutError:
-                raise NotConnected("there was no time left to connect") from None
-        # What this process slept through, it notices only now.
-        if loop.time() >= end or (may_leave is not None and not may_leave()):
-            self.keep(connection)
-            raise NotConnected("there was a connection too late")
-        waiting = _Waiting(loop.create_future())
-        connection.ask(message, waiting, end)
-        try:
-            return await waiting.response
-        except asyncio.CancelledError:
-            connection.leave()
-            raise
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        for connection in list(self._all):
-            connection.close()
-        # Transports close in the loop's next steps; those with TLS say good-bye first.
-        await asyncio.sleep(0)
-
-    def forget(self, connection: "Connection") -> None:
-        """Note that a connection is gone; what it has agreed on with the upstream is kept."""
-        self._all.discard(connection)
-        if connection.tls is not None:
-            self._dialler.trust.remember(connection.tls)
-
-    def idle(self, origin: Origin) -> "Connection | None":
-        """Take the connection that was used last; close those that were idle too long.
-
-        None when there is no idle one. What is not asked for anything is given back: `keep`.
-        """
-        idle = self._idle[origin]
-        if idle:
-            old = idle[0].loop.time() - self._keep
-            while idle and idle[0].idle_since < old:
-                idle.popleft().close()
-        while idle:
-            connection = idle.pop()
-            if connection.is_silent:
-                return connection
-            connection.close()
-        return None
+class Home(Protocol):
+    """Where a connection is kept."""
 
     def keep(self, connection: "Connection") -> None:
-        """Keep a connection for the next request."""
-        connection.idle_since = connection.loop.time()
-        self._idle[connection.origin].append(connection)
+        """Keep it for the next request."""
 
-    async def open(self, origin: Origin) -> None:
-        """Make a connection, and keep it for a request to come.
-
-        Raises:
-            NotConnected: it could not be made.
-        """
-        self.keep(await self._connected(origin))
-
-    async def _connected(self, origin: Origin) -> "Connection":
-        connection = await self._dialler.dial(
-            origin, lambda: Connection(self, origin, self._body_limit)
-        )
-        self._all.add(connection)
-        return connection
-
-
-class _Waiting(NamedTuple):
-    """Somebody who waits for the response as a future."""
-
-    response: asyncio.Future[Response]
-
-    def answered(self, status: int, headers: Headers, body: bytes) -> None:
-        """See `Asking`."""
-        if not self.response.done():
-            self.response.set_result(Response(status, headers, body))
-
-    def failed(self, error: Exception) -> None:
-        """See `Asking`."""
-        if not self.response.done():
-            self.response.set_exception(error)
+    def forget(self, connection: "Connection") -> None:
+        """Note that it is gone."""
 
 
 class Connection(asyncio.Protocol):
     """One connection: a request, its answer, the next request.
 
     Attributes:
-        origin: where it leads.
         loop: it is for tasks of this one.
         idle_since: when its last answer was whole, by the loop's clock.
         tls: what is known of its encryption; None when it has none.
     """
 
-    def __init__(self, pool: Connections, origin: Origin, body_limit: int) -> None:
-        self.origin = origin
+    def __init__(self, home: Home, body_limit: int) -> None:
         self.loop = asyncio.get_running_loop()  # To ask for it each time takes a system call.
         self.idle_since = 0.0
         self.tls: ssl.SSLObject | None = None
-        self._pool = pool
+        self._home = home
         self._body_limit = body_limit
         self._transport: asyncio.Transport | None = None
         self._readable: Callable[[], object] = bool
@@ -252,7 +137,7 @@ class Connection(asyncio.Protocol):
         """Send a request; `asking` is told what comes of it, until a time of the loop's clock."""
         transport = self._transport
         if transport is None or transport.is_closing():
-            asking.failed(ConnectionBroke())
+            asking.failed(NotConnected("the connection was just lost"))
             return
         self._asking = asking
         self._headers = {}
@@ -316,7 +201,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See whether the end of the connection is the end of the answer."""
-        self._pool.forget(self)
+        self._home.forget(self)
         if self._clock is not None:
             self._clock.cancel()
             self._clock = None
@@ -393,7 +278,7 @@ class Connection(asyncio.Protocol):
             asking.failed(error)
             return
         if self._transport is not None and not self._transport.is_closing():
-            self._pool.keep(self)
+            self._home.keep(self)
         asking.answered(status, headers, body)
 
     def _fail(self, error: Exception) -> None:

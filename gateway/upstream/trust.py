@@ -41,9 +41,10 @@ class Trust:
         self._show(context)
         return context
 
-    def remember(self, connection: ssl.SSLObject) -> None:
-        """Take over what a connection has become, for the next one to its host."""
-        self.context.remember(connection)
+    def remember(self, connection: ssl.SSLObject | None) -> None:
+        """Take over what a connection has agreed on, if it is encrypted, for the next one."""
+        if connection is not None:
+            self.context.remember(connection)
 
     def forget(self, host: str) -> None:
         """Begin anew with a host: what was known of it may be what is in the way."""
@@ -112,7 +113,7 @@ class _Resuming(ssl.SSLContext):
         return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session or known)
 
     def remember(self, connection: ssl.SSLObject) -> None:
-        """Take over what a connection has become, for the next one to its host."""
+        """Begin the next connection to the same host where this one is."""
         session = connection.session
         if session is not None and session.has_ticket:
             self._sessions[connection.server_hostname] = session

@@ -47,7 +47,10 @@ def _answer(
     connection: socket.socket, server: Hostile, pieces: Sequence[bytes], pause: float
 ) -> None:
     with connection, suppress(OSError):
-        server.requests.append(connection.recv(65536).decode("latin-1"))
+        request = connection.recv(65536).decode("latin-1")
+        if not request:
+            return  # It was opened to be ready, and was not needed.
+        server.requests.append(request)
         for piece in pieces:
             connection.sendall(piece)
             time.sleep(pause)
@@ -65,11 +68,13 @@ class Keeping:
 
     Attributes:
         url: where it listens.
-        connections: the requests of each connection.
+        opened: how many connections there were.
+        connections: the requests of each on which there were any.
         answering: how many requests are not answered with all that will be said.
     """
 
     url: str
+    opened: int = 0
     connections: list[list[str]] = field(default_factory=list)
     answering: int = 0
 
@@ -105,9 +110,11 @@ def _converse(
     connection: socket.socket, server: Keeping, answer: Callable[[str, int], Sequence[bytes]]
 ) -> None:
     requests: list[str] = []
-    server.connections.append(requests)
+    server.opened += 1
     with connection, suppress(OSError):
         while request := connection.recv(65536).decode("latin-1"):
+            if not requests:
+                server.connections.append(requests)
             requests.append(request)
             server.answering += 1
             try:

@@ -12,8 +12,9 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.upstream.connections import ConnectionBroke, Connections
+from gateway.upstream.connections import ConnectionBroke
 from gateway.upstream.dialling import Dialler
+from gateway.upstream.pools import Connections
 from gateway.upstream.proxies import Origin
 from tests.faults.asking import OWN, plural
 from tests.faults.conftest import QUICK
@@ -434,10 +435,10 @@ async def _ask_again_before_the_loop_reads() -> None:
         origin = Origin.of(upstream.url)
         connections = Connections(Dialler(2), body_limit=10_000)
         message = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-        assert (await connections.send(origin, message, within=5)).body == b'{"of": "first"}'
+        assert (await connections.to(origin).send(message, within=5)).body == b'{"of": "first"}'
         release.set()
         sent.wait(5)  # The loop stands still meanwhile: it has read nothing of this.
-        assert (await connections.send(origin, message, within=5)).body == b'{"of": "first"}'
+        assert (await connections.to(origin).send(message, within=5)).body == b'{"of": "first"}'
         await connections.aclose()
         assert [len(each) for each in upstream.connections] == [1, 1]
 
@@ -451,5 +452,5 @@ async def _ask_who_only_announces() -> None:
     with keeping(lambda *_: endless) as upstream:
         connections = Connections(Dialler(2), body_limit=10_000)
         with pytest.raises(ConnectionBroke):
-            await connections.send(Origin.of(upstream.url), b"GET / HTTP/1.1\r\n\r\n", within=5)
+            await connections.to(Origin.of(upstream.url)).send(b"GET / HTTP/1.1\r\n\r\n", within=5)
         await connections.aclose()

@@ -14,8 +14,9 @@ from uuid import uuid4
 
 import orjson
 
-from gateway.upstream.connections import Connections, Response, target
+from gateway.upstream.connections import Response, target
 from gateway.upstream.dialling import Dialler
+from gateway.upstream.pools import Connections
 from gateway.upstream.proxies import Origin
 from gateway.writes.file_journal import FileJournal
 from tests.benchmarks import data
@@ -68,7 +69,7 @@ def create_app() -> Any:
 
         async def send_on(line: str, form: str = "") -> Response:
             message = f"{line} HTTP/1.1\r\n{fields}{form or _END}".encode()
-            return await connections.send(origin, message, within=10)
+            return await connections.to(origin).send(message, within=10)
 
         async def send_form(number: str) -> bytes:
             form = f"PhoneNumber={number}"
