@@ -26,8 +26,9 @@ from gateway.errors import SOME_TIME, ShuttingDown, failure
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server import open_files
 from gateway.server._compat import ASGISendEvent, RequestResponseCycle, get_remote_addr
-from gateway.server.lean_http import Heads, LeanProtocol
+from gateway.server.lean_http import LeanProtocol
 from gateway.settings.model import Settings
+from gateway.transport.exchange import Heads
 from gateway.transport.graphql_endpoint import Endpoint
 
 # What is answered whatever else there is to do; and how many may ask for it beyond the limit.

@@ -20,7 +20,7 @@ from gateway.server._compat import ASGI3Application, HttpProtocol, RequestRespon
 from gateway.transport.asgi import send_stream
 from gateway.transport.asgi_application import GRAPHQL
 from gateway.transport.client_addresses import UNKNOWN
-from gateway.transport.exchange import Answer, Exchange, Head, Stream
+from gateway.transport.exchange import Answer, Exchange, Head, Heads, Stream
 from gateway.transport.graphql_endpoint import Endpoint
 from gateway.transport.unsent import CONNECTION
 
@@ -31,29 +31,8 @@ _STATUS_LINES: Final = {
 _HEAD_END: Final = b"\r\n\r\n"
 # Bytes of a body that is copied behind its head; what is longer goes beside it.
 _COPIED: Final = 16 * 1024
-# Bytes of all heads that are kept; one has a few hundred.
-_MOST_BYTES: Final = 128 * 1024
-# What differs from request to request.
-_PASSING: Final = frozenset({"x-request-id", "traceparent"})
 # Is told of a request that is answered.
 _UNHEARD: Final = asyncio.Event()
-
-
-class Heads:
-    """The heads that are kept by their bytes; all are forgotten when there is no room."""
-
-    def __init__(self) -> None:
-        self._kept: dict[bytes, Head] = {}
-        self._size = 0
-        self.get = self._kept.get
-
-    def keep(self, text: bytes, head: Head) -> None:
-        """Keep one."""
-        self._size += len(text)
-        if self._size > _MOST_BYTES:
-            self._kept.clear()
-            self._size = len(text)
-        self._kept[text] = head
 
 
 class LeanProtocol(HttpProtocol):
@@ -64,7 +43,7 @@ class LeanProtocol(HttpProtocol):
     """
 
     endpoint: ClassVar[Endpoint | None] = None
-    heads: ClassVar["Heads"]
+    heads: ClassVar[Heads[bytes]]
 
     def begin_whole(self, data: bytes) -> bool:
         """Begin a request that came in one piece behind a head that is kept; False for others.
@@ -180,15 +159,13 @@ class LeanCycle(RequestResponseCycle):
 
     def is_repeatable(self, body: bytes) -> bool:
         """Whether it has just begun, with this body, and another like it need not be parsed."""
-        headers, exchange = self.head.headers, self._exchange
+        exchange = self._exchange
         return (
             exchange is not None
             and exchange.whole == body
             and self.keep_alive
-            and self.head.verb == "POST"
             and self.head.length == len(body)
-            and "transfer-encoding" not in headers
-            and _PASSING.isdisjoint(headers)
+            and "transfer-encoding" not in self.head.headers
         )
 
     def set(self) -> None:

@@ -11,7 +11,7 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.transport.client_addresses import UNKNOWN
-from gateway.transport.exchange import Answer, Exchange, FixedHeaders, Head, Stream
+from gateway.transport.exchange import Answer, Exchange, FixedHeaders, Head, Heads, Stream
 from gateway.transport.graphql_endpoint import Endpoint
 from gateway.transport.hangups import Hangups
 from gateway.transport.unsent import CONNECTION
@@ -25,10 +25,16 @@ class GraphQLOverAsgi:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._hangups = Hangups()
+        self._heads: Heads[tuple[object, ...]] = Heads()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        line = _AsgiLine(self._hangups, scope, receive, send)
+        text = scope["method"], scope["query_string"], *map(tuple, scope["headers"])
+        head = self._heads.get(text)
+        if head is None:
+            head = Head(scope["method"], scope["query_string"], scope["headers"])
+            self._heads.keep(text, head)
+        line = _AsgiLine(self._hangups, head, scope, receive, send)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is a coroutine
         line.exchange.task = task
@@ -44,10 +50,11 @@ def peer_of(scope: Scope) -> str:
 class _AsgiLine:
     """See `gateway.transport.exchange.Line`."""
 
-    def __init__(self, hangups: Hangups, scope: Scope, receive: Receive, send: Send) -> None:
-        head = Head(scope["method"], scope["query_string"], scope["headers"])
+    def __init__(
+        self, hangups: Hangups, head: Head, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         self.exchange = Exchange(head, peer=peer_of(scope), connection=scope.get(CONNECTION))
-        self._bodiless = scope["method"] == "HEAD"
+        self._bodiless = head.verb == "HEAD"
         self._receive = receive
         self._send = send
         self._hangups = hangups

@@ -5,11 +5,11 @@ and an `Exchange` of both, and sends what `Endpoint` answers: whole, or as a str
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Hashable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from gateway.auth.caller import Caller
 from gateway.errors import BadRequest
@@ -18,12 +18,17 @@ from gateway.transport.negotiation import AcceptedTypes
 from gateway.transport.unsent import Connection, Pending
 
 T = TypeVar("T")
+Text = TypeVar("Text", bound=Hashable)
 Pair = tuple[bytes, bytes]
 
 NOT_MODIFIED = 304
 NO_CONTENT = 204
 _BODILESS = frozenset({NO_CONTENT, NOT_MODIFIED})
 _PLAIN_JSON = AcceptedTypes()
+# Bytes of all heads that are kept; one has a few hundred.
+_MOST_BYTES = 128 * 1024
+# What differs from request to request.
+_PASSING = frozenset({"x-request-id", "traceparent"})
 _VARY = "Accept, Accept-Encoding"
 
 
@@ -125,7 +130,7 @@ class Line(Protocol):
 class Head:
     """The head of a request, and what can be known from it alone.
 
-    Clients repeat their heads byte by byte, so one may serve many requests: see `lean_http.py`.
+    Clients repeat their heads byte by byte, so one may serve many requests: see `Heads`.
 
     Attributes:
         verb: the request's method.
@@ -177,6 +182,29 @@ class Head:
         """Raise BadRequest (413) if it says that the body is larger than `limit` bytes."""
         if self.length > limit:
             _reject_size(limit)
+
+
+class Heads(Generic[Text]):
+    """Heads that are kept by what they were read from; all are forgotten when there is no room.
+
+    They are in memory alone, as they hold what clients prove by who they are.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Text, Head] = {}
+        self._size = 0
+        self.get = self._kept.get
+
+    def keep(self, text: Text, head: Head) -> None:
+        """Keep one, unless it cannot come again."""
+        if head.verb != "POST" or not _PASSING.isdisjoint(head.headers):
+            return
+        size = sum(len(name) + len(value) for name, value in head.raw)
+        self._size += size
+        if self._size > _MOST_BYTES:
+            self._kept.clear()
+            self._size = size
+        self._kept[text] = head
 
 
 class Exchange:
