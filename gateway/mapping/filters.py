@@ -8,7 +8,7 @@ this: both families' tables have the same paths.
 
 import enum
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
@@ -353,10 +353,12 @@ def parameters(filters: Mapping[str, Any], table: Table) -> Pairs:
         if path not in filters or not param.name:
             continue
         value = filters[path]
-        if not param.says.holds(value):
+        if param.says is not ANY and not param.says.holds(value):
             continue
-        values: Iterable[Any] = dict.fromkeys(value) if isinstance(value, list) else [value]
-        pairs += [(param.name, param.write(each)) for each in values]
+        if isinstance(value, list):
+            pairs += [(param.name, param.write(each)) for each in dict.fromkeys(value)]
+        else:
+            pairs.append((param.name, param.write(value)))
     return pairs
 
 

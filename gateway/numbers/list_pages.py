@@ -5,6 +5,7 @@ order is the upstream's.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from gateway.errors import (
@@ -18,7 +19,7 @@ from gateway.errors import (
 from gateway.mapping.records import View
 from gateway.numbers import cursors
 from gateway.numbers.page_request import PageRequest
-from gateway.numbers.relay_pages import ConnectionPage, Places
+from gateway.numbers.relay_pages import ConnectionPage, Places, Standing
 from gateway.numbers.sifting import MOST_SIFTED_PAGES
 from gateway.upstream.families import MAX_PAGE_SIZE, MOST_PAGES, UpstreamPage
 
@@ -53,12 +54,9 @@ class Slice(NamedTuple):
 def page_of(listed: Slice) -> ConnectionPage:
     """Return what stands in for a connection of the schema."""
     items, places, earlier, more, backwards, stopped, unsure = listed
-    page = ConnectionPage(items, places, more=more, earlier=earlier)
+    start, end = (stopped, None) if backwards else (None, stopped)
+    page = ConnectionPage(items, partial(Standing, places, more, earlier, start, end))
     page.exhaustive = not (unsure or (earlier if backwards else more))
-    if stopped is not None and backwards:
-        page.start = stopped
-    elif stopped is not None:
-        page.end = stopped
     return page
 
 

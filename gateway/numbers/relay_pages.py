@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import overload
+from typing import NamedTuple, overload
 
 from gateway.mapping.records import View
 from gateway.numbers import cursors
@@ -60,51 +60,60 @@ class Places(Sequence[cursors.Cursor]):
         return cursors.Cursor(name, *self.marks[places], *self.tell(places), beside)
 
 
+class Standing(NamedTuple):
+    """Where a page stands in its list.
+
+    Attributes:
+        places: the place of each that is on it.
+        more: there is something behind it.
+        earlier: there is something before it.
+        start: the cursor to go back from; None for that of the first on it.
+        end: the cursor to go on behind; None for that of the last on it.
+    """
+
+    places: Sequence[cursors.Cursor]
+    more: bool
+    earlier: bool
+    start: cursors.Cursor | None = None
+    end: cursors.Cursor | None = None
+
+
 class ConnectionPage:
     """A page of a list; stands in for the connection types of the schema.
 
     Attributes:
         nodes: what is on it.
-        more: there is something behind it.
-        earlier: there is something before it.
         exhaustive: nothing that was asked for is beyond it, in the direction of reading.
-        start: the cursor to go back from; None for that of the first on it.
-        end: the cursor to go on behind; None for that of the last on it.
     """
 
     exhaustive: bool
-    start: cursors.Cursor | None = None
-    end: cursors.Cursor | None = None
 
-    def __init__(
-        self,
-        nodes: list[View],
-        places: Sequence[cursors.Cursor],
-        *,
-        more: bool,
-        earlier: bool,
-    ) -> None:
+    def __init__(self, nodes: list[View], stands: Callable[[], Standing]) -> None:
+        """Make it; `stands` is called when it is asked where it stands."""
         self.nodes = nodes
-        self.more = more
-        self.earlier = earlier
-        self._places = places
+        self._stands = stands
 
     @cached_property
     def edges(self) -> list[Edge]:
         """What is on it, with the places."""
-        return list(map(Edge, self.nodes, self._places))
+        return list(map(Edge, self.nodes, self._standing.places))
 
     @cached_property
     def page_info(self) -> PageInfo:
         """Where the page stands."""
-        first, last = (self._places[0], self._places[-1]) if self._places else (None, None)
-        first, last = self.start or first, self.end or last
+        places, more, earlier, start, end = self._standing
+        first, last = (places[0], places[-1]) if places else (None, None)
+        first, last = start or first, end or last
         return PageInfo(
-            has_next_page=self.more,
-            has_previous_page=self.earlier,
+            has_next_page=more,
+            has_previous_page=earlier,
             start_cursor=cursors.encode(first) if first else None,
             end_cursor=cursors.encode(last) if last else None,
         )
+
+    @cached_property
+    def _standing(self) -> Standing:
+        return self._stands()
 
 
 class FoundPage(ConnectionPage):

@@ -88,7 +88,8 @@ class SearchBranch(NamedTuple):
 
     def test(self, source: Source) -> Test | None:
         """Return what tells whether a number that a family found is wanted; None where all are."""
-        return SEARCHED.test(source, self.wanted, self.sifted(source), self.country)
+        sifted = self.sifted(source)
+        return SEARCHED.test(source, self.wanted, sifted, self.country) if sifted else None
 
 
 class SearchRequest(NamedTuple):

@@ -11,8 +11,8 @@ from gateway.mapping.homes import only_catalog_tells
 from gateway.mapping.records import View
 from gateway.numbers import cursors
 from gateway.numbers.country_rules import PRICE_FOR_SALE, CountryRules
-from gateway.numbers.relay_pages import FoundPage, Places
-from gateway.numbers.search import Failure, Found, Merged, Search, nearest_first
+from gateway.numbers.relay_pages import FoundPage, Places, Standing
+from gateway.numbers.search import Failure, Found, Merged, Result, Search, nearest_first
 from gateway.numbers.search_request import (
     CountrySearch,
     Near,
@@ -185,21 +185,27 @@ class SearchResolvers:
         shown = merged.numbers[:first]
         if priced:
             shown = await self._rules.priced(shown, at, asked.country, prices)
-        goes_on = result.goes_on and asked.order is None
-        # What the upstream gives no further page of can be gone on with from a full page alone:
-        # `exhaustive` tells the rest.
-        more = len(merged.numbers) > first or goes_on or (result.more and len(shown) == first)
-        places = range(asked.skip, asked.skip + len(shown))
-        marks = Places(asked.list_id, [("", place) for place in places])
-        marks.tell = merged.tell
-        page = FoundPage(shown, marks, more=more, earlier=merged.earlier)
-        if goes_on and len(merged.numbers) <= first:
-            place = asked.skip + len(shown) - 1
-            page.end = cursors.Cursor(asked.list_id(), "", place, *merged.tell_end())
+        page = FoundPage(shown, partial(_standing, asked, result, merged, len(shown)))
         page.exhaustive = result.exhaustive
         page.branch_errors = [_branch_error(failure) for failure in result.failures]
         page.calls = result.calls
         return page
+
+
+def _standing(asked: SearchRequest, result: Result, merged: Merged, shown: int) -> Standing:
+    """Return where a page of a result stands, which shows so many numbers."""
+    rest = len(merged.numbers) > asked.first
+    goes_on = result.goes_on and asked.order is None
+    # What the upstream gives no further page of can be gone on with from a full page alone:
+    # `exhaustive` tells the rest.
+    more = rest or goes_on or (result.more and shown == asked.first)
+    places = Places(asked.list_id, [("", asked.skip + place) for place in range(shown)])
+    places.tell = merged.tell
+    end = None
+    if goes_on and not rest:
+        place = asked.skip + shown - 1
+        end = cursors.Cursor(asked.list_id(), "", place, *merged.tell_end())
+    return Standing(places, more, merged.earlier, end=end)
 
 
 class _Search(Shared[FoundPage]):

@@ -741,8 +741,12 @@ def _encoded(query: Pairs) -> str:
     return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in query])
 
 
-@lru_cache(maxsize=1024)
 def _quoted(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else _escaped(text)
+
+
+@lru_cache(maxsize=1024)
+def _escaped(text: str) -> str:
     return quote_plus(text)
 
 

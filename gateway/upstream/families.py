@@ -264,8 +264,9 @@ class Core:
 
     def read_search(self, answer: Answer) -> Sequence[object]:
         """Unwrap `{"available_phone_numbers": […]}`."""
-        if answer.decoded is not None:
-            items: Sequence[object] = answer.decoded.items
+        found = answer.decoded
+        if found is not None:
+            items: Sequence[object] = found.items
             return items
         return _list(answer.json().get("available_phone_numbers"), answer)
 

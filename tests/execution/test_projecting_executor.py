@@ -44,7 +44,7 @@ from gateway.mapping.filled import filled, homes_with
 from gateway.mapping.homes import Home
 from gateway.mapping.records import View, view
 from gateway.numbers.cursors import Cursor
-from gateway.numbers.relay_pages import ConnectionPage, FoundPage
+from gateway.numbers.relay_pages import ConnectionPage, FoundPage, Standing
 from schema import build_schema
 from schema.connection import BranchError
 from schema.enums import BranchErrorCode, NumberType, Source
@@ -221,9 +221,9 @@ class Stub:
 
     def __init__(self, owned: list[View], found: list[View]) -> None:
         cursors = [Cursor("list", "", place) for place in range(10)]
-        self.owned = ConnectionPage(owned, cursors[: len(owned)], more=True, earlier=False)
+        self.owned = ConnectionPage(owned, lambda: Standing(cursors[: len(owned)], True, False))
         self.owned.exhaustive = False
-        self.found = FoundPage(found, cursors[: len(found)], more=False, earlier=True)
+        self.found = FoundPage(found, lambda: Standing(cursors[: len(found)], False, True))
         self.found.exhaustive = False
         self.found.branch_errors = [
             BranchError(
