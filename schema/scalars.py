@@ -27,6 +27,8 @@ _MOMENT = re.compile(
 )
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+# What people write, and what ISO 3166-1 has instead: it never gives these two codes to others.
+_OTHERWISE = {"UK": "GB", "EL": "GR"}
 _URL_LENGTH = 2048
 _USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
 # A host as every reader of URLs reads it. Others mean different hosts to different readers:
@@ -93,10 +95,11 @@ def parse_country_code(value: object) -> CountryCode:
     Raises:
         ValueError: with a message that is shown to the client.
     """
-    if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
+    if not isinstance(value, str) or not _COUNTRY.fullmatch(value) or value in _OTHERWISE:
+        example = _OTHERWISE.get(str(value), "US")
         message = (
             f"{quoted(value)} is not an ISO 3166-1 alpha-2 country code: write two capital"
-            ' letters, for example "US".'
+            f' letters, for example "{example}".'
         )
         raise ValueError(message)
     return CountryCode(value)

@@ -42,7 +42,7 @@ _PLACES = frozenset({"region", "postalCode", "lata", "rateCenter", "locality"})
 _TEXT_LENGTH = 64
 # What a text must look like, and how to say so.
 _SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
-    "region": (re.compile("[A-Za-z]{2}", re.ASCII), "write two letters"),
+    "region": (re.compile("[A-Za-z]{2}", re.ASCII), 'write two letters, for example "CA"'),
     "lata": (re.compile(r"[0-9]{1,5}", re.ASCII), "write a LATA's digits"),
     "postalCode": (
         re.compile(r"[0-9A-Za-z][0-9A-Za-z -]{0,15}", re.ASCII),

@@ -184,7 +184,10 @@ ERRORS: list[tuple[str, str]] = [
         sought('areaCodes: "1"', "GB", more=", types: [TOLL_FREE]"),
         'filter.areaCodes: "1" is not an area code: write two to four digits, as in "800".',
     ),
-    (sought('region: "Ohio"'), "filter.region: write two letters, or a phone number."),
+    (
+        sought('region: "Ohio"'),
+        'filter.region: write two letters, for example "CA", or a phone number.',
+    ),
     (sought(f"near: {{ phoneNumber: {NUMBER} }}", "GB"), f"filter.near.phoneNumber: {NO_PLACE}"),
     (
         sought("savedSearches: []"),
