@@ -31,7 +31,7 @@ from structlog.typing import EventDict
 
 from gateway.documents.documents import Document, Documents
 from gateway.documents.limits import Limits, Meter
-from gateway.errors import UpstreamMalformed
+from gateway.errors import UpstreamMalformed, UpstreamRefused
 from gateway.execution._compat import is_attribute
 from gateway.execution.compiled_queries import FORESEEN, CompiledOperation, compiled_for
 from gateway.execution.execute import shown
@@ -219,7 +219,8 @@ def numbers(draw: st.DrawFn, typename: str) -> list[View]:
 class Stub:
     """A port that answers with numbers made beforehand. It only hands objects to the executor."""
 
-    def __init__(self, owned: list[View], found: list[View]) -> None:
+    def __init__(self, owned: list[View], found: list[View], *, fails: bool = False) -> None:
+        self.fails = fails
         cursors = [Cursor("list", "", place) for place in range(10)]
         self.owned = ConnectionPage(owned, lambda: Standing(cursors[: len(owned)], True, False))
         self.owned.exhaustive = False
@@ -250,10 +251,14 @@ class Stub:
     def similar_available(
         self, numbers: list[View], **_: Any
     ) -> list[asyncio.Future[FoundPage] | None]:
-        """Return all available numbers, the same object each time; nothing for every third."""
-        coming: asyncio.Future[FoundPage] = asyncio.get_running_loop().create_future()
-        coming.set_result(self.found)
-        return [coming if self.owned.nodes.index(each) % 3 < 2 else None for each in numbers]
+        """Return what is found of each number: one page for most, nothing, perhaps an error."""
+        loop = asyncio.get_running_loop()
+        page, failed = loop.create_future(), loop.create_future()
+        page.set_result(self.found)
+        failed.set_exception(UpstreamRefused("No."))
+        failed.exception()  # Not every one is waited for.
+        coming = [page, failed if self.fails else page, None]
+        return [coming[self.owned.nodes.index(each) % 3] for each in numbers]
 
     async def nodes(self, ids: list[str], **_: Any) -> list[View | None]:
         """Return the owned numbers and a null."""
@@ -441,16 +446,22 @@ async def _rest() -> None:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(operations(), numbers("PhoneNumber"), numbers("AvailablePhoneNumber"), st.booleans())
-def test_both_ways_give_the_same_bytes(
-    text: str, owned: list[View], found: list[View], yes: bool
+@given(
+    operations(),
+    numbers("PhoneNumber"),
+    numbers("AvailablePhoneNumber"),
+    st.booleans(),
+    st.booleans(),
+)
+def test_all_ways_give_the_same_bytes(
+    text: str, owned: list[View], found: list[View], yes: bool, fails: bool
 ) -> None:
     document = Documents(SCHEMA, METER).get(text)
     # Two fields of one name may not have different arguments or types: no operation, then.
     if document.errors:
         event("not a valid operation")
         return
-    stub = Stub(owned, found)
+    stub = Stub(owned, found, fails=fails)
     for variables in ({"yes": yes}, {"yes": not yes}):
         plain = response(document, stub, variables, fast=False)
         assert response(document, stub, variables, fast=True) == plain
