@@ -440,6 +440,13 @@ class Account(Node):
         )
 
 
+def _accounts(
+    numbers: Sequence["PhoneNumber"], info: Info[ReadPort, None]
+) -> Sequence[Awaitable[Account | None]]:
+    """Begin to read the accounts of all numbers of a list at once."""
+    return info.context.accounts.accounts_of([each.account_sid for each in numbers], at=info.at)
+
+
 def _similar_available(
     numbers: Sequence["PhoneNumber"],
     info: Info[ReadPort, None],
@@ -491,6 +498,7 @@ class PhoneNumber(Node, NumberProfile):
     is_type_of = _views("PhoneNumber")
 
     @field(description="The account that owns it.", directives=[needs(Scope.ACCOUNTS_READ)])
+    @resolved_together(_accounts)
     async def account(self, info: Info[ReadPort, None]) -> Account | None:
         return await info.context.accounts.account(self.account_sid, at=info.at)
 
@@ -534,6 +542,17 @@ class PatternMatch:
     length: int = field(description="How many characters match.")
 
 
+def _requirements(
+    numbers: Sequence["AvailablePhoneNumber"], info: Info[ReadPort, None], *, end_user: EndUser
+) -> Sequence[Awaitable[Requirements | None]]:
+    """Begin to read what is asked for all numbers of a list at once."""
+    kinds = [
+        (each.geography.iso_country if each.geography is not None else None, each.type)
+        for each in numbers
+    ]
+    return info.context.accounts.requirements_of(kinds, end_user=end_user, at=info.at)
+
+
 @strawberry.type(description="A phone number that can be bought now.")
 class AvailablePhoneNumber(NumberProfile):
     friendly_name: str | None = field(
@@ -558,6 +577,7 @@ class AvailablePhoneNumber(NumberProfile):
         " null with an error when it could not be read.",
         directives=[Cost(weight="1"), needs(Scope.NUMBERS_READ)],
     )
+    @resolved_together(_requirements)
     async def requirements(
         self,
         info: Info[ReadPort, None],

@@ -131,6 +131,11 @@ class Accounts(Protocol):
     async def account(self, sid: str | None, *, at: FieldPath) -> "Account | None":
         """Return an account; the caller's own without a sid."""
 
+    def accounts_of(
+        self, sids: Sequence[str], *, at: FieldPath
+    ) -> "Sequence[Awaitable[Account | None]]":
+        """Begin to read the account with each sid; the same for equal ones."""
+
     async def subaccounts(
         self,
         account: "Account",
@@ -167,6 +172,15 @@ class Accounts(Protocol):
 
         None when nothing is, or when the country or the kind is not known.
         """
+
+    def requirements_of(
+        self,
+        kinds: "Sequence[tuple[str | None, NumberType | None]]",
+        *,
+        end_user: "EndUser",
+        at: FieldPath,
+    ) -> "Sequence[Awaitable[Requirements | None]]":
+        """Begin to read the `requirements` of each country and type; the same for equal ones."""
 
     async def to_buy(
         self, number: "NumberToBuy", *, end_user: "EndUser", at: FieldPath

@@ -21,10 +21,10 @@ class Accounts:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def one(self, sid: str, at: FieldPath) -> View | None:
+    async def one(self, sid: str, *at: FieldPath) -> View | None:
         """Return an account; None when the caller's credentials show no such one."""
         try:
-            answer = await self._reader.read(CORE.account_call(sid), (at,))
+            answer = await self._reader.read(CORE.account_call(sid), at)
         except UpstreamNotFound as error:
             believe_missing(error)
             return None

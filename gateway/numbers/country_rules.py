@@ -74,23 +74,23 @@ class CountryRules:
         return priced
 
     async def requirements(
-        self, country: str, kind: NumberType, end_user: EndUser, at: FieldPath
+        self, country: str, kind: NumberType, end_user: EndUser, *at: FieldPath
     ) -> Requirements | None:
         """Return what is asked of who wants to own a number; None when nothing is."""
-        for each in await self.regulations(country, kind, at):
+        for each in await self.regulations(country, kind, *at):
             if each.get("end_user_type") == end_user.value:
                 return country_answers.requirements(each, end_user)
         return None
 
     async def regulations(
-        self, country: str, kind: NumberType, at: FieldPath
+        self, country: str, kind: NumberType, *at: FieldPath
     ) -> list[dict[str, Any]]:
         """Return the regulations for a kind of number, one for each kind of user: one call."""
         written = country_answers.REGULATED_TYPES.get(kind)
         if written is None:
             return []
         call = country_apis.regulations_call(self._reader.credential.home, country, written)
-        return country_apis.read_objects(await self._reader.read(call, (at,)), "results")
+        return country_apis.read_objects(await self._reader.read(call, at), "results")
 
 
 def _country(number: View) -> str | None:

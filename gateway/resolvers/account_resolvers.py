@@ -1,6 +1,8 @@
 """Accounts, limits and countries: implements `schema.read_port.Accounts`."""
 
 import math
+from collections import Counter
+from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
 from gateway.auth import rate_limits
@@ -15,6 +17,7 @@ from gateway.numbers.lookups import (
     RateLimitLookup,
     SubaccountList,
 )
+from gateway.waiting import begun
 from schema.connection import AccountConnection
 from schema.enums import EndUser, NumberType
 from schema.info import FieldPath
@@ -35,8 +38,19 @@ class AccountResolvers:
 
     async def account(self, sid: str | None, *, at: FieldPath) -> Account | None:
         """See `schema.read_port.Accounts`."""
+        return await self._account(sid, at, 1)
+
+    def accounts_of(
+        self, sids: Sequence[str], *, at: FieldPath
+    ) -> Sequence[Awaitable[Account | None]]:
+        """See `schema.read_port.Accounts`."""
+        fields = Counter(sids)
+        coming = {sid: begun(self._account(sid, at, fields[sid])) for sid in fields}
+        return [coming[sid] for sid in sids]
+
+    async def _account(self, sid: str | None, at: FieldPath, fields: int) -> Account | None:
         asked = AccountLookup.parse(self._caller, sid=sid)
-        return cast("Account | None", await self._accounts.one(asked.account, at))
+        return cast("Account | None", await self._accounts.one(asked.account, *[at] * fields))
 
     async def subaccounts(
         self,
@@ -78,9 +92,33 @@ class AccountResolvers:
         at: FieldPath,
     ) -> Requirements | None:
         """See `schema.read_port.Accounts`."""
-        if country is None or type is None:
+        return await self._requirements((country, type), end_user, at, 1)
+
+    def requirements_of(
+        self,
+        kinds: Sequence[tuple[str | None, NumberType | None]],
+        *,
+        end_user: EndUser,
+        at: FieldPath,
+    ) -> Sequence[Awaitable[Requirements | None]]:
+        """See `schema.read_port.Accounts`."""
+        fields = Counter(kinds)
+        coming = {
+            kind: begun(self._requirements(kind, end_user, at, fields[kind])) for kind in fields
+        }
+        return [coming[kind] for kind in kinds]
+
+    async def _requirements(
+        self,
+        kind: tuple[str | None, NumberType | None],
+        end_user: EndUser,
+        at: FieldPath,
+        fields: int,
+    ) -> Requirements | None:
+        country, type_ = kind
+        if country is None or type_ is None:
             return None
-        return await self._rules.requirements(country, type, end_user, at)
+        return await self._rules.requirements(country, type_, end_user, *[at] * fields)
 
     async def to_buy(
         self, number: NumberToBuy, *, end_user: EndUser, at: FieldPath

@@ -264,6 +264,10 @@ class Stub:
         """Return the owned numbers and a null."""
         return [*self.owned.nodes, None][: max(1, len(ids))]
 
+    def accounts_of(self, sids: list[str], **_: Any) -> list[asyncio.Future[object]]:
+        """Return the account, once for all."""
+        return [asyncio.ensure_future(self.account())] * len(sids)
+
     async def account(self, *_: Any, **__: Any) -> object:
         """Return an account that was closed and has an odd date."""
         raw = {"sid": ACCOUNT, "status": "closed", "type": "new", "date_created": "soon"}
