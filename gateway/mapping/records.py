@@ -206,7 +206,16 @@ Field: TypeAlias = Leaf | NestedObject | Derived | Alternative
 Table: TypeAlias = Mapping[str, Mapping[str, Field]]
 
 
-class View(msgspec.Struct, eq=False):
+if TYPE_CHECKING:
+    from gateway.mapping.view_fields import Fields
+
+    class _View(msgspec.Struct, Fields):
+        """The fields are made from the tables: a type checker is told of them."""
+else:
+    _View = msgspec.Struct
+
+
+class View(_View, eq=False):
     """One upstream JSON object, read as one GraphQL type.
 
     Attributes:
@@ -223,10 +232,6 @@ class View(msgspec.Struct, eq=False):
     home: str = ""
     listed: Money | Exception | None = None
     sought: Sought | None = None
-
-    if TYPE_CHECKING:
-        # The fields are made from the tables, so a type checker cannot know them.
-        def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401
 
     def __repr__(self) -> str:
         """Show the kind alone: raw data may hold what a log must not."""
@@ -687,7 +692,7 @@ CORE: Table = {
 TABLES: Mapping[Source, Table] = {Source.CATALOG: CATALOG, Source.CORE: CORE}
 
 # Every field that only one family knows still exists on both families' views, as null.
-_NULLS = {
+NULLS = {
     typename: {name for table in TABLES.values() for name in table.get(typename, ())}
     for typename in {name for table in TABLES.values() for name in table}
 }
@@ -763,7 +768,7 @@ def _views(source: Source, table: Mapping[str, Mapping[str, Field]]) -> dict[str
     """Make one class per GraphQL type, with one property per field of its table."""
     views: dict[str, type[View]] = {}
     for typename, fields in table.items():
-        members: dict[str, object] = dict.fromkeys(_NULLS[typename])
+        members: dict[str, object] = dict.fromkeys(NULLS[typename])
         members |= {name: property(_getter(field, views)) for name, field in fields.items()}
         # `source` is the class's own constant; the property of that name would hide it.
         members |= {"typename": typename, "source": source}

@@ -214,10 +214,11 @@ def _facts_of(exchange: Exchange, found: Iterable[object]) -> ExchangeFacts:
     """Return what numbers for sale tell of an exchange; nothing where they disagree."""
     prefix = f"+1{exchange.digits}"
     places = [
-        number.geography
+        place
         for item in found
         if (number := view("AvailablePhoneNumber", Source.CORE, item))
         and str(number.phone_number).startswith(prefix)
+        and (place := number.geography)
     ]
     return ExchangeFacts(
         _only(each.rate_center for each in places), _only(each.lata for each in places)

@@ -6,6 +6,7 @@ order is the upstream's.
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import repeat
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from gateway.errors import (
@@ -220,14 +221,17 @@ class _Walked:
         self, page: UpstreamPage, placed: _Placed, query: str, base: int | None, begin: int
     ) -> None:
         """Add the next of a page, with where each of them stands in it."""
-        self.items += [item for _, item in placed]
+        if not placed:
+            return
+        places, items = zip(*placed, strict=True)
+        self.items += items
         if self._listing.sifts:
-            self._among += [(page, place) for place, _ in placed]
+            self._among += zip(repeat(page), places)
         if base is None:
-            self._marks += [(query, place) for place, _ in placed]
+            self._marks += zip(repeat(query), places)
         else:
-            self._marks += [("", base + place) for place, _ in placed]
-        self._begins += [begin] * len(placed)
+            self._marks += zip(repeat(""), map(base.__add__, places))
+        self._begins += repeat(begin, len(places))
 
     def places(self) -> Places:
         """Return their places, also of those that are yet to be added."""

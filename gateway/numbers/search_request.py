@@ -434,7 +434,7 @@ class SimilarSearch(NamedTuple):
         known = None
         if place and (self.within is SimilarScope.REGION or not place.derived):
             known = [getattr(place, field) for field in fields]
-        if known and None in known:
+        if place and known and None in known:
             if not place.derived:
                 return None
             known = None

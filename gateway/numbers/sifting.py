@@ -128,7 +128,8 @@ def _region(wanted: Filters, _: str) -> Test:
     region = wanted["region"].casefold()
 
     def test(number: View) -> bool:
-        told = number.geography and number.geography.region
+        place = number.geography
+        told = None if place is None else place.region
         return told is not None and told.casefold() == region
 
     return test

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+from strawberry.scalars import ID
+
 from gateway.upstream.call import Call
 from gateway.writes.outcome import Outcome
 from gateway.writes.user_errors import Refusal
@@ -57,7 +59,7 @@ def released(outcome: Outcome) -> ReleasePhoneNumberPayload:
     """Return the payload of a release."""
     common = _common(outcome, ReleasePhoneNumberUserError, RELEASE_CODES)
     return ReleasePhoneNumberPayload(
-        released_id=outcome.number.sid if outcome.number else None,
+        released_id=ID(outcome.number.sid) if outcome.number else None,
         released_number=outcome.number.phone_number if outcome.number else None,
         **common,
     )

@@ -368,7 +368,7 @@ class Mutations:
         country, kind, _ = origin(asked.phone_number)
         if number is not None:
             law, place = number.regulatory, number.geography
-            address = law and law.address_requirements
+            address = None if law is None else law.address_requirements
             country, kind = (place and place.iso_country) or country, number.type or kind
         return NumberToBuy(country, kind, address, asked.papers)
 
@@ -618,6 +618,7 @@ async def _missing(account: str, code: int | None) -> Outcome:
 
 def _registration(number: View) -> str | None:
     """Return in words how the emergency address of a number is registered; None when it is not."""
-    voice = number.configuration and number.configuration.voice
-    status: EmergencyAddressStatus | None = voice and voice.emergency_address_status
+    settings = number.configuration
+    voice = None if settings is None else settings.voice
+    status = None if voice is None else voice.emergency_address_status
     return None if status is None else _REGISTERED.get(status)

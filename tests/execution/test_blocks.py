@@ -116,8 +116,7 @@ def test_a_number_is_kept_as_json_with_its_blocks_and_read_again() -> None:
         "capabilities": {"voice": {"e911": True, "codecs": ["g711u", ""]}, "sms": None},
         "configuration": {"friendly_name": "n1", "sms": {"url": "https://sms.example.com"}},
     }
-    again = view("PhoneNumber", Source.CATALOG, as_json)
-    assert again is not None
+    again: Any = view("PhoneNumber", Source.CATALOG, as_json)
     assert again.to_json() == as_json
     assert again.capabilities.voice.e911 is True
     assert (again.capabilities.sms.enabled, again.capabilities.mms) == (False, None)

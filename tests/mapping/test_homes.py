@@ -1,6 +1,7 @@
 """Which answers of the upstream a selection needs, and what they tell together."""
 
 from operator import attrgetter
+from typing import Any
 
 import pytest
 from graphql import FieldNode, FragmentDefinitionNode, OperationDefinitionNode, parse
@@ -112,7 +113,7 @@ def test_each_field_is_told_by_its_home() -> None:
         },
         ACCOUNT,
     )
-    both = filled({Home.CATALOG: catalog, Home.CORE: core}, homes_with(frozenset()))
+    both: Any = filled({Home.CATALOG: catalog, Home.CORE: core}, homes_with(frozenset()))
     assert (both.sid, both.lifecycle.name, both.origin.name) == ("PN1", "BETA", "TWILIO")
     voice = both.configuration.voice
     assert (voice.url, voice.receive_mode.name) == ("https://catalog", "FAX")
@@ -120,7 +121,7 @@ def test_each_field_is_told_by_its_home() -> None:
     assert both.geography is None
     assert both.configuration.mms is None
 
-    fresh = filled({Home.CATALOG: catalog, Home.CORE: core}, homes_with(TOLD_BY_CORE))
+    fresh: Any = filled({Home.CATALOG: catalog, Home.CORE: core}, homes_with(TOLD_BY_CORE))
     assert fresh.configuration.voice.url == "https://core"
     assert fresh.lifecycle.name == "BETA"
 
@@ -129,7 +130,7 @@ def test_an_answer_that_could_not_be_had_costs_its_own_fields() -> None:
     raw = {"sid": "PN1", "phone_number": "+1", "lifecycle": "beta", "configuration": {"voice": {}}}
     catalog = view("PhoneNumber", Source.CATALOG, raw, ACCOUNT)
     problem = ValueError("away")
-    both = filled({Home.CATALOG: catalog, Home.CORE: problem}, homes_with(frozenset()))
+    both: Any = filled({Home.CATALOG: catalog, Home.CORE: problem}, homes_with(frozenset()))
     assert both.lifecycle.name == "BETA"
     assert both.configuration.voice.url is None
     for path in ("origin", "regulatory", "configuration.voice.receive_mode"):

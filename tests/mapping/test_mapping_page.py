@@ -1,5 +1,6 @@
 """The page that says where everything comes from is made from the tables, and is current."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -18,8 +19,9 @@ from gateway.mapping.filters import (
     to_field,
 )
 from schema import build_schema
-from tests.support.paths import DOCS
+from tests.support.paths import DOCS, ROOT
 from tools.mapping import TYPES, page
+from tools.view_fields import module
 
 PAGE = DOCS / "mapping.md"
 
@@ -90,3 +92,12 @@ def test_the_page_says_what_the_gateway_filters_by_itself() -> None:
     )
     lifecycle = "`Beta`, only GENERALLY_AVAILABLE, else *by the gateway*, only BETA"
     assert f"| `lifecycle` | `Lifecycle` | {lifecycle} |" in rows
+
+
+def test_type_checkers_are_told_of_every_field_of_a_view() -> None:
+    told = "\n".join(module()) + "\n"
+    made = (ROOT / "gateway/mapping/view_fields.py").read_text()
+    assert made == told, "run: python -m tools.view_fields > gateway/mapping/view_fields.py"
+    named = set(re.findall(r"^    (\w+): ClassVar", told, re.MULTILINE))
+    fields = {name for table in records.TABLES.values() for each in table.values() for name in each}
+    assert fields - named == {"source"}

@@ -26,6 +26,26 @@ QUERY = """query Small($sid: ID!) {
   }
 }"""
 
+WIDE = """query Wide($first: Int!) {
+  phoneNumbers(first: $first) {
+    nodes {
+      sid accountSid phoneNumber friendlyName type lifecycle
+      capabilities {
+        voice { enabled inboundConnectivity e911 fax callsPerSecond codecs }
+        sms { enabled gsm7 inboundMps inboundReachability }
+        mms { enabled inboundConnectivity }
+      }
+      regulatory { addressRequirements }
+      geography { isoCountry lata rateCenter latitude longitude region locality postalCode }
+      configuration {
+        friendlyName statusCallbackUrl statusCallbackMethod
+        voice { url method fallbackUrl applicationSid emergencyStatus callerIdLookup handler }
+        sms { url method fallbackUrl applicationSid handler }
+      }
+    }
+  }
+}"""
+
 
 @pytest.fixture(scope="module")
 def counting(
@@ -89,6 +109,28 @@ def test_a_small_query_is_one_task_six_coroutines_and_few_calls(
     assert counts.calls.total() <= (132 if catalog else 165), str(counts)
     assert counts.objects.total() <= 17, str(counts)
     assert counts.futures <= 1, str(counts)
+
+
+@pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core"])
+def test_a_number_more_on_a_page_is_one_call_more_however_much_is_selected_of_it(
+    counting: CountingGateway, shared_sandbox: RunningSandbox, catalog: bool
+) -> None:
+    """What is selected is projected by one function, and nothing else is called for each number."""
+    account = shared_sandbox.create_account(catalog=catalog, owned=40)
+    found = {}
+    for first in (40, 10):
+        found[first], answer = counting.ask(asked_of(account, WIDE, first=first))
+        assert len(json.loads(answer)["data"]["phoneNumbers"]["nodes"]) == first
+    many, few = found[40], found[10]
+    more = many.calls - few.calls
+    [name] = [each for each in more if each.endswith(":project")]
+    assert more[name] == 30, str(many)
+    # A long answer begins in turn, and a short one does not; that does not grow with numbers.
+    assert more.total() - more[name] < 30, str(many)
+    assert many.calls.total() <= 420, str(many)
+    assert many.coroutines.total() <= 20, str(many)
+    assert many.objects.total() <= 40, str(many)
+    assert many.tasks.total() == 1, str(many)
 
 
 def purchases(sandbox: RunningSandbox, account: SandboxAccount) -> Iterator[bytes]:
