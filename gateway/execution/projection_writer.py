@@ -26,6 +26,7 @@ have in common, by the bytes that came (see `Blocks`).
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from types import CodeType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -59,6 +60,7 @@ from schema.enums import Source
 
 Project: TypeAlias = Callable[[Any], Any]
 
+_MOST_TEXTS = 128
 STRINGS = frozenset({"String", "ID", "E164", "URL", "CountryCode"})
 """Scalars whose values are shown as the strings that they are."""
 # How a strict record's values become a scalar's: what their type says needs no second look.
@@ -110,9 +112,15 @@ class Written(NamedTuple):
     def make(self) -> Project:
         """Return the function."""
         namespace = dict(self.names)
-        exec(self.text, namespace)  # noqa: S102 - written here, from tables
+        exec(_code(self.text), namespace)  # noqa: S102 - written here, from tables
         project: Project = namespace["project"]
         return project
+
+
+@lru_cache(maxsize=_MOST_TEXTS)
+def _code(text: str) -> CodeType:
+    """Return the code of a function, which is the same for all selections that read the same."""
+    return compile(text, "<projection>", "exec")
 
 
 def write(selection: Selection, kind: type, parts: Parts) -> Written:
