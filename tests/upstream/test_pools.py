@@ -53,9 +53,9 @@ def test_the_first_operation_finds_connections_that_are_there(
     front: Relay, certificate: Path, sandbox: RunningSandbox
 ) -> None:
     with running_gateway(sandbox, **before(front, certificate)) as gateway:
-        until(lambda: front.open == 2)
+        until(lambda: front.open == 4)
         gateway.query(OWN)
-        assert front.opened == 2
+        assert front.opened == 4
 
 
 def test_connections_that_nobody_uses_are_made_anew_before_they_are_too_old(
@@ -63,9 +63,9 @@ def test_connections_that_nobody_uses_are_made_anew_before_they_are_too_old(
 ) -> None:
     """And go on with the TLS session of those before them."""
     with running_gateway(sandbox, **before(front, certificate, upstream_keep=0.4)) as gateway:
-        until(lambda: front.opened >= 8)
-        assert front.open >= 2
-        assert front.resumed >= front.opened - 4
+        until(lambda: front.opened >= 16)
+        assert front.open >= 4
+        assert front.resumed >= front.opened - 8
         gateway.query(OWN)
 
 
@@ -73,11 +73,11 @@ def test_connections_that_the_upstream_ends_are_replaced(
     front: Relay, certificate: Path, sandbox: RunningSandbox
 ) -> None:
     with running_gateway(sandbox, **before(front, certificate)) as gateway:
-        until(lambda: front.open == 2)
+        until(lambda: front.open == 4)
         front.end_all()
-        until(lambda: front.opened == 4)
+        until(lambda: front.opened == 8)
         gateway.query(OWN)
-        assert front.opened == 4
+        assert front.opened == 8
 
 
 def test_none_are_opened_ahead_where_none_shall_be(

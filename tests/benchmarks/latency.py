@@ -1,0 +1,135 @@
+"""What the first operation costs beside a warm one: `python -m tests.benchmarks.latency`.
+
+The upstream is a sandbox over TLS behind a relay that takes 20 ms each way, so a round trip takes
+40 ms and a connection 80 ms and more. Asked are the first operation of a process, one after a pause in
+which all connections have become too old, and warm ones: with connections kept ready, and without.
+Writes the table into `results/latency.md`; exits with 1 when one kept ready takes over 1.1 times a warm.
+"""
+
+import ssl
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from tests.faults.asking import document
+from tests.support import loopback
+from tests.support.certificates import make_certificate
+from tests.support.gateway_process import served
+from tests.support.relay import Relay, relay
+from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
+
+_EACH_WAY: Final = 0.02
+# In place of the default of 240 s, and of five minutes without a request.
+_KEEP, _PAUSE = 2.0, 4.0
+_TIMES: Final = 3
+_WARM: Final = 10
+_MOST: Final = 1.1
+_RESULTS: Final = Path(__file__).with_name("results") / "latency.md"
+_READS: Final = {
+    "one call": "{ account { status } }",
+    "a list": "{ phoneNumbers(first: 20) { nodes { phoneNumber friendlyName } } }",
+    "a list with prices, two waves": "{ phoneNumbers(first: 20)"
+    " { nodes { phoneNumber monthlyPrice { amount } } } }",
+}
+_PURCHASE: Final = "a purchase"
+
+
+class _Gateway:
+    """A gateway that was just started, and whoever asks it."""
+
+    def __init__(self, url: str, sandbox: RunningSandbox) -> None:
+        self._url = f"{url}/graphql"
+        self._sandbox = sandbox
+        self._http = loopback.Client(timeout=60)
+        self._account = sandbox.create_account(catalog=False, owned=20)
+        self._http.get(f"{url}/healthz")
+
+    def milliseconds(self, name: str) -> float:
+        """Return how long an operation takes."""
+        body: dict[str, Any] = {"query": _READS.get(name, document("purchase"))}
+        if name == _PURCHASE:
+            number = self._sandbox.put_number()["phone_number"]
+            body["variables"] = {"input": {"phoneNumber": number, "idempotencyKey": number}}
+        began = time.perf_counter()
+        answer = self._http.post(self._url, json=body, auth=self._account.auth).json()
+        took = time.perf_counter() - began
+        assert "errors" not in answer, answer
+        return took * 1000
+
+
+@contextmanager
+def _started(
+    sandbox: RunningSandbox, front: Relay, certificate: Path, ready: int
+) -> Iterator[_Gateway]:
+    with TemporaryDirectory() as folder:
+        url = front.url.replace("http://", "https://")
+        variables = {
+            "GATEWAY_AUTH": "pass-through",
+            "GATEWAY_CORE_URL": url,
+            "GATEWAY_CATALOG_URL": url,
+            "GATEWAY_UPSTREAM_CA": str(certificate),
+            "GATEWAY_UPSTREAM_READY": str(ready),
+            "GATEWAY_UPSTREAM_KEEP": str(_KEEP),
+            "GATEWAY_CACHE_COUNTRIES": "0",
+        }
+        with served(folder=Path(folder), **variables) as (gateway, _):
+            yield _Gateway(gateway, sandbox)
+
+
+def _measured(start: Callable[[], Any], name: str) -> tuple[float, float, float]:
+    """Return the milliseconds of the first operation, of one after a pause, and of a warm one."""
+    first, idle, warm = [], [], []
+    for _ in range(_TIMES):
+        with start() as gateway:
+            time.sleep(0.5)  # A process that was just started is not asked in the same moment.
+            first.append(gateway.milliseconds(name))
+            # What the gateway learns of an account makes the next ones other operations.
+            warm += [gateway.milliseconds(name) for _ in range(_WARM)][2:]
+            time.sleep(_PAUSE)
+            idle.append(gateway.milliseconds(name))
+    return min(first), min(idle), min(warm)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and keep the table; return 1 if something took too long."""
+    del arguments
+    lines = [
+        "# The first operation, and one after a pause",
+        "",
+        "`python -m tests.benchmarks.latency`: milliseconds, the best of several (and the share of a",
+        "warm one); TLS, a round trip of 40 ms.",
+        "",
+        "| Operation | Connections kept ready | First of a process | After a pause | Warm |",
+        "|---|---|---|---|---|",
+    ]
+    slow = False
+    with TemporaryDirectory() as folder, running_sandbox() as sandbox:
+        certificate = make_certificate(Path(folder), "localhost")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.with_suffix(".both.pem"))
+        with (
+            relay(sandbox.url, tls=context) as there,
+            relay(there.url, delay=_EACH_WAY) as front,
+        ):
+            for name in (*_READS, _PURCHASE):
+                for ready in (4, 0):
+                    first, idle, warm = _measured(
+                        partial(_started, sandbox, front, certificate, ready), name
+                    )
+                    cells = [f"{each:.0f} ({each / warm:.2f})" for each in (first, idle)]
+                    lines.append(f"| {name} | {ready} | {' | '.join(cells)} | {warm:.0f} |")
+                    sys.stderr.write(lines[-1] + "\n")
+                    slow |= bool(ready) and max(first, idle) > _MOST * warm
+    text = "\n".join(lines) + "\n"
+    _RESULTS.write_text(text)
+    sys.stdout.write(text)
+    return int(slow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
