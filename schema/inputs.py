@@ -160,7 +160,9 @@ class PhoneNumberFilter:
     type: NumberType | None = field(default=UNSET, description="The kind of number.")
     lifecycle: Lifecycle | None = field(
         default=UNSET,
-        description=_LIFECYCLE,
+        description="How far its range has come. Every account can ask for GENERALLY_AVAILABLE and"
+        " BETA; the others are refused for accounts whose API cannot filter by them, see `Source`."
+        " There BETA takes in developer previews, and GENERALLY_AVAILABLE exhausted ranges.",
     )
     origin: NumberOrigin | None = field(
         default=UNSET,

@@ -196,6 +196,26 @@ def test_every_list_of_owned_numbers_takes_the_filters(
     assert searched(sandbox) == ["334297"]
 
 
+def test_with_the_catalog_origin_goes_with_what_only_the_catalog_tells(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    account = sandbox.accounts()["parent"]
+    text = """query ($filter: PhoneNumberFilter) { phoneNumbers(filter: $filter, first: 1000) {
+      exhaustive nodes { phoneNumber origin lifecycle capabilities { voice { e911 } } } } }"""
+    every = gateway.query(text, account=account)["phoneNumbers"]["nodes"]
+    for lifecycle in ("EXHAUSTED", "DEVELOPER_PREVIEW", "GENERALLY_AVAILABLE"):
+        given = {"filter": {"origin": "TWILIO", "lifecycle": lifecycle}}
+        found = gateway.query(text, given, account=account)["phoneNumbers"]
+        assert found["exhaustive"] is True
+        assert found["nodes"] == [
+            each for each in every if each["origin"] == "TWILIO" and each["lifecycle"] == lifecycle
+        ]
+    able = {"origin": "TWILIO", "capabilities": {"voice": {"e911": True}}}
+    found = gateway.query(text, {"filter": able}, account=account)["phoneNumbers"]["nodes"]
+    assert 0 < len(found) < len(every)
+    assert all(each["capabilities"]["voice"]["e911"] for each in found)
+
+
 ORIGINS = """query ($filter: PhoneNumberFilter) { phoneNumbers(filter: $filter, first: 1000) {
   exhaustive nodes { phoneNumber origin geography { lata rateCenter locality postalCode } } } }"""
 
