@@ -132,7 +132,8 @@ class Documents:
         meter: what measures them, and the limits that they must keep; usual ones by default.
         discreet: errors do not suggest what the schema has instead.
         most: documents to keep, at most.
-        most_tokens: tokens of all kept documents, at most: one takes some 600 bytes.
+        most_tokens: of all kept documents, at most: one takes some 600 bytes, or a quarter of that
+            where the syntax tree is dropped.
         most_characters: of all kept texts, at most: one takes up to 4 bytes, comments as well.
 
     Attributes:
