@@ -27,8 +27,8 @@ _MOMENT = re.compile(
 )
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
-# What people write, and what ISO 3166-1 has instead: it never gives these two codes to others.
-_OTHERWISE = {"UK": "GB", "EL": "GR"}
+# What people write, and what ISO 3166-1 has instead: it never gives the code to others.
+_OTHERWISE = {"UK": "GB"}
 _URL_LENGTH = 2048
 _USERINFO = re.compile(r"://[^\s/?#'\"@]*@")
 # A host as every reader of URLs reads it. Others mean different hosts to different readers:

@@ -101,7 +101,7 @@ CASES = [
     ("area code of two digits", search('areaCodes: "51"'), "filter.areaCodes", "area code"),
     ("no area code at all", search("areaCodes: []"), "filter.areaCodes", "empty"),
     ("empty region", search('region: ""'), "filter.region", "characters"),
-    ("region in words", search('region: "Arkansas"'), "filter.region", "two letters"),
+    ("region in words", search('region: "Arkansas"'), "filter.region", 'for example "CA"'),
     ("region with spaces around it", search('region: " AR "'), "filter.region", "no spaces"),
     ("LATA in letters", search('lata: "abc"'), "filter.lata", "digits"),
     (
@@ -148,6 +148,7 @@ CASES = [
     ),
     ("country in small letters", search("", '"us"'), "country", "capital"),
     ("country in three letters", search("", '"USA"'), "country", "capital"),
+    ("country by another name", search("", '"UK"'), "country", 'for example "GB"'),
     (
         "no types",
         '{ availablePhoneNumbers(country: "US", types: []) { nodes { type } } }',
