@@ -14,10 +14,14 @@ run:
 # Five files of tests at a time, on two processors as well: much of a run is waiting, for browsers,
 # for processes to start and for clocks. In the order that tests/conftest.py gives them, the longest
 # first: by number of tests, the longest of all would come last, and alone. What is compiled is kept,
-# also where the shell says otherwise: each process would compile all tests in each run.
+# also where the shell says otherwise: each process would compile all tests in each run. In a new
+# checkout one does it before the five begin; if that fails, they say why.
 test: export PYTHONDONTWRITEBYTECODE :=
-test: .venv/.dev explorer
+test: .venv/.dev explorer tests/__pycache__
 	.venv/bin/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder
+
+tests/__pycache__: | .venv/.dev
+	@.venv/bin/pytest --collect-only -qq -p no:cacheprovider >/dev/null 2>&1 || true
 
 # Those that start no server and no process, which is seen by itself: see tests/support/quick.py.
 test-quick: .venv/.python-dev
