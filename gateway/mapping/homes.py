@@ -42,6 +42,9 @@ class Home(enum.Flag):
     LISTED = 2
     CORE = 4
 
+    # Enum's own hashes the name, in Python; each of them is one object.
+    __hash__ = object.__hash__
+
 
 NOWHERE: Final = Home(0)
 # What no answer leaves out, and what is the same in all.

@@ -220,11 +220,13 @@ class Sieves(NamedTuple):
         """Return how a family can answer filters, in a country if any."""
         sieves = self.sifted[source]
         unasked = filters.unsupported(wanted, self.asked[source], country)
+        inexact = filters.inexact(wanted, self.asked[source])
+        if not unasked:
+            return Means([], [], [], inexact)
         sifted = [
             path for path in unasked if path in sieves and sieves[path].says.holds(wanted[path])
         ]
         lacking = [path for path in unasked if path not in sifted]
-        inexact = filters.inexact(wanted, self.asked[source])
         return Means(
             lacking,
             [path for path in sifted if not sieves[path].beside],

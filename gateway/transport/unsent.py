@@ -189,7 +189,7 @@ class Outbox:
         for each in (self._own, self.caller):
             each.held += more
             each.operations += operations
-            if more <= 0 or operations:
+            if each.waiting and (more <= 0 or operations):
                 each.wake()
 
     def finish(self, more: int) -> None:
