@@ -288,13 +288,15 @@ def test_a_rate_center_without_its_lata_is_refused_in_words_that_say_so(
     assert found["availablePhoneNumbers"]["nodes"]
 
 
-def test_filters_of_both_families_together_are_refused_by_name(gateway: RunningGateway) -> None:
-    error = gateway.error(
-        """{ phoneNumbers(filter: {origin: TWILIO, locality: "NY"})
-             { nodes { sid } } }"""
-    )
-    assert "locality" in error["message"]
-    assert "origin" in error["message"]
+def test_filters_of_both_families_together_are_answered_by_both(gateway: RunningGateway) -> None:
+    text = "{ phoneNumbers(first: 1000%s) { nodes { sid origin geography { locality } } } }"
+    every = gateway.query(text % "")["phoneNumbers"]["nodes"]
+    town = next(each["geography"]["locality"] for each in every if each["geography"]["locality"])
+    wanted = {"TWILIO", town}
+    asked = f', filter: {{ origin: TWILIO, locality: "{town}" }}'
+    assert gateway.query(text % asked)["phoneNumbers"]["nodes"] == [
+        each for each in every if {each["origin"], each["geography"]["locality"]} == wanted
+    ]
 
 
 def test_a_core_filter_asks_core_even_where_the_catalog_is_there(gateway: RunningGateway) -> None:
