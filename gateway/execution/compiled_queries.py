@@ -404,8 +404,8 @@ class CompiledOperation:
         query = self._queries.get(case, _UNKNOWN)
         if query is _UNKNOWN:
             query = self._compile(case, values)
-        else:  # It comes again.
-            self._projections.is_written = True
+        elif not self._projections.is_written:
+            self._projections.come_again()
         return None if query is None else Run(query, values)
 
     def _compile(self, case: tuple[Any, ...], values: Values) -> _Query | None:

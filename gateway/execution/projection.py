@@ -9,8 +9,8 @@ errors: there is one set of semantics, and it is graphql-core's.
 What it makes are structures whose fields are the response's names: made and encoded in C, they take
 half the time of dictionaries.
 
-To make a function takes milliseconds. So it is made for a query that has come before, and not for
-more at once than the loop can wait for; meanwhile a selection is read (`projection_reader.py`).
+To make a function takes milliseconds. So it is made for a query that has come twice before, and not
+for more at once than the loop can wait for; meanwhile a selection is read (`projection_reader.py`).
 """
 
 from collections.abc import Sequence
@@ -83,18 +83,23 @@ class Projector:
 
 
 class Projections:
-    """The projections of one query: they are read, until `is_written` is set; then written.
+    """The projections of one query: they are read at first, and written when it has come twice.
 
     Attributes:
         projector: writes them.
-        is_written: whether it is worth its time, because the query comes again.
+        is_written: whether that is worth its time by now.
     """
 
-    __slots__ = ("is_written", "projector")
+    __slots__ = ("_came_again", "is_written", "projector")
 
     def __init__(self, projector: Projector, *, is_written: bool = False) -> None:
         self.projector = projector
         self.is_written = is_written
+        self._came_again = False
+
+    def come_again(self) -> None:
+        """Note that the query has come once more."""
+        self.is_written, self._came_again = self._came_again, True
 
     def dispatch(self, below: Selection) -> "Dispatch":
         """Return what projects objects of any class."""
