@@ -55,6 +55,11 @@ def test_the_first_operation_finds_connections_that_are_there(
     with running_gateway(sandbox, **before(front, certificate)) as gateway:
         until(lambda: front.open == 4)
         gateway.query(OWN)
+        # Two waves, of an account of which nothing is known.
+        account = sandbox.create_account(catalog=False, owned=3)
+        gateway.query(
+            "{ phoneNumbers(first: 3) { nodes { monthlyPrice { amount } } } }", account=account
+        )
         assert front.opened == 4
 
 
