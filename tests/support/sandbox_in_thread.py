@@ -199,9 +199,9 @@ def running_app(app: Any, **options: Any) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     # asyncio leaves Nagle's algorithm on for sockets it did not make: 40 ms per answer. Inherited.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=2, **{"lifespan": "on"} | options
-    )
+    # A slow machine may think for longer than uvicorn keeps a silent connection of its own accord.
+    chosen: dict[str, Any] = {"lifespan": "on", "timeout_keep_alive": 120} | options
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, **chosen)
     server = uvicorn.Server(config)
     thread = threading.Thread(
         target=lambda: asyncio.run(server.serve(sockets=[listener])),
