@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 from graphql import (
+    GraphQLError,
     GraphQLID,
     GraphQLList,
     GraphQLNonNull,
@@ -472,7 +473,7 @@ def _compile(collecting: Collecting, projections: Projections) -> _Query | None:
             names.append((response_name, root.name if is_name else None))
             if not is_name:
                 calls.append(tree.call(root, response_name, group, ""))
-    except Unfit:
+    except (Unfit, GraphQLError):  # The latter of a condition that is null.
         return None
     ends = len(calls) == 1 and _ends(calls[0].completion)
     writes = root is collecting.schema.mutation_type

@@ -14,7 +14,7 @@ from gateway.documents.limits import Meter
 from gateway.documents.parameters import Params
 from gateway.documents.persisted import Persisted
 from gateway.draining import Draining
-from gateway.errors import Forbidden, ShuttingDown, TooManyCalls
+from gateway.errors import BadUserInput, Forbidden, ShuttingDown, TooManyCalls
 from gateway.execution import execute
 from gateway.execution.execute import Executing
 from gateway.execution.request import Explanation, Request, explanation_of
@@ -168,6 +168,10 @@ class Pipeline:
         self, params: Params, caller: Caller, document: Document, explanation: Explanation
     ) -> Request:
         name, variables = params.operation_name, params.variables
+        for each in document.conditions:
+            if variables.get(each, True) is None and not document.errors:
+                # A default lets its type be null, but no condition can (GraphQL, 5.8.5).
+                raise BadUserInput(f"${each}", "it says what is selected, so it cannot be null.")
         operation = document.operations.get(name) or document.choose(name)
         cost = admit(self.meter, caller, operation, variables)
         if operation.items:

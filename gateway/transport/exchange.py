@@ -199,7 +199,7 @@ class Heads(Generic[Text]):
         """Keep one, unless it cannot come again."""
         if head.verb != "POST" or not _PASSING.isdisjoint(head.headers):
             return
-        size = sum(len(name) + len(value) for name, value in head.raw)
+        size = len(head.query_string) + sum(len(name) + len(value) for name, value in head.raw)
         self._size += size
         if self._size > _MOST_BYTES:
             self._kept.clear()

@@ -72,6 +72,11 @@ def test_ordinary_queries_are_compiled(text: str) -> None:
         pytest.param('{ node(id: "x") { id } }', {}, id="an abstract type"),
         pytest.param("{ __schema { queryType { name } } }", {}, id="introspection"),
         pytest.param(
+            "query ($on: Boolean = true) { phoneNumbers { nodes { sid @include(if: $on) } } }",
+            {"on": None},
+            id="a condition that is null",
+        ),
+        pytest.param(
             "query ($n: Int!) { phoneNumbers(first: $n) { nodes { sid } } }", {}, id="no variable"
         ),
         pytest.param(

@@ -362,3 +362,22 @@ def test_a_cursor_of_another_list_is_refused(gateway: RunningGateway) -> None:
     assert error["extensions"]["argument"] == "after"
     assert "another list" in error["message"]
     assert gateway.sandbox.requests() == []
+
+
+@pytest.mark.parametrize("explain", ["", "plan", "trace"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query ($on: Boolean = true) { phoneNumbers @include(if: $on) { nodes { sid } } }",
+        "query ($on: Boolean = true) { phoneNumbers { nodes { sid @skip(if: $on) type } } }",
+        """mutation ($on: Boolean = true) { purchasePhoneNumber(
+          input: { phoneNumber: "+12125550100" }) { userErrors { code @include(if: $on) } } }""",
+    ],
+)
+def test_a_condition_that_is_null_is_refused_before_anything_is_asked(
+    gateway: RunningGateway, text: str, explain: str
+) -> None:
+    headers = {"x-gateway-explain": explain} if explain else {}
+    error = gateway.error(text, {"on": None}, headers=headers)
+    assert error["extensions"] == {"code": "BAD_USER_INPUT", "argument": "$on"}
+    assert gateway.sandbox.requests() == []
