@@ -286,6 +286,57 @@ def test_a_number_that_one_owns_already_was_not_bought(
     expect(explorer.deed(number)).to_be_disabled()
 
 
+# What comes next ----------------------------------------------------------------------------------
+
+
+def test_a_number_that_was_bought_is_pointed_at_a_webhook_shown_and_released_from_there(
+    explorer: ExplorerPage, gateway: Gateway, account: dict[str, Any]
+) -> None:
+    page = explorer.page
+    number = ask(explorer, account, SEARCH)[0]["phoneNumber"]
+    dialog = explorer.open_deed(number)
+    dialog.get_by_role("button", name="Buy this number").click()
+    following = dialog.get_by_role("region", name="What next")
+    expect(following).to_contain_text(number)
+    sid = gateway.ledger()[-1]["sid"]
+    expect(following).to_contain_text(sid)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for name, text in (("number", number), ("sid", sid)):
+        following.get_by_role("button", name=f"Copy the {name}").click()
+        expect(following).to_contain_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == text
+
+    following.get_by_role("button", name="Set webhook").click()
+    url = "https://example.com/calls"
+    dialog.get_by_label("URL for calls").fill(url)
+    for shown in ("mutation SetWebhook", sid, account["sid"], url):
+        expect(following).to_contain_text(shown)
+    explorer.screenshot(SCREENSHOTS / "set-webhook.png")
+    explorer.run(dialog.get_by_role("button", name="Send it").click)
+    expect(following).to_contain_text("Webhook set.")
+    assert gateway.ledger()[-1]["action"] == "configured"
+
+    body = explorer.run(following.get_by_role("button", name="Show in my numbers").click)
+    expect(dialog).to_be_hidden()
+    (owned,) = body["data"]["phoneNumbers"]["nodes"]
+    assert (owned["sid"], owned["configuration"]["voice"]["url"]) == (sid, url)
+    expect(explorer.row(number)).to_be_visible()
+    expect(explorer.deed(number)).to_have_text("Release")
+
+    # The next one is given back at once; the question is the same as in a list.
+    explorer.tab("ForSale")
+    other = explorer.run()["data"]["availablePhoneNumbers"]["nodes"][0]["phoneNumber"]
+    explorer.open_deed(other).get_by_role("button", name="Buy this number").click()
+    following.get_by_role("button", name="Release").click()
+    expect(dialog).to_contain_text(f"Release {spaced(other)}")
+    expect(explorer.tidings).to_be_empty()
+    dialog.get_by_label("last four digits").fill(other[-4:])
+    dialog.get_by_role("button", name="Release this number").click()
+    expect(explorer.outcome).to_contain_text("Released.")
+    expect(following).to_have_count(0)
+    assert gateway.ledger()[-1]["phone_number"] == other
+
+
 # What the dialog says -----------------------------------------------------------------------------
 
 

@@ -47,6 +47,63 @@ def test_it_opens_without_an_error_and_asks_nobody_but_the_gateway(
     assert explorer.foreign_requests() == []
 
 
+def test_it_opens_on_examples_in_the_order_of_the_work_beside_panels_with_names(
+    explorer: ExplorerPage,
+) -> None:
+    page = explorer.page
+    examples = page.locator(".graphiql-plugin .examples b")
+    jobs = ["Search", "Find", "Buy", "Point", "List", "Transfer", "Release"]
+    expect(examples.first).to_be_visible()
+    assert [text.split()[0] for text in examples.all_inner_texts()][: len(jobs)] == jobs
+    names: list[str] = page.evaluate(
+        "[...document.querySelectorAll('.graphiql-sidebar > button')]"
+        ".map((button) => getComputedStyle(button, '::after').content)"
+    )
+    named = {"Examples", "Upstream", "Docs", "Builder", "History"}
+    assert named <= {name.strip('"') for name in names}
+    # Variables are there where there are some, and nobody's headers are folded away.
+    variables = page.locator(".graphiql-editor-tool .monaco-editor").first
+    expect(variables).not_to_be_in_viewport()
+    explorer.tab("VanityPattern")
+    expect(variables).to_be_in_viewport()
+    explorer.tab("ListAndFilter")
+    expect(variables).not_to_be_in_viewport()
+    page.get_by_role("button", name="Headers", exact=True).click()
+    explorer.tab("SearchNearPlace")
+    headers = page.locator(".graphiql-editor-tool .monaco-editor").last
+    page.wait_for_timeout(NOTED)
+    expect(headers).to_be_in_viewport()
+
+
+def test_the_keys_that_run_do_so_anywhere_and_open_no_dialog(
+    explorer: ExplorerPage, gateway: Gateway
+) -> None:
+    page = explorer.page
+    before = len(gateway.ledger())
+
+    def run_by_keys() -> None:
+        page.keyboard.press("Control+Enter")
+
+    page.get_by_label("Account").focus()
+    explorer.run(run_by_keys)
+    explorer.view("Table")
+    for focused in (explorer.grid, explorer.grid.locator(".cell-action button").first):
+        focused.focus()
+        explorer.run(run_by_keys)
+        expect(explorer.dialog).to_be_hidden()
+    page.locator(".graphiql-plugin .examples button").first.focus()
+    explorer.run(run_by_keys)
+    # While a question is open they answer nothing, and ask nothing else.
+    page.get_by_role("button", name="Buy", exact=True).first.click()
+    expect(explorer.dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    run_by_keys()
+    explorer.dialog.get_by_role("button", name="Buy this number").focus()
+    run_by_keys()
+    page.wait_for_timeout(NOTED)
+    expect(explorer.outcome).to_be_empty()
+    assert len(gateway.ledger()) == before
+
+
 def test_it_is_small_with_all_its_workers(page: Page, gateway: Gateway) -> None:
     explorer = ExplorerPage(page, gateway.url)
     explorer.open()
@@ -703,9 +760,9 @@ def test_everything_can_be_reached_without_a_mouse(explorer: ExplorerPage) -> No
         raise AssertionError(message)
 
     tab_to("select[aria-label=Account]")
-    tab_to(".graphiql-sidebar button[aria-label='Show Examples']")
+    tab_to(".graphiql-sidebar button[aria-label='Show Upstream']")
     keyboard.press("Enter")
-    expect(page.locator(".panel-title")).to_have_text("Examples")
+    expect(page.locator(".panel-title")).to_have_text("Upstream")
     tab_to(".graphiql-tab-button")
     tab_to(".graphiql-editor")
     keyboard.press("Enter")

@@ -20,6 +20,8 @@ import { Toolbar } from "./toolbar";
 import { TopBar } from "./topbar";
 import { UPSTREAM_PLUGIN } from "./upstream/plugin";
 import { usePlanner } from "./upstream/use-plan";
+import { useRunKeys } from "./use-run-keys";
+import { useVariablesPane } from "./use-variables-pane";
 import { send } from "./wire";
 
 const PLUGINS = [EXAMPLES_PLUGIN, UPSTREAM_PLUGIN, explorerPlugin(), HISTORY_PLUGIN];
@@ -51,14 +53,14 @@ export function App({ settings, topbar }: { settings: Settings; topbar: Element 
       fetcher={fetcher}
       plugins={PLUGINS}
       referencePlugin={DOC_EXPLORER_PLUGIN}
-      visiblePlugin={start.roomy ? UPSTREAM_PLUGIN : undefined}
+      visiblePlugin={start.roomy ? EXAMPLES_PLUGIN : undefined}
       editorTheme={EDITOR_THEME}
       defaultTabs={start.tabs}
       defaultHeaders={start.headers}
       defaultQuery=""
       storage={storageWithoutHeaders}
       shouldPersistHeaders={false}
-      defaultEditorToolsVisibility={start.roomy ? "variables" : false}
+      defaultEditorToolsVisibility={false}
       inputValueDeprecation
       schemaDescription
     >
@@ -77,7 +79,7 @@ export function App({ settings, topbar }: { settings: Settings; topbar: Element 
       <GraphiQL.Footer>
         <Results settings={settings} ask={ask} />
       </GraphiQL.Footer>
-      <Page settings={settings} topbar={topbar} tabInFront={tabInFront} />
+      <Page settings={settings} topbar={topbar} tabInFront={tabInFront} roomy={start.roomy} />
     </GraphiQL>
   );
 }
@@ -87,10 +89,12 @@ function Page({
   settings,
   topbar,
   tabInFront,
+  roomy,
 }: {
   settings: Settings;
   topbar: Element;
   tabInFront: { id: string };
+  roomy: boolean;
 }) {
   const { tabs, activeTabIndex, queryEditor } = useGraphiQL(pick("tabs", "activeTabIndex", "queryEditor"));
   const id = tabs[activeTabIndex]?.id ?? "";
@@ -104,6 +108,8 @@ function Page({
   useForgetting(id);
   useLateAnswer(id);
   useEditorLooks();
+  useRunKeys();
+  useVariablesPane(roomy);
   usePlanner(settings);
   return createPortal(<TopBar settings={settings} />, topbar);
 }

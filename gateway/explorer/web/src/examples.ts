@@ -63,27 +63,6 @@ query VanityPattern($pattern: String!) {
     sample: { pattern: "*7*7" },
   },
   {
-    name: "ListAndFilter",
-    job: "List and filter",
-    about: "The numbers you own, and for each what else is to be had in its state.",
-    query: `# One list call, then one search per distinct state: see the Upstream panel
-query ListAndFilter {
-  phoneNumbers(first: 20, filter: { type: LOCAL }) {
-    nodes {
-      sid
-      phoneNumber
-      friendlyName
-      geography { locality region latitude longitude }
-      configuration { voice { handler url } sms { handler url } }
-      similarAvailable(within: REGION, first: 3) {
-        nodes { phoneNumber }
-      }
-    }
-    pageInfo { hasNextPage endCursor }
-  }
-}`,
-  },
-  {
     name: "BuyNumber",
     job: "Buy",
     about: "Buys one number, by exactly one upstream write. In the sandbox it costs nothing.",
@@ -128,6 +107,27 @@ query ListAndFilter {
     variables: ({ chosen }) => chosen && { sid: chosen.sid },
     lacking: (live) => (live.owned.length > 0 ? null : "This account has no number to configure"),
     sample: { sid: SID },
+  },
+  {
+    name: "ListAndFilter",
+    job: "List and filter",
+    about: "The numbers you own, and for each what else is to be had in its state.",
+    query: `# One list call, then one search per distinct state: see the Upstream panel
+query ListAndFilter {
+  phoneNumbers(first: 20, filter: { type: LOCAL }) {
+    nodes {
+      sid
+      phoneNumber
+      friendlyName
+      geography { locality region latitude longitude }
+      configuration { voice { handler url } sms { handler url } }
+      similarAvailable(within: REGION, first: 3) {
+        nodes { phoneNumber }
+      }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}`,
   },
   {
     name: "TransferNumber",

@@ -107,12 +107,14 @@ interface Props {
   /** Whether nothing costs anything. */
   sandbox: boolean;
   ask: Ask;
+  /** What can be done next. */
+  next?: ReactNode;
   /** Told beside it: what becomes of other deeds. */
   children?: ReactNode;
 }
 
 /** Asks before it acts, says on whom and on what, and shows the very operation that it sends. */
-export function DeedDialog({ deed, sandbox, ask, children }: Props) {
+export function DeedDialog({ deed, sandbox, ask, next, children }: Props) {
   const { verb, number, stage } = deed;
   const dialog = useRef<HTMLDialogElement>(null);
   const leave = useRef<HTMLButtonElement>(null);
@@ -167,6 +169,7 @@ export function DeedDialog({ deed, sandbox, ask, children }: Props) {
       <p role="status" className={`deed-outcome is-${stage.is}`}>
         {tell(deed)}
       </p>
+      {next}
       <form method="dialog" className="deed-buttons">
         <button ref={leave} type="submit">
           {asks ? "Cancel" : "Close"}

@@ -86,12 +86,15 @@ export function operationOf(deed: Deed): Operation {
   return { query: RELEASE, operationName: "Release", variables: { sid, number, account, key } };
 }
 
+/** By whom a row was read, and when. */
+type Asked = Pick<Shown, "headers" | "run">;
+
 /** The account that acting on a row is for; undefined when the answer does not say whose the row is. */
-export function accountFor(row: Row, shown: Shown): string | null | undefined {
+export function accountFor(row: Row, shown: Asked): string | null | undefined {
   return row.accountSid === null ? accountOf(shown.headers) : row.accountSid;
 }
 
-function keyOf(verb: Verb, row: Row, shown: Shown): string {
+function keyOf(verb: Verb, row: Row, shown: Asked): string {
   return JSON.stringify([verb, accountFor(row, shown) ?? asker(shown.headers), row.phoneNumber]);
 }
 
@@ -101,13 +104,13 @@ export function canDo(verb: Verb, row: Row): boolean {
 }
 
 /** The deed that concerns a row, if there is one that its answer does not know of. */
-export function deedOf(all: Deeds["all"], verb: Verb, row: Row, shown: Shown): Deed | undefined {
+export function deedOf(all: Deeds["all"], verb: Verb, row: Row, shown: Asked): Deed | undefined {
   const deed = all[keyOf(verb, row, shown)];
   return deed && (deed.settled === null || deed.settled >= shown.run) ? deed : undefined;
 }
 
 /** Open the dialog for a row: the one that is under way, or a new one. */
-export function begin(verb: Verb, row: Row, shown: Shown): Deed | null {
+export function begin(verb: Verb, row: Row, shown: Asked): Deed | null {
   if (!canDo(verb, row) || row.phoneNumber === null) return null;
   const key = keyOf(verb, row, shown);
   const known = deedOf(useDeeds.getState().all, verb, row, shown);
@@ -204,7 +207,7 @@ const OPEN_CODES = new Set<Json | undefined>([undefined, "INTERNAL_SERVER_ERROR"
  * What an answer says of a change: refusals are data, and with an error of the gateway's own nothing was
  * done. What did not come from the gateway, say a proxy's page, says nothing.
  */
-function outcome(status: number, body: JsonObject): Stage {
+export function outcome(status: number, body: JsonObject): Stage {
   const payload = payloadOf(body);
   if (payload) {
     const refusals = Array.isArray(payload.userErrors) ? payload.userErrors.filter(isObject) : [];

@@ -7,6 +7,7 @@ import { accountOf, asker, FIRST_CREDENTIALS, isLocked, readHeaders } from "../c
 import { Guard } from "../guard";
 import { Mark } from "../mark";
 import type { Settings } from "../settings";
+import { AfterPurchase } from "./after-purchase";
 import { DeedDialog, labelFor, type RowAction } from "./deed";
 import { begin, canDo, deedOf, lookUp, useDeeds, type Ask, type Verb } from "./deeds";
 import { collectRows, holdsEmptyList, originLookup, type RowSet } from "./rows";
@@ -41,6 +42,8 @@ export function Results({ settings, ask }: Props) {
   const locked = isLocked(settings, tab?.headers ?? "");
   const shown = useAnswers((state) => (tab ? state.byTab[tab.id]?.shown : undefined));
   const deed = useDeeds(({ all, open }) => (open === null ? undefined : all[open]));
+  const bought =
+    deed?.verb === "Buy" && (deed.stage.is === "done" || deed.stage.is === "owned") ? deed.stage.sid : null;
   const { view, look } = useView();
   const [path, setPath] = useState("");
 
@@ -119,7 +122,13 @@ export function Results({ settings, ask }: Props) {
       {seen !== "json" && !set && <p className="results-view view-note">No rows.</p>}
       {seen === "json" && !tab?.response && <Blank locked={locked} />}
       {deed ? (
-        <DeedDialog key={deed.key} deed={deed} sandbox={sandbox} ask={ask}>
+        <DeedDialog
+          key={deed.key}
+          deed={deed}
+          sandbox={sandbox}
+          ask={ask}
+          next={bought && <AfterPurchase deed={deed} sid={bought} ask={ask} onShow={() => look("table")} />}
+        >
           <Tidings ask={ask} />
         </DeedDialog>
       ) : (
