@@ -5,8 +5,10 @@ the room's own subclasses use.
 """
 
 import asyncio
+import sys
 from typing import Any
 
+import httptools
 import uvicorn
 from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -43,6 +45,43 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     running: RequestResponseCycle | None = None
+    # A head that asked for another protocol, as it is without that; and what it was read from.
+    _declined = b""
+    _fed = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came."""
+        self._fed = data
+        super().data_received(data)
+
+    def is_declined(self) -> bool:
+        """Whether the head that was read asks for a protocol that is none of ours.
+
+        Then it is read once more, as if it did not (RFC 9110, 7.8). The parser passes over the body
+        of such a request, with which Java's client and curl ask for HTTP/2.
+        """
+        if not self.parser.should_upgrade() or self._get_upgrade() in {None, b"websocket"}:
+            return False
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = (each for each in value.split(b",") if each.strip().lower() != b"upgrade")
+                lines.append(b"connection: %s" % b",".join(kept).strip())
+            elif name != b"upgrade":
+                lines.append(b"%s: %s" % (name, value))
+        self._declined = b"\r\n".join([*lines, b"", b""])
+        return True
+
+    def _unsupported_upgrade_warning(self) -> None:
+        ended = sys.exc_info()[1]
+        if not self._declined or ended is None:
+            super()._unsupported_upgrade_warning()
+            return
+        head, self._declined = self._declined, b""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        HttpProtocol.data_received(self, head + self._fed[ended.args[0] :])
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.running = cycle

@@ -389,6 +389,9 @@ class GuardedProtocol(LeanProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the request, and the time that its body may take."""
+        if self.is_declined():
+            self._head_bytes = 0
+            return
         version = self.parser.get_http_version()
         self._check_head(version)
         if self._patience is not None:
@@ -405,6 +408,8 @@ class GuardedProtocol(LeanProtocol):
 
     def on_message_complete(self) -> None:
         """The whole request is here: nothing is waited for any more."""
+        if self._declined:
+            return
         if self._patience is not None:
             self._cancel_patience()
         self._receiving = False

@@ -351,6 +351,10 @@ PARTS = (
     # uvicorn, websockets --------------------------------------------------------------------------
     Part("uvicorn", "HttpToolsProtocol._start_asgi_task()", "gateway/server/_compat.py",
          takes(HttpToolsProtocol._start_asgi_task, "self", "cycle", "app")),
+    Part("uvicorn", "HttpToolsProtocol._get_upgrade()", "gateway/server/_compat.py",
+         takes(HttpToolsProtocol._get_upgrade, "self")),
+    Part("uvicorn", "HttpToolsProtocol._unsupported_upgrade_warning()", "gateway/server/_compat.py",
+         takes(HttpToolsProtocol._unsupported_upgrade_warning, "self")),
     Part("uvicorn", "HttpToolsProtocol.send_400_response()", HTTP,
          takes(HttpToolsProtocol.send_400_response, "self", "msg")),
     Part("uvicorn", "RequestResponseCycle", HTTP, has(
