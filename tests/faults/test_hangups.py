@@ -65,7 +65,7 @@ def test_a_hang_up_cancels_the_reads_upstream(
 
         threading.Thread(target=hang).start()
         with running_gateway(
-            sandbox, adaptor=adaptor, core_url=url, attempt_timeout=30.0
+            sandbox, adaptor=adaptor, core_url=url, attempt_timeout=30.0, upstream_ready=0
         ) as gateway:
             client = begin(gateway, OWN, gateway.account)
             assert asked.wait(30)
