@@ -212,7 +212,9 @@ class Documents:
         Raises:
             GraphQLSyntaxError: it has none, or too many tokens.
         """
-        ast = parse(Source(text, "GraphQL request"), max_tokens=self._meter.limits.tokens)
+        source, most = Source(text, "GraphQL request"), self._meter.limits.tokens
+        # graphql-core takes `{ }` by default, which is only a proposal (October 2021, 2.4).
+        ast = parse(source, max_tokens=most, allow_empty_selection_sets=False)
         return ast, _untie(ast)
 
     def _parse_again(self, text: str) -> DocumentNode:

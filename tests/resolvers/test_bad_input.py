@@ -381,3 +381,11 @@ def test_a_condition_that_is_null_is_refused_before_anything_is_asked(
     error = gateway.error(text, {"on": None}, headers=headers)
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "argument": "$on"}
     assert gateway.sandbox.requests() == []
+
+
+@pytest.mark.parametrize("text", ["{ }", "{ account { } }", "{ account { sid ... { } } }"])
+def test_a_selection_of_nothing_is_refused(gateway: RunningGateway, text: str) -> None:
+    error = gateway.error(text)
+    assert error["message"] == "Syntax Error: Expected Name, found '}'."
+    assert error["extensions"]["code"] == "GRAPHQL_PARSE_FAILED"
+    assert gateway.sandbox.requests() == []
