@@ -315,6 +315,11 @@ def test_a_number_that_was_bought_is_pointed_at_a_webhook_shown_and_released_fro
     explorer.run(dialog.get_by_role("button", name="Send it").click)
     expect(following).to_contain_text("Webhook set.")
     assert gateway.ledger()[-1]["action"] == "configured"
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        explorer.screenshot(SCREENSHOTS / f"{scheme}-webhook-set.png")
+        ratios: dict[str, float] = page.evaluate(CONTRASTS)
+        assert {key: ratio for key, ratio in ratios.items() if ratio < 4.5} == {}
 
     body = explorer.run(following.get_by_role("button", name="Show in my numbers").click)
     expect(dialog).to_be_hidden()

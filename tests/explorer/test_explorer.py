@@ -249,11 +249,23 @@ def test_variables_stay_as_they_are_after_a_run_and_on_other_tabs(explorer: Expl
     explorer.tab("BuyNumber")
     explorer.page.wait_for_timeout(2 * NOTED)
     assert explorer.editor_text("variables") == text
+    explorer.tab("PointAtWebhook")
+    first = explorer.wait_for_text("variables", lambda text: "0" * 32 not in text)
+    explorer.tab("BuyNumber")
     # Only who asks for another number gets one.
     explorer.page.get_by_role("button", name="Another number").click()
     explorer.wait_for_text("variables", lambda other: other != text)
     (payload,) = explorer.run()["data"].values()
     assert payload["userErrors"] == []
+    # From there it goes on as it does from a row's button.
+    explorer.page.get_by_role("button", name="What next").click()
+    following = explorer.dialog.get_by_role("region", name="What next")
+    expect(following).to_contain_text(payload["phoneNumber"]["sid"])
+    explorer.dialog.get_by_role("button", name="Close").click()
+    # What an example was filled in with gives way to the number that was touched since.
+    assert payload["phoneNumber"]["sid"] not in first
+    explorer.tab("PointAtWebhook")
+    explorer.wait_for_text("variables", lambda text: payload["phoneNumber"]["sid"] in text)
 
 
 def test_an_account_is_told_what_it_lacks_for_an_example(

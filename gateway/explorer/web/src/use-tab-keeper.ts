@@ -1,5 +1,5 @@
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import {
   accountOf,
   asker,
@@ -33,7 +33,8 @@ interface TabKeeper {
 /**
  * Keep the tab in front ready to run: the chosen account's credentials in the headers, and in an
  * example's variables, as long as they are its sample, a number that is for sale or the one that the
- * person touched last. Whatever else stands there changes only on request.
+ * person touched last. When the tab comes back, such a one gives way to one touched since. Whatever else
+ * stands there changes only on request.
  */
 export function useTabKeeper(settings: Settings): TabKeeper {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
@@ -42,6 +43,8 @@ export function useTabKeeper(settings: Settings): TabKeeper {
   const sid = useChosenAccount((state) => state.sid);
   const brought = useBrought();
   const [numbers, setNumbers] = useState<Numbers>(NO_NUMBERS);
+  /** By id of the tab: what was filled in for the sake of the number touched last. */
+  const filledIn = useRef<Record<string, string>>({});
 
   const accounts = settings.sandbox?.accounts ?? NONE;
   const tab = tabs[activeTabIndex];
@@ -128,8 +131,11 @@ export function useTabKeeper(settings: Settings): TabKeeper {
       const { number } = useTouched.getState();
       const own = number?.accountSid === accountOf(found.by) ? number : null;
       const filled = example.variables?.(valuesOf(found, own));
-      const untouched = ["", variablesText(example.sample)].includes(variableEditor.getValue());
-      if (filled && untouched) write(variablesText(filled));
+      const ours = ["", variablesText(example.sample), filledIn.current[tabId ?? ""]];
+      if (!filled || !ours.includes(variableEditor.getValue())) return;
+      const text = variablesText(filled);
+      if (own && tabId) filledIn.current[tabId] = text;
+      write(text);
     });
     return () => {
       gone = true;

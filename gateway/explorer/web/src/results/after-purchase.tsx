@@ -109,10 +109,10 @@ function WebhookForm({ deed, sid, ask }: { deed: Deed; sid: string; ask: Ask }) 
         <button type="submit" className="primary" disabled={(!voice && !sms) || stage.is === "running"}>
           Send it
         </button>
+        <p role="note" className={`deed-outcome is-${stage.is}`} aria-live="polite">
+          {told(stage)}
+        </p>
       </div>
-      <p role="note" className={`deed-outcome is-${stage.is}`} aria-live="polite">
-        {told(stage)}
-      </p>
     </form>
   );
 }

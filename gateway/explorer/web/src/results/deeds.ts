@@ -4,7 +4,7 @@ import { setbackOf, useAnswers, type Shown } from "../answers";
 import { accountOf, asker, type Headers } from "../credentials";
 import { noteDeed } from "../fetcher";
 import { isObject, type Json, type JsonObject } from "../json";
-import { noteTouched } from "../touched";
+import { noteTouched, type Owned } from "../touched";
 import type { Exchange, Operation } from "../wire";
 import type { Row } from "./rows";
 
@@ -130,6 +130,16 @@ export function begin(verb: Verb, row: Row, shown: Asked): Deed | null {
   };
   useDeeds.setState(({ all }) => ({ all: { ...all, [key]: deed }, open: key }));
   return deed;
+}
+
+/** Open the dialog of a purchase that an operation has made, to go on from there. */
+export function showBought({ sid, phoneNumber, accountSid }: Owned, shown: Asked): void {
+  const cells = { phoneNumber, sid, accountSid };
+  const deed = begin("Buy", { cells, phoneNumber, sid, accountSid, place: null }, shown);
+  if (deed?.stage.is === "asking") {
+    move(deed.key, { is: "done", sid, seen: false });
+    change(deed.key, { told: true });
+  }
 }
 
 export function show(deed: Deed): void {

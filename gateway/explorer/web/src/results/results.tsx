@@ -5,11 +5,13 @@ import { persist } from "zustand/middleware";
 import { useAnswers, type Shown } from "../answers";
 import { accountOf, asker, FIRST_CREDENTIALS, isLocked, readHeaders } from "../credentials";
 import { Guard } from "../guard";
+import { isObject, type Json } from "../json";
 import { Mark } from "../mark";
 import type { Settings } from "../settings";
+import { ownedIn, type Owned } from "../touched";
 import { AfterPurchase } from "./after-purchase";
 import { DeedDialog, labelFor, type RowAction } from "./deed";
-import { begin, canDo, deedOf, lookUp, useDeeds, type Ask, type Verb } from "./deeds";
+import { begin, canDo, deedOf, lookUp, showBought, useDeeds, type Ask, type Verb } from "./deeds";
 import { collectRows, holdsEmptyList, originLookup, type RowSet } from "./rows";
 import { RunDialog } from "./run-dialog";
 import { Status } from "./status";
@@ -44,6 +46,7 @@ export function Results({ settings, ask }: Props) {
   const deed = useDeeds(({ all, open }) => (open === null ? undefined : all[open]));
   const bought =
     deed?.verb === "Buy" && (deed.stage.is === "done" || deed.stage.is === "owned") ? deed.stage.sid : null;
+  const made = useMemo(() => boughtIn(shown?.data), [shown]);
   const { view, look } = useView();
   const [path, setPath] = useState("");
 
@@ -95,6 +98,11 @@ export function Results({ settings, ask }: Props) {
             ))}
           </select>
         )}
+        {shown && made && (
+          <button type="button" className="chip is-link" onClick={() => showBought(made, shown)}>
+            What next
+          </button>
+        )}
         <Status />
       </div>
       {foreign && (
@@ -137,6 +145,13 @@ export function Results({ settings, ask }: Props) {
       <RunDialog ask={ask} />
     </div>
   );
+}
+
+/** The number that a run has bought; for one that was refused there is nothing to go on with. */
+function boughtIn(data: Json | undefined): Owned | null {
+  const payload = isObject(data) ? data.purchasePhoneNumber : null;
+  if (!isObject(payload) || (Array.isArray(payload.userErrors) && payload.userErrors.length > 0)) return null;
+  return ownedIn(payload);
 }
 
 /** Before the first run, the pane says what to do instead of nothing. */
