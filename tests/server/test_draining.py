@@ -20,7 +20,7 @@ from gateway.errors import CommandError, ShuttingDown
 from gateway.server.http_limits import FAREWELL
 from gateway.server.listening import address, choose_port, listen, stop, turn_away
 from tests.support import loopback
-from tests.support.gateway_process import before, served
+from tests.support.gateway_process import before, served, until_workers_serve
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import until
@@ -84,7 +84,10 @@ def gateways(
             delay = {"GATEWAY_DRAIN_DELAY": str(_DELAY)} if workers in _DELAYED else {}
             own = before(shared_sandbox) | _PATIENT | delay
             options = ("--workers", str(workers))
-            return stack.enter_context(served(*options, folder=folders[workers], **own))
+            url, process = stack.enter_context(served(*options, folder=folders[workers], **own))
+            if workers > 1:  # One alone is the process itself.
+                until_workers_serve(process, workers)
+            return url, process
 
         counts = (1, 2, 4)
         folders = {each: tmp_path_factory.mktemp("workers") for each in counts}

@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,12 @@ import pytest
 
 from gateway.observability.metrics_folder import shared_folder
 from tests.support import loopback
-from tests.support.gateway_process import before, served
+from tests.support.gateway_process import before, children, served, until_workers_serve
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.valkey_process import valkey_server
 
 PAGE = {"query": "query Page { phoneNumbers(first: 1) { nodes { sid } } }"}
-
-
-def children(pid: int) -> list[int]:
-    """Return the ids of the worker processes."""
-    found = []
-    for each in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
-        with suppress(FileNotFoundError):  # It has ended meanwhile.
-            if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes():
-                found.append(each)
-    return found
 
 
 def listens(url: str) -> bool:
@@ -167,6 +156,7 @@ def test_workers_leave_when_their_supervisor_was_killed(
     (folders := tmp_path / "folders").mkdir()
     shared = {"GATEWAY_METRICS": "true", "TMPDIR": str(folders), **before(sandbox)}
     with served("--workers", "2", folder=tmp_path, **shared) as (url, process):
+        until_workers_serve(process, 2)
         assert ask(url, sandbox, 4) == [200] * 4
         assert len(list(folders.iterdir())) == 1
         process.kill()

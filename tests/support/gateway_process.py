@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from tests.support.forked_command import ForkedProcess, run_forked
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.waiting import until
 
 PROGRAM: Final = (sys.executable, "-m", "gateway")
 _PIPES: Final = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -180,6 +181,33 @@ def served_with_sandbox(
     ):
         line = read_until(process, "Sandbox").splitlines()[-1]
         yield url, line.split()[1], process
+
+
+def children(pid: int) -> list[int]:
+    """Return the ids of the worker processes."""
+    found = []
+    for each in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        with suppress(FileNotFoundError):  # It has ended meanwhile.
+            if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes():
+                found.append(each)
+    return found
+
+
+def until_workers_serve(process: subprocess.Popen[str], count: int) -> None:
+    """Wait until `count` workers would leave in order if they were told to.
+
+    One that is told before, while it still starts, dies of the signal, and leaves what it has to
+    others. That the first has answered says nothing of the second.
+    """
+    until(lambda: sum(map(_catches_termination, children(process.pid))) == count)
+
+
+def _catches_termination(pid: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):  # It has ended meanwhile.
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return False
 
 
 @dataclass(frozen=True)
