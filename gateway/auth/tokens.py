@@ -80,11 +80,6 @@ class SharedSecret:
         """See `SigningKeys`."""
         return self._secret
 
-    @property
-    def state(self) -> object:
-        """See `SigningKeys`."""
-        return self._secret
-
     async def key(self, kid: str | None) -> bytes:  # noqa: ARG002 - there is only one
         """See `SigningKeys`."""
         return self._secret

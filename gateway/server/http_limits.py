@@ -56,9 +56,9 @@ _STATUS: Final[Mapping[Kind, HTTPStatus]] = {
 # uvicorn warns of each request that cannot be read, which a flood would fill the disk with.
 _SERIOUS = logging.getLogger("uvicorn.error.http")
 _SERIOUS.setLevel(logging.ERROR)
-# What a name, an address and a port are made of (RFC 9110, 7.2; RFC 3986, 3.2.2).
 # Requests can be as small as 26 bytes: so much is parsed before it is seen whether one waits.
 _SLICE = 4096
+# What a name, an address and a port are made of (RFC 9110, 7.2; RFC 3986, 3.2.2).
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 
 
