@@ -87,12 +87,16 @@ class Persisted:
             return None
         if name is None or (params.query and self._manifest is None):
             return None  # It is yet to be seen whether they belong together.
-        digest = name.removeprefix(_PREFIX)
-        if self._manifest is not None:
-            trusted = self._manifest.text(name) or self._manifest.text(digest)
-            if trusted is not None or params.query:
-                return trusted
-        return self._recent.use(digest) if self._register else None
+        trusted = self._trusted(name)
+        if trusted is not None or params.query:
+            return trusted
+        return self._recent.use(name.removeprefix(_PREFIX)) if self._register else None
+
+    def _trusted(self, name: str) -> str | None:
+        """Return the manifest's text of an id, which it may have with the prefix, or without."""
+        if self._manifest is None:
+            return None
+        return self._manifest.text(name) or self._manifest.text(name.removeprefix(_PREFIX))
 
     async def document(self, params: Params, principal: str) -> Document:
         """Return the document that a request of a principal means.
@@ -108,16 +112,14 @@ class Persisted:
             if self._only and not (self._manifest and self._manifest.has(params.query)):
                 raise DocumentNotTrusted("Only documents of this gateway's manifest run here.")
             return self._documents.known(params.query) or await self._new(params.query, principal)
-        digest = name.removeprefix(_PREFIX)
-        # A manifest may have its ids with the prefix, or without.
-        for each in (name, digest):
-            trusted = self._manifest.text(each) if self._manifest else None
-            if trusted is not None:
-                return self._documents.known(trusted) or await self._new(trusted, principal)
+        trusted = self._trusted(name)
+        if trusted is not None:
+            return self._documents.known(trusted) or await self._new(trusted, principal)
         if self._only:
             raise DocumentNotTrusted("This gateway's manifest has no document with this id.")
         if not self._register:
             raise PersistedQueryNotSupported
+        digest = name.removeprefix(_PREFIX)
         if params.query:
             return await self._remember(digest, params.query, principal)
         text = await self._text(digest)
