@@ -13,7 +13,7 @@ from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError
 from gateway.execution import executors
 from gateway.execution._compat import is_of_an_argument
-from gateway.execution.compiled_queries import FORESEEN, CompiledOperation, compiled_for
+from gateway.execution.compiled_queries import FORESEEN, compiled_for
 from gateway.execution.projecting_executor import FastExecutor
 from gateway.execution.projection import Projector
 from gateway.execution.request import Port, Request
@@ -54,10 +54,10 @@ async def run(
         request_id: names the request in logs.
     """
     document = request.document
-    compiled: CompiledOperation | None = None
+    fast = request.kind in _COMPILED and context.fast and not document.errors
     response: dict[str, Any] | None = None
     try:
-        if request.kind in _COMPILED and context.fast and not document.errors:
+        if fast:
             compiled = request.operation.compiled or compiled_for(
                 shared.schema, shared.projector, document, request.operation
             )
@@ -76,10 +76,7 @@ async def run(
                     _note_fallback(error, request_id, shared.fell_back)
                     context.begin_again()
         if response is None:
-            gave_up = partial(_note_fallback, request_id=request_id, fell_back=shared.fell_back)
-            response = await _by_graphql_core(
-                shared.schema, request, context, request_id, compiled, gave_up
-            )
+            response = await _by_graphql_core(shared, request, context, request_id, fast=fast)
     finally:
         context.cancel()
     shared.executed(request.operation.described, response)
@@ -90,22 +87,18 @@ async def run(
 
 
 async def _by_graphql_core(
-    schema: GraphQLSchema,
-    request: Request,
-    context: Port,
-    request_id: str,
-    compiled: CompiledOperation | None,
-    gave_up: Callable[[Exception], None],
+    shared: Executing, request: Request, context: Port, request_id: str, *, fast: bool
 ) -> dict[str, Any]:
-    """Execute an operation by graphql-core, with projections of what is plain in queries."""
+    """Execute an operation by graphql-core; `fast`: with what is plain read at once."""
     document = request.document
     if document.errors or document.whole is None:
         return refused(document.errors)
     options: dict[str, Any] = {}
-    if compiled is not None:
+    if fast:
+        gave_up = partial(_note_fallback, request_id=request_id, fell_back=shared.fell_back)
         options = {"kind": FastExecutor, "gave_up": gave_up}
     # The plain `execute` refuses schemas that have @defer; `whole` is free of it.
-    executor = executors.for_request(schema, document.whole, request, context, **options)
+    executor = executors.for_request(shared.schema, document.whole, request, context, **options)
     result = await executors.outcome(executor)
     return respond(cast("ExecutionResult", result), request_id)
 
