@@ -132,7 +132,8 @@ class _Walk:
         if not is_input_type(kind) or node.directives:
             raise _CannotTell
         if node.default_value is not None:
-            self._over_value(node.default_value, kind)
+            self._over_variables(node.default_value, kind)
+            validate_input_literal(node.default_value, kind, _cannot_tell)
         _add(self._declared, node.variable.name.value, _Declared(kind, node.default_value))
 
     # Selections -----------------------------------------------------------------------------------
@@ -213,17 +214,19 @@ class _Walk:
     def _over_arguments(
         self, nodes: Sequence[ArgumentNode], arguments: Mapping[str, GraphQLArgument]
     ) -> None:
-        given = self._over_values(nodes, arguments)
+        given = self._over_places(nodes, arguments)
+        for each in nodes:
+            validate_input_literal(each.value, arguments[each.name.value].type, _cannot_tell)
         for name, argument in arguments.items():
             if name not in given and is_required_argument(argument):
                 raise _CannotTell
 
-    def _over_values(
+    def _over_places(
         self,
         nodes: Sequence[ArgumentNode | ObjectFieldNode],
         places: Mapping[str, GraphQLArgument] | Mapping[str, GraphQLInputField],
     ) -> Mapping[str, Any]:
-        """Walk over values, each in the place of its name; return those that are given."""
+        """Walk over what stands in places, each of its name; return what is given."""
         given: dict[str, Any] = {}
         for each in nodes:
             name = each.name.value
@@ -232,30 +235,24 @@ class _Walk:
                 raise _CannotTell
             _add(given, name, each)
             has_default = place.default is not None or place.default_value is not Undefined
-            self._over_value(each.value, place.type, has_default=has_default)
+            self._over_variables(each.value, place.type, has_default=has_default)
         return given
 
-    def _over_value(
+    def _over_variables(
         self, node: ValueNode, kind: GraphQLInputType, *, has_default: bool = False
     ) -> None:
-        """Walk over a value that stands where a `kind` is wanted, which may have a default."""
+        """Walk over the variables and the names of a value.
+
+        It stands where a `kind` is wanted, which may have a default.
+        """
         if isinstance(node, VariableNode):
             self._use(node, kind, has_default=has_default)
-            return
-        self._over_variables(node, kind)
-        validate_input_literal(node, kind, _cannot_tell)
-
-    def _over_variables(self, node: ValueNode, kind: GraphQLInputType) -> None:
-        """Walk over the variables and the names inside a literal."""
-        if isinstance(node, ListValueNode):
+        elif isinstance(node, ListValueNode):
             inner: Any = get_nullable_type(kind)
             if not isinstance(inner, GraphQLList):
                 raise _CannotTell
             for each in node.values:
-                if isinstance(each, VariableNode):
-                    self._use(each, inner.of_type, has_default=False)
-                else:
-                    self._over_variables(each, inner.of_type)
+                self._over_variables(each, inner.of_type)
         elif isinstance(node, ObjectValueNode):
             inner = get_named_type(kind)
             if not isinstance(inner, GraphQLInputObjectType):
@@ -264,7 +261,7 @@ class _Walk:
                 isinstance(each.value, VariableNode) for each in node.fields
             ):
                 raise _CannotTell
-            self._over_values(node.fields, inner.fields)
+            self._over_places(node.fields, inner.fields)
 
     def _use(self, node: VariableNode, wanted: GraphQLInputType, *, has_default: bool) -> None:
         name = node.name.value
