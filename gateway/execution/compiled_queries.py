@@ -321,9 +321,7 @@ class Run:
         self, to: _Object, values: Sequence[object], waiting: list[_Waiting]
     ) -> list[dict[str, Any]]:
         """Return objects that have more than plain fields, with places for what is called."""
-        if None in values:
-            raise Unfit
-        made: list[dict[str, Any]] = [to.project(value) for value in values]
+        made: list[dict[str, Any]] = to.project.all(values)
         for name, attribute, below in to.deeper:
             for value, place in zip(values, made, strict=True):
                 place[name] = self.complete(below, getattr(value, attribute), waiting)

@@ -16,6 +16,7 @@ for more at once than the loop can wait for; meanwhile a selection is read (`pro
 from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
+from types import NoneType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -128,15 +129,16 @@ class Dispatch:
         return (self._known.get(kind) or self._for(kind))(source)
 
     def all(self, sources: Sequence[object]) -> list[Any]:
-        """Return the projections of objects of one class."""
-        if not sources:
-            return []
-        kind = sources[0].__class__
-        project = self._for(kind)
-        for source in sources:
-            if source.__class__ is not kind:
-                raise NotPlain
-        return [project(source) for source in sources]
+        """Return the projections of objects; what finds it out by reading does so for all at once.
+
+        Raises:
+            NotPlain: one of them is None.
+        """
+        kinds = {source.__class__ for source in sources}
+        if NoneType in kinds:
+            raise NotPlain
+        projects = {kind: self._known.get(kind) or self._for(kind) for kind in kinds}
+        return [projects[source.__class__](source) for source in sources]
 
     def _for(self, kind: type) -> Project:
         project = self._known.get(kind)
