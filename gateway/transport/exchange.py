@@ -337,10 +337,8 @@ class Exchange:
         if coding is None and not self.extra and head.is_checked and status != NOT_MODIFIED:
             return Answer(status, {"x-request-id": self.request_id}, head.usual, body)
         headers = {
-            "content-type": negotiation.CONTENT_TYPES[head.accepted.media_type],
+            **_usual(negotiation.CONTENT_TYPES[head.accepted.media_type]),
             "x-request-id": self.request_id,
-            "cache-control": "no-store",
-            "vary": _VARY,
             **self.extra,
         }
         if status == NOT_MODIFIED:  # It has no body of its own.
@@ -353,10 +351,8 @@ class Exchange:
     def stream_headers(self, content_type: str) -> dict[str, str]:
         """Return the headers of a stream."""
         return {
-            "content-type": content_type,
+            **_usual(content_type),
             "x-request-id": self.request_id,
-            "cache-control": "no-store",
-            "vary": _VARY,
             # Nginx would hold back what is not yet a full buffer.
             "x-accel-buffering": "no",
             **self.extra,
@@ -370,12 +366,13 @@ def _reject_size(limit: int) -> NoReturn:
 @lru_cache(maxsize=64)
 def usual_headers(media_type: str, fixed: FixedHeaders) -> FixedHeaders:
     """Return the headers of a whole answer of a type that are always the same, with `fixed`."""
-    usual = {
-        "content-type": negotiation.CONTENT_TYPES[media_type],
-        "cache-control": "no-store",
-        "vary": _VARY,
-    }
-    return FixedHeaders((*((name.encode(), usual[name].encode()) for name in usual), *fixed.pairs))
+    usual = _usual(negotiation.CONTENT_TYPES[media_type]).items()
+    return FixedHeaders((*((name.encode(), value.encode()) for name, value in usual), *fixed.pairs))
+
+
+def _usual(content_type: str) -> dict[str, str]:
+    """Return the headers of all answers, of which nothing else is said."""
+    return {"content-type": content_type, "cache-control": "no-store", "vary": _VARY}
 
 
 def headers_of(raw: Sequence[Pair]) -> dict[str, str]:
