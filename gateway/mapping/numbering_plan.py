@@ -17,6 +17,8 @@ from schema.enums import NumberType
 _TOLL_FREE: Final = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 NORTH_AMERICAN: Final = 12
 """Length of a number of the plan: `+1` and ten digits."""
+EXCHANGE_LENGTH: Final = 8
+"""How much of one names its exchange: `+1`, area code and prefix."""
 # The library takes what the Netherlands keep for machines for mobile numbers.
 _MACHINES: Final = "+3197"
 _KINDS: Final = {

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from gateway.errors import GatewayError, UpstreamNotFound, believe_missing
 from gateway.mapping import filters
-from gateway.mapping.numbering_plan import NORTH_AMERICAN, origin
+from gateway.mapping.numbering_plan import EXCHANGE_LENGTH, NORTH_AMERICAN, origin
 from gateway.mapping.records import View, number_type, view
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.call import Call
@@ -37,9 +37,8 @@ _PAGE_SIZE: Final = 50
 _PATH: Final = filters.CORE_SEARCH_PATHS[NumberType.LOCAL.name]
 # What was not found may be for sale tomorrow.
 _UNKNOWN_SECONDS: Final = 86_400.0
-# `+1`, area code and prefix; the last two are the digits of an exchange.
-_PREFIX: Final = 8
-_DIGITS: Final = slice(2, _PREFIX)
+# Area code and prefix, without `+1`.
+_DIGITS: Final = slice(2, EXCHANGE_LENGTH)
 
 
 class Exchange(NamedTuple):
@@ -91,7 +90,9 @@ def _exchanges_of(numbers: Iterable[View]) -> list[Exchange | None]:
         ):
             digits, kind = raw.phone_number, raw.type
             if isinstance(digits, str) and digits[:2] == "+1" and len(digits) == NORTH_AMERICAN:
-                exchange = _exchange(digits[:_PREFIX], kind if isinstance(kind, str) else None)
+                exchange = _exchange(
+                    digits[:EXCHANGE_LENGTH], kind if isinstance(kind, str) else None
+                )
         found.append(exchange)
     return found
 

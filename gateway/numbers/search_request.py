@@ -16,7 +16,7 @@ from gateway.mapping import filters, validation
 from gateway.mapping.filled import Filled
 from gateway.mapping.homes import only_catalog_tells
 from gateway.mapping.number_patterns import Pattern
-from gateway.mapping.numbering_plan import NORTH_AMERICAN, origin
+from gateway.mapping.numbering_plan import EXCHANGE_LENGTH, NORTH_AMERICAN, origin
 from gateway.mapping.records import STRICT, Record, View
 from gateway.mapping.sought import Point, Sought
 from gateway.numbers import cursors
@@ -45,10 +45,8 @@ _PLACE: Mapping[type[Record], Callable[[Record], Record | None]] = {
     STRICT[Source.CATALOG]["PhoneNumber"]: attrgetter("geography"),
     STRICT[Source.CORE]["PhoneNumber"]: lambda raw: raw,
 }
-# Scopes that all numbers of an exchange have in common; and how much of a number names it: `+1` and
-# six digits.
+# Scopes that all numbers of an exchange have in common.
 _OF_EXCHANGES: Final = frozenset({SimilarScope.RATE_CENTER, SimilarScope.LATA})
-_EXCHANGE: Final = 8
 _SAID: Mapping[SimilarScope, Callable[[Record], tuple[object, ...]]] = {
     scope: attrgetter("iso_country", *fields) for scope, fields in _FIELDS.items()
 }
@@ -414,7 +412,7 @@ class SimilarSearch(NamedTuple):
         of_number: object = told.type is NumberType.TOLL_FREE
         if not of_place or of_place[0] is None:
             # It is not said in which country it is: the number tells that, and its exchange.
-            of_number = told, digits[:_EXCHANGE] if len(digits) == NORTH_AMERICAN else digits
+            of_number = told, digits[:EXCHANGE_LENGTH] if len(digits) == NORTH_AMERICAN else digits
         return self, raw.account_sid, number.home, raw.type, of_place, of_number
 
     def near(self, number: View) -> Similar | None:
