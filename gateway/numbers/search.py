@@ -82,13 +82,16 @@ class Result(NamedTuple):
 
     Attributes:
         found: what each branch found, in order; None for one that failed.
-        exhaustive: no matching number is left out, as far as the upstream lets us know.
         failures: branches whose search failed.
     """
 
     found: list[Found | None]
-    exhaustive: bool
     failures: list[Failure]
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether no matching number is left out, as far as the upstream lets us know."""
+        return all(each is not None and each.exhaustive for each in self.found)
 
     @property
     def numbers(self) -> list[View]:
@@ -248,7 +251,7 @@ class Search:
         source = self._source(asked)
         if source is not None and len(branches) == 1:
             one = await self._search_of(source)(asked, branches[0], at)
-            return Result([one], one.exhaustive, [])
+            return Result([one], [])
         outcomes = await (
             self._of_either(asked, at)
             if source is None
@@ -266,7 +269,7 @@ class Search:
                 found.append(outcome)
         if len(failures) == len(found):
             raise failures[0].error
-        return Result(found, all(each and each.exhaustive for each in found), failures)
+        return Result(found, failures)
 
     def may_ask_core(self, asked: SearchRequest) -> bool:
         """Whether core is asked in any case, as far as is known."""
