@@ -583,10 +583,8 @@ class AvailablePhoneNumber(NumberProfile):
         info: Info[ReadPort, None],
         end_user: Annotated[EndUser, strawberry.argument(description="Who is to use the number.")],
     ) -> Requirements | None:
-        country = self.geography.iso_country if self.geography is not None else None
-        return await info.context.accounts.requirements(
-            country, type=self.type, end_user=end_user, at=info.at
-        )
+        [coming] = _requirements([self], info, end_user=end_user)
+        return await coming
 
     match: PatternMatch | None = field(
         description="Where it matches `contains`, the first place if there are several; null when"

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Awaitable, Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
+from typing import Any, TypeVar, cast
 
 from gateway.auth import rate_limits
 from gateway.auth.caller import Caller
@@ -23,6 +23,9 @@ from schema.enums import EndUser, NumberType
 from schema.info import FieldPath
 from schema.nodes import Account, Allowance, Country, RateLimit
 from schema.values import NumberPrice, NumberToBuy, PurchaseRequirement, Requirements
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 
 class AccountResolvers:
@@ -44,9 +47,7 @@ class AccountResolvers:
         self, sids: Sequence[str], *, at: FieldPath
     ) -> Sequence[Awaitable[Account | None]]:
         """See `schema.read_port.Accounts`."""
-        fields = Counter(sids)
-        coming = {sid: begun(self._account(sid, at, fields[sid])) for sid in fields}
-        return [coming[sid] for sid in sids]
+        return _begin_each(sids, lambda sid, fields: self._account(sid, at, fields))
 
     async def _account(self, sid: str | None, at: FieldPath, fields: int) -> Account | None:
         asked = AccountLookup.parse(self._caller, sid=sid)
@@ -102,11 +103,9 @@ class AccountResolvers:
         at: FieldPath,
     ) -> Sequence[Awaitable[Requirements | None]]:
         """See `schema.read_port.Accounts`."""
-        fields = Counter(kinds)
-        coming = {
-            kind: begun(self._requirements(kind, end_user, at, fields[kind])) for kind in fields
-        }
-        return [coming[kind] for kind in kinds]
+        return _begin_each(
+            kinds, lambda kind, fields: self._requirements(kind, end_user, at, fields)
+        )
 
     async def _requirements(
         self,
@@ -126,6 +125,14 @@ class AccountResolvers:
         """See `schema.read_port.Accounts`."""
         law = await self.requirements(number.country, type=number.type, end_user=end_user, at=at)
         return purchase_requirements.requirements(number, law)
+
+
+def _begin_each(
+    keys: Sequence[K], begin: Callable[[K, int], Coroutine[Any, Any, T]]
+) -> Sequence[Awaitable[T]]:
+    """Begin what is asked for by each key, once for equal ones: it is told how many there are."""
+    coming = {key: begun(begin(key, fields)) for key, fields in Counter(keys).items()}
+    return [coming[key] for key in keys]
 
 
 def _allowance(left: rate_limits.Remaining | None) -> Allowance | None:
