@@ -40,9 +40,8 @@ _OF_EXCHANGE = (
 )
 _LIFECYCLE = (
     "How far its range has come. Every account can ask for GENERALLY_AVAILABLE and BETA; the others"
-    " are refused for accounts whose API cannot filter by them, see `Source`, and together with"
-    " filters that only the accounts' other API knows. There BETA takes in developer previews, and"
-    " GENERALLY_AVAILABLE exhausted ranges."
+    " are refused for accounts whose API cannot filter by them, see `Source`{and_when}. There BETA"
+    " takes in developer previews, and GENERALLY_AVAILABLE exhausted ranges."
 )
 _TEMPLATE = (
     "A phone number stands for its own place (US and Canada), but not together with filters that"
@@ -160,9 +159,7 @@ class PhoneNumberFilter:
     type: NumberType | None = field(default=UNSET, description="The kind of number.")
     lifecycle: Lifecycle | None = field(
         default=UNSET,
-        description="How far its range has come. Every account can ask for GENERALLY_AVAILABLE and"
-        " BETA; the others are refused for accounts whose API cannot filter by them, see `Source`."
-        " There BETA takes in developer previews, and GENERALLY_AVAILABLE exhausted ranges.",
+        description=_LIFECYCLE.format(and_when=""),
     )
     origin: NumberOrigin | None = field(
         default=UNSET,
@@ -287,7 +284,9 @@ class AvailablePhoneNumberFilter:
     )
     lifecycle: Lifecycle | None = field(
         default=UNSET,
-        description=_LIFECYCLE,
+        description=_LIFECYCLE.format(
+            and_when=", and together with filters that only the accounts' other API knows"
+        ),
     )
     saved_searches: list[SavedSearch] | None = field(
         default=UNSET,
