@@ -177,13 +177,12 @@ class FillingIn(LookupBatches):
         wanted = list(dict.fromkeys(keys[place] for place in places))
         if not wanted:
             return parts
+        for key in wanted:
+            self._asked[family, key].append(at)
         if len(wanted) == 1:
-            self._asked[family, wanted[0]].append(at)
             load = self._loaders[family].load
             found = await self._each(wanted, lambda key: self._patiently(load(key), family, key))
         else:
-            for key in wanted:
-                self._asked[family, key].append(at)
             work = self._look_together(family, wanted, page)
             work = self._patiently(work, family, *wanted)
             [outcome] = await settled([work])
