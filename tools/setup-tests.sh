@@ -2,8 +2,9 @@
 # Sets up what tests use besides Python packages: Chromium for the explorer, and what the Node.js of
 # Playwright links to; curl for the commands on pages; nginx, HAProxy and Prometheus for the page of
 # the deployment; tinyproxy for the tests of proxies; for the documented installation what Debian's
-# own Python makes environments with; Node.js packages for the JavaScript clients. As root on Debian it installs what is missing, and
-# nothing else; elsewhere it says so, and the tests that need it are skipped or fail (in CI they fail).
+# own Python makes environments with; Node.js packages for the JavaScript clients. As root on Debian
+# it installs what is missing, and nothing else; elsewhere it says so, and the tests that need it are
+# skipped or fail (in CI they fail).
 set -eu
 cd "$(dirname "$0")/.."
 . tools/ticking.sh
