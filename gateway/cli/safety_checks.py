@@ -25,7 +25,7 @@ from gateway.mapping.validation import is_sid
 from gateway.server import open_files
 from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings, settings_file, unlimited
-from gateway.settings.proxy_url import ProxyUrl
+from gateway.settings.proxy_url import chosen_proxy
 from gateway.settings.store_url import StoreUrl
 from gateway.storage.chosen_store import StoreOptions, make_store
 from gateway.storage.store import Condition, StoreUnavailable
@@ -33,7 +33,7 @@ from gateway.storage.store_advice import advice_on
 from gateway.upstream.call import Api
 from gateway.upstream.dialling import NotConnected
 from gateway.upstream.pools import Connections
-from gateway.upstream.proxies import DIRECT, Origin
+from gateway.upstream.proxies import Origin
 from gateway.writes.file_journal import obstacle
 
 Severity = Literal["danger", "warning"]
@@ -146,10 +146,10 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def _tells_in_the_open(url: SecretStr | None) -> bool:
-    if url is None or url.get_secret_value() == DIRECT:
+    proxy = chosen_proxy(url)
+    if proxy is None or not proxy.has_password:
         return False
-    proxy = ProxyUrl.parse(url.get_secret_value())
-    return proxy.has_password and not proxy.is_encrypted and not is_loopback(proxy.host)
+    return not proxy.is_encrypted and not is_loopback(proxy.host)
 
 
 def _secrets_in_file(file: Path | None) -> Iterator[Finding]:

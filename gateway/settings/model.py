@@ -37,7 +37,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from gateway.settings.proxy_url import ProxyUrl
+from gateway.settings.proxy_url import chosen_proxy
 from gateway.settings.store_url import StoreUrl
 
 if TYPE_CHECKING:
@@ -143,10 +143,8 @@ def _store_url(value: SecretStr) -> SecretStr:
 
 
 def _proxy_url(value: SecretStr) -> SecretStr:
-    if value.get_secret_value() == "direct":
-        return value
     try:
-        ProxyUrl.parse(value.get_secret_value())
+        chosen_proxy(value)
     except ValueError:
         raise ValueError(
             "it must be a URL such as http://user:password@proxy.example:3128, with http or https;"

@@ -1,7 +1,7 @@
 """Where an HTTP proxy is, and what it is told of who asks: `http://user:password@host:port`.
 
 `https` is a proxy that is itself spoken to over TLS. Without a scheme it is `http`, without a port
-that of the scheme. User and password are percent-decoded.
+that of the scheme. User and password are percent-decoded. `direct` in its place is none at all.
 """
 
 from base64 import b64encode
@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from pydantic import SecretStr
+
+_DIRECT: Final = "direct"
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -67,6 +70,16 @@ class ProxyUrl:
         """Return its URL, without user and password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.is_encrypted else 'http'}://{host}:{self.port}"
+
+
+def chosen_proxy(setting: SecretStr | None) -> ProxyUrl | None:
+    """Return the proxy that a setting names; None when it names none, or says that there is none.
+
+    Raises:
+        ValueError: it is no URL of a proxy.
+    """
+    text = _DIRECT if setting is None else setting.get_secret_value()
+    return None if text == _DIRECT else ProxyUrl.parse(text)
 
 
 def _basic(username: str | None, password: str | None) -> str:

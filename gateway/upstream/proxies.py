@@ -7,15 +7,12 @@ and are understood as curl does.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from gateway.settings.proxy_url import ProxyUrl
-
-DIRECT: Final = "direct"
-"""Stands in place of a proxy's URL for none, whatever else is set."""
+from gateway.settings.proxy_url import ProxyUrl, chosen_proxy
 
 
 class Origin(NamedTuple):
@@ -64,8 +61,8 @@ class Routes:
         self._secure = self._plain = None
         self._exceptions: tuple[_Exception, ...] = ()
         if options is not None:
-            self._secure = _proxy(options.proxy or options.https_proxy)
-            self._plain = _proxy(options.proxy or options.http_proxy)
+            self._secure = chosen_proxy(options.proxy or options.https_proxy)
+            self._plain = chosen_proxy(options.proxy or options.http_proxy)
             self._exceptions = tuple(_exceptions(options.no_proxy))
 
     def proxy(self, origin: Origin) -> ProxyUrl | None:
@@ -109,8 +106,3 @@ def _exceptions(texts: Sequence[str]) -> Iterator[_Exception]:
             name = name.removeprefix("*").lstrip(".")
         if name:
             yield _Exception(name, int(port) if has_port else None)
-
-
-def _proxy(url: SecretStr | None) -> ProxyUrl | None:
-    text = DIRECT if url is None else url.get_secret_value()
-    return None if text == DIRECT else ProxyUrl.parse(text)
