@@ -59,6 +59,13 @@ def settle(waiting: asyncio.Future[T], outcome: T | BaseException) -> None:
         waiting.set_result(outcome)
 
 
+def at_hand(value: T) -> asyncio.Future[T]:
+    """Return a future of what is there already."""
+    there: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    there.set_result(value)
+    return there
+
+
 def begun(work: Awaitable[T]) -> asyncio.Future[T]:
     """Begin work for which nobody may wait in the end: then its failure is no complaint."""
     coming = asyncio.ensure_future(work)

@@ -23,7 +23,7 @@ from gateway.upstream.call_trace import Trace
 from gateway.upstream.client import Attempt, Outcome, UpstreamClient
 from gateway.upstream.families import CORE
 from gateway.upstream.response_cache import ResponseCache
-from gateway.waiting import Shared, outcome_of, settle
+from gateway.waiting import Shared, at_hand, outcome_of, settle
 from schema.enums import Source
 from schema.info import FieldPath
 
@@ -433,7 +433,7 @@ class Reader:
             found = self._cache.find_at_hand(key, self.credential, call) if key else None
             if found is not None:
                 self.trace.note_spared(call, "cached", asked[:1])
-                coming = _at_hand(found)
+                coming = Shared(at_hand(found))
             else:
                 coming = self._task(self._through_cache(call, asked, key))
         else:
@@ -547,13 +547,6 @@ class Reader:
             attempt=1 + self._broken.get(call, 0),
             failed=failed,
         )
-
-
-def _at_hand(answer: Answer) -> Shared[Answer]:
-    """Return what all who ask for a call get whose answer need not be waited for."""
-    found: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    found.set_result(answer)
-    return Shared(found)
 
 
 def _broken(answer: Answer) -> Shared[Answer]:

@@ -13,16 +13,15 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from gateway.storage import file_locks
 from gateway.storage.group_commits import GroupCommits
 from gateway.storage.store import Cause, StoreUnavailable
 from gateway.storage.store_advice import Advice
+from gateway.waiting import at_hand
 from gateway.writes import clocks
 from gateway.writes.idempotency_entries import HELD, Hold, Moment
-
-T = TypeVar("T")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB, expires REAL) WITHOUT ROWID;
@@ -117,7 +116,7 @@ class FileJournal:
         while self._idle:
             hold = self._idle.pop()
             if hold.is_there():
-                return _at_hand(hold)
+                return at_hand(hold)
             hold.let_go()
         return self._commits.ask(
             lambda _: _FileHold(self._folder, self._idle), aside=True, late=_FileHold.let_go
@@ -126,7 +125,7 @@ class FileJournal:
     def sure_of(self, hold: Hold) -> asyncio.Future[float]:
         """See `Journal`: what is locked is sure."""
         del hold
-        return _at_hand(self._now())
+        return at_hand(self._now())
 
     async def is_gone(self, owner: str) -> bool | None:
         """See `Journal`."""
@@ -311,13 +310,6 @@ def obstacle(folder: Path) -> str | None:
     files = [each for each in folder.glob("idempotency.sqlite*") if each.is_file()]
     closed = next((each for each in [there, *files] if not os.access(each, os.W_OK)), None)
     return f"{closed} cannot be written" if closed is not None else None
-
-
-def _at_hand(value: T) -> asyncio.Future[T]:
-    """Return a future of what is there already."""
-    there: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    there.set_result(value)
-    return there
 
 
 def _read(sql: sqlite3.Connection, key: str) -> bytes | None:
