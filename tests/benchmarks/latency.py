@@ -6,7 +6,6 @@ which all connections have become too old, and warm ones: with connections kept 
 Writes the table into `results/latency.md`; exits with 1 when one kept ready takes over 1.1 times a warm.
 """
 
-import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import Any, Final
 
 from tests.faults.asking import document
 from tests.support import loopback
-from tests.support.certificates import make_certificate
+from tests.support.certificates import make_certificate, server_tls
 from tests.support.gateway_process import served
 from tests.support.relay import Relay, relay
 from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
@@ -110,10 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     slow = False
     with TemporaryDirectory() as folder, running_sandbox() as sandbox:
         certificate = make_certificate(Path(folder), "localhost")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.with_suffix(".both.pem"))
         with (
-            relay(sandbox.url, tls=context) as there,
+            relay(sandbox.url, tls=server_tls(certificate)) as there,
             relay(there.url, delay=_EACH_WAY) as front,
         ):
             for name in (*_READS, _PURCHASE):

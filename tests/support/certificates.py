@@ -1,6 +1,7 @@
 """Certificates that are good for a day, each its own authority."""
 
 import datetime as dt
+import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -38,3 +39,10 @@ def make_certificate(folder: Path, host: str) -> Path:
     (folder / f"{host}.key").write_bytes(secret)
     (folder / f"{host}.both.pem").write_bytes(made + secret)
     return certificate
+
+
+def server_tls(certificate: Path) -> ssl.SSLContext:
+    """Return what a server speaks TLS with that shows a certificate of `make_certificate`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.with_suffix(".both.pem"))
+    return context

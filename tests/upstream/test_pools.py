@@ -1,7 +1,6 @@
 """Connections to the upstream are there before they are needed, and no write is lost on an old one."""
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from gateway.upstream.pools import Pool
 from gateway.upstream.proxies import Origin
 from tests.faults.asking import OWN, fresh_number, mutate, told
 from tests.faults.hostile import Keeping, keeping, response
-from tests.support.certificates import make_certificate
+from tests.support.certificates import make_certificate, server_tls
 from tests.support.gateway_in_thread import running_gateway
 from tests.support.gateway_process import free_port
 from tests.support.relay import Relay, relay
@@ -34,9 +33,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def front(sandbox: RunningSandbox, certificate: Path) -> Iterator[Relay]:
     """The sandbox over TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.with_suffix(".both.pem"))
-    with relay(sandbox.url, tls=context) as front:
+    with relay(sandbox.url, tls=server_tls(certificate)) as front:
         yield front
 
 

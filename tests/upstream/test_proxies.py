@@ -16,7 +16,7 @@ from gateway.upstream.proxies import Origin, RouteOptions, Routes
 from tests.faults.asking import OWN, document, fresh_number, in_ledger, mutate, told, writes
 from tests.faults.hostile import hostile, keeping, response
 from tests.support import loopback
-from tests.support.certificates import make_certificate
+from tests.support.certificates import make_certificate, server_tls
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import free_port, run, served
 from tests.support.relay import Relay, relay
@@ -72,9 +72,7 @@ def certificate(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def tls(certificate: Path) -> ssl.SSLContext:
     """What shows it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.with_suffix(".both.pem"))
-    return context
+    return server_tls(certificate)
 
 
 @pytest.fixture(scope="module")
