@@ -1,11 +1,9 @@
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { useState, type FormEvent } from "react";
 import { flushSync } from "react-dom";
-import { noteDeed } from "../fetcher";
-import { noteTouched } from "../touched";
 import type { Operation } from "../wire";
 import { Copyable } from "./copyable";
-import { begin, close, dismiss, outcome, type Ask, type Deed, type Stage } from "./deeds";
+import { begin, close, dismiss, outcome, sendChange, type Ask, type Deed, type Stage } from "./deeds";
 
 const SET_WEBHOOK = `mutation SetWebhook($sid: ID!, $account: ID, $configuration: ConfigurationInput!) {
   configurePhoneNumber(input: { sid: $sid, accountSid: $account, configuration: $configuration }) {
@@ -88,10 +86,8 @@ function WebhookForm({ deed, sid, ask }: { deed: Deed; sid: string; ask: Ask }) 
   const send = async (event: FormEvent) => {
     event.preventDefault();
     setStage({ is: "running" });
-    const answer = await ask(operation, deed.headers, "traced");
-    noteDeed(deed.run, "mutation", operation, answer);
-    noteTouched(answer.body.data);
-    setStage(outcome(answer.status, answer.body));
+    const { status, body } = await sendChange(deed, operation, ask);
+    setStage(outcome(status, body));
   };
   return (
     <form className="deed-webhook" onSubmit={(event) => void send(event)}>

@@ -168,14 +168,19 @@ export async function act({ key }: Deed, ask: Ask): Promise<void> {
   if (!deed || !["asking", "refused", "untraced"].includes(deed.stage.is)) return;
   move(key, { is: "running" });
   const operation = operationOf(deed);
-  const answer = await ask(operation, deed.headers, "traced");
-  noteDeed(deed.run, "mutation", operation, answer);
-  noteTouched(answer.body.data);
-  const { status, body } = answer;
+  const { status, body } = await sendChange(deed, operation, ask);
   const stage = outcome(status, body);
   move(key, stage);
   // What was refused for good would be told again for the same key: another try is another intention.
   if (stage.is === "refused" && payloadOf(body)) change(key, { idempotencyKey: newKey() });
+}
+
+/** Send a change that goes on from a row, and let the page know of it. */
+export async function sendChange({ run, headers }: Asked, operation: Operation, ask: Ask): Promise<Exchange> {
+  const answer = await ask(operation, headers, "traced");
+  noteDeed(run, "mutation", operation, answer);
+  noteTouched(answer.body.data);
+  return answer;
 }
 
 /** After a lost answer: look whether the account has the number. */
