@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { HAS_CLIPBOARD, useCopying } from "./copyable";
 import { ActionButton, type RowAction } from "./deed";
 import { count, shortened, spaced } from "./format";
 import { columnLabel, NUMBERS, type Cell, type Row, type RowSet } from "./rows";
@@ -206,20 +207,16 @@ function shownAs(value: Cell): string {
 }
 
 function CopyButton({ rows, columns }: { rows: Row[]; columns: string[] }) {
-  const [copied, setCopied] = useState(false);
-  // Browsers keep the clipboard from pages that came over plain HTTP from another machine.
-  const hasClipboard = "clipboard" in navigator;
-  const take = async () => {
+  const { copied, copy } = useCopying();
+  const take = () => {
     const lines = [columns, ...rows.map((row) => columns.map((column) => row.cells[column] ?? ""))];
     const text = lines.map((line) => line.map(quote).join(",")).join("\r\n");
-    if (!hasClipboard) return download(text, "numbers.csv");
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 1500);
+    if (HAS_CLIPBOARD) void copy(text);
+    else download(text, "numbers.csv");
   };
-  const label = hasClipboard ? "Copy as CSV" : "Save as CSV";
+  const label = HAS_CLIPBOARD ? "Copy as CSV" : "Save as CSV";
   return (
-    <button type="button" className="quiet" onClick={() => void take()}>
+    <button type="button" className="quiet" onClick={take}>
       {copied ? "Copied" : label}
     </button>
   );
