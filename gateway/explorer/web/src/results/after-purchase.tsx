@@ -3,6 +3,7 @@ import { useState, type FormEvent } from "react";
 import { flushSync } from "react-dom";
 import type { Operation } from "../wire";
 import { Copyable } from "./copyable";
+import { OperationText } from "./deed";
 import { begin, close, dismiss, outcome, sendChange, type Ask, type Deed, type Stage } from "./deeds";
 
 const SET_WEBHOOK = `mutation SetWebhook($sid: ID!, $account: ID, $configuration: ConfigurationInput!) {
@@ -99,8 +100,7 @@ function WebhookForm({ deed, sid, ask }: { deed: Deed; sid: string; ask: Ask }) 
         URL for messages
         <input type="url" value={sms} placeholder="https://…" onChange={(e) => setSms(e.target.value)} />
       </label>
-      <pre>{operation.query}</pre>
-      <pre>{JSON.stringify(operation.variables, null, 2)}</pre>
+      <OperationText operation={operation} />
       <div className="deed-buttons">
         <button type="submit" className="primary" disabled={(!voice && !sms) || stage.is === "running"}>
           Send it

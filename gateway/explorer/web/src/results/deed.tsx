@@ -135,7 +135,6 @@ export function DeedDialog({ deed, sandbox, ask, next, children }: Props) {
 
   const asks = stage.is === "asking" || stage.is === "refused" || stage.is === "untraced";
   const release = verb === "Release";
-  const operation = operationOf(deed);
   return (
     <dialog
       ref={dialog}
@@ -163,8 +162,7 @@ export function DeedDialog({ deed, sandbox, ask, next, children }: Props) {
       )}
       <details>
         <summary>The operation that is sent</summary>
-        <pre>{operation.query}</pre>
-        <pre>{JSON.stringify(operation.variables, null, 2)}</pre>
+        <OperationText operation={operationOf(deed)} />
       </details>
       <p role="status" className={`deed-outcome is-${stage.is}`}>
         {tell(deed)}
@@ -192,6 +190,16 @@ export function DeedDialog({ deed, sandbox, ask, next, children }: Props) {
       </form>
       {children}
     </dialog>
+  );
+}
+
+/** What is sent, word for word. */
+export function OperationText({ operation }: { operation: Operation }) {
+  return (
+    <>
+      <pre>{operation.query}</pre>
+      {operation.variables && <pre>{JSON.stringify(operation.variables, null, 2)}</pre>}
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 import { accountOf } from "../credentials";
 import { useRunQuestion, type RunQuestion } from "../run-question";
-import { ABOUT_ACCOUNT, AccountName, useDetails } from "./deed";
+import { ABOUT_ACCOUNT, AccountName, OperationText, useDetails } from "./deed";
 import type { Ask } from "./deeds";
 
 const RELEASES = /^releasePhoneNumbers?$/;
@@ -49,8 +49,7 @@ function Question({ question, ask }: { question: RunQuestion; ask: Ask }) {
       </p>
       <details open>
         <summary>The operation that is sent</summary>
-        <pre>{operation.query}</pre>
-        {operation.variables && <pre>{JSON.stringify(operation.variables, null, 2)}</pre>}
+        <OperationText operation={operation} />
       </details>
       <form method="dialog" className="deed-buttons">
         <button ref={leave} type="submit">
