@@ -120,11 +120,6 @@ class Connection(asyncio.Protocol):
         self._size = 0
 
     @property
-    def is_open(self) -> bool:
-        """Whether another request may be sent."""
-        return self._transport is not None and not self._transport.is_closing()
-
-    @property
     def is_silent(self) -> bool:
         """Whether it is open, and nothing has come that would pass for the next answer.
 
