@@ -82,7 +82,7 @@ def ended(stream: EventStream, unless: str | None = None) -> str | None:
     """
     while "errors" not in (frame := stream.next()).data:
         change = frame.data["data"]["phoneNumberChanged"]
-        if unless and change["phoneNumber"] == unless:
+        if unless and change["number"] == unless:
             return None
         assert unless or change["kind"] == "CONFIGURED"
     [error] = frame.data["errors"]
