@@ -16,7 +16,7 @@ run:
 # first: by number of tests, the longest of all would come last, and alone. What is compiled is kept,
 # also where the shell says otherwise: each process would compile all tests in each run. In a new
 # checkout one does it before the five begin; if that fails, they say why.
-test: export PYTHONDONTWRITEBYTECODE :=
+test test-quick: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev explorer tests/__pycache__
 	.venv/bin/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
