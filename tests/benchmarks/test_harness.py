@@ -15,6 +15,7 @@ from schema import build_schema as build_gateway_schema
 from tests.benchmarks import data, load
 from tests.benchmarks.compare import first_difference
 from tests.benchmarks.growth import growth_after_warmup
+from tests.benchmarks.latency.page import Bound, Part, keep
 from tests.benchmarks.load import LoadError, Measured
 from tests.benchmarks.operations import NEVER_SEEN, OPERATIONS, PURCHASE, Operation
 from tests.benchmarks.report import TARGETS, Results, markdown, table
@@ -334,3 +335,21 @@ class TestSlices:
     def test_an_answer_that_is_no_success_stops_it(self) -> None:
         with pytest.raises(LoadError, match="500"):
             asyncio.run(self.slices("500 Internal Server Error"))
+
+
+class TestPageOfLatency:
+    def test_a_part_that_is_measured_again_leaves_the_others_as_they_were(
+        self, tmp_path: Path
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        for name, figure in (("hedged", 1.0), ("first", 2.0), ("hedged", 3.0)):
+            bound = Bound(f"p99 of {name}", figure, 2, "ms")
+            curve = {"all": [(0.5, figure), (0.99, 2 * figure)]}
+            keep(
+                Part(name, name.title(), "How.", ("", "ms"), [("x", "1")], [bound], curve), tmp_path
+            )
+        page = (tmp_path / "latency.md").read_text()
+        assert page.index("## First") < page.index("## Hedged")
+        assert "p99 of first | ≤ 2 ms | 2 | met" in page
+        assert "p99 of hedged | ≤ 2 ms | 3 | not met" in page
+        assert "p99 of hedged" in (tmp_path / "latency.svg").read_text()

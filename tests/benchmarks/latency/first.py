@@ -1,20 +1,21 @@
-"""What the first operation costs beside a warm one: `python -m tests.benchmarks.latency`.
+"""What the first operation costs beside a warm one.
 
 The upstream is a sandbox over TLS behind a relay that takes 20 ms each way, so a round trip takes
 40 ms and a connection 80 ms and more. Asked are the first operation of a process, one after a pause in
 which all connections have become too old, and warm ones: with connections kept ready, and without.
-Writes the table into `results/latency.md`; exits with 1 when one kept ready takes over 1.1 times a warm.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from tests.benchmarks.latency.page import Bound, Part
 from tests.faults.asking import document
 from tests.support import loopback
 from tests.support.certificates import make_certificate, server_tls
@@ -25,10 +26,8 @@ from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 _EACH_WAY: Final = 0.02
 # In place of the default of 240 s, and of five minutes without a request.
 _KEEP, _PAUSE = 2.0, 4.0
-_TIMES: Final = 3
 _WARM: Final = 10
 _MOST: Final = 1.1
-_RESULTS: Final = Path(__file__).with_name("results") / "latency.md"
 _READS: Final = {
     "one call": "{ account { status } }",
     "a list": "{ phoneNumbers(first: 20) { nodes { phoneNumber friendlyName } } }",
@@ -80,10 +79,13 @@ def _started(
             yield _Gateway(gateway, sandbox)
 
 
-def _measured(start: Callable[[], Any], name: str) -> tuple[float, float, float]:
-    """Return the milliseconds of the first operation, of one after a pause, and of a warm one."""
+def _measured(start: Callable[[], Any], name: str, times: int) -> tuple[float, float, float]:
+    """Return the milliseconds of the first operation, of one after a pause, and of a warm one.
+
+    Of each the median: of `times` processes, and of their warm ones all together.
+    """
     first, idle, warm = [], [], []
-    for _ in range(_TIMES):
+    for _ in range(times):
         with start() as gateway:
             time.sleep(0.5)  # A process that was just started is not asked in the same moment.
             first.append(gateway.milliseconds(name))
@@ -91,22 +93,13 @@ def _measured(start: Callable[[], Any], name: str) -> tuple[float, float, float]
             warm += [gateway.milliseconds(name) for _ in range(_WARM)][2:]
             time.sleep(_PAUSE)
             idle.append(gateway.milliseconds(name))
-    return min(first), min(idle), min(warm)
+    return median(first), median(idle), median(warm)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print and keep the table; return 1 if something took too long."""
-    del arguments
-    lines = [
-        "# The first operation, and one after a pause",
-        "",
-        "`python -m tests.benchmarks.latency`: milliseconds, the best of several (and the share of a",
-        "warm one); TLS, a round trip of 40 ms.",
-        "",
-        "| Operation | Connections kept ready | First of a process | After a pause | Warm |",
-        "|---|---|---|---|---|",
-    ]
-    slow = False
+def measure(*, short: bool) -> Part:
+    """Measure all operations, with connections kept ready and without."""
+    times = 1 if short else 5
+    rows, bounds = [], []
     with TemporaryDirectory() as folder, running_sandbox() as sandbox:
         certificate = make_certificate(Path(folder), "localhost")
         with (
@@ -116,17 +109,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in (*_READS, _PURCHASE):
                 for ready in (4, 0):
                     first, idle, warm = _measured(
-                        partial(_started, sandbox, front, certificate, ready), name
+                        partial(_started, sandbox, front, certificate, ready), name, times
                     )
                     cells = [f"{each:.0f} ({each / warm:.2f})" for each in (first, idle)]
-                    lines.append(f"| {name} | {ready} | {' | '.join(cells)} | {warm:.0f} |")
-                    sys.stderr.write(lines[-1] + "\n")
-                    slow |= bool(ready) and max(first, idle) > _MOST * warm
-    text = "\n".join(lines) + "\n"
-    _RESULTS.write_text(text)
-    sys.stdout.write(text)
-    return int(slow)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+                    rows.append((name, str(ready), *cells, f"{warm:.0f}"))
+                    sys.stderr.write(f"  {' | '.join(rows[-1])}\n")
+                    if ready:
+                        bounds += [
+                            Bound(f"{name}, first", first / warm, _MOST),
+                            Bound(f"{name}, after a pause", idle / warm, _MOST),
+                        ]
+    return Part(
+        "first",
+        "The first operation, and one after a pause",
+        f"Milliseconds, the median of {times} processes, and the share of a warm one; TLS, a round trip of"
+        f" {2000 * _EACH_WAY:.0f} ms. After the pause all connections are too old.",
+        ("Operation", "Connections kept ready", "First of a process", "After a pause", "Warm"),
+        rows,
+        bounds,
+    )

@@ -1,0 +1,1 @@
+"""What users feel: `python -m tests.benchmarks.latency`. See `__main__`."""

@@ -1,0 +1,51 @@
+"""What users feel, part by part: `python -m tests.benchmarks.latency [--short] [--only NAME,…]`.
+
+A part is a module here, named in `page.PARTS`, with
+
+    def measure(*, short: bool) -> Part: …
+
+Its result renews its part of the page and the plot (`results/latency.md`, `latency.svg`), and leaves
+the others as they are. Exits with 1 when a promise was not kept.
+"""
+
+import argparse
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.benchmarks.latency import page
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the parts that are asked for; return 1 if a promise was not kept."""
+    there = [name for name in page.PARTS if find_spec(f"{__package__}.{name}")]
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.latency")
+    parser.add_argument("--short", action="store_true", help="fewer samples: a few minutes")
+    parser.add_argument("--only", help=f"some of {','.join(there)}")
+    parser.add_argument("--output", type=Path, default=page.RESULTS, help="folder of the page")
+    parser.add_argument("--render", action="store_true", help="measure nothing: make the page")
+    chosen = parser.parse_args(arguments)
+    if chosen.render:
+        page.render(chosen.output)
+        return 0
+    names = chosen.only.split(",") if chosen.only else there
+    if unknown := set(names) - set(there):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    kept = True
+    for at, name in enumerate(names, 1):
+        sys.stderr.write(f"part {at} of {len(names)}: {name}\n")
+        measured = import_module(f"{__package__}.{name}").measure(short=chosen.short)
+        day = dt.datetime.now(dt.UTC).date().isoformat()
+        part = replace(measured, when=f"{day}{' in a short run' if chosen.short else ''}")
+        page.keep(part, chosen.output)
+        kept &= part.kept
+    sys.stdout.write((chosen.output / "latency.md").read_text())
+    return int(not kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
