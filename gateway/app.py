@@ -26,7 +26,7 @@ from gateway.events.feed import EventLimits, Events
 from gateway.events.poller import Poller
 from gateway.execution.execute import Executing
 from gateway.execution.projection import Projector
-from gateway.explorer import explorer_routes
+from gateway.explorer import explorer_routes, sandbox_routes
 from gateway.mapping.records import View
 from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Sizes
@@ -341,7 +341,7 @@ def create_app(
             socket_route(sockets, browsers, addresses),
             *health.routes(),
             *observation.routes(parts.client, parts.events),
-            *_explorer(settings, sandbox_accounts),
+            *_explorer(settings, sandbox_accounts, browsers),
         ],
         lifespan=lifespan,
         exception_handlers=HANDLERS,
@@ -363,7 +363,9 @@ def _spare_the_collector() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) -> list[BaseRoute]:
+def _explorer(
+    settings: Settings, accounts: Sequence[Mapping[str, Any]] | None, browsers: Browsers
+) -> list[BaseRoute]:
     if settings.production:
         return []
     sandbox = accounts and {
@@ -377,7 +379,9 @@ def _explorer(settings: Settings, accounts: Sequence[Mapping[str, Any]] | None) 
             for each in accounts
         ]
     }
-    return explorer_routes(
+    has_menu = accounts is not None and settings.sandbox_url is not None
+    menu = sandbox_routes(str(settings.sandbox_url), browsers.check_origin) if has_menu else []
+    return menu + explorer_routes(
         prefill=lambda: {
             "sandbox": sandbox,
             "explain": True,

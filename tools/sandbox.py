@@ -77,6 +77,11 @@ ENDPOINTS = (
         "the requests received, in order: method, path, query, form, status, account, outcome",
     ),
     ("DELETE", "requests", "forgets them"),
+    (
+        "POST",
+        "reset",
+        "makes it what it was at the start: accounts, numbers, ledger, faults, switches, requests",
+    ),
     ("GET", "ledger", "what was bought, configured, transferred and released, and who pays"),
     ("GET", "faults", "the faults, and how often each matched and happened"),
     ("PUT", "faults", "replaces them"),

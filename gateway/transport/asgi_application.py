@@ -48,7 +48,7 @@ def socket_route(sockets: WebSockets, browsers: Browsers, addresses: Addresses) 
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             raw = scope["headers"]
             current.set(addresses.of(peer_of(scope), raw))
-            refusal = browsers.check_socket(headers_of(raw))
+            refusal = browsers.check_origin(headers_of(raw))
             if refusal is None:
                 await sockets.serve(scope, receive, send)
                 return

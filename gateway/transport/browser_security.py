@@ -111,8 +111,8 @@ class Browsers:
             return _refuse(exchange, 400, message, ErrorCode.CSRF_PREVENTED)
         return None
 
-    def check_socket(self, headers: Mapping[str, str]) -> str | None:
-        """Return why a WebSocket is not opened; None if it may be."""
+    def check_origin(self, headers: Mapping[str, str]) -> str | None:
+        """Return why a page may not open a WebSocket, or steer the sandbox; None if it may."""
         if not self._hosted(headers):
             return _NOT_OURS
         origin = headers.get("origin", "")

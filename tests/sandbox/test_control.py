@@ -1,11 +1,12 @@
 """The control endpoints: journal, ledger, accounts and numbers to order, switches."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.sandbox import SandboxSettings, Switches
-from tests.sandbox.api import Api
+from tests.sandbox.api import Api, acting_as
 from tests.support.sandbox_in_thread import RunningSandbox, running_sandbox
 
 
@@ -217,3 +218,37 @@ def test_a_senseless_switch_is_refused(sandbox: RunningSandbox, switches: dict[s
 def test_unknown_control_paths_and_methods_are_refused(sandbox: RunningSandbox) -> None:
     assert sandbox.client.get("/_sandbox/nothing").status_code == 404
     assert sandbox.client.patch("/_sandbox/accounts").status_code == 405
+
+
+@pytest.mark.parametrize("kept_in_a_file", [False, True])
+def test_a_reset_makes_it_what_it_was_at_the_start(kept_in_a_file: bool, tmp_path: Path) -> None:
+    data = tmp_path / "sandbox.db" if kept_in_a_file else None
+    with running_sandbox(SandboxSettings(numbers=500, data=data)) as sandbox:
+        before = _all_of(sandbox)
+        parent = sandbox.accounts()["parent"]
+        sandbox.create_account(owned=3, role="mine")
+        with acting_as(sandbox, parent) as api:
+            form = {"PhoneNumber": api.available()}
+            assert api.post(f"{api.base}/IncomingPhoneNumbers.json", form).status_code == 201
+        sandbox.set_switches(search_cap=30)
+        sandbox.client.put("/_sandbox/faults", json={"faults": [{"kind": "429"}]})
+        assert _all_of(sandbox) != before
+
+        assert sandbox.client.post("/_sandbox/reset").status_code == 204
+
+        assert _all_of(sandbox) == before
+        with acting_as(sandbox, parent) as api:
+            assert api.post(f"{api.base}/IncomingPhoneNumbers.json", form).status_code == 201
+
+
+def _all_of(sandbox: RunningSandbox) -> dict[str, Any]:
+    """What a sandbox can tell of itself, but for the times at which it was made."""
+    accounts = sandbox.client.get("/_sandbox/accounts").json()["accounts"]
+    return {
+        "accounts": accounts,
+        "numbers": [sandbox.numbers(each["sid"]) for each in accounts],
+        **{
+            name: sandbox.client.get(f"/_sandbox/{name}").json()
+            for name in ("inventory", "requests", "ledger", "faults", "switches")
+        },
+    }

@@ -8,6 +8,7 @@
 | `requests` | GET what was asked, in order; DELETE forgets it |
 | `ledger` | GET what was bought, configured, transferred, released |
 | `faults` | GET, PUT, DELETE what is to go wrong (`faults.py`) |
+| `reset` | POST makes it what it was at the start |
 | `switches` | GET, PUT, DELETE undocumented behaviours (`switches.py`) |
 """
 
@@ -52,6 +53,7 @@ class Control:
             ("GET", "faults"): self._get_faults,
             ("PUT", "faults"): self._put_faults,
             ("DELETE", "faults"): self._delete_faults,
+            ("POST", "reset"): self._reset,
             ("GET", "switches"): self._get_switches,
             ("PUT", "switches"): self._put_switches,
             ("DELETE", "switches"): self._delete_switches,
@@ -136,6 +138,13 @@ class Control:
 
     async def _delete_faults(self, _: Request) -> Response:
         self._faults.clear()
+        return Response(status_code=204)
+
+    async def _reset(self, _: Request) -> Response:
+        self._world.store.begin_anew()
+        self._world.switches = self._world.settings.switches
+        self._faults.clear()
+        self._journal.forget()
         return Response(status_code=204)
 
     async def _get_switches(self, _: Request) -> Response:

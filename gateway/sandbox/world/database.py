@@ -99,12 +99,25 @@ class Database:
         # A write lock at once: an unwritable file is reported now, not at the first purchase.
         with self.transaction():
             if not tables:
-                for statement in _SCHEMA.split(";\n"):
-                    self._sql.execute(statement)
-                self._sql.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                self._sql.execute(f"PRAGMA user_version = {_FORMAT}")
-                fill()
+                self._lay_out(fill)
             self._sql.execute("INSERT OR REPLACE INTO meta VALUES ('opened', ?)", (time.time(),))
+
+    def _lay_out(self, fill: Callable[[], None]) -> None:
+        for statement in _SCHEMA.split(";\n"):
+            self._sql.execute(statement)
+        self._sql.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        self._sql.execute(f"PRAGMA user_version = {_FORMAT}")
+        fill()
+
+    def _begin_anew(self, fill: Callable[[], None]) -> None:
+        """Drops all there is and fills the file again, in one transaction."""
+        tables = self._sql.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall()
+        with self.transaction():
+            for (name,) in tables:
+                self._sql.execute(f"DROP TABLE {name}")
+            self._lay_out(fill)
 
     def close(self) -> None:
         """Closes the file; the store cannot be used afterwards."""

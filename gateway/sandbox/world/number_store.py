@@ -47,8 +47,29 @@ class Store(Books):
         self.pools: dict[tuple[str, str], int] = {}
         self._place_ids: dict[str, int] = {}
         self._profile_ids: dict[str, int] = {}
-        super().__init__(path, lambda: fill(self))
+        self._fill = lambda: fill(self)
+        super().__init__(path, self._fill)
         self._load()
+
+    def begin_anew(self) -> None:
+        """Forgets all that happened: the state is what it was when it was made. A second's work."""
+        self._forget()
+        try:
+            self._begin_anew(self._fill)
+        except BaseException:
+            self._forget()
+            self._load()
+            raise
+
+    def _forget(self) -> None:
+        for known in (
+            self.places,
+            self.profiles,
+            self.pools,
+            self._place_ids,
+            self._profile_ids,
+        ):
+            known.clear()
 
     def _load(self) -> None:
         for id_, document in self._sql.execute("SELECT id, document FROM places"):

@@ -1,0 +1,104 @@
+"""What the explorer's menu asks of the sandbox, over HTTP: troubles to come, calm, a new start."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from gateway.explorer import sandbox_routes
+from gateway.sandbox import SandboxSettings
+from tests.support import loopback
+from tests.support.gateway_process import free_port
+from tests.support.sandbox_in_thread import RunningSandbox, running_app, running_sandbox
+
+PATH = "/explorer/sandbox"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[RunningSandbox]:
+    """A small sandbox."""
+    with running_sandbox(SandboxSettings(numbers=500)) as running:
+        yield running
+
+
+@pytest.fixture
+def menu(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
+    """A client of the route, in front of a sandbox without faults."""
+    sandbox.clear_faults()
+    yield from _served(sandbox.url)
+
+
+def _served(url: str) -> Iterator[httpx.Client]:
+    def refuse(headers: Any) -> str | None:
+        return "Not from there." if headers.get("origin") == "https://evil.example" else None
+
+    app = Starlette(routes=sandbox_routes(url, refuse))
+    with running_app(app) as own, loopback.Client(base_url=own) as client:
+        yield client
+
+
+def test_troubles_are_told_until_they_have_happened(
+    sandbox: RunningSandbox, menu: httpx.Client
+) -> None:
+    assert menu.get(PATH).json() == {"troubles": []}
+    assert menu.post(PATH, json={"trouble": "slow"}).json() == {"troubles": ["slow"]}
+    assert menu.post(PATH, json={"trouble": "refuse"}).json() == {"troubles": ["refuse", "slow"]}
+
+    menu.post(PATH, json={"calm": True})
+    menu.post(PATH, json={"trouble": "refuse"})
+    refused = sandbox.client.get("/Numbers/ActiveNumbers")
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert menu.get(PATH).json() == {"troubles": []}
+
+
+def test_the_next_write_is_carried_out_and_its_answer_lost(
+    sandbox: RunningSandbox, menu: httpx.Client
+) -> None:
+    menu.post(PATH, json={"trouble": "lose"})
+    account = sandbox.accounts()["parent"]
+    number = sandbox.inventory(fields=["phone_number"])[0]["phone_number"]
+    path = f"/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers.json"
+    auth = (account.sid, account.auth_token)
+
+    with pytest.raises(httpx.TransportError):
+        sandbox.client.post(path, data={"PhoneNumber": number}, auth=auth)
+
+    assert [each["action"] for each in sandbox.ledger()] == ["bought"]
+
+
+def test_a_reset_forgets_what_was_bought(sandbox: RunningSandbox, menu: httpx.Client) -> None:
+    account = sandbox.accounts()["parent"]
+    sandbox.create_account(role="mine")
+
+    assert menu.post(PATH, json={"reset": True}).json() == {"troubles": []}
+
+    assert "mine" not in sandbox.accounts()
+    assert sandbox.accounts()["parent"] == account
+
+
+@pytest.mark.parametrize(
+    "wish", [{}, [], {"trouble": "flood"}, {"reset": False}, {"calm": True, "reset": True}, "slow"]
+)
+def test_what_nobody_can_do_is_refused(menu: httpx.Client, wish: object) -> None:
+    refused = menu.post(PATH, json=wish)
+
+    assert refused.status_code == 400
+    assert refused.json() == {"error": "Nobody knows how to do that."}
+    assert menu.post(PATH, content=b"{").json() == {"error": "The body is not JSON."}
+
+
+def test_pages_of_other_sites_change_nothing(sandbox: RunningSandbox, menu: httpx.Client) -> None:
+    headers = {"Origin": "https://evil.example"}
+
+    refused = menu.post(PATH, json={"trouble": "slow"}, headers=headers)
+
+    assert (refused.status_code, refused.json()) == (403, {"error": "Not from there."})
+    assert sandbox.client.get("/_sandbox/faults").json() == {"faults": []}
+
+
+def test_a_sandbox_that_is_gone_is_told() -> None:
+    for client in _served(f"http://127.0.0.1:{free_port()}"):
+        assert client.get(PATH).status_code == 502
