@@ -5,15 +5,25 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Page, expect
 from starlette.applications import Starlette
 
 from gateway.explorer import sandbox_routes
 from gateway.sandbox import SandboxSettings
+from tests.explorer.conftest import Gateway
+from tests.explorer.explorer_page import ExplorerPage
 from tests.support import loopback
 from tests.support.gateway_process import free_port
 from tests.support.sandbox_in_thread import RunningSandbox, running_app, running_sandbox
 
 PATH = "/explorer/sandbox"
+CONFIGURE = """
+mutation ($sid: ID!) {
+  configurePhoneNumber(input: { sid: $sid, configuration: { friendlyName: "Changed" } }) {
+    userErrors { message }
+  }
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +112,48 @@ def test_pages_of_other_sites_change_nothing(sandbox: RunningSandbox, menu: http
 def test_a_sandbox_that_is_gone_is_told() -> None:
     for client in _served(f"http://127.0.0.1:{free_port()}"):
         assert client.get(PATH).status_code == 502
+
+
+# The menu itself, in Chromium -----------------------------------------------------------------------
+
+
+def test_a_person_makes_trouble_sees_it_happen_and_begins_anew(
+    explorer: ExplorerPage, gateway: Gateway
+) -> None:
+    page = explorer.page
+    menu = page.locator(".sandbox-menu summary")
+    refuse = page.get_by_role("button", name="Refuse the next call with 429")
+    menu.click()
+    refuse.click()
+    expect(refuse).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    expect(refuse).to_be_hidden()
+    expect(menu).to_be_focused()
+
+    gateway.forget()
+    explorer.new_tab("{ phoneNumbers(first: 1) { nodes { sid phoneNumber } } }")
+    (number,) = explorer.run()["data"]["phoneNumbers"]["nodes"]
+
+    assert [each["outcome"] for each in gateway.requests()].count("429") == 1
+    expect(menu).to_have_text("Sandbox")
+    answer = gateway.ask({"query": CONFIGURE, "variables": {"sid": number["sid"]}}).json()
+    assert answer["data"]["configurePhoneNumber"]["userErrors"] == []
+    assert gateway.ledger() != []
+
+    menu.click()
+    page.get_by_role("button", name="Begin anew…").click()
+    page.get_by_role("button", name="Yes, forget all that happened").click()
+
+    expect(page.locator(".sandbox-menu [role=status]")).to_have_text(
+        "It is as it was at the start."
+    )
+    assert gateway.ledger() == []
+    expect(explorer.status).to_be_hidden()
+
+
+def test_a_real_upstream_has_no_menu(strict_gateway: Gateway, warm_page: Page) -> None:
+    warm_page.goto(strict_gateway.url)
+
+    expect(warm_page.get_by_text("Real upstream")).to_be_visible()
+    expect(warm_page.locator(".sandbox-menu")).to_have_count(0)
+    assert loopback.get(f"{strict_gateway.url}{PATH}").status_code == 404

@@ -10,6 +10,7 @@ import {
 } from "./credentials";
 import { readHeaders, useBrought, useChosenAccount, withCredentials, type Headers } from "./credentials";
 import { Mark } from "./mark";
+import { SandboxMenu } from "./sandbox-menu";
 import type { Settings } from "./settings";
 
 /** Name, whose account is used, and light or dark. */
@@ -132,16 +133,21 @@ function AccountPicker({ accounts }: { accounts: NonNullable<Settings["sandbox"]
   const { sid, choose } = useChosenAccount();
   const account = currentAccount(accounts, sid);
   return (
-    <label className="account">
-      <span className="badge">Sandbox</span>
-      <select aria-label="Account" value={account?.sid} onChange={(event) => choose(event.target.value)}>
+    <>
+      <SandboxMenu />
+      <select
+        className="account"
+        aria-label="Account"
+        value={account?.sid}
+        onChange={(event) => choose(event.target.value)}
+      >
         {accounts.map((known) => (
           <option key={known.sid} value={known.sid}>
             {known.role} · {known.sid.slice(0, 6)}…{known.sid.slice(-4)}
           </option>
         ))}
       </select>
-    </label>
+    </>
   );
 }
 
