@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.transport.client_addresses import UNKNOWN
 from gateway.transport.exchange import Answer, Exchange, FixedHeaders, Head, Heads, Stream
 from gateway.transport.graphql_endpoint import Endpoint
-from gateway.transport.hangups import Hangups
+from gateway.transport.hangups import Hangups, Watched
 from gateway.transport.unsent import CONNECTION
 
 _log = structlog.get_logger(__name__)
@@ -26,6 +26,7 @@ class GraphQLOverAsgi:
         self._endpoint = endpoint
         self._hangups = Hangups()
         self._heads: Heads[tuple[object, ...]] = Heads()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -35,10 +36,17 @@ class GraphQLOverAsgi:
             head = Head(scope["method"], scope["query_string"], scope["headers"])
             self._heads.keep(text, head)
         line = _AsgiLine(self._hangups, head, scope, receive, send)
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - this is a coroutine
-        line.exchange.task = task
+        line.exchange.task = self._task()
         await self._endpoint.serve(line.exchange, line)
+
+    def _task(self) -> "asyncio.Task[Any]":
+        """Return the running task; to ask for its loop each time takes a system call."""
+        task = asyncio.current_task(self._loop)
+        if task is None:  # This is another loop than before.
+            self._loop = asyncio.get_running_loop()
+            task = asyncio.current_task(self._loop)
+            assert task is not None  # noqa: S101 - this is called by a coroutine
+        return task
 
 
 def peer_of(scope: Scope) -> str:
@@ -47,22 +55,23 @@ def peer_of(scope: Scope) -> str:
     return str(client[0]) if client else UNKNOWN
 
 
-class _AsgiLine:
+class _AsgiLine(Watched):
     """See `gateway.transport.exchange.Line`."""
+
+    __slots__ = ("_hangups", "_send")
 
     def __init__(
         self, hangups: Hangups, head: Head, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        self.exchange = Exchange(head, peer=peer_of(scope), connection=scope.get(CONNECTION))
-        self._bodiless = head.verb == "HEAD"
-        self._receive = receive
+        exchange = Exchange(head, peer=peer_of(scope), connection=scope.get(CONNECTION))
+        super().__init__(exchange, receive)
         self._send = send
         self._hangups = hangups
-        self._watch = hangups.watch(self.exchange, receive)
+        hangups.watch(self)
 
     async def more(self) -> None:
         """Wait for more of the body; a client that waits to be told to send it (100) is told."""
-        message = await self._receive()
+        message = await self.receive()
         if message["type"] == "http.disconnect":
             self.exchange.hang_up()
         else:
@@ -78,18 +87,19 @@ class _AsgiLine:
             if connection is None or not connection.is_gone:
                 raise
             # That is how the loop says that it does not write to a closed connection.
-            await gone(self._receive)
+            await gone(self.receive)
 
     async def stream(self, stream: Stream, request_id: str) -> None:
         """Send a stream."""
-        self._hangups.end(self._watch)
+        self._hangups.end(self)
+        bodiless = self.exchange.head.verb == "HEAD"
         await send_stream(
-            stream, self._receive, self._send, request_id=request_id, bodiless=self._bodiless
+            stream, self.receive, self._send, request_id=request_id, bodiless=bodiless
         )
 
     def end(self) -> None:
         """Watch for the client no more."""
-        self._hangups.end(self._watch)
+        self._hangups.end(self)
 
 
 async def send_stream(

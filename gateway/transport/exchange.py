@@ -258,10 +258,11 @@ class Exchange:
 
     def feed(self, chunk: bytes, *, more: bool) -> None:
         """Take a piece of the body, and whether there is more."""
-        self._chunks.append(chunk)
         self._size += len(chunk)
+        if more or self._chunks:
+            self._chunks.append(chunk)
         if not more:
-            self.whole = b"".join(self._chunks)
+            self.whole = b"".join(self._chunks) if self._chunks else chunk
             self._chunks.clear()
 
     def check_body(self, limit: int) -> None:

@@ -10,6 +10,32 @@ from gateway.transport.exchange import Exchange
 _PATIENCE = 0.05
 
 
+class Watched:
+    """A request whose client is watched as soon as something runs that ends with it."""
+
+    __slots__ = ("_watching", "exchange", "receive")
+
+    def __init__(self, exchange: Exchange, receive: Receive) -> None:
+        self.exchange = exchange
+        self.receive = receive
+        self._watching: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Begin to watch, if it is time: before, the messages are those of the body."""
+        if self._watching is None and self.exchange.is_reading:
+            self._watching = asyncio.ensure_future(self._run())
+
+    def stop(self) -> None:
+        """Stop to watch."""
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def _run(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+        self.exchange.hang_up()
+
+
 class Hangups:
     """Watches for clients that disconnect. One per process.
 
@@ -18,56 +44,28 @@ class Hangups:
     """
 
     def __init__(self) -> None:
-        self._young: set[Watch] = set()
-        self._old: set[Watch] = set()
+        self._young: set[Watched] = set()
+        self._old: set[Watched] = set()
         self._ticking = False
 
-    def watch(self, exchange: Exchange, receive: Receive) -> "Watch":
+    def watch(self, request: Watched) -> None:
         """Tell an exchange when its client disconnects, from when on it is answered."""
-        watch = Watch(exchange, receive)
-        self._young.add(watch)
+        self._young.add(request)
         if not self._ticking:
             self._ticking = True
             asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
-        return watch
 
-    def end(self, watch: "Watch") -> None:
+    def end(self, request: Watched) -> None:
         """Watch no more."""
-        self._young.discard(watch)
-        self._old.discard(watch)
-        watch.end()
+        self._young.discard(request)
+        self._old.discard(request)
+        request.stop()
 
     def _tick(self) -> None:
-        for watch in self._old:
-            watch.begin()
+        for each in self._old:
+            each.begin()
         self._old |= self._young
         self._young = set()
         self._ticking = bool(self._old)
         if self._ticking:
             asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
-
-
-class Watch:
-    """One request; watched as soon as something runs that ends with its client."""
-
-    __slots__ = ("_exchange", "_receive", "_watching")
-
-    def __init__(self, exchange: Exchange, receive: Receive) -> None:
-        self._exchange = exchange
-        self._receive = receive
-        self._watching: asyncio.Task[None] | None = None
-
-    def begin(self) -> None:
-        """Begin to watch, if it is time: before, the messages are those of the body."""
-        if self._watching is None and self._exchange.is_reading:
-            self._watching = asyncio.ensure_future(self._run())
-
-    def end(self) -> None:
-        """Stop to watch."""
-        if self._watching is not None:
-            self._watching.cancel()
-
-    async def _run(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._exchange.hang_up()

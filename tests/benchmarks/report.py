@@ -123,6 +123,9 @@ TARGETS: Final = (
     _speed("wide", MERCURIUS.name, 3.0),
     _speed("wide", MERCURIUS_26.name, 1.6),
     _speed("nested", MERCURIUS_26.name, 1.25),
+    # Behind the ASGI server that the plain proxy has, too.
+    _speed("small-asgi", PLAIN.name, 0.5),
+    _cost("small-asgi", GATEWAY.name, ("small-asgi", PLAIN.name), 2.0),
     _cost("small-two", GATEWAY.name, ("small", GATEWAY.name), 1.1),
     # The plain proxy makes the same two calls, and writes the same journal.
     _cost("purchase", GATEWAY.name, ("purchase", PLAIN.name), 1.5),

@@ -17,6 +17,7 @@ from tests.benchmarks.operations import (
 from tests.benchmarks.servers import (
     GATEWAY,
     GATEWAY_OF_TWO,
+    GATEWAY_ON_ASGI,
     HIVE,
     MERCURIUS,
     MERCURIUS_26,
@@ -44,6 +45,7 @@ _OF_TWO: Final = (GATEWAY_OF_TWO, MERCURIUS_OF_TWO, MERCURIUS_26_OF_TWO)
 ROWS: Final = (
     Row("small", SMALL),
     Row("small-256", SMALL, _FAST, connections=256),
+    Row("small-asgi", SMALL, (GATEWAY_ON_ASGI, PLAIN)),
     Row("small-two", SMALL, _OF_TWO),
     Row("small-persisted", PERSISTED, (GATEWAY,)),
     Row("wide", WIDE),

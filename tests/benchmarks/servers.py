@@ -206,7 +206,8 @@ class Peer:
 
     `command` gives the command line from port and upstream URL; `prepare` installs what can be
     installed and returns why the peer cannot run here ("" when it can); `graphql` is False for the
-    plain proxy, which is asked other URLs; `workers` is how many processes answer.
+    plain proxy, which is asked other URLs; `workers` is how many processes answer; `how` says in
+    what other way than usual it is served.
     """
 
     name: str
@@ -215,11 +216,12 @@ class Peer:
     environment: Callable[[str], Mapping[str, str]] = lambda _upstream: {}
     graphql: bool = True
     workers: int = 1
+    how: str = ""
 
     @property
     def label(self) -> str:
-        """Its name, and of how many processes it is if there are several."""
-        return self.name if self.workers == 1 else f"{self.name}, {self.workers} processes"
+        """Its name, and how it is served if that is not the usual way."""
+        return f"{self.name}, {self.how}" if self.how else self.name
 
     @contextlib.contextmanager
     def serving(self, upstream_url: str) -> Iterator[Server]:
@@ -241,13 +243,14 @@ def _gateway_command(port: int, upstream_url: str) -> list[str]:
     ]
 
 
-def _asgi(module: str) -> Callable[[int, str], list[str]]:
+def _asgi(module: str, lifespan: str = "off") -> Callable[[int, str], list[str]]:
+
     def command(port: int, _upstream: str) -> list[str]:
         target = f"tests.benchmarks.peers.{module}:create_app"
         return [
             *(sys.executable, "-m", "uvicorn", "--factory", target, "--port", str(port)),
             *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
-            *("--log-level", "warning", "--lifespan", "off"),
+            *("--log-level", "warning", "--lifespan", lifespan),
         ]
 
     return command
@@ -306,6 +309,17 @@ def _unlimited(_upstream_url: str) -> Mapping[str, str]:
     return {"GATEWAY_REQUESTS_PER_MINUTE": "0", "GATEWAY_PURCHASES_PER_DAY": "0"}
 
 
+def _set_up(upstream_url: str) -> Mapping[str, str]:
+    """Return as settings what `_gateway_command` says by options."""
+    return {
+        **_unlimited(upstream_url),
+        "GATEWAY_PRODUCTION": "true",
+        "GATEWAY_AUTH": "pass-through",
+        "GATEWAY_CATALOG_URL": upstream_url,
+        "GATEWAY_CORE_URL": upstream_url,
+    }
+
+
 GATEWAY: Final = Peer("number-gateway", _gateway_command, environment=_unlimited)
 STRAWBERRY: Final = Peer("Strawberry, naive", _asgi("strawberry_naive"), environment=_environment)
 ARIADNE: Final = Peer(
@@ -318,10 +332,18 @@ MERCURIUS_26: Final = Peer(
 HIVE: Final = Peer("Hive Gateway, Node 26", _on_node(str(_NODE_26), _HIVE), _prepare_hive)
 PLAIN: Final = Peer("plain proxy", _asgi("passthrough"), environment=_environment, graphql=False)
 
+GATEWAY_ON_ASGI: Final = replace(
+    GATEWAY, command=_asgi("gateway_on_asgi", "on"), environment=_set_up, how="plain ASGI"
+)
+
 PEERS: Final = (GATEWAY, PLAIN, MERCURIUS, MERCURIUS_26, HIVE, ARIADNE, STRAWBERRY)
 
+_OF_TWO: Final = "2 processes"
 GATEWAY_OF_TWO: Final = replace(
-    GATEWAY, command=lambda *where: [*_gateway_command(*where), "--workers", "2"], workers=2
+    GATEWAY,
+    command=lambda *where: [*_gateway_command(*where), "--workers", "2"],
+    workers=2,
+    how=_OF_TWO,
 )
-MERCURIUS_OF_TWO: Final = replace(MERCURIUS, environment=_clustered, workers=2)
-MERCURIUS_26_OF_TWO: Final = replace(MERCURIUS_26, environment=_clustered, workers=2)
+MERCURIUS_OF_TWO: Final = replace(MERCURIUS, environment=_clustered, workers=2, how=_OF_TWO)
+MERCURIUS_26_OF_TWO: Final = replace(MERCURIUS_26, environment=_clustered, workers=2, how=_OF_TWO)
