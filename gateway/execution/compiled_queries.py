@@ -272,8 +272,11 @@ class Run:
         return [_Coming(call, value, places) for value, places in found.items() if value]
 
     async def _finish(self, coming: Sequence[_Coming]) -> None:
-        """Wait for what was begun, and complete it; nothing is to be resolved below."""
-        for each in coming:
+        """Wait for what was begun, and complete it; nothing is to be resolved below.
+
+        What was begun last comes last: when it is there, the others are, and are not waited for.
+        """
+        for each in reversed(coming):
             self._put(each.call, await each.value, each.into, [])
 
     async def _go_on(self, coming: _Coming) -> None:

@@ -17,10 +17,11 @@ from gateway.numbers.search_request import (
     SearchRequest,
     asked_of_core,
 )
+from gateway.numbers.sifting import Test
 from gateway.numbers.spare_calls import SpareCalls
-from gateway.upstream.call import Call
+from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, UpstreamPage
-from gateway.upstream.flights import Reader
+from gateway.upstream.flights import Coming, Reader
 from gateway.waiting import check_any, settled
 from schema.enums import NumberType, Source
 from schema.info import FieldPath
@@ -228,6 +229,18 @@ def behind(names: Sequence[str], seen: cursors.Seen) -> int:
     return min(seen.start, len(names)) if place is None else place
 
 
+class Begun(NamedTuple):
+    """A search of which the first call was begun.
+
+    Attributes:
+        call: the call.
+        coming: its answer.
+    """
+
+    call: Call
+    coming: Coming
+
+
 Outcome: TypeAlias = Found | BaseException
 
 
@@ -240,13 +253,43 @@ class Search:
         self._partition = partition
         self._allowance = SpareCalls(partition)
 
-    async def run(self, asked: SearchRequest, at: FieldPath) -> Result:
+    def begin(self, asked: SearchRequest, at: FieldPath) -> Begun | None:
+        """Begin a search that a single call of core may do; None for one that takes more.
+
+        Raises:
+            UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
+            TooManyCalls: the request may make no more calls.
+        """
+        branch, *others = asked.branches
+        if others or asked.start is not None or asked.order is not None:
+            return None
+        if self._source(asked) is not Source.CORE:
+            return None
+        call = _core_call(asked, branch, branch.wanted)
+        return Begun(call, self._reader.begin(call, (at,)))
+
+    def found_at_once(self, asked: SearchRequest, begun: Begun, answer: Answer) -> Found | None:
+        """Return what the call of a search found; None when the search takes more than that."""
+        if answer.decoded is None:
+            return None
+        [branch] = asked.branches
+        part = _part_of(asked, branch, answer, branch.test(Source.CORE))
+        return self._enough(asked, branch, part, [begun.call])
+
+    async def run(self, asked: SearchRequest, at: FieldPath, begun: Begun | None = None) -> Result:
         """Find the numbers, if there are so many, and those before them; more may come along.
+
+        Args:
+            asked: what to find.
+            at: the field that asks.
+            begun: what `begin` has returned, if that was called.
 
         Raises:
             UnsupportedFilters: only the catalog knows the filters, and it cannot be asked.
             GatewayError: every branch failed; the first one's error.
         """
+        if begun is not None:
+            return Result([await self._core(asked, asked.branches[0], at, begun)], [])
         branches = asked.branches
         source = self._source(asked)
         if source is not None and len(branches) == 1:
@@ -337,54 +380,62 @@ class Search:
         check_any(outcomes)
         return outcomes
 
-    async def _core(self, asked: SearchRequest, branch: SearchBranch, at: FieldPath) -> Found:
-        account, country, most = asked.account, branch.country, asked.most
-        calls: list[Call] = []
-        size = asked.page_size(Source.CORE, branch)
+    async def _core(
+        self,
+        asked: SearchRequest,
+        branch: SearchBranch,
+        at: FieldPath,
+        begun: Begun | None = None,
+    ) -> Found:
         keeps = branch.test(Source.CORE)
-        sought = asked.sought(branch)
+        calls: list[Call] = []
 
-        async def ask(wanted: Mapping[str, Any]) -> Part:
-            path = filters.CORE_SEARCH_PATHS[branch.type.name]
-            call = CORE.search_call(account, country, path, asked_of_core(country, wanted), size)
+        async def ask(wanted: Mapping[str, Any], coming: Coming | None = None) -> Part:
+            call = _core_call(asked, branch, wanted)
             calls.append(call)
             try:
-                answer = await self._reader.read(call, (at,))
+                answer = await self._reader.read(call, (at,), begun=coming)
             except UpstreamNotFound as error:
                 believe_missing(error)
                 # Of another account this may be because the credentials do not reach it.
-                own = account == self._reader.credential.home
-                whose = "" if own else f" for account {account}"
+                own = asked.account == self._reader.credential.home
+                whose = "" if own else f" for account {asked.account}"
                 raise UpstreamNotFound(
-                    f"country: {country} has no {branch.type.name} numbers that can be searched"
-                    f"{whose}.",
+                    f"country: {branch.country} has no {branch.type.name} numbers that can be"
+                    f" searched{whose}.",
                     status=error.status,
                     upstream_code=error.upstream_code,
                     request_id=cast("str | None", error.details.get("upstreamRequestId")),
                 ) from None
-            items = CORE.read_search(answer)
-            numbers = _found(items, branch.type)
-            note_sought(numbers, sought)
-            if keeps is not None:
-                numbers = [each for each in numbers if keeps(each)]
-            return Part(numbers, cut_off=len(items) >= size or len(items) in CUT_OFF_AT)
+            return _part_of(asked, branch, answer, keeps)
 
-        part = await ask(branch.wanted)
-        if not part.cut_off:
-            return Found(part.numbers, exhaustive=True, calls=calls)
-        if len(part.numbers) >= most:
-            more = len(part.numbers) > most or can_split(country, branch.wanted, self._partition)
-            return Found(part.numbers, more, calls=calls)
+        part = await ask(branch.wanted, begun and begun.coming)
+        found = self._enough(asked, branch, part, calls)
+        if found is not None:
+            return found
         numbers, everything = await complete(
             part.numbers,
             ask,
-            country=country,
+            country=branch.country,
             wanted=branch.wanted,
-            most=most,
+            most=asked.most,
             allowance=self._allowance,
         )
-        more = not everything and len(numbers) >= most
+        more = not everything and len(numbers) >= asked.most
         return Found(numbers, more, exhaustive=everything, calls=calls)
+
+    def _enough(
+        self, asked: SearchRequest, branch: SearchBranch, part: Part, calls: Sequence[Call]
+    ) -> Found | None:
+        """Return what the first call of a search found, if that is enough."""
+        numbers, cut_off = part
+        if not cut_off:
+            return Found(numbers, exhaustive=True, calls=calls)
+        most = asked.most
+        if len(numbers) < most:
+            return None
+        more = len(numbers) > most or can_split(branch.country, branch.wanted, self._partition)
+        return Found(numbers, more, calls=calls)
 
     async def _catalog(self, asked: SearchRequest, branch: SearchBranch, at: FieldPath) -> Found:
         account, seen = asked.account, branch.seen
@@ -437,6 +488,26 @@ class Search:
             if enough or looked_enough or not shown:
                 return found._replace(goes_on=bool(shown))
             query = page.next_query
+
+
+def _core_call(asked: SearchRequest, branch: SearchBranch, wanted: Mapping[str, Any]) -> Call:
+    """Return the call of core for a branch, with these filters."""
+    country, size = branch.country, asked.page_size(Source.CORE, branch)
+    path = filters.CORE_SEARCH_PATHS[branch.type.name]
+    return CORE.search_call(asked.account, country, path, asked_of_core(country, wanted), size)
+
+
+def _part_of(
+    asked: SearchRequest, branch: SearchBranch, answer: Answer, keeps: Test | None
+) -> Part:
+    """Return what an answer of core has of a branch."""
+    items = CORE.read_search(answer)
+    numbers = _found(items, branch.type)
+    note_sought(numbers, asked.sought(branch))
+    if keeps is not None:
+        numbers = [each for each in numbers if keeps(each)]
+    size = asked.page_size(Source.CORE, branch)
+    return Part(numbers, cut_off=len(items) >= size or len(items) in CUT_OFF_AT)
 
 
 def _found(items: Iterable[object], kind: NumberType) -> list[View]:

@@ -1,8 +1,8 @@
 """Searches: implements `schema.read_port.Search` over `gateway.numbers`."""
 
-from asyncio import Future, create_task
+from asyncio import create_task
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -12,7 +12,15 @@ from gateway.mapping.records import View
 from gateway.numbers import cursors
 from gateway.numbers.country_rules import PRICE_FOR_SALE, CountryRules
 from gateway.numbers.relay_pages import FoundPage, Places, Standing
-from gateway.numbers.search import Failure, Found, Merged, Result, Search, nearest_first
+from gateway.numbers.search import (
+    Begun,
+    Failure,
+    Found,
+    Merged,
+    Result,
+    Search,
+    nearest_first,
+)
 from gateway.numbers.search_request import (
     CountrySearch,
     Near,
@@ -20,6 +28,7 @@ from gateway.numbers.search_request import (
     Similar,
     SimilarSearch,
 )
+from gateway.upstream.call import Answer
 from gateway.upstream.call_trace import Trace
 from gateway.waiting import Shared, begun
 from schema.connection import (
@@ -99,7 +108,7 @@ class SearchResolvers:
         after: str | None,
         at: FieldPath,
         selected: SelectedFields,
-    ) -> Sequence[Future[AvailablePhoneNumberConnection] | None]:
+    ) -> Sequence[Awaitable[AvailablePhoneNumberConnection] | None]:
         """See `schema.read_port.Search`."""
         asked = SimilarSearch.parse(
             within=within, first=first, within_miles=within_miles, after=after
@@ -117,7 +126,7 @@ class SearchResolvers:
             return request
 
         fields = Counter(map(id, sought))
-        coming: dict[int, Future[Any] | None] = {id(None): None}
+        coming: dict[int, Awaitable[Any] | None] = {id(None): None}
         for each in sought:
             if each is None or id(each) in coming:
                 continue
@@ -139,7 +148,7 @@ class SearchResolvers:
         at: FieldPath,
         selected: SelectedFields,
         fields: int = 1,
-    ) -> Future[Any]:
+    ) -> Awaitable[Any]:
         """Begin a search; equal searches of one request are one, and share the page.
 
         Args:
@@ -157,39 +166,26 @@ class SearchResolvers:
             key = (repr(key),)
             search = self._searches.get(key)
         if search is None:
-            work = self._cut_out(make, at, priced=priced)
-            search = self._searches[key] = _Search(create_task(work), self._trace)
+            work = self._search, self._rules, self._trace
+            search = self._searches[key] = _Search(*work, make(), at, priced=priced)
             fields -= 1
         if fields:
             search.share(at, fields)
-        return search.wait()
+        return search
 
-    async def _cut_out(
-        self, make: Callable[[], SearchRequest], at: FieldPath, *, priced: bool
-    ) -> FoundPage:
-        """Cut a page out of a result: searches have no pages upstream."""
-        asked = make()
-        first, prices = asked.first, None
-        if priced and self._search.may_ask_core(asked):
-            # Core tells no prices of numbers: their list is read beside the search.
-            prices = begun(self._rules.prices(asked.country, at))
-        result = await self._search.run(asked, at)
-        found = result.found
-        if asked.order is not None:
-            found = [Found(nearest_first(result.numbers))]
-        merged = Merged(found, asked.start)
-        if len(merged.numbers) < first and result.more and asked.start is not None:
-            # Others have come before the number that the page stands behind.
-            result = await self._search.run(asked._replace(first=2 * first), at)
-            merged = Merged(result.found, asked.start)
-        shown = merged.numbers[:first]
-        if priced:
-            shown = await self._rules.priced(shown, at, asked.country, prices)
-        page = FoundPage(shown, partial(_standing, asked, result, merged, len(shown)))
-        page.exhaustive = result.exhaustive
-        page.branch_errors = [_branch_error(failure) for failure in result.failures]
-        page.calls = result.calls
-        return page
+
+def _page(asked: SearchRequest, result: Result) -> FoundPage:
+    """Return the page of a result that was asked for."""
+    found = result.found
+    if asked.order is not None:
+        found = [Found(nearest_first(result.numbers))]
+    merged = Merged(found, asked.start)
+    shown = merged.numbers[: asked.first]
+    page = FoundPage(shown, partial(_standing, asked, result, merged, len(shown)))
+    page.exhaustive = result.exhaustive
+    page.branch_errors = [_branch_error(failure) for failure in result.failures]
+    page.calls = result.calls
+    return page
 
 
 def _standing(asked: SearchRequest, result: Result, merged: Merged, shown: int) -> Standing:
@@ -208,31 +204,98 @@ def _standing(asked: SearchRequest, result: Result, merged: Merged, shown: int) 
     return Standing(places, more, merged.earlier, end=end)
 
 
-class _Search(Shared[FoundPage]):
-    """A search of one field, and of those that were spared its calls."""
+class _Search:
+    """A search of one field, and of those that were spared its calls: awaited, it is its page.
 
-    __slots__ = ("_sharing", "_trace")
+    What one call finds has no task: who waits for it first makes the page of the answer.
+    """
 
-    def __init__(self, task: Future[FoundPage], trace: Trace) -> None:
-        super().__init__(task)
+    __slots__ = (
+        "_asked",
+        "_at",
+        "_begun",
+        "_page",
+        "_priced",
+        "_rules",
+        "_search",
+        "_sharing",
+        "_task",
+        "_trace",
+    )
+
+    def __init__(
+        self,
+        search: Search,
+        rules: CountryRules,
+        trace: Trace,
+        asked: SearchRequest,
+        at: FieldPath,
+        *,
+        priced: bool,
+    ) -> None:
+        self._search = search
+        self._rules = rules
         self._trace = trace
+        self._asked = asked
+        self._at = at
+        self._priced = priced
         self._sharing: dict[FieldPath, int] = {}
+        self._page: FoundPage | None = None
+        self._begun = None if priced else search.begin(asked, at)
+        self._task = Shared(create_task(self._cut_out())) if self._begun is None else None
 
     def share(self, at: FieldPath, fields: int) -> None:
         """Note that other fields at a place have it, too."""
         self._sharing[at] = self._sharing.get(at, 0) + fields
-        if self.task.done():
-            self._note(self.task)
+        if self._page is not None:
+            self._note(self._page)
 
-    def _tell(self, task: Future[FoundPage]) -> None:
-        self._note(task)
-        super()._tell(task)
+    def __await__(self) -> Generator[Any, None, FoundPage]:
+        """Wait for its page.
 
-    def _note(self, task: Future[FoundPage]) -> None:
-        if self._sharing and not task.cancelled() and task.exception() is None:
-            for call in task.result().calls:
-                for at, fields in self._sharing.items():
-                    self._trace.note_spared(call, "coalesced", (at,), fields)
+        Raises:
+            GatewayError: every branch failed; the first one's error.
+        """
+        page = self._page
+        if page is None and self._task is None and self._begun is not None:
+            try:
+                answer = yield from self._begun.coming.wait()
+                page = self._page or self._at_once(self._begun, answer)
+            except Exception:  # noqa: BLE001 - who does the rest is told of it once more
+                page = None
+        if page is None:
+            if self._task is None:
+                self._task = Shared(create_task(self._cut_out()))
+            page = yield from self._task.wait()
+        if self._page is None:
+            self._page = page
+            self._note(page)
+        return page
+
+    def _at_once(self, begun: Begun, answer: Answer) -> FoundPage | None:
+        """Cut the page out of what a single call found; None where that is not enough."""
+        found = self._search.found_at_once(self._asked, begun, answer)
+        return None if found is None else _page(self._asked, Result([found], []))
+
+    async def _cut_out(self) -> FoundPage:
+        """Cut the page out of a result: searches have no pages upstream."""
+        asked, at, prices = self._asked, self._at, None
+        if self._priced and self._search.may_ask_core(asked):
+            # Core tells no prices of numbers: their list is read beside the search.
+            prices = begun(self._rules.prices(asked.country, at))
+        result = await self._search.run(asked, at, self._begun)
+        page = _page(asked, result)
+        if len(page.nodes) < asked.first and result.more and asked.start is not None:
+            # Others have come before the number that the page stands behind.
+            page = _page(asked, await self._search.run(asked._replace(first=2 * asked.first), at))
+        if self._priced:
+            page.nodes = await self._rules.priced(page.nodes, at, asked.country, prices)
+        return page
+
+    def _note(self, page: FoundPage) -> None:
+        for call in page.calls:
+            for at, fields in self._sharing.items():
+                self._trace.note_spared(call, "coalesced", (at,), fields)
         self._sharing.clear()
 
 

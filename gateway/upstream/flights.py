@@ -271,10 +271,10 @@ class Reader:
         """Seconds for which an answer that is there waits for what goes beside it."""
         return self._client.attempt_timeout
 
-    async def read(
+    def begin(
         self, call: Call, asked: Sequence[FieldPath], others: Sequence[FieldPath] = ()
-    ) -> Answer:
-        """Return the answer to a read.
+    ) -> Coming:
+        """Begin a read, if nobody has; its answer may be one that is to be asked for again.
 
         Args:
             call: what to read.
@@ -282,19 +282,45 @@ class Reader:
             others: fields that it is read for, too, though they asked for something else.
 
         Raises:
+            TooManyCalls: the request may make no more calls.
+        """
+        coming = self._seen.get(call)
+        if coming is None:
+            by, asked = (*asked, *others) if others else asked, asked[1:]
+            owns = self._client.accepted.owns
+            if call.family is Source.CATALOG and not owns(self.credential, call.account):
+                coming = self._task(self._beside_proof(call, by))
+            elif self._shares and self._cache.keeps(call):
+                coming = self._kept(call, by)
+            else:
+                coming = self._boarded(call, by, None)
+            self._seen[call] = coming
+        for each in asked:
+            self.trace.note_spared(call, "coalesced", (each,))
+        return coming
+
+    async def read(
+        self,
+        call: Call,
+        asked: Sequence[FieldPath],
+        others: Sequence[FieldPath] = (),
+        begun: Coming | None = None,
+    ) -> Answer:
+        """Return the answer to a read.
+
+        Args:
+            call: what to read.
+            asked: see `begin`.
+            others: see `begin`.
+            begun: what `begin` has returned, if that was called.
+
+        Raises:
             UpstreamError: the upstream did not give it.
             DeadlineExceeded: the request's time is up.
             TooManyCalls: the request may make no more calls.
         """
         while True:
-            coming = self._seen.get(call)
-            if coming is None:
-                coming = self._begun(call, (*asked, *others) if others else asked)
-                spared = asked[1:]
-            else:
-                spared = asked
-            for each in spared:
-                self.trace.note_spared(call, "coalesced", (each,))
+            coming, begun = begun or self.begin(call, asked, others), None
             try:
                 answer = await coming.wait()
             except (TimeoutError, UpstreamTimeout):
@@ -422,24 +448,14 @@ class Reader:
         self._leave.append(task.cancel)
         return Shared(task)
 
-    def _begun(self, call: Call, asked: Sequence[FieldPath]) -> Coming:
-        """Begin a read that this request has not seen yet."""
-        coming: Coming
-        owns = self._client.accepted.owns
-        if call.family is Source.CATALOG and not owns(self.credential, call.account):
-            coming = self._task(self._beside_proof(call, asked))
-        elif self._shares and self._cache.keeps(call):
-            key = self._cache.key_at_hand(self.credential, call)
-            found = self._cache.find_at_hand(key, self.credential, call) if key else None
-            if found is not None:
-                self.trace.note_spared(call, "cached", asked[:1])
-                coming = Shared(at_hand(found))
-            else:
-                coming = self._task(self._through_cache(call, asked, key))
-        else:
-            coming = self._boarded(call, asked, None)
-        self._seen[call] = coming
-        return coming
+    def _kept(self, call: Call, asked: Sequence[FieldPath]) -> Coming:
+        """Begin a read of what the cache keeps."""
+        key = self._cache.key_at_hand(self.credential, call)
+        found = self._cache.find_at_hand(key, self.credential, call) if key else None
+        if found is None:
+            return self._task(self._through_cache(call, asked, key))
+        self.trace.note_spared(call, "cached", asked[:1])
+        return Shared(at_hand(found))
 
     def _owns(self, account: str) -> bool:
         return self._client.accepted.owns(self.credential, account)

@@ -64,10 +64,10 @@ def test_a_row_begins_no_task_and_waits_for_nothing_of_its_own(
     whole = cost(counting, account, QUERY, NUMBERS)
     # A list, and a search for each place; once what is found out of a new account.
     assert calls_of(shared_sandbox) - 2 * counting.asked * (1 + PLACES) in range(2)
-    assert whole.tasks.total() == half.tasks.total() == 1 + PLACES, str(whole)
+    assert whole.tasks.total() == half.tasks.total() == 1, str(whole)
     assert whole.coroutines == half.coroutines, str(whole)
-    assert whole.futures == half.futures <= 2 * (1 + PLACES), str(whole)
-    assert whole.coroutines.total() <= 28 + 5 * PLACES, str(whole)
+    assert whole.futures == half.futures <= 1 + PLACES, str(whole)
+    assert whole.coroutines.total() <= 28, str(whole)
     rows = NUMBERS - NUMBERS // 2
     more = whole.calls - half.calls
     assert more.total() <= 10 * rows, str(more.most_common(20))
