@@ -61,6 +61,11 @@ def test_it_opens_on_examples_in_the_order_of_the_work_beside_panels_with_names(
     )
     named = {"Examples", "Upstream", "Docs", "Builder", "History"}
     assert named <= {name.strip('"') for name in names}
+    too_wide = (
+        "[...document.querySelectorAll('.graphiql-sidebar > button')]"
+        ".filter((button) => button.scrollWidth > button.clientWidth).length"
+    )
+    assert page.evaluate(too_wide) == 0
     # Variables are there where there are some, and nobody's headers are folded away.
     variables = page.locator(".graphiql-editor-tool .monaco-editor").first
     expect(variables).not_to_be_in_viewport()

@@ -96,6 +96,7 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
   const frame = useRef<HTMLDivElement>(null);
   const svg = useRef<SVGSVGElement>(null);
   const drag = useRef<{ x: number; y: number } | null>(null);
+  const pointer = useRef({ x: 0, y: 0 });
   const [size, setSize] = useState<Size>({ width: WIDTH, height: HEIGHT });
   const [camera, setCamera] = useState<Camera>(() => fit([], size));
   const scale = scaleOf(camera, size);
@@ -103,7 +104,11 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
   useLayoutEffect(() => {
     const element = frame.current;
     if (!element) return undefined;
-    const measure = () => setSize({ width: element.clientWidth || 1, height: element.clientHeight || 1 });
+    // To the fraction of a pixel: a rounded box would shift everything that is drawn in it.
+    const measure = () => {
+      const { width, height } = element.getBoundingClientRect();
+      setSize({ width: width || 1, height: height || 1 });
+    };
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(element);
@@ -130,7 +135,8 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
       event.preventDefault();
       const box = frame.current?.getBoundingClientRect();
       if (!box) return;
-      const at = { x: event.clientX - box.x - box.width / 2, y: event.clientY - box.y - box.height / 2 };
+      const { x, y } = exactly(event, pointer.current);
+      const at = { x: x - box.x - box.width / 2, y: y - box.y - box.height / 2 };
       zoom(Math.exp(-event.deltaY / 300), at);
     };
     element?.addEventListener("wheel", onWheel, { passive: false });
@@ -155,6 +161,7 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
   };
 
   const onPointerMove = (event: PointerEvent) => {
+    pointer.current = { x: event.clientX, y: event.clientY };
     if (!drag.current) return;
     pan(drag.current.x - event.clientX, drag.current.y - event.clientY);
     drag.current = { x: event.clientX, y: event.clientY };
@@ -210,6 +217,12 @@ function Canvas({ drawing, places, selected, onSelect }: CanvasProps) {
       </div>
     </div>
   );
+}
+
+/** Where the pointer is: browsers tell it to the fraction of a pixel, but cut that off with a wheel's turn. */
+function exactly({ clientX, clientY }: WheelEvent, last: { x: number; y: number }): { x: number; y: number } {
+  const same = Math.abs(clientX - last.x) < 1 && Math.abs(clientY - last.y) < 1;
+  return same ? last : { x: clientX, y: clientY };
 }
 
 interface LabelsProps {
