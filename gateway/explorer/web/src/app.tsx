@@ -22,6 +22,7 @@ import { UPSTREAM_PLUGIN } from "./upstream/plugin";
 import { usePlanner } from "./upstream/use-plan";
 import { useRunKeys } from "./use-run-keys";
 import { useVariablesPane } from "./use-variables-pane";
+import { VariablesForm } from "./variables/dialog";
 import { send } from "./wire";
 
 const PLUGINS = [EXAMPLES_PLUGIN, UPSTREAM_PLUGIN, explorerPlugin(), HISTORY_PLUGIN];
@@ -111,7 +112,12 @@ function Page({
   useRunKeys();
   useVariablesPane(roomy);
   usePlanner(settings);
-  return createPortal(<TopBar settings={settings} />, topbar);
+  return (
+    <>
+      {createPortal(<TopBar settings={settings} />, topbar)}
+      <VariablesForm settings={settings} />
+    </>
+  );
 }
 
 /** What cannot be sent, say for a slip in the headers, leaves no answer: the one before is not its own. */
