@@ -1,6 +1,6 @@
 """The subscription: changes of an account's numbers as they happen."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 from typing import Annotated
 
 import strawberry
@@ -32,6 +32,5 @@ class Subscription:
                 description=f"Only the numbers with these sids, up to {MOST_IDS}; all when absent."
             ),
         ] = None,
-    ) -> AsyncIterator[PhoneNumberEvent]:
-        async for event in info.context.events.changes(account_sid, sids):
-            yield event
+    ) -> AsyncIterable[PhoneNumberEvent]:
+        return await info.context.events.changes(account_sid, sids)

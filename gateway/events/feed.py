@@ -15,10 +15,10 @@ it was begun anew (log.py), and the poller shows it where an account was not wat
 import asyncio
 import datetime as dt
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import orjson
 import structlog
@@ -76,16 +76,37 @@ class Missed(NamedTuple):
         return orjson.dumps({"missed": list(self)})
 
 
+class Follower(Protocol):
+    """For whom an account is followed: one client, or several that are told the same."""
+
+    @property
+    def members(self) -> int:
+        """How many they are."""
+
+    def in_force(self) -> None:
+        """Hear that no change can be missed any more."""
+
+
 class Subscriber:
     """One who follows an account, and what waits for it.
 
     Attributes:
+        follower: for whom.
         sight: how it sees the account (`sight_of`).
         resumed: it goes on behind an event, from which on nothing may be missing.
     """
 
-    def __init__(self, account: str, credential: Credential, most: int, *, resumed: bool) -> None:
+    def __init__(
+        self,
+        account: str,
+        credential: Credential,
+        follower: Follower,
+        most: int,
+        *,
+        resumed: bool,
+    ) -> None:
         self.credential = credential
+        self.follower = follower
         self.sight = sight_of(account, credential)
         self.resumed = resumed
         self._most = most
@@ -136,20 +157,20 @@ class Topic:
         self.subscribers: list[Subscriber] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.watched: dict[str, str] = {}
-        self._waiting: list[asyncio.Event] = []
+        self._waiting: list[Follower] = []
 
-    def when_watched(self, following: asyncio.Event) -> None:
-        """Set `following` as soon as no change can be missed any more."""
+    def when_watched(self, follower: Follower) -> None:
+        """Tell a follower as soon as no change can be missed any more."""
         if self.watched:
-            following.set()
+            follower.in_force()
         else:
-            self._waiting.append(following)
+            self._waiting.append(follower)
 
     def watch(self, sight: str, watch: str) -> None:
         """Note that changes are found from here on."""
         self.watched.setdefault(sight, watch)
         while self._waiting:
-            self._waiting.pop().set()
+            self._waiting.pop().in_force()
 
     def see(self, sight: str, watch: str | None) -> None:
         """Compare the watch that is kept now with the one that subscribers rely on."""
@@ -212,7 +233,8 @@ class Events:
     @property
     def subscribers(self) -> int:
         """How many follow an account in this process."""
-        return sum(len(topic.subscribers) for topic in self._topics.values())
+        topics = self._topics.values()
+        return sum(each.follower.members for topic in topics for each in topic.subscribers)
 
     def poll_with(self, poll: Callable[[Topic], Awaitable[None]]) -> None:
         """Run `poll` for each topic as long as it has subscribers."""
@@ -264,13 +286,13 @@ class Events:
         account: str,
         credential: Credential,
         after: int,
-        following: asyncio.Event,
+        follower: Follower,
         *,
         resumed: bool = False,
-    ) -> AsyncIterator[PhoneNumberEvent]:
+    ) -> AsyncGenerator[PhoneNumberEvent, None]:
         """Yield the events of an account behind the one with id `after`, as they happen.
 
-        `following` is set when none can be missed any more; `resumed` says that none may be
+        `follower` is told when none can be missed any more; `resumed` says that none may be
         missing since `after`, either.
 
         Raises:
@@ -282,30 +304,42 @@ class Events:
         with _retryable():
             end = await self.log.end(account)
         topic = self._topics.setdefault(account, Topic(account, end))
-        subscriber = Subscriber(account, credential, self._most, resumed=resumed)
+        subscriber = Subscriber(account, credential, follower, self._most, resumed=resumed)
         topic.subscribers.append(subscriber)
         if not topic.tasks:
             self._start(topic)
         try:
-            topic.when_watched(following)
-            place = LogPlace.named(after)
-            with _retryable():
-                past = await self.log.read(account, place)
-            for number, content in past:
-                place = LogPlace.of(number, content)
-                event = _decoded(account, number, content)
-                if not isinstance(event, Missed):
-                    yield event
-                elif resumed and event.sight in {None, subscriber.sight}:
-                    raise EventsMissed
+            topic.when_watched(follower)
+            told = LogPlace.named(after).number
+            async for event in self.past(account, credential, after, resumed=resumed):
+                told = number_of(event)
+                yield event
             while True:
                 event = await subscriber.next()
-                if LogPlace.named(_name_of(account, event.id)).number > place.number:
+                if number_of(event) > told:
                     yield event
         finally:
             topic.leave(subscriber)
             if not topic.subscribers:
                 self._stop(topic)
+
+    async def past(
+        self, account: str, credential: Credential, after: int, *, resumed: bool
+    ) -> AsyncGenerator[PhoneNumberEvent, None]:
+        """Yield the events behind the one with id `after` that have happened; see `follow`.
+
+        Raises:
+            EventsMissed: see there.
+            EventsUnavailable: see there.
+        """
+        with _retryable():
+            found = await self.log.read(account, LogPlace.named(after))
+        for number, content in found:
+            event = _decoded(account, number, content)
+            if not isinstance(event, Missed):
+                yield event
+            elif resumed and event.sight in {None, sight_of(account, credential)}:
+                raise EventsMissed
 
     async def aclose(self) -> None:
         """End all topics, and try once more to announce what could not be announced."""
@@ -428,6 +462,11 @@ def sight_of(account: str, credential: Credential) -> str:
     They are shown it by different families.
     """
     return "own" if credential.home == account else "other"
+
+
+def number_of(event: PhoneNumberEvent) -> int:
+    """Return the number that an event has in the log of its account."""
+    return LogPlace.named(int(event.id.rpartition("-")[2])).number
 
 
 def sids_in(events: Iterable[tuple[int, bytes]]) -> set[str]:

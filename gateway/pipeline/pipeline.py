@@ -1,7 +1,7 @@
 """What is done with an operation, whatever transport it came by: admitted, explained or run."""
 
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.documents.parameters import Params
 from gateway.documents.persisted import Persisted
 from gateway.draining import Draining
 from gateway.errors import BadUserInput, Forbidden, ShuttingDown, TooManyCalls
+from gateway.events.feed import Follower
 from gateway.execution import execute
 from gateway.execution.execute import Executing
 from gateway.execution.request import Explanation, Request, explanation_of
@@ -43,6 +44,7 @@ class OperationOptions:
     partition_calls: int
     subaccount_calls: int
     exchange_calls: int
+    subscriber_queue: int
 
     @cached_property
     def spare(self) -> Spare:
@@ -70,6 +72,7 @@ class Pipeline:
         shared: what the resolvers of all requests share.
         options: how an operation may be run.
         executing: what all executions share.
+        groups: subscriptions that are in force, by what is equal for those that are told the same.
     """
 
     schema: GraphQLSchema
@@ -82,6 +85,7 @@ class Pipeline:
     shared: SharedParts
     options: OperationOptions
     executing: Executing
+    groups: dict[Hashable, Follower] = field(default_factory=dict)
 
     def caller_at_hand(self, headers: Mapping[str, str]) -> Caller | None:
         """Return who asks, if that is known without being found out; see `authenticate`."""

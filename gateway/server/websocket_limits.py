@@ -104,7 +104,8 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         self.ping_interval, self.ping_timeout = self.keep_alive, self.write_timeout
         self.close_timeout = _CLOSING
         self.conn = self._handshakes = _Handshakes(
-            extensions=self.conn.available_extensions,
+            # Compression of messages takes 40 KiB of each connection.
+            extensions=[],
             max_size=self.config.ws_max_size,
             logger=self.logger,
         )

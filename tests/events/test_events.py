@@ -5,7 +5,7 @@ import datetime as dt
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import ExitStack
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
 
@@ -27,6 +27,15 @@ from tests.support.streams import bare_settings
 ACCOUNT = "AC" + "1" * 32
 CREDENTIAL = Credential(ACCOUNT, "secret", ACCOUNT)
 T = TypeVar("T")
+
+
+class Alone:
+    """One who follows an account for itself."""
+
+    members = 1
+
+    def in_force(self) -> None:
+        """Hear that no change can be missed any more."""
 
 
 def run(work: Awaitable[T]) -> T:
@@ -51,8 +60,7 @@ def events(store: MemoryStore, **settings: Any) -> Events:
 
 
 def follow(bus: Events, after: int) -> AsyncGenerator[PhoneNumberEvent, None]:
-    feed = bus.follow(ACCOUNT, CREDENTIAL, after, asyncio.Event())
-    return cast("AsyncGenerator[PhoneNumberEvent, None]", feed)
+    return bus.follow(ACCOUNT, CREDENTIAL, after, Alone())
 
 
 # The log ------------------------------------------------------------------------------------------

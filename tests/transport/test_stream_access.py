@@ -1,6 +1,5 @@
 """Streams: who may open them, for how long, and from where."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +8,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from gateway.errors import Unauthenticated
+from gateway.auth.caller import Caller
 from gateway.pipeline import subscriptions
-from schema.phone_number_event import PhoneNumberEvent
+from gateway.pipeline.subscriptions import Emission, Member
+from gateway.upstream.call import Credential
 from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -101,16 +101,13 @@ def test_a_subscription_ends_when_its_token_expires(
 
 def test_an_event_that_waits_is_not_told_after_the_token_has_expired() -> None:
     """Or a subscription with always one more change would never end."""
-
-    async def run() -> None:
-        waiting: asyncio.Future[PhoneNumberEvent | None] = asyncio.Future()
-        waiting.set_result(None)
-        assert await subscriptions._before(None, {waiting}) == {waiting}
-        assert await subscriptions._before(time.time() + 60, {waiting}) == {waiting}
-        with pytest.raises(Unauthenticated):
-            await subscriptions._before(time.time() - 0.01, {waiting})
-
-    asyncio.run(run())
+    told: dict[float | None, list[Emission]] = {}
+    for expires in (None, time.time() + 60, time.time() - 0.01):
+        listener = subscriptions.Waiting(10)
+        caller = Caller(Credential("AC1", "secret", "AC1"), "somebody", expires=expires)
+        Member(listener, caller).tell(1, Emission(b"{}"))
+        told[expires] = list(listener._emissions)
+    assert [len(each) for each in told.values()] == [1, 1, 0]
 
 
 def test_an_event_stream_ends_when_its_token_expires(

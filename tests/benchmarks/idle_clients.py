@@ -1,0 +1,210 @@
+"""Thousands of clients of subscriptions in one process, as lean as they can be: raw sockets.
+
+Started by `idle.py`; reads commands as lines of JSON and answers each by one, when it is done:
+
+    {"do": "open", "kind": "websocket" | "events", "count": N}   all are subscribed
+    {"do": "close"}                                              all are closed
+    {"do": "expect"}                                             from now on events are noted
+    {"do": "received", "within": S}                              how many have one; when the last came
+
+Pings are answered as `graphql-ws` and browsers do. Times are of the system's monotonic clock, which
+all processes share.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import uvloop
+from websockets.frames import Opcode
+
+_PATIENCE: Final = 120.0
+# Of one address so many connections can be made to one port, and a few are in use elsewhere.
+_PORTS: Final = 20_000
+_MASK: Final = b"\0\0\0\0"
+
+
+def frame(opcode: int, content: bytes) -> bytes:
+    """Return a client's frame; its mask is zero, which is one like any other."""
+    size = len(content)
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes([0x80 | opcode]) + length + _MASK + content
+
+
+class Clients:
+    """What all clients are told, and what has become of them."""
+
+    def __init__(self, target: Mapping[str, Any]) -> None:
+        self.host, self.port = target["host"], target["port"]
+        query = json.dumps({"query": target["query"]})
+        head = f"POST /graphql HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.streamed = (
+            f"{head}Authorization: {target['authorization']}\r\nAccept: text/event-stream\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(query)}\r\n\r\n{query}"
+        ).encode()
+        self.upgrade = (
+            f"GET /graphql HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+        ).encode()
+        payload = {"Authorization": target["authorization"]}
+        self.init = json.dumps({"type": "connection_init", "payload": payload}).encode()
+        self.subscribe = json.dumps(
+            {"id": "1", "type": "subscribe", "payload": json.loads(query)}
+        ).encode()
+        self.open: set[Client] = set()
+        self.received: dict[Client, float] = {}
+        self.lost = 0
+
+    async def connect(self, kind: str, number: int, gate: asyncio.Semaphore) -> None:
+        """Open one and return when it is subscribed."""
+        loop = asyncio.get_running_loop()
+        client = (Socket if kind == "websocket" else Events)(self)
+        source = (f"127.0.0.{1 + number // _PORTS}", 0)
+        async with gate:
+            await loop.create_connection(
+                lambda: client,
+                self.host,
+                self.port,
+                local_addr=source if source[0][-1] != "1" else None,
+            )
+            await client.subscribed
+
+
+class Client(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.clients = clients
+        self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.transport: asyncio.Transport
+        self.unread = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask."""
+        self.transport = transport  # type: ignore[assignment]
+        self.clients.open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that it is gone."""
+        self.clients.lost += self in self.clients.open
+        self.clients.open.discard(self)
+        if not self.subscribed.done():
+            self.subscribed.set_exception(exc or ConnectionResetError(self.unread[:300]))
+
+    def note(self) -> None:
+        """Note an event."""
+        self.clients.received.setdefault(self, time.monotonic())
+
+
+class Events(Client):
+    """One that reads server-sent events."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.write(self.clients.streamed)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.subscribed.done():
+            self.unread += data
+            if b": following" not in self.unread:
+                return
+            self.subscribed.set_result(None)
+            self.unread = b""
+        if b"event: next" in data:
+            self.note()
+
+
+class Socket(Client):
+    """One that speaks graphql-transport-ws."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.write(self.clients.upgrade)
+
+    def data_received(self, data: bytes) -> None:
+        self.unread += data
+        if self.unread.startswith(b"HTTP/1.1"):
+            head, end, rest = self.unread.partition(b"\r\n\r\n")
+            if not end:
+                return
+            if not head.startswith(b"HTTP/1.1 101"):
+                self.transport.abort()
+                return
+            self.unread = rest
+            self.transport.write(frame(Opcode.TEXT, self.clients.init))
+        while len(self.unread) > 1:
+            size, start = self.unread[1], 2
+            if size == 126:
+                size, start = int.from_bytes(self.unread[2:4], "big"), 4
+            if len(self.unread) < start + size:
+                return
+            opcode, content = self.unread[0] & 15, self.unread[start : start + size]
+            self.unread = self.unread[start + size :]
+            self.take(opcode, content)
+
+    def take(self, opcode: int, content: bytes) -> None:
+        """Take a frame."""
+        if opcode == Opcode.PING:
+            self.transport.write(frame(Opcode.PONG, content))
+        elif b'"type":"ping"' in content:
+            self.transport.write(frame(Opcode.TEXT, b'{"type":"pong"}'))
+        elif b'"type":"connection_ack"' in content:
+            self.transport.write(frame(Opcode.TEXT, self.clients.subscribe))
+            # It is in force when an answer to what was sent behind it is here, as it is in order.
+            self.transport.write(frame(Opcode.TEXT, b'{"type":"ping"}'))
+        elif b'"type":"pong"' in content:
+            if not self.subscribed.done():
+                self.subscribed.set_result(None)
+        elif b'"type":"next"' in content:
+            self.note()
+        else:
+            self.transport.abort()
+
+
+async def serve() -> None:
+    """Do what is asked for, line by line."""
+    loop = asyncio.get_running_loop()
+    clients = Clients(json.loads(sys.stdin.readline()))
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        asked = json.loads(line)
+        began = time.monotonic()
+        said: dict[str, Any] = {}
+        match asked["do"]:
+            case "open":
+                gate = asyncio.Semaphore(asked.get("at_once", 100))
+                first = len(clients.open)
+                opening = [
+                    clients.connect(asked["kind"], first + each, gate)
+                    for each in range(asked["count"])
+                ]
+                done = await asyncio.gather(*opening, return_exceptions=True)
+                failed = [each for each in done if each is not None]
+                said = {"failed": len(failed), "first": str(failed[:1])}
+            case "close":
+                ending, clients.open = clients.open, set()
+                for each in ending:
+                    each.transport.abort()
+                ending.clear()
+            case "expect":
+                clients.received.clear()
+            case "received":
+                while len(clients.received) < len(clients.open):
+                    if time.monotonic() > began + asked["within"]:
+                        break
+                    await asyncio.sleep(0.01)
+                said = {"last": max(clients.received.values(), default=0.0)}
+        said |= {"open": len(clients.open), "lost": clients.lost, "took": time.monotonic() - began}
+        said["received"] = len(clients.received)
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve())
