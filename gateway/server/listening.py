@@ -66,7 +66,7 @@ def listen(host: str, port: int, option: str = "--port", *, shared: bool = False
         CommandError: there is no such address, or the port is taken.
     """
     listening = _bound(host, port, option, shared=shared)
-    listening.listen(_BACKLOG)
+    listen_again(listening)
     return listening
 
 
@@ -117,6 +117,11 @@ def stop(listening: socket.socket, *, last_call: bool = False, by_force: bool = 
         listening.shutdown(socket.SHUT_RDWR)
     _pass_handshakes(listening)
     return True
+
+
+def listen_again(listening: socket.socket) -> None:
+    """Open the port again after `stop`; nothing if it is open."""
+    listening.listen(_BACKLOG)
 
 
 def _filter_handshakes(listening: socket.socket) -> None:

@@ -10,6 +10,8 @@ connection, also for one that will never end. Here it takes these steps (see `ga
 import asyncio
 import signal
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -44,6 +46,12 @@ class Server(uvicorn.Server):
         if sig == signal.SIGTERM:
             # It was asked to leave and will have done so: no reason to die of the signal after.
             forget_signal(self, sig)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and hear then of an end that was asked for meanwhile, if that was to wait."""
+        await super().startup(sockets)
+        if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the work at hand, let the last answers out, cut what is left, and close."""
@@ -86,6 +94,7 @@ class Server(uvicorn.Server):
                 await asyncio.sleep(0)
         for server in self.servers:
             server.close()
+        await asyncio.sleep(0)  # The protocol hears of a connection a step after it was accepted.
 
     async def _hear_out(self, told: float) -> None:
         """Answer those who have got in since `told`, as the port was open to them, for a moment.

@@ -1,8 +1,12 @@
 """Worker processes on one port, and the supervisor that restarts them.
 
 Each worker has a socket of its own on the shared port (`SO_REUSEPORT`), so that the system spreads
-connections evenly. The sockets belong to the supervisor: while a worker that died is replaced, its
-connections wait.
+connections evenly. The sockets belong to the supervisor: while a worker that died, or left as it
+was told to, is replaced, its connections wait. So all can be restarted without losing a request:
+each is told to stop when the one before was replaced.
+
+One that is told to stop while it still starts hears of it when it serves: it answers those who
+wait, and leaves in order.
 
 One that dies again and again before it has served for a while is started more and more rarely, and
 then no more: what makes it die will not go away by itself.
@@ -16,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
@@ -37,6 +42,9 @@ _SETTLED: Final = 10.0
 _MOST_DEATHS: Final = 5
 # Seconds before the third start, doubled each time; the second comes at once.
 _PAUSE: Final = 0.25
+
+# What would end a worker that cannot end in order yet.
+_ENDING: Final = {signal.SIGTERM, signal.SIGINT}
 
 REFUSED: Final = 78
 """Exit code (EX_CONFIG of sysexits.h) of work that has said why it cannot be done like this."""
@@ -154,6 +162,9 @@ class _Worker:
         process = _spawn.Process(
             target=_run, args=(self._work, self.socket, self._number), daemon=False
         )
+        # It inherits what is blocked; Python's own helper, when started, would unblock it.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         try:
             process.start()
         except OSError as error:
@@ -162,13 +173,19 @@ class _Worker:
             self._count_death(f"as it could not be started: {error}")
         else:
             self.process = process
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _bury(self, process: SpawnProcess) -> None:
         process.join()
         self.process = None
         code = process.exitcode or 0
-        _log.error("worker_died", worker=self._number, pid=process.pid, exit_code=code)
         metrics_folder.forget(process.pid or 0)
+        if code == 0:
+            _log.warning("worker_left", worker=self._number, pid=process.pid)
+            listening.listen_again(self.socket)
+            return
+        _log.error("worker_died", worker=self._number, pid=process.pid, exit_code=code)
         if code == REFUSED and self._lives == 1:
             raise _Refused
         by_signal = f"by signal {-code} ({signal.strsignal(-code)})" if code < 0 else ""
@@ -196,6 +213,8 @@ class _Worker:
 def _run(work: Work, own: socket.socket, number: int) -> None:
     # Ctrl-C reaches the whole group; the supervisor decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # SIGTERM stays blocked until the server can obey it.
     threading.Thread(target=_leave_with_the_supervisor, daemon=True).start()
     with metrics_folder.joined(number):
         code = work(own)

@@ -5,7 +5,10 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,11 @@ import pytest
 
 from gateway.observability.metrics_folder import shared_folder
 from tests.support import loopback
-from tests.support.gateway_process import before, children, served, until_workers_serve
+from tests.support.gateway_process import before, children, has_signal, served, until_workers_serve
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.valkey_process import valkey_server
+from tests.support.waiting import until
 
 PAGE = {"query": "query Page { phoneNumbers(first: 1) { nodes { sid } } }"}
 
@@ -113,6 +117,47 @@ def test_a_worker_that_dies_is_replaced_while_the_others_serve_however_young_it_
     assert "worker_died" in log
 
 
+def is_replaced(worker: int, supervisor: int) -> bool:
+    """Whether there are two others."""
+    return len(now := children(supervisor)) == 2 and worker not in now
+
+
+def test_workers_restarted_one_after_the_other_under_load_lose_no_request(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    account = sandbox.accounts()["parent"]
+    over = threading.Event()
+
+    def load(url: str, *, keep: bool) -> list[int]:
+        came = []
+        with loopback.Client(timeout=60) as kept:
+            while not over.is_set():
+                post = kept.post if keep else partial(loopback.post, timeout=60)
+                came.append(post(f"{url}/graphql", json=PAGE, auth=account.auth).status_code)
+        return came
+
+    with (
+        served("--workers", "2", folder=tmp_path, **before(sandbox)) as (url, process),
+        ThreadPoolExecutor(4) as pool,
+    ):
+        until_workers_serve(process, 2)
+        clients = [pool.submit(load, url, keep=keep) for keep in (True, False) * 2]
+        try:
+            for each in children(process.pid):
+                os.kill(each, signal.SIGTERM)
+                # The second is told while the first one's successor still starts.
+                until(partial(is_replaced, each, process.pid))
+            until_workers_serve(process, 2)
+        finally:
+            over.set()
+        came = [status for client in clients for status in client.result()]
+        assert set(came) == {200}
+    assert process.returncode == 0
+    log = (tmp_path / "log").read_text()
+    assert log.count("worker_left") == 2
+    assert "worker_died" not in log
+
+
 def test_a_worker_that_keeps_dying_ends_the_service_and_says_so(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
@@ -167,6 +212,57 @@ def test_workers_leave_when_their_supervisor_was_killed(
             assert time.monotonic() < deadline
             time.sleep(0.1)
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+_HELD_START = """
+import fcntl, importlib, sys
+with open({gate!r}) as gate:
+    fcntl.flock(gate, fcntl.LOCK_SH)
+sys.path.remove({folder!r})
+del sys.modules[__name__]
+importlib.import_module(__name__)
+"""
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_that_hear_of_their_end_while_they_start_answer_who_waits_and_leave_in_order(
+    sandbox: RunningSandbox, tmp_path: Path, told: signal.Signals
+) -> None:
+    (folders := tmp_path / "folders").mkdir()
+    (held := tmp_path / "held").mkdir()
+    (gate := tmp_path / "gate").touch()
+    start = _HELD_START.format(gate=str(gate), folder=str(held))
+    (held / "prometheus_client.py").write_text(start)
+    variables = {
+        "GATEWAY_METRICS": "true",
+        "TMPDIR": str(folders),
+        "PYTHONPATH": f"{held}:{ROOT}",
+        **before(sandbox),
+    }
+    lock = gate.open()
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with (
+        served("--workers", "2", folder=tmp_path, **variables) as (url, process),
+        ThreadPoolExecutor(8) as pool,
+    ):
+        until(lambda: len(children(process.pid)) == 2)
+        workers = children(process.pid)
+        waiting = [pool.submit(ask, url, sandbox, 1) for _ in range(8)]
+        until(lambda: waiting_connections(url) == 8)
+        process.send_signal(told)
+        until(lambda: all(has_signal(each, "ShdPnd") for each in workers))
+        lock.close()
+        assert [each.result() for each in waiting] == [[200]] * 8
+        assert process.wait(60) == (0 if told == signal.SIGTERM else -told)
+        until(lambda: not listens(url) and not list(folders.iterdir()))
+    assert re.findall("worker_|Traceback", (tmp_path / "log").read_text()) == []
+
+
+def waiting_connections(url: str) -> int:
+    """Return how many connections wait there to be accepted."""
+    port = f"0100007F:{int(url.rsplit(':', 1)[1]):04X}"
+    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
+    return sum(int(line[4].split(":")[1], 16) for line in lines if line[1:4:2] == [port, "0A"])
 
 
 def test_what_killed_workers_leave_is_removed_by_the_next_start_and_nothing_else(

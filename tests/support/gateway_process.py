@@ -194,18 +194,20 @@ def children(pid: int) -> list[int]:
 
 
 def until_workers_serve(process: subprocess.Popen[str], count: int) -> None:
-    """Wait until `count` workers would leave in order if they were told to.
-
-    One that is told before, while it still starts, dies of the signal, and leaves what it has to
-    others. That the first has answered says nothing of the second.
-    """
-    until(lambda: sum(map(_catches_termination, children(process.pid))) == count)
+    """Wait until `count` workers serve; that the first has answered says nothing of the second."""
+    until(lambda: sum(map(_serves, children(process.pid))) == count)
 
 
-def _catches_termination(pid: int) -> bool:
+def _serves(worker: int) -> bool:
+    """Whether it obeys SIGTERM, and at once, which is so as soon as it serves."""
+    return has_signal(worker, "SigCgt") and not has_signal(worker, "SigBlk")
+
+
+def has_signal(pid: int, mask: str) -> bool:
+    """Whether SIGTERM is in a mask of a process: SigCgt those it catches, ShdPnd those that wait."""
     with suppress(FileNotFoundError, ProcessLookupError):  # It has ended meanwhile.
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("SigCgt:"):
+            if line.startswith(f"{mask}:"):
                 return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
     return False
 
