@@ -42,6 +42,20 @@ function precompress(folder: string): Plugin {
   };
 }
 
+/** Monaco's editors of differences come with the other one, whoever needs them. */
+const UNUSED: Record<string, string> = {
+  "/diffEditor/diffEditorWidget.js": "export class DiffEditorWidget {}",
+  "/multiDiffEditor/multiDiffEditorWidget.js": "export class MultiDiffEditorWidget {}",
+};
+
+function withoutDiffEditors(): Plugin {
+  return {
+    name: "without-diff-editors",
+    enforce: "pre",
+    load: (id) => Object.entries(UNUSED).find(([end]) => id.endsWith(end))?.[1],
+  };
+}
+
 const STATIC = process.env.EXPLORER_OUT ?? join(import.meta.dirname, "../static");
 
 export default defineConfig({
@@ -68,5 +82,5 @@ export default defineConfig({
     },
   },
   worker: { format: "es" },
-  plugins: [fontLicenses(join(STATIC, "licenses.md")), precompress(STATIC)],
+  plugins: [withoutDiffEditors(), fontLicenses(join(STATIC, "licenses.md")), precompress(STATIC)],
 });

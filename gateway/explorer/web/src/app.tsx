@@ -20,6 +20,7 @@ import { Toolbar } from "./toolbar";
 import { TopBar } from "./topbar";
 import { UPSTREAM_PLUGIN } from "./upstream/plugin";
 import { usePlanner } from "./upstream/use-plan";
+import { useFirstPage } from "./use-first-page";
 import { useRunKeys } from "./use-run-keys";
 import { useVariablesPane } from "./use-variables-pane";
 import { VariablesForm } from "./variables/dialog";
@@ -106,6 +107,7 @@ function Page({
     // More tabs than fit: the one in front must be among those in sight.
     document.querySelector(".graphiql-tab-active")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   }, [tabInFront, id]);
+  useFirstPage(id);
   useForgetting(id);
   useLateAnswer(id);
   useEditorLooks();

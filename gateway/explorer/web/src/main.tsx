@@ -1,4 +1,5 @@
 import "./styles/index.css";
+import { prepareFirstPage } from "./first-page";
 import { loadSettings } from "./settings";
 
 /** The shell in the page is drawn before any of this has come; it stays until the app can replace it. */
@@ -7,7 +8,11 @@ async function start(): Promise<void> {
   const topbar = document.getElementById("topbar");
   if (!root || !topbar) throw new Error("The page has no place for the explorer.");
   try {
-    const [settings, { mount }] = await Promise.all([loadSettings(), import("./mount")]);
+    const asked = loadSettings();
+    const whole = import("./mount");
+    const settings = await asked;
+    prepareFirstPage(root, settings);
+    const { mount } = await whole;
     mount(root, topbar, settings);
   } catch (error) {
     const note = document.getElementById("shell-note");

@@ -1,0 +1,40 @@
+import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { useEffect } from "react";
+import { useAnswers } from "./answers";
+import { settle } from "./fetcher";
+import { readHeaders } from "./credentials";
+import { leaveFirstPage } from "./first-page";
+
+/** As soon as the editor is there, go on with what was typed and run before. */
+export function useFirstPage(tab: string): void {
+  const { queryEditor, responseEditor, headerEditor } = useGraphiQL(
+    pick("queryEditor", "responseEditor", "headerEditor"),
+  );
+  const { updateActiveTabValues } = useGraphiQLActions();
+  useEffect(() => {
+    if (!queryEditor || !responseEditor || !tab) return;
+    const { typed, selection, ran } = leaveFirstPage();
+    if (typed !== null) queryEditor.setValue(typed);
+    const model = queryEditor.getModel();
+    if (selection && model) {
+      const [start, end] = selection.map((offset) => model.getPositionAt(offset));
+      if (start && end)
+        queryEditor.setSelection({
+          startLineNumber: start.lineNumber,
+          startColumn: start.column,
+          endLineNumber: end.lineNumber,
+          endColumn: end.column,
+        });
+      queryEditor.focus();
+    }
+    if (!ran) return;
+    const headers = readHeaders(headerEditor?.getValue() ?? "") ?? {};
+    const run = useAnswers.getState().begin(tab);
+    const shown = { operation: ran.operation, headers, data: null, run };
+    const operationName = ran.operation.operationName ?? null;
+    const body = settle(tab, { operationName, kind: "query", shown }, ran.answer);
+    const response = JSON.stringify(body, null, 2);
+    responseEditor.setValue(response);
+    updateActiveTabValues({ response });
+  }, [headerEditor, queryEditor, responseEditor, tab, updateActiveTabValues]);
+}
