@@ -63,6 +63,7 @@ from gateway.upstream.client import (
 )
 from gateway.upstream.dialling import Dialler
 from gateway.upstream.flights import Flights
+from gateway.upstream.hedging import Hedging
 from gateway.upstream.proxies import RouteOptions, Routes
 from gateway.upstream.public_facts import PublicFacts
 from gateway.upstream.readers import Readers
@@ -176,7 +177,16 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
     documents = Documents(schema, meter, discreet=settings.production)
 
     # What is asked of the upstream.
-    client = UpstreamClient(_client_options(settings), observation.telemetry, share)
+    client = UpstreamClient(
+        _client_options(settings),
+        observation.telemetry,
+        share,
+        observation.counter(
+            "gateway_upstream_hedges",
+            "Reads that took longer than hedge_after, by what came of sending them once more.",
+            "outcome",
+        ),
+    )
     cache = ResponseCache(store, settings.pick(CacheTimes))
     readers = Readers(client, Flights(), cache, settings.request_deadline)
 
@@ -283,6 +293,7 @@ def _client_options(settings: Settings) -> ClientOptions:
         retry=settings.pick(Retry),
         breaking=settings.pick(Breaking),
         concurrency=settings.pick(Concurrency),
+        hedging=settings.pick(Hedging),
         limits=settings.pick(CallLimits),
         discreet=settings.production,
     )

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 from gateway.error_codes import ErrorCode
-from gateway.upstream.attempts import QUIET, Attempt
+from gateway.upstream.attempts import QUIET, Attempt, Role
 from gateway.upstream.call import Call
 
 OK: Final = "ok"
@@ -25,6 +25,7 @@ class ReadCounts(Protocol):
     """The reads of a request: calls that went out, and reads that needed none of their own."""
 
     sent: int
+    hedges: int
     spared: int
     spared_by: dict[str, int]
 
@@ -200,6 +201,6 @@ class _Both:
         self._other = other
         self.headers = {**one.headers, **other.headers}
 
-    def ended(self, call: Call, status: int | None, seconds: float) -> None:
-        self._one.ended(call, status, seconds)
-        self._other.ended(call, status, seconds)
+    def ended(self, call: Call, status: int | None, seconds: float, role: Role) -> None:
+        self._one.ended(call, status, seconds, role)
+        self._other.ended(call, status, seconds, role)

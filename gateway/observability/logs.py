@@ -99,7 +99,9 @@ class RequestLog(Watcher):
         if expected and not self._everything:
             return
         write = self._log.info if expected else self._log.warning
-        blamed = {"blamed": activity.blamed} if activity.blamed else {}
+        more: dict[str, str | int] = {"blamed": activity.blamed} if activity.blamed else {}
+        if activity.reads and activity.reads.hedges:
+            more["hedged_calls"] = activity.reads.hedges
         write(
             "request",
             request_id=activity.request_id,
@@ -113,7 +115,7 @@ class RequestLog(Watcher):
             ms=round(activity.seconds * 1000, 2),
             upstream_calls=activity.reads.sent if activity.reads else 0,
             saved_calls=activity.reads.spared if activity.reads else 0,
-            **blamed,
+            **more,
         )
 
 

@@ -28,7 +28,7 @@ from gateway.observability._compat import (
     collect_from_files,
 )
 from gateway.observability.activity import Activity, Watcher
-from gateway.upstream.attempts import QUIET, Attempt
+from gateway.upstream.attempts import QUIET, Attempt, Role
 from gateway.upstream.call import Api, Call
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -40,7 +40,7 @@ _SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 _Outcome: TypeAlias = tuple[str, str, str]
 """Name and kind of an operation, and what came of it."""
-_Answered: TypeAlias = tuple[Api, str, str, int | None]
+_Answered: TypeAlias = tuple[Api, str, str, int | str | None]
 """Family, method and route of a call, and the status it was answered with."""
 
 
@@ -71,7 +71,8 @@ class Metrics(Watcher):
         )
         self._calls = Counter(
             "gateway_upstream_calls",
-            "Attempts of upstream calls by route and HTTP status; `none` without an answer.",
+            "Attempts of upstream calls by route and HTTP status; `none` without an answer,"
+            " `overtaken` where a second attempt of a read was quicker, or the first after all.",
             ("family", "method", "route", "status"),
             registry=registry,
         )
@@ -213,8 +214,9 @@ class _Attempt:
     def __init__(self, noted: defaultdict[_Answered, list[float]]) -> None:
         self._noted = noted
 
-    def ended(self, call: Call, status: int | None, seconds: float) -> None:
-        self._noted[call.family, call.method, call.route, status].append(seconds)
+    def ended(self, call: Call, status: int | None, seconds: float, role: Role) -> None:
+        came = "overtaken" if role.overtaken else status
+        self._noted[call.family, call.method, call.route, came].append(seconds)
 
 
 class _Processes(Collector):

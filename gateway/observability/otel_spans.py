@@ -33,7 +33,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from gateway import __version__
 from gateway.observability.activity import OK, PARTIAL, REFUSED, Activity, Watcher
-from gateway.upstream.attempts import QUIET, Attempt
+from gateway.upstream.attempts import ALONE, QUIET, Attempt, Role
 from gateway.upstream.call import Call
 
 _FINE: Final = frozenset({OK, PARTIAL, REFUSED})
@@ -156,7 +156,7 @@ class Tracing(Watcher):
             return _Attempt(self, self._below(followed.span.context))
         return _Passed(followed.passed) if followed.passed else QUIET
 
-    def end_call(self, span: _Begun, call: Call, status: int | None) -> None:
+    def end_call(self, span: _Begun, call: Call, status: int | None, role: Role) -> None:
         """Make the span of an attempt that has ended."""
         attributes: dict[str, str | int] = {
             "http.request.method": call.method,
@@ -166,7 +166,10 @@ class Tracing(Watcher):
         }
         if status is not None:
             attributes["http.response.status_code"] = status
-        failed = status is None or status >= _FAILURE
+        if role is not ALONE:
+            attributes["gateway.hedge"] = role.is_hedge
+            attributes["gateway.overtaken"] = role.overtaken
+        failed = not role.overtaken and (status is None or status >= _FAILURE)
         self._end(
             span,
             f"{call.method} {call.route}",
@@ -222,10 +225,10 @@ class _Attempt:
         self.headers: dict[str, str] = {}
         _propagator.inject(self.headers, set_span_in_context(NonRecordingSpan(span.context)))
 
-    def ended(self, call: Call, status: int | None, seconds: float) -> None:
+    def ended(self, call: Call, status: int | None, seconds: float, role: Role) -> None:
         """See `gateway.upstream.attempts.Attempt`."""
         del seconds  # The span has its own clock.
-        self._tracing.end_call(self._span, call, status)
+        self._tracing.end_call(self._span, call, status, role)
 
 
 class _Passed(NamedTuple):
@@ -233,5 +236,5 @@ class _Passed(NamedTuple):
 
     headers: Mapping[str, str]
 
-    def ended(self, call: Call, status: int | None, seconds: float) -> None:
+    def ended(self, call: Call, status: int | None, seconds: float, role: Role) -> None:
         """Do nothing."""

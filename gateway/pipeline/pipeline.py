@@ -23,9 +23,9 @@ from gateway.observability import activity
 from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
 from gateway.planning.estimate import estimate
-from gateway.planning.plan import ELSEWHERE, EXCHANGES, PARTITION, Plan, PlanningFacts
+from gateway.planning.plan import ELSEWHERE, EXCHANGES, HEDGE, PARTITION, Plan, PlanningFacts
 from gateway.resolvers.request_context import RequestContext, SharedParts, Spare
-from gateway.upstream.flights import CallBudget
+from gateway.upstream.call_budget import CallBudget
 from gateway.upstream.readers import Readers
 from schema.info import FieldPath
 
@@ -190,10 +190,12 @@ class Pipeline:
         """
         most, spare, calls = self.options.most_calls, self.options.spare, None
         if most is not None:
-            calls = CallBudget(most)
+            hedges = 0
             if request is not None:
                 plan = self._plan(request, caller)
+                hedges = plan.spare(HEDGE)
                 spare = Spare(plan.spare(PARTITION), plan.spare(ELSEWHERE), plan.spare(EXCHANGES))
+            calls = CallBudget(most, hedges)
         detailed = request is not None and request.explanation == "trace"
         reader = self.readers.make(caller.credential, detailed=detailed, calls=calls)
         watched = activity.current()
@@ -247,6 +249,7 @@ class Pipeline:
             self.options.subaccount_calls,
             self.options.exchange_calls,
             self.shared.webhooks,
+            self.readers.client.hedging,
         )
         plan = estimate(
             self.schema, request.document, request.operation_name, request.variables, known

@@ -2,7 +2,8 @@
 
 `least` and `most` bound the calls of a run without faults, as far as is known when it is planned:
 retries and look-ups after lost answers come on top, and so do further pages of an upstream whose
-pages are smaller than what was asked for.
+pages are smaller than what was asked for. Reads that may be sent twice because they take long are
+counted.
 """
 
 from collections import Counter, defaultdict
@@ -21,6 +22,7 @@ from gateway.numbers.filling_in import is_near
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.owned import OwnedNumbers
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE
+from gateway.upstream.hedging import Hedging
 from gateway.upstream.response_cache import Kind
 from gateway.writes.user_errors import Refusal
 from gateway.writes.webhook_hosts import Webhooks
@@ -35,6 +37,8 @@ PARTITION: Final = "partition"
 """The strategy of calls that complete searches which the upstream cuts off."""
 ELSEWHERE: Final = "elsewhere"
 """The strategy of calls that look for numbers in the caller's other accounts."""
+HEDGE: Final = "hedge"
+"""The strategy of reads that are sent a second time because they take long."""
 EXCHANGES: Final = "exchange"
 """The strategy of searches for what exchanges tell of owned numbers."""
 
@@ -251,6 +255,7 @@ class PlanningFacts(NamedTuple):
         elsewhere: most calls to look for numbers in the caller's other accounts.
         exchanges: most searches for what exchanges tell of owned numbers.
         webhooks: which ones may be set.
+        hedging: when a read is sent a second time.
     """
 
     caller: Caller
@@ -261,6 +266,7 @@ class PlanningFacts(NamedTuple):
     elsewhere: int
     exchanges: int
     webhooks: Webhooks
+    hedging: Hedging = Hedging(0.0, 0.0)
 
     def is_cold(self, account: str | None) -> bool:
         """Whether a call more may be needed to find out which family serves the account."""
@@ -515,7 +521,23 @@ class Draft:
             path, call = named(self._exchange_paths), "GET numbers for sale of the exchange"
             times = Times(0, total)
             self.plan.steps.append(Step(path, call, EXCHANGES, 0, most, times, reason, spare=True))
+        self._hedge()
         return self.plan
+
+    def _hedge(self) -> None:
+        """Add the reads that may be sent twice: each once more, at most."""
+        reads = [step for step in self.plan.steps if step.strategy != "write" and step.most]
+        hedging = self.known.hedging
+        if not (hedging.hedge_after and reads):
+            return
+        most = sum(step.most for step in reads)
+        reason = (
+            f"only reads that take longer than {hedging.hedge_after:g} s, on another connection;"
+            f" the first good answer counts; at most {hedging.hedge_share:.3g} of all reads"
+        )
+        path = named([step.field for step in reads])
+        step = Step(path, "GET the same once more", HEDGE, 0, most, NONE, reason, spare=True)
+        self.plan.steps.append(step)
 
     def _batch(self, lookups: Lookups, keys: Counter[PhoneNumberLookup], paths: str) -> None:
         account, home, beside, certain = lookups

@@ -344,6 +344,18 @@ class Settings(BaseSettings):
     backoff_base: float = Field(0.1, gt=0, description="First wait between attempts, at most.")
     backoff_cap: float = Field(3.0, gt=0, description="Longest wait between attempts.")
     retry_budget: float = Field(0.2, ge=0, le=1, description="Retries as a share of all calls.")
+    hedge_after: float = Field(
+        0.0,
+        ge=0,
+        description="Time after which a read that has no answer yet is sent once more, on another"
+        " connection; the first good answer counts. Writes never are. 0 sends nothing twice.",
+    )
+    hedge_share: float = Field(
+        0.03,
+        ge=0,
+        le=1,
+        description="Reads that are sent once more as a share of all reads of an account.",
+    )
     breaker_failures: int = Field(
         5,
         ge=1,

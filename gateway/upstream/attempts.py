@@ -1,9 +1,24 @@
 """Observer protocol for attempts of upstream calls."""
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gateway.upstream.call import Call
+
+
+class Role(NamedTuple):
+    """What an attempt is beside another attempt of the same call.
+
+    Attributes:
+        is_hedge: it is the second one of a read whose first takes long.
+        overtaken: it was given up because the other one had answered.
+    """
+
+    is_hedge: bool = False
+    overtaken: bool = False
+
+
+ALONE: Final = Role()
 
 
 class Attempt(Protocol):
@@ -13,7 +28,7 @@ class Attempt(Protocol):
     def headers(self) -> Mapping[str, str]:
         """Headers to send with it."""
 
-    def ended(self, call: Call, status: int | None, seconds: float) -> None:
+    def ended(self, call: Call, status: int | None, seconds: float, role: Role) -> None:
         """Note the end of an attempt of `call`; `status` is None when there was no answer."""
 
 
@@ -29,7 +44,7 @@ class _Quiet:
 
     headers: Mapping[str, str] = {}
 
-    def ended(self, call: Call, status: int | None, seconds: float) -> None:
+    def ended(self, call: Call, status: int | None, seconds: float, role: Role) -> None:
         """Do nothing."""
 
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.upstream.attempts import Role
 from gateway.upstream.call import Call
 from schema.info import FieldPath
 
-Outcome = Literal["sent", "coalesced", "primed", "cached"]
+Outcome = Literal["sent", "hedge", "coalesced", "primed", "cached"]
 
 
 @dataclass
@@ -20,6 +21,7 @@ class _Entry:
     status: int | None = None
     fields: dict[str, None] = field(default_factory=dict)
     count: int = 1
+    overtaken: bool = False
 
 
 class Trace:
@@ -27,6 +29,7 @@ class Trace:
 
     Attributes:
         sent: calls that went out, attempts counted one by one.
+        hedges: how many of them were a second one beside a read that took long.
         spared: reads that were answered without a call of their own.
         spared_by: how many of them by each outcome.
     """
@@ -37,7 +40,7 @@ class Trace:
     def __init__(self, began: float, *, detailed: bool) -> None:
         """Begin, at a time of `time.monotonic`."""
         self.detailed = detailed
-        self.sent = 0
+        self.sent = self.hedges = 0
         self.spared = 0
         self.spared_by: dict[str, int] = {}
         self._began = began
@@ -51,11 +54,14 @@ class Trace:
         started: float,
         seconds: float,
         status: int | None,
+        role: Role,
     ) -> None:
         """Note an attempt of a call, made for the fields `asked`."""
         self.sent += 1
+        self.hedges += role.is_hedge
         if self.detailed:
-            entry = _Entry(call, "sent", started, seconds, status)
+            outcome: Outcome = "hedge" if role.is_hedge else "sent"
+            entry = _Entry(call, outcome, started, seconds, status, overtaken=role.overtaken)
             entry.fields.update(dict.fromkeys(asked))
             self._entries.append(entry)
 
@@ -108,6 +114,7 @@ class Trace:
                     "outcome": entry.outcome,
                     "count": entry.count,
                     "fields": list(entry.fields),
+                    **({"overtaken": True} if entry.overtaken else {}),
                 }
                 for entry in self._entries
             ],

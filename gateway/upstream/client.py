@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from typing import Final, NoReturn, TypeAlias
+from functools import lru_cache, partial
+from typing import Final, NoReturn, Protocol, TypeAlias
 from urllib.parse import quote_plus, urlencode
 
 import orjson
@@ -35,23 +35,25 @@ from gateway.errors import (
 )
 from gateway.storage.recent import Recent
 from gateway.upstream.accepted_credentials import Accepted, takes_back, why
-from gateway.upstream.attempts import NOBODY, QUIET, Observer
+from gateway.upstream.attempts import ALONE, NOBODY, QUIET, Observer, Role
 from gateway.upstream.call import Answer, Api, Call, Credential, Pairs
+from gateway.upstream.call_budget import CallBudget
 from gateway.upstream.connections import (
     AnswerRefused,
     Connection,
     ConnectionBroke,
     Headers,
-    Response,
     target,
 )
 from gateway.upstream.dialling import Dialler, NotConnected, ProxyRefused
+from gateway.upstream.hedging import HedgeBudget, Hedged, Hedging, Outcome
 from gateway.upstream.limiter import Limiter
 from gateway.upstream.pools import Connections
 from gateway.upstream.proxies import Origin
 from gateway.upstream.resilience import Breaker, RetryBudget, backoff
 from gateway.upstream.response_cache import kind_of_route
 from gateway.upstream.strangers import Strangers, too_many
+from gateway.waiting import settle
 from schema.enums import Source
 
 _log = structlog.get_logger(__name__)
@@ -79,10 +81,8 @@ _LONGEST_RETRY_AFTER = 1_000_000.0
 
 SEARCHES: Final = "_search"
 """How the names of breakers of searches end."""
-Watcher: TypeAlias = Callable[[Call, float, float, int | None], None]
-"""Is told of an attempt: its call, when it began (by `time.monotonic`), seconds, HTTP status."""
-Outcome: TypeAlias = Answer | Exception
-"""What an attempt comes to: an error of the upstream's, unless something is wrong here."""
+Watcher: TypeAlias = Callable[[Call, float, float, int | None, Role], None]
+"""Is told of an attempt: its call, when it began (`time.monotonic`), seconds, HTTP status, role."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ class ClientOptions:
         retry: when a call is sent once more.
         breaking: when calls are given up that would fail anyway.
         concurrency: how many calls run at once.
+        hedging: when a read is sent a second time beside the first.
         limits: how long a call may take, and how large its answer may be.
         discreet: errors do not say what only operators should know.
     """
@@ -146,6 +147,7 @@ class ClientOptions:
     retry: Retry
     breaking: Breaking
     concurrency: Concurrency
+    hedging: Hedging
     limits: CallLimits
     discreet: bool
 
@@ -167,6 +169,13 @@ def _guard(api: Api, route: str) -> str:
     return searches[0] if kind_of_route(api, route) == "search" else name
 
 
+class Sent(Protocol):
+    """A call on its way."""
+
+    def leave(self) -> None:
+        """Give it up: nobody waits for it any more."""
+
+
 class _Account:
     """What is known of one account's dealings with the upstream: none can use up another's.
 
@@ -175,12 +184,13 @@ class _Account:
     the first that is accepted.
     """
 
-    __slots__ = ("breakers", "budget", "limiter")
+    __slots__ = ("breakers", "budget", "hedges", "limiter")
 
     def __init__(self, options: ClientOptions) -> None:
         concurrency, breaking = options.concurrency, options.breaking
         self.limiter = Limiter(concurrency.concurrency, concurrency.concurrency_most)
         self.budget = RetryBudget(options.retry.retry_budget)
+        self.hedges = HedgeBudget(options.hedging.hedge_share)
         self.breakers = {
             name: Breaker(
                 breaking.breaker_failures,
@@ -209,6 +219,8 @@ class UpstreamClient:
         accepted: which credentials the upstream has accepted for which account.
         strangers: the slots of the others.
         observer: who watches attempts.
+        hedging: when a read is sent a second time beside the first.
+        note_hedge: is told what came of each that took so long; see `Hedged`.
         unreachable: why no connection to an API could be made at last; for operators only.
     """
 
@@ -217,6 +229,7 @@ class UpstreamClient:
         options: ClientOptions,
         observer: Observer = NOBODY,
         share: Callable[[], str] = str,
+        note_hedge: Callable[[str], object] = str,
     ) -> None:
         """Make it.
 
@@ -225,6 +238,7 @@ class UpstreamClient:
             observer: who watches attempts.
             share: tells under which name the client for whom the code runs has its share of what
                 strangers may use.
+            note_hedge: is told what came of each read that took long; see `Hedged`.
         """
         self.accepted = Accepted()
         self.strangers = Strangers(
@@ -235,6 +249,9 @@ class UpstreamClient:
         self._limits = options.limits
         self._retry = options.retry
         self.observer = observer
+        self.hedging = options.hedging
+        self._hedges = bool(options.hedging.hedge_after)
+        self.note_hedge = note_hedge
         self._share = share
         self._origins = {family: Origin.of(url) for family, url in options.urls.items()}
         self._heads = {family: usual_headers(origin) for family, origin in self._origins.items()}
@@ -278,6 +295,7 @@ class UpstreamClient:
         watch: Watcher,
         attempt: int = 1,
         failed: UpstreamError | None = None,
+        calls: CallBudget | None = None,
     ) -> Answer:
         """Send `call` and return the 2xx answer.
 
@@ -291,6 +309,7 @@ class UpstreamClient:
             watch: is told of each attempt.
             attempt: how many attempts there will have been with the first of these.
             failed: what that first one came to, if it was made: see `begin`.
+            calls: bounds how often it may be hedged.
 
         Raises:
             UpstreamError: of the kind that fits; `processed` tells whether it may have acted.
@@ -302,7 +321,7 @@ class UpstreamClient:
         while True:
             if failed is None:
                 try:
-                    return await self._try(account, call, credential, deadline, owner, watch)
+                    return await self._try(account, call, credential, deadline, owner, watch, calls)
                 except UpstreamError as error:
                     failed = error
             wait = self._wait_before_next(account, call, failed, attempt, deadline)
@@ -320,7 +339,8 @@ class UpstreamClient:
         deadline: float,
         watch: Watcher,
         tell: Callable[[Outcome], None],
-    ) -> "Attempt | None":
+        calls: CallBudget | None = None,
+    ) -> Sent | None:
         """Send a read at once, as its first attempt, if nothing is in its way.
 
         Then `tell` is called with what it comes to; what failed can go on by `send`. None when the
@@ -342,7 +362,10 @@ class UpstreamClient:
             return None
         account.budget.note_call()
         attempt = Attempt(self, account, breaker, call, credential, watch, now)
-        attempt.send_on(connection, within, tell)
+        until = connection.loop.time() + within
+        if self._hedges:
+            return attempt.send_hedged(connection, until, tell, calls)
+        attempt.send_on(connection, until, tell)
         return attempt
 
     def ask_again(self, call: Call, credential: Credential, answer: Answer, attempt: int) -> bool:
@@ -438,13 +461,14 @@ class UpstreamClient:
         deadline: float,
         owner: object,
         watch: Watcher,
+        calls: CallBudget | None,
     ) -> Answer:
         stranger = account is not self._accounts.get(call.account)
         if stranger and not await self._enter(call, credential, deadline):
             stranger = False
             account = self._account(call.account)
         try:
-            return await self._in_turn(account, call, credential, deadline, owner, watch)
+            return await self._in_turn(account, call, credential, deadline, owner, watch, calls)
         except UpstreamDenied as error:
             if stranger and takes_back(call, credential, error):
                 self.strangers.refuse(credential.secret_name, call.account, error)
@@ -479,6 +503,7 @@ class UpstreamClient:
         deadline: float,
         owner: object,
         watch: Watcher,
+        calls: CallBudget | None,
     ) -> Answer:
         limiter = account.limiter
         if not limiter.try_acquire():
@@ -504,15 +529,28 @@ class UpstreamClient:
             limiter.release()
             late = "There was no time left to ask the upstream."
             raise UpstreamTimeout(late, processed=False)
-        return await Attempt(self, account, breaker, call, credential, watch, now).run(left)
+        until = asyncio.get_running_loop().time() + left
+        attempt = Attempt(self, account, breaker, call, credential, watch, now)
+        return await attempt.run(until, hedged=self._hedges and call.reads, calls=calls)
 
     # What attempts take from here ---------------------------------------------------------------
 
-    async def exchange(self, call: Call, message: bytes, within: float) -> Response:
-        """Send a request on a connection that is idle, or made for it; see `Pool.send`."""
-        return await self._pools[call.family].send(
-            message, within=within, writes=not call.reads, may_leave=call.may_leave
+    async def connection(self, call: Call, until: float) -> Connection:
+        """Return a connection to send a call on, idle or made for it; see `Pool.take`."""
+        return await self._pools[call.family].take(
+            until, writes=not call.reads, may_leave=call.may_leave
         )
+
+    def take_hedging_slot(self, account: _Account, call: Call, breaker: Breaker) -> bool:
+        """Take a slot for a second attempt of a read, if nothing speaks against it.
+
+        A stranger has none; and an upstream that fails, or has had too much, is not asked twice.
+        """
+        if self._accounts.get(call.account) is not account:
+            return False
+        if breaker.failures or account.limiter.is_slowed:
+            return False
+        return account.limiter.try_acquire()
 
     def read(
         self, call: Call, credential: Credential, status: int, headers: Headers, body: bytes
@@ -619,6 +657,7 @@ class Attempt:
         "_client",
         "_connection",
         "_credential",
+        "_role",
         "_started",
         "_tell",
         "_watch",
@@ -634,6 +673,7 @@ class Attempt:
         credential: Credential,
         watch: Watcher,
         now: float,
+        role: Role = ALONE,
     ) -> None:
         self._client = client
         self._account = account
@@ -642,48 +682,97 @@ class Attempt:
         self._credential = credential
         self._watch = watch
         self._started = now
+        self._role = role
+        self._connection: Connection | None = None
         self._watched = client.observer.attempt(call)
 
-    async def run(self, within: float) -> Answer:
+    async def run(
+        self, until: float, *, hedged: bool = False, calls: CallBudget | None = None
+    ) -> Answer:
         """Send it when there is a connection, and return the answer.
+
+        Args:
+            until: time of the loop's clock by which it must be there.
+            hedged: send it a second time if it takes long; see `send_hedged`.
+            calls: bounds that.
 
         Raises:
             UpstreamError: of the kind that fits.
         """
         try:
-            message = self._client.message(self._call, self._credential, self._watched.headers)
-            response = await self._client.exchange(self._call, message, within)
-        except (TimeoutError, NotConnected, ConnectionBroke, AnswerRefused) as error:
+            connection = await self._client.connection(self._call, until)
+        except NotConnected as error:
             raise self._not_answered(error) from None
         except BaseException:
             self._give_up()
             raise
-        outcome = self._outcome(*response)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        told: asyncio.Future[Answer] = connection.loop.create_future()
+        sent: Sent = self
+        if hedged:
+            sent = self.send_hedged(connection, until, partial(settle, told), calls)
+        else:
+            self.send_on(connection, until, partial(settle, told))
+        try:
+            return await told
+        except asyncio.CancelledError:
+            sent.leave()
+            raise
 
     def send_on(
-        self, connection: Connection, within: float, tell: Callable[[Outcome], None]
+        self, connection: Connection, until: float, tell: Callable[[Outcome], None]
     ) -> None:
         """Send it now; `tell` is called with what it comes to, unless it is left."""
         self._connection = connection
         self._tell = tell
-        until = connection.loop.time() + within
         message = self._client.message(self._call, self._credential, self._watched.headers)
         connection.ask(message, self, until)
 
+    def send_hedged(
+        self,
+        connection: Connection,
+        until: float,
+        tell: Callable[[Outcome], None],
+        calls: CallBudget | None,
+    ) -> Hedged:
+        """Send it now, and a second one beside it when it takes long, if `calls` has one left."""
+        self._account.hedges.note_read()
+        hedged = Hedged(self, partial(self._second, calls), tell, self._client.note_hedge)
+        hedged.send_on(connection, until, self._client.hedging.hedge_after)
+        return hedged
+
+    def _second(self, calls: CallBudget | None) -> "Attempt | None":
+        """Return another attempt of a read, beside this one; None when there must be none."""
+        client, account = self._client, self._account
+        if not client.take_hedging_slot(account, self._call, self._breaker):
+            return None
+        allowed = calls is None or calls.take_hedge()
+        if not (allowed and account.hedges.take() and account.budget.take()):
+            account.limiter.release()
+            return None
+        now, role = time.monotonic(), Role(is_hedge=True)
+        return Attempt(
+            client, account, self._breaker, self._call, self._credential, self._watch, now, role
+        )
+
+    def overtaken(self) -> None:
+        """Note that the other attempt has answered: this one will be left."""
+        self._role = self._role._replace(overtaken=True)
+
     def leave(self) -> None:
-        """Give it up: nobody waits for it any more."""
-        self._connection.leave()
-        self._give_up()
+        """Give it up, unless it has come to something: nobody waits for it any more."""
+        if self._connection is not None:
+            self._connection.leave()
+            self._connection = None
+            self._give_up()
 
     def answered(self, status: int, headers: Headers, body: bytes) -> None:
         """See `Asking`."""
+        self._connection = None
         self._tell(self._outcome(status, headers, body))
 
     def failed(self, error: Exception) -> None:
         """See `Asking`."""
+        self._connection = None
         self._tell(self._not_answered(error))
 
     def _outcome(self, status: int, headers: Headers, body: bytes) -> Outcome:
@@ -732,8 +821,8 @@ class Attempt:
     def _ended(self, status: int | None) -> None:
         seconds = time.monotonic() - self._started
         if self._watched is not QUIET:
-            self._watched.ended(self._call, status, seconds)
-        self._watch(self._call, self._started, seconds, status)
+            self._watched.ended(self._call, status, seconds, self._role)
+        self._watch(self._call, self._started, seconds, status, self._role)
 
 
 def _encoded(query: Pairs) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Protocol, TypeAlias, cast
 from gateway.errors import (
     DeadlineExceeded,
     NotOwnAccount,
-    TooManyCalls,
     UpstreamDenied,
     UpstreamError,
     UpstreamMalformed,
@@ -19,9 +18,11 @@ from gateway.errors import (
 )
 from gateway.upstream.accepted_credentials import INACTIVE
 from gateway.upstream.call import Answer, Call, Credential
+from gateway.upstream.call_budget import CallBudget
 from gateway.upstream.call_trace import Trace
-from gateway.upstream.client import Attempt, Outcome, UpstreamClient
+from gateway.upstream.client import Sent, UpstreamClient
 from gateway.upstream.families import CORE
+from gateway.upstream.hedging import Outcome
 from gateway.upstream.response_cache import ResponseCache
 from gateway.waiting import Shared, at_hand, outcome_of, settle
 from schema.enums import Source
@@ -83,7 +84,7 @@ class Flight:
         self._task: asyncio.Task[Answer] | None = None
         # What is logged and counted later belongs to the request that began it.
         self._context = copy_context()
-        self._attempt: Attempt | None = None
+        self._attempt: Sent | None = None
 
     def start(self) -> None:
         """Send the call."""
@@ -203,32 +204,6 @@ class Flights:
             for name, flight in self._flights.items()
             if name[1].account not in accounts
         }
-
-
-class CallBudget:
-    """Counts the calls of one request, `most` of which it may make."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._made = 0
-
-    def count(self) -> None:
-        """Count a call, whether it may be made or not."""
-        self._made += 1
-
-    def take(self) -> None:
-        """Count a call that may be left out.
-
-        Raises:
-            TooManyCalls: as many were made as may be; it must not be.
-        """
-        if self._made >= self._most:
-            raise TooManyCalls(
-                f"This operation has made the {self._most} upstream calls that are allowed."
-                " Ask for fewer numbers, or for less about each.",
-                allowed=self._most,
-            )
-        self.count()
 
 
 class Reader:
@@ -539,12 +514,12 @@ class Reader:
         asked: Sequence[FieldPath],
         deadline: float,
         tell: Callable[[Outcome], None],
-    ) -> Attempt | None:
+    ) -> Sent | None:
         """Send a read if nothing is in its way; see `UpstreamClient.begin`."""
         if self._broken and call in self._broken:
             return None  # It is not the first attempt.
         watch = partial(self.trace.note_sent, asked)
-        return self._client.begin(call, self.credential, deadline, watch, tell)
+        return self._client.begin(call, self.credential, deadline, watch, tell, self._calls)
 
     def send(
         self,
@@ -562,6 +537,7 @@ class Reader:
             watch=partial(self.trace.note_sent, asked),
             attempt=1 + self._broken.get(call, 0),
             failed=failed,
+            calls=self._calls,
         )
 
 

@@ -21,6 +21,7 @@ class Limiter:
 
     def __init__(self, start: int, most: int) -> None:
         self.limit = float(start)
+        self._start = start
         self.running = 0
         self._most = most
         # One queue per request, served in turn, so that a request with 200 calls waiting does not
@@ -31,6 +32,11 @@ class Limiter:
     def waiting(self) -> int:
         """How many calls wait for a slot."""
         return sum(len(queue) for queue in self._queues.values())
+
+    @property
+    def is_slowed(self) -> bool:
+        """Whether the upstream lately had too much of us: the limit is below the first one."""
+        return self.limit < self._start
 
     def try_acquire(self) -> bool:
         """Take a slot if one is free and nobody waits for it."""

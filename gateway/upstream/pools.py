@@ -88,7 +88,6 @@ class Pool:
         *,
         within: float,
         writes: bool = False,
-        may_leave: Callable[[], bool] | None = None,
     ) -> Response:
         """Send a request as it is and return the answer.
 
@@ -100,22 +99,37 @@ class Pool:
             ConnectionBroke: it may have been received.
             AnswerRefused: the answer is not one that can be used.
         """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + within
-        connection = self._fresh() if writes else self.idle()
-        if connection is None:
-            connection = await self._connected(end)
-        # What this process slept through, it notices only now.
-        if loop.time() >= end or (may_leave is not None and not may_leave()):
-            self.keep(connection)
-            raise NotConnected("there was a connection too late")
-        waiting = _Waiting(loop.create_future())
+        end = asyncio.get_running_loop().time() + within
+        connection = await self.take(end, writes=writes)
+        waiting = _Waiting(connection.loop.create_future())
         connection.ask(message, waiting, end)
         try:
             return await waiting.response
         except asyncio.CancelledError:
             connection.leave()
             raise
+
+    async def take(
+        self, until: float, *, writes: bool = False, may_leave: Callable[[], bool] | None = None
+    ) -> Connection:
+        """Return a connection that is idle, or was made for this, to be asked at once.
+
+        Args:
+            until: time of the loop's clock after which it is too late to ask.
+            writes: whether what will be sent may change something.
+            may_leave: whether it may still be sent, asked when there is a connection.
+
+        Raises:
+            NotConnected: there is none, or it came too late.
+        """
+        connection = self._fresh() if writes else self.idle()
+        if connection is None:
+            connection = await self._connected(until)
+        # What this process slept through, it notices only now.
+        if connection.loop.time() >= until or (may_leave is not None and not may_leave()):
+            self.keep(connection)
+            raise NotConnected("there was a connection too late")
+        return connection
 
     async def open(self) -> None:
         """Make a connection, and keep it for a request to come.

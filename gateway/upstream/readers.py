@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass
 
 from gateway.upstream.call import Credential
+from gateway.upstream.call_budget import CallBudget
 from gateway.upstream.call_trace import Trace
 from gateway.upstream.client import UpstreamClient
-from gateway.upstream.flights import CallBudget, Flights, Reader
+from gateway.upstream.flights import Flights, Reader
 from gateway.upstream.response_cache import ResponseCache
 
 

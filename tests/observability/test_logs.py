@@ -85,6 +85,24 @@ def test_each_request_is_a_line_that_says_who_asked_what_and_what_it_cost(
     assert base64.b64encode(":".join(parent.auth).encode()).decode() not in log
 
 
+def test_a_request_is_logged_with_how_many_of_its_reads_were_sent_twice(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    search = '{ availablePhoneNumbers(country: "US", first: 1) { nodes { phoneNumber } } }'
+    sandbox.set_faults([{"kind": "held", "path": "*AvailablePhoneNumbers*"}])
+    _, log = serve(
+        sandbox,
+        tmp_path,
+        {"query": "{ phoneNumbers(first: 2) { nodes { sid } } }"},
+        {"query": search},
+        GATEWAY_LOG_REQUESTS="all",
+        GATEWAY_HEDGE_AFTER="0.05",
+        GATEWAY_HEDGE_SHARE="1",
+    )
+    line = json.loads(log.splitlines()[-1])
+    assert (line["upstream_calls"], line["hedged_calls"]) == (2, 1)
+
+
 def test_a_request_is_logged_with_the_address_of_its_client(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:

@@ -337,6 +337,27 @@ def test_a_failed_call_is_an_error_in_its_span(
     assert [each.status.code for each in calls] == [2] * 4
 
 
+def test_a_read_that_was_sent_twice_has_two_spans_and_neither_is_an_error(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = Collector()
+    search = '{ availablePhoneNumbers(country: "US", first: 1) { nodes { phoneNumber } } }'
+    with collector.running() as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        hedging = {"hedge_after": 0.05, "hedge_share": 1.0}
+        with running_gateway(sandbox, traces=True, traces_ratio=1, **hedging) as gateway:
+            gateway.query(PAGE, {"n": 3})
+            sandbox.set_faults([{"kind": "held", "path": "*AvailablePhoneNumbers*"}])
+            gateway.query(search)
+    calls = [each for each in collector.spans if "AvailablePhoneNumbers" in each.name]
+    calls.sort(key=lambda each: each.start_time_unix_nano)
+    first, second = map(_attributes, calls)
+    assert (first["gateway.hedge"], first["gateway.overtaken"]) == (False, True)
+    assert (second["gateway.hedge"], second["gateway.overtaken"]) == (True, False)
+    assert second["http.response.status_code"] == 200
+    assert [each.status.code for each in calls] == [0, 0]
+
+
 @contextmanager
 def traced(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, ratio: float

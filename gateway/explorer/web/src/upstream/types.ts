@@ -7,7 +7,10 @@ export interface UpstreamCall {
   status: number | null;
   startMs: number;
   durationMs: number;
-  outcome: "sent" | "coalesced" | "primed" | "cached";
+  /** `hedge` is a read that was sent a second time because the first took long. */
+  outcome: "sent" | "hedge" | "coalesced" | "primed" | "cached";
+  /** It was given up because the other of two equal reads had answered. */
+  overtaken?: boolean;
   /** Equal reads that were spared are one entry. */
   count?: number;
   fields: string[];

@@ -82,7 +82,8 @@ function Comparison({ sent, naive }: { sent: number; naive: number }) {
 }
 
 function Call({ call, end }: { call: UpstreamCall; end: number }) {
-  const failed = call.status === null ? call.outcome === "sent" : call.status >= 400;
+  const wentOut = call.outcome === "sent" || call.outcome === "hedge";
+  const failed = call.status === null ? wentOut && !call.overtaken : call.status >= 400;
   return (
     <li className={`call is-${call.outcome}${failed ? " is-failed" : ""}`}>
       <p className="call-line">
@@ -91,7 +92,8 @@ function Call({ call, end }: { call: UpstreamCall; end: number }) {
           {breakable(shortened(call.path))}
         </code>
         <span className="call-status">
-          {call.outcome === "sent" ? (call.status ?? "no answer") : call.outcome}
+          {call.outcome === "hedge" && "sent twice: "}
+          {call.overtaken ? "overtaken" : wentOut ? (call.status ?? "no answer") : call.outcome}
           {(call.count ?? 1) > 1 && ` ×${call.count}`}
         </span>
       </p>
