@@ -344,7 +344,7 @@ def test_a_read_that_was_sent_twice_has_two_spans_and_neither_is_an_error(
     search = '{ availablePhoneNumbers(country: "US", first: 1) { nodes { phoneNumber } } }'
     with collector.running() as url:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        hedging = {"hedge_after": 0.05, "hedge_share": 1.0}
+        hedging: dict[str, Any] = {"hedge_after": 0.05, "hedge_share": 1.0}
         with running_gateway(sandbox, traces=True, traces_ratio=1, **hedging) as gateway:
             gateway.query(PAGE, {"n": 3})
             sandbox.set_faults([{"kind": "held", "path": "*AvailablePhoneNumbers*"}])
