@@ -1,7 +1,7 @@
 """Compiled projections: a selection of plain fields becomes one Python function.
 
 For a whole tree of plain fields graphql-core's completion, field by field, is work that can be done
-once: the function made here (by `projection_writer.py`) goes from an object straight to the
+once: the function made here (by `projection_writer.py`) goes from objects straight to the
 response's. It covers the ordinary values only. Whatever else comes up (a null where none may be, a
 record that is not strict) raises, and graphql-core does it all again in its own way, with its own
 errors: there is one set of semantics, and it is graphql-core's.
@@ -14,7 +14,6 @@ for more at once than the loop can wait for; meanwhile a selection is read (`pro
 """
 
 from collections.abc import Sequence
-from functools import partial
 from time import perf_counter
 from types import NoneType
 from typing import Any
@@ -24,7 +23,7 @@ import msgspec
 
 from gateway.execution.plain_fields import NotPlain, Selection
 from gateway.execution.projection_reader import Reader
-from gateway.execution.projection_writer import Project, write
+from gateway.execution.projection_writer import ProjectAll, write
 from gateway.mapping.records import DECODERS, STRICT, View, known
 
 _encoder = msgspec.json.Encoder()
@@ -52,8 +51,8 @@ class Projector:
         self._busy = self._ended = 0.0
         self.blocks: WeakValueDictionary[int, Blocks] = WeakValueDictionary()
 
-    def compile(self, selection: Selection, kind: type) -> Project | None:
-        """Return the function that projects objects of class `kind`; None when there can be none.
+    def compile(self, selection: Selection, kind: type) -> ProjectAll | None:
+        """Return the function that projects objects, all of class `kind`; None: there can be none.
 
         A selection with places for fields that are not plain becomes a dictionary.
         """
@@ -121,12 +120,12 @@ class Dispatch:
     def __init__(self, selection: Selection, projections: Projections) -> None:
         self._selection = selection
         self._projections = projections
-        self._known: dict[type, Project] = {}
+        self._known: dict[type, ProjectAll] = {}
 
     def __call__(self, source: object) -> Any:  # noqa: ANN401 - JSON
         """Return the projection of `source`."""
         kind = source.__class__
-        return (self._known.get(kind) or self._for(kind))(source)
+        return (self._known.get(kind) or self._for(kind))((source,))[0]
 
     def all(self, sources: Sequence[object]) -> list[Any]:
         """Return the projections of objects; what finds it out by reading does so for all at once.
@@ -138,19 +137,27 @@ class Dispatch:
         if NoneType in kinds:
             raise NotPlain
         projects = {kind: self._known.get(kind) or self._for(kind) for kind in kinds}
-        return [projects[source.__class__](source) for source in sources]
+        if len(projects) == 1:
+            [project] = projects.values()
+            return project(sources)
+        return [projects[source.__class__]((source,))[0] for source in sources]
 
-    def _for(self, kind: type) -> Project:
+    def _for(self, kind: type) -> ProjectAll:
         project = self._known.get(kind)
         if project is None:
             projector = self._projections.projector
             if not (self._projections.is_written and projector.has_time):
-                return partial(Reader().read, self._selection)
+                return self._reading()
             project = projector.compile(self._selection, kind)
             if project is None:
                 raise NotPlain
             self._known[kind] = project
         return project
+
+    def _reading(self) -> ProjectAll:
+        """Return what reads objects of a class, and remembers what is equal of them."""
+        read, selection = Reader().read, self._selection
+        return lambda sources: [read(selection, source) for source in sources]
 
 
 class Blocks(dict[bytes, msgspec.Raw]):
@@ -182,7 +189,7 @@ class Blocks(dict[bytes, msgspec.Raw]):
             return None
         if self._project is None:
             raise NotPlain
-        projected = self._project(self._kind(record))
+        [projected] = self._project((self._kind(record),))
         sight = hash(block)
         if sight not in self.seen:
             self._projector.note_block()

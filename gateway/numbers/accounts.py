@@ -52,7 +52,7 @@ class Accounts:
             BadUserInput: the page cannot be had.
         """
         if not self.may_have_subaccounts(asked.account):
-            return Slice([], Places(""), earlier=False, more=False)
+            return Slice([], Places(str, list), earlier=False, more=False)
         listing = UpstreamList(
             asked.list_id,
             partial(self._page, at=at),

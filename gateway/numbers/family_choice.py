@@ -20,7 +20,7 @@ from gateway.errors import (
 )
 from gateway.mapping.homes import NOWHERE, Home
 from gateway.mapping.records import View
-from gateway.numbers.sifting import OWNED
+from gateway.numbers.sifting import NO_FILTERS, OWNED, Means
 from gateway.upstream.accepted_credentials import DENIED, INACTIVE
 from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.families import (
@@ -103,8 +103,12 @@ class FamilyChoice:
         """Whether a call more is needed before the catalog's answers about the account count."""
         return self.may_ask_catalog(account) and self._reader.must_prove(account)
 
-    def able(self, account: str, wanted: Mapping[str, Any], needs: Home = NOWHERE) -> list[Family]:
+    def able(
+        self, account: str, wanted: Mapping[str, Any], needs: Home = NOWHERE
+    ) -> dict[Family, Means]:
         """Return the families that can answer all the filters, the one to try first at the front.
+
+        And how each of them can.
 
         Raises:
             UnsupportedFilters: none can that may be asked about the account.
@@ -113,13 +117,13 @@ class FamilyChoice:
         if needs is Home.CORE:
             families.reverse()
         if not wanted:
-            return families
-        means = {family: OWNED.means(family.source, wanted) for family in families}
-        able = [family for family in families if not means[family].lacking]
+            return dict.fromkeys(families, NO_FILTERS)
+        every = [(family, OWNED.means(family.source, wanted)) for family in families]
+        able = [(family, means) for family, means in every if not means.lacking]
         if not able:
             raise self._unable(account, wanted)
         # First who answers exactly, and leaves the least for the gateway to filter.
-        return sorted(able, key=lambda family: means[family].burden)
+        return dict(sorted(able, key=lambda each: each[1].burden) if len(able) > 1 else able)
 
     def _unable(self, account: str, wanted: Mapping[str, Any]) -> UnsupportedFilters:
         """Return the error for filters that no family knows which can be asked about an account."""

@@ -5,9 +5,9 @@ order is the upstream's.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from itertools import repeat
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from functools import cached_property, partial
+from itertools import compress
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 from gateway.errors import (
     BadUserInput,
@@ -25,8 +25,6 @@ from gateway.numbers.sifting import MOST_SIFTED_PAGES
 from gateway.upstream.families import MAX_PAGE_SIZE, MOST_PAGES, UpstreamPage
 
 T = TypeVar("T")
-_Placed: TypeAlias = list[tuple[int, View]]
-"""What a page shows, with the places in it."""
 
 
 class Slice(NamedTuple):
@@ -59,6 +57,21 @@ def page_of(listed: Slice) -> ConnectionPage:
     page = ConnectionPage(items, partial(Standing, places, more, earlier, start, end))
     page.exhaustive = not (unsure or (earlier if backwards else more))
     return page
+
+
+class _Placed(NamedTuple):
+    """What a page shows, and where each of it stands in the page."""
+
+    places: Sequence[int]
+    items: list[View]
+
+    def part(self, which: slice) -> "_Placed":
+        """Return some of it."""
+        return _Placed(self.places[which], self.items[which])
+
+    def first(self, count: int) -> "_Placed":
+        """Return the first of it, at most so many."""
+        return self if len(self.items) <= count else self.part(slice(count))
 
 
 class ReadPage(Protocol):
@@ -139,26 +152,29 @@ class UpstreamList(NamedTuple):
         self, page: UpstreamPage, seen: set[str], start: int = 0, end: int | None = None
     ) -> _Placed:
         """Return what a page shows between two places of it, but for what was seen already."""
-        shown = enumerate(self.show(page.items[start:end]), start)
-        keeps = self.keeps
-        placed = [
-            (place, item)
-            for place, item in shown
-            if item is not None
-            and not (seen and item.sid in seen)
-            and (keeps is None or keeps(item))
-        ]
-        return placed[:1] if self.single else placed
+        shown, keeps = self.show(page.items[start:end]), self.keeps
+        places: Sequence[int] = range(start, start + len(shown))
+        if seen or keeps is not None or not all(shown):
+            places = [
+                place
+                for place, item in zip(places, shown, strict=True)
+                if item is not None
+                and not (seen and item.sid in seen)
+                and (keeps is None or keeps(item))
+            ]
+            shown = [shown[place - start] for place in places]
+        placed = _Placed(places, cast("list[View]", shown))
+        return placed.first(1) if self.single else placed
 
     async def judged(self, placed: _Placed) -> "_Judged":
         """Return those of what a page shows that are looked for, in the order of looking."""
-        if self.judge is None or not placed:
+        places, items = placed
+        if self.judge is None or not items:
             return _Judged(placed)
-        verdicts = await self.judge([item for _, item in placed])
-        looked_at = placed[: len(verdicts)]
+        verdicts = await self.judge(items)
         return _Judged(
-            [each for each, found in zip(looked_at, verdicts, strict=True) if found],
-            placed[len(verdicts)][0] if len(verdicts) < len(placed) else None,
+            _Placed(list(compress(places, verdicts)), list(compress(items, verdicts))),
+            places[len(verdicts)] if len(verdicts) < len(places) else None,
             unsure=None in verdicts,
         )
 
@@ -198,6 +214,24 @@ async def read_slice(listing: UpstreamList, asked: PageRequest) -> Slice:
     return await read(listing, asked)
 
 
+class _Found(NamedTuple):
+    """What was come by in one page.
+
+    Attributes:
+        page: the page.
+        places: where each of it stands in the page.
+        query: see `_Spot`.
+        base: see `_Spot`.
+        begin: of each of it, see `cursors.Seen.start`.
+    """
+
+    page: UpstreamPage
+    places: Sequence[int]
+    query: str
+    base: int | None
+    begin: int
+
+
 class _Walked:
     """What was come by, in order, and what cursors behind each tell to find their place again.
 
@@ -210,28 +244,17 @@ class _Walked:
     def __init__(self, listing: UpstreamList, before: str, *, unsure: bool) -> None:
         self.unsure = unsure
         self.items: list[View] = []
-        self._marks: list[tuple[str, int]] = []
-        self._begins: list[int] = []  # For each of them, see `cursors.Seen.start`.
+        self._found: list[_Found] = []
+        self._following = ""  # Query of the page right behind the last of them.
         self._listing = listing
         self._before = before
-        # Where each of them stands among those that are not looked for, if there are any.
-        self._among: list[tuple[UpstreamPage, int]] = []
 
     def add(
         self, page: UpstreamPage, placed: _Placed, query: str, base: int | None, begin: int
     ) -> None:
         """Add the next of a page, with where each of them stands in it."""
-        if not placed:
-            return
-        places, items = zip(*placed, strict=True)
-        self.items += items
-        if self._listing.sifts:
-            self._among += zip(repeat(page), places)
-        if base is None:
-            self._marks += zip(repeat(query), places)
-        else:
-            self._marks += zip(repeat(""), map(base.__add__, places))
-        self._begins += repeat(begin, len(places))
+        self.items += placed.items
+        self._found.append(_Found(page, placed.places, query, base, begin))
 
     def places(self) -> Places:
         """Return their places, also of those that are yet to be added."""
@@ -241,8 +264,21 @@ class _Walked:
 
     def lead_on(self, query: str) -> None:
         """Let the cursor behind the last of them lead straight to the next page."""
-        self._marks[-1] = (query, -1)
-        self._begins[-1] = 0
+        self._following = query
+
+    @cached_property
+    def _each(self) -> list[tuple[_Found, int]]:
+        """In which page each of them was found, and where; once all were added."""
+        return [(found, place) for found in self._found for place in found.places]
+
+    def _marks(self) -> list[tuple[str, int]]:
+        marks = [
+            (found.query, place) if found.base is None else ("", found.base + place)
+            for found, place in self._each
+        ]
+        if self._following:
+            marks[-1] = (self._following, -1)
+        return marks
 
     def stopped(
         self, page: UpstreamPage, query: str, base: int | None, begin: int
@@ -274,12 +310,15 @@ class _Walked:
         return cursors.Cursor(self._listing.name(), *mark, (seen,), int(self.unsure))
 
     def _tell(self, at: int) -> tuple[tuple[cursors.Seen, ...], int]:
-        if self._among:
-            trail = self._listing.trail(*self._among[at], self._before)
-            return (cursors.Seen(self._begins[at], trail),), int(self.unsure)
+        found, place = self._each[at]
+        leads_on = self._following and at == len(self._each) - 1
+        begin = 0 if leads_on else found.begin
+        if self._listing.sifts:
+            trail = self._listing.trail(found.page, place, self._before)
+            return (cursors.Seen(begin, trail),), int(self.unsure)
         last = self.items[max(0, at + 1 - cursors.TRAIL) : at + 1]
         trail = cursors.extended(self._before, [item.sid for item in last])
-        return (cursors.Seen(self._begins[at], trail),), 0
+        return (cursors.Seen(begin, trail),), 0
 
 
 # Forwards -----------------------------------------------------------------------------------------
@@ -327,8 +366,8 @@ async def _read_forwards(listing: UpstreamList, asked: PageRequest) -> Slice:
         walked.unsure |= unsure
         begin = skip if base is None else began
         room = count - len(items)
-        walked.add(page, fresh[:room], query, base, begin)
-        if len(fresh) > room or (listing.single and fresh):
+        walked.add(page, fresh.first(room), query, base, begin)
+        if len(fresh.items) > room or (listing.single and fresh.items):
             return Slice(items, places, earlier, more=not listing.single)
         if stop is not None:
             here = walked.stopped_at(page, stop, query, base, begin)
@@ -457,6 +496,9 @@ class _Opened(NamedTuple):
     base: int | None
 
 
+_BACKWARDS = slice(None, None, -1)
+
+
 class _End(NamedTuple):
     """Where a walk towards the start of a list begins.
 
@@ -490,10 +532,11 @@ async def _read_backwards(listing: UpstreamList, asked: PageRequest) -> Slice:
                 break
             at = before
             place = len(at.page.items)
-        placed, stop, unknown = await listing.judged(listing.placed(at.page, seen, 0, place)[::-1])
+        backwards = listing.placed(at.page, seen, 0, place).part(_BACKWARDS)
+        placed, stop, unknown = await listing.judged(backwards)
         unsure |= unknown
-        seen.update(item.sid for _, item in placed)
-        pieces.insert(0, (placed[::-1], at))
+        seen.update(item.sid for item in placed.items)
+        pieces.insert(0, (placed.part(_BACKWARDS), at))
         previous = at.page.previous_query()
         full = len(seen) > count or (len(seen) == count and not listing.gaps)
         if full or stop is not None or previous is None:
@@ -504,17 +547,17 @@ async def _read_backwards(listing: UpstreamList, asked: PageRequest) -> Slice:
     elif previous is not None and listing.sifts and not full:
         stopped = _stopped_before(listing, pieces[0][1], 0, unsure=unsure)
     elif previous is not None:
-        _check_shown([item for placed, _ in pieces for _, item in placed])
+        _check_shown([item for placed, _ in pieces for item in placed.items])
     # Only the first of the pages can show too much.
     placed, at = pieces[0]
     surplus = max(0, len(seen) - count)
-    pieces[0] = placed[surplus:], at
-    left_out = cursors.trail([item.sid for _, item in placed[:surplus]])
+    pieces[0] = placed.part(slice(surplus, None)), at
+    left_out = cursors.trail([item.sid for item in placed.items[:surplus]])
     walked = _Walked(listing, left_out, unsure=unsure)
-    began = next((placed[0][0] + (at.base or 0) for placed, at in pieces if placed), 0)
+    began = next((placed.places[0] + (at.base or 0) for placed, at in pieces if placed.items), 0)
     for placed, at in pieces:
-        if placed:
-            begin = placed[0][0] if at.base is None else began
+        if placed.items:
+            begin = placed.places[0] if at.base is None else began
             walked.add(at.page, placed, at.query, at.base, begin)
     earlier = surplus > 0 or stop is not None or previous is not None
     return Slice(

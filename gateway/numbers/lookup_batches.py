@@ -16,6 +16,7 @@ from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.owned_calls import views_of
 from gateway.numbers.owned_lists import OwnedLists
 from gateway.numbers.page_request import PageRequest
+from gateway.numbers.sifting import OWNED
 from gateway.upstream.families import (
     CATALOG,
     CORE,
@@ -243,7 +244,8 @@ class LookupBatches(OwnedLists):
             _, listed = await self._listed(only, NOWHERE, at)
             self._note_read(key.account, listed.items)
         else:
-            listed = await read_slice(self._list(family, only, at), only.page)
+            means = OWNED.means(family.source, only.wanted)
+            listed = await read_slice(self._list(family, only, means, at), only.page)
         return listed.items[0] if listed.items else None
 
     def _places(self, keys: Iterable[PhoneNumberLookup], family: Family | None) -> list[FieldPath]:

@@ -14,7 +14,7 @@ from gateway.numbers import lookup_strategy
 from gateway.numbers.list_pages import Slice, UpstreamList, read_slice
 from gateway.numbers.lookups import OwnedList
 from gateway.numbers.owned_calls import OwnedCalls, views_of
-from gateway.numbers.sifting import OWNED, Verdict
+from gateway.numbers.sifting import OWNED, Means, Verdict
 from gateway.upstream.families import (
     CATALOG,
     CORE,
@@ -53,39 +53,48 @@ class OwnedLists(OwnedCalls):
             BadUserInput: the cursor is not of this list.
         """
         account, wanted, page = asked
-        able = self.able(account, wanted, needs)
+        means = self.able(account, wanted, needs)
+        able = list(means)
         unknown = self.must_find_family(account)
         if unknown and page.cursor is None and able == [CATALOG, CORE]:
-            lists = [self._list(each, asked, at, judge) for each in able]
+            lists = [self._list(each, asked, means[each], at, judge) for each in able]
             catalog, core = (read_slice(each, page) for each in lists)
             return await self.of_either(account, catalog, core)
         if unknown and able[0] is CORE and needs & (Home.CATALOG | Home.LISTED):
             self._probe(account, at)
         for family in asked.starts(able):
             try:
-                return family, await read_slice(self._list(family, asked, at, judge), page)
+                listing = self._list(family, asked, means[family], at, judge)
+                return family, await read_slice(listing, page)
             except (UpstreamNotFound, UpstreamDenied) as error:
                 if not self.lacks_catalog(family, account, error):
                     raise
         raise self._unable(account, wanted)
 
     def _list(
-        self, family: Family, asked: OwnedList, at: FieldPath, judge: Judge | None = None
+        self,
+        family: Family,
+        asked: OwnedList,
+        means: Means,
+        at: FieldPath,
+        judge: Judge | None = None,
     ) -> UpstreamList:
-        """Return a family's list of the numbers that are asked for; see `_listed`."""
+        """Return a family's list of the numbers that are asked for; see `_listed`.
+
+        `means`: how it can answer the filters.
+        """
         account, wanted, page = asked
+        _, sifted, beside, _ = means
         keeps = judged = None
         size = page.size
-        if wanted:
-            _, sifted, beside, _ = OWNED.means(family.source, wanted)
+        if sifted or beside:
             keeps = OWNED.test(family.source, wanted, sifted)
             if beside and judge is not None:
                 verdict = OWNED.verdict(family.source, wanted, beside)
                 judged = partial(judge, family, account, verdict, at)
-            if sifted or beside:
-                size = MAX_PAGE_SIZE
-                here = {*sifted, *beside}
-                wanted = {path: value for path, value in wanted.items() if path not in here}
+            size = MAX_PAGE_SIZE
+            here = {*sifted, *beside}
+            wanted = {path: value for path, value in wanted.items() if path not in here}
         exact = family is CORE and "phoneNumber" in wanted
         whole = not wanted and page.cursor is None
         return UpstreamList(

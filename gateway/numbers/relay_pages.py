@@ -29,35 +29,45 @@ class Places(Sequence[cursors.Cursor]):
     """The places of a page's numbers, each made when it is asked for.
 
     Attributes:
-        marks: query and place of each, see `Cursor`.
         tell: returns what else a cursor tells of one of them: what was seen, and whose turn it is.
         beside: see `Cursor`, of each; nothing where it is not known of any.
     """
 
     def __init__(
-        self, list_id: str | Callable[[], str], marks: list[tuple[str, int]] | None = None
+        self, find_list_id: Callable[[], str], find_marks: Callable[[], Sequence[tuple[str, int]]]
     ) -> None:
-        self.marks = [] if marks is None else marks
+        """Make them; both are called when one of them is asked for.
+
+        Args:
+            find_list_id: returns the name of the list, see `Cursor`.
+            find_marks: returns query and place of each, see `Cursor`.
+        """
         self.tell: Callable[[int], tuple[tuple[cursors.Seen, ...], int]] = lambda _: ((), 0)
         self.beside: Sequence[str] = ()
-        self._list_id = list_id
+        self._find_list_id = find_list_id
+        self._find_marks = find_marks
+
+    @cached_property
+    def _list_id(self) -> str:
+        return self._find_list_id()
+
+    @cached_property
+    def _marks(self) -> Sequence[tuple[str, int]]:
+        return self._find_marks()
 
     def __len__(self) -> int:
-        return len(self.marks)
+        return len(self._marks)
 
     @overload
     def __getitem__(self, at: int) -> cursors.Cursor: ...
     @overload
     def __getitem__(self, at: slice) -> list[cursors.Cursor]: ...
     def __getitem__(self, at: int | slice) -> cursors.Cursor | list[cursors.Cursor]:
-        if not isinstance(self._list_id, str):
-            self._list_id = self._list_id()
-        name = self._list_id
-        places = range(len(self.marks))[at]
+        places = range(len(self._marks))[at]
         if isinstance(places, range):
             return [self[each] for each in places]
         beside = self.beside[places] if self.beside else ""
-        return cursors.Cursor(name, *self.marks[places], *self.tell(places), beside)
+        return cursors.Cursor(self._list_id, *self._marks[places], *self.tell(places), beside)
 
 
 class Standing(NamedTuple):

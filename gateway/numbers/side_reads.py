@@ -11,6 +11,7 @@ from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES, Exchanges, located
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.flights import Reader
 from gateway.upstream.public_facts import PublicFacts
+from schema.enums import Source
 from schema.info import FieldPath
 from schema.selections import SelectedFields
 
@@ -50,8 +51,12 @@ class SideReads:
 
         What cannot be read costs the fields that it would have shown: they raise why.
         """
-        if SHOWN_BY_EXCHANGES.isdisjoint(selected):
-            return await self.rules.priced(numbers, at)
+        # The catalog tells where its numbers are.
+        told_already = Source.CORE not in {each.source for each in numbers}
+        if told_already or SHOWN_BY_EXCHANGES.isdisjoint(selected):
+            if PRICE_OWNED in selected:
+                return await self.rules.priced(numbers, at)
+            return list(numbers)
         told = self.exchanges.of(numbers, at)
         if PRICE_OWNED not in selected:
             return located(numbers, await told)

@@ -282,3 +282,7 @@ class Means(NamedTuple):
     def burden(self) -> tuple[int, int, int]:
         """What speaks against asking the family: above all what it answers inexactly."""
         return len(self.inexact), len(self.beside), len(self.sifted)
+
+
+NO_FILTERS: Final = Means([], [], [], [])
+"""How every family answers none."""

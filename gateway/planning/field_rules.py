@@ -145,7 +145,7 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
     family, cold, listing = None, False, ""
     asks: Sequence[Family] = (CATALOG, CORE)
     if account:
-        able = draft.known.numbers.able(account, wanted, needed(place.selected))
+        able = list(draft.known.numbers.able(account, wanted, needed(place.selected)))
         cold = page.cursor is None and able == [CATALOG, CORE] and draft.known.is_cold(account)
         listing = able[0].source.name
         if able[0] is CATALOG:

@@ -371,7 +371,7 @@ class Draft:
         own = account or known.caller.credential.home or ""
         if not known.numbers.may_ask_catalog(own):
             return
-        listing = known.numbers.able(own, asked.wanted, needs)[0]
+        listing = next(iter(known.numbers.able(own, asked.wanted, needs)))
         from_catalog = needs & (Home.CATALOG | Home.LISTED) if listing is CORE else NOWHERE
         from_core = needs & Home.CORE if listing is CATALOG else NOWHERE
         if not (from_catalog or from_core):

@@ -195,7 +195,7 @@ def _standing(asked: SearchRequest, result: Result, merged: Merged, shown: int) 
     # What the upstream gives no further page of can be gone on with from a full page alone:
     # `exhaustive` tells the rest.
     more = rest or goes_on or (result.more and shown == asked.first)
-    places = Places(asked.list_id, [("", asked.skip + place) for place in range(shown)])
+    places = Places(asked.list_id, lambda: [("", asked.skip + place) for place in range(shown)])
     places.tell = merged.tell
     end = None
     if goes_on and not rest:

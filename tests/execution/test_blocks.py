@@ -32,10 +32,10 @@ def number(index: int, url: str = "https://sms.example.com", **others: object) -
 
 
 def projection(projector: Projector) -> Any:
-    """Return the function that projects `FIELDS`, compiled afresh."""
+    """Return a function that projects `FIELDS` of one number, compiled afresh."""
     project = projector.compile(selected(f"{{ {FIELDS} }}"), KIND)
     assert project is not None
-    return project
+    return lambda each: project([each])[0]
 
 
 def kept(projector: Projector) -> dict[bytes, bytes]:

@@ -40,7 +40,7 @@ from gateway.execution.json_encoding import encode
 from gateway.execution.plain_fields import Selection
 from gateway.execution.projecting_executor import FastExecutor
 from gateway.execution.projection import Projector
-from gateway.execution.projection_writer import Project
+from gateway.execution.projection_writer import ProjectAll
 from gateway.mapping.filled import filled, homes_with
 from gateway.mapping.homes import Home
 from gateway.mapping.records import View, view
@@ -502,7 +502,7 @@ class Counted(Projector):
     compiled = 0
     has_time = True
 
-    def compile(self, selection: Selection, kind: type) -> Project | None:
+    def compile(self, selection: Selection, kind: type) -> ProjectAll | None:
         """Count it."""
         self.compiled += 1
         return super().compile(selection, kind)
