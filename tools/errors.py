@@ -1,5 +1,10 @@
-"""Prints docs/errors.md: every code that says what went wrong, read from the tables."""
+"""Prints docs/errors.md: every code that says what went wrong, read from the tables.
 
+With `--explorer` it prints what the explorer says of them:
+`gateway/explorer/web/src/errors/words.json`.
+"""
+
+import json
 import sys
 from collections.abc import Iterator
 
@@ -100,8 +105,15 @@ _MUTATIONS = {
 
 
 def main() -> None:
-    """Write the page to standard output."""
-    sys.stdout.write("\n".join(page()) + "\n")
+    """Write the page, or the explorer's words, to standard output."""
+    sys.stdout.write(words() if "--explorer" in sys.argv[1:] else "\n".join(page()) + "\n")
+
+
+def words() -> str:
+    """Return what the explorer says of each code: what has happened, and what to do, as JSON."""
+    top = {str(code): {"meaning": code.meaning, "remedy": code.remedy} for code in ErrorCode}
+    user = {code.name: code.value._asdict() for code in UserErrorCode}
+    return json.dumps({"errors": top, "userErrors": user}, indent=2, ensure_ascii=False) + "\n"
 
 
 def page() -> Iterator[str]:

@@ -15,7 +15,7 @@ from schema.user_errors import UserErrorCode
 from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import DOCS, ROOT
-from tools.errors import page
+from tools.errors import page, words
 
 # What the library below closes a connection with, in cases of its own.
 OF_THE_LIBRARY = {CloseCode.UNREADABLE, CloseCode.PROTOCOL_ERROR}
@@ -45,6 +45,11 @@ def test_the_page_of_errors_is_current() -> None:
     made = "\n".join(page()) + "\n"
     kept = (DOCS / "errors.md").read_text()
     assert kept == made, "run: python -m tools.errors > docs/errors.md"
+
+
+def test_the_explorer_speaks_of_errors_in_the_words_of_the_tables() -> None:
+    kept = (ROOT / "gateway/explorer/web/src/errors/words.json").read_text("utf-8")
+    assert kept == words(), "run: python -m tools.errors --explorer > that file"
 
 
 def test_every_code_of_the_tables_can_be_produced() -> None:

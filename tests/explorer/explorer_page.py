@@ -97,6 +97,11 @@ class ExplorerPage:
         self.page.keyboard.press(SELECT_ALL)
         self.page.keyboard.insert_text(operation)
 
+    def put_operation(self, operation: str) -> None:
+        """Replace the operation at a stroke (typing closes braces), and let the page take note."""
+        self.page.evaluate(f"(text) => {_model('operation')}.setValue(text)", operation)
+        self.page.wait_for_timeout(NOTED)
+
     def set_credentials(self, username: str, password: str) -> None:
         """Replace what the headers editor holds, as pasting would (typing closes quotes)."""
         encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
@@ -211,7 +216,11 @@ class ExplorerPage:
 
 
 def _model(editor: str) -> str:
-    file = {"variables": "variables.json", "headers": "request-headers.json"}[editor]
+    file = {
+        "operation": "operation.graphql",
+        "variables": "variables.json",
+        "headers": "request-headers.json",
+    }[editor]
     return f"__MONACO.editor.getModels().find((model) => model.uri.path.endsWith('{file}'))"
 
 

@@ -14,6 +14,18 @@ export interface Shown {
   data: Json;
   /** Which run it was, counted over all tabs. */
   run: number;
+  /**
+   * Set after a reload, which credentials do not outlive: the account that it was asked for, where that
+   * is known. Its rows offer nothing until that account is chosen again.
+   */
+  keptOf?: string | null;
+}
+
+/** What was done with a row of an answer: a call of its own, which leaves the answer as it is. */
+export interface Deed {
+  operationName: string | null;
+  setbacks: Setback[];
+  upstream: UpstreamTrace | null;
 }
 
 /** Ways in which a change can come out that are not success. */
@@ -31,12 +43,43 @@ export interface Answer {
   setbacks: Setback[];
   persisted: "hit" | "registered" | null;
   upstream: UpstreamTrace | null;
-  /** Events of a subscription, oldest first. */
+  /** The first of its parts, or the last event, without the trace: what the response pane shows. */
+  body: JsonObject | null;
+  /** All errors at the top, in whichever part they came. */
+  errors: Json[];
+  /** Events of a subscription, oldest first: the last of them, if there are many. */
   events: JsonObject[];
+  /** How many events there have been. */
+  eventCount: number;
+  /** How a subscription ended; null while it goes on. */
+  ended: string | null;
+  /** What was done with its rows since, oldest first: the last of it. */
+  deeds: Deed[];
+  /** Whether the next operation of the tab is on its way: its rows are shown until then. */
+  outdated?: boolean;
   shown: Shown;
   /** The body of an answer that came while another tab was in front: its own is still to show it. */
   late?: JsonObject | undefined;
 }
+
+/** What is known of an answer before it comes. */
+export type Blank = Pick<Answer, "operationName" | "kind" | "shown">;
+
+export const EMPTY = {
+  status: null,
+  requestId: null,
+  durationMs: 0,
+  hasErrors: false,
+  setbacks: [],
+  persisted: null,
+  upstream: null,
+  body: null,
+  errors: [],
+  events: [],
+  eventCount: 0,
+  ended: null,
+  deeds: [],
+} satisfies Partial<Answer>;
 
 interface Answers {
   /** By id of the tab. */
@@ -45,9 +88,13 @@ interface Answers {
   begun: number;
   /** By id of the tab: the last operation that was sent from it. */
   latest: Record<string, number>;
-  /** An operation of the tab is on its way: what is known of the one before is over. Returns its count. */
+  /** An operation of the tab is on its way: the answer before is outdated. Returns the run's count. */
   begin(tab: string): number;
   forget(tab: string): void;
+  /** Answers of other tabs belong to tabs that are closed. */
+  keepOnly(tabs: ReadonlySet<string>): void;
+  /** Answers of before a reload: their runs are over, and those to come count on. */
+  restore(byTab: Record<string, Answer>): void;
   /** Keep an answer, unless the tab has sent another operation since. */
   record(tab: string, answer: Answer): void;
 }
@@ -59,13 +106,22 @@ export const useAnswers = create<Answers>((set, get) => ({
   begin: (tab) => {
     const run = get().begun + 1;
     set(({ byTab, latest }) => ({
-      byTab: without(byTab, tab),
+      byTab: byTab[tab] ? { ...byTab, [tab]: { ...byTab[tab], outdated: true } } : byTab,
       begun: run,
       latest: { ...latest, [tab]: run },
     }));
     return run;
   },
   forget: (tab) => set(({ byTab }) => ({ byTab: without(byTab, tab) })),
+  keepOnly: (tabs) =>
+    set(({ byTab }) => {
+      const kept = Object.entries(byTab).filter(([tab]) => tabs.has(tab));
+      return kept.length < Object.keys(byTab).length ? { byTab: Object.fromEntries(kept) } : {};
+    }),
+  restore: (byTab) => {
+    const latest = Object.fromEntries(Object.entries(byTab).map(([tab, { shown }]) => [tab, shown.run]));
+    set({ byTab, latest, begun: Math.max(get().begun, ...Object.values(latest)) });
+  },
   record: (tab, answer) =>
     set(({ byTab, latest }) =>
       answer.shown.run === latest[tab] ? { byTab: { ...byTab, [tab]: answer } } : {},

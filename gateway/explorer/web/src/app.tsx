@@ -11,6 +11,7 @@ import { currentAccount, headersFor, useChosenAccount } from "./credentials";
 import { EDITOR_THEME, useEditorLooks } from "./editor-looks";
 import { EXAMPLES, variablesText } from "./examples";
 import { EXAMPLES_PLUGIN } from "./examples-plugin";
+import { isFollowed } from "./feeds";
 import { createFetcher } from "./fetcher";
 import type { Ask } from "./results/deeds";
 import { Results } from "./results/results";
@@ -21,6 +22,7 @@ import { TopBar } from "./topbar";
 import { UPSTREAM_PLUGIN } from "./upstream/plugin";
 import { usePlanner } from "./upstream/use-plan";
 import { useFirstPage } from "./use-first-page";
+import { useKeptTabs } from "./use-kept-tabs";
 import { useRunKeys } from "./use-run-keys";
 import { useVariablesPane } from "./use-variables-pane";
 import { VariablesForm } from "./variables/dialog";
@@ -103,11 +105,11 @@ function Page({
   // All tabs share one editor: another operation is shown from its start.
   useEffect(() => queryEditor?.setScrollTop(0), [queryEditor, id]);
   useEffect(() => {
-    tabInFront.id = id;
     // More tabs than fit: the one in front must be among those in sight.
     document.querySelector(".graphiql-tab-active")?.scrollIntoView({ inline: "nearest", block: "nearest" });
-  }, [tabInFront, id]);
+  }, [id]);
   useFirstPage(id);
+  useKeptTabs(tabInFront);
   useForgetting(id);
   useLateAnswer(id);
   useEditorLooks();
@@ -128,7 +130,8 @@ function useForgetting(tab: string): void {
   const begun = useAnswers((state) => state.begun);
   const seen = useRef({ runs, begun });
   useEffect(() => {
-    if (runs !== seen.current.runs && begun === seen.current.begun) useAnswers.getState().forget(tab);
+    const sent = begun !== seen.current.begun || isFollowed(tab);
+    if (runs !== seen.current.runs && !sent) useAnswers.getState().forget(tab);
     seen.current = { runs, begun };
   }, [runs, begun, tab]);
 }

@@ -7,13 +7,16 @@ import "graphiql/graphiql.css";
 import "./styles/graphiql.css";
 import "./styles/panels.css";
 import "./styles/results.css";
+import "./styles/errors.css";
 import "./styles/small.css";
 import { createRoot } from "react-dom/client";
 import { App } from "./app";
+import { keepAnswers } from "./kept-answers";
 import type { Settings } from "./settings";
 
 /** Put the explorer in place of the shell. */
 export function mount(root: HTMLElement, topbar: HTMLElement, settings: Settings): void {
+  keepAnswers();
   topbar.replaceChildren();
   createRoot(root).render(<App settings={settings} topbar={topbar} />);
 }

@@ -1,5 +1,5 @@
-import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { useRef, useState, type FormEvent } from "react";
+import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 import {
   ANY_CREDENTIALS,
   basic,
@@ -9,9 +9,12 @@ import {
   keyHeaders,
 } from "./credentials";
 import { readHeaders, useBrought, useChosenAccount, withCredentials, type Headers } from "./credentials";
+import { FeedPills } from "./feed-pills";
 import { Mark } from "./mark";
 import { SandboxMenu } from "./sandbox-menu";
+import { shortened } from "./results/format";
 import type { Settings } from "./settings";
+import { forgetWho, useWhoAsks, type Who } from "./who-asks";
 
 /** Name, whose account is used, and light or dark. */
 export function TopBar({ settings }: { settings: Settings }) {
@@ -21,7 +24,7 @@ export function TopBar({ settings }: { settings: Settings }) {
         <Mark />
         number<span>gateway</span>
       </h1>
-      <span className="toolbar-gap" />
+      <FeedPills />
       {settings.sandbox ? (
         <AccountPicker accounts={settings.sandbox.accounts} />
       ) : (
@@ -34,21 +37,34 @@ export function TopBar({ settings }: { settings: Settings }) {
 
 /** With a real upstream: credentials go into the headers of every tab, and are kept nowhere else. */
 function SignIn({ settings }: { settings: Settings }) {
-  const headerEditor = useGraphiQL((state) => state.headerEditor);
-  const headers = useGraphiQL((state) => state.tabs[state.activeTabIndex]?.headers);
+  const { headerEditor, responseEditor } = useGraphiQL(pick("headerEditor", "responseEditor"));
+  const { headers, response } = useGraphiQL(({ tabs, activeTabIndex }) => tabs[activeTabIndex]) ?? {};
   const { introspect } = useGraphiQLActions();
   const bring = useBrought((state) => state.bring);
   const details = useRef<HTMLDetailsElement>(null);
   const wanted = isLocked(settings, headers ?? "");
+  const who = useWhoAsks(settings);
+  /** Whether the answer to what the form sent is still awaited. */
+  const sent = useRef(false);
+
+  // Wrong ones are told where they were entered.
+  useEffect(() => {
+    if (who.is === "checking" || who.is === "nobody") return;
+    if (sent.current && who.is === "refused" && details.current) details.current.open = true;
+    sent.current = false;
+  }, [who.is]);
 
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const credentials = readForm(new FormData(event.currentTarget));
+    forgetWho(credentials);
+    sent.current = true;
     bring(credentials);
     // The tab in front takes them even over what was typed there: this is what was asked for.
     const others = readHeaders(headerEditor?.getValue() ?? "") ?? {};
     headerEditor?.setValue(JSON.stringify(withCredentials(others, credentials, ANY_CREDENTIALS), null, 2));
-    // Without credentials the gateway had not shown its schema either.
+    // Without credentials the gateway had not shown its schema either, and the pane said so.
+    if (!response) responseEditor?.setValue("");
     void introspect();
     event.currentTarget.reset();
     if (details.current) details.current.open = false;
@@ -59,16 +75,47 @@ function SignIn({ settings }: { settings: Settings }) {
       <span className="badge is-real" title="Buying costs money; a released number may go to somebody else">
         Real upstream
       </span>
+      <SignedIn who={who} />
       <details ref={details} className="sign-in">
         <summary className={wanted ? "chip is-link is-wanted" : "chip is-link"}>Credentials</summary>
         <form onSubmit={submit} autoComplete="off">
           {wanted && <p className="sign-in-first">{FIRST_CREDENTIALS}</p>}
+          {who.is === "refused" && (
+            <p className="sign-in-refused" role="alert">
+              <b>These credentials were not accepted.</b> {who.why}
+            </p>
+          )}
           {settings.auth === "tokens" ? <TokenField /> : <SecretFields />}
           <p>They go into the headers of every tab and are not stored.</p>
           <button type="submit">Use them</button>
         </form>
       </details>
     </>
+  );
+}
+
+/** What the gateway makes of the credentials that are chosen. */
+function SignedIn({ who }: { who: Who }) {
+  if (who.is === "nobody") return null;
+  if (who.is === "refused")
+    return (
+      <span className="signed-in is-error" role="status">
+        Not accepted
+      </span>
+    );
+  const title = who.is === "known" ? who.sid : who.is === "unsure" ? who.why : undefined;
+  return (
+    <span className="signed-in" role="status" title={title}>
+      {who.is === "checking" && "Checking…"}
+      {who.is === "accepted" && "Signed in"}
+      {who.is === "unsure" && "Could not be checked"}
+      {who.is === "known" && (
+        <>
+          <span className="needs-room">Signed in as </span>
+          {who.name && <b>{who.name}</b>} <code>{shortened(who.sid)}</code>
+        </>
+      )}
+    </span>
   );
 }
 

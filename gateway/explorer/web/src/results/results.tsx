@@ -1,9 +1,11 @@
 import { formatShortcutForOS, pick, useGraphiQL } from "@graphiql/react";
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, Suspense, useMemo } from "react";
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
 import { useAnswers, type Shown } from "../answers";
 import { accountOf, asker, FIRST_CREDENTIALS, isLocked, readHeaders } from "../credentials";
+import { ErrorCards } from "../errors/cards";
+import { useProblems } from "../errors/use-problems";
 import { Guard } from "../guard";
 import { isObject, type Json } from "../json";
 import { Mark } from "../mark";
@@ -15,11 +17,13 @@ import { begin, canDo, deedOf, lookUp, showBought, useDeeds, type Ask, type Verb
 import { collectRows, holdsEmptyList, originLookup, type RowSet } from "./rows";
 import { RunDialog } from "./run-dialog";
 import { Status } from "./status";
+import { useTableStates } from "./table-state";
 import { Tidings } from "./tidings";
 
 const Table = lazy(() => import("./table"));
 const PlaceMap = lazy(() => import("./map"));
 
+/** Ways to look at an answer; errors come first until somebody looks past them. */
 type View = "json" | "table" | "map";
 
 interface Preference {
@@ -42,13 +46,15 @@ export function Results({ settings, ask }: Props) {
   const { tabs, activeTabIndex, schema } = useGraphiQL(pick("tabs", "activeTabIndex", "schema"));
   const tab = tabs[activeTabIndex];
   const locked = isLocked(settings, tab?.headers ?? "");
-  const shown = useAnswers((state) => (tab ? state.byTab[tab.id]?.shown : undefined));
+  const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
+  const shown = answer?.shown;
   const deed = useDeeds(({ all, open }) => (open === null ? undefined : all[open]));
   const bought =
     deed?.verb === "Buy" && (deed.stage.is === "done" || deed.stage.is === "owned") ? deed.stage.sid : null;
   const made = useMemo(() => boughtIn(shown?.data), [shown]);
   const { view, look } = useView();
-  const [path, setPath] = useState("");
+  const path = useTableStates((state) => (tab && state.lists[tab.id]) ?? "");
+  const setPath = (chosen: string) => tab && useTableStates.getState().choose(tab.id, chosen);
 
   const sets = useMemo(
     () => (shown ? collectRows(shown.data, originLookup(schema, shown.operation)) : []),
@@ -57,22 +63,43 @@ export function Results({ settings, ask }: Props) {
   const mappable = sets.filter((set) => set.rows.some((row) => row.place));
   const offered = view === "map" ? mappable : sets;
   const nothing = useMemo(() => sets.length === 0 && holdsEmptyList(shown?.data ?? null), [sets, shown]);
-  const seen: View = offered.length > 0 || nothing ? view : "json";
+  const chosen: View = offered.length > 0 || nothing ? view : "json";
+  const { problems, past, look: lookAtErrors } = useProblems(answer, tab);
+  const seen = problems.length > 0 && !past ? "errors" : chosen;
+  const onLook = (wanted: View) => {
+    lookAtErrors(false);
+    look(wanted);
+  };
   const set = offered.find((candidate) => candidate.path === path) ?? offered[0];
   // Headers that are being typed name nobody yet.
   const headers = readHeaders(tab?.headers ?? "");
-  const foreign = shown && headers && asker(headers) !== asker(shown.headers) ? shown.headers : null;
+  const kept = shown?.keptOf !== undefined;
+  const foreign = shown && headers && (kept || asker(headers) !== asker(shown.headers));
+  const askedFor = shown && (shown.keptOf ?? accountOf(shown.headers));
 
   return (
     <div className="results" data-view={seen}>
       <div className="results-bar">
         <div className="segmented" role="radiogroup" aria-label="Show the result as">
-          <Choice view="json" label="JSON" shown={seen} onLook={look} />
+          {problems.length > 0 && (
+            <label className="is-error">
+              <input
+                type="radio"
+                name="result-view"
+                checked={seen === "errors"}
+                onChange={() => lookAtErrors(true)}
+              />
+              <span>
+                Errors<small>{problems.length}</small>
+              </span>
+            </label>
+          )}
+          <Choice view="json" label="JSON" shown={seen} onLook={onLook} />
           <Choice
             view="table"
             label="Table"
             shown={seen}
-            onLook={look}
+            onLook={onLook}
             amount={total(sets)}
             empty={nothing}
           />
@@ -80,12 +107,12 @@ export function Results({ settings, ask }: Props) {
             view="map"
             label="Map"
             shown={seen}
-            onLook={look}
+            onLook={onLook}
             amount={placed(mappable)}
             empty={nothing}
           />
         </div>
-        {seen !== "json" && offered.length > 1 && (
+        {(seen === "table" || seen === "map") && offered.length > 1 && (
           <select
             aria-label="List to show"
             value={set?.path}
@@ -107,12 +134,21 @@ export function Results({ settings, ask }: Props) {
       </div>
       {foreign && (
         <p className="results-foreign" role="note">
-          This answer is for {accountOf(foreign) ? <code>{accountOf(foreign)}</code> : "somebody else"}, asked
-          with other credentials than are chosen now: run the operation again to act on its rows.
+          {kept && !askedFor ? (
+            "This answer was asked for before the page was reloaded"
+          ) : (
+            <>
+              This answer is for {askedFor ? <code>{askedFor}</code> : "somebody else"}, asked with other
+              credentials than are chosen now
+            </>
+          )}
+          : run the operation again to act on its rows.
         </p>
       )}
-      {seen !== "json" && set && shown && (
-        <div className={foreign ? "results-view is-foreign" : "results-view"}>
+      {(seen === "table" || seen === "map") && set && shown && (
+        <div
+          className={`results-view${foreign ? " is-foreign" : ""}${answer?.outdated ? " is-outdated" : ""}`}
+        >
           <Guard of={set}>
             <Suspense fallback={<p className="view-note">Loading…</p>}>
               <SetView
@@ -120,14 +156,22 @@ export function Results({ settings, ask }: Props) {
                 view={seen}
                 set={set}
                 shown={shown}
-                foreign={foreign !== null}
+                name={`${tab?.id} ${set.path}`}
+                foreign={foreign === true || answer?.outdated === true}
                 ask={ask}
               />
             </Suspense>
           </Guard>
         </div>
       )}
-      {seen !== "json" && !set && <p className="results-view view-note">No rows.</p>}
+      {(seen === "table" || seen === "map") && !set && <p className="results-view view-note">No rows.</p>}
+      {seen === "errors" && (
+        <ErrorCards
+          problems={problems}
+          requestId={answer?.requestId ?? null}
+          onShowJson={() => onLook("json")}
+        />
+      )}
       {seen === "json" && !tab?.response && <Blank locked={locked} />}
       {deed ? (
         <DeedDialog
@@ -180,12 +224,14 @@ interface SetProps {
   view: View;
   set: RowSet;
   shown: Shown;
+  /** What names its table among those that are remembered. */
+  name: string;
   /** Whether the rows are those of another account than the one that is chosen by now. */
   foreign: boolean;
   ask: Ask;
 }
 
-function SetView({ view, set, shown, foreign, ask }: SetProps) {
+function SetView({ view, set, shown, name, foreign, ask }: SetProps) {
   const all = useDeeds((state) => state.all);
   const verb = foreign ? null : verbFor(set);
   const action: RowAction | null = verb && {
@@ -204,7 +250,8 @@ function SetView({ view, set, shown, foreign, ask }: SetProps) {
       };
     },
   };
-  return view === "map" ? <PlaceMap set={set} action={action} /> : <Table set={set} action={action} />;
+  if (view === "map") return <PlaceMap set={set} action={action} />;
+  return <Table key={name} name={name} set={set} action={action} />;
 }
 
 /** The verb that fits rows of a GraphQL type. */
@@ -216,7 +263,7 @@ function verbFor({ typeName, rows }: RowSet): Verb | null {
 interface ChoiceProps {
   view: View;
   label: string;
-  shown: View;
+  shown: View | "errors";
   amount?: number;
   /** Whether there is a list, with nothing in it: that can be looked at, too. */
   empty?: boolean;

@@ -14,23 +14,25 @@ const CHIPS: Record<Setback, { look: string; title: string }> = {
 
 /** One line about the last answer: HTTP status, time, calls upstream; the last leads to the panel. */
 export function Status() {
-  const { tabs, activeTabIndex, isFetching } = useGraphiQL(pick("tabs", "activeTabIndex", "isFetching"));
+  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const tab = tabs[activeTabIndex];
   const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
-  if (!answer) return <p className="status" />;
+  if (!answer || answer.outdated) return <p className="status" />;
 
   const { upstream } = answer;
+  const setbacks = new Set([...answer.setbacks, ...(answer.deeds.at(-1)?.setbacks ?? [])]);
   return (
     <p className="status" role="status">
       {answer.hasErrors && <span className="chip is-error">errors</span>}
-      {answer.setbacks.map((setback) => (
+      {[...setbacks].map((setback) => (
         <span key={setback} className={`chip ${CHIPS[setback].look}`} title={CHIPS[setback].title}>
           {setback}
         </span>
       ))}
       {answer.kind === "subscription" ? (
-        <span className={isFetching || answer.events.length > 0 ? "chip is-live" : "chip"}>
-          {count(answer.events.length, "event")}
+        <span className={answer.ended ? "chip" : "chip is-live"}>
+          {count(answer.eventCount, "event")}
+          {answer.ended && <> · {answer.ended}</>}
         </span>
       ) : (
         <>

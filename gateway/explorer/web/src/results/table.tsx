@@ -3,6 +3,7 @@ import { HAS_CLIPBOARD, useCopying } from "./copyable";
 import { ActionButton, type RowAction } from "./deed";
 import { count, shortened, spaced } from "./format";
 import { columnLabel, NUMBERS, type Cell, type Row, type RowSet } from "./rows";
+import { AS_IT_CAME, useTableStates } from "./table-state";
 
 const ROW_HEIGHT = 34;
 /** Rows drawn beyond either edge, so that a fast scroll shows no gap. */
@@ -10,17 +11,21 @@ const OVERSCAN = 12;
 const E164 = /^\+\d{6,15}$/;
 const SID = /^[A-Z]{2}[0-9a-f]{32}$/i;
 
+/** Milliseconds without scrolling after which the place is remembered. */
+const STILL = 120;
+
 interface Props {
   set: RowSet;
+  /** What names the table among those that are remembered. */
+  name: string;
   /** What can be done with a row; null when nothing can. */
   action: RowAction | null;
 }
 
 /** A grid that draws only the rows in sight, sorts, filters, and is driven by the keyboard alone if need be. */
-export default function Table({ set, action }: Props) {
-  const [filter, setFilter] = useState("");
-  const [sort, setSort] = useState<{ column: string; descending: boolean } | null>(null);
-  const [active, setActive] = useState(0);
+export default function Table({ set, name, action }: Props) {
+  const { filter, sort, active } = useTableStates(({ tables }) => tables[name] ?? AS_IT_CAME);
+  const change = useTableStates((state) => state.change);
   const [view, setView] = useState({ top: 0, height: 600 });
   const scroller = useRef<HTMLDivElement>(null);
 
@@ -37,9 +42,20 @@ export default function Table({ set, action }: Props) {
     return () => observer.disconnect();
   }, []);
 
+  // It comes back as it was left, and remembers where it is once it stands still.
+  useEffect(() => {
+    const { top } = useTableStates.getState().tables[name] ?? AS_IT_CAME;
+    if (scroller.current) scroller.current.scrollTop = top;
+  }, [name]);
+  useEffect(() => {
+    if (view.top === (useTableStates.getState().tables[name] ?? AS_IT_CAME).top) return undefined;
+    const timer = setTimeout(() => change(name, { top: view.top }), STILL);
+    return () => clearTimeout(timer);
+  }, [change, name, view.top]);
+
   const moveTo = (index: number) => {
     const target = Math.max(0, Math.min(rows.length - 1, index));
-    setActive(target);
+    change(name, { active: target });
     const element = scroller.current;
     if (!element) return;
     const top = target * ROW_HEIGHT;
@@ -79,7 +95,7 @@ export default function Table({ set, action }: Props) {
           aria-label="Filter rows"
           placeholder="Filter rows"
           value={filter}
-          onChange={(event) => setFilter(event.target.value)}
+          onChange={(event) => change(name, { filter: event.target.value })}
         />
         <output>
           {rows.length === set.rows.length
@@ -113,7 +129,7 @@ export default function Table({ set, action }: Props) {
               label={columnLabel(column, set.columns)}
               direction={sort?.column === column ? (sort.descending ? "descending" : "ascending") : "none"}
               onSort={() =>
-                setSort((old) => ({ column, descending: old?.column === column && !old.descending }))
+                change(name, { sort: { column, descending: sort?.column === column && !sort.descending } })
               }
             />
           ))}
@@ -131,7 +147,7 @@ export default function Table({ set, action }: Props) {
                 aria-rowindex={index + 2}
                 aria-selected={index === current}
                 style={{ gridTemplateColumns: template, transform: `translateY(${index * ROW_HEIGHT}px)` }}
-                onClick={() => setActive(index)}
+                onClick={() => change(name, { active: index })}
               >
                 {set.columns.map((column) => (
                   <CellView key={column} column={column} value={row.cells[column] ?? null} />

@@ -1,6 +1,7 @@
 import { pick, useGraphiQL, type GraphiQLPlugin } from "@graphiql/react";
 import { useAnswers } from "../answers";
 import { UPSTREAM_TITLE } from "../panels";
+import { DeedTraces } from "./deed-traces";
 import { PlanView } from "./plan-view";
 import { Waterfall } from "./waterfall";
 
@@ -8,11 +9,13 @@ function UpstreamPanel() {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const tab = tabs[activeTabIndex];
   const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
+  const current = answer?.outdated ? undefined : answer;
   return (
     <div className="panel">
       <h2 className="panel-title">Upstream</h2>
       <PlanView />
-      <Waterfall answer={answer} />
+      <Waterfall answer={current} />
+      {current && <DeedTraces deeds={current.deeds} />}
     </div>
   );
 }

@@ -29,7 +29,6 @@ function Nothing({ answer }: { answer: Answer | undefined }) {
 }
 
 function Trace({ trace, answer }: { trace: UpstreamTrace; answer: Answer }) {
-  const end = Math.max(trace.totalMs, ...trace.calls.map((call) => call.startMs + call.durationMs), 0.001);
   return (
     <>
       <dl className="figures">
@@ -55,17 +54,24 @@ function Trace({ trace, answer }: { trace: UpstreamTrace; answer: Answer }) {
         </div>
       </dl>
       <Comparison sent={trace.sent} naive={trace.naive} />
-      <ol className="calls">
-        {trace.calls.map((call, index) => (
-          <Call key={index} call={call} end={end} />
-        ))}
-      </ol>
+      <Calls trace={trace} />
       {answer.requestId && (
         <p className="panel-note">
           Request <code>{answer.requestId}</code>
         </p>
       )}
     </>
+  );
+}
+
+export function Calls({ trace }: { trace: UpstreamTrace }) {
+  const end = Math.max(trace.totalMs, ...trace.calls.map((call) => call.startMs + call.durationMs), 0.001);
+  return (
+    <ol className="calls">
+      {trace.calls.map((call, index) => (
+        <Call key={index} call={call} end={end} />
+      ))}
+    </ol>
   );
 }
 

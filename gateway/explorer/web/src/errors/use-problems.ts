@@ -1,0 +1,51 @@
+import type { TabsState } from "@graphiql/react";
+import { useMemo, useState } from "react";
+import type { Answer } from "../answers";
+import { isObject, type Json, type JsonObject } from "../json";
+import { problemsIn, type Problem } from "./problems";
+
+/** An answer that was never sent is short. */
+const SHORT = 10_000;
+const NONE: Problem[] = [];
+
+interface Problems {
+  problems: Problem[];
+  /** Whether somebody has looked past them, at the rest of the answer. */
+  past: boolean;
+  look(atErrors: boolean): void;
+}
+
+/** What went wrong with what the tab in front shows. */
+export function useProblems(
+  answer: Answer | undefined,
+  tab: TabsState["tabs"][number] | undefined,
+): Problems {
+  const [past, setPast] = useState<readonly string[]>([]);
+  const unsent = answer ? null : (tab?.response ?? "");
+  const problems = useMemo(() => {
+    if (answer?.outdated) return NONE;
+    if (answer) {
+      const { data, operation } = answer.shown;
+      // Only changes are refused in an answer's data.
+      return problemsIn(answer.errors, answer.kind === "mutation" ? data : undefined, operation.query);
+    }
+    return unsent ? problemsIn(errorsOf(unsent), undefined, tab?.query ?? "") : NONE;
+  }, [answer, unsent, tab?.query]);
+  const name = answer ? String(answer.shown.run) : `${tab?.id} ${unsent}`;
+  const others = past.filter((each) => each !== name);
+  return {
+    problems,
+    past: past.includes(name),
+    look: (atErrors) => setPast(atErrors ? others : [...others, name]),
+  };
+}
+
+function errorsOf(response: string): Json[] {
+  if (response.length > SHORT) return [];
+  try {
+    const body: unknown = JSON.parse(response);
+    return isObject(body) && Array.isArray((body as JsonObject).errors) ? (body.errors as Json[]) : [];
+  } catch {
+    return [];
+  }
+}
