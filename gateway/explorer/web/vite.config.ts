@@ -48,10 +48,15 @@ const UNUSED: Record<string, string> = {
   "/multiDiffEditor/multiDiffEditorWidget.js": "export class MultiDiffEditorWidget {}",
 };
 
-function withoutDiffEditors(): Plugin {
+function trimmedMonaco(): Plugin {
   return {
-    name: "without-diff-editors",
+    name: "trimmed-monaco",
     enforce: "pre",
+    // How GraphQL is coloured is said here.
+    resolveId: (source, importer) =>
+      source === "./graphql.js" && importer?.endsWith("/graphql/graphql.contribution.js")
+        ? join(import.meta.dirname, "src/graphql-language.ts")
+        : undefined,
     load: (id) => Object.entries(UNUSED).find(([end]) => id.endsWith(end))?.[1],
   };
 }
@@ -82,5 +87,5 @@ export default defineConfig({
     },
   },
   worker: { format: "es" },
-  plugins: [withoutDiffEditors(), fontLicenses(join(STATIC, "licenses.md")), precompress(STATIC)],
+  plugins: [trimmedMonaco(), fontLicenses(join(STATIC, "licenses.md")), precompress(STATIC)],
 });

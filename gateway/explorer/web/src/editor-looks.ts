@@ -12,8 +12,16 @@ const LIGHT = {
   green: "2a7152",
   violet: "6450a3",
   amber: "8a5a00",
+  surface: "ffffff",
+  sunken: "f1eee7",
+  line: "cfc9bb",
+  soft: "f8ebe1",
+  selection: "f1d9c9",
+  bracket: "c98a63",
+  lineNumber: "6b7580",
+  slider: "6b7580",
 };
-const DARK = {
+const DARK: typeof LIGHT = {
   ink: "dfe4ea",
   faint: "8792a0",
   copper: "e8935a",
@@ -21,7 +29,90 @@ const DARK = {
   green: "74cda6",
   violet: "bbaef2",
   amber: "e3bb66",
+  surface: "161b22",
+  sunken: "1c222a",
+  line: "3a434f",
+  soft: "2d221b",
+  selection: "4a3425",
+  bracket: "8d5b39",
+  lineNumber: "8792a0",
+  slider: "8792a0",
 };
+
+/** Which colour each part of Monaco has: the editor, and all that it lays over it. */
+const PARTS: Record<string, keyof typeof LIGHT> = {
+  "editorLineNumber.foreground": "lineNumber",
+  "editorLineNumber.activeForeground": "ink",
+  "editorCursor.foreground": "copper",
+  "editor.selectionBackground": "selection",
+  "editorBracketMatch.border": "bracket",
+  "editorBracketMatch.background": "soft",
+  focusBorder: "copper",
+  foreground: "ink",
+  "editorWidget.background": "surface",
+  "editorWidget.foreground": "ink",
+  "editorWidget.border": "line",
+  "editorSuggestWidget.background": "surface",
+  "editorSuggestWidget.foreground": "ink",
+  "editorSuggestWidget.border": "line",
+  "editorSuggestWidget.highlightForeground": "copper",
+  "editorSuggestWidget.focusHighlightForeground": "copper",
+  "editorSuggestWidget.selectedBackground": "soft",
+  "editorSuggestWidget.selectedForeground": "ink",
+  "editorSuggestWidget.selectedIconForeground": "ink",
+  "editorHoverWidget.background": "surface",
+  "editorHoverWidget.foreground": "ink",
+  "editorHoverWidget.border": "line",
+  "editorHoverWidget.statusBarBackground": "sunken",
+  "symbolIcon.fieldForeground": "blue",
+  "quickInput.background": "surface",
+  "quickInput.foreground": "ink",
+  "quickInputList.focusBackground": "soft",
+  "quickInputList.focusForeground": "ink",
+  "pickerGroup.foreground": "copper",
+  "pickerGroup.border": "line",
+  "list.hoverBackground": "sunken",
+  "list.focusBackground": "soft",
+  "list.focusForeground": "ink",
+  "list.highlightForeground": "copper",
+  "list.focusHighlightForeground": "copper",
+  "input.background": "surface",
+  "input.foreground": "ink",
+  "input.border": "line",
+  "input.placeholderForeground": "faint",
+  "inputOption.activeBackground": "soft",
+  "inputOption.activeForeground": "ink",
+  "inputOption.activeBorder": "copper",
+  "keybindingLabel.background": "sunken",
+  "keybindingLabel.foreground": "ink",
+  "keybindingLabel.border": "line",
+  "keybindingLabel.bottomBorder": "line",
+  "menu.background": "surface",
+  "menu.foreground": "ink",
+  "menu.selectionBackground": "soft",
+  "menu.selectionForeground": "ink",
+  "menu.separatorBackground": "line",
+  "menu.border": "line",
+  "textLink.foreground": "blue",
+  "textLink.activeForeground": "blue",
+  "textCodeBlock.background": "sunken",
+  "peekViewEditor.background": "sunken",
+  "peekViewResult.background": "surface",
+  "peekViewTitle.background": "sunken",
+};
+
+function parts(colors: typeof LIGHT): Record<string, string> {
+  const painted = Object.entries(PARTS).map(([part, color]) => [part, `#${colors[color]}`]);
+  return { ...Object.fromEntries(painted), "editor.background": `#${colors.surface}00`, ...slider(colors) };
+}
+
+function slider({ slider }: typeof LIGHT): Record<string, string> {
+  return {
+    "scrollbarSlider.background": `#${slider}55`,
+    "scrollbarSlider.hoverBackground": `#${slider}88`,
+    "scrollbarSlider.activeBackground": `#${slider}aa`,
+  };
+}
 
 function rules(colors: typeof LIGHT) {
   return [
@@ -55,29 +146,13 @@ export function useEditorLooks(): void {
       base: "vs",
       inherit: true,
       rules: rules(LIGHT),
-      colors: {
-        "editor.background": "#ffffff00",
-        "editorLineNumber.foreground": "#a3abb3",
-        "editorCursor.foreground": "#a84a17",
-        "editor.selectionBackground": "#f1d9c9",
-        "editorBracketMatch.border": "#c98a63",
-        "editorBracketMatch.background": "#f6e9df",
-        focusBorder: "#a84a17",
-      },
+      colors: parts(LIGHT),
     });
     monaco.editor.defineTheme(EDITOR_THEME.dark, {
       base: "vs-dark",
       inherit: true,
       rules: rules(DARK),
-      colors: {
-        "editor.background": "#ffffff00",
-        "editorLineNumber.foreground": "#566170",
-        "editorCursor.foreground": "#e8935a",
-        "editor.selectionBackground": "#4a3425",
-        "editorBracketMatch.border": "#8d5b39",
-        "editorBracketMatch.background": "#2d221b",
-        focusBorder: "#e8935a",
-      },
+      colors: parts(DARK),
     });
     setTheme(theme);
     // Monaco measures characters once; the face may have come later.
