@@ -1,4 +1,4 @@
-import { DOC_EXPLORER_PLUGIN } from "@graphiql/plugin-doc-explorer";
+import { DOCS_PLUGIN } from "./docs-plugin";
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
@@ -56,7 +56,7 @@ export function App({ settings, topbar }: { settings: Settings; topbar: Element 
       className="number-gateway"
       fetcher={fetcher}
       plugins={PLUGINS}
-      referencePlugin={DOC_EXPLORER_PLUGIN}
+      referencePlugin={DOCS_PLUGIN}
       visiblePlugin={start.roomy ? EXAMPLES_PLUGIN : undefined}
       editorTheme={EDITOR_THEME}
       defaultTabs={start.tabs}
