@@ -4,7 +4,7 @@ A field of the objects of a list is resolved object by object, unless its resolv
 for all of them. Who executes a query may use that, or call the resolver itself, for each.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 Resolver = TypeVar("Resolver", bound=Callable[..., object])
@@ -14,6 +14,14 @@ ResolveAll: TypeAlias = Callable[..., Sequence[Awaitable[Any] | None]]
 It returns for each what it has begun to find, which may be left alone: the same for those that have
 the same, and None for null.
 """
+
+
+class Made(Awaitable[Any]):
+    """What was begun to be found, where it can be told what it will be made of."""
+
+    async def made_of(self) -> Hashable:
+        """Return, when that is there, what alone decides what it will be; None if more does."""
+        raise NotImplementedError
 
 
 def resolved_together(resolve_all: ResolveAll) -> Callable[[Resolver], Resolver]:

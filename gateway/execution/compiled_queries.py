@@ -13,7 +13,7 @@ request keeps the answers that it has read, and its errors. Nor is anything writ
 of a mutation's field is kept, too (`gateway/resolvers/write_resolvers.py`).
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -46,12 +46,12 @@ from gateway.execution.compiled_arguments import Arguments, Values
 from gateway.execution.compiled_inputs import Unfit, coercer
 from gateway.execution.json_encoding import encode
 from gateway.execution.plain_fields import Details, Selected, Selection, plain
-from gateway.execution.projection import Dispatch, Projections, Projector
+from gateway.execution.projection import Dispatch, Kept, Projections, Projector
 from gateway.waiting import settled
 from schema import together
 from schema.info import FieldPath
 from schema.selections import SelectedFields, Selecting
-from schema.together import ResolveAll
+from schema.together import Made, ResolveAll
 
 FORESEEN: Final = (Unfit, *plain_fields.FORESEEN)
 """What the compiled way gives up for, besides errors of ours: graphql-core does it all again."""
@@ -112,6 +112,7 @@ class _ResolverCall:
         variables: what reads the others.
         completion: what becomes of its value.
         ends: nothing is called below it.
+        kept: what its values were written as, by what they were made of.
     """
 
     name: str
@@ -123,6 +124,7 @@ class _ResolverCall:
     variables: tuple[tuple[str, Callable[[Values], Any]], ...]
     completion: "_Completion"
     ends: bool
+    kept: Kept[Hashable]
 
     def arguments(self, values: Values) -> dict[str, Any]:
         """Return the arguments under the resolver's own names."""
@@ -275,9 +277,16 @@ class Run:
         """Wait for what was begun, and complete it; nothing is to be resolved below.
 
         What was begun last comes last: when it is there, the others are, and are not waited for.
+        What has come before, and was written then, is not made again.
         """
-        for each in reversed(coming):
-            self._put(each.call, await each.value, each.into, [])
+        for call, value, into in reversed(coming):
+            made_of = await value.made_of() if isinstance(value, Made) else None
+            kept = call.kept.get(made_of)
+            if kept is None:
+                self._put(call, await value, into, [], made_of)
+                continue
+            for each in into:
+                each[call.name] = kept
 
     async def _go_on(self, coming: _Coming) -> None:
         """Wait for what was begun, and for what is to be resolved below."""
@@ -291,12 +300,22 @@ class Run:
         await self._go_on(_Coming(call, self._resolve(call, source), (into,)))
 
     def _put(
-        self, call: _ResolverCall, value: object, into: _Places, waiting: list[_Waiting]
+        self,
+        call: _ResolverCall,
+        value: object,
+        into: _Places,
+        waiting: list[_Waiting],
+        made_of: Hashable = None,
     ) -> None:
-        """Complete a value and put it where it belongs; it is written out once for many places."""
+        """Complete a value and put it where it belongs; it is written out once for many places.
+
+        If it is known what it was `made_of`, it may be written out for those that come later, too.
+        """
         completed = self.complete(call.completion, value, waiting)
-        if len(into) > 1 and call.ends:
+        if call.ends and (len(into) > 1 or made_of is not None):
             completed = msgspec.Raw(encode(completed))
+            if made_of is not None:
+                call.kept.keep(made_of, completed)
         for each in into:
             each[call.name] = completed
 
@@ -524,6 +543,7 @@ class _Tree:
             variables,
             completion,
             ends=_ends(completion),
+            kept=self._projections.kept(),
         )
 
     def _completion(self, kind: GraphQLOutputType, group: Details, at: str) -> _Completion:

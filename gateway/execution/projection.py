@@ -13,10 +13,10 @@ To make a function takes milliseconds. So it is made for a query that has come t
 for more at once than the loop can wait for; meanwhile a selection is read (`projection_reader.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from time import perf_counter
 from types import NoneType
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -25,6 +25,8 @@ from gateway.execution.plain_fields import NotPlain, Selection
 from gateway.execution.projection_reader import Reader
 from gateway.execution.projection_writer import ProjectAll, write
 from gateway.mapping.records import DECODERS, STRICT, View, known
+
+K = TypeVar("K", bound=Hashable)
 
 _encoder = msgspec.json.Encoder()
 # Blocks that are known, of all documents together, and the longest of them that are kept: 20 MB.
@@ -42,14 +44,14 @@ class Projector:
         most_blocks: how many distinct blocks are known at once.
 
     Attributes:
-        blocks: those of all documents that live, by identity.
+        blocks: those of all documents that live, and other parts of answers, by identity.
     """
 
     def __init__(self, most_blocks: int = _MOST_BLOCKS) -> None:
         self._most_blocks = most_blocks
         self._noted = 0
         self._busy = self._ended = 0.0
-        self.blocks: WeakValueDictionary[int, Blocks] = WeakValueDictionary()
+        self.blocks: WeakValueDictionary[int, Kept[Any]] = WeakValueDictionary()
 
     def compile(self, selection: Selection, kind: type) -> ProjectAll | None:
         """Return the function that projects objects, all of class `kind`; None: there can be none.
@@ -105,11 +107,13 @@ class Projections:
         """Return what projects objects of any class."""
         return Dispatch(below, self)
 
+    def kept(self) -> "Kept[Hashable]":
+        """Return where the values of a field are kept as they were written."""
+        return Kept(self.projector)
+
     def block(self, below: Selection, kind: type[View], flags: tuple[str, ...] = ()) -> "Blocks":
         """Return the projections of one kind of block."""
-        blocks = Blocks(below, kind, flags, self.projector)
-        self.projector.blocks[id(blocks)] = blocks
-        return blocks
+        return Blocks(below, kind, flags, self.projector)
 
 
 class Dispatch:
@@ -160,23 +164,45 @@ class Dispatch:
         return lambda sources: [read(selection, source) for source in sources]
 
 
-class Blocks(dict[bytes, msgspec.Raw]):
-    """The projections of one kind of block, by what came; they are kept from the second time on.
+class Kept(dict[K, msgspec.Raw]):
+    """What was written of one thing of a query, by what it was made of; from the second time on.
 
     What comes only once, as a webhook with the number in its URL, shall not push out the others.
 
     Attributes:
-        seen: the hashes of those that have come.
+        seen: the hashes of what has come.
     """
+
+    def __init__(self, projector: Projector) -> None:
+        super().__init__()
+        self.seen: set[int] = set()
+        self._projector = projector
+        projector.blocks[id(self)] = self
+
+    def keeps(self, made_of: K) -> bool:
+        """Note that something has come, and tell whether what is written of it is to be kept."""
+        sight = hash(made_of)
+        if sight in self.seen:
+            return True
+        self._projector.note_block()
+        self.seen.add(sight)
+        return False
+
+    def keep(self, made_of: K, text: msgspec.Raw) -> None:
+        """Keep what was written of something, if it has come before and is not too long."""
+        if self.keeps(made_of) and len(text) <= _LONGEST_BLOCK:
+            self[made_of] = text
+
+
+class Blocks(Kept[bytes]):
+    """The projections of one kind of block, by what came."""
 
     def __init__(
         self, below: Selection, kind: type[View], flags: tuple[str, ...], projector: Projector
     ) -> None:
-        super().__init__()
-        self.seen: set[int] = set()
+        super().__init__(projector)
         self._flags = flags
         self._kind = kind
-        self._projector = projector
         self._project = projector.compile(below, kind)
         self._decode = DECODERS[STRICT[kind.source][kind.typename]].decode
 
@@ -190,10 +216,6 @@ class Blocks(dict[bytes, msgspec.Raw]):
         if self._project is None:
             raise NotPlain
         [projected] = self._project((self._kind(record),))
-        sight = hash(block)
-        if sight not in self.seen:
-            self._projector.note_block()
-            self.seen.add(sight)
-        elif len(block) <= _LONGEST_BLOCK:
+        if self.keeps(block) and len(block) <= _LONGEST_BLOCK:
             projected = self[block] = msgspec.Raw(_encoder.encode(projected))
         return projected

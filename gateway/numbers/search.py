@@ -268,13 +268,13 @@ class Search:
         call = _core_call(asked, branch, branch.wanted)
         return Begun(call, self._reader.begin(call, (at,)))
 
-    def found_at_once(self, asked: SearchRequest, begun: Begun, answer: Answer) -> Found | None:
-        """Return what the call of a search found; None when the search takes more than that."""
+    def found_at_once(self, asked: SearchRequest, answer: Answer) -> Found | None:
+        """Return what the only call of a search found; None when it takes more than that."""
         if answer.decoded is None:
             return None
         [branch] = asked.branches
         part = _part_of(asked, branch, answer, branch.test(Source.CORE))
-        return self._enough(asked, branch, part, [begun.call])
+        return self._enough(asked, branch, part, ())
 
     async def run(self, asked: SearchRequest, at: FieldPath, begun: Begun | None = None) -> Result:
         """Find the numbers, if there are so many, and those before them; more may come along.

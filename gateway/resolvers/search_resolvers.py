@@ -2,8 +2,9 @@
 
 from asyncio import create_task
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
 from functools import partial
+from hashlib import sha256
 from typing import Any, cast
 
 from gateway.auth.caller import Caller
@@ -13,7 +14,6 @@ from gateway.numbers import cursors
 from gateway.numbers.country_rules import PRICE_FOR_SALE, CountryRules
 from gateway.numbers.relay_pages import FoundPage, Places, Standing
 from gateway.numbers.search import (
-    Begun,
     Failure,
     Found,
     Merged,
@@ -28,7 +28,7 @@ from gateway.numbers.search_request import (
     Similar,
     SimilarSearch,
 )
-from gateway.upstream.call import Answer
+from gateway.upstream.call import Answer, Call
 from gateway.upstream.call_trace import Trace
 from gateway.waiting import Shared, begun
 from schema.connection import (
@@ -39,6 +39,7 @@ from schema.enums import BranchErrorCode, NumberType, SimilarScope
 from schema.info import FieldPath
 from schema.nodes import Country, PhoneNumber
 from schema.selections import SelectedFields
+from schema.together import Made
 
 
 class SearchResolvers:
@@ -166,8 +167,8 @@ class SearchResolvers:
             key = (repr(key),)
             search = self._searches.get(key)
         if search is None:
-            work = self._search, self._rules, self._trace
-            search = self._searches[key] = _Search(*work, make(), at, priced=priced)
+            parts = self._search, self._rules, self._trace
+            search = self._searches[key] = _Search(*parts, key, make(), at, priced=priced)
             fields -= 1
         if fields:
             search.share(at, fields)
@@ -204,51 +205,60 @@ def _standing(asked: SearchRequest, result: Result, merged: Merged, shown: int) 
     return Standing(places, more, merged.earlier, end=end)
 
 
-class _Search:
+class _Search(Made):
     """A search of one field, and of those that were spared its calls: awaited, it is its page.
 
     What one call finds has no task: who waits for it first makes the page of the answer.
     """
-
-    __slots__ = (
-        "_asked",
-        "_at",
-        "_begun",
-        "_page",
-        "_priced",
-        "_rules",
-        "_search",
-        "_sharing",
-        "_task",
-        "_trace",
-    )
 
     def __init__(
         self,
         search: Search,
         rules: CountryRules,
         trace: Trace,
+        key: Hashable,
         asked: SearchRequest,
         at: FieldPath,
         *,
         priced: bool,
     ) -> None:
+        """Begin it.
+
+        Args:
+            search: searches.
+            rules: knows prices.
+            trace: is told of calls that were spared.
+            key: the same for equal searches.
+            asked: what is asked.
+            at: the field that asks.
+            priced: prices are wanted, too.
+        """
         self._search = search
         self._rules = rules
         self._trace = trace
+        self._key = key
         self._asked = asked
         self._at = at
         self._priced = priced
         self._sharing: dict[FieldPath, int] = {}
+        self._calls: list[Call] = []  # Those that were answered.
+        self._answer: Answer | None = None
         self._page: FoundPage | None = None
+        self._task: Shared[FoundPage] | None = None
         self._begun = None if priced else search.begin(asked, at)
-        self._task = Shared(create_task(self._cut_out())) if self._begun is None else None
+        if self._begun is None:
+            self._go_on()
 
     def share(self, at: FieldPath, fields: int) -> None:
         """Note that other fields at a place have it, too."""
         self._sharing[at] = self._sharing.get(at, 0) + fields
-        if self._page is not None:
-            self._note(self._page)
+        for call in self._calls:
+            self._trace.note_spared(call, "coalesced", (at,), fields)
+
+    async def made_of(self) -> Hashable:
+        """Return what was asked and, when it is there, what one call has answered; see `Made`."""
+        answer = await self._first()
+        return None if answer is None else (self._key, sha256(answer.body).digest())
 
     def __await__(self) -> Generator[Any, None, FoundPage]:
         """Wait for its page.
@@ -256,26 +266,36 @@ class _Search:
         Raises:
             GatewayError: every branch failed; the first one's error.
         """
-        page = self._page
-        if page is None and self._task is None and self._begun is not None:
-            try:
-                answer = yield from self._begun.coming.wait()
-                page = self._page or self._at_once(self._begun, answer)
-            except Exception:  # noqa: BLE001 - who does the rest is told of it once more
-                page = None
-        if page is None:
-            if self._task is None:
-                self._task = Shared(create_task(self._cut_out()))
-            page = yield from self._task.wait()
-        if self._page is None:
-            self._page = page
-            self._note(page)
-        return page
+        return self._found().__await__()
 
-    def _at_once(self, begun: Begun, answer: Answer) -> FoundPage | None:
-        """Cut the page out of what a single call found; None where that is not enough."""
-        found = self._search.found_at_once(self._asked, begun, answer)
-        return None if found is None else _page(self._asked, Result([found], []))
+    async def _found(self) -> FoundPage:
+        answer = self._answer or await self._first()
+        if self._page is None and self._task is None and answer is not None:
+            found = self._search.found_at_once(self._asked, answer)
+            if found is not None:
+                self._page = _page(self._asked, Result([found], []))
+        if self._page is None:
+            page = await self._go_on().wait()
+            self._note(page.calls)
+            self._page = page
+        return self._page
+
+    async def _first(self) -> Answer | None:
+        """Return the answer to the call that may be all; None where there is no such one."""
+        begun = self._begun
+        if begun is not None and self._answer is None and self._task is None:
+            try:
+                self._answer = await begun.coming.wait()
+            except Exception:  # noqa: BLE001 - who asks for more is told of it
+                return None
+            self._note([begun.call])
+        return self._answer
+
+    def _go_on(self) -> Shared[FoundPage]:
+        """Search as long as it takes."""
+        if self._task is None:
+            self._task = Shared(create_task(self._cut_out()))
+        return self._task
 
     async def _cut_out(self) -> FoundPage:
         """Cut the page out of a result: searches have no pages upstream."""
@@ -292,11 +312,13 @@ class _Search:
             page.nodes = await self._rules.priced(page.nodes, at, asked.country, prices)
         return page
 
-    def _note(self, page: FoundPage) -> None:
-        for call in page.calls:
-            for at, fields in self._sharing.items():
-                self._trace.note_spared(call, "coalesced", (at,), fields)
-        self._sharing.clear()
+    def _note(self, calls: Sequence[Call]) -> None:
+        """Note calls that were answered, and whom they were spared."""
+        for call in calls:
+            if call not in self._calls:
+                self._calls.append(call)
+                for at, fields in self._sharing.items():
+                    self._trace.note_spared(call, "coalesced", (at,), fields)
 
 
 def _branch_error(failure: Failure) -> BranchError:

@@ -67,7 +67,7 @@ def test_a_row_begins_no_task_and_waits_for_nothing_of_its_own(
     assert whole.tasks.total() == half.tasks.total() == 1, str(whole)
     assert whole.coroutines == half.coroutines, str(whole)
     assert whole.futures == half.futures <= 1 + PLACES, str(whole)
-    assert whole.coroutines.total() <= 28, str(whole)
+    assert whole.coroutines.total() <= 28 + 2 * PLACES, str(whole)
     rows = NUMBERS - NUMBERS // 2
     more = whole.calls - half.calls
     assert more.total() <= 10 * rows, str(more.most_common(20))
@@ -76,3 +76,42 @@ def test_a_row_begins_no_task_and_waits_for_nothing_of_its_own(
     deeper = [cost(counting, account, DEEPER, first) for first in (NUMBERS // 2, NUMBERS)]
     assert deeper[0].tasks == deeper[1].tasks, str(deeper[1])
     assert deeper[0].coroutines == deeper[1].coroutines, str(deeper[1])
+
+
+def found(answer: bytes, name: str = "similarAvailable") -> list[list[str]]:
+    """Return the numbers that were found for each number of a page."""
+    nodes = json.loads(answer)["data"]["phoneNumbers"]["nodes"]
+    return [[found["phoneNumber"] for found in each[name]["nodes"]] for each in nodes]
+
+
+def test_what_was_found_before_is_neither_read_nor_written_again(
+    counting: CountingGateway, shared_sandbox: RunningSandbox
+) -> None:
+    account = settle_in(shared_sandbox, catalog=True)
+    asked = asked_of(account, QUERY, first=PLACES)
+    counts, before = counting.ask(asked)
+    assert counts.calls["upstream/call.py:Answer.decoded"] == 2, str(counts)  # The list alone.
+    assert counts.calls["numbers/search.py:_found"] == 0, str(counts)
+    # What is found now is shown now.
+    place = {"rate_center": "PLACE0", "lata": 700, "locality": "PLACE 0"}
+    shared_sandbox.put_number(None, "+14809708888", {"geography": place})
+    _, after = counting.ask(asked)
+    assert found(after)[1:] == found(before)[1:]
+    assert sorted([*found(before)[0], "+14809708888"]) == sorted(found(after)[0])
+
+
+def test_fields_that_share_a_search_show_each_what_they_select(
+    counting: CountingGateway, shared_sandbox: RunningSandbox
+) -> None:
+    account = settle_in(shared_sandbox, catalog=True)
+    more = "others: similarAvailable(within: RATE_CENTER, first: 5) { nodes { phoneNumber } }"
+    query = QUERY.replace("similarAvailable(", f"{more} similarAvailable(", 1)
+    _, answer = counting.ask(asked_of(account, query, first=NUMBERS))
+    assert found(answer) == found(answer, "others")
+    for each in json.loads(answer)["data"]["phoneNumbers"]["nodes"]:
+        assert {*each["others"]["nodes"][0]} == {"phoneNumber"}
+        assert {*each["similarAvailable"]["nodes"][0]} == {
+            "phoneNumber",
+            "friendlyName",
+            "geography",
+        }
