@@ -5,6 +5,8 @@ ARGS ?=
 # Node.js may have come from PyPI, into .venv.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# What is compiled is kept, also where the shell says otherwise: each start would take twice as long.
+run: export PYTHONDONTWRITEBYTECODE :=
 run:
 	@tools/setup.sh
 	@# The gateway takes the shell's place and process id, and need not wait for its page.

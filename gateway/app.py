@@ -367,11 +367,12 @@ def _spare_the_collector() -> None:
 
     With Python's own thresholds it would walk the schema and all kept documents again and again.
     What requests make is freed without it, but for a few cycles, so it may come more rarely; with
-    higher thresholds than these a load is no faster and takes more memory.
+    higher thresholds than these a load is no faster and takes more memory. Of what the start itself
+    has left behind, little is garbage: to look for it would take longer than to keep it.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    gc.enable()
 
 
 def _explorer(

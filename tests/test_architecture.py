@@ -261,6 +261,14 @@ def test_a_gateway_loads_no_library_for_what_most_do_not_ask_for() -> None:
     assert libraries & {"redis", "httpx", "jwt", "opentelemetry", "prometheus_client"} == set()
 
 
+def test_the_sandbox_as_a_server_and_its_process_load_nothing_of_the_gateway() -> None:
+    allowed = {"", "draining", "error_codes", "errors", "sandbox", "server"}
+    for start in ("gateway.server.sandbox_server", "gateway.server.sandbox_process"):
+        loaded = imported_at_once(start)
+        assert {room(each) for each in loaded if each in MODULES} <= allowed, start
+        assert not {"gateway.server.serve", "gateway.server.http_limits"} & loaded, start
+
+
 def test_what_a_library_does_not_document_is_taken_in_one_module_of_a_room() -> None:
     wrong = []
     for name, targets in all_imports().items():

@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _first_contact(options: argparse.Namespace, settings: "Settings") -> int:
     from gateway.cli import first_contact  # noqa: PLC0415 - a command imports what it needs
-    from gateway.server.serve import switches_in  # noqa: PLC0415
+    from gateway.server.sandbox_server import switches_in  # noqa: PLC0415
 
     contact = _contact(settings)
     expected = switches_in(options.expect) if options.expect else {}
@@ -141,7 +141,7 @@ def _require_writable(file: Path) -> None:
     Raises:
         CommandError: it cannot, or it is there and holds something else than switches.
     """
-    from gateway.server.serve import switches_in  # noqa: PLC0415 - a command imports what it needs
+    from gateway.server.sandbox_server import switches_in  # noqa: PLC0415 - a command imports what it needs
 
     try:
         was_there = file.exists()

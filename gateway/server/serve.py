@@ -1,21 +1,12 @@
-"""Runs servers: sockets, the sandbox's process, signals, and the lines printed at start."""
+"""Serves the gateway: sockets, workers, and the lines printed at start."""
 
-import os
-import signal
 import socket
-import subprocess
 import sys
-import threading
-import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
-from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -29,7 +20,9 @@ from gateway.observability.metrics_folder import shared_folder
 from gateway.observability.refusals_below_http import RefusalsBelowHttp
 from gateway.server import open_files, workers
 from gateway.server.http_limits import FAREWELL, protocol_class
+from gateway.server.leaving import leave_in_order
 from gateway.server.listening import address, choose_port, listen, turn_away
+from gateway.server.sandbox_process import SandboxProcess
 from gateway.server.uvicorn_server import Server
 from gateway.server.websocket_limits import socket_class
 from gateway.settings.loading import load
@@ -43,8 +36,6 @@ _log = structlog.get_logger(__name__)
 # Roles of the sandbox's accounts: the ordinary one, which is acted as unless another is named, and
 # one that has the preview catalog.
 _ORDINARY, _WITH_CATALOG = "core-only", "parent"
-_SANDBOX_START = 20.0
-_SANDBOX_STOP = 5.0
 # What a worker may take beyond the time in which it drains.
 _WORKERS_STOP = 3.0
 # What is printed to be tried.
@@ -57,93 +48,31 @@ _WITH_VARIABLES = (
 
 def serve(given: Mapping[str, Any]) -> int:
     """Serve the gateway until it is told to stop; return the exit code."""
-    _leave_in_order()
-    settings = load(given)
-    return _serve_gateway(settings)
+    leave_in_order()
+    return _serve_gateway(load(given))
 
 
-def serve_with_sandbox(given: Mapping[str, Any], sandbox: list[str]) -> int:
-    """Serve the gateway with a sandbox, in a process of its own, as its upstream."""
-    _leave_in_order()
-    process, url = _start_sandbox(sandbox)
-    try:
-        accounts = _ordinary_first(_accounts(process, url))
-        ordinary = _account(accounts, _ORDINARY)
-        own: dict[str, Any] = {
-            "catalog_url": url,
-            "core_url": url,
-            "pricing_url": url,
-            "regulations_url": url,
-            "sandbox_url": url,
-            # A proxy of this machine's environment leads elsewhere.
-            "http_proxy": None,
-            "auth": "open",
-            "account_sid": ordinary["sid"],
-            "auth_token": ordinary["auth_token"],
-            # An API key of the real account's is unknown to the sandbox.
-            "api_key_sid": None,
-        }
-        settings = load(own | dict(given))
-        return _serve_gateway(settings, accounts)
-    finally:
-        _stop(process)
-
-
-def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool) -> int:
-    """Serve the sandbox alone; with `exit_with_stdin`, until whoever started it is gone."""
-    _leave_in_order()
-    from gateway.sandbox import (  # noqa: PLC0415 - the gateway alone never loads the sandbox
-        SandboxError,
-        SandboxSettings,
-        create_sandbox,
-        read_switches,
-    )
-
-    # Whoever was started by `serve --sandbox` has its port from another option.
-    option = "--sandbox-port" if exit_with_stdin else "--port"
-    listening = listen("127.0.0.1", port, option)
-    try:
-        if "switches" in chosen:
-            chosen = {**chosen, "switches": read_switches(chosen["switches"])}
-        app = create_sandbox(SandboxSettings(**chosen))
-    except SandboxError as error:
-        raise CommandError(str(error)) from None
-    url = address(listening)
-    if exit_with_stdin:
-        sys.stdout.write(f"{url}\n")
-    else:
-        sys.stdout.write(f"Number API (sandbox)  {url}\nAccounts              {url}")
-        sys.stdout.write("/_sandbox/accounts\n")
-    sys.stdout.flush()
-    # Its connections are the gateway's and its tests': they are cut, not waited for.
-    server = server_for(app, Draining(_SANDBOX_STOP / 2))
-    return _run(server, listening, watch_stdin=exit_with_stdin)
-
-
-def switches_in(file: Path) -> dict[str, Any]:
-    """Return what a file for `sandbox --switches` says of each switch.
-
-    Raises:
-        CommandError: it is none.
-    """
-    from gateway.sandbox import SandboxError, read_switches  # noqa: PLC0415 - see `serve_sandbox`
-
-    try:
-        return asdict(read_switches(file))
-    except SandboxError as error:
-        raise CommandError(str(error)) from None
-
-
-def _leave_in_order() -> None:
-    """Let SIGTERM unwind the stack, so that what was started is stopped, before and after serving.
-
-    While it serves, the server has a handler of its own, which drains first.
-    """
-
-    def leave(_: int, __: FrameType | None) -> NoReturn:
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, leave)
+def serve_with_sandbox(given: Mapping[str, Any], sandbox: SandboxProcess) -> int:
+    """Serve the gateway with a sandbox, which was started, as its upstream."""
+    url = sandbox.url()
+    accounts = _ordinary_first(sandbox.accounts(url))
+    ordinary = _account(accounts, _ORDINARY)
+    own: dict[str, Any] = {
+        "catalog_url": url,
+        "core_url": url,
+        "pricing_url": url,
+        "regulations_url": url,
+        "sandbox_url": url,
+        # A proxy of this machine's environment leads elsewhere.
+        "http_proxy": None,
+        "auth": "open",
+        "account_sid": ordinary["sid"],
+        "auth_token": ordinary["auth_token"],
+        # An API key of the real account's is unknown to the sandbox.
+        "api_key_sid": None,
+    }
+    settings = load(own | dict(given))
+    return _serve_gateway(settings, accounts)
 
 
 def _require_somebody_to_be(settings: Settings) -> None:
@@ -261,7 +190,7 @@ def _run_gateway(app: Starlette, listening: socket.socket, settings: Settings) -
     server = server_for(
         app, parts.pipeline.draining, settings, parts.observation.refused, app.state.endpoint
     )
-    return _run(server, listening)
+    return server.serve_on(listening)
 
 
 def _announce(address: str, settings: Settings, accounts: list[dict[str, Any]] | None) -> None:
@@ -313,87 +242,15 @@ def _curl(address: str, account: Mapping[str, Any], body: str) -> list[str]:
 def server_for(
     app: ASGIApp,
     draining: Draining,
-    settings: Settings | None = None,
+    settings: Settings,
     refused: RefusalsBelowHttp | None = None,
     endpoint: Endpoint | None = None,
 ) -> Server:
-    """Return the server of an application; without the gateway's settings, of the sandbox."""
-    return Server(
-        uvicorn.Config(
-            app,
-            http=protocol_class(settings, draining, refused, endpoint) if settings else "httptools",
-            ws=socket_class(settings, refused) if settings else "websockets-sansio",
-            # A last bound; what is over `frame_limit`, at most the same, is told why.
-            ws_max_size=2**20,
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=settings.keep_alive_timeout if settings else 75,
-        ),
+    """Return the server of the gateway's application."""
+    return Server.of(
+        app,
         draining,
+        http=protocol_class(settings, draining, refused, endpoint),
+        ws=socket_class(settings, refused),
+        keep_alive=settings.keep_alive_timeout,
     )
-
-
-def _run(server: Server, listening: socket.socket, *, watch_stdin: bool = False) -> int:
-    if watch_stdin:
-        threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
-    server.run(sockets=[listening])
-    return 0 if server.started else 1
-
-
-def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:
-    while os.read(0, 1024):
-        pass
-    server.should_exit = True
-
-
-def _start_sandbox(arguments: list[str]) -> tuple[subprocess.Popen[str], str]:
-    process = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
-        [sys.executable, "-m", "gateway", "sandbox", "--exit-with-stdin", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        # Ctrl-C in a terminal reaches the gateway, which then stops the sandbox in order.
-        start_new_session=True,
-    )
-    assert process.stdout is not None  # noqa: S101 - it was just asked for
-    try:
-        url = process.stdout.readline().strip()
-    except BaseException:
-        # Told to leave before it was ready.
-        _stop(process)
-        raise
-    if not url:
-        process.wait()
-        raise SystemExit(1)  # It has said why.
-    return process, url
-
-
-def _accounts(process: subprocess.Popen[str], url: str) -> list[dict[str, Any]]:
-    """Wait until the sandbox answers, and return its accounts."""
-    import httpx  # noqa: PLC0415 - for this alone
-
-    deadline = time.monotonic() + _SANDBOX_START
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            answer = httpx.get(f"{url}/_sandbox/accounts", timeout=1.0, trust_env=False)
-            return list(answer.raise_for_status().json()["accounts"])
-        except httpx.HTTPError:
-            time.sleep(0.05)
-    raise CommandError(f"the sandbox did not answer within {_SANDBOX_START:.0f} seconds")
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    process.terminate()
-    try:
-        process.wait(_SANDBOX_STOP)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

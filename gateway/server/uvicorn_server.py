@@ -15,13 +15,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import TYPE_CHECKING, Literal, Self, cast
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from gateway.draining import Draining
 from gateway.server import listening
-from gateway.server._compat import forget_signal
-from gateway.server.http_limits import GuardedProtocol
+from gateway.server._compat import HttpProtocol, forget_signal
+
+if TYPE_CHECKING:
+    # All HTTP connections of the gateway are such; the sandbox's server has no need of it.
+    from gateway.server.http_limits import GuardedProtocol
 
 # Of the time until the exit, what is kept for sending the last answers and closing everything.
 _CLOSING = 1.5
@@ -38,6 +43,45 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, draining: Draining) -> None:
         super().__init__(config)
         self._draining = draining
+
+    @classmethod
+    def of(
+        cls,
+        app: ASGIApp,
+        draining: Draining,
+        http: type[asyncio.Protocol] | Literal["httptools"] = "httptools",
+        ws: type[asyncio.Protocol] | Literal["websockets-sansio"] = "websockets-sansio",
+        keep_alive: int = 75,
+    ) -> Self:
+        """Return the server of an application; by itself, with uvicorn's own protocol classes.
+
+        Args:
+            app: the application.
+            draining: knows how long its end may take.
+            http: makes connections.
+            ws: makes those of WebSockets.
+            keep_alive: seconds that a connection is kept when nobody uses it.
+        """
+        config = uvicorn.Config(
+            app,
+            http=http,
+            ws=ws,
+            # A last bound; what is over `frame_limit`, at most the same, is told why.
+            ws_max_size=2**20,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=keep_alive,
+        )
+        return cls(config, draining)
+
+    def serve_on(self, listening: socket.socket) -> int:
+        """Serve until it is told to stop; return the exit code."""
+        self.run(sockets=[listening])
+        return 0 if self.started else 1
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain."""
@@ -107,9 +151,11 @@ class Server(uvicorn.Server):
             time.monotonic() + patience,
         )
 
-    def _http_connections(self) -> list[GuardedProtocol]:
+    def _http_connections(self) -> "list[GuardedProtocol]":
         connections = self.server_state.connections
-        return [each for each in connections if isinstance(each, GuardedProtocol)]
+        return [
+            cast("GuardedProtocol", each) for each in connections if isinstance(each, HttpProtocol)
+        ]
 
     async def _close_connections(self) -> None:
         connections = self.server_state.connections

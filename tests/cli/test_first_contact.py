@@ -17,7 +17,7 @@ from gateway.cli.assumptions import ASSUMPTIONS
 from gateway.cli.first_contact import AGAIN, Contact, Told
 from gateway.cli.probes import FIRST, OWNED, PROBES, SALE, Answered, Answers
 from gateway.sandbox import SandboxSettings, Switches, read_switches
-from gateway.server.serve import switches_in
+from gateway.server.sandbox_server import switches_in
 from gateway.upstream.call import Credential
 from gateway.upstream.dialling import Dialler
 from gateway.upstream.proxies import Origin
