@@ -43,6 +43,7 @@ const operations: Example[] = [
       geography { locality region rateCenter latitude longitude }
       capabilities { voice { enabled } sms { enabled } mms { enabled } }
     }
+    pageInfo { hasNextPage endCursor }
   }
 }`,
   },
@@ -58,6 +59,7 @@ query VanityPattern($pattern: String!) {
       friendlyName
       geography { locality region latitude longitude }
     }
+    pageInfo { hasNextPage endCursor }
   }
 }`,
     sample: { pattern: "*7*7" },

@@ -78,7 +78,8 @@ export function noteDeed(run: number, kind: Answer["kind"], operation: Operation
   record(tab, { ...known, deeds: [...known.deeds, deed].slice(-MOST_DEEDS) });
 }
 
-function factsOf(kind: Answer["kind"], answer: Exchange) {
+/** What is written down of an exchange, and the body without its trace. */
+export function factsOf(kind: Answer["kind"], answer: Exchange) {
   const { body, upstream } = takeTrace(answer.body);
   const { status, requestId, durationMs, persisted } = answer;
   const errors = errorsIn(body);

@@ -14,6 +14,7 @@ import { ownedIn, type Owned } from "../touched";
 import { AfterPurchase } from "./after-purchase";
 import { DeedDialog, labelFor, type RowAction } from "./deed";
 import { begin, canDo, deedOf, lookUp, showBought, useDeeds, type Ask, type Verb } from "./deeds";
+import { loadMore, pagesOf, type Page } from "./pages";
 import { collectRows, holdsEmptyList, originLookup, type RowSet } from "./rows";
 import { RunDialog } from "./run-dialog";
 import { Status } from "./status";
@@ -25,6 +26,9 @@ const PlaceMap = lazy(() => import("./map"));
 
 /** Ways to look at an answer; errors come first until somebody looks past them. */
 type View = "json" | "table" | "map";
+
+/** Of a change, which is never run again for the sake of more rows. */
+const NO_PAGES = new Map<string, Page>();
 
 interface Preference {
   view: View;
@@ -52,6 +56,7 @@ export function Results({ settings, ask }: Props) {
   const bought =
     deed?.verb === "Buy" && (deed.stage.is === "done" || deed.stage.is === "owned") ? deed.stage.sid : null;
   const made = useMemo(() => boughtIn(shown?.data), [shown]);
+  const pages = useMemo(() => (answer?.kind === "query" ? pagesOf(shown?.data ?? null) : NO_PAGES), [answer?.kind, shown]);
   const { view, look } = useView();
   const path = useTableStates((state) => (tab && state.lists[tab.id]) ?? "");
   const setPath = (chosen: string) => tab && useTableStates.getState().choose(tab.id, chosen);
@@ -61,16 +66,17 @@ export function Results({ settings, ask }: Props) {
     [shown, schema],
   );
   const mappable = sets.filter((set) => set.rows.some((row) => row.place));
+  const chosen = (among: RowSet[]) => among.find((each) => each.path === path) ?? among[0];
   const offered = view === "map" ? mappable : sets;
   const nothing = useMemo(() => sets.length === 0 && holdsEmptyList(shown?.data ?? null), [sets, shown]);
-  const chosen: View = offered.length > 0 || nothing ? view : "json";
+  const wanted: View = offered.length > 0 || nothing ? view : "json";
   const { problems, past, look: lookAtErrors } = useProblems(answer, tab);
-  const seen = problems.length > 0 && !past ? "errors" : chosen;
-  const onLook = (wanted: View) => {
+  const seen = problems.length > 0 && !past ? "errors" : wanted;
+  const onLook = (next: View) => {
     lookAtErrors(false);
-    look(wanted);
+    look(next);
   };
-  const set = offered.find((candidate) => candidate.path === path) ?? offered[0];
+  const set = chosen(offered);
   // Headers that are being typed name nobody yet.
   const headers = readHeaders(tab?.headers ?? "");
   const kept = shown?.keptOf !== undefined;
@@ -100,7 +106,7 @@ export function Results({ settings, ask }: Props) {
             label="Table"
             shown={seen}
             onLook={onLook}
-            amount={total(sets)}
+            amount={chosen(sets)?.rows.length ?? 0}
             empty={nothing}
           />
           <Choice
@@ -108,7 +114,7 @@ export function Results({ settings, ask }: Props) {
             label="Map"
             shown={seen}
             onLook={onLook}
-            amount={placed(mappable)}
+            amount={chosen(mappable)?.rows.filter((row) => row.place).length ?? 0}
             empty={nothing}
           />
         </div>
@@ -155,6 +161,7 @@ export function Results({ settings, ask }: Props) {
                 key={set.path}
                 view={seen}
                 set={set}
+                page={pages.get(set.path)}
                 shown={shown}
                 name={`${tab?.id} ${set.path}`}
                 foreign={foreign === true || answer?.outdated === true}
@@ -223,6 +230,8 @@ function Blank({ locked }: { locked: boolean }) {
 interface SetProps {
   view: View;
   set: RowSet;
+  /** How the list goes on, if it does. */
+  page: Page | undefined;
   shown: Shown;
   /** What names its table among those that are remembered. */
   name: string;
@@ -231,7 +240,7 @@ interface SetProps {
   ask: Ask;
 }
 
-function SetView({ view, set, shown, name, foreign, ask }: SetProps) {
+function SetView({ view, set, page, shown, name, foreign, ask }: SetProps) {
   const all = useDeeds((state) => state.all);
   const verb = foreign ? null : verbFor(set);
   const action: RowAction | null = verb && {
@@ -251,7 +260,8 @@ function SetView({ view, set, shown, name, foreign, ask }: SetProps) {
     },
   };
   if (view === "map") return <PlaceMap set={set} action={action} />;
-  return <Table key={name} name={name} set={set} action={action} />;
+  const more = page && !foreign ? { load: () => loadMore(shown, page, ask) } : null;
+  return <Table key={name} name={name} set={set} action={action} more={more} />;
 }
 
 /** The verb that fits rows of a GraphQL type. */
@@ -286,12 +296,4 @@ function Choice({ view, label, shown, amount, empty = false, onLook }: ChoicePro
       </span>
     </label>
   );
-}
-
-function total(sets: RowSet[]): number {
-  return Math.max(0, ...sets.map((set) => set.rows.length));
-}
-
-function placed(sets: RowSet[]): number {
-  return Math.max(0, ...sets.map((set) => set.rows.filter((row) => row.place).length));
 }

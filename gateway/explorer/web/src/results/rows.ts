@@ -29,6 +29,8 @@ export interface Row {
   /** Whose it is; null for the account that asked, undefined when the answer does not say. */
   accountSid: string | null | undefined;
   place: { latitude: number; longitude: number } | null;
+  /** The object itself, as it stands in the answer. */
+  source: JsonObject;
 }
 
 export interface RowSet {
@@ -38,6 +40,8 @@ export interface RowSet {
   typeName: string | null;
   rows: Row[];
   columns: string[];
+  /** The columns that tell yes or no. */
+  flags: Set<string>;
 }
 
 /** The column that says which number a nested row belongs to. */
@@ -48,7 +52,7 @@ export const NUMBERS = ["phoneNumber", "number"];
 const FIRST = [PARENT, ...NUMBERS];
 
 /** Fields that only lead to the things themselves. */
-const WRAPPERS = new Set(["edges", "nodes", "node"]);
+export const WRAPPERS = new Set(["edges", "nodes", "node"]);
 
 /** Whether an answer holds a list that nothing was found for. */
 export function holdsEmptyList(data: Json): boolean {
@@ -71,19 +75,25 @@ interface Above {
 export function collectRows(data: Json, look: (path: string[]) => Origin): RowSet[] {
   const sets = new Map<string, RowSet>();
   const origins = new Map<string, Origin>();
+  const paths = new Map<RowSet, string[]>();
 
   const add = (object: JsonObject, path: string[], parent: Above) => {
     const key = path.filter((segment) => !WRAPPERS.has(segment)).join(".");
     const origin = origins.get(path.join(".")) ?? look(path);
     origins.set(path.join("."), origin);
     let set = sets.get(key);
-    if (!set) sets.set(key, (set = { path: key, typeName: origin.typeName, rows: [], columns: [] }));
+    if (!set) {
+      set = { path: key, typeName: origin.typeName, rows: [], columns: [], flags: new Set() };
+      sets.set(key, set);
+      paths.set(set, path);
+    }
     const cells: Record<string, Cell> = parent.number ? { [PARENT]: parent.number } : {};
     flatten(object, "", cells);
     const phoneNumber = numberOf(object);
     const sid = [object.sid, object.numberId].find((each) => typeof each === "string") ?? null;
     const account = accountIn(object) ?? parent.account;
-    set.rows.push({ cells, phoneNumber, sid, accountSid: account ?? origin.account, place: placeOf(cells) });
+    const accountSid = account ?? origin.account;
+    set.rows.push({ cells, phoneNumber, sid, accountSid, place: placeOf(cells), source: object });
     descend(object, path, { number: phoneNumber ?? parent.number, account });
   };
 
@@ -109,7 +119,14 @@ export function collectRows(data: Json, look: (path: string[]) => Origin): RowSe
   };
 
   visit(data, [], { number: null, account: null });
-  for (const set of sets.values()) set.columns = columnsOf(set.rows);
+  for (const [set, path] of paths) {
+    set.columns = columnsOf(set.rows);
+    // Where the schema is not known, the values tell.
+    const isFlag = (column: string) =>
+      look([...path, ...column.split(".")]).typeName === "Boolean" ||
+      set.rows.some(({ cells }) => typeof cells[column] === "boolean");
+    set.flags = new Set(set.columns.filter(isFlag));
+  }
   return [...sets.values()];
 }
 
@@ -175,23 +192,6 @@ function placeOf(cells: Record<string, Cell>): Row["place"] {
     if (typeof longitude === "number") return { latitude, longitude };
   }
   return null;
-}
-
-/** A label that is short and still unlike its neighbours': `voice url`, `sms url`, `locality`. */
-export function columnLabel(column: string, columns: string[]): string {
-  const words = column.split(".");
-  for (let count = 1; count < words.length; count++) {
-    const tail = words.slice(-count).join(".");
-    if (columns.filter((other) => other === tail || other.endsWith(`.${tail}`)).length === 1) {
-      return spell(words.slice(-count));
-    }
-  }
-  return spell(words);
-}
-
-function spell(words: string[]): string {
-  const text = words.join(" ").replace(/([a-z0-9])([A-Z])/g, "$1 $2");
-  return text.charAt(0).toUpperCase() + text.slice(1).toLowerCase();
 }
 
 /** What an operation says of the things at a response path. */

@@ -7,6 +7,8 @@ export interface TableState {
   sort: { column: string; descending: boolean } | null;
   /** The row that the keyboard is at. */
   active: number;
+  /** The column that it is at. */
+  column?: number;
   /** How far it is scrolled, in pixels. */
   top: number;
 }
