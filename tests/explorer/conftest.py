@@ -68,14 +68,14 @@ class Gateway:
         found: dict[str, Any] = next(each for each in accounts if each["role"] == role)
         return found
 
-    def ask(
-        self,
-        document: dict[str, Any],
-        as_account: dict[str, Any] | None = None,
-        **headers: str,
+    def ask(self, document: dict[str, Any], **headers: str) -> httpx.Response:
+        """Send a GraphQL request as the parent account; give the start of the answer."""
+        return self.ask_as(self.account("parent"), document, **headers)
+
+    def ask_as(
+        self, account: dict[str, Any], document: dict[str, Any], **headers: str
     ) -> httpx.Response:
-        """Send a GraphQL request, as the parent unless said otherwise; give the start of the answer."""
-        account = as_account or self.account("parent")
+        """Send a GraphQL request as an account; give the start of the answer."""
         with loopback.Client(auth=(account["sid"], account["auth_token"]), timeout=30) as client:
             request = client.build_request(
                 "POST", f"{self.url}/graphql", json=document, headers=headers

@@ -87,9 +87,7 @@ def test_headers_keep_acronyms_and_yes_no_and_unknown_are_told_in_words(
     expect(shown).to_have_text([words[each] for each in told])
     assert len(set(told)) > 1
     # Each has a shape of its own beside the word.
-    shapes = {
-        flag.text_content(): flag.locator("path").get_attribute("d") for flag in shown.all()
-    }
+    shapes = {flag.text_content(): flag.locator("path").get_attribute("d") for flag in shown.all()}
     assert len(set(shapes.values())) == len(shapes) > 1
 
 
@@ -179,7 +177,7 @@ def test_the_rows_that_are_shown_are_saved_and_no_cell_of_them_is_a_formula(
     )
     for node, name in zip(nodes, names, strict=True):
         document = {"query": rename, "variables": {"sid": node["sid"], "name": name}}
-        gateway.ask(document, as_account=account)
+        gateway.ask_as(account, document)
     explorer.run()
     explorer.view("Table")
     page.get_by_role("searchbox", name="Filter rows").fill("1+1")

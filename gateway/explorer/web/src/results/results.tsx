@@ -56,7 +56,10 @@ export function Results({ settings, ask }: Props) {
   const bought =
     deed?.verb === "Buy" && (deed.stage.is === "done" || deed.stage.is === "owned") ? deed.stage.sid : null;
   const made = useMemo(() => boughtIn(shown?.data), [shown]);
-  const pages = useMemo(() => (answer?.kind === "query" ? pagesOf(shown?.data ?? null) : NO_PAGES), [answer?.kind, shown]);
+  const pages = useMemo(
+    () => (answer?.kind === "query" ? pagesOf(shown?.data ?? null) : NO_PAGES),
+    [answer?.kind, shown],
+  );
   const { view, look } = useView();
   const path = useTableStates((state) => (tab && state.lists[tab.id]) ?? "");
   const setPath = (chosen: string) => tab && useTableStates.getState().choose(tab.id, chosen);
