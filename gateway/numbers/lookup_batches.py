@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 
 from aiodataloader import DataLoader
 
+from gateway.errors import UpstreamDenied, UpstreamNotFound
 from gateway.mapping.homes import NOWHERE
 from gateway.mapping.records import View
 from gateway.numbers import lookup_strategy
 from gateway.numbers.list_pages import read_slice
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.owned_calls import views_of
-from gateway.numbers.owned_lists import OwnedLists
+from gateway.numbers.owned_lists import LOOK_UP_SIZE, OwnedLists
 from gateway.numbers.page_request import PageRequest
 from gateway.numbers.sifting import OWNED
 from gateway.upstream.families import (
@@ -240,13 +241,31 @@ class LookupBatches(OwnedLists):
     async def _by_number(self, key: PhoneNumberLookup, family: Family | None = None) -> View | None:
         only = OwnedList(key.account, {"phoneNumber": key.value}, PageRequest(1))
         at = self._places((key,), family)[0]
-        if family is None:
+        serving = family or self._known_family(key.account)
+        if serving is None:
             _, listed = await self._listed(only, NOWHERE, at)
-            self._note_read(key.account, listed.items)
+            found = listed.items
         else:
-            means = OWNED.means(family.source, only.wanted)
-            listed = await read_slice(self._list(family, only, means, at), only.page)
-        return listed.items[0] if listed.items else None
+            try:
+                found = await self._at_the_front(serving, only, at)
+            except (UpstreamNotFound, UpstreamDenied) as error:
+                if family is not None or not self.lacks_catalog(serving, key.account, error):
+                    raise
+                found = await self._at_the_front(CORE, only, at)
+        if family is None:
+            self._note_read(key.account, found)
+        return found[0] if found else None
+
+    async def _at_the_front(self, family: Family, only: OwnedList, at: FieldPath) -> list[View]:
+        """Return what is asked for, which mostly stands at the front of a family's list."""
+        account, wanted, page = only
+        size = page.size if family is CATALOG else LOOK_UP_SIZE
+        first = await self._page(family, account, wanted, "", size, at=at)
+        found = [each for each in views_of(family, account, first.items, wanted) if each]
+        if found or first.next_query is None:
+            return found[:1]
+        means = OWNED.means(family.source, wanted)
+        return (await read_slice(self._list(family, only, means, at), page)).items
 
     def _places(self, keys: Iterable[PhoneNumberLookup], family: Family | None) -> list[FieldPath]:
         asked = self._asked

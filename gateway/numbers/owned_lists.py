@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.errors import (
     UpstreamDenied,
@@ -23,8 +23,8 @@ from gateway.upstream.families import (
 )
 from schema.info import FieldPath
 
-# Core matches numbers in part: the one looked for stands among those that contain it.
-_LOOK_UP_SIZE = 50
+LOOK_UP_SIZE: Final = 50
+"""Core matches numbers in part: the one looked for stands among those that contain it."""
 
 
 class Judge(Protocol):
@@ -101,7 +101,7 @@ class OwnedLists(OwnedCalls):
             partial(asked.list_id, family),
             partial(self._page, family, account, wanted, at=at),
             partial(views_of, family, account, wanted=wanted),
-            size=_LOOK_UP_SIZE if exact else size,
+            size=LOOK_UP_SIZE if exact else size,
             counts=family is CATALOG,
             single=exact,  # An account has a number once.
             keeps=keeps,

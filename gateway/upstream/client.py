@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import Final, NoReturn, Protocol, TypeAlias
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus
 
 import orjson
 import structlog
@@ -341,11 +341,12 @@ class UpstreamClient:
         tell: Callable[[Outcome], None],
         calls: CallBudget | None = None,
     ) -> Sent | None:
-        """Send a read at once, as its first attempt, if nothing is in its way.
+        """Send a call at once, as its first attempt, if nothing is in its way.
 
         Then `tell` is called with what it comes to; what failed can go on by `send`. None when the
-        credential must prove itself, when there is no free slot or idle connection, or the upstream
-        is not to be trusted: nothing was sent, and `send` does it in its turn.
+        credential must prove itself, when there is no free slot or idle connection, when it may not
+        leave any more, or the upstream is not to be trusted: nothing was sent, and `send` does it
+        in its turn, or says why not.
         """
         account = self._accounts.get(call.account)
         known = credential.owner or self.accepted.accepts(credential, call.account)
@@ -356,14 +357,15 @@ class UpstreamClient:
         breaker = account.breaker_of(call)
         if within <= 0 or breaker.failures or not account.limiter.try_acquire():
             return None
-        connection = self._pools[call.family].idle()
+        pool = self._pools[call.family]
+        connection = pool.idle() if call.reads else pool.fresh(call.may_leave)
         if connection is None:
             account.limiter.release()
             return None
         account.budget.note_call()
         attempt = Attempt(self, account, breaker, call, credential, watch, now)
         until = connection.loop.time() + within
-        if self._hedges:
+        if self._hedges and call.reads:
             return attempt.send_hedged(connection, until, tell, calls)
         attempt.send_on(connection, until, tell)
         return attempt
@@ -637,7 +639,7 @@ class UpstreamClient:
             head += f"{name}: {value}\r\n"
         if call.form is None:
             return f"{head}\r\n".encode("latin-1")
-        content = urlencode(call.form)
+        content = _encoded(call.form)
         return (
             f"{head}Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(content)}\r\n\r\n{content}"
@@ -825,9 +827,9 @@ class Attempt:
         self._watch(self._call, self._started, seconds, status, self._role)
 
 
-def _encoded(query: Pairs) -> str:
-    """Return a query as `urlencode` writes it, at a third of the time where little is escaped."""
-    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in query])
+def _encoded(pairs: Pairs) -> str:
+    """Return pairs as `urlencode` writes them, at a third of the time where little is escaped."""
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in pairs])
 
 
 def _quoted(text: str) -> str:

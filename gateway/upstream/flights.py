@@ -381,7 +381,17 @@ class Reader:
             self._check_owns(call.account)
         if self._calls is not None:
             self._calls.count()
-        return await self.send(call, asked, deadline)
+        coming: asyncio.Future[Answer] = self._flights.loop.create_future()
+        sent = self.send_at_once(call, asked, deadline, partial(settle, coming))
+        if sent is None:
+            return await self.send(call, asked, deadline)
+        try:
+            return await coming
+        except asyncio.CancelledError:
+            sent.leave()
+            raise
+        except UpstreamError as error:
+            return await self.send(call, asked, deadline, error)
 
     async def changed(self, write: Call) -> None:
         """Let nothing that was read before a write, here or elsewhere, be taken for true."""
@@ -515,7 +525,7 @@ class Reader:
         deadline: float,
         tell: Callable[[Outcome], None],
     ) -> Sent | None:
-        """Send a read if nothing is in its way; see `UpstreamClient.begin`."""
+        """Send a call if nothing is in its way; see `UpstreamClient.begin`."""
         if self._broken and call in self._broken:
             return None  # It is not the first attempt.
         watch = partial(self.trace.note_sent, asked)

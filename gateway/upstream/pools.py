@@ -122,7 +122,7 @@ class Pool:
         Raises:
             NotConnected: there is none, or it came too late.
         """
-        connection = self._fresh() if writes else self.idle()
+        connection = self.fresh() if writes else self.idle()
         if connection is None:
             connection = await self._connected(until)
         # What this process slept through, it notices only now.
@@ -157,6 +157,22 @@ class Pool:
                 return connection
             connection.close()
         return None
+
+    def fresh(self, may_leave: Callable[[], bool] | None = None) -> Connection | None:
+        """Take an idle connection that has just answered, or was just made.
+
+        None too when what is to be sent may not leave any more: that is known last.
+        """
+        connection = self.idle()
+        if connection is None:
+            return None
+        if connection.idle_since < connection.loop.time() - _FRESH:
+            self._idle.append(connection)
+            return None
+        if may_leave is not None and not may_leave():
+            self.keep(connection)
+            return None
+        return connection
 
     def keep(self, connection: Connection) -> None:
         """Keep a connection for the next request, or hand it to who waits for one."""
@@ -207,15 +223,6 @@ class Pool:
             connection.close()
         # Transports close in the loop's next steps; those with TLS say good-bye first.
         await asyncio.sleep(0)
-
-    def _fresh(self) -> Connection | None:
-        """Take an idle connection that has just answered, or was just made."""
-        connection = self.idle()
-        fresh = asyncio.get_running_loop().time() - _FRESH
-        if connection is not None and connection.idle_since < fresh:
-            self._idle.append(connection)
-            return None
-        return connection
 
     async def _connected(self, end: float | None) -> Connection:
         """Return the first connection that is made, or given back, until a time of the clock."""
