@@ -33,6 +33,7 @@ from gateway.errors import (
 from gateway.events.log import EventLog, LogPlace
 from gateway.mapping.records import View, view
 from gateway.storage.store import Store, StoreUnavailable
+from gateway.storage.time_of_day import TimeOfDay
 from gateway.upstream.call import Credential
 from schema.enums import PhoneNumberEventKind, Source
 from schema.nodes import PhoneNumber
@@ -229,6 +230,7 @@ class Events:
         self._owed: dict[str, list[bytes]] = {}
         self._settling: asyncio.Task[None] | None = None
         self.log = EventLog(store, limits.event_memory)
+        self._day = TimeOfDay(store)
 
     @property
     def subscribers(self) -> int:
@@ -242,7 +244,7 @@ class Events:
 
     async def announce(self, account: str, change: Change) -> None:
         """Tell everybody who follows `account`. Never raises: the change itself has happened."""
-        event = _encoded(change, await self._now(account))
+        event = _encoded(change, await self._now())
         if account in self._owed:
             self._owe(account, event)
             return
@@ -254,12 +256,12 @@ class Events:
         except Exception:  # noqa: BLE001 - see above; it is logged
             _log.exception("event_not_announced", account=account)
 
-    async def _now(self, account: str) -> dt.datetime:
+    async def _now(self) -> dt.datetime:
         """Return the time by the clock of all who read the log; by this machine's without it."""
-        with suppress(StoreUnavailable):
-            _, now = await self._store.clock(_channel(account))
-            return dt.datetime.fromtimestamp(now, dt.UTC)
-        return dt.datetime.now(dt.UTC)
+        try:
+            return dt.datetime.fromtimestamp(await self._day.now(), dt.UTC)
+        except StoreUnavailable:
+            return dt.datetime.now(dt.UTC)
 
     async def announce_gap(self, account: str, sight: str, watch: str) -> None:
         """Tell those who relied on an earlier watch that changes may have been missed.

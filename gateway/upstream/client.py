@@ -560,7 +560,7 @@ class UpstreamClient:
         """Return the answer that a response is, and note what it proves.
 
         What seems whole is decoded later, see `Answer`; the reader asks again if it is broken
-        inside.
+        inside. The answer to a write is decoded now: nobody asks for it again.
 
         Raises:
             UpstreamError: it says no, or is none that can be read.
@@ -575,7 +575,7 @@ class UpstreamClient:
                 # Even if it can be read: it is somebody else's.
                 message = "The upstream's answer is not JSON."
                 raise UpstreamMalformed(message, status=status, request_id=answer.request_id)
-            if not answer.seems_whole:
+            if not (call.reads and answer.seems_whole):
                 answer.read()
         self.accepted.succeeded(call, credential, body)
         return answer

@@ -204,12 +204,14 @@ class Catalog:
     def purchase_call(self, account: str, phone_number: str, form: filters.Pairs) -> Call:
         """See `Family`."""
         body = (("PhoneNumber", phone_number), *form)
-        return Call(self.source, "POST", self._path, account, self._path, form=body)
+        shape = _ONE[self.source]
+        return Call(self.source, "POST", self._path, account, self._path, form=body, shape=shape)
 
     def update_call(self, account: str, sid: str, form: filters.Pairs) -> Call:
         """See `Family`."""
         path, route = f"{self._path}/{quote(sid, safe='')}", f"{self._path}/{{sid}}"
-        return Call(self.source, "POST", path, account, route, form=tuple(form))
+        shape = _ONE[self.source]
+        return Call(self.source, "POST", path, account, route, form=tuple(form), shape=shape)
 
     def release_call(self, account: str, sid: str) -> Call:
         """See `Family`."""
@@ -320,6 +322,7 @@ class Core:
             account,
             _account("{account}") + tail,
             form=(("PhoneNumber", phone_number), *form),
+            shape=_ONE[self.source],
         )
 
     def update_call(self, account: str, sid: str, form: filters.Pairs) -> Call:
@@ -361,7 +364,7 @@ class Core:
             account,
             f"{_account('{account}')}{tail}{{sid}}.json",
             form=form,
-            shape=_ONE[self.source] if method == "GET" else None,
+            shape=None if method == "DELETE" else _ONE[self.source],
         )
 
 

@@ -10,8 +10,6 @@ the cache for that account here. What was lately found in a shared store is at h
 
 import asyncio
 import hashlib
-import math
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -23,6 +21,7 @@ import structlog
 
 from gateway.errors import UpstreamError
 from gateway.storage.store import Store, StoreUnavailable
+from gateway.storage.time_of_day import TimeOfDay
 from gateway.upstream.call import Answer, Api, Call, Credential, Service
 from gateway.upstream.near_cache import NearCache
 
@@ -32,7 +31,6 @@ _log = structlog.get_logger(__name__)
 _GENERATION_TTL = 7 * 86_400.0
 _STAMP = 8
 # How often the store's clock is read.
-_READ_CLOCK_EVERY = 60.0
 # How often it is tried to raise the generations that could not be raised.
 _TRY_EVERY = 0.2
 
@@ -88,8 +86,7 @@ class ResponseCache:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: set[str] = set()
         self._outdated: set[tuple[str, Kind]] = set()
-        self._clock_read = -math.inf
-        self._ahead = 0.0
+        self._day = TimeOfDay(store)
 
     def keeps(self, call: Call) -> bool:
         """Whether answers to this call are kept at all."""
@@ -129,7 +126,7 @@ class ResponseCache:
             kept = await self._store.get(key)
             if kept is None:
                 return None
-            now = await self._now()
+            now = await self._day.now()
         except StoreUnavailable:
             return None
         answer = _answer(kept, credential, call)
@@ -148,7 +145,7 @@ class ResponseCache:
             return
         fresh = self._fresh[kind_of(call)]
         with suppress(StoreUnavailable):
-            stamp = round((await self._now() + fresh) * 1000).to_bytes(_STAMP, "big")
+            stamp = round((await self._day.now() + fresh) * 1000).to_bytes(_STAMP, "big")
             kept = stamp + answer.body
             self._near.keep_answer(key, kept, fresh)
             await self._store.set(key, kept, ttl=fresh + self._stale)
@@ -209,17 +206,6 @@ class ResponseCache:
             return False
         self._outdated.discard((account, kind))
         return True
-
-    async def _now(self) -> float:
-        """Return the time by the clock that all share who keep answers there.
-
-        It is read now and then, and carried on by one that does not jump.
-        """
-        now = time.monotonic()
-        if now - self._clock_read > _READ_CLOCK_EVERY:
-            self._ahead = (await self._store.clock("clock"))[1] - now
-            self._clock_read = now
-        return now + self._ahead
 
     async def _catch_up(self) -> None:
         """Raise the generations that could not be raised, as soon as that is possible."""

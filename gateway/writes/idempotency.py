@@ -22,8 +22,8 @@ Clocks of machines differ, and jump. So no time of this machine's day decides an
 
 import asyncio
 import hashlib
+import os
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -201,7 +201,7 @@ class IdempotencyKeys:
         try:
             while True:
                 until = time.time() + max(0.0, deadline - time.monotonic()) + _GRACE
-                claim = uuid.uuid4().hex
+                claim = os.urandom(16).hex()
                 mine = _Entry("claimed", key.digest, hold.name, until, claim=claim)
                 opening = self._journal.open(key.name, mine.encode(), ttl=self._memory)
                 hold.is_named = True
@@ -347,19 +347,21 @@ class IdempotencyKeys:
                 return
 
 
-async def _by(deadline: float, keeping: Awaitable[T]) -> T:
-    """Return what the journal says; after the deadline nobody waits for it any more."""
-    coming = keeping if isinstance(keeping, asyncio.Future) else asyncio.ensure_future(keeping)
-    if coming.done():
-        return coming.result()
-    is_late = False
+def _by(deadline: float, keeping: Awaitable[T]) -> Awaitable[T]:
+    """Wait for what the journal says; after the deadline nobody waits for it any more."""
+    if isinstance(keeping, asyncio.Future):
+        return keeping if keeping.done() else _awaited(deadline, keeping)
+    return _awaited(deadline, asyncio.ensure_future(keeping))
+
+
+async def _awaited(deadline: float, coming: asyncio.Future[T]) -> T:
+    loop, is_late = coming.get_loop(), False
 
     def give_up() -> None:
         nonlocal is_late
         is_late = coming.cancel()
 
-    left = max(0.0, deadline - time.monotonic())
-    timer = asyncio.get_running_loop().call_later(left, give_up)
+    timer = loop.call_later(max(0.0, deadline - time.monotonic()), give_up)
     try:
         return await coming
     except asyncio.CancelledError:

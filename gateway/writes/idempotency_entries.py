@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.storage.store import Store, StoreUnavailable
 from gateway.storage.store_advice import Advice, advice_on
+from gateway.storage.time_of_day import TimeOfDay
 from gateway.writes import clocks
 
 # What holds of this release are called; earlier ones name a process.
@@ -28,6 +29,8 @@ HELD = "held-"
 # command that had no answer, with the time for which the store is then left alone.
 _LEASE = 15.0
 _RENEW, _RENEW_AGAIN = 5.0, 1.0
+# Those that are kept for the next writes.
+_MOST_IDLE = 64
 _MOMENT = 1.0
 
 
@@ -116,6 +119,8 @@ class StoreJournal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._day = TimeOfDay(store)
+        self._idle: list[_StoreHold] = []
 
     async def open(self, key: str, entry: bytes, *, ttl: float) -> bytes | None:
         """See `Journal`."""
@@ -140,15 +145,20 @@ class StoreJournal:
 
     async def hold(self) -> "_StoreHold":
         """See `Journal`."""
-        hold = _StoreHold(self._store, f"{HELD}{uuid.uuid4().hex}")
-        await hold.begin()
+        while self._idle:
+            hold = self._idle.pop()
+            if hold.is_fresh():
+                hold.begin()
+                return hold
+        hold = _StoreHold(self._store, self._idle)
+        await hold.make()
+        hold.begin()
         return hold
 
     async def sure_of(self, hold: Hold) -> float:
         """See `Journal`."""
-        now = await self.now()
         await hold.renew()
-        return now.day
+        return await self._day.now()
 
     async def is_gone(self, owner: str) -> bool | None:
         """See `Journal`."""
@@ -180,23 +190,40 @@ class StoreJournal:
 class _StoreHold:
     """See `Hold`: a value in the store. One that may have lapsed once is never sure again."""
 
-    def __init__(self, store: Store, name: str) -> None:
-        self.name = name
+    def __init__(self, store: Store, idle: "list[_StoreHold]") -> None:
+        self.name = f"{HELD}{uuid.uuid4().hex}"
         self.is_named = True
         self._store = store
+        self._idle = idle
         self._until = math.inf
         self._is_sure = True
+        self._due: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
 
-    async def begin(self) -> None:
-        """Hold it, and renew it from now on."""
+    async def make(self) -> None:
+        """Let others see it."""
         await self._renew()
-        self._renewing = asyncio.create_task(self._renew_always())
+
+    def begin(self) -> None:
+        """Renew it from now on."""
+        self._due = asyncio.get_running_loop().call_later(_RENEW, self._begin_renewing)
+
+    def is_fresh(self) -> bool:
+        """Whether it was renewed so lately that it can serve another write."""
+        return self.is_sure() and self._until - _awake() > _LEASE - _RENEW
 
     def end(self) -> None:
-        """See `Hold`. It is left to lapse: what was at work has told the entry, or could not."""
+        """See `Hold`; if no entry names it, it is kept for the next write.
+
+        It is left to lapse: what was at work has told the entry, or could not.
+        """
+        if self._due is not None:
+            self._due.cancel()
         if self._renewing is not None:
             self._renewing.cancel()
+        if not self.is_named and len(self._idle) < _MOST_IDLE:
+            self.is_named = True
+            self._idle.append(self)
 
     async def renew(self) -> None:
         """See `Hold`. What was renewed a moment ago is sure for almost as long as it can be."""
@@ -205,11 +232,14 @@ class _StoreHold:
         if not self.is_sure():
             raise StoreUnavailable("What shows that a write is at work lapsed.", cause="timeout")
 
+    def _begin_renewing(self) -> None:
+        self._renewing = asyncio.get_running_loop().create_task(self._renew_always())
+
     async def _renew_always(self) -> None:
         while True:
             try:
-                await asyncio.sleep(_RENEW)
                 await self._renew()
+                await asyncio.sleep(_RENEW)
             except StoreUnavailable:
                 await asyncio.sleep(_RENEW_AGAIN)
 

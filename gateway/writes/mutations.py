@@ -161,9 +161,12 @@ class Mutations:
 
         async def prepare() -> Outcome | _Prepared:
             now = self._numbers.afresh()
-            pricing = [] if asked.most is None else [self._too_dear(asked, asked.most, at)]
-            owned, *dear = await settled([self._owned(key, at, now), *pricing])
-            for each in (owned, *dear):
+            owned = self._owned(key, at, now)
+            if asked.most is None:
+                looked: list[Any] = [await owned]
+            else:
+                looked = await settled([owned, self._too_dear(asked, asked.most, at)])
+            for each in looked:
                 if isinstance(each, BaseException):
                     raise each
                 if isinstance(each, View):
