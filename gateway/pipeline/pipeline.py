@@ -182,8 +182,12 @@ class Pipeline:
             variables = operation.mark_items(variables)
         return Request(document, operation, variables, params.extensions, explanation, cost)
 
-    def context(self, caller: Caller, request: Request | None = None) -> RequestContext:
+    def context(
+        self, caller: Caller, request: Request | None = None, request_id: str = ""
+    ) -> RequestContext:
         """Return the port for an operation that runs now; for one event of it without a request.
+
+        `request_id` names the request in logs.
 
         Raises:
             TooManyCalls: it would cost more calls than the operator allows; none was made.
@@ -202,7 +206,9 @@ class Pipeline:
         if watched is not None:
             watched.principal = caller.known_as or caller.principal
             watched.reads = reader.trace
-        return RequestContext(reader, caller, self.shared, spare, fast=self.options.fast)
+        return RequestContext(
+            reader, caller, self.shared, spare, request_id, fast=self.options.fast
+        )
 
     def execute(
         self, request: Request, caller: Caller, request_id: str
@@ -214,7 +220,7 @@ class Pipeline:
         """
         if request.explanation == "plan":
             return self._explain(request, caller)
-        context = self.context(caller, request)
+        context = self.context(caller, request, request_id)
         return execute.run(self.executing, request, context, request_id)
 
     async def _explain(self, request: Request, caller: Caller) -> dict[str, Any]:

@@ -676,6 +676,8 @@ def _transfer(draft: Draft, asked: Transfer) -> PlannedWrites:
     by_catalog = not unsupported and draft.known.numbers.may_ask_catalog(asked.account)
     if look_anyway:
         found = _serving(draft, asked, asked.documents, ONE)
+        if asked.dry_run:
+            found = found.plus(Times(0, 1))  # May the other account be given it?
     elif by_catalog:
         # Core's path names the owner: only the catalog needs to look.
         is_cold = draft.known.is_cold(asked.account)
@@ -704,7 +706,7 @@ _PURCHASE = _written(
     Purchase,
     _buy,
     "whether the account owns it already: it is not bought twice; with a limit, what it costs; for"
-    " a dry run, which address it requires",
+    " a dry run, whether it is for sale, and which address it requires",
     "the account owns it already",
 )
 _CONFIGURE = _written(

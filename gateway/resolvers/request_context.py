@@ -97,6 +97,7 @@ class RequestContext:
         caller: Caller,
         shared: SharedParts,
         spare: Spare,
+        request_id: str,
         *,
         fast: bool,
     ) -> None:
@@ -107,6 +108,7 @@ class RequestContext:
             caller: who asks.
             shared: what the resolvers of all requests share.
             spare: how many calls may be made that only make an answer better.
+            request_id: names the request in logs.
             fast: compiled queries and projections may answer.
         """
         self.reader = reader
@@ -116,6 +118,7 @@ class RequestContext:
         self.numbers = NumberResolvers(shared.owned_numbers(reader, spare.exchanges), caller)
         self._shared = shared
         self._spare = spare
+        self._request_id = request_id
 
     @cached_property
     def search(self) -> SearchResolvers:
@@ -146,7 +149,9 @@ class RequestContext:
         """Resolves mutations."""
         shared = self._shared
         return WriteResolvers(
-            Mutations(self.reader, self.numbers.owned, shared.writing, self.caller),
+            Mutations(
+                self.reader, self.numbers.owned, shared.writing, self.caller, self._request_id
+            ),
             partial(show, self.numbers.owned),
             self.caller,
             shared.webhooks,

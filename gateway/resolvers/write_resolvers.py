@@ -215,7 +215,7 @@ class WriteResolvers:
                 if not self._written:
                     self._came[at] = error
                     raise
-                outcome = Outcome(refusal=_refusal(error))
+                outcome = Outcome(refusal=self._refusal(error))
         self._note_written()
         self._came[at] = shown = await self._shown([asked], [outcome], selected, at)
         return shown[0]
@@ -239,7 +239,7 @@ class WriteResolvers:
             try:
                 outcome = await write(asked, at)
             except Exception as error:  # noqa: BLE001 - it is said, and logged if it is not ours
-                return Outcome(refusal=in_item(_refusal(error), place))
+                return Outcome(refusal=in_item(self._refusal(error), place))
             if outcome.refusal is None:
                 return outcome
             return outcome._replace(refusal=in_item(outcome.refusal, place))
@@ -278,10 +278,10 @@ class WriteResolvers:
         self._written = True
         self._forget_searches()
 
-
-def _refusal(error: Exception) -> Refusal:
-    """Return the user error of a write for whatever was raised."""
-    if isinstance(error, GatewayError):
-        return not_done_for(error)
-    _log.error("mutation_failed", kind=type(error).__name__, exc_info=error)
-    return Reason.BROKEN.refuse()
+    def _refusal(self, error: Exception) -> Refusal:
+        """Return the user error of a write for whatever was raised."""
+        if isinstance(error, GatewayError):
+            return not_done_for(error)
+        request_id, kind = self._mutations.request_id, type(error).__name__
+        _log.error("mutation_failed", request_id=request_id, kind=kind, exc_info=error)
+        return Reason.BROKEN.refuse()

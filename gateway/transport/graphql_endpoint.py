@@ -426,7 +426,7 @@ class Endpoint:
             answer = Multipart(multipart.SUBSCRIPTION)
         else:
             form, request_id = exchange.head.accepted.incremental, exchange.request_id
-            context = self._pipeline.context(caller, request)
+            context = self._pipeline.context(caller, request, request_id)
             results = incremental.run(self._pipeline.schema, request, context, request_id, form)
             payloads = _noted(request, results)
             answer = Multipart(multipart.INCREMENTAL[form])

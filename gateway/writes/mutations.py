@@ -40,9 +40,10 @@ from gateway.mapping.validation import is_sid
 from gateway.numbers.accounts import Accounts
 from gateway.numbers.country_rules import CountryRules
 from gateway.numbers.lookups import PhoneNumberLookup
-from gateway.numbers.number_for_sale import PRICED, NumberForSale
+from gateway.numbers.number_for_sale import PRICED, NumberForSale, searches_for
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.search import Search
+from gateway.upstream.accepted_credentials import DENIED
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, Family
 from gateway.upstream.flights import Reader
@@ -54,7 +55,7 @@ from gateway.writes.outcome import Outcome, Undecided, refused
 from gateway.writes.reconcile import Look, Unproven, reconcile, unknown
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.write_inputs import Configure, Purchase, Release, Transfer, Write
-from schema.enums import EmergencyAddressStatus, RegulatoryDocument, Source
+from schema.enums import AccountStatus, EmergencyAddressStatus, Source
 from schema.info import FieldPath
 from schema.scalars import write_decimal
 from schema.selections import NOTHING, SelectedFields
@@ -135,16 +136,26 @@ class Mutations:
         numbers: the request's; as above.
         writing: what is shared with other requests.
         caller: who asks: nobody else's idempotency keys are the same.
+        request_id: see the attribute.
+
+    Attributes:
+        request_id: names the request in logs.
     """
 
     def __init__(
-        self, reader: Reader, numbers: OwnedNumbers, writing: Writing, caller: Caller
+        self,
+        reader: Reader,
+        numbers: OwnedNumbers,
+        writing: Writing,
+        caller: Caller,
+        request_id: str,
     ) -> None:
         self._reader = reader
         self._numbers = numbers
         self._writing = writing
         self._principal = caller.principal
         self._may_see = caller.may_see
+        self.request_id = request_id
 
     async def purchase(
         self, asked: Purchase, at: FieldPath, tell: Tell, spend: Spend, selected: SelectedFields
@@ -248,6 +259,8 @@ class Mutations:
                 return await missing(None)
             if target == account:
                 return Outcome(refusal=Reason.SAME_ACCOUNT.refuse(account=account))
+            if asked.dry_run and (refusal := await self._refuses_to_take(target, at)) is not None:
+                return Outcome(refusal=refusal)
             form = [("AccountSid", target), *filters.form(asked.documents, family.settings)]
             call = family.update_call(account, asked.sid, form)
             return _Prepared(call, at, _reading(family, target, sid=asked.sid), missing)
@@ -346,34 +359,41 @@ class Mutations:
 
         All is read side by side. What the law asks for is read for the field that tells it.
         """
-        tells = REQUIREMENTS in selected
-        if not tells and RegulatoryDocument.ADDRESS in asked.papers:
-            return await buying
         country, kind, _ = origin(asked.phone_number)
         work: list[Coroutine[Any, Any, Any]] = [buying, self._to_buy(asked, at)]
-        if tells and country and kind:
+        if REQUIREMENTS in selected and country and kind:
             work.append(CountryRules(self._reader).regulations(country, kind, at))
-        done, to_buy, *_ = await settled(work)
-        for each in (done, to_buy):
+        done, found, *_ = await settled(work)
+        for each in (done, found):
             if isinstance(each, BaseException):
                 raise each
         outcome: Outcome = done
-        if outcome.planned is not None and (wanted := asked_address(to_buy)) is not None:
+        to_buy, is_for_sale = found
+        if outcome.planned is None:
+            pass  # It is refused already.
+        elif is_for_sale is False:
+            outcome = Outcome(refusal=Reason.NOT_FOR_SALE.refuse())
+        elif (wanted := asked_address(to_buy)) is not None:
             outcome = Outcome(refusal=Reason.ADDRESS_MISSING.refuse(asked=wanted))
         return outcome if outcome.number is not None else outcome._replace(to_buy=to_buy)
 
-    async def _to_buy(self, asked: Purchase, at: FieldPath) -> NumberToBuy:
-        """Return what can be found out about a number that is to be bought."""
-        number = address = None
+    async def _to_buy(self, asked: Purchase, at: FieldPath) -> tuple[NumberToBuy, bool | None]:
+        """Return what can be found out about a number that is to be bought, and if it is for sale.
+
+        None when that is not known.
+        """
+        number = address = is_for_sale = None
         with suppress(GatewayError):  # Then it is not known.
             wanted = PRICED if asked.most is not None else NOTHING
             number = await self._for_sale.find(asked.account, asked.phone_number, wanted, at)
+            if searches_for(asked.account, asked.phone_number):
+                is_for_sale = number is not None
         country, kind, _ = origin(asked.phone_number)
         if number is not None:
             law, place = number.regulatory, number.geography
             address = None if law is None else law.address_requirements
             country, kind = (place and place.iso_country) or country, number.type or kind
-        return NumberToBuy(country, kind, address, asked.papers)
+        return NumberToBuy(country, kind, address, asked.papers), is_for_sale
 
     async def _once(self, asked: Write, prepare: Prepare, act: Act, settle: Look) -> Outcome:
         """Do it, once for its key if there is one; for a dry run only prepare it."""
@@ -424,7 +444,8 @@ class Mutations:
                 return await prepared.missing(error.upstream_code)
             return refused(error, takes)
         except Exception as error:  # noqa: BLE001 - it was sent: what is said must be true
-            _log.exception("write_answer_unread", kind=type(error).__name__)
+            request_id, kind = self.request_id, type(error).__name__
+            _log.exception("write_answer_unread", request_id=request_id, kind=kind)
             lost = UpstreamMalformed("The upstream's answer could not be read.")
             return await reconcile(prepared.call, lost, look, self._reader.deadline)
         finally:
@@ -464,6 +485,27 @@ class Mutations:
             return _not_owned(account, code)
         values = {"account": account, "target": target}
         return Outcome(refusal=Reason.ALREADY_THERE.refuse(None, code, **values))
+
+    async def _refuses_to_take(self, target: str, at: FieldPath) -> Refusal | None:
+        """Return why an account cannot be given a number; None when nothing is known against it."""
+        reader, is_shown = self._reader.alone(), True
+        if target == reader.credential.account:
+            return None
+        try:
+            account = await Accounts(reader).one(target, at)
+            is_shown = account is not None
+        except UpstreamDenied as error:
+            # So the upstream speaks of accounts that are none of the caller's. But of keys it says
+            # so, too, that may read no accounts at all.
+            account = None
+            is_shown = reader.credential.is_key or error.upstream_code != DENIED
+        except GatewayError:  # Then it is not known.
+            return None
+        if not is_shown:
+            return Reason.NO_SUCH_TARGET.refuse(target=target)
+        if account is not None and account.status not in {None, AccountStatus.ACTIVE}:
+            return Reason.INACTIVE_TARGET.refuse(target=target)
+        return None
 
     async def _refuses_release(
         self, asked: Release, key: PhoneNumberLookup, at: FieldPath

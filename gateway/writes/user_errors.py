@@ -64,6 +64,13 @@ class Reason(enum.Enum):
         "a purchase",
         "the upstream's own 404 in answer to it",
     )
+    NOT_FOR_SALE = _Line(
+        UserErrorCode.NOT_AVAILABLE,
+        ("phoneNumber",),
+        "The upstream does not show this number for sale; nothing was bought.",
+        "a dry run of a purchase of a number that is not for sale, as the purchase would be",
+        "searches for that very number, in all kinds of its country, none of which shows it",
+    )
     TOO_EXPENSIVE = _Line(
         UserErrorCode.TOO_EXPENSIVE,
         _MOST,
@@ -103,6 +110,22 @@ class Reason(enum.Enum):
         "The number is in the account {target} already, and not in {account}.",
         "a transfer of a number that the account does not own, and the other one does",
         "as for a number that is not owned, and a look-up in the other account shows it",
+    )
+    NO_SUCH_TARGET = _Line(
+        UserErrorCode.TRANSFER_REFUSED,
+        ("toAccountSid",),
+        "The upstream shows no account {target} to the credentials in use; nothing was moved.",
+        "a dry run of a transfer to an account that has nothing to do with the caller's, as the"
+        " transfer would be",
+        "a read of that account",
+    )
+    INACTIVE_TARGET = _Line(
+        UserErrorCode.TRANSFER_REFUSED,
+        ("toAccountSid",),
+        "The account {target} is not active; nothing was moved.",
+        "a dry run of a transfer to an account that is suspended or closed, as the transfer would"
+        " be",
+        "a read of that account",
     )
     CONFIRMATION_MISMATCH = _Line(
         UserErrorCode.CONFIRMATION_MISMATCH,

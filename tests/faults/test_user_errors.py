@@ -108,6 +108,25 @@ def without_address(stage: Stage) -> Json:
     return stage.run(stage.case("purchase"), phoneNumber=number["phone_number"], dryRun=True)
 
 
+def of_another(stage: Stage) -> Json:
+    case = stage.case("purchase")
+    sandbox = stage.gateway.sandbox
+    sandbox.put_number(sandbox.create_account().sid, case.number)
+    return stage.run(case, dryRun=True)
+
+
+def to_suspended(stage: Stage) -> Json:
+    case = stage.case("transfer")
+    own = {"owner_account_sid": case.account.sid, "status": "suspended"}
+    target = stage.gateway.sandbox.create_account(**own)
+    return stage.run(case, toAccountSid=target.sid, dryRun=True)
+
+
+def to_stranger(stage: Stage) -> Json:
+    target = stage.gateway.sandbox.create_account()
+    return stage.run(stage.case("transfer"), toAccountSid=target.sid, dryRun=True)
+
+
 def same_account(stage: Stage, **given: Any) -> Json:
     case = stage.case("transfer")
     return stage.run(case, toAccountSid=case.account.sid, **given)
@@ -186,6 +205,7 @@ SCENARIOS: list[tuple[Reason, str, Scenario, str | None]] = [
     (Reason.NOT_OWNED, "transfer without its owner", transferred_without_its_owner, None),
     (Reason.NOT_OWNED, "release", lambda s: not_owned(s, "release"), None),
     (Reason.NOT_SOLD, "purchase", not_sold, None),
+    (Reason.NOT_FOR_SALE, "dry purchase", of_another, None),
     (Reason.TOO_EXPENSIVE, "purchase", lambda s: limited(s, "0.5"), None),
     (Reason.TOO_EXPENSIVE, "dry purchase", lambda s: limited(s, "0.5", dryRun=True), None),
     (Reason.PRICE_UNKNOWN, "purchase", lambda s: limited(s, "9", "EUR"), None),
@@ -194,6 +214,8 @@ SCENARIOS: list[tuple[Reason, str, Scenario, str | None]] = [
     (Reason.SAME_ACCOUNT, "dry transfer", lambda s: same_account(s, dryRun=True), None),
     (Reason.ALREADY_THERE, "transfer", already_there, None),
     (Reason.ALREADY_THERE, "dry transfer", lambda s: already_there(s, dryRun=True), None),
+    (Reason.NO_SUCH_TARGET, "dry transfer", to_stranger, None),
+    (Reason.INACTIVE_TARGET, "dry transfer", to_suspended, None),
     (
         Reason.CONFIRMATION_MISMATCH,
         "release",

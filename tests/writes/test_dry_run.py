@@ -189,7 +189,7 @@ def test_all_is_read_side_by_side_and_only_for_what_is_selected(
     assert len(sandbox.requests()) == 2
     named = {"input": Sale(number, ("addressSid",)).input(dryRun=True)}
     gateway.query(f"{text} {ALIKE} }} }}", named, account=account)
-    assert len(sandbox.requests()) == 3  # Nothing is certain of it that a search would show.
+    assert len(sandbox.requests()) == 4  # Whether it is for sale is asked whatever is named.
 
 
 def test_regulations_that_cannot_be_read_cost_only_the_list_of_what_is_asked(
@@ -244,3 +244,33 @@ def test_what_is_owned_already_or_too_dear_is_told_before_the_address(
         codes += [each["code"] for each in payload["userErrors"]]
         assert bool(payload["requirements"]) is dry
     assert codes == ["TOO_EXPENSIVE"] * 2
+
+
+@pytest.mark.parametrize("papers", [(), ("addressSid",)], ids=["bare", "with an address"])
+def test_a_number_that_is_not_for_sale_is_refused_as_the_purchase_is(
+    gateway: RunningGateway, account: SandboxAccount, papers: tuple[str, ...]
+) -> None:
+    number = for_sale(gateway.sandbox, "US", "local")
+    gateway.sandbox.put_number(gateway.sandbox.create_account().sid, number)
+    told = rehearsed(gateway, account, number, *papers)
+    variables = {"input": Sale(number, papers).input()}
+    done = gateway.query(BUY, variables, account=account)["purchasePhoneNumber"]
+    assert told["wouldSend"] is None
+    for payload in (told, done):
+        [error] = payload["userErrors"]
+        assert (error["code"], error["field"]) == ("NOT_AVAILABLE", ["phoneNumber"])
+
+
+def test_whether_a_number_is_for_sale_is_left_open_where_searches_fail(
+    gateway: RunningGateway, account: SandboxAccount
+) -> None:
+    number = for_sale(gateway.sandbox, "US", "local")
+    gateway.sandbox.put_number(gateway.sandbox.create_account().sid, number)
+    searches = ["*/AvailableNumbers*", "*/AvailablePhoneNumbers*"]
+    gateway.sandbox.set_faults(
+        [{"kind": "status", "status": 500, "path": each, "count": 99} for each in searches]
+    )
+    try:
+        assert rehearsed(gateway, account, number)["wouldSend"] == {"method": "POST"}
+    finally:
+        gateway.sandbox.clear_faults()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.sandbox_in_thread import SandboxAccount
@@ -407,3 +408,23 @@ def test_what_was_changed_is_read_anew_in_the_same_request(
         number = data[alias]["phoneNumber"]
         assert number["friendlyName"] == name
         assert number["account"]["phoneNumbers"]["nodes"] == [{"friendlyName": name}]
+
+
+def test_a_fault_of_the_gateway_in_one_item_is_logged_with_the_id_of_the_request(
+    gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    assert gateway.parts is not None
+    monkeypatch.setattr(gateway.parts.pipeline.shared.writing.keys, "once", break_down)
+    query = """mutation ($items: [PurchasePhoneNumberInput!]!) { purchasePhoneNumbers(
+      input: { items: $items }) { results { userErrors { code } } } }"""
+    item = {"phoneNumber": available(gateway), "idempotencyKey": "a key"}
+    asked = {"query": query, "variables": {"items": [item]}}
+    with capture_logs() as lines:
+        answer = gateway.post(asked, headers={"X-Request-Id": "the-request"}).json()
+    [result] = answer["data"]["purchasePhoneNumbers"]["results"]
+    assert result["userErrors"] == [{"code": "OUTCOME_UNKNOWN"}]
+    [line] = [each for each in lines if each["event"] == "mutation_failed"]
+    assert (line["request_id"], line["kind"]) == ("the-request", "RuntimeError")
