@@ -219,11 +219,20 @@ def test_a_search_that_fails_leaves_only_the_address_unknown(
     assert set(statuses.values()) == {"MISSING"}
 
 
-@pytest.mark.parametrize("number", ["+12125550177", "+18005550177", "+88312345678"])
-def test_of_a_number_that_nobody_sells_nothing_certain_is_said(
+@pytest.mark.parametrize("number", ["+12125550177", "+18005550177"])
+def test_what_is_asked_of_who_buys_is_unknown_of_a_number_that_nobody_sells(
     gateway: RunningGateway, account: SandboxAccount, number: str
 ) -> None:
     payload = rehearsed(gateway, account, number)
+    assert payload["wouldSend"] is None
+    assert [each["code"] for each in payload["userErrors"]] == ["NOT_AVAILABLE"]
+    assert {each["status"] for each in payload["requirements"]} == {"UNKNOWN"}
+
+
+def test_of_a_number_of_no_country_nothing_certain_is_said(
+    gateway: RunningGateway, account: SandboxAccount
+) -> None:
+    payload = rehearsed(gateway, account, "+88312345678")
     assert (payload["userErrors"], payload["wouldSend"]) == ([], {"method": "POST"})
     assert {each["status"] for each in payload["requirements"]} == {"UNKNOWN"}
 
@@ -259,18 +268,3 @@ def test_a_number_that_is_not_for_sale_is_refused_as_the_purchase_is(
     for payload in (told, done):
         [error] = payload["userErrors"]
         assert (error["code"], error["field"]) == ("NOT_AVAILABLE", ["phoneNumber"])
-
-
-def test_whether_a_number_is_for_sale_is_left_open_where_searches_fail(
-    gateway: RunningGateway, account: SandboxAccount
-) -> None:
-    number = for_sale(gateway.sandbox, "US", "local")
-    gateway.sandbox.put_number(gateway.sandbox.create_account().sid, number)
-    searches = ["*/AvailableNumbers*", "*/AvailablePhoneNumbers*"]
-    gateway.sandbox.set_faults(
-        [{"kind": "status", "status": 500, "path": each, "count": 99} for each in searches]
-    )
-    try:
-        assert rehearsed(gateway, account, number)["wouldSend"] == {"method": "POST"}
-    finally:
-        gateway.sandbox.clear_faults()
