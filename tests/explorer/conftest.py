@@ -123,7 +123,7 @@ def missing(what: str) -> NoReturn:
 @pytest.fixture(scope="package")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """`number-gateway serve --sandbox` in a process of its own."""
-    with _serving(tmp_path_factory.mktemp("explorer")) as running:
+    with serving(tmp_path_factory.mktemp("explorer")) as running:
         yield running
 
 
@@ -131,7 +131,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 def strict_gateway(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that knows of no sandbox: whoever asks brings the upstream's credentials."""
     folder = tmp_path_factory.mktemp("strict")
-    with _serving(folder, "--auth", "pass-through", sandbox=gateway.sandbox) as running:
+    with serving(folder, "--auth", "pass-through", sandbox=gateway.sandbox) as running:
         yield running
 
 
@@ -147,7 +147,7 @@ def token_gateway(gateway: Gateway, tmp_path: Path) -> Iterator[Gateway]:
         "GATEWAY_TOKEN_ISSUER": "us",
         "GATEWAY_TOKEN_AUDIENCE": "gateway",
     }
-    with _serving(tmp_path, "--auth", "tokens", sandbox=gateway.sandbox, **environment) as running:
+    with serving(tmp_path, "--auth", "tokens", sandbox=gateway.sandbox, **environment) as running:
         yield running
 
 
@@ -242,7 +242,7 @@ def explorer(warm_context: BrowserContext, gateway: Gateway) -> Iterator[Explore
 
 
 @contextmanager
-def _serving(
+def serving(
     folder: Path, *arguments: str, sandbox: str | None = None, **environment: str
 ) -> Iterator[Gateway]:
     """Serve with a sandbox of its own, or in front of `sandbox`."""

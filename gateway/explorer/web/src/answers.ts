@@ -37,6 +37,8 @@ export interface Answer {
   kind: "query" | "mutation" | "subscription";
   status: number | null;
   requestId: string | null;
+  /** Headers of the answer, by lower-case name. */
+  headers: Record<string, string>;
   durationMs: number;
   hasErrors: boolean;
   /** What became of changes that were not made: that is data, and must not look like success. */
@@ -68,6 +70,7 @@ export type Blank = Pick<Answer, "operationName" | "kind" | "shown">;
 export const EMPTY = {
   status: null,
   requestId: null,
+  headers: {},
   durationMs: 0,
   hasErrors: false,
   setbacks: [],

@@ -16,7 +16,7 @@ import { isObject, type Json, type JsonObject } from "./json";
 import type { Settings } from "./settings";
 import { attachmentsSoFar, feedToAttach, follow } from "./feeds";
 import { noteTouched } from "./touched";
-import { NO_ANSWER, post, send, type Exchange, type Operation } from "./wire";
+import { NO_ANSWER, outsideOf, post, send, type Exchange, type Operation } from "./wire";
 
 type Result = ExecutionResult<Record<string, unknown>, Record<string, unknown>>;
 
@@ -81,13 +81,13 @@ export function noteDeed(run: number, kind: Answer["kind"], operation: Operation
 /** What is written down of an exchange, and the body without its trace. */
 export function factsOf(kind: Answer["kind"], answer: Exchange) {
   const { body, upstream } = takeTrace(answer.body);
-  const { status, requestId, durationMs, persisted } = answer;
+  const { status, requestId, headers, durationMs, persisted } = answer;
   const errors = errorsIn(body);
   const hasErrors = errors.length > 0;
   const setbacks = kind === "mutation" ? setbacksIn(body.data) : [];
   return {
     body,
-    facts: { status, requestId, durationMs, persisted, hasErrors, errors, body, setbacks, upstream },
+    facts: { status, requestId, headers, durationMs, persisted, hasErrors, errors, body, setbacks, upstream },
   };
 }
 
@@ -113,9 +113,10 @@ async function* increments(
 ): AsyncGenerator<Result> {
   const started = performance.now();
   const explain = settings.explain ? "trace" : null;
-  let facts: Pick<Exchange, "status" | "requestId" | "persisted"> = {
+  let facts: Pick<Exchange, "status" | "requestId" | "headers" | "persisted"> = {
     status: 0,
     requestId: null,
+    headers: {},
     persisted: null,
   };
   const errors: Json[] = [];
@@ -143,7 +144,7 @@ async function* increments(
 
   try {
     const response = await post(settings.graphqlPath, operation, headers, explain, undefined, INCREMENTAL);
-    facts = { ...facts, status: response.status, requestId: response.headers.get("x-request-id") };
+    facts = { ...facts, ...outsideOf(response) };
     const parts = await meros<JsonObject>(response);
     if (parts instanceof Response) yield record((await parts.json()) as JsonObject);
     else for await (const part of parts) if (part.json) yield record(part.body);

@@ -11,6 +11,8 @@ export interface Exchange {
   /** HTTP status; 0 when no answer came. */
   status: number;
   requestId: string | null;
+  /** Headers of the answer, by lower-case name. */
+  headers: Record<string, string>;
   durationMs: number;
   body: JsonObject;
   /** Whether the operation went out as its hash alone, and what became of it. */
@@ -22,6 +24,14 @@ type Explain = "trace" | "plan" | null;
 export const UNREACHABLE = "The gateway cannot be reached.";
 /** In place of an answer, when none came. */
 export const NO_ANSWER: JsonObject = { errors: [{ message: UNREACHABLE }] };
+
+const UNANSWERED: Omit<Exchange, "durationMs"> = {
+  status: 0,
+  requestId: null,
+  headers: {},
+  body: NO_ANSWER,
+  persisted: null,
+};
 
 const ACCEPT = "application/graphql-response+json, application/json;q=0.9";
 
@@ -42,8 +52,7 @@ export async function send(
     return await exchanged(path, operation, headers, explain, signal);
   } catch (error) {
     if (signal?.aborted) throw error;
-    const durationMs = performance.now() - started;
-    return { status: 0, requestId: null, durationMs, body: NO_ANSWER, persisted: null };
+    return { ...UNANSWERED, durationMs: performance.now() - started };
   }
 }
 
@@ -105,12 +114,17 @@ async function exchange(
 ): Promise<Exchange> {
   const text = await answer.text();
   return {
-    status: answer.status,
-    requestId: answer.headers.get("x-request-id"),
+    ...outsideOf(answer),
     durationMs: performance.now() - started,
     body: readBody(text, answer.status),
     persisted,
   };
+}
+
+/** What is known of an answer from outside its body. */
+export function outsideOf(answer: Response): Pick<Exchange, "status" | "requestId" | "headers"> {
+  const headers = Object.fromEntries(answer.headers);
+  return { status: answer.status, requestId: headers["x-request-id"] ?? null, headers };
 }
 
 function readBody(text: string, status: number): JsonObject {

@@ -139,7 +139,7 @@ export function Results({ settings, ask }: Props) {
             What next
           </button>
         )}
-        <Status />
+        <Status ask={ask} />
       </div>
       {foreign && (
         <p className="results-foreign" role="note">

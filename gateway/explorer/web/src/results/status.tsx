@@ -1,5 +1,7 @@
 import { pick, useGraphiQL } from "@graphiql/react";
 import { useAnswers, type Setback } from "../answers";
+import { AnswerHeaders } from "./answer-headers";
+import type { Ask } from "./deeds";
 import { openPanel, UPSTREAM_TITLE } from "../panels";
 import { count, milliseconds } from "./format";
 
@@ -13,7 +15,7 @@ const CHIPS: Record<Setback, { look: string; title: string }> = {
 };
 
 /** One line about the last answer: HTTP status, time, calls upstream; the last leads to the panel. */
-export function Status() {
+export function Status({ ask }: { ask: Ask }) {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const tab = tabs[activeTabIndex];
   const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
@@ -44,6 +46,7 @@ export function Status() {
           <span title={answer.requestId ? `Request ${answer.requestId}` : undefined}>
             {answer.status || "no answer"} · {milliseconds(answer.durationMs)}
           </span>
+          {Object.keys(answer.headers ?? {}).length > 0 && <AnswerHeaders answer={answer} ask={ask} />}
         </>
       )}
       {upstream && (
