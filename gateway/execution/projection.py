@@ -23,7 +23,7 @@ import msgspec
 
 from gateway.execution.plain_fields import NotPlain, Selection
 from gateway.execution.projection_reader import Reader
-from gateway.execution.projection_writer import ProjectAll, write
+from gateway.execution.projection_writer import Project, ProjectAll, write
 from gateway.mapping.records import DECODERS, STRICT, View, known
 
 K = TypeVar("K", bound=Hashable)
@@ -110,6 +110,10 @@ class Projections:
     def kept(self) -> "Kept[Hashable]":
         """Return where the values of a field are kept as they were written."""
         return Kept(self.projector)
+
+    def reading(self, selection: Selection) -> Project:
+        """Return what reads a selection of an object, whatever that is like."""
+        return lambda source: Reader().read(selection, source)
 
     def block(self, below: Selection, kind: type[View], flags: tuple[str, ...] = ()) -> "Blocks":
         """Return the projections of one kind of block."""

@@ -31,7 +31,8 @@ have in common, by the bytes that came (see `Blocks`): to compare them with thos
 before takes less than to look them up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -49,8 +50,11 @@ from graphql import (
 
 from gateway.execution.plain_fields import NotPlain, Selected, Selection, item_type
 from gateway.mapping import coerce
-from gateway.mapping.filled import Filled
+from gateway.mapping._compat import to_camel_case
+from gateway.mapping.filled import TOLD_OF_ALL, Filled, homes_with
+from gateway.mapping.homes import Home
 from gateway.mapping.records import (
+    DECODERS,
     STRICT,
     TABLES,
     UNABLE,
@@ -89,6 +93,8 @@ _ORDINARY: Mapping[tuple[str, coerce.Coercion], str] = {
     ),
 }
 _country = lru_cache(maxsize=1024)(coerce.country)
+_HOMES = homes_with(frozenset())
+_TOLD_BY = {Home.CATALOG: Source.CATALOG, Home.LISTED: Source.CATALOG, Home.CORE: Source.CORE}
 
 
 class Parts(Protocol):
@@ -104,6 +110,9 @@ class Parts(Protocol):
 
         `flags`: see `NestedObject`.
         """
+
+    def reading(self, selection: Selection) -> Project:
+        """Return what reads a selection of an object, whatever that is like."""
 
 
 class Written(NamedTuple):
@@ -142,7 +151,9 @@ def write(selection: Selection, kind: type, parts: Parts) -> Written:
     if issubclass(kind, View) and kind.typename != selection.type.name:
         raise NotPlain
     writer = _Writer(parts)
-    if not issubclass(kind, View) or issubclass(kind, Filled):
+    if issubclass(kind, Filled):
+        return writer.function(writer.filled(selection))
+    if not issubclass(kind, View):
         return writer.function(writer.attributes(selection, "source"))
     record = STRICT[kind.source].get(kind.typename)
     writer.check(f"source.raw.__class__ is {writer.keep(record)}")
@@ -236,6 +247,13 @@ class _Writer:
 
         `view` is the code of the view itself, where there is one already.
         """
+        entries = self.fields(selection, kind, raw, view)
+        return self.made(entries, holes=None in selection.fields.values())
+
+    def fields(
+        self, selection: Selection, kind: type[View], raw: str, view: str = ""
+    ) -> dict[str, str]:
+        """Return the code for each field of an object; see `view`."""
         table = TABLES[kind.source][kind.typename]
         values = self.fresh()
         self._lines.append(f"{values} = {raw}")
@@ -267,7 +285,7 @@ class _Writer:
                     code = self.branch(entry, selected.below, kind.source, values)
             required = isinstance(selected.type, GraphQLNonNull)
             entries[name] = self.required(code) if required else code
-        return self.made(entries, holes=None in selection.fields.values())
+        return entries
 
     def leaf(self, entry: Leaf, kind: GraphQLOutputType, raw: str) -> str:
         """Return the code that reads a leaf; what the strict type says needs no second look."""
@@ -339,22 +357,29 @@ class _Writer:
         """Return the code for an object below; it is there when upstream has an object for it."""
         if below is None:
             raise NotPlain
-        inner, result = self.fresh(), self.fresh()
-        if entry.null_is_no:
-            no = self.keep(UNABLE[entry.typename])
-            self._lines.append(f"{inner} = {self.keep(stated)}({raw}, {entry.keys[0]!r}, {no})")
-        elif entry.repeats:
-            kind = VIEWS[source][entry.typename]
+        inner = self.inner(entry, raw)
+        result = self.fresh()
+        kind = VIEWS[source][entry.typename]
+        if entry.repeats:
             once = self.keep(self._parts.block(below, kind, entry.flags))
             before, result = result, self.fresh()
             self._kept += before, result
             self._lines += [
-                f"{inner} = {raw}.{entry.keys[0]}",
                 f"if {inner} != {before}:",
                 f"    {before} = {inner}",
                 f"    {result} = None if {inner} is None else {once}[bytes({inner})]",
             ]
             return result
+        with self.when(f"{inner} is not None", result):
+            self._lines.append(f"{result} = {self.view(below, kind, inner)}")
+        return result
+
+    def inner(self, entry: NestedObject, raw: str) -> str:
+        """Return the variable of what stands for an object below; of what repeats, its bytes."""
+        inner = self.fresh()
+        if entry.null_is_no:
+            no = self.keep(UNABLE[entry.typename])
+            self._lines.append(f"{inner} = {self.keep(stated)}({raw}, {entry.keys[0]!r}, {no})")
         elif entry.keys:
             self._lines.append(f"{inner} = {self.got(raw, entry.keys)}")
         elif entry.flags:
@@ -363,12 +388,115 @@ class _Writer:
             )
         else:
             self._lines.append(f"{inner} = {raw}")
+        return inner
+
+    @contextmanager
+    def when(self, condition: str, *variables: str) -> Iterator[None]:
+        """Write lines that count on a condition; else these variables are None."""
         outer, self._lines = self._lines, []
-        code = self.view(below, VIEWS[source][entry.typename], inner)
+        yield
         block, self._lines = self._lines, outer
-        self._lines.append(f"{result} = None")
-        self._lines.append(f"if {inner} is not None:")
-        self._lines += [f"    {line}" for line in (*block, f"{result} = {code}")]
+        if variables:
+            self._lines.append(f"{' = '.join(variables)} = None")
+        self._lines.append(f"if {condition}:")
+        self._lines += [f"    {line}" for line in block or ["pass"]]
+
+    # Numbers of which several answers tell --------------------------------------------------------
+
+    def filled(self, selection: Selection) -> str:
+        """Return the code for a number of which each field is taken from the answer that tells it.
+
+        Where one of the answers failed or is not strict, the number is read instead.
+        """
+        parts, raws = self.fresh(), {home: self.fresh() for home in Home}
+        reading = f"made.append({self.keep(self._parts.reading(selection))}(source)); continue"
+        self._lines += [
+            f"if source.homes is not {self.keep(_HOMES)}: {reading}",
+            f"{parts} = source.parts",
+        ]
+        for home, raw in raws.items():
+            source = _TOLD_BY[home]
+            kind, record = (self.keep(of[source]["PhoneNumber"]) for of in (VIEWS, STRICT))
+            self._lines.append(f"{raw} = {parts}.get({self.keep(home)})")
+            with self.when(f"{raw} is not None"):
+                self._lines += [
+                    f"if {raw}.__class__ is not {kind}: {reading}",
+                    f"{raw} = {raw}.raw",
+                    f"if {raw}.__class__ is not {record}: {reading}",
+                ]
+        return self.together(selection, raws)
+
+    def together(self, selection: Selection, raws: Mapping[Home, str]) -> str:
+        """Return the code for an object of which records tell, some of which may be None."""
+        typename = selection.type.name
+        entries = dict.fromkeys(selection.fields, "None")
+        by_home: dict[Home | None, dict[str, Selected | None]] = {}
+        for name, selected in selection.fields.items():
+            if selected is None:
+                continue
+            place = f"{typename}.{to_camel_case(selected.attribute)}"
+            homes = _HOMES.below.get(place, _HOMES.of.get(place))
+            if not selected.attribute:
+                entries[name] = repr(typename)
+            elif place in TOLD_OF_ALL:
+                value = self.fresh()
+                self._lines.append(f"{value} = source.{selected.attribute}")
+                entries[name] = self.completed(selected.type, selected.below, value)
+            elif homes in raws or (homes is None and typename == "PhoneNumber"):
+                by_home.setdefault(homes, {})[name] = selected
+            elif homes is None:
+                raise NotPlain
+            else:
+                told = {home: raw for home, raw in raws.items() if home in homes}
+                entries[name] = self.branches(selected, typename, told)
+        for home, fields in by_home.items():
+            entries |= self.told(Selection(selection.type, fields), home, raws)
+        return self.made(entries, holes=None in selection.fields.values())
+
+    def told(
+        self, selection: Selection, home: Home | None, raws: Mapping[Home, str]
+    ) -> dict[str, str]:
+        """Return the code for fields of an object that one answer tells; for None, any does."""
+        typename = selection.type.name
+        variables = {name: self.fresh() for name in selection.fields}
+        self._lines.append(f"{' = '.join(variables.values())} = None")
+        if home is None:
+            records = {source: self.keep(STRICT[source][typename]) for source in Source}
+            telling = {
+                source: ("source.raw", f"source.raw.__class__ is {record}")
+                for source, record in records.items()
+            }
+        else:
+            telling = {_TOLD_BY[home]: (raws[home], f"{raws[home]} is not None")}
+        for source, (raw, condition) in telling.items():
+            with self.when(condition):
+                found = self.fields(selection, VIEWS[source][typename], raw)
+                self._lines += [f"{variables[name]} = {code}" for name, code in found.items()]
+        for name, selected in selection.fields.items():
+            if selected is not None and isinstance(selected.type, GraphQLNonNull):
+                variables[name] = self.required(variables[name])
+        return variables
+
+    def branches(self, selected: Selected, typename: str, raws: Mapping[Home, str]) -> str:
+        """Return the code for an object below; it is there when one of the records has it."""
+        if selected.below is None:
+            raise NotPlain
+        inner = {home: self.fresh() for home in raws}
+        for home, raw in raws.items():
+            source = _TOLD_BY[home]
+            entry = TABLES[source][typename].get(selected.attribute)
+            if not isinstance(entry, NestedObject) or (entry.repeats and entry.flags):
+                raise NotPlain  # What is in a block would have to be looked at.
+            with self.when(f"{raw} is not None", inner[home]):
+                value = self.inner(entry, raw)
+                if entry.repeats:
+                    opened = self.keep(_opener(VIEWS[source][entry.typename]))
+                    value = f"None if {value} is None else {opened}({value})"
+                self._lines.append(f"{inner[home]} = {value}")
+        result = self.fresh()
+        there = " or ".join(f"{each} is not None" for each in inner.values())
+        with self.when(there, result):
+            self._lines.append(f"{result} = {self.together(selected.below, inner)}")
         return result
 
     # ----------------------------------------------------------------------------------------------
@@ -424,6 +552,20 @@ class KnownNames(dict[Any, Any]):
         """Return the name for any value of the upstream's, also one that cannot be a key."""
         member = self._read(value)
         return None if member is None else self._output(member)
+
+
+@lru_cache
+def _opener(kind: type[View]) -> Callable[[Any], Any]:
+    """Return what decodes a block that is kept as it came."""
+    decode = DECODERS[STRICT[kind.source][kind.typename]].decode
+
+    def opened(block: bytes) -> Any:  # noqa: ANN401 - a record, or None
+        try:
+            return decode(block)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise NotPlain from None
+
+    return opened
 
 
 def _missing() -> object:

@@ -18,6 +18,10 @@ Part: TypeAlias = View | Exception | None
 Parts: TypeAlias = Mapping[Home, Part]
 
 
+TOLD_OF_ALL: Final = frozenset({"PhoneNumber.source", "PhoneNumber.monthlyPrice"})
+"""What no single answer tells of a number that several tell of."""
+
+
 class Homes:
     """The home of every field, where some that core tells are taken from there.
 

@@ -1,7 +1,7 @@
 """What one API does not tell of owned numbers, filled in from the other for all of them at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from gateway.errors import (
     GatewayError,
@@ -25,8 +25,6 @@ from gateway.waiting import awaited, begun, settled
 from schema.enums import Source
 from schema.info import FieldPath
 
-_ALL = Home.CATALOG | Home.LISTED | Home.CORE
-
 
 class FillingIn(LookupBatches):
     """Fills the numbers of one request in."""
@@ -49,9 +47,10 @@ class FillingIn(LookupBatches):
         found = await self._answers(account, numbers, needs, at, page, beside)
         if found is None:
             return list(numbers)
+        telling = [home for home in found if home in needs]
         return [
-            _together({home: answers[place] for home, answers in found.items()}, needs)
-            for place in range(len(numbers))
+            _together(dict(zip(found, parts, strict=True)), telling)
+            for parts in zip(*found.values(), strict=True)
         ]
 
     async def _answers(
@@ -118,7 +117,7 @@ class FillingIn(LookupBatches):
         told = {home: answers[0] for home, answers in found.items()}
         catalog = told[Home.CATALOG]
         if isinstance(catalog, View) and agrees(filled(told, homes_with(frozenset()))):
-            return _together(told, needs)
+            return _together(told, [home for home in told if home in needs])
         return filled(told, homes_with(TOLD_BY_CORE))
 
     async def _as_core_reads(self, number: View, at: FieldPath) -> View:
@@ -139,7 +138,7 @@ class FillingIn(LookupBatches):
         [core] = await settled([awaited(beside)])
         if not isinstance(core, View):
             raise error
-        return _together({Home.CORE: core, Home.CATALOG: error, Home.LISTED: error}, _ALL)
+        return _together({Home.CORE: core, Home.CATALOG: error, Home.LISTED: error}, Home)
 
     def _prepare(
         self, key: PhoneNumberLookup, needs: Home, at: FieldPath
@@ -246,14 +245,14 @@ def is_near(page: PageRequest, numbers: int) -> bool:
     return bool(known) and numbers > lookup_strategy.NEAR_PAGES
 
 
-def _together(parts: Mapping[Home, Part], needs: Home) -> View:
-    """Return a number of which these answers tell what is needed."""
-    telling = {home: part for home, part in parts.items() if home in needs}
-    [first, *others] = telling.values()
+def _together(parts: Mapping[Home, Part], telling: Iterable[Home]) -> View:
+    """Return a number of which these answers tell, `telling` what is needed."""
+    needed = {home: parts[home] for home in telling}
+    [first, *others] = needed.values()
     if isinstance(first, View) and not others:
         return first
-    shown = any(isinstance(part, View) for part in telling.values())
-    return filled(telling if shown else parts, homes_with(frozenset()))
+    shown = any(isinstance(part, View) for part in needed.values())
+    return filled(needed if shown else parts, homes_with(frozenset()))
 
 
 def _not_shown() -> UpstreamNotFound:

@@ -227,10 +227,13 @@ class LookupBatches(OwnedLists):
         calls: int,
     ) -> None:
         """Note the look-ups that were answered by `calls` calls for other things."""
+        places: dict[FieldPath, list[PhoneNumberLookup]] = defaultdict(list)
         answered = ((key, place) for key in found for place in self._asked[only, key])
         for key, place in islice(answered, calls, None):
-            call = family.get_call(key.account, key.value)
-            self._reader.trace.note_spared(call, "primed", (place,))
+            places[place].append(key)
+        for place, keys in places.items():
+            spared = (family.get_call(each.account, each.value) for each in keys)
+            self._reader.trace.note_all_spared(spared, len(keys), "primed", place)
 
     async def _by_sid(self, key: PhoneNumberLookup, family: Family | None = None) -> View | None:
         serving = family or self._known_family(key.account)

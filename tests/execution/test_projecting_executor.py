@@ -195,13 +195,16 @@ CORE_NUMBER = record(
 )  # fmt: skip
 
 
-def together(of_catalog: Any, of_core: Any) -> View | None:
-    """Return a number of which two answers tell; where core's is no object, it could not be had."""
+def together(of_catalog: Any, of_core: Any, is_listed: bool) -> View | None:
+    """Return a number of which two answers tell; where core's is no object, it could not be had.
+
+    What only lists tell is null of one that is not listed.
+    """
     shown = view("PhoneNumber", Source.CATALOG, of_catalog, ACCOUNT)
     other = view("PhoneNumber", Source.CORE, of_core, ACCOUNT) or UpstreamMalformed("No object.")
     if shown is None:
         return None
-    parts = {Home.CATALOG: shown, Home.LISTED: shown, Home.CORE: other}
+    parts = {Home.CATALOG: shown, Home.LISTED: shown if is_listed else None, Home.CORE: other}
     return filled(parts, homes_with(frozenset()))
 
 
@@ -210,8 +213,8 @@ def numbers(draw: st.DrawFn, typename: str) -> list[View]:
     """Return numbers as a page has them: all of one family, or all of them told by both."""
     source = draw(st.sampled_from([*Source, None] if typename == "PhoneNumber" else [*Source]))
     if source is None:
-        pairs = draw(st.lists(st.tuples(CATALOG_NUMBER, CORE_NUMBER), max_size=3))
-        return [both for pair in pairs if (both := together(*pair)) is not None]
+        found = draw(st.lists(st.tuples(CATALOG_NUMBER, CORE_NUMBER, st.booleans()), max_size=3))
+        return [both for each in found if (both := together(*each)) is not None]
     items = draw(st.lists(CATALOG_NUMBER if source is Source.CATALOG else CORE_NUMBER, max_size=3))
     made = [view(typename, source, item, ACCOUNT) for item in items]
     return [each for each in made if each is not None]

@@ -46,6 +46,10 @@ WIDE = """query Wide($first: Int!) {
   }
 }"""
 
+QUERY_OF_PAGE = """query Page($first: Int!) {
+  phoneNumbers(first: $first) { nodes { sid phoneNumber lifecycle } }
+}"""
+
 
 @pytest.fixture(scope="module")
 def counting(
@@ -129,6 +133,25 @@ def test_a_number_more_on_a_page_is_no_call_more_however_much_is_selected_of_it(
     assert many.coroutines.total() <= 20, str(many)
     assert many.objects.total() <= 40, str(many)
     assert many.tasks.total() == 1, str(many)
+
+
+@pytest.mark.parametrize("query", [WIDE, QUERY_OF_PAGE], ids=["wide", "small"])
+def test_a_number_more_on_a_page_that_is_filled_in_is_few_calls_more(
+    counting: CountingGateway, shared_sandbox: RunningSandbox, query: str
+) -> None:
+    """What the other API tells is read once, and projected with the rest by one function."""
+    account = shared_sandbox.create_account(catalog=True, owned=40)
+    asked = query.replace("lifecycle", "lifecycle beta dateCreated", 1)
+    found = {}
+    for first in (40, 10):
+        found[first], answer = counting.ask(asked_of(account, asked, first=first))
+        nodes = json.loads(answer)["data"]["phoneNumbers"]["nodes"]
+        assert len(nodes) == first
+        assert all(each["dateCreated"] and each["lifecycle"] for each in nodes)
+    more = found[40].calls - found[10].calls
+    assert more.total() <= 30 * 20, str(found[40])
+    assert found[40].tasks.total() == found[10].tasks.total(), str(found[40])
+    assert found[40].futures == found[10].futures, str(found[40])
 
 
 def purchases(sandbox: RunningSandbox, account: SandboxAccount) -> Iterator[bytes]:
