@@ -5,6 +5,7 @@ with a resolver of its own is named, but what is below it is its own affair.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from sys import intern
 from typing import NamedTuple, TypeAlias
 
@@ -32,6 +33,12 @@ SelectedFields: TypeAlias = frozenset[str]
 NOTHING: SelectedFields = frozenset()
 
 
+@lru_cache(maxsize=1024)
+def _shared(found: SelectedFields) -> SelectedFields:
+    """Return the set that is kept of all that are equal: many documents differ in names alone."""
+    return found
+
+
 class Selecting(NamedTuple):
     """An operation, as far as it is needed to tell what it selects.
 
@@ -50,7 +57,7 @@ class Selecting(NamedTuple):
         found: set[str] = set()
         sets = [each.selection_set for each in nodes if each.selection_set]
         self._add(found, get_named_type(kind), sets)
-        return frozenset(found)
+        return _shared(frozenset(found))
 
     def _add(self, found: set[str], kind: object, sets: Iterable[SelectionSetNode]) -> None:
         """Add what these sets select of the objects that a field of type `kind` may yield."""

@@ -190,7 +190,8 @@ class MemoryStore:
             self._next_sweep = now + _SWEEP_SECONDS
             for expired in [name for name, (_, end) in self._values.items() if end < now]:
                 self._values.forget(expired)
-        self._values.keep(key, (value, now + ttl))
+        # A copy: orjson leaves 4 or 8 kB of room behind what it has written, which would be kept.
+        self._values.keep(key, (bytes(memoryview(value)), now + ttl))
 
     async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
         """See `Store`."""
