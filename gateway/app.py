@@ -31,6 +31,7 @@ from gateway.mapping.records import View
 from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
+from gateway.numbers.similar_searches import SimilarSearches
 from gateway.numbers.whole_list import read_whole_list
 from gateway.observability import activity
 from gateway.observability.health import Health
@@ -204,6 +205,7 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         sizes=Sizes(),
         seen=LastSeen(),
         facts=PublicFacts(store, settings.exchange_memory),
+        similar=SimilarSearches(),
         writing=Writing(keys, draining, WeakValueDictionary()),
         webhooks=webhooks,
         spending=Spending(settings.pick(RateLimits), store, refused),

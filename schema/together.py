@@ -4,7 +4,7 @@ A field of the objects of a list is resolved object by object, unless its resolv
 for all of them. Who executes a query may use that, or call the resolver itself, for each.
 """
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 Resolver = TypeVar("Resolver", bound=Callable[..., object])
@@ -16,8 +16,12 @@ the same, and None for null.
 """
 
 
-class Made(Awaitable[Any]):
+class Made:
     """What was begun to be found, where it can be told what it will be made of."""
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait until it is found, and return it."""
+        raise NotImplementedError
 
     async def made_of(self) -> Hashable:
         """Return, when that is there, what alone decides what it will be; None if more does."""

@@ -5,10 +5,10 @@ same words, in the same order. Arguments go by the resolver's own names.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self
 
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, UnsupportedFilters
@@ -325,19 +325,16 @@ class Similar(NamedTuple):
     origin: Point | None = None
     is_alone: bool = False
 
-    def request(self, page: PageRequest) -> SearchRequest:
-        """Return the search for a page of them.
+    def request(self, page: PageRequest, selected: SelectedFields) -> SearchRequest:
+        """Return the search for a page of them, of which this is wanted.
 
         Raises:
             BadUserInput: what is known of the number is nothing to search by.
             UnsupportedFilters: no family can do it.
         """
         account, country, wanted, origin, _ = self
-        return SearchRequest.of(account, country, _LOCAL, wanted, page, origin=origin)
-
-
-Near: TypeAlias = dict[tuple[object, ...], Similar | None]
-"""Searches for numbers like others, by what is said of those: see `SimilarSearch.near_each`."""
+        asked = SearchRequest.of(account, country, _LOCAL, wanted, page, origin=origin)
+        return asked.telling(selected)
 
 
 class SimilarSearch(NamedTuple):
@@ -374,32 +371,8 @@ class SimilarSearch(NamedTuple):
             validation.check_miles("withinMiles", within_miles)
         return cls(within, within_miles, page)
 
-    def near_each(self, numbers: Iterable[View], known: Near) -> list[Similar | None]:
-        """Return `near` of each number: one object for all that are at one place.
-
-        Numbers of one exchange are in one rate center and one LATA (`exchanges.py` has the source).
-        So where a number is its own template, it is that of all others in its exchange, too.
-
-        Args:
-            numbers: the numbers.
-            known: what was found of others for the same request.
-        """
-        found: list[Similar | None] = []
-        for number in numbers:
-            said = self._said_of(number)
-            if said is not None and said in known:
-                found.append(known[said])
-                continue
-            near = self.near(number)
-            found.append(near)
-            if said is not None and (
-                near is None or not near.is_alone or self.within in _OF_EXCHANGES
-            ):
-                known[said] = near
-        return found
-
-    def _said_of(self, number: View) -> tuple[object, ...] | None:
-        """Return what is said of a number that `near` looks at, as it came.
+    def said_of(self, number: View) -> tuple[object, ...] | None:
+        """Return what is asked and what is said of a number that `near` looks at, as it came.
 
         None where it is not as its API promises, or where two answers tell it: it must be read.
         """
@@ -414,6 +387,14 @@ class SimilarSearch(NamedTuple):
             # It is not said in which country it is: the number tells that, and its exchange.
             of_number = told, digits[:EXCHANGE_LENGTH] if len(digits) == NORTH_AMERICAN else digits
         return self, raw.account_sid, number.home, raw.type, of_place, of_number
+
+    def is_shared(self, near: Similar | None) -> bool:
+        """Whether `near` of one number is that of all others of which the same is said.
+
+        Numbers of one exchange are in one rate center and one LATA (`exchanges.py` has the source).
+        So where a number is its own template, it is that of all others in its exchange, too.
+        """
+        return near is None or not near.is_alone or self.within in _OF_EXCHANGES
 
     def near(self, number: View) -> Similar | None:
         """Return the search for numbers like `number`.

@@ -12,6 +12,7 @@ from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.search import Search
+from gateway.numbers.similar_searches import SimilarSearches
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.numbers.whereabouts import Whereabouts
 from gateway.resolvers.account_resolvers import AccountResolvers
@@ -42,6 +43,7 @@ class SharedParts:
         sizes: how many numbers accounts own.
         seen: in which accounts numbers were seen.
         facts: what the upstream tells whoever asks.
+        similar: searches for numbers like others.
         writing: what the writes of all requests share.
         webhooks: which ones may be set.
         spending: counts requests and purchases.
@@ -52,6 +54,7 @@ class SharedParts:
     sizes: Sizes
     seen: LastSeen
     facts: PublicFacts
+    similar: SimilarSearches
     writing: Writing
     webhooks: Webhooks
     spending: Spending
@@ -124,9 +127,8 @@ class RequestContext:
     def search(self) -> SearchResolvers:
         """Resolves numbers to buy."""
         search = Search(self.reader, self.numbers.owned, self._spare.partition)
-        return SearchResolvers(
-            search, self.numbers.owned.beside.rules, self.caller, self.reader.trace
-        )
+        rules = self.numbers.owned.beside.rules
+        return SearchResolvers(search, self._shared.similar, rules, self.caller, self.reader.trace)
 
     @cached_property
     def accounts(self) -> AccountResolvers:

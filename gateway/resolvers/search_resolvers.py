@@ -2,7 +2,7 @@
 
 from asyncio import create_task
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
+from collections.abc import Awaitable, Generator, Hashable, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any, cast
@@ -23,11 +23,10 @@ from gateway.numbers.search import (
 )
 from gateway.numbers.search_request import (
     CountrySearch,
-    Near,
     SearchRequest,
-    Similar,
     SimilarSearch,
 )
+from gateway.numbers.similar_searches import SimilarSearches
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.call_trace import Trace
 from gateway.waiting import Shared, begun
@@ -45,13 +44,20 @@ from schema.together import Made
 class SearchResolvers:
     """Resolves fields that are numbers to buy; equal searches of one request are one."""
 
-    def __init__(self, search: Search, rules: CountryRules, caller: Caller, trace: Trace) -> None:
+    def __init__(
+        self,
+        search: Search,
+        similar: SimilarSearches,
+        rules: CountryRules,
+        caller: Caller,
+        trace: Trace,
+    ) -> None:
         self._search = search
+        self._similar = similar
         self._rules = rules
         self._caller = caller
         self._trace = trace
         self._searches: dict[tuple[Any, ...], _Search] = {}
-        self._near: Near = {}
 
     async def available_phone_numbers(
         self,
@@ -73,7 +79,7 @@ class SearchResolvers:
             asked.first,
             search["after"],
         )
-        found = self._available(key, lambda: asked, at, selected)
+        found = self._available(key, asked, at, selected)
         return cast("AvailablePhoneNumberConnection", await found)
 
     async def available_in(
@@ -92,11 +98,8 @@ class SearchResolvers:
             return None
         account = self._caller.credential.account
         key = (account, country.code, asked, *only_catalog_tells(selected))
-
-        def make() -> SearchRequest:
-            return asked.within(account, country.code).telling(selected)
-
-        found = self._available(key, make, at, selected)
+        request = asked.within(account, country.code).telling(selected)
+        found = self._available(key, request, at, selected)
         return cast("AvailablePhoneNumberConnection", await found)
 
     def similar_available(
@@ -114,28 +117,15 @@ class SearchResolvers:
         asked = SimilarSearch.parse(
             within=within, first=first, within_miles=within_miles, after=after
         )
-        sought = asked.near_each(cast("Sequence[View]", numbers), self._near)
-        seen = ("similar", asked.page, *only_catalog_tells(selected))
-        requests: dict[tuple[str, bool], SearchRequest] = {}
-
-        def make(near: Similar) -> SearchRequest:
-            """Return a search; those for numbers of which as much is known differ in values."""
-            kind = (near.country, near.is_alone)
-            if asked.page.cursor is None and kind in requests:
-                return requests[kind].like(near)
-            request = requests[kind] = near.request(asked.page).telling(selected)
-            return request
-
+        sought = self._similar.each(asked, cast("Sequence[View]", numbers), selected)
         fields = Counter(map(id, sought))
         coming: dict[int, Awaitable[Any] | None] = {id(None): None}
         for each in sought:
             if each is None or id(each) in coming:
                 continue
-            account, country, wanted, origin, _ = each
-            key = (account, country, *seen, origin, *wanted.items())
-
-            work = partial(make, each)
-            coming[id(each)] = self._available(key, work, at, selected, fields[id(each)])
+            which = (asked.page, each.wishes, each.origin, *each.wanted.items())
+            key = (each.account, each.country, "similar", *which)
+            coming[id(each)] = self._available(key, each, at, selected, fields[id(each)])
         return [coming[id(each)] for each in sought]
 
     def forget(self) -> None:
@@ -145,7 +135,7 @@ class SearchResolvers:
     def _available(
         self,
         key: tuple[object, ...],
-        make: Callable[[], SearchRequest],
+        asked: SearchRequest,
         at: FieldPath,
         selected: SelectedFields,
         fields: int = 1,
@@ -153,8 +143,8 @@ class SearchResolvers:
         """Begin a search; equal searches of one request are one, and share the page.
 
         Args:
-            key: the same for equal searches: of many, only one need be made.
-            make: makes it.
+            key: the same for equal searches.
+            asked: what is asked.
             at: the field that asks.
             selected: what it wants told.
             fields: how many objects of a list ask for it.
@@ -168,7 +158,7 @@ class SearchResolvers:
             search = self._searches.get(key)
         if search is None:
             parts = self._search, self._rules, self._trace
-            search = self._searches[key] = _Search(*parts, key, make(), at, priced=priced)
+            search = self._searches[key] = _Search(*parts, key, asked, at, priced=priced)
             fields -= 1
         if fields:
             search.share(at, fields)
