@@ -28,6 +28,7 @@ from gateway.execution.execute import Executing
 from gateway.execution.projection import Projector
 from gateway.explorer import explorer_routes, sandbox_routes
 from gateway.mapping.records import View
+from gateway.numbers.accounts import AccountCounts
 from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
@@ -203,6 +204,7 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
     shared = SharedParts(
         access=CatalogAccess(settings.family_memory),
         sizes=Sizes(),
+        counts=AccountCounts(),
         seen=LastSeen(),
         facts=PublicFacts(store, settings.exchange_memory),
         similar=SimilarSearches(),

@@ -74,6 +74,17 @@ class FieldCost(NamedTuple):
     max_age: int | None
     is_free: bool
 
+    def counted(self, count: int) -> "FieldCost":
+        """Return the cost of the field where its list is known to have so many."""
+        return self._replace(
+            assumed=min(self.assumed, count) if self.slicing else count,
+            slicing=tuple(Slicing(path, min(longest, count)) for path, longest in self.slicing),
+            slicing_defaults={
+                path: min(default, count) if isinstance(default, int) else default
+                for path, default in self.slicing_defaults.items()
+            },
+        )
+
 
 class Costs:
     """The costs of all fields of a schema, by type and field name."""

@@ -9,7 +9,7 @@ become small expressions, computed again for each request; everything else is se
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from graphql import (
     DocumentNode,
@@ -163,6 +163,10 @@ class MeasuredOperation:
         return _evaluate(self.cost, {**self.defaults, **variables}, {})
 
 
+COUNTED: Final = ("Query.phoneNumbers", "Account.subaccounts", "Query.countries")
+"""Lists of which a caller's own account has as many as it has, whatever is asked for."""
+_NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
+_NOTHING_OWNED: Final[Mapping[str, int]] = MappingProxyType(dict.fromkeys(COUNTED, 0))
 _NOTHING = Measure()
 _LEAF = Measure(depth=1, fields=1)
 _INTROSPECTION = frozenset({"__schema", "__type"})
@@ -189,16 +193,13 @@ class Meter:
         found: dict[str, MeasuredOperation] = {}
         for node, measure in _Pass(self._costs, document).operations():
             self._check(measure)
-            defaults = {
-                each.variable.name.value: value_from_ast_untyped(each.default_value)
-                for each in node.variable_definitions or ()
-                if each.default_value is not None
-            }
+            defaults = _defaults(node)
             looks = _evaluate(measure.introspection, {}, {})
             max_age = measure.max_age if measure.max_age < _ENDLESS else 0
             operation = MeasuredOperation(measure.cost, defaults, measure.scopes, looks, max_age)
-            if isinstance(operation.cost, int):
-                self.check_cost(operation.cost)
+            if isinstance(operation.cost, int) and operation.cost > self.limits.cost:
+                # With nothing of what is the caller's own, it is as cheap as it can be for anybody.
+                self.check_cost(self.count(document, _name_of(node), {}, _NOTHING_OWNED))
             found[node.name.value if node.name else ""] = operation
         return found
 
@@ -219,6 +220,27 @@ class Meter:
             LimitExceeded: it is.
         """
         _check("cost", cost, self.limits.cost, "This operation would yield up to {} objects")
+
+    def count(
+        self,
+        document: DocumentNode,
+        name: str | None,
+        variables: Mapping[str, Any],
+        counts: Mapping[str, int],
+    ) -> int:
+        """Return the cost of an operation where lists hold no more than is known of the caller.
+
+        Args:
+            document: a valid one.
+            name: of the operation; None for the only one.
+            variables: which need not have been checked.
+            counts: how many there are of the caller's own, by type and field: `Query.countries`.
+        """
+        for node, measure in _Pass(self._costs, document, counts).operations():
+            if name in {None, _name_of(node)}:
+                defaults = _defaults(node)
+                return _evaluate(measure.cost, {**defaults, **variables}, {})
+        return 0
 
     def _check(self, measure: Measure) -> None:
         limits = self.limits
@@ -244,11 +266,31 @@ def _check(limit: str, actual: int, allowed: int, sentence: str) -> None:
         raise LimitExceeded(message, limit=limit, allowed=allowed, actual=min(actual, _MOST))
 
 
+def _defaults(node: OperationDefinitionNode) -> dict[str, Any]:
+    return {
+        each.variable.name.value: value_from_ast_untyped(each.default_value)
+        for each in node.variable_definitions or ()
+        if each.default_value is not None
+    }
+
+
+def _name_of(node: OperationDefinitionNode) -> str | None:
+    return node.name.value if node.name else None
+
+
+def _names_account(node: FieldNode) -> bool:
+    """Whether a list may be another account's than the caller's own."""
+    return any(each.name.value == "accountSid" for each in node.arguments or ())
+
+
 class _Pass:
     """One pass over one document."""
 
-    def __init__(self, costs: Costs, document: DocumentNode) -> None:
+    def __init__(
+        self, costs: Costs, document: DocumentNode, counts: Mapping[str, int] = _NO_COUNTS
+    ) -> None:
         self._costs = costs
+        self._counts = counts
         self._fragments = {
             node.name.value: node
             for node in document.definitions
@@ -316,6 +358,9 @@ class _Pass:
         below = _NOTHING
         if node.selection_set:
             below = self._selections(node.selection_set, known.named if known else "")
+        count = self._counts.get(f"{parent}.{name}") if self._counts else None
+        if count is not None and known is not None and not _names_account(node):
+            known = known.counted(count)
         aliases = below.aliases + bool(node.alias)
         if known is None:  # `__typename`, or validation will refuse it.
             return Measure(below.depth + 1, aliases, below.directives, 1)

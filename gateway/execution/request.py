@@ -48,10 +48,12 @@ class Request:
         explanation: what the client wants told about its upstream calls: `plan` is to be told them
             without making them, `trace` to be told them with the answer; "" for nothing.
         cost: the objects that its answer may have.
+        counted: whether it was let pass only by what is remembered of the caller's account.
     """
 
     __slots__ = (
         "cost",
+        "counted",
         "document",
         "explanation",
         "extensions",
@@ -68,6 +70,8 @@ class Request:
         extensions: dict[str, Any],
         explanation: Explanation = "",
         cost: int = 0,
+        *,
+        counted: bool = False,
     ) -> None:
         self.document = document
         self.operation = operation
@@ -76,6 +80,7 @@ class Request:
         self.extensions = extensions
         self.explanation = explanation
         self.cost = cost
+        self.counted = counted
 
     @property
     def operation_name(self) -> str | None:

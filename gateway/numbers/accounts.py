@@ -6,6 +6,7 @@ from functools import partial
 from gateway.errors import UpstreamMalformed, UpstreamNotFound, believe_missing
 from gateway.mapping.records import View, view
 from gateway.numbers.list_pages import Slice, UpstreamList, read_slice
+from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.lookups import SubaccountList
 from gateway.numbers.relay_pages import Places
 from gateway.upstream.families import CORE, MAX_PAGE_SIZE, MOST_PAGES, UpstreamPage
@@ -15,11 +16,25 @@ from schema.enums import Source
 from schema.info import FieldPath
 
 
+class AccountCounts:
+    """What lists that were read have told of accounts: facts for plans and costs.
+
+    Attributes:
+        subaccounts: how many accounts an account owns.
+        countries: in how many countries an account can buy numbers.
+    """
+
+    def __init__(self) -> None:
+        self.subaccounts = Sizes()
+        self.countries = Sizes()
+
+
 class Accounts:
     """Accounts and the countries in which they can buy numbers."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, counts: AccountCounts | None = None) -> None:
         self._reader = reader
+        self._counts = counts or AccountCounts()
 
     async def one(self, sid: str, *at: FieldPath) -> View | None:
         """Return an account; None when the caller's credentials show no such one."""
@@ -86,12 +101,17 @@ class Accounts:
         page = CORE.read_accounts(await self._reader.read(call, (at,)))
         if page.next_query is not None and page.next_query == query:
             raise UpstreamMalformed("The upstream's next page is the page itself.")
+        if not query:
+            own = self._reader.credential.account
+            below = sum(each is not None for each in _subaccounts(own, None, page.items))
+            self._counts.subaccounts.learn(own, below, more=page.next_query is not None)
         return page
 
     async def countries(self, at: FieldPath) -> list[View]:
         """Return the countries in which the caller's account can buy numbers."""
         call = CORE.countries_call(self._reader.credential.account)
         items = CORE.read_countries(await self._reader.read(call, (at,)))
+        self._counts.countries.learn(self._reader.credential.account, len(items), more=False)
         found = (view("Country", Source.CORE, item) for item in items)
         return [_whole(country, "code") for country in found if country is not None]
 

@@ -61,7 +61,11 @@ def go_on_listing(pages_read: int, keys_left: int, size: Size | None) -> bool:
 
 
 class Sizes:
-    """What was learnt of accounts' sizes from lists read; bounded, forgetting the oldest."""
+    """What was learnt of accounts' sizes from lists read; bounded, forgetting the oldest.
+
+    What others do upstream is not noticed before a list is read again: a size says what to expect,
+    and never what is allowed.
+    """
 
     def __init__(self, most: int = 10_000) -> None:
         self._known: dict[str, Size] = {}
@@ -70,6 +74,17 @@ class Sizes:
     def of(self, account: str) -> Size | None:
         """Return what is known of an account."""
         return self._known.get(account)
+
+    def exact(self, account: str) -> int | None:
+        """Return the size of an account, where all of it has been listed."""
+        size = self._known.get(account)
+        return size.at_least if size is not None and size.exact else None
+
+    def grow(self, account: str) -> None:
+        """Note that an account has got one more."""
+        size = self._known.get(account)
+        if size is not None:
+            self._known[account] = size._replace(at_least=size.at_least + 1)
 
     def learn(self, account: str, listed: int, *, more: bool) -> None:
         """Note that pages listed so many numbers of an account, and whether there are `more`."""

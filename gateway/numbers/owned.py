@@ -220,6 +220,10 @@ class OwnedNumbers(FillingIn):
                 found[each] = number
         return True
 
+    def note_gain(self, account: str) -> None:
+        """Note that an account owns a number more."""
+        self._sizes.grow(account)
+
     def afresh(self) -> "OwnedNumbers":
         """Return the owned numbers as they are now: nothing read before is used."""
         fresh = OwnedNumbers(

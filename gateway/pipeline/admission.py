@@ -8,10 +8,24 @@ from gateway.documents.limits import Meter
 from gateway.documents.operation import Operation
 
 
-def admit(meter: Meter, caller: Caller, operation: Operation, variables: Mapping[str, Any]) -> int:
+def admit(
+    meter: Meter,
+    caller: Caller,
+    operation: Operation,
+    variables: Mapping[str, Any],
+    counted: int | None = None,
+) -> int:
     """Let an operation pass and return how many objects it may yield, or say why not.
 
     What cannot be run passes: it runs nothing.
+
+    Args:
+        meter: knows the limits.
+        caller: who asks.
+        operation: what it wants to run.
+        variables: with these.
+        counted: how many objects it may yield by what is known of the caller's account, where that
+            was looked up.
 
     Raises:
         LimitExceeded: with these variables it costs too much.
@@ -21,8 +35,11 @@ def admit(meter: Meter, caller: Caller, operation: Operation, variables: Mapping
     if measured is None:
         return 0
     cost = measured.cost
-    if not isinstance(cost, int):  # What is always the same was looked at with the document.
+    if not isinstance(cost, int):
         cost = measured.price(variables)
+    if counted is not None:
+        cost = min(cost, counted)
+    if cost > meter.limits.cost:
         meter.check_cost(cost)
     if caller.scopes is not None:
         caller.check_scopes(measured.scopes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from graphql import GraphQLSchema
+from graphql import GraphQLSchema, OperationType
 
 from gateway.auth.authentication import Authenticator
 from gateway.auth.caller import Caller
@@ -14,7 +14,7 @@ from gateway.documents.limits import Meter
 from gateway.documents.parameters import Params
 from gateway.documents.persisted import Persisted
 from gateway.draining import Draining
-from gateway.errors import BadUserInput, Forbidden, ShuttingDown, TooManyCalls
+from gateway.errors import BadUserInput, Forbidden, LimitExceeded, ShuttingDown, TooManyCalls
 from gateway.events.feed import Follower
 from gateway.execution import execute
 from gateway.execution.execute import Executing
@@ -29,6 +29,9 @@ from gateway.upstream.call_budget import CallBudget
 from gateway.upstream.readers import Readers
 from schema.info import FieldPath
 
+# What is let in only because of what is remembered of its account may make so many times the calls
+# that its plan foresees: some are tried again.
+_LEEWAY = 2
 # What asks for a proof when a connection begins.
 _INTRODUCTION = FieldPath("connection_init")
 
@@ -177,10 +180,18 @@ class Pipeline:
                 # A default lets its type be null, but no condition can (GraphQL, 5.8.5).
                 raise BadUserInput(f"${each}", "it says what is selected, so it cannot be null.")
         operation = document.operations.get(name) or document.choose(name)
-        cost = admit(self.meter, caller, operation, variables)
+        try:
+            cost, counted = admit(self.meter, caller, operation, variables), False
+        except LimitExceeded:
+            if operation.kind is not OperationType.QUERY:
+                raise  # Events come as long as it lasts, and nobody counts them.
+            known = self._count(document, name, variables, caller)
+            cost, counted = admit(self.meter, caller, operation, variables, known), True
         if operation.items:
             variables = operation.mark_items(variables)
-        return Request(document, operation, variables, params.extensions, explanation, cost)
+        return Request(
+            document, operation, variables, params.extensions, explanation, cost, counted=counted
+        )
 
     def context(
         self, caller: Caller, request: Request | None = None, request_id: str = ""
@@ -200,6 +211,10 @@ class Pipeline:
                 hedges = plan.spare(HEDGE)
                 spare = Spare(plan.spare(PARTITION), plan.spare(ELSEWHERE), plan.spare(EXCHANGES))
             calls = CallBudget(most, hedges)
+        elif request is not None and request.counted:
+            # What is remembered of the account let it pass, and may be out of date.
+            plan = self._plan(request, caller)
+            calls = CallBudget(_LEEWAY * max(1, plan.most), plan.spare(HEDGE))
         detailed = request is not None and request.explanation == "trace"
         reader = self.readers.make(caller.credential, detailed=detailed, calls=calls)
         watched = activity.current()
@@ -241,8 +256,29 @@ class Pipeline:
             explained["data"] = None
         if not plan.errors or plan.writes:
             cost = request.operation.price(request.variables)
+            if cost:
+                known = self._count(
+                    request.document, request.operation_name, request.variables, caller
+                )
+                cost = min(cost, known)
             explained["extensions"] = {"plan": {"cost": cost, **plan.report()}}
         return explained
+
+    def _count(
+        self, document: Document, name: str | None, variables: Mapping[str, Any], caller: Caller
+    ) -> int:
+        """Return the cost of an operation by what is known of the caller's account."""
+        own, counts = caller.credential.account, self.shared.counts
+        known = {
+            "Query.phoneNumbers": self.shared.sizes.exact(own),
+            "Account.subaccounts": counts.subaccounts.exact(own),
+            "Query.countries": counts.countries.exact(own),
+        }
+        whole = document.whole
+        if whole is None:
+            return 0
+        told = {field: count for field, count in known.items() if count is not None}
+        return self.meter.count(whole, name, variables, told)
 
     def _plan(self, request: Request, caller: Caller) -> Plan:
         most = self.options.most_calls
@@ -250,6 +286,7 @@ class Pipeline:
             caller,
             self.shared.owned_numbers(self.readers.make(caller.credential)),
             self.shared.sizes,
+            self.shared.counts,
             self.readers.cache.keeps_kind,
             self.options.partition_calls,
             self.options.subaccount_calls,

@@ -45,6 +45,7 @@ from gateway.planning.plan import (
     PlannedRead,
     PlannedWrites,
     Times,
+    at_most,
     named,
 )
 from gateway.upstream.families import CATALOG, CORE, MAX_PAGE_SIZE, MOST_PAGES, Family
@@ -180,13 +181,15 @@ def _list(draft: Draft, place: Place, path: str, asked: OwnedList) -> Place:
         ),
     )
     draft.fill(place, path, identity, asked)
-    numbers, selected = place.times.most * page.size, place.selected
+    most, bound = at_most(page.size, owned, "numbers")
+    numbers, selected = place.times.most * most, place.selected
     if CATALOG in beside:
         draft.fill_to_filter(place, path, identity, account, pages, beside[CATALOG])
     if CORE in beside:
         numbers, selected = place.times.most * pages * MAX_PAGE_SIZE, SHOWN_BY_EXCHANGES
     draft.look_up_exchanges(path, identity, numbers, account, selected)
-    return Place(path, place.times.per(page.size), identity, place.accounts, account or None)
+    times = place.times.per(most)
+    return Place(path, times, identity, place.accounts, account or None, bound=bound)
 
 
 def _pages(page: PageRequest, size: int, *, counts: bool, length: int | None) -> tuple[int, str]:
@@ -452,15 +455,20 @@ def _subaccounts(draft: Draft, place: Place, path: str, arguments: Arguments) ->
         ),
     )
     # Only one account that is asked about can be the parent.
-    times = Times(0, min(1, place.times.most) * page.size)
-    return Place(path, times, identity, max(1, times.most))
+    own = draft.known.counts.subaccounts.exact(caller.credential.account)
+    most, bound = at_most(page.size, own, "subaccounts")
+    times = Times(0, min(1, place.times.most) * most)
+    return Place(path, times, identity, max(1, times.most), bound=bound)
 
 
 def _countries(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
     draft.read(
         place, path, [("countries",)], PlannedRead("GET the countries", "get", kind="countries")
     )
-    return Place(path, place.times.per(_MOST_COUNTRIES), ("countries",))
+    account = draft.known.caller.credential.account
+    known = draft.known.counts.countries.exact(account)
+    most, bound = at_most(_MOST_COUNTRIES, known, "countries")
+    return Place(path, place.times.per(most), ("countries",), bound=bound)
 
 
 def _country(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:

@@ -17,6 +17,7 @@ from gateway.auth.caller import Caller
 from gateway.errors import GatewayError
 from gateway.mapping.homes import NOWHERE, Home, fields_told, needed
 from gateway.numbers import lookup_strategy
+from gateway.numbers.accounts import AccountCounts
 from gateway.numbers.exchanges import SHOWN_BY_EXCHANGES
 from gateway.numbers.filling_in import is_near
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
@@ -31,6 +32,7 @@ from schema.selections import NOTHING, SelectedFields
 _UNKNOWN: Final = (
     "both APIs are asked at once while it is unknown whether the account has the preview catalog"
 )
+_ONE_OF: Final = {"numbers": "number", "subaccounts": "subaccount", "countries": "country"}
 # Of the fields that share a call, so many are named.
 _MOST_NAMED = 3
 PARTITION: Final = "partition"
@@ -85,6 +87,9 @@ class Step:
 
     Attributes:
         spare: it only makes an answer better, and is left out where calls are short.
+        allowed: how many calls a run may make all the same where what is known of an account
+            lowers `most`: that may be out of date.
+        bound: what `most` rests on, where that is assumed or remembered and not said.
         conditional: what is found out before it may make it unnecessary: the fewest calls of the
             operation do without it.
     """
@@ -98,6 +103,8 @@ class Step:
     reason: str
     spare: bool = False
     conditional: bool = False
+    allowed: int = 0
+    bound: str = ""
 
 
 class PlannedWrites(NamedTuple):
@@ -157,6 +164,7 @@ class Place:
         account: which one that is, if it is known.
         selected: what is selected below the field that is planned now.
         kinds: how many kinds of number they are, by country and type, at most, if that is known.
+        bound: what their most rests on, where that is assumed or remembered and not said.
     """
 
     path: str
@@ -166,6 +174,7 @@ class Place:
     account: str | None = None
     selected: SelectedFields = NOTHING
     kinds: int | None = None
+    bound: str = ""
 
 
 @dataclass
@@ -203,13 +212,17 @@ class Plan:
 
     def spare(self, strategy: str) -> int:
         """Most calls of a strategy that only makes an answer better."""
-        return sum(step.most for step in self.steps if step.spare and step.strategy == strategy)
+        return sum(
+            max(step.most, step.allowed)
+            for step in self.steps
+            if step.spare and step.strategy == strategy
+        )
 
     def limit_spare(self, most: int) -> None:
         """Let what only makes an answer better have no more than `most` calls."""
         for step in self.steps:
             if step.spare:
-                step.most = min(step.most, most)
+                step.most, step.allowed = min(step.most, most), min(step.allowed, most)
                 most -= step.most
 
     def report(self) -> dict[str, Any]:
@@ -238,6 +251,7 @@ class Plan:
                     "max": step.most,
                     "reason": step.reason,
                 }
+                | ({"bound": step.bound} if step.bound else {})
                 for step in self.steps
             ],
         }
@@ -250,6 +264,7 @@ class PlanningFacts(NamedTuple):
         caller: who asks.
         numbers: the owned numbers, to find out which families can be asked.
         sizes: how many numbers accounts own.
+        counts: how many accounts they own, and in how many countries they can buy.
         keeps: whether answers of a kind are kept, so that a call may be spared.
         partition: most calls to complete searches that the upstream cuts off.
         elsewhere: most calls to look for numbers in the caller's other accounts.
@@ -261,6 +276,7 @@ class PlanningFacts(NamedTuple):
     caller: Caller
     numbers: OwnedNumbers
     sizes: lookup_strategy.Sizes
+    counts: AccountCounts
     keeps: Callable[[Kind], bool]
     partition: int
     elsewhere: int
@@ -324,7 +340,9 @@ class Draft:
         if asked.extra and most:
             most += asked.extra
             reason += f"; {_UNKNOWN}"
-        self.plan.steps.append(Step(path, asked.call, asked.strategy, least, most, naive, reason))
+        step = Step(path, asked.call, asked.strategy, least, most, naive, reason)
+        step.bound = place.bound if most > 1 else ""
+        self.plan.steps.append(step)
 
     def look_up_number(
         self,
@@ -503,14 +521,7 @@ class Draft:
             step = Step(path, call, PARTITION, 0, most, times, reason, spare=True)
             self.plan.steps.append(step)
         if self._elsewhere and self.known.elsewhere:
-            most = self.known.elsewhere
-            reason = (
-                f"only for numbers that are not where they are looked for first: {most} in all, to"
-                " list the accounts and to look in each that is active"
-            )
-            path, call = named(self._elsewhere), "GET the number in another account"
-            times = Times(0, most)
-            self.plan.steps.append(Step(path, call, ELSEWHERE, 0, most, times, reason, spare=True))
+            self._plan_elsewhere()
         if self._exchanges and self.known.exchanges:
             total = sum(self._exchanges.values())
             most = min(total, self.known.exchanges)
@@ -537,6 +548,24 @@ class Draft:
         )
         path = named([step.field for step in reads])
         step = Step(path, "GET the same once more", HEDGE, 0, most, NONE, reason, spare=True)
+        self.plan.steps.append(step)
+
+    def _plan_elsewhere(self) -> None:
+        """Add the look at the caller's other accounts: the list of them, and then each of them."""
+        allowed, keys = self.known.elsewhere, len(self._elsewhere)
+        others = self.known.counts.subaccounts.exact(self.known.caller.credential.account)
+        most, bound = allowed, f"up to {allowed - 1:,} subaccounts assumed"
+        if others is not None:
+            # One number is asked for; of several, pages are read first, and then those left.
+            most = min(allowed, keys + others * (1 if keys == 1 else 2 * keys))
+            bound = known_of(others, "subaccounts")
+        reason = (
+            f"only for numbers that are not where they are looked for first: {most} in all, to"
+            " list the accounts and to look in each that is active"
+        )
+        path, call = named(self._elsewhere), "GET the number in another account"
+        step = Step(path, call, ELSEWHERE, 0, most, Times(0, most), reason, spare=True)
+        step.allowed, step.bound = allowed, bound
         self.plan.steps.append(step)
 
     def _batch(self, lookups: Lookups, keys: Counter[PhoneNumberLookup], paths: str) -> None:
@@ -567,6 +596,18 @@ class Draft:
         strategy = "fill" if beside else choice.strategy
         step = Step(paths, call, strategy, least, most, naive, reason)
         self.plan.steps.append(step)
+
+
+def known_of(count: int, nouns: str) -> str:
+    """Return what is known of an account, as what bounds a plan."""
+    return f"this account has {count:,} {_ONE_OF[nouns] if count == 1 else nouns}"
+
+
+def at_most(asked: int, known: int | None, nouns: str) -> tuple[int, str]:
+    """Return how many there are at most of which so many are asked for, and what that rests on."""
+    if known is None:
+        return asked, f"up to {asked:,} {nouns} assumed" if asked > 1 else ""
+    return min(asked, known), known_of(known, nouns) if known < asked else ""
 
 
 def telling(selected: SelectedFields, home: Home) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
 from gateway.events.feed import Events
-from gateway.numbers.accounts import Accounts
+from gateway.numbers.accounts import AccountCounts, Accounts
 from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookup_strategy import Sizes
 from gateway.numbers.owned import OwnedNumbers
@@ -41,6 +41,7 @@ class SharedParts:
     Attributes:
         access: which accounts have the catalog.
         sizes: how many numbers accounts own.
+        counts: how many accounts they own, and in how many countries they can buy.
         seen: in which accounts numbers were seen.
         facts: what the upstream tells whoever asks.
         similar: searches for numbers like others.
@@ -52,6 +53,7 @@ class SharedParts:
 
     access: CatalogAccess
     sizes: Sizes
+    counts: AccountCounts
     seen: LastSeen
     facts: PublicFacts
     similar: SimilarSearches
@@ -133,7 +135,7 @@ class RequestContext:
     @cached_property
     def accounts(self) -> AccountResolvers:
         """Resolves accounts, what is left of limits, and countries."""
-        accounts = Accounts(self.reader)
+        accounts = Accounts(self.reader, self._shared.counts)
         return AccountResolvers(
             accounts, self.numbers.owned.beside.rules, self.caller, self._shared.spending
         )
@@ -141,7 +143,7 @@ class RequestContext:
     @cached_property
     def objects(self) -> ObjectResolvers:
         """Resolves objects by id."""
-        accounts, numbers = Accounts(self.reader), self.numbers
+        accounts, numbers = Accounts(self.reader, self._shared.counts), self.numbers
         calls = SpareCalls(self._spare.subaccounts)
         whereabouts = Whereabouts(numbers.owned, accounts, self.caller, numbers.one, calls)
         return ObjectResolvers(whereabouts, accounts, self.numbers.owned.beside, self.caller)

@@ -183,6 +183,8 @@ class WriteResolvers:
             return
         if there:
             self._seen.note(self._caller.credential, account, (number.sid,))
+            if kind is not PhoneNumberEventKind.CONFIGURED:
+                self._mutations.note_gain(account)
         change = Change(kind, number.sid, number.phone_number, number if there else None)
         await self._events.announce(account, change)
 

@@ -157,6 +157,10 @@ class Mutations:
         self._may_see = caller.may_see
         self.request_id = request_id
 
+    def note_gain(self, account: str) -> None:
+        """Note that an account owns a number more."""
+        self._numbers.note_gain(account)
+
     async def purchase(
         self, asked: Purchase, at: FieldPath, tell: Tell, spend: Spend, selected: SelectedFields
     ) -> Outcome:

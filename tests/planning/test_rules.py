@@ -6,6 +6,7 @@ import pytest
 
 from gateway.auth.caller import Caller
 from gateway.errors import Forbidden
+from gateway.numbers.accounts import AccountCounts
 from gateway.planning.field_rules import RULES
 from gateway.planning.plan import (
     Draft,
@@ -36,7 +37,9 @@ CALLER = Caller(Credential(OWN, "secret", OWN), "me", accounts=frozenset({OWN}))
 def draft(*, keeps: bool = False) -> Draft:
     """Return a plan of reads, which need to know no more than who asks and what is kept."""
     unasked = cast("Any", None)
-    return Draft(PlanningFacts(CALLER, unasked, unasked, lambda _: keeps, 0, 0, 0, unasked))
+    return Draft(
+        PlanningFacts(CALLER, unasked, unasked, AccountCounts(), lambda _: keeps, 0, 0, 0, unasked)
+    )
 
 
 ROOT = Place("", Times(1, 1), ())

@@ -1,0 +1,116 @@
+"""What the gateway has learnt of an account bounds plans and costs, and never lets anything through.
+
+What a bound rests on is said; once real counts are known they win.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.support.gateway_in_thread import RunningGateway
+from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+
+SUBACCOUNTS = """query ($first: Int = 1000) {
+  account { subaccounts(first: $first) { nodes { phoneNumbers(first: 1) { nodes { sid } } } } }
+}"""
+LISTED = "{ account { subaccounts(first: 1000) { nodes { sid } } } }"
+OWNED = """{
+  phoneNumbers(first: 20) { nodes { similarAvailable(within: REGION, first: 1) { nodes { phoneNumber } } } }
+}"""
+NODE = "query ($id: ID!) { node(id: $id) { id } }"
+MISSING = {"id": "PN" + "0" * 32}
+MANY = 30
+
+
+def plan(
+    gateway: RunningGateway,
+    account: SandboxAccount,
+    query: str,
+    variables: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the plan of an operation."""
+    headers = {"X-Gateway-Explain": "plan"}
+    answer = gateway.execute(query, variables, account=account, headers=headers)
+    planned: dict[str, Any] = answer["extensions"]["plan"]
+    return planned
+
+
+def bounds(planned: dict[str, Any]) -> set[str]:
+    """Return what the steps of a plan rest on."""
+    return {step["bound"] for step in planned["steps"] if "bound" in step}
+
+
+def family(sandbox: RunningSandbox, *, catalog: bool) -> SandboxAccount:
+    """Make an account with two subaccounts."""
+    parent = sandbox.create_account(catalog=catalog, owned=3)
+    for _ in range(2):
+        sandbox.create_account(catalog=catalog, owner_account_sid=parent.sid, owned=1)
+    return parent
+
+
+@pytest.mark.parametrize("catalog", [True, False])
+def test_a_bound_says_what_it_rests_on_until_the_real_count_is_known(
+    gateway: RunningGateway, sandbox: RunningSandbox, *, catalog: bool
+) -> None:
+    account = sandbox.create_account(catalog=catalog, owned=3)
+    before = plan(gateway, account, OWNED)
+    assert "up to 20 numbers assumed" in bounds(before)
+    gateway.execute("{ phoneNumbers(first: 10) { nodes { sid } } }", account=account)
+    after = plan(gateway, account, OWNED)
+    assert "this account has 3 numbers" in bounds(after)
+    searches = [step["max"] for step in after["steps"] if step["strategy"] == "search"]
+    assert searches == [3]
+    assert after["calls"]["max"] < before["calls"]["max"]
+    assert after["cost"] < before["cost"]
+    ran = gateway.execute(OWNED, account=account, headers={"X-Gateway-Explain": "trace"})
+    assert ran["extensions"]["upstream"]["sent"] <= after["calls"]["max"]
+
+
+def test_a_look_for_a_number_elsewhere_is_bounded_by_the_subaccounts_that_there_are(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    parent = family(sandbox, catalog=False)
+    before = plan(gateway, parent, NODE, MISSING)
+    assert "up to 39 subaccounts assumed" in bounds(before)
+    ran = gateway.execute(NODE, MISSING, account=parent)
+    assert ran["data"] == {"node": None}
+    after = plan(gateway, parent, NODE, MISSING)
+    assert "this account has 2 subaccounts" in bounds(after)
+    assert [step["max"] for step in after["steps"] if step["strategy"] == "elsewhere"] == [3]
+    gateway.execute(NODE, {"id": "PN" + "1" * 32}, account=parent)
+
+
+def test_what_would_cost_too_much_for_anybody_runs_for_an_account_that_is_known_to_be_small(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    parent = family(sandbox, catalog=False)
+    refused = gateway.execute(SUBACCOUNTS, account=parent)["errors"][0]
+    assert refused["extensions"]["code"] == "LIMIT_EXCEEDED"
+    gateway.execute(LISTED, account=parent)
+    found = gateway.execute(SUBACCOUNTS, account=parent)
+    assert len(found["data"]["account"]["subaccounts"]["nodes"]) == 2
+    planned = plan(gateway, parent, SUBACCOUNTS)
+    assert planned["cost"] < 100
+    assert planned["calls"]["max"] < 10
+    assert "this account has 2 subaccounts" in bounds(planned)
+    # It is known of this account alone.
+    other = family(sandbox, catalog=False)
+    assert "errors" in gateway.execute(SUBACCOUNTS, account=other)
+
+
+def test_a_count_that_is_exceeded_does_not_let_an_operation_make_more_calls_than_were_foreseen(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    parent = family(sandbox, catalog=False)
+    gateway.execute(LISTED, account=parent)
+    foreseen = plan(gateway, parent, SUBACCOUNTS)["calls"]["max"]
+    for _ in range(MANY):
+        sandbox.create_account(catalog=False, owner_account_sid=parent.sid)
+    sandbox.forget_requests()
+    answer = gateway.execute(SUBACCOUNTS, account=parent)
+    codes = {error["extensions"]["code"] for error in answer["errors"]}
+    assert codes == {"UPSTREAM_CALLS_EXCEEDED"}
+    assert len(sandbox.requests()) <= 2 * foreseen < MANY
+    # By now it is known better, and so many calls are foreseen.
+    found = gateway.execute(SUBACCOUNTS, account=parent)
+    assert len(found["data"]["account"]["subaccounts"]["nodes"]) == 2 + MANY
