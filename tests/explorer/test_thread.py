@@ -105,6 +105,7 @@ def test_a_subscription_goes_on_in_the_background_and_says_how_far_it_is(
     expect(explorer.response).to_contain_text("Seen from afar")
     # A reload ends it, and it says so.
     page.reload()
+    explorer.tab("WatchChanges")
     expect(explorer.status).to_contain_text("2 events · stopped by a reload")
     expect(explorer.response).to_contain_text("Seen from afar")
     expect(pill).to_have_count(0)
@@ -143,6 +144,7 @@ def test_answer_filter_sort_and_scroll_survive_a_run_a_change_of_tabs_and_a_relo
     explorer.tab("Owned")
     assert as_it_was() == first
     page.reload()
+    explorer.tab("Owned")
     assert as_it_was() == first
     # Nothing of who asked is kept: whoever that was, the rows offer nothing to others.
     stored = page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
