@@ -518,7 +518,7 @@ class UpstreamClient:
         breaker = account.breaker_of(call)
         refused = breaker.refuses_for()
         if refused is not None:
-            limiter.release()
+            limiter.pass_on()
             message = "The upstream kept failing for this account, so it is left alone for a while."
             raise UpstreamUnavailable(
                 message, retry_after=refused, processed=False, retryable=False

@@ -6,6 +6,7 @@ figure, and rises again by one for every full round of calls that went well.
 """
 
 import asyncio
+import math
 from collections import OrderedDict, deque
 
 _DECREASE = 2 / 3
@@ -27,6 +28,7 @@ class Limiter:
         # One queue per request, served in turn, so that a request with 200 calls waiting does not
         # hold up another's only one.
         self._queues: OrderedDict[object, deque[asyncio.Future[None]]] = OrderedDict()
+        self._passing = False
 
     @property
     def waiting(self) -> int:
@@ -58,6 +60,17 @@ class Limiter:
         if self._queues:
             self._wake()
 
+    def pass_on(self) -> None:
+        """Give a slot back that was not used, because nothing is sent now.
+
+        Hundreds may wait that will not use theirs either. One of them gets it in each step of the
+        loop: what comes of all of them at once would keep the loop from everybody else.
+        """
+        self.running -= 1
+        if self._queues and not self._passing:
+            self._passing = True
+            asyncio.get_running_loop().call_soon(self._pass_on)
+
     def slower(self) -> None:
         """Note that the upstream has too much of us."""
         self.limit = max(1.0, self.limit * _DECREASE)
@@ -84,8 +97,12 @@ class Limiter:
             if not queue:
                 del self._queues[owner]
 
-    def _wake(self) -> None:
-        while self._queues and self.running < int(self.limit):
+    def _pass_on(self) -> None:
+        self._passing = False
+        self._wake(most=1)
+
+    def _wake(self, most: float = math.inf) -> None:
+        while most and self._queues and self.running < int(self.limit):
             owner, queue = next(iter(self._queues.items()))
             turn = queue.popleft()
             if queue:
@@ -94,4 +111,5 @@ class Limiter:
                 del self._queues[owner]
             if not turn.done():
                 self.running += 1
+                most -= 1
                 turn.set_result(None)

@@ -27,14 +27,15 @@ def ask(url: str, operation: Operation, variables: dict[str, Any], place: int = 
         MismatchError: the answer has errors or no data.
     """
     body = operation.body(variables, place).replace(FRESH_KEY.encode(), uuid4().hex.encode())
-    answer = orjson.loads(_fetch(url + "/graphql", body))
+    answer = orjson.loads(fetch(url + "/graphql", body))
     if answer.get("errors") or not answer.get("data"):
         message = f"{operation.name}: {url} answered {str(answer)[:500]}"
         raise MismatchError(message)
     return answer["data"]
 
 
-def _fetch(url: str, body: bytes | None) -> bytes:
+def fetch(url: str, body: bytes | None) -> bytes:
+    """Return the body of an answer to a POST, or without a body to a GET."""
     headers = {"Authorization": AUTHORIZATION, "Accept": "application/json"}
     if body is not None:
         headers["Content-Type"] = "application/json"
@@ -49,7 +50,7 @@ def let_learn(server: Server, operation: Operation) -> None:
     the one that has no such number; the static upstream has its numbers in the catalog alone.
     """
     for variables in operation.samples(_FIRST_REQUESTS):
-        _fetch(server.url + "/graphql", operation.body(variables))
+        fetch(server.url + "/graphql", operation.body(variables))
 
 
 def check_equal(
@@ -68,7 +69,7 @@ def check_equal(
         if not peer.graphql and operation.plain_path is None:
             continue
         if introduction := operation.introduction():
-            _fetch(server.url + "/graphql", introduction)
+            fetch(server.url + "/graphql", introduction)
         counted = 0
         for place, variables in enumerate(operation.samples(SAMPLES)):
             servers.forget_calls(upstream)
@@ -96,9 +97,9 @@ def _plain_difference(
         return "no such request for a plain proxy"
     path = operation.plain_path(variables)
     if not operation.calls:
-        return "" if _fetch(server.url + path, None) else "an empty answer"
+        return "" if fetch(server.url + path, None) else "an empty answer"
     there = operation.plain_same(variables) if operation.plain_same else path
-    same = _fetch(server.url + path, None) == _fetch(upstream.url + there, None)
+    same = fetch(server.url + path, None) == fetch(upstream.url + there, None)
     return "" if same else f"other bytes than the upstream for {path}"
 
 

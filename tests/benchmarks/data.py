@@ -6,12 +6,15 @@ server under test gains by keeping or sharing one. In each list the numbers are 
 `CENTERS` rate centers, which no other list has.
 """
 
+import base64
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import orjson
 
 ACCOUNT: Final = "AC" + "b0" * 16
+OTHER_ACCOUNT: Final = "AC" + "0b" * 16
+"""One that has the same numbers, and may wait for ever."""
 TOKEN: Final = "static-upstream-token"
 VARIANTS: Final = 512
 CENTERS: Final = 5
@@ -20,6 +23,11 @@ NESTED_SIZE: Final = 20
 
 _TOWNS: Final = ("HUNTINGTON", "RIVERSIDE", "SPRINGFLD", "FAIRVIEW", "GREENWOOD")
 _REGIONS: Final = ("NY", "CA", "IL", "OK", "SC")
+
+
+def basic(account: str) -> str:
+    """Return how an account says who it is."""
+    return "Basic " + base64.b64encode(f"{account}:{TOKEN}".encode()).decode()
 
 
 def number_sid(index: int) -> str:

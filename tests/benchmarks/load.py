@@ -1,6 +1,5 @@
 """Load from wrk: one run against one server, and what it measured."""
 
-import base64
 import json
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from tests.benchmarks.operations import Operation
 
 CONNECTIONS: Final = 32
 SAMPLES: Final = 2000
-AUTHORIZATION: Final = "Basic " + base64.b64encode(f"{data.ACCOUNT}:{data.TOKEN}".encode()).decode()
+AUTHORIZATION: Final = data.basic(data.ACCOUNT)
 _SCRIPT: Final = Path(__file__).with_name("load.lua")
 
 

@@ -178,11 +178,11 @@ def _wait_until_listening(name: str, process: subprocess.Popen[bytes], port: int
 
 
 @contextlib.contextmanager
-def upstream(*, owned: int = data.LIST_SIZE, delay: float = 0) -> Iterator[Server]:
-    """Run the static upstream on the generator's core."""
+def upstream(*options: str, owned: int = data.LIST_SIZE, delay: float = 0) -> Iterator[Server]:
+    """Run the static upstream on the generator's core; `options` are further ones of its own."""
     port = free_port()
     command = [sys.executable, "-m", "tests.benchmarks.upstream", "--port", str(port)]
-    command += ["--owned", str(owned), "--delay", str(delay)]
+    command += ["--owned", str(owned), "--delay", str(delay), *options]
     with running("static upstream", command, port, cpu=cores()[1]) as server:
         yield server
 

@@ -2,11 +2,14 @@
 
 A bare `asyncio.Protocol` that reads request lines and writes bytes rendered once per URL. Understood
 are GET without a body, POST of a form that buys a number, and `DELETE /_bench/calls`, which sets the counters to zero; `GET
-/_bench/calls` shows them. Run it with `python -m tests.benchmarks.upstream --port 8100`.
+/_bench/calls` shows them, and `/_bench/hanging?on` begins and `?off` ends that `data.OTHER_ACCOUNT` is
+never answered. Run it with `python -m tests.benchmarks.upstream --port 8100`.
 """
 
 import argparse
 import asyncio
+import math
+import random
 import re
 import signal
 from http import HTTPStatus
@@ -19,6 +22,9 @@ import uvloop
 from tests.benchmarks import data
 
 CALLS_PATH: Final = "/_bench/calls"
+HANGING_PATH: Final = "/_bench/hanging"
+_OWN_SID, _OTHER_SID = data.ACCOUNT.encode(), data.OTHER_ACCOUNT.encode()
+_OTHER: Final = f"Authorization: {data.basic(data.OTHER_ACCOUNT)}".encode()
 _INSTANCES: Final = "/Numbers/ActiveNumbers/"
 _LIST: Final = "/Numbers/ActiveNumbers"
 _KEPT_ANSWERS: Final = 50_000
@@ -40,6 +46,8 @@ class StaticUpstream:
 
     def answer(self, method: str, target: str, form: str = "") -> bytes:
         """Return the whole HTTP response to `method` on `target` (path and query)."""
+        if target.startswith(HANGING_PATH):
+            return _response(HTTPStatus.OK, b"{}")
         if target == CALLS_PATH:
             if method == "DELETE":
                 self.calls = dict.fromkeys(self.calls, 0)
@@ -102,17 +110,51 @@ def _response(status: HTTPStatus, body: bytes) -> bytes:
     return head.encode() + body
 
 
-class Connection(asyncio.Protocol):
-    """One keep-alive connection; requests may arrive in pieces or several at once.
+class Slowness:
+    """How long answers wait, to play a slow upstream.
 
-    Each answer waits `delay` seconds, to play a slow upstream.
+    Args:
+        delay: seconds before each answer.
+        slow: seconds before some of them.
+        share: how many of them, at random.
+
+    Attributes:
+        is_hanging: the other account is not answered.
     """
+
+    def __init__(
+        self,
+        delay: float = 0,
+        *,
+        slow: float = 0,
+        share: float = 0,
+    ) -> None:
+        self._delay = delay
+        self._slow = slow
+        self._share = share
+        self.is_hanging = False
+        self._chance = random.Random(1)  # noqa: S311 - load, not secrets
+
+    def wait(self, *, other: bool) -> float:
+        """Return the seconds before an answer, to the `other` account or not; infinite for never."""
+        if other and self.is_hanging:
+            return math.inf
+        if self._share and self._chance.random() < self._share:
+            return self._slow
+        return self._delay
+
+
+_AT_ONCE: Final = Slowness()
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection; requests may arrive in pieces or several at once."""
 
     _transport: asyncio.Transport
 
-    def __init__(self, upstream: StaticUpstream, delay: float = 0) -> None:
+    def __init__(self, upstream: StaticUpstream, slowness: Slowness = _AT_ONCE) -> None:
         self._upstream = upstream
-        self._delay = delay
+        self._slowness = slowness
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -125,6 +167,7 @@ class Connection(asyncio.Protocol):
         self._unread += data
         while (end := self._unread.find(b"\r\n\r\n")) >= 0:
             method, target, _ = self._unread.split(b"\r\n", 1)[0].decode().split(" ")
+            other = _OTHER in self._unread[:end]
             begin = whole = end + 4
             if method == "POST" and (length := _LENGTH.search(self._unread, 0, end + 2)):
                 whole += int(length[1])
@@ -132,18 +175,23 @@ class Connection(asyncio.Protocol):
                     return
             form = self._unread[begin:whole].decode()
             self._unread = self._unread[whole:]
+            if target.startswith(HANGING_PATH):
+                self._slowness.is_hanging = target.endswith("?on")
             response = self._upstream.answer(method, target, form)
-            if self._delay:
-                asyncio.get_running_loop().call_later(self._delay, self._send, response)
-            else:
+            if other:
+                response = response.replace(_OWN_SID, _OTHER_SID)
+            wait = 0 if target.startswith("/_bench/") else self._slowness.wait(other=other)
+            if not wait:
                 self._transport.write(response)
+            elif wait < math.inf:
+                asyncio.get_running_loop().call_later(wait, self._send, response)
 
     def _send(self, response: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(response)
 
 
-async def serve(port: int, owned: int, delay: float) -> None:
+async def serve(port: int, owned: int, slowness: Slowness) -> None:
     """Serve on loopback `port` until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -153,7 +201,7 @@ async def serve(port: int, owned: int, delay: float) -> None:
     if owned == data.LIST_SIZE:
         upstream.render_lists(data.LIST_SIZE, data.NESTED_SIZE)
     server = await loop.create_server(
-        lambda: Connection(upstream, delay), "127.0.0.1", port, backlog=4096
+        lambda: Connection(upstream, slowness), "127.0.0.1", port, backlog=4096
     )
     async with server:
         await stop.wait()
@@ -165,8 +213,15 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--owned", type=int, default=data.LIST_SIZE, help="numbers in a list")
     parser.add_argument("--delay", type=float, default=0, help="seconds before each answer")
+    parser.add_argument("--slow", type=float, default=0, help="seconds before some answers")
+    parser.add_argument("--slow-share", type=float, default=0, help="how many of them")
     chosen = parser.parse_args()
-    uvloop.run(serve(chosen.port, chosen.owned, chosen.delay))
+    slowness = Slowness(
+        chosen.delay,
+        slow=chosen.slow,
+        share=chosen.slow_share,
+    )
+    uvloop.run(serve(chosen.port, chosen.owned, slowness))
 
 
 if __name__ == "__main__":

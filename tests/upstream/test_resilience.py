@@ -125,6 +125,35 @@ def test_whoever_stops_waiting_leaves_no_slot_behind() -> None:
     asyncio.run(main())
 
 
+def test_those_who_need_no_slot_after_all_get_one_in_each_step_of_the_loop() -> None:
+    async def main() -> None:
+        limiter = Limiter(50, 50)
+        served: list[int] = []
+
+        async def refused(owner: int) -> None:
+            await limiter.acquire(owner)
+            served.append(owner)
+            limiter.pass_on()
+
+        for _ in range(50):
+            await limiter.acquire("hangs")
+        waiting = [asyncio.ensure_future(refused(owner)) for owner in range(200)]
+        await asyncio.sleep(0)
+        for _ in range(10):  # Some of those that hang have taken too long.
+            limiter.release()
+        in_each_step = []
+        while len(served) < 200:
+            before = len(served)
+            await asyncio.sleep(0)
+            in_each_step.append(len(served) - before)
+        assert in_each_step[0] <= 10
+        assert max(in_each_step[1:]) == 1
+        await asyncio.gather(*waiting)
+        assert (limiter.running, limiter.waiting) == (40, 0)
+
+    asyncio.run(main())
+
+
 def test_the_limit_falls_by_a_third_and_rises_by_one_per_round() -> None:
     limiter = Limiter(60, 90)
 
