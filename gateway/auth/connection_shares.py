@@ -1,9 +1,8 @@
 """Limits on connections and unproven credentials, per caller and client address."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from gateway.errors import SOME_TIME, RateLimited
 
@@ -24,9 +23,8 @@ class Share:
         self._total = 0
         self._held: Counter[str] = Counter()
 
-    @contextmanager
-    def held(self, name: str) -> Iterator[None]:
-        """Hold one more.
+    def held(self, name: str) -> "Held":
+        """Hold one more, until that is ended.
 
         Raises:
             RateLimited: that would be more than a share.
@@ -36,13 +34,37 @@ class Share:
             raise RateLimited(f"There are too many {self._what}.", retry_after=SOME_TIME)
         self._total += 1
         self._held[name] += 1
-        try:
-            yield
-        finally:
-            self._total -= 1
-            self._held[name] -= 1
-            if not self._held[name]:
-                del self._held[name]
+        return Held(self, name)
+
+    def let_go(self, name: str) -> None:
+        """Hold one less."""
+        self._total -= 1
+        self._held[name] -= 1
+        if not self._held[name]:
+            del self._held[name]
+
+
+class Held:
+    """One of a share. It is ended once, however often that is said."""
+
+    __slots__ = ("_name", "_share")
+
+    def __init__(self, share: Share, name: str) -> None:
+        self._share: Share | None = share
+        self._name = name
+
+    def __enter__(self) -> Self:
+        """Hold it until the end of a block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Hold it no longer."""
+        share, self._share = self._share, None
+        if share is not None:
+            share.let_go(self._name)
 
 
 @dataclass(frozen=True)

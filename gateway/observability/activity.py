@@ -6,8 +6,7 @@ is wrapped around requests, and an attempt is told to `QUIET`, which does nothin
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
@@ -134,19 +133,18 @@ class Telemetry:
         for ended in self._ended:
             ended(activity)
 
-    @contextmanager
-    def operation(self, request_id: str) -> Iterator[None]:
-        """Watch an operation on a WebSocket, from its start to its end."""
+    def operation(self, request_id: str) -> Activity | None:
+        """Note that an operation on a WebSocket begins; None when nobody watches."""
         if not self._watchers:
-            yield
-            return
+            return None
         activity = Activity("websocket", (), request_id=request_id)
         self.began(activity)
-        try:
-            yield
-        finally:
-            activity.outcome = activity.outcome or "NOT_EXECUTED"
-            self.ended(activity)
+        return activity
+
+    def operated(self, activity: Activity) -> None:
+        """Note that an operation on a WebSocket has ended."""
+        activity.outcome = activity.outcome or "NOT_EXECUTED"
+        self.ended(activity)
 
     def began(self, activity: Activity) -> None:
         """Note that a request arrived, and let what runs from here belong to it."""

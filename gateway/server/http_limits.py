@@ -26,7 +26,8 @@ from gateway.errors import SOME_TIME, ShuttingDown, failure
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
 from gateway.server import open_files
 from gateway.server._compat import ASGISendEvent, RequestResponseCycle, get_remote_addr
-from gateway.server.lean_http import LeanProtocol
+from gateway.server.beats import Beats
+from gateway.server.lean_http import LeanProtocol, give_sign_of_life
 from gateway.settings.model import Settings
 from gateway.transport.exchange import Heads
 from gateway.transport.graphql_endpoint import Endpoint
@@ -100,12 +101,14 @@ def protocol_class(
     end, refusals = draining or Draining(0), refused or uncounted()
 
     class Protocol(GuardedProtocol):
+        __slots__ = ()
         limits = WireLimits.of(settings)
         crowd = Crowd(settings.connection_limit, open_files.allowed())
         draining = end
         refused = refusals
         endpoint = answers
         heads = Heads()
+        beats = Beats(settings.keep_alive, give_sign_of_life)
 
     return Protocol
 
@@ -181,6 +184,8 @@ class Crowd:
 class ReaderWatch:
     """Cuts off a client that reads nothing of what waits for it."""
 
+    __slots__ = ("_loop", "_patience", "_refused", "_timer", "_transport")
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
@@ -251,6 +256,19 @@ class GuardedProtocol(LeanProtocol):
     crowd: ClassVar[Crowd]
     draining: ClassVar[Draining]
     refused: ClassVar[RefusalsBelowHttp]
+    __slots__ = (
+        "_head_bytes",
+        "_idling",
+        "_is_whole",
+        "_last_words",
+        "_patience",
+        "_receiving",
+        "_refusal",
+        "_unparsed",
+        "_watch",
+        "came",
+        "waits_since",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)

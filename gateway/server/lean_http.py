@@ -16,14 +16,28 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
+import structlog
+
 from gateway.server._compat import ASGI3Application, HttpProtocol, RequestResponseCycle, asgi_parts
+from gateway.server.beats import Beats
+from gateway.server.flow import Flow
+from gateway.transport import sse
 from gateway.transport.asgi import send_stream
 from gateway.transport.asgi_application import GRAPHQL
 from gateway.transport.client_addresses import UNKNOWN
-from gateway.transport.exchange import Answer, Exchange, Head, Heads, Stream
+from gateway.transport.exchange import (
+    Answer,
+    Beginning,
+    Exchange,
+    FixedHeaders,
+    Head,
+    Heads,
+    Stream,
+)
 from gateway.transport.graphql_endpoint import Endpoint
 from gateway.transport.unsent import CONNECTION
 
+_log = structlog.get_logger(__name__)
 _PATH: Final = GRAPHQL.encode()
 _STATUS_LINES: Final = {
     each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
@@ -40,10 +54,18 @@ class LeanProtocol(HttpProtocol):
 
     Attributes:
         endpoint: answers them; without it all is left to uvicorn.
+        beats: gives signs of life on streams.
     """
 
     endpoint: ClassVar[Endpoint | None] = None
+    beats: "ClassVar[Beats[_Events]]"
     heads: ClassVar[Heads[bytes]]
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection."""
+        super().connection_made(transport)
+        self.flow = Flow(transport)  # type: ignore[assignment] # it is as uvicorn's own
 
     def begin_whole(self, data: bytes) -> bool:
         """Begin a request that came in one piece behind a head that is kept; False for others.
@@ -132,6 +154,7 @@ class LeanCycle(RequestResponseCycle):
     _exchange: Exchange | None = None  # There is one while it is being answered.
     _task: asyncio.Task[None] | None = None
     _more: asyncio.Future[None] | None = None
+    _events: "_Events | None" = None  # There are some while a subscription is followed.
 
     def __init__(
         self, protocol: LeanProtocol, endpoint: Endpoint, head: Head, whole: bytes | None = None
@@ -174,6 +197,8 @@ class LeanCycle(RequestResponseCycle):
             return
         if self.disconnected:
             self._exchange.hang_up()
+            if self._events is not None:
+                self._events.gone()
         elif not self.more_body:
             self._feed(self._exchange)
         if self._more is not None and not self._more.done():
@@ -199,15 +224,11 @@ class LeanCycle(RequestResponseCycle):
             return None
         if protocol.flow.write_paused:
             return self._write_later(answer)
-        self.keep_alive = self.keep_alive and headers.get("connection") != "close"
-        if not self.keep_alive:
-            headers["connection"] = "close"
-        lines = ""
-        for name in headers:
-            lines += f"{name}: {headers[name]}\r\n"
-        pieces = [_STATUS_LINES[answer.status], answer.fixed.text, lines.encode("latin-1")]
-        pieces += map(b"%s: %s\r\n".__mod__, protocol.server_state.default_headers)
-        pieces += b"\r\n", b"" if self.head.verb == "HEAD" else answer.body
+        pieces = [
+            self._head(answer.status, answer.fixed, headers),
+            b"\r\n",
+            b"" if self.head.verb == "HEAD" else answer.body,
+        ]
         if len(answer.body) < _COPIED:
             protocol.transport.write(b"".join(pieces))
         else:
@@ -225,6 +246,9 @@ class LeanCycle(RequestResponseCycle):
     async def stream(self, stream: Stream, request_id: str) -> None:
         """See `Line`: what is streamed is sent over ASGI."""
         verb, is_gone = self.head.verb, self.disconnected
+        if stream.begin is not None and verb != "HEAD":
+            await self._follow(stream, stream.begin, request_id)
+            return
         super().__init__(**asgi_parts(self._protocol, verb, keep_alive=self.keep_alive))
         self.more_body, self.disconnected = False, is_gone
         messages: Any = self.receive, self.send
@@ -233,6 +257,48 @@ class LeanCycle(RequestResponseCycle):
             await send_stream(stream, *messages, request_id=request_id, bodiless=bodiless)
         finally:
             self.on_response = _UNHEARD.set  # As uvicorn does: it refers to the connection.
+
+    async def _follow(self, stream: Stream, begin: Beginning, request_id: str) -> None:
+        """Send what a subscription is told; until its end nothing runs for it but when it is."""
+        protocol = self._protocol
+        await stream.chunks.aclose()
+        if protocol.flow.write_paused:
+            await protocol.flow.drain()
+        if self.disconnected or protocol.transport.is_closing():
+            return
+        self._events = events = _Events(protocol, stream, request_id)
+        protocol.transport.write(
+            self._head(stream.status, stream.fixed, stream.headers)
+            + b"transfer-encoding: chunked\r\n\r\n"
+        )
+        self.response_started = True
+        member = await begin(events)
+        del stream, begin
+        try:
+            await events.over
+        finally:
+            member.leave()
+            events.stop()
+            self._events = None
+        if protocol.transport.is_closing():
+            return
+        protocol.transport.write(b"0\r\n\r\n")
+        self.response_complete = True
+        if not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+    def _head(self, status: int, fixed: FixedHeaders, headers: dict[str, str]) -> bytes:
+        """Return the status line and the headers of an answer, without the end of them."""
+        self.keep_alive = self.keep_alive and headers.get("connection") != "close"
+        if not self.keep_alive:
+            headers["connection"] = "close"
+        lines = ""
+        for name, value in headers.items():
+            lines += f"{name}: {value}\r\n"
+        pieces = [_STATUS_LINES[status], fixed.text, lines.encode("latin-1")]
+        pieces += map(b"%s: %s\r\n".__mod__, self._protocol.server_state.default_headers)
+        return b"".join(pieces)
 
     def end(self) -> None:
         """See `Line`."""
@@ -243,3 +309,55 @@ class LeanCycle(RequestResponseCycle):
             protocol.tasks.discard(task)
             if not self.response_complete:  # Its client has gone, or something went wrong.
                 protocol.transport.close()
+
+
+class _Events(sse.Told):
+    """Server-sent events of a subscription on a connection."""
+
+    __slots__ = ("_protocol", "_request_id")
+
+    def __init__(self, protocol: LeanProtocol, stream: Stream, request_id: str) -> None:
+        super().__init__(stream.pending, stream.most_waiting, stream.send_timeout)
+        self._protocol = protocol
+        self._request_id = request_id
+        protocol.beats.watch(self)
+
+    def beat(self) -> None:
+        """Give a sign of life, as there was none for long."""
+        if self.over.done():
+            return
+        if self.is_behind or not self.write(sse.SIGN_OF_LIFE):
+            self._protocol.beats.watch(self)
+
+    def stop(self) -> None:
+        """Send no more."""
+        self._protocol.beats.leave(self)
+        super().stop()
+
+    def write(self, content: bytes) -> bool:
+        """See `Outflow`."""
+        protocol = self._protocol
+        if protocol.flow.write_paused or protocol.transport.is_closing():
+            return False
+        protocol.transport.write(b"%x\r\n%b\r\n" % (len(content), content))
+        protocol.beats.watch(self)
+        return True
+
+    async def send(self, content: bytes) -> None:
+        """See `Outflow`."""
+        while not self.write(content):
+            if self._protocol.transport.is_closing():
+                raise ConnectionResetError
+            await self._protocol.flow.drain()
+
+    def failed(self, error: Exception) -> None:
+        """See `Outflow`: a client that takes nothing is cut off."""
+        if isinstance(error, TimeoutError):
+            _log.warning("slow_client_cut_off", request_id=self._request_id)
+        self._protocol.cut()
+        self.gone()
+
+
+def give_sign_of_life(events: _Events) -> None:
+    """Give one on a stream that was silent for long."""
+    events.beat()

@@ -7,8 +7,9 @@ protocol class with these edges taken off.
 
 import asyncio
 import logging
+import secrets
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, cast
 
 import orjson
 
@@ -21,14 +22,19 @@ from gateway.server._compat import (
     CloseCode,
     Frame,
     Headers,
+    Opcode,
     Request,
     Response,
     ServerProtocol,
     WebSocketsSansIOProtocol,
+    apply_mask,
 )
+from gateway.server.beats import Beats
+from gateway.server.flow import Gate
 from gateway.server.http_limits import ReaderWatch
 from gateway.settings.model import Settings
 from gateway.transport.unsent import CONNECTION
+from gateway.transport.websocket import WIRE, Taker
 
 # uvicorn logs a traceback for each text that is not UTF-8: a flood would fill the disk with them.
 _SERIOUS = logging.getLogger("uvicorn.error.websocket")
@@ -45,6 +51,15 @@ _MOST_FRAMES = 5000
 _WINDOW = 10.0
 # Seconds for a client to answer that a WebSocket is closed: until then it takes a connection.
 _CLOSING = 1.0
+# The first byte of a whole text, and the sizes from which its length takes two and eight bytes.
+_TEXT: Final = 0x81
+_MEDIUM, _LONG = 126, 2**16
+# That of a whole pong, the bytes of a frame before its content, and what the second one has besides
+# the length.
+_PONG = 0x8A
+_SMALL: Final = frozenset({_TEXT, _PONG})
+_LEAST, _MASKED = 6, 0x80
+_PONG_MESSAGE: Final = b'{"type":"pong"}'
 _LEAVING = "This process is shutting down: connect again"
 
 
@@ -58,6 +73,8 @@ def socket_class(
         write_timeout = settings.write_timeout
         keep_alive = settings.keep_alive
         refused = refusals
+        beats = Beats(settings.keep_alive, GuardedSocket.beat)
+        deadlines = Beats(settings.write_timeout, GuardedSocket.keepalive_timeout)
 
     return Socket
 
@@ -89,12 +106,36 @@ class _Handshakes(ServerProtocol):
         return Response(status.value, status.phrase, headers, body)
 
 
+class _Told:
+    """In place of a queue of messages for an application: tells a taker that the client is gone."""
+
+    __slots__ = ("_taker",)
+
+    def __init__(self, taker: Taker) -> None:
+        self._taker: Taker | None = taker
+
+    def put_nowait(self, _: object) -> None:
+        """Take the last message."""
+        taker, self._taker = self._taker, None
+        if taker is not None:
+            taker.gone()
+
+
 class GuardedSocket(WebSocketsSansIOProtocol):
     """One WebSocket of a client, which may be slow, careless or hostile."""
 
     write_timeout: ClassVar[float]
     keep_alive: ClassVar[float]
     refused: ClassVar[RefusalsBelowHttp]
+    beats: ClassVar["Beats[GuardedSocket]"]
+    deadlines: ClassVar["Beats[GuardedSocket]"]
+    # Who is told of messages, once the connection was handed over; and of the bytes that have come,
+    # those that are to be read later.
+    _taker: Taker | None = None
+    _on_hold = False
+    _unread = b""
+    # Whether the latest ping that was a message was answered.
+    _was_answered = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
@@ -116,13 +157,17 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection over; whatever waits to be read by the client counts as a pause."""
         super().connection_made(transport)
+        self.writable = cast("asyncio.Event", Gate())
         self.transport.set_write_buffer_limits(high=0)
         self._watch = ReaderWatch(self.loop, self.transport, self.write_timeout, self.refused)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection's timer."""
+        """Forget the connection's timers."""
         if self._watch is not None:
             self._watch.stop()
+        self.beats.leave(self)
+        self.deadlines.leave(self)
+        self._taker = None
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -142,6 +187,124 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             self._note("websocket_handshake")
         else:
             self.scope[CONNECTION] = self  # type: ignore[typeddict-unknown-key] # ours
+            self.scope[WIRE] = self  # type: ignore[typeddict-unknown-key] # ours
+
+    async def run_asgi(self) -> None:
+        """Run the application, to its end or until it hands the connection over."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except BaseException:
+            self.logger.exception("Exception in ASGI application\n")
+            self.send_500_response()
+        if self._taker is None and self.close_timer is None:
+            self.transport.close()
+
+    # Handed over: a `gateway.transport.websocket.Wire` ------------------------------------------
+
+    def hand_over(self, taker: Taker) -> None:
+        """Tell `taker` of what comes from now on; what only the handshake needed is forgotten."""
+        waiting = self.queue
+        self._taker = taker
+        self.queue = cast("asyncio.Queue[Any]", _Told(taker))
+        self.stop_keepalive()
+        self.beats.watch(self)
+        del self.scope, self.request, self.response, self.app_state
+        while not waiting.empty():
+            message: Any = waiting.get_nowait()
+            if message["type"] == "websocket.disconnect":
+                taker.gone()
+                return
+            text = message.get("text")
+            taker.take(message["bytes"] if text is None else text.encode())
+        self.go_on()
+
+    def write(self, text: bytes) -> None:
+        """Send a message."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        size = len(text)
+        if size < _MEDIUM:
+            head = bytes((_TEXT, size))
+        elif size < _LONG:
+            head = b"%c\x7e%b" % (_TEXT, size.to_bytes(2, "big"))
+        else:
+            head = b"%c\x7f%b" % (_TEXT, size.to_bytes(8, "big"))
+        self.transport.write(head + text)
+
+    def close(self, code: int, reason: str) -> None:
+        """Close it. A control frame holds 125 bytes, two of them for the code."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.beats.leave(self)
+        self.conn.send_close(code, reason.encode()[:123].decode(errors="ignore"))
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+    def alive(self) -> None:
+        """Hear that the client has answered a ping that is a message."""
+        self._was_answered = True
+
+    def hold(self) -> None:
+        """Tell of no message until `go_on`."""
+        self._on_hold = True
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Tell of messages again."""
+        self._on_hold = False
+        data, self._unread = self._unread, b""
+        if self.transport.is_closing():
+            return
+        if data:
+            self.data_received(data)
+        if not self._on_hold and self.writable.is_set() and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def beat(self) -> None:
+        """Ping the client: by a message, and by a frame where that was not answered before.
+
+        Browsers answer frames by themselves, also of a page that sleeps; and not every client
+        answers messages.
+        """
+        taker = self._taker
+        if taker is None or self.close_sent or self.transport.is_closing():
+            return
+        self.beats.watch(self)
+        if taker.ping is not None:
+            self.write(taker.ping)
+        if self._was_answered:
+            self._was_answered = False
+            return
+        if self.pending_ping_payload is None:
+            self.pending_ping_payload = payload = secrets.token_bytes(4)
+            self.conn.send_ping(payload)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.deadlines.watch(self)
+
+    def send_receive_event_to_app(self) -> None:
+        """Tell of a message."""
+        taker = self._taker
+        if taker is None:
+            super().send_receive_event_to_app()
+            return
+        data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        self.frames = []
+        if self.close_sent:
+            return
+        if self.curr_msg_data_type == "text":
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self.conn.send_close(CloseCode.INVALID_DATA)
+                self.handle_parser_exception()
+                return
+        self.beats.watch(self)
+        taker.take(bytes(data))
 
     # Slowness -----------------------------------------------------------------------------------
 
@@ -176,7 +339,10 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         if self._watch is not None:
             self._watch.stop()
         super().resume_writing()
-        if not self.read_paused and not self.transport.is_closing():
+        if self._taker is not None:
+            if not self._on_hold:
+                self.go_on()
+        elif not self.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -205,8 +371,13 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came bit by bit, until it is too much."""
+        if self._taker is not None and not (self.frames or self.conn.reader.buffer):
+            data = self._take_small(data)
         for start in range(0, len(data), _SLICE):
             if self.transport.is_closing():
+                return
+            if self._taker is not None and (self._on_hold or not self.writable.is_set()):
+                self._unread += data[start:]
                 return
             super().data_received(data[start : start + _SLICE])
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
@@ -215,6 +386,31 @@ class GuardedSocket(WebSocketsSansIOProtocol):
             self.handshake_complete = self.close_sent = True
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
+
+    def _take_small(self, data: bytes) -> bytes:
+        """Take the whole small frames that come first, as most do alone; return the rest.
+
+        The library's parser takes as long for an answer to a ping as all else that is done for it.
+        """
+        at, end = 0, min(len(data), _SLICE)
+        while end - at >= _LEAST and self.writable.is_set() and not self._on_hold:
+            kind, start = data[at], at + _LEAST
+            stop = start + data[at + 1] - _MASKED
+            if kind not in _SMALL or not start <= stop <= min(end, start + _MEDIUM - 1):
+                break
+            content = apply_mask(data[start:stop], data[start - 4 : start])
+            if kind == _PONG:
+                self.handle_pong(Frame(Opcode.PONG, content))
+            elif content == _PONG_MESSAGE:
+                self.beats.watch(self)
+                self.alive()
+            else:
+                self.frames, self.curr_msg_data_type = [content], "text"
+                self.send_receive_event_to_app()
+            at = stop
+            if self.close_sent or self.transport.is_closing():
+                return b""
+        return data[at:]
 
     def handle_cont(self, event: Frame) -> None:
         """Gather a fragment."""
@@ -230,8 +426,13 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
     def handle_pong(self, event: Frame) -> None:
         """Take a sign of life."""
-        if self._counted():
+        if not self._counted():
+            return
+        if self._taker is None:
             super().handle_pong(event)
+        elif bytes(event.data) == self.pending_ping_payload:
+            self.pending_ping_payload = None
+            self.deadlines.leave(self)
 
     def _counted(self) -> bool:
         """Count a frame; tell whether it may be taken."""

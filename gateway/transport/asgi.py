@@ -143,7 +143,7 @@ async def send_stream(
                 pending.finished(len(chunk))
                 async with asyncio.timeout(stream.send_timeout):
                     await send(_piece(chunk, more=True))
-                pending.sent()
+                pending.is_taken()
             await send(_piece(b"", more=False))
         except TimeoutError:
             _log.warning("slow_client_cut_off", request_id=request_id)

@@ -5,14 +5,24 @@ and an `Exchange` of both, and sends what `Endpoint` answers: whole, or as a str
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Coroutine, Hashable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Hashable,
+    Iterable,
+    Sequence,
+)
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from gateway.auth.caller import Caller
+from gateway.auth.connection_shares import Held
+from gateway.draining import Draining
 from gateway.errors import BadRequest
+from gateway.pipeline.subscriptions import Listener, Member
 from gateway.transport import compression, negotiation
 from gateway.transport.negotiation import AcceptedTypes
 from gateway.transport.unsent import Connection, Pending
@@ -20,6 +30,8 @@ from gateway.transport.unsent import Connection, Pending
 T = TypeVar("T")
 Text = TypeVar("Text", bound=Hashable)
 Pair = tuple[bytes, bytes]
+
+Beginning = Callable[[Listener], Coroutine[Any, Any, Member]]
 
 NOT_MODIFIED = 304
 NO_CONTENT = 204
@@ -96,7 +108,10 @@ class Stream:
         keep_alive: see there.
         send_timeout: seconds; a client that does not take a piece within them is cut off.
         pending: is told what waits for the client.
-        held: what is let go in the end.
+        held: is held as long as it is sent.
+        begin: of a subscription by server-sent events, lets it begin for a listener, instead of
+            `chunks`, where the adaptor needs no task that waits for it.
+        most_waiting: responses to it that may wait for the client.
     """
 
     headers: dict[str, str]
@@ -107,8 +122,10 @@ class Stream:
     keep_alive: float
     send_timeout: float
     pending: Pending
-    held: ExitStack
+    held: Held | Draining
     status: int = 200
+    begin: Beginning | None = None
+    most_waiting: int = 0
 
 
 class Line(Protocol):

@@ -12,7 +12,7 @@ their own way from the start (`websocket.py`).
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -44,12 +44,14 @@ from gateway.observability import activity
 from gateway.observability.activity import Telemetry
 from gateway.pipeline import subscriptions
 from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.subscriptions import Listener, Member
 from gateway.transport import http_caching, multipart, negotiation, sse
 from gateway.transport.browser_security import Browsers
 from gateway.transport.client_addresses import Addresses, current
 from gateway.transport.exchange import (
     NOT_MODIFIED,
     Answer,
+    Beginning,
     ClientGone,
     Exchange,
     Head,
@@ -126,8 +128,11 @@ class Endpoint:
                 watched.status = answer.status
                 watched.request_id = answer.headers.get("x-request-id", "")
             if isinstance(answer, Stream):
-                with answer.held:
-                    await line.stream(answer, exchange.request_id)
+                try:
+                    with answer.held:
+                        await line.stream(answer, exchange.request_id)
+                finally:
+                    answer.pending.end()
                 return
             pending = answer.pending
             try:
@@ -418,7 +423,26 @@ class Endpoint:
     async def _events(self, exchange: Exchange, request: Request, caller: Caller) -> Stream:
         frames = sse.frames(self._feed(exchange, request, caller))
         content_type, beat = sse.CONTENT_TYPE, sse.SIGN_OF_LIFE
-        return await self._stream(exchange, request, caller, frames, content_type, beat)
+        stream = await self._stream(exchange, request, caller, frames, content_type, beat)
+        if subscriptions.is_followed(request):
+            stream.begin = self._beginning(exchange, request, caller)
+            stream.most_waiting = self._pipeline.options.subscriber_queue
+        return stream
+
+    def _beginning(self, exchange: Exchange, request: Request, caller: Caller) -> Beginning:
+        last_event = _last_event(exchange)
+        pipeline, request_id = self._pipeline, exchange.request_id
+
+        async def begin(listener: Listener) -> Member:
+            member = Member(listener, caller)
+            try:
+                await member.begin(pipeline, request, request_id, last_event)
+            except BaseException:
+                member.leave()
+                raise
+            return member
+
+        return begin
 
     async def _parts(self, exchange: Exchange, request: Request, caller: Caller) -> Stream:
         if request.kind is OperationType.SUBSCRIPTION:
@@ -435,8 +459,9 @@ class Endpoint:
         return await self._stream(exchange, request, caller, parts, content_type, beat, early=False)
 
     def _feed(self, exchange: Exchange, request: Request, caller: Caller) -> subscriptions.Feed:
-        last_event = exchange.head.headers.get("last-event-id") or None
-        return subscriptions.feed(self._pipeline, request, caller, exchange.request_id, last_event)
+        return subscriptions.feed(
+            self._pipeline, request, caller, exchange.request_id, _last_event(exchange)
+        )
 
     async def _stream(
         self,
@@ -452,30 +477,36 @@ class Endpoint:
         endless = request.kind is OperationType.SUBSCRIPTION
         # The end waits until all of an answer is sent: clients repeat what was not completed.
         size = 0 if endless else _size(request)
-        with ExitStack() as held:
-            pending = await self._outbox(exchange, caller).begin(size)
-            held.callback(pending.end)
-            held.enter_context(
+        pending = await self._outbox(exchange, caller).begin(size)
+        try:
+            held = (
                 self._shares.callers.held(caller.principal) if endless else self._pipeline.draining
             )
-            return Stream(
-                headers=exchange.stream_headers(content_type),
-                fixed=exchange.head.fixed,
-                chunks=chunks,
-                sign_of_life=sign_of_life,
-                early=early,
-                keep_alive=self._options.keep_alive,
-                send_timeout=self._options.send_timeout,
-                pending=pending,
-                held=held.pop_all(),
-            )
-        raise AssertionError("an ExitStack hides no exception")
+        except BaseException:
+            pending.end()
+            raise
+        return Stream(
+            headers=exchange.stream_headers(content_type),
+            fixed=exchange.head.fixed,
+            chunks=chunks,
+            sign_of_life=sign_of_life,
+            early=early,
+            keep_alive=self._options.keep_alive,
+            send_timeout=self._options.send_timeout,
+            pending=pending,
+            held=held,
+        )
 
 
 def _wishes(head: Head) -> list[str]:
     """Return what the client wants explained: each header, lest one hide another."""
     name = _EXPLAIN.encode()
     return [value.decode("latin-1") for each, value in head.raw if each == name]
+
+
+def _last_event(exchange: Exchange) -> str | None:
+    """Return the event that a client says it had last."""
+    return exchange.head.headers.get("last-event-id") or None
 
 
 def _size(request: Request) -> int:

@@ -59,7 +59,7 @@ class _Budget:
         self.held = 0
         self.finished = 0
         self.operations = 0
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: deque[asyncio.Future[None]] | None = None
 
     def fits(self, size: int) -> bool:
         # What is larger than the limit runs alone.
@@ -68,6 +68,8 @@ class _Budget:
     async def turn(self) -> None:
         """Wait until something may have changed; whoever came first is first."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.waiting is None:  # An empty deque takes more than all else of it.
+            self.waiting = deque()
         self.waiting.append(turn)
         try:
             await turn
@@ -132,6 +134,18 @@ class Unsent:
 
 class Outbox:
     """What is held for one connection."""
+
+    __slots__ = (
+        "__weakref__",
+        "_is_cut",
+        "_own",
+        "_patience",
+        "_principal",
+        "_unsent",
+        "caller",
+        "connection",
+        "finished",
+    )
 
     def __init__(
         self, unsent: Unsent, limits: UnsentLimits, principal: str, connection: Connection | None
@@ -232,11 +246,13 @@ class Pending:
             await connection.drain()
         self.finished(0)
 
-    def sent(self) -> None:
-        """Count what was sent no more, if the system has taken it already."""
+    def is_taken(self) -> bool:
+        """Whether the system has taken what was sent, already; then it counts no more."""
         connection = self._outbox.connection
-        if connection is None or not connection.write_paused:
-            self.finished(0)
+        if connection is not None and connection.write_paused:
+            return False
+        self.finished(0)
+        return True
 
     def end(self) -> None:
         """Free all that is held."""

@@ -4,12 +4,12 @@ import asyncio
 import datetime as dt
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import pytest
 
 from gateway.app import compose
+from gateway.draining import Draining
 from gateway.errors import EventsMissed, SlowConsumer
 from gateway.events.feed import Change, EventLimits, Events, _encoded
 from gateway.events.log import EventLog, LogPlace
@@ -298,7 +298,7 @@ def test_a_stream_whose_client_takes_nothing_is_cut_off() -> None:
             keep_alive=5,
             send_timeout=0.1,
             pending=Pending(unsent.outbox("somebody", None), 0),
-            held=ExitStack(),
+            held=Draining(1.0),
         )
         await send_stream(stream, receive, send, request_id="", bodiless=False)
         assert closed

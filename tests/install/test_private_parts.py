@@ -399,6 +399,17 @@ PARTS = (
     Part("websockets", "Request", SOCKETS, has(server.Request, "path", "headers")),
     Part("websockets", "Response", SOCKETS,
          takes(server.Response, "status_code", "reason_phrase", "headers", "body")),
+    Part("uvicorn", "WebSocketsSansIOProtocol.run_asgi() and what it has", SOCKETS, has(
+        server.WebSocketsSansIOProtocol, "run_asgi", "app", "scope", "receive", "send", "queue",
+        "request", "response", "app_state", "frames", "curr_msg_data_type", "close_timer", "writable",
+        "pending_ping_payload", "stop_keepalive", "keepalive_timeout", "send_receive_event_to_app",
+    )),
+    Part("websockets", "StreamReader.buffer", SOCKETS,
+         lambda: server.ServerProtocol().reader.buffer == b""),
+    Part("websockets", "Opcode.PONG", SOCKETS,
+         lambda: server.Opcode.PONG is server.Frame(server.Opcode.PONG, b"").opcode),
+    Part("websockets", "apply_mask()", SOCKETS,
+         lambda: server.apply_mask(b"abcde", b" \0\0\0") == b"AbcdE"),
     Part("websockets", "Frame", SOCKETS, has(server.Frame, "opcode", "data")),
     Part("websockets", "CloseCode", SOCKETS, lambda: (
         (server.CloseCode.POLICY_VIOLATION, server.CloseCode.SERVICE_RESTART) == (1008, 1012)
