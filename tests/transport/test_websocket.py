@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.streams import CHANGES, Socket, buy, credentials, socket
+from tests.support.streams import CHANGES, Socket, available, buy, credentials, socket
 
 WHO = "{ account { sid } }"
 
@@ -65,7 +65,7 @@ def test_mutations_and_variables_work_too(gateway: RunningGateway, account: Sand
     }"""
     with socket(gateway) as connected:
         connected.init(account)
-        variables = {"input": {"phoneNumber": "+13025550100", "dryRun": True}}
+        variables = {"input": {"phoneNumber": available(gateway), "dryRun": True}}
         connected.subscribe("1", query, **variables)
         data = connected.receive()["payload"]["data"]
         assert data == {"purchasePhoneNumber": {"wouldSend": {"method": "POST"}}}
