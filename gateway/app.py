@@ -393,7 +393,8 @@ def _explorer(
                 "ownerSid": each["owner_account_sid"],
             }
             for each in accounts
-        ]
+        ],
+        "url": settings.core_url,
     }
     has_menu = accounts is not None and settings.sandbox_url is not None
     menu = sandbox_routes(str(settings.sandbox_url), browsers.check_origin) if has_menu else []

@@ -74,9 +74,10 @@ def explorer_routes(
     Args:
         graphql_path: Where GraphQL is served, for operations and subscriptions.
         prefill: Called for each page load; its entries go into the page's settings. Known are
-            `sandbox` (`{"accounts": [{"sid", "authToken", "role", "ownerSid"}]}`, the one to act as
-            first, or None), `auth` (what the gateway wants of clients: `pass-through`, `tokens` or
-            `open`), `explain` (whether it answers `X-Gateway-Explain`) and `subscriptionsPath`.
+            `sandbox` (`{"accounts": [{"sid", "authToken", "role", "ownerSid"}], "url"}`, the one to
+            act as first, and where the sandbox is; or None), `auth` (what the gateway wants of
+            clients: `pass-through`, `tokens` or `open`), `explain` (whether it answers
+            `X-Gateway-Explain`) and `subscriptionsPath`.
         static: Folder of the built page; without an `index.html` in it, the page says how far the
             build is, or how to build, and appears when it is there.
         choose: Tells by an Accept-Encoding header which of the codings `br` and `gzip` a file is to

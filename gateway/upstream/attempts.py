@@ -7,15 +7,17 @@ from gateway.upstream.call import Call
 
 
 class Role(NamedTuple):
-    """What an attempt is beside another attempt of the same call.
+    """What an attempt is beside other attempts of the same call.
 
     Attributes:
         is_hedge: it is the second one of a read whose first takes long.
         overtaken: it was given up because the other one had answered.
+        attempt: counted from 1; more where those before came to nothing.
     """
 
     is_hedge: bool = False
     overtaken: bool = False
+    attempt: int = 1
 
 
 ALONE: Final = Role()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.upstream.attempts import Role
+from gateway.upstream.attempts import ALONE, Role
 from gateway.upstream.call import Call
 from schema.info import FieldPath
 
@@ -21,7 +21,7 @@ class _Entry:
     status: int | None = None
     fields: dict[str, None] = field(default_factory=dict)
     count: int = 1
-    overtaken: bool = False
+    role: Role = ALONE
 
 
 class Trace:
@@ -30,6 +30,7 @@ class Trace:
     Attributes:
         sent: calls that went out, attempts counted one by one.
         hedges: how many of them were a second one beside a read that took long.
+        repeats: how many of them were another attempt of a call, hedges among them.
         spared: reads that were answered without a call of their own.
         spared_by: how many of them by each outcome.
     """
@@ -40,7 +41,7 @@ class Trace:
     def __init__(self, began: float, *, detailed: bool) -> None:
         """Begin, at a time of `time.monotonic`."""
         self.detailed = detailed
-        self.sent = self.hedges = 0
+        self.sent = self.hedges = self.repeats = 0
         self.spared = 0
         self.spared_by: dict[str, int] = {}
         self._began = began
@@ -59,9 +60,10 @@ class Trace:
         """Note an attempt of a call, made for the fields `asked`."""
         self.sent += 1
         self.hedges += role.is_hedge
+        self.repeats += role.is_hedge or role.attempt > 1
         if self.detailed:
             outcome: Outcome = "hedge" if role.is_hedge else "sent"
-            entry = _Entry(call, outcome, started, seconds, status, overtaken=role.overtaken)
+            entry = _Entry(call, outcome, started, seconds, status, role=role)
             entry.fields.update(dict.fromkeys(asked))
             self._entries.append(entry)
 
@@ -114,13 +116,14 @@ class Trace:
                     "outcome": entry.outcome,
                     "count": entry.count,
                     "fields": list(entry.fields),
-                    **({"overtaken": True} if entry.overtaken else {}),
+                    **({"attempt": entry.role.attempt} if entry.role.attempt > 1 else {}),
+                    **({"overtaken": True} if entry.role.overtaken else {}),
                 }
                 for entry in self._entries
             ],
             "sent": self.sent,
             "saved": self.spared,
-            "naive": self.sent + self.spared,
+            "naive": self.sent - self.repeats + self.spared,
             "totalMs": round((time.monotonic() - self._began) * 1000, 3),
         }
 

@@ -320,8 +320,9 @@ class UpstreamClient:
         deadline = min(deadline, time.monotonic() + self._limits.call_deadline)
         while True:
             if failed is None:
+                told = watch if attempt == 1 else _told_of(attempt, watch)
                 try:
-                    return await self._try(account, call, credential, deadline, owner, watch, calls)
+                    return await self._try(account, call, credential, deadline, owner, told, calls)
                 except UpstreamError as error:
                     failed = error
             wait = self._wait_before_next(account, call, failed, attempt, deadline)
@@ -644,6 +645,15 @@ class UpstreamClient:
             f"{head}Content-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(content)}\r\n\r\n{content}"
         ).encode("latin-1")
+
+
+def _told_of(attempt: int, watch: Watcher) -> Watcher:
+    """Return a watcher that tells another which attempt of its call one is."""
+
+    def told(call: Call, started: float, seconds: float, status: int | None, role: Role) -> None:
+        watch(call, started, seconds, status, role._replace(attempt=attempt))
+
+    return told
 
 
 class Attempt:

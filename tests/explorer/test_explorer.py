@@ -395,8 +395,8 @@ def test_the_panel_counts_what_the_sandbox_counts(explorer: ExplorerPage, gatewa
     expect(panel.locator('[data-figure="saved"]')).to_have_text(str(trace["saved"]))
     expect(panel.locator('[data-figure="naive"]')).to_have_text(str(trace["naive"]))
     expect(panel.locator(".call.is-sent")).to_have_count(counted)
-    expect(panel.locator(".call").first).to_contain_text("ActiveNumbers")
-    expect(panel.locator(".call").first).to_contain_text("phoneNumbers")
+    expect(panel.locator(".call-group").first).to_contain_text("ActiveNumbers")
+    expect(panel.locator(".call-group h4").first).to_contain_text("phoneNumbers")
     expect(explorer.status).to_contain_text(f"{counted} call")
     explorer.screenshot(SCREENSHOTS / "upstream.png")
 

@@ -186,6 +186,22 @@ def test_a_trace_comes_with_the_last_of_an_answer(
     assert trace["calls"][1]["path"].startswith("/2010-04-01/Accounts/")
 
 
+def test_another_attempt_of_a_call_is_told_as_such_and_is_no_call_that_resolvers_would_make(
+    sandbox: RunningSandbox,
+) -> None:
+    account = sandbox.create_account(catalog=False, owned=2)
+    listing = "{ phoneNumbers(first: 2) { nodes { sid } } }"
+    with running_gateway(sandbox, account=account) as gateway:
+        gateway.query(listing)
+        sandbox.set_faults([{"kind": "status", "status": 503, "method": "GET", "count": 1}])
+        trace = gateway.execute(listing, headers=TRACE)["extensions"]["upstream"]
+    first, again = trace["calls"]
+    assert (first["status"], again["status"]) == (503, 200)
+    assert (first.get("attempt"), again["attempt"]) == (None, 2)
+    assert (first["path"], first["query"]) == (again["path"], again["query"])
+    assert (trace["sent"], trace["saved"], trace["naive"]) == (2, 0, 1)
+
+
 @pytest.mark.parametrize("missing", [0, 1], ids=["all found", "one missing"])
 def test_a_list_that_answers_look_ups_names_them_all_in_the_trace(
     sandbox: RunningSandbox, missing: int

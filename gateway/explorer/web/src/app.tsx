@@ -19,6 +19,7 @@ import type { Settings } from "./settings";
 import { storageWithoutHeaders } from "./storage";
 import { Toolbar } from "./toolbar";
 import { TopBar } from "./topbar";
+import { useUpstreamAt } from "./upstream/upstream-at";
 import { UPSTREAM_PLUGIN } from "./upstream/plugin";
 import { usePlanner } from "./upstream/use-plan";
 import { useFirstPage } from "./use-first-page";
@@ -34,6 +35,7 @@ const ROOMY = "(min-width: 1100px)";
 
 export function App({ settings, topbar }: { settings: Settings; topbar: Element }) {
   const [tabInFront] = useState(() => ({ id: "" }));
+  useState(() => useUpstreamAt.setState({ sandbox: settings.sandbox?.url ?? null }));
   const [fetcher] = useState(() => createFetcher(settings, () => tabInFront.id));
   const ask: Ask = useCallback(
     (operation, headers, traced) =>

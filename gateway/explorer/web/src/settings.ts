@@ -12,7 +12,7 @@ export interface Settings {
   graphqlPath: string;
   subscriptionsPath: string;
   /** Accounts of the embedded sandbox, the first of which is acted as unless another is chosen; null when a real upstream is behind the gateway. */
-  sandbox: { accounts: SandboxAccount[] } | null;
+  sandbox: { accounts: SandboxAccount[]; url?: string } | null;
   /** What the gateway wants of whoever asks: the upstream's own credentials, a token, or nothing. */
   auth: "pass-through" | "tokens" | "open";
   /** Whether the gateway answers `X-Gateway-Explain`. */

@@ -1,6 +1,6 @@
 import type { Deed } from "../answers";
 import { count } from "../results/format";
-import { Calls } from "./waterfall";
+import { Calls } from "./calls";
 
 /** What was done with the rows since: calls of their own, below those that the rows came from. */
 export function DeedTraces({ deeds }: { deeds: Deed[] }) {

@@ -14,10 +14,13 @@ export interface UpstreamCall {
   /** Equal reads that were spared are one entry. */
   count?: number;
   fields: string[];
+  /** Of what was sent, counted from 1: more where the attempts before came to nothing. */
+  attempt?: number;
 }
 
 export interface UpstreamTrace {
   calls: UpstreamCall[];
+  /** Attempts, counted one by one. */
   sent: number;
   saved: number;
   /** Calls that resolvers without loaders would have made. */

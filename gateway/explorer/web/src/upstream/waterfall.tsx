@@ -1,8 +1,8 @@
-import { Fragment, type ReactNode } from "react";
 import type { Answer } from "../answers";
 import { Guard } from "../guard";
-import { milliseconds, shortened } from "../results/format";
-import type { UpstreamCall, UpstreamTrace } from "./types";
+import { milliseconds } from "../results/format";
+import { Calls } from "./calls";
+import type { UpstreamTrace } from "./types";
 
 /** The calls that the last operation of the tab made, or was spared, along one axis of time. */
 export function Waterfall({ answer }: { answer: Answer | undefined }) {
@@ -64,17 +64,6 @@ function Trace({ trace, answer }: { trace: UpstreamTrace; answer: Answer }) {
   );
 }
 
-export function Calls({ trace }: { trace: UpstreamTrace }) {
-  const end = Math.max(trace.totalMs, ...trace.calls.map((call) => call.startMs + call.durationMs), 0.001);
-  return (
-    <ol className="calls">
-      {trace.calls.map((call, index) => (
-        <Call key={index} call={call} end={end} />
-      ))}
-    </ol>
-  );
-}
-
 function Comparison({ sent, naive }: { sent: number; naive: number }) {
   const most = Math.max(sent, naive, 1);
   return (
@@ -85,54 +74,4 @@ function Comparison({ sent, naive }: { sent: number; naive: number }) {
       </svg>
     </div>
   );
-}
-
-function Call({ call, end }: { call: UpstreamCall; end: number }) {
-  const wentOut = call.outcome === "sent" || call.outcome === "hedge";
-  const failed = call.status === null ? wentOut && !call.overtaken : call.status >= 400;
-  return (
-    <li className={`call is-${call.outcome}${failed ? " is-failed" : ""}`}>
-      <p className="call-line">
-        <span className="method">{call.method}</span>
-        <code className="path" title={call.path}>
-          {breakable(shortened(call.path))}
-        </code>
-        <span className="call-status">
-          {call.outcome === "hedge" && "sent twice: "}
-          {call.overtaken ? "overtaken" : wentOut ? (call.status ?? "no answer") : call.outcome}
-          {(call.count ?? 1) > 1 && ` ×${call.count}`}
-        </span>
-      </p>
-      {call.query && (
-        <p className="call-query" title={call.query}>
-          {call.query.replaceAll("&", "  ")}
-        </p>
-      )}
-      <svg className="call-bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-        <rect className="call-track" width="100" height="4" />
-        <rect
-          className="call-span"
-          x={(100 * call.startMs) / end}
-          width={Math.max(0.8, (100 * call.durationMs) / end)}
-          height="4"
-        />
-      </svg>
-      <p className="call-facts">
-        <span className="call-fields">{call.fields.join(", ")}</span>
-        <span className="call-time">
-          {milliseconds(call.durationMs)} <small>at {milliseconds(call.startMs)}</small>
-        </span>
-      </p>
-    </li>
-  );
-}
-
-/** A path may break after its slashes. */
-function breakable(path: string): ReactNode {
-  return path.split(/(?<=\/)/).map((segment, index) => (
-    <Fragment key={index}>
-      {segment}
-      <wbr />
-    </Fragment>
-  ));
 }

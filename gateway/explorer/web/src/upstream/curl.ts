@@ -1,0 +1,45 @@
+/** PURE: an upstream call as a command to paste, with placeholders for credentials. */
+import type { UpstreamCall } from "./types";
+
+/** By how paths begin: where the upstream's APIs are. */
+const HOSTS: [string, string][] = [
+  ["/2010-04-01/", "https://api.twilio.com"],
+  ["/Numbers/", "https://preview.twilio.com"],
+  ["/v1/PhoneNumbers/", "https://pricing.twilio.com"],
+  ["/v2/RegulatoryCompliance/", "https://numbers.twilio.com"],
+];
+
+/** Whoever pastes it sets both, or writes them in their place. */
+const CREDENTIALS = '-u "$TWILIO_ACCOUNT_SID:$TWILIO_AUTH_TOKEN"';
+
+/** `sandbox` is where it is, when it stands for the upstream. */
+export function curlOf({ method, path, query }: UpstreamCall, sandbox: string | null): string {
+  const host = sandbox ?? HOSTS.find(([start]) => path.startsWith(start))?.[1] ?? "https://api.twilio.com";
+  const parameters = parametersOf(query).map(
+    ([name, value]) => `--data-urlencode ${quoted(`${name}=${value}`)}`,
+  );
+  const how = method === "GET" ? (parameters.length > 0 ? ["-G"] : []) : [`-X ${method}`];
+  const lines = [
+    `curl ${[...how, quoted(host.replace(/\/$/, "") + path)].join(" ")}`,
+    CREDENTIALS,
+    ...parameters,
+  ];
+  // What a write sends is not in the trace: it may hold what is nobody's business.
+  return lines.join(" \\\n  ");
+}
+
+/** The trace writes parameters for people: `Name=value&…`, as they are. */
+export function parametersOf(query: string | undefined): [string, string][] {
+  if (!query) return [];
+  return query
+    .replace(/^\?/, "")
+    .split(/&(?=[A-Za-z][\w.<>-]*=)/)
+    .map((each) => {
+      const at = each.indexOf("=");
+      return at < 0 ? [each, ""] : [each.slice(0, at), each.slice(at + 1)];
+    });
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
