@@ -69,8 +69,9 @@ class Draining:
         Raises:
             Abandoned: the time until the exit is over.
         """
-        task = asyncio.create_task(write)
-        self._writes[task] = over = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(write)
+        self._writes[task] = over = loop.create_future()
         task.add_done_callback(self._done)
         await over
         return task.result()

@@ -244,6 +244,8 @@ class Events:
 
     async def announce(self, account: str, change: Change) -> None:
         """Tell everybody who follows `account`. Never raises: the change itself has happened."""
+        if not (self._store.is_shared or await self.log.is_begun(account)):
+            return  # Nobody has followed the account, and nobody else could.
         event = _encoded(change, await self._now())
         if account in self._owed:
             self._owe(account, event)

@@ -63,6 +63,10 @@ class EventLog:
         self._store = store
         self.memory = memory
 
+    async def is_begun(self, account: str) -> bool:
+        """Whether somebody has followed the account while its log is remembered."""
+        return await self._store.get(_head(account)) is not None
+
     async def head(self, account: str) -> int:
         """Return the number of the latest event; of the one before the first when there is none."""
         kept = await self._hint(account)

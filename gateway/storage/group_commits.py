@@ -137,7 +137,10 @@ class GroupCommits:
                 asked.answered.set_result(outcome)
             elif asked.late is not None:
                 asked.late(outcome)
-        self._begin()
+        if self._waiting:
+            self._begin()
+        else:
+            self._is_at_work = False
 
     # On the thread --------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from itertools import count
-from typing import Any, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -120,6 +120,8 @@ class RedisStore:
         timeout: seconds for one command, connecting included.
         failed: is told of every failure.
     """
+
+    is_shared: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 from uuid import uuid4
 
 from gateway.storage.recent import Recent
@@ -71,7 +71,13 @@ class Condition(NamedTuple):
 
 
 class Store(Protocol):
-    """Values are bytes; keys are text without secrets; every method may raise StoreUnavailable."""
+    """Values are bytes; keys are text without secrets; every method may raise StoreUnavailable.
+
+    Attributes:
+        is_shared: other processes may use it, too.
+    """
+
+    is_shared: ClassVar[bool]
 
     async def get(self, key: str) -> bytes | None:
         """Return a value; None when there is none (any more)."""
@@ -160,6 +166,8 @@ class MemoryStore:
     Of values it forgets the longest unused. Of buckets it forgets those that are full again the
     soonest, which say least: however many strangers come, who has spent a day's allowance has.
     """
+
+    is_shared: ClassVar[bool] = False
 
     def __init__(self, most: int = 50_000, most_bytes: int = 64 * 2**20) -> None:
         self._most = most

@@ -220,7 +220,9 @@ def test_a_log_that_is_followed_goes_on_though_nothing_happens_for_long() -> Non
 
 
 class Broken(MemoryStore):
-    """A store that cannot be reached."""
+    """A shared store that cannot be reached."""
+
+    is_shared = True
 
     async def get(self, key: str) -> bytes | None:
         """Fail."""

@@ -268,6 +268,7 @@ def test_missing_papers_are_a_user_error(
     # The papers that the error names are taken where it says, in a dry run of several numbers, too.
     sid = {"addressSid": "AD", "bundleSid": "BU", "identitySid": "RI"}[paper] + "1" * 32
     number, other = "+12125550199", "+12125550198"
+    gateway.sandbox.put_number(None, other)
     items: list[dict[str, Any]] = [{"phoneNumber": number}]
     items += [{"phoneNumber": other, "regulatory": {paper: sid}, "dryRun": True}]
     many = gateway.query(
