@@ -43,19 +43,19 @@ class Gate:
 
 
 class Flow:
-    """What uvicorn's `FlowControl` is."""
+    """What uvicorn's `FlowControl` is.
 
-    __slots__ = ("_gate", "_transport", "read_paused")
+    Attributes:
+        read_paused: nothing is taken from the client now.
+        write_paused: the system takes no more now.
+    """
+
+    __slots__ = ("_gate", "_transport", "read_paused", "write_paused")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._gate = Gate()
-        self.read_paused = False
-
-    @property
-    def write_paused(self) -> bool:
-        """Whether the system takes no more now."""
-        return not self._gate.is_set()
+        self.read_paused = self.write_paused = False
 
     async def drain(self) -> None:
         """Return as soon as it takes more."""
@@ -75,8 +75,10 @@ class Flow:
 
     def pause_writing(self) -> None:
         """Note that the system takes no more."""
+        self.write_paused = True
         self._gate.clear()
 
     def resume_writing(self) -> None:
         """Note that it does again."""
+        self.write_paused = False
         self._gate.set()

@@ -359,7 +359,7 @@ class UpstreamClient:
         if within <= 0 or breaker.failures or not account.limiter.try_acquire():
             return None
         pool = self._pools[call.family]
-        connection = pool.idle() if call.reads else pool.fresh(call.may_leave)
+        connection = pool.idle() if call.method == "GET" else pool.fresh(call.may_leave)
         if connection is None:
             account.limiter.release()
             return None
@@ -576,7 +576,7 @@ class UpstreamClient:
                 # Even if it can be read: it is somebody else's.
                 message = "The upstream's answer is not JSON."
                 raise UpstreamMalformed(message, status=status, request_id=answer.request_id)
-            if not (call.reads and answer.seems_whole):
+            if not (call.method == "GET" and answer.seems_whole):
                 answer.read()
         self.accepted.succeeded(call, credential, body)
         return answer

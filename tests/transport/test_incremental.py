@@ -257,6 +257,7 @@ def test_apollo_ios_reads_why_a_document_cannot_run(gateway: RunningGateway, que
 
 
 def test_mutations_are_not_deferred_into_doing_nothing(gateway: RunningGateway) -> None:
+    gateway.sandbox.put_number(None, "+13025550100")
     query = """mutation { purchasePhoneNumber(input: {phoneNumber: "+13025550100", dryRun: true}) {
       ... @defer { wouldSend { method } } replayed
     } }"""
