@@ -122,6 +122,7 @@ class Parts:
         if self.settings.store_url is not None:
             self.outages.begin()
         self.client.keep_ready(self.settings.upstream_ready)
+        self.journal.open_ahead()
         try:
             yield
         finally:

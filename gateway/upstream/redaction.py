@@ -118,6 +118,8 @@ def _in_base64(content: bytes) -> Iterator[str]:
 
 def _squeezed(text: str) -> str:
     """Return the letters and digits of a text, one for each, whatever their case and width."""
+    if text.isascii():
+        return "".join(filter(str.isalnum, text.lower()))
     return "".join(normalize("NFKC", each).lower()[0] for each in text if each.isalnum())
 
 

@@ -72,7 +72,8 @@ _SYSTEM_CAUSES: Final[dict[int | None, Cause]] = {
 class FileJournal:
     """See `Journal`.
 
-    Opened at first use, so that a gateway whose disk fails still serves everything else.
+    A gateway whose disk fails still serves everything else: that is seen at first use, though the
+    file may be opened before, as to make it takes the disk many times as long as an entry.
 
     Entries expire by the time of day, so that they outlive the machine's next start; but that is
     read once for each start, and then carried on by the clock that never jumps.
@@ -151,6 +152,11 @@ class FileJournal:
     async def advice(self) -> list[Advice]:
         """See `Journal`: its commits are on disk when they return."""
         return []
+
+    def open_ahead(self) -> None:
+        """See `Journal`; a folder that is not there yet is made by the first write."""
+        if self._folder.is_dir() and obstacle(self._folder) is None:
+            self._commits.ask(lambda _: None, aside=True).add_done_callback(_note_failure)
 
     async def aclose(self) -> None:
         """See `Journal`."""
@@ -296,6 +302,12 @@ class _FileHold:
             with suppress(OSError):
                 self._path.unlink()
         os.close(self._file)
+
+
+def _note_failure(opened: asyncio.Future[None]) -> None:
+    """Take note of what nobody waits for."""
+    if not opened.cancelled():
+        opened.exception()
 
 
 def obstacle(folder: Path) -> str | None:

@@ -110,6 +110,9 @@ class Journal(Protocol):
     async def advice(self) -> list[Advice]:
         """Return what speaks against keeping entries there."""
 
+    def open_ahead(self) -> None:
+        """Let the first write not wait for what can be done before; what fails is told then."""
+
     async def aclose(self) -> None:
         """Close it."""
 
@@ -182,6 +185,9 @@ class StoreJournal:
     async def advice(self) -> list[Advice]:
         """See `Journal`."""
         return advice_on(await self._store.conditions())
+
+    def open_ahead(self) -> None:
+        """See `Journal`: the store is at work already."""
 
     async def aclose(self) -> None:
         """See `Journal`: the store is closed by whoever opened it."""

@@ -110,6 +110,33 @@ def test_an_entry_expires(kind: str, tmp_path: Path) -> None:
     run(kind, tmp_path, use)
 
 
+def test_the_file_is_there_before_the_first_write_where_its_folder_is(tmp_path: Path) -> None:
+    async def main() -> None:
+        for folder in (tmp_path, tmp_path / "none"):
+            journal = FileJournal(folder)
+            journal.open_ahead()
+            await journal.aclose()
+
+    asyncio.run(main())
+    assert (tmp_path / "idempotency.sqlite").stat().st_size > 0
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_fails_when_the_file_is_opened_ahead_is_told_to_the_first_write(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "idempotency.sqlite").write_bytes(b"no database" * 100)
+
+    async def main() -> None:
+        journal = FileJournal(tmp_path)
+        journal.open_ahead()
+        with pytest.raises(StoreUnavailable):
+            await journal.open("key", b"sent", ttl=60)
+        await journal.aclose()
+
+    asyncio.run(main())
+
+
 def test_no_entry_is_forgotten_because_somebody_sets_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

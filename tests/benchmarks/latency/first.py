@@ -74,6 +74,8 @@ def _started(
             "GATEWAY_UPSTREAM_READY": str(ready),
             "GATEWAY_UPSTREAM_KEEP": str(_KEEP),
             "GATEWAY_CACHE_COUNTRIES": "0",
+            # Where records are kept is there before, as on a machine that serves for long.
+            "GATEWAY_DATA_DIR": folder,
         }
         with served(folder=Path(folder), **variables) as (gateway, _):
             yield _Gateway(gateway, sandbox)
