@@ -364,7 +364,12 @@ class Settings(BaseSettings):
     )
     breaker_pause: float = Field(3.0, gt=0, description="First pause of an open breaker.")
     breaker_longest_pause: float = Field(30.0, gt=0, description="Longest pause of one.")
-    concurrency: int = Field(50, ge=1, description="Upstream calls at once per account, at first.")
+    concurrency: int = Field(
+        50,
+        ge=1,
+        description="Upstream calls at once per account, at first; searches, prices and regulations"
+        " take four fifths of them at most.",
+    )
     concurrency_most: int = Field(90, ge=1, description="Upstream calls at once, at most.")
     concurrency_limit: int = Field(
         100, ge=1, description="What the upstream's own limit per account is believed to be."

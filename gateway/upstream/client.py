@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
-from typing import Final, NoReturn, Protocol, TypeAlias
+from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias
 from urllib.parse import quote_plus
 
 import orjson
@@ -77,6 +77,10 @@ _MOST_UNPROVEN = 1000
 _SPREAD = 0.1
 # A Retry-After beyond this is a mistake, and a number of milliseconds must fit GraphQL's Int.
 _LONGEST_RETRY_AFTER = 1_000_000.0
+
+
+# The share of an account's slots that calls may take which others can do without.
+_SHARE_OF_OTHERS: Final = 0.8
 
 
 SEARCHES: Final = "_search"
@@ -176,39 +180,61 @@ class Sent(Protocol):
         """Give it up: nobody waits for it any more."""
 
 
+class _Lane(NamedTuple):
+    """What calls of one kind of an account use, and move by how they end."""
+
+    breaker: Breaker
+    limiter: Limiter
+    retries: RetryBudget
+    hedges: HedgeBudget
+
+
 class _Account:
     """What is known of one account's dealings with the upstream: none can use up another's.
+
+    Nor can searches, and calls to the APIs about countries, use up all that its numbers need: often
+    they only show more of them.
 
     Only credentials that the upstream has lately accepted for an account use and move what is the
     account's. What is known of each other credential is kept apart, and becomes the account's with
     the first that is accepted.
     """
 
-    __slots__ = ("breakers", "budget", "hedges", "limiter")
+    __slots__ = ("_lanes", "limiter")
 
     def __init__(self, options: ClientOptions) -> None:
         concurrency, breaking = options.concurrency, options.breaking
         self.limiter = Limiter(concurrency.concurrency, concurrency.concurrency_most)
-        self.budget = RetryBudget(options.retry.retry_budget)
-        self.hedges = HedgeBudget(options.hedging.hedge_share)
-        self.breakers = {
-            name: Breaker(
-                breaking.breaker_failures,
-                pause=breaking.breaker_pause,
-                longest=breaking.breaker_longest_pause,
+        hedges = HedgeBudget(options.hedging.hedge_share)
+        needed = self.limiter, RetryBudget(options.retry.retry_budget)
+        others = self.limiter.part(_SHARE_OF_OTHERS), RetryBudget(options.retry.retry_budget)
+        self._lanes = {
+            name: _Lane(
+                Breaker(
+                    breaking.breaker_failures,
+                    pause=breaking.breaker_pause,
+                    longest=breaking.breaker_longest_pause,
+                ),
+                *(needed if isinstance(api, Source) and not name.endswith(SEARCHES) else others),
+                hedges,
             )
-            for family in options.urls
-            for name in breakers_of(family)
+            for api in options.urls
+            for name in breakers_of(api)
         }
 
-    def breaker_of(self, call: Call) -> Breaker:
-        """Return the breaker that a call may open, and that may stop it."""
-        return self.breakers[_guard(call.family, call.route)]
+    def lane_of(self, call: Call) -> _Lane:
+        """Return what a call uses: a slot, retries, and the breaker that it may open."""
+        return self._lanes[_guard(call.family, call.route)]
+
+    @property
+    def breakers(self) -> Iterator[tuple[str, Breaker]]:
+        """The breakers, by name."""
+        return ((name, lane.breaker) for name, lane in self._lanes.items())
 
     @property
     def rests(self) -> bool:
         """Whether nothing is lost by forgetting it."""
-        rest = all(breaker.rests for breaker in self.breakers.values())
+        rest = all(breaker.rests for _, breaker in self.breakers)
         return rest and not self.limiter.running and not self.limiter.waiting
 
 
@@ -316,7 +342,7 @@ class UpstreamClient:
         """
         account = self._used_by(credential, call.account)
         if failed is None:
-            account.budget.note_call()
+            account.lane_of(call).retries.note_call()
         deadline = min(deadline, time.monotonic() + self._limits.call_deadline)
         while True:
             if failed is None:
@@ -355,16 +381,16 @@ class UpstreamClient:
             return None
         now = time.monotonic()
         within = min(deadline - now, self._limits.attempt_timeout)
-        breaker = account.breaker_of(call)
-        if within <= 0 or breaker.failures or not account.limiter.try_acquire():
+        lane = account.lane_of(call)
+        if within <= 0 or lane.breaker.failures or not lane.limiter.try_acquire():
             return None
         pool = self._pools[call.family]
         connection = pool.idle() if call.method == "GET" else pool.fresh(call.may_leave)
         if connection is None:
-            account.limiter.release()
+            lane.limiter.release()
             return None
-        account.budget.note_call()
-        attempt = Attempt(self, account, breaker, call, credential, watch, now)
+        lane.retries.note_call()
+        attempt = Attempt(self, lane, call, credential, watch, now)
         until = connection.loop.time() + within
         if self._hedges and call.reads:
             return attempt.send_hedged(connection, until, tell, calls)
@@ -385,9 +411,9 @@ class UpstreamClient:
         """
         if not answer.is_broken:
             answer.is_broken = True
-            account = self._used_by(credential, call.account)
-            account.breaker_of(call).failed()
-            answer.again = account.budget.take()
+            lane = self._used_by(credential, call.account).lane_of(call)
+            lane.breaker.failed()
+            answer.again = lane.retries.take()
         return answer.again and attempt < self._retry.attempts
 
     def breaker_states(self) -> dict[str, str]:
@@ -400,7 +426,7 @@ class UpstreamClient:
         return {
             f"{name} {sid}": breaker.state
             for sid, account in known or unproven
-            for name, breaker in account.breakers.items()
+            for name, breaker in account.breakers
         }
 
     def limiters(self) -> Iterator[Limiter]:
@@ -451,7 +477,7 @@ class UpstreamClient:
         if wait is None:
             wait = backoff(attempt, base=self._retry.backoff_base, cap=self._retry.backoff_cap)
         left = deadline - time.monotonic() - wait
-        if left <= 0 or not account.budget.take():
+        if left <= 0 or not account.lane_of(call).retries.take():
             return None
         # All that were told the same time must not come back in the same moment.
         return wait if error.retry_after is None else wait + min(left / 2, _spread(wait))
@@ -508,7 +534,8 @@ class UpstreamClient:
         watch: Watcher,
         calls: CallBudget | None,
     ) -> Answer:
-        limiter = account.limiter
+        lane = account.lane_of(call)
+        breaker, limiter = lane.breaker, lane.limiter
         if not limiter.try_acquire():
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
@@ -516,7 +543,6 @@ class UpstreamClient:
             except TimeoutError:
                 message = "Too many calls of this account were waiting for the upstream."
                 raise UpstreamThrottled(message, retry_after=SOME_TIME, processed=False) from None
-        breaker = account.breaker_of(call)
         refused = breaker.refuses_for()
         if refused is not None:
             limiter.pass_on()
@@ -533,7 +559,7 @@ class UpstreamClient:
             late = "There was no time left to ask the upstream."
             raise UpstreamTimeout(late, processed=False)
         until = asyncio.get_running_loop().time() + left
-        attempt = Attempt(self, account, breaker, call, credential, watch, now)
+        attempt = Attempt(self, lane, call, credential, watch, now)
         return await attempt.run(until, hedged=self._hedges and call.reads, calls=calls)
 
     # What attempts take from here ---------------------------------------------------------------
@@ -544,16 +570,18 @@ class UpstreamClient:
             until, writes=not call.reads, may_leave=call.may_leave
         )
 
-    def take_hedging_slot(self, account: _Account, call: Call, breaker: Breaker) -> bool:
-        """Take a slot for a second attempt of a read, if nothing speaks against it.
+    def take_hedging_slot(self, call: Call, lane: _Lane) -> bool:
+        """Take a slot for a second attempt of a call, if nothing speaks against it.
 
-        A stranger has none; and an upstream that fails, or has had too much, is not asked twice.
+        A write is never sent twice, and a stranger has no slot; an upstream that fails, or has had
+        too much, is not asked twice.
         """
-        if self._accounts.get(call.account) is not account:
+        account = self._accounts.get(call.account)
+        if not call.reads or account is None or account.lane_of(call) is not lane:
             return False
-        if breaker.failures or account.limiter.is_slowed:
+        if lane.breaker.failures or lane.limiter.is_slowed:
             return False
-        return account.limiter.try_acquire()
+        return lane.limiter.try_acquire()
 
     def read(
         self, call: Call, credential: Credential, status: int, headers: Headers, body: bytes
@@ -663,12 +691,11 @@ class Attempt:
     """
 
     __slots__ = (
-        "_account",
-        "_breaker",
         "_call",
         "_client",
         "_connection",
         "_credential",
+        "_lane",
         "_role",
         "_started",
         "_tell",
@@ -679,8 +706,7 @@ class Attempt:
     def __init__(
         self,
         client: UpstreamClient,
-        account: _Account,
-        breaker: Breaker,
+        lane: _Lane,
         call: Call,
         credential: Credential,
         watch: Watcher,
@@ -688,8 +714,7 @@ class Attempt:
         role: Role = ALONE,
     ) -> None:
         self._client = client
-        self._account = account
-        self._breaker = breaker
+        self._lane = lane
         self._call = call
         self._credential = credential
         self._watch = watch
@@ -747,24 +772,22 @@ class Attempt:
         calls: CallBudget | None,
     ) -> Hedged:
         """Send it now, and a second one beside it when it takes long, if `calls` has one left."""
-        self._account.hedges.note_read()
+        self._lane.hedges.note_read()
         hedged = Hedged(self, partial(self._second, calls), tell, self._client.note_hedge)
         hedged.send_on(connection, until, self._client.hedging.hedge_after)
         return hedged
 
     def _second(self, calls: CallBudget | None) -> "Attempt | None":
         """Return another attempt of a read, beside this one; None when there must be none."""
-        client, account = self._client, self._account
-        if not client.take_hedging_slot(account, self._call, self._breaker):
+        client, lane = self._client, self._lane
+        if not client.take_hedging_slot(self._call, lane):
             return None
         allowed = calls is None or calls.take_hedge()
-        if not (allowed and account.hedges.take() and account.budget.take()):
-            account.limiter.release()
+        if not (allowed and lane.hedges.take() and lane.retries.take()):
+            lane.limiter.release()
             return None
         now, role = time.monotonic(), Role(is_hedge=True)
-        return Attempt(
-            client, account, self._breaker, self._call, self._credential, self._watch, now, role
-        )
+        return Attempt(client, lane, self._call, self._credential, self._watch, now, role)
 
     def overtaken(self) -> None:
         """Note that the other attempt has answered: this one will be left."""
@@ -790,7 +813,7 @@ class Attempt:
     def _outcome(self, status: int, headers: Headers, body: bytes) -> Outcome:
         try:
             answer = self._client.read(self._call, self._credential, status, headers, body)
-            if self._breaker.failures:
+            if self._lane.breaker.failures:
                 answer.read()
         except UpstreamError as error:
             self._note(error, status)
@@ -809,7 +832,8 @@ class Attempt:
     def _note(self, outcome: Answer | UpstreamError, status: int | None) -> None:
         """Note what it came to, and give its slot back."""
         self._ended(status)
-        limiter, breaker, faster = self._account.limiter, self._breaker, False
+        breaker, limiter, *_ = self._lane
+        faster = False
         if isinstance(outcome, Answer):
             if breaker.failures:
                 breaker.succeeded()
@@ -827,8 +851,8 @@ class Attempt:
 
     def _give_up(self) -> None:
         self._ended(None)
-        self._breaker.abandoned()
-        self._account.limiter.release()
+        self._lane.breaker.abandoned()
+        self._lane.limiter.release()
 
     def _ended(self, status: int | None) -> None:
         seconds = time.monotonic() - self._started

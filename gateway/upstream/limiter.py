@@ -3,6 +3,8 @@
 The upstream limits concurrent requests per account, at a figure it does not publish. So the limit
 here falls by a third when a call is refused (429) or the upstream reports that it nears its own
 figure, and rises again by one for every full round of calls that went well.
+
+Calls that only show more have a part of the slots: those which hang leave some to the others.
 """
 
 import asyncio
@@ -29,11 +31,19 @@ class Limiter:
         # hold up another's only one.
         self._queues: OrderedDict[object, deque[asyncio.Future[None]]] = OrderedDict()
         self._passing = False
+        self._parts: list[Part] = []
 
     @property
     def waiting(self) -> int:
-        """How many calls wait for a slot."""
-        return sum(len(queue) for queue in self._queues.values())
+        """How many calls wait for a slot, of it or of a part."""
+        own = sum(len(queue) for queue in self._queues.values())
+        return own + sum(part.waiting for part in self._parts)
+
+    def part(self, share: float) -> "Part":
+        """Return a part of its slots, for calls that must never have them all."""
+        part = Part(self, share)
+        self._parts.append(part)
+        return part
 
     @property
     def is_slowed(self) -> bool:
@@ -113,3 +123,58 @@ class Limiter:
                 self.running += 1
                 most -= 1
                 turn.set_result(None)
+
+
+class Part(Limiter):
+    """A share of the slots of another limiter, which decides how many there are."""
+
+    def __init__(self, whole: Limiter, share: float) -> None:
+        super().__init__(1, 1)
+        self._whole = whole
+        self._share = share
+
+    @property
+    def is_slowed(self) -> bool:
+        """See `Limiter`."""
+        return self._whole.is_slowed
+
+    def try_acquire(self) -> bool:
+        """See `Limiter`."""
+        if not self._enter():
+            return False
+        if self._whole.try_acquire():
+            return True
+        self.running -= 1
+        return False
+
+    async def acquire(self, owner: object) -> None:
+        """See `Limiter`."""
+        if not self._enter():
+            await self._wait(owner)
+        try:
+            await self._whole.acquire(owner)
+        except BaseException:
+            super().release()
+            raise
+
+    def release(self, *, faster: bool = False) -> None:
+        """See `Limiter`."""
+        self._whole.release(faster=faster)
+        self._measure()
+        super().release()
+
+    def pass_on(self) -> None:
+        """See `Limiter`."""
+        self._whole.pass_on()
+        super().pass_on()
+
+    def slower(self) -> None:
+        """See `Limiter`."""
+        self._whole.slower()
+
+    def _enter(self) -> bool:
+        self._measure()
+        return super().try_acquire()
+
+    def _measure(self) -> None:
+        self.limit = max(1.0, self._share * self._whole.limit)
