@@ -1,7 +1,7 @@
 import { create } from "zustand";
 import type { Headers } from "./credentials";
 import { isObject, type Json, type JsonObject } from "./json";
-import type { UpstreamTrace } from "./upstream/types";
+import type { Range, UpstreamTrace } from "./upstream/types";
 import type { Operation } from "./wire";
 
 /**
@@ -45,6 +45,8 @@ export interface Answer {
   setbacks: Setback[];
   persisted: "hit" | "registered" | null;
   upstream: UpstreamTrace | null;
+  /** How many calls it was planned to make, where that was known when it began. */
+  planned?: Range | null;
   /** The first of its parts, or the last event, without the trace: what the response pane shows. */
   body: JsonObject | null;
   /** All errors at the top, in whichever part they came. */
@@ -65,7 +67,7 @@ export interface Answer {
 }
 
 /** What is known of an answer before it comes. */
-export type Blank = Pick<Answer, "operationName" | "kind" | "shown">;
+export type Blank = Pick<Answer, "operationName" | "kind" | "shown" | "planned">;
 
 export const EMPTY = {
   status: null,

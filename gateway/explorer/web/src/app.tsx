@@ -16,6 +16,7 @@ import { createFetcher } from "./fetcher";
 import type { Ask } from "./results/deeds";
 import { Results } from "./results/results";
 import type { Settings } from "./settings";
+import { useLinked } from "./share/use-linked";
 import { storageWithoutHeaders } from "./storage";
 import { Toolbar } from "./toolbar";
 import { TopBar } from "./topbar";
@@ -112,6 +113,7 @@ function Page({
   }, [id]);
   useFirstPage(id);
   useKeptTabs(tabInFront);
+  useLinked();
   useForgetting(id);
   useLateAnswer(id);
   useEditorLooks();

@@ -16,6 +16,7 @@ import { isObject, type Json, type JsonObject } from "./json";
 import type { Settings } from "./settings";
 import { attachmentsSoFar, feedToAttach, follow } from "./feeds";
 import { noteTouched } from "./touched";
+import { plannedCalls } from "./upstream/use-plan";
 import { NO_ANSWER, outsideOf, post, send, type Exchange, type Operation } from "./wire";
 
 type Result = ExecutionResult<Record<string, unknown>, Record<string, unknown>>;
@@ -39,7 +40,8 @@ export function createFetcher(settings: Settings, activeTab: () => string): Fetc
       return { errors: [{ message: "Request not sent: you did not agree to it." }] } as never;
     const run = useAnswers.getState().begin(tab);
     const operationName = operation.operationName ?? null;
-    const blank: Blank = { operationName, kind, shown: { operation, headers, data: null, run } };
+    const planned = plannedCalls(operation.query, operation.variables);
+    const blank: Blank = { operationName, kind, planned, shown: { operation, headers, data: null, run } };
     if (kind === "subscription") return follow(settings, tab, blank);
     if (/@(defer|stream)\b/.test(operation.query))
       return increments(settings, operation, headers, tab, blank);

@@ -8,6 +8,7 @@ import "./styles/graphiql.css";
 import "./styles/panels.css";
 import "./styles/results.css";
 import "./styles/errors.css";
+import "./styles/share.css";
 import "./styles/small.css";
 import { createRoot } from "react-dom/client";
 import { App } from "./app";

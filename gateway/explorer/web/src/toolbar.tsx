@@ -7,6 +7,7 @@ import { isObject } from "./json";
 import { openPanel, UPSTREAM_TITLE } from "./panels";
 import { spaced } from "./results/format";
 import type { Settings } from "./settings";
+import { ShareButton } from "./share/share-button";
 import { useTransport, type Transport } from "./subscriptions";
 import { divided, range } from "./upstream/plan-view";
 import type { Plan } from "./upstream/types";
@@ -65,6 +66,7 @@ export function Toolbar({ settings, children }: Props) {
       )}
       <span className="toolbar-gap" />
       {children}
+      <ShareButton settings={settings} />
     </>
   );
 }

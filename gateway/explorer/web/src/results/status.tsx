@@ -3,6 +3,7 @@ import { useAnswers, type Setback } from "../answers";
 import { AnswerHeaders } from "./answer-headers";
 import type { Ask } from "./deeds";
 import { openPanel, UPSTREAM_TITLE } from "../panels";
+import { range } from "../upstream/plan-view";
 import { count, milliseconds } from "./format";
 
 const CHIPS: Record<Setback, { look: string; title: string }> = {
@@ -50,7 +51,12 @@ export function Status({ ask }: { ask: Ask }) {
         </>
       )}
       {upstream && (
-        <button type="button" className="chip is-link" onClick={() => openPanel(UPSTREAM_TITLE)}>
+        <button
+          type="button"
+          className="chip is-link"
+          title={answer.planned ? `Planned ${range(answer.planned)}, made ${upstream.sent}` : undefined}
+          onClick={() => openPanel(UPSTREAM_TITLE)}
+        >
           {count(upstream.sent, "call")} upstream
           {upstream.saved > 0 && <b>{upstream.saved} saved</b>}
         </button>

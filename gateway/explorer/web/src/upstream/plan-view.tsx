@@ -74,6 +74,11 @@ function Steps({ plan }: { plan: Plan }) {
             <p className="step-field">
               <code>{step.field}</code> {step.reason}
             </p>
+            {step.bound && (
+              <p className="step-bound">
+                At most {step.max.toLocaleString("en")}: {step.bound}
+              </p>
+            )}
           </li>
         ))}
       </ol>

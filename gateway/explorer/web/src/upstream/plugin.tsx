@@ -3,6 +3,7 @@ import { useAnswers } from "../answers";
 import { UPSTREAM_TITLE } from "../panels";
 import { DeedTraces } from "./deed-traces";
 import { PlanView } from "./plan-view";
+import { PlannedAndMade } from "./planned-and-made";
 import { Waterfall } from "./waterfall";
 
 function UpstreamPanel() {
@@ -14,6 +15,7 @@ function UpstreamPanel() {
     <div className="panel">
       <h2 className="panel-title">Upstream</h2>
       <PlanView />
+      <PlannedAndMade answer={current} />
       <Waterfall answer={current} />
       {current && <DeedTraces deeds={current.deeds} />}
     </div>

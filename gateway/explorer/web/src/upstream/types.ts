@@ -38,6 +38,8 @@ export interface PlanStep extends Range {
   call: string;
   strategy: string;
   reason: string;
+  /** What the most rests on, where that is assumed or remembered. */
+  bound?: string;
 }
 
 /** `extensions.plan` of an answer to a request with `X-Gateway-Explain: plan`. */

@@ -2,11 +2,12 @@ import { pick, useGraphiQL } from "@graphiql/react";
 import { getOperationAST, validate } from "graphql";
 import { useEffect } from "react";
 import { create } from "zustand";
+import { useAnswers } from "../answers";
 import { FIRST_CREDENTIALS, isLocked, readHeaders } from "../credentials";
 import { isObject, type JsonObject } from "../json";
 import type { Settings } from "../settings";
 import { send, UNREACHABLE } from "../wire";
-import type { Plan } from "./types";
+import type { Plan, Range } from "./types";
 
 /** Long enough not to ask at every key, short enough to be there before a hand reaches Run. */
 const PAUSE_MS = 350;
@@ -16,9 +17,23 @@ interface Planned {
   /** Why there is none: the operation is unfinished, or the gateway refuses it. */
   note: string | null;
   refused: boolean;
+  /** What it is the plan of. */
+  of: string | null;
 }
 
-export const usePlanned = create<Planned>(() => ({ plan: null, note: null, refused: false }));
+const NOT_YET: Planned = { plan: null, note: null, refused: false, of: null };
+
+export const usePlanned = create<Planned>(() => NOT_YET);
+
+/** How many calls an operation is planned to make, if that is known already. */
+export function plannedCalls(query: string, variables: JsonObject | null | undefined): Range | null {
+  const { plan, of } = usePlanned.getState();
+  return of === nameOf(query, variables) ? (plan?.calls ?? null) : null;
+}
+
+function nameOf(query: string, variables: JsonObject | null | undefined): string {
+  return JSON.stringify([query, variables ?? {}]);
+}
 
 /** Keep `usePlanned` true to the operation in the editor. Planning reaches no upstream. */
 export function usePlanner(settings: Settings): void {
@@ -27,13 +42,15 @@ export function usePlanner(settings: Settings): void {
   const tab = tabs[activeTabIndex];
   const [query, variables, headers] = [tab?.query ?? "", tab?.variables ?? "", tab?.headers ?? ""];
   const { graphqlPath, explain } = settings;
+  // What a query has read of an account bounds the next plan.
+  const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
+  const learnt = answer?.kind === "query" ? answer.shown.run : 0;
 
   // The plan of another tab's operation is not shown for a moment longer.
-  useEffect(() => usePlanned.setState({ plan: null, note: null, refused: false }), [tab?.id]);
+  useEffect(() => usePlanned.setState(NOT_YET), [tab?.id]);
 
   useEffect(() => {
-    const show = (planned: Partial<Planned>) =>
-      usePlanned.setState({ plan: null, note: null, refused: false, ...planned });
+    const show = (planned: Partial<Planned>) => usePlanned.setState({ ...NOT_YET, ...planned });
     if (!explain) return show({ note: "This gateway makes no plans." });
     if (isLocked(settings, headers)) return show({ note: FIRST_CREDENTIALS });
     if (!schema) return undefined;
@@ -52,7 +69,7 @@ export function usePlanner(settings: Settings): void {
         if (!(await plansOnly(graphqlPath, sent))) return show({ note: "This gateway makes no plans." });
         const asked = { query, variables: values, operationName };
         const { status, body } = await send(graphqlPath, asked, sent, "plan", stop.signal);
-        if (!stop.signal.aborted) show(read(body, status));
+        if (!stop.signal.aborted) show({ ...read(body, status), of: nameOf(query, values) });
       } catch (error) {
         if (!stop.signal.aborted) show({ note: error instanceof Error ? error.message : String(error) });
       }
@@ -61,7 +78,7 @@ export function usePlanner(settings: Settings): void {
       clearTimeout(timer);
       stop.abort();
     };
-  }, [query, variables, headers, schema, documentAST, operationName, graphqlPath, explain, settings]);
+  }, [query, variables, headers, schema, documentAST, operationName, graphqlPath, explain, settings, learnt]);
 }
 
 /** By path: what the gateway did with a request for a plan. */
