@@ -98,7 +98,8 @@ class ExplorerPage:
         self.page.keyboard.insert_text(operation)
 
     def put_operation(self, operation: str) -> None:
-        """Replace the operation at a stroke (typing closes braces), and let the page take note."""
+        """Open a tab with `operation`, as it stands (typing closes braces)."""
+        self.page.get_by_role("button", name="New tab").click()
         self.page.evaluate(f"(text) => {_model('operation')}.setValue(text)", operation)
         self.page.wait_for_timeout(NOTED)
 

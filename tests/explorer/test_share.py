@@ -112,12 +112,11 @@ def test_what_was_planned_stands_beside_what_was_made_and_real_counts_win(
 ) -> None:
     account = gateway.create_account(owned=3, catalog=False)
     panel = explorer.open_panel("Upstream")
-    explorer.tab("SearchNearPlace")
-    explorer.set_credentials(account["sid"], account["auth_token"])
     explorer.put_operation(
         "{ phoneNumbers(first: 20) { nodes { sid similarAvailable(within: REGION, first: 1)"
         " { nodes { phoneNumber } } } } }"
     )
+    explorer.set_credentials(account["sid"], account["auth_token"])
     expect(panel.locator(".plan")).to_contain_text("At most 20: up to 20 numbers assumed")
     planned = panel.locator('.plan [data-figure="reads"]').text_content()
     made = explorer.run()["extensions"]["upstream"]["sent"]

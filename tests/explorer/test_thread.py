@@ -11,6 +11,9 @@ from tests.explorer.conftest import Gateway
 from tests.explorer.explorer_page import ExplorerPage
 
 OWNED = "query Owned { phoneNumbers(first: 60) { nodes { sid phoneNumber friendlyName } } }"
+FOR_SALE = (
+    "query ForSale { availablePhoneNumbers(country: US, first: 3) { nodes { phoneNumber } } }"
+)
 UNKNOWN_FIELD = "query Colours {\n  phoneNumbers(first: 3) { nodes { colour } }\n}"
 # Beyond this, the table has surely not been scrolled by itself.
 SCROLLED = 300
@@ -164,7 +167,7 @@ def test_a_change_of_a_row_leaves_the_trace_of_the_query_that_showed_it(
 ) -> None:
     page = explorer.page
     panel = explorer.open_panel("Upstream")
-    explorer.tab("SearchNearPlace")
+    explorer.put_operation(FOR_SALE)
     body = explorer.run()
     calls = panel.locator(".waterfall [data-figure=sent]")
     expect(calls).to_have_text(str(body["extensions"]["upstream"]["sent"]))
@@ -173,5 +176,5 @@ def test_a_change_of_a_row_leaves_the_trace_of_the_query_that_showed_it(
     explorer.dialog.get_by_role("button", name="Buy this number").click()
     expect(explorer.outcome).to_contain_text("Bought.")
     explorer.dialog.get_by_role("button", name="Close").click()
-    expect(panel.locator(".waterfall h3")).to_contain_text("SearchNearPlace")
+    expect(panel.locator(".waterfall h3")).to_contain_text("ForSale")
     expect(panel.locator(".deed-traces summary")).to_have_text(re.compile(r"Buy \d calls"))
