@@ -35,6 +35,7 @@ from gateway.mapping.records import View, view
 from gateway.storage.store import Store, StoreUnavailable
 from gateway.storage.time_of_day import TimeOfDay
 from gateway.upstream.call import Credential
+from gateway.waiting import settle
 from schema.enums import PhoneNumberEventKind, Source
 from schema.nodes import PhoneNumber
 from schema.phone_number_event import PhoneNumberEvent
@@ -229,6 +230,9 @@ class Events:
         self._poll: Callable[[Topic], Awaitable[None]] | None = None
         self._owed: dict[str, list[bytes]] = {}
         self._settling: asyncio.Task[None] | None = None
+        # By account: what is told of next, each with who waits for that; and what does that.
+        self._untold: dict[str, list[tuple[bytes, asyncio.Future[None]]]] = {}
+        self._telling: dict[str, asyncio.Task[None]] = {}
         self.log = EventLog(store, limits.event_memory)
         self._day = TimeOfDay(store)
 
@@ -251,7 +255,7 @@ class Events:
             self._owe(account, event)
             return
         try:
-            await self._tell(account, event)
+            await self._tell_together(account, event)
         except StoreUnavailable as error:
             _log.warning("event_not_announced_yet", account=account, problem=str(error))
             self._owe(account, event)
@@ -347,6 +351,7 @@ class Events:
 
     async def aclose(self) -> None:
         """End all topics, and try once more to announce what could not be announced."""
+        await asyncio.gather(*self._telling.values())
         if self._settling is not None:
             self._settling.cancel()
             await asyncio.gather(self._settling, return_exceptions=True)
@@ -357,9 +362,37 @@ class Events:
             self._stop(topic)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _tell(self, account: str, event: bytes) -> None:
-        await self.log.append(account, event)
+    async def _tell(self, account: str, *events: bytes) -> None:
+        await self.log.append(account, *events)
         await self._store.publish(_channel(account), b"")
+
+    async def _tell_together(self, account: str, event: bytes) -> None:
+        """Tell of an event; where that takes a while, of all at once that come meanwhile.
+
+        Each has the number behind the last: who wants one at the same time would have to try again.
+        """
+        if not self._store.is_shared:
+            await self._tell(account, event)
+            return
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._untold.get(account)
+        if waiting is None:
+            self._untold[account] = waiting = []
+            self._telling[account] = asyncio.create_task(self._tell_untold(account))
+        waiting.append((event, told))
+        await told
+
+    async def _tell_untold(self, account: str) -> None:
+        while waiting := self._untold[account]:
+            self._untold[account] = []
+            outcome: BaseException | None = None
+            try:
+                await self._tell(account, *(event for event, _ in waiting))
+            except Exception as error:  # noqa: BLE001 - whoever waits raises it
+                outcome = error
+            for _, told in waiting:
+                settle(told, outcome)
+        del self._untold[account], self._telling[account]
 
     def _owe(self, account: str, event: bytes) -> None:
         """Keep what is to be announced for when the store is back, in the order of events."""

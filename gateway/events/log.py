@@ -87,14 +87,16 @@ class EventLog:
         kept = await self._hint(account)
         await self._renew(account, kept, _number(kept))
 
-    async def append(self, account: str, event: bytes) -> int:
-        """Add an event to an account's log and return its number."""
-        number = _number(await self._hint(account)) + 1
-        while not await self._store.add(_entry(account, number), event, ttl=self.memory):
+    async def append(self, account: str, *events: bytes) -> int:
+        """Add events to an account's log, in order, and return the number of the last."""
+        number = before = _number(await self._hint(account))
+        for event in events:
             number += 1
+            while not await self._store.add(_entry(account, number), event, ttl=self.memory):
+                number += 1
         await self._store.set(_head(account), str(number).encode(), ttl=2 * self.memory)
-        if number % _FORGOTTEN_AT_ONCE == 0:
-            last = number - _MOST
+        if number // _FORGOTTEN_AT_ONCE > before // _FORGOTTEN_AT_ONCE:
+            last = number // _FORGOTTEN_AT_ONCE * _FORGOTTEN_AT_ONCE - _MOST
             unread = range(last - _FORGOTTEN_AT_ONCE, last)
             with suppress(StoreUnavailable):  # They are forgotten in time, as all are.
                 await self._store.delete(*(_entry(account, each) for each in unread))

@@ -219,6 +219,47 @@ def test_a_log_that_is_followed_goes_on_though_nothing_happens_for_long() -> Non
     run(scenario())
 
 
+class Slow(MemoryStore):
+    """A shared store whose answers take a moment; counts what was tried."""
+
+    is_shared = True
+    tries = 0
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """Count, and let others go ahead meanwhile."""
+        self.tries += 1
+        await asyncio.sleep(0.001)
+        return await super().add(key, value, ttl=ttl)
+
+
+def test_changes_at_once_do_not_try_to_get_the_same_number() -> None:
+    async def scenario() -> None:
+        store = Slow()
+        bus = events(store)
+        start = await bus.log.head(ACCOUNT)
+        store.tries = 0
+        await asyncio.gather(*(bus.announce(ACCOUNT, change(each)) for each in range(30)))
+        assert store.tries == 30
+        told = [json.loads(event)["sid"] for _, event in await bus.log.after(ACCOUNT, start)]
+        assert told == [change(each).sid for each in range(30)]
+        await bus.aclose()
+
+    run(scenario())
+
+
+def test_of_an_account_that_nobody_has_followed_nothing_is_kept() -> None:
+    async def scenario() -> None:
+        store = MemoryStore()
+        bus = events(store)
+        await bus.announce(ACCOUNT, change(1))
+        assert await store.get(f"events:{ACCOUNT}:head") is None
+        start = await bus.start(ACCOUNT, None)
+        await bus.announce(ACCOUNT, change(2))
+        assert [number for number, _ in await bus.log.after(ACCOUNT, start)] == [start + 1]
+
+    run(scenario())
+
+
 class Broken(MemoryStore):
     """A shared store that cannot be reached."""
 
