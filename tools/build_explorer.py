@@ -25,6 +25,7 @@ from types import FrameType
 EXPLORER = Path(__file__).parents[1] / "gateway" / "explorer"
 WEB = EXPLORER / "web"
 LOCK = WEB / "package-lock.json"
+PLACES = EXPLORER.parent / "sandbox" / "world" / "data" / "rate_centers.csv"
 STATIC = EXPLORER / "static"
 BUILT = STATIC / ".built"
 # It is built beside the page that is served, and takes its place when it is whole.
@@ -172,6 +173,8 @@ def is_built() -> bool:
     if not BUILT.exists():
         return False
     built = BUILT.stat().st_mtime
+    if PLACES.stat().st_mtime > built:
+        return False
     for folder, folders, files in os.walk(WEB):
         if "node_modules" in folders:
             folders.remove("node_modules")

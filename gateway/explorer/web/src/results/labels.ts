@@ -1,15 +1,15 @@
 /** PURE: which places get their name written on the map, and on which side of the mark. */
 import { scaleOf, type Camera, type Place, type Size } from "./projection";
 
-/** Pixels. */
-export const FONT = 11.5;
+/** Pixels: of the smallest place, and what the largest has more. */
+const FONT = 11;
+const LARGER = 2.5;
 /** More would cover the map. */
-const MOST = 14;
+const MOST = 24;
 /** Of so many of the largest places in view: the search for room is not to slow a drag. */
-const TRIED = 60;
-/** A letter's width at that size, on average. */
-const LETTER = 6.1;
-const HEIGHT = 14;
+const TRIED = 120;
+/** Of a line, to the size of its letters. */
+const LEADING = 1.25;
 const GAP = 4;
 
 export interface Label {
@@ -18,7 +18,12 @@ export interface Label {
   x: number;
   y: number;
   anchor: "start" | "middle" | "end";
+  /** Pixels: the more numbers a place has, the larger. */
+  font: number;
 }
+
+/** Pixels that a text takes in letters of a size. */
+export type Measure = (text: string, font: number) => number;
 
 interface Box {
   left: number;
@@ -37,7 +42,9 @@ export function settle(
   camera: Camera,
   size: Size,
   selected: Place | null,
+  measure: Measure,
 ): Label[] {
+  const most = Math.max(1, ...places.map(({ rows }) => rows.length));
   const scale = scaleOf(camera, size);
   const centre = (place: Place) => ({
     x: (place.x - camera.x) * scale + size.width / 2,
@@ -57,14 +64,15 @@ export function settle(
     if (labels.length === MOST) break;
     const { x, y } = centre(place);
     const reach = radius(place) + GAP;
-    const width = place.label.length * LETTER;
+    const font = FONT + LARGER * Math.sqrt((place.rows.length - 1) / Math.max(1, most - 1));
+    const [width, height] = [measure(place.label, font), font * LEADING];
     const sides: Label[] = [
-      { place, x: reach, y: 0, anchor: "start" },
-      { place, x: -reach, y: 0, anchor: "end" },
-      { place, x: 0, y: -reach - HEIGHT / 2, anchor: "middle" },
-      { place, x: 0, y: reach + HEIGHT / 2, anchor: "middle" },
+      { place, font, x: reach, y: 0, anchor: "start" },
+      { place, font, x: -reach, y: 0, anchor: "end" },
+      { place, font, x: 0, y: -reach - height / 2, anchor: "middle" },
+      { place, font, x: 0, y: reach + height / 2, anchor: "middle" },
     ];
-    const boxed = sides.map((side) => ({ side, box: boxOf(side, x, y, width) }));
+    const boxed = sides.map((side) => ({ side, box: boxOf(side, x, y, width, height) }));
     const free = boxed.find(
       ({ box }) =>
         box.left > 0 && box.right < size.width && ![...marks, ...names].some((other) => meet(box, other)),
@@ -81,11 +89,11 @@ function around({ x, y }: { x: number; y: number }, radius: number): Box {
   return { left: x - radius, right: x + radius, top: y - radius, bottom: y + radius };
 }
 
-function boxOf(side: Label, x: number, y: number, width: number): Box {
+function boxOf(side: Label, x: number, y: number, width: number, height: number): Box {
   const start = { start: 0, middle: -width / 2, end: -width }[side.anchor];
   const left = x + side.x + start;
-  const top = y + side.y - HEIGHT / 2;
-  return { left, right: left + width, top, bottom: top + HEIGHT };
+  const top = y + side.y - height / 2;
+  return { left, right: left + width, top, bottom: top + height };
 }
 
 function meet(a: Box, b: Box): boolean {

@@ -34,8 +34,8 @@ const MARGIN: [[number, number], [number, number]] = [
 const CONTINENT = { west: -168, east: -52, south: 16, north: 71 };
 
 /** The smallest outline that holds every place. */
-export function extentOf(rows: Row[]): Extent {
-  const places = rows.flatMap(({ place }) => (place ? [place] : []));
+export function extentOf(rows: Row[], others: NonNullable<Row["place"]>[] = []): Extent {
+  const places = [...rows.flatMap(({ place }) => (place ? [place] : [])), ...others];
   const albers = geoAlbersUsa();
   if (places.every((place) => albers([place.longitude, place.latitude]))) return "states";
   const { west, east, south, north } = CONTINENT;
@@ -107,7 +107,7 @@ function labelOf(row: Row): string {
 }
 
 /** One of the upstream's families writes names in capitals, which shout from a map. */
-function titled(name: string | null): string | null {
+export function titled(name: string | null): string | null {
   if (name === null || name !== name.toUpperCase()) return name;
   return name.toLowerCase().replace(/(^|[\s-])\p{L}/gu, (letter) => letter.toUpperCase());
 }
@@ -134,7 +134,7 @@ export function scaleOf({ k }: Camera, size: Size): number {
 }
 
 /** Show all places with room around them, but never so close that the outline loses its meaning. */
-export function fit(places: Place[], size: Size): Camera {
+export function fit(places: { x: number; y: number }[], size: Size): Camera {
   if (places.length === 0) return { k: 1, x: WIDTH / 2, y: HEIGHT / 2 };
   const xs = places.map((place) => place.x);
   const ys = places.map((place) => place.y);

@@ -15,11 +15,12 @@ import { AfterPurchase } from "./after-purchase";
 import { DeedDialog, labelFor, type RowAction } from "./deed";
 import { begin, canDo, deedOf, lookUp, showBought, useDeeds, type Ask, type Verb } from "./deeds";
 import { loadMore, pagesOf, type Page } from "./pages";
-import { collectRows, holdsEmptyList, originLookup, type RowSet } from "./rows";
+import { collectRows, holdsEmptyList, originLookup, type Row, type RowSet } from "./rows";
 import { RunDialog } from "./run-dialog";
 import { Status } from "./status";
 import { useTableStates } from "./table-state";
 import { Tidings } from "./tidings";
+import { useAreaSearch, type AreaSearch } from "./use-area-search";
 
 const Table = lazy(() => import("./table"));
 const PlaceMap = lazy(() => import("./map"));
@@ -29,6 +30,7 @@ type View = "json" | "table" | "map";
 
 /** Of a change, which is never run again for the sake of more rows. */
 const NO_PAGES = new Map<string, Page>();
+const NO_ROWS: Row[] = [];
 
 interface Preference {
   view: View;
@@ -80,6 +82,7 @@ export function Results({ settings, ask }: Props) {
     look(next);
   };
   const set = chosen(offered);
+  const search = useAreaSearch();
   // Headers that are being typed name nobody yet.
   const headers = readHeaders(tab?.headers ?? "");
   const kept = shown?.keptOf !== undefined;
@@ -168,13 +171,23 @@ export function Results({ settings, ask }: Props) {
                 shown={shown}
                 name={`${tab?.id} ${set.path}`}
                 foreign={foreign === true || answer?.outdated === true}
+                search={search}
                 ask={ask}
               />
             </Suspense>
           </Guard>
         </div>
       )}
-      {(seen === "table" || seen === "map") && !set && <p className="results-view view-note">No rows.</p>}
+      {seen === "map" && !set && search && (
+        <div className="results-view">
+          <Suspense fallback={<p className="view-note">Loading…</p>}>
+            <PlaceMap rows={NO_ROWS} action={null} search={search} />
+          </Suspense>
+        </div>
+      )}
+      {(seen === "table" || (seen === "map" && !search)) && !set && (
+        <p className="results-view view-note">No rows.</p>
+      )}
       {seen === "errors" && (
         <ErrorCards
           problems={problems}
@@ -240,10 +253,11 @@ interface SetProps {
   name: string;
   /** Whether the rows are those of another account than the one that is chosen by now. */
   foreign: boolean;
+  search: AreaSearch | null;
   ask: Ask;
 }
 
-function SetView({ view, set, page, shown, name, foreign, ask }: SetProps) {
+function SetView({ view, set, page, shown, name, foreign, search, ask }: SetProps) {
   const all = useDeeds((state) => state.all);
   const verb = foreign ? null : verbFor(set);
   const action: RowAction | null = verb && {
@@ -262,7 +276,7 @@ function SetView({ view, set, page, shown, name, foreign, ask }: SetProps) {
       };
     },
   };
-  if (view === "map") return <PlaceMap set={set} action={action} />;
+  if (view === "map") return <PlaceMap rows={set.rows} action={action} search={search} />;
   const more = page && !foreign ? { load: () => loadMore(shown, page, ask) } : null;
   return <Table key={name} name={name} set={set} action={action} more={more} />;
 }
