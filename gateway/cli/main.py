@@ -168,8 +168,9 @@ def _serve(options: argparse.Namespace) -> int:
     # What is loaded from here on stays: to walk it again and again while it grows takes a sixth of
     # the start. `gateway.app` lets the collector work when all is there.
     gc.disable()
-    # The library of the logs would load it, where it is installed, and draw nothing with it.
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type] # it is then taken as not there
+    # The library of the logs would load them, where they are installed, and use neither.
+    for unused in ("rich", "greenlet"):
+        sys.modules.setdefault(unused, None)  # type: ignore[arg-type] # taken as not there
     if options.sandbox:
         from gateway.server import sandbox_process  # noqa: PLC0415 - it is to start at once
 

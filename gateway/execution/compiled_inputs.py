@@ -57,6 +57,7 @@ def coercer(kind: GraphQLInputType) -> Read:
     return _leaf(kind)
 
 
+@lru_cache(maxsize=_MOST_TYPES)
 def _there(read: Read) -> Read:
     def coerce(value: Any) -> Any:  # noqa: ANN401 - JSON
         if value is None:
@@ -75,6 +76,7 @@ def _list(kind: GraphQLInputType, item: Read) -> Read:
     return coerce
 
 
+@lru_cache(maxsize=_MOST_TYPES)
 def _leaf(kind: GraphQLLeafType) -> Read:
     is_text, parse = kind in {GraphQLID, GraphQLString}, kind.coerce_input_value
 
