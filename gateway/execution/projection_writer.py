@@ -50,8 +50,7 @@ from graphql import (
 
 from gateway.execution.plain_fields import NotPlain, Selected, Selection, item_type
 from gateway.mapping import coerce
-from gateway.mapping._compat import to_camel_case
-from gateway.mapping.filled import TOLD_OF_ALL, Filled, homes_with
+from gateway.mapping.filled import TOLD_OF_ALL, Filled, homes_with, place_of
 from gateway.mapping.homes import Home
 from gateway.mapping.records import (
     DECODERS,
@@ -434,7 +433,7 @@ class _Writer:
         for name, selected in selection.fields.items():
             if selected is None:
                 continue
-            place = f"{typename}.{to_camel_case(selected.attribute)}"
+            place = place_of(typename, selected.attribute)
             homes = _HOMES.below.get(place, _HOMES.of.get(place))
             if not selected.attribute:
                 entries[name] = repr(typename)

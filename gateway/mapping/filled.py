@@ -22,6 +22,11 @@ TOLD_OF_ALL: Final = frozenset({"PhoneNumber.source", "PhoneNumber.monthlyPrice"
 """What no single answer tells of a number that several tell of."""
 
 
+def place_of(typename: str, name: str) -> str:
+    """Return the name of a field, as `Type.field`, by its name in Python."""
+    return f"{typename}.{to_camel_case(name)}"
+
+
 class Homes:
     """The home of every field, where some that core tells are taken from there.
 
@@ -38,7 +43,7 @@ class Homes:
     def _add(self, typename: str) -> Home:
         found = NOWHERE
         for name, nested in _FIELDS[typename].items():
-            place = f"{typename}.{to_camel_case(name)}"
+            place = place_of(typename, name)
             if nested:
                 self.below[place] = self._add(nested)
             found |= self.below[place] if nested else self.of.get(place, NOWHERE)
@@ -80,7 +85,7 @@ def _source(view: Filled) -> Source:
 
 
 def _leaf(typename: str, name: str) -> Callable[[Filled], object]:
-    place = f"{typename}.{to_camel_case(name)}"
+    place = place_of(typename, name)
 
     def read(view: Filled) -> object:
         home = view.homes.of.get(place)
@@ -96,7 +101,7 @@ def _leaf(typename: str, name: str) -> Callable[[Filled], object]:
 
 
 def _nested(typename: str, name: str, below: str) -> Callable[[Filled], object]:
-    place = f"{typename}.{to_camel_case(name)}"
+    place = place_of(typename, name)
 
     def read(view: Filled) -> object:
         homes = view.homes.below[place]
