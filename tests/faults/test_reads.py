@@ -371,6 +371,20 @@ def test_one_accounts_hung_reads_do_not_slow_anothers(gateway: RunningGateway, s
 
 
 @pytest.mark.fault(
+    "a read that is never answered, with `hedge_after`", expected="data of a second one; 2 calls"
+)
+def test_a_read_that_hangs_is_answered_by_a_second_one(sandbox: RunningSandbox, seen: Tell) -> None:
+    account = sandbox.create_account()
+    with running_gateway(sandbox, hedge_after=0.05, hedge_share=1.0) as gateway:
+        gateway.query(OWN, account=account)  # From here on it is no stranger's.
+        sandbox.forget_requests()
+        sandbox.set_faults([{"kind": "held", "account": account.sid}])
+        data = gateway.query(OWN, account=account)
+        calls = plural(len(sandbox.requests()), "call")
+    seen(f"{'data of a second one' if data['account'] else 'nothing'}; {calls}")
+
+
+@pytest.mark.fault(
     "one of two fields fails", expected="the other's data, an error on the path, null there"
 )
 def test_a_partial_failure_gives_partial_data(quick: RunningGateway, seen: Tell) -> None:

@@ -7,6 +7,7 @@ have asked less often just then ("coordinated omission").
 One thread sends, another takes the answers: event loops wait in whole milliseconds.
 """
 
+import multiprocessing
 import re
 import selectors
 import socket
@@ -91,19 +92,25 @@ def run(
 
 @contextmanager
 def beside(url: str, requests: Sequence[bytes], rate: float) -> Iterator[None]:
-    """Keep the same load going while the block runs, whatever is answered."""
-    load = _Load(url, requests, rate, 1e9, 0)
-    thread = threading.Thread(target=load.send, daemon=True)
-    taking = threading.Thread(target=load.take, daemon=True)
-    thread.start()
-    taking.start()
+    """Keep the same load going while the block runs, whatever is answered.
+
+    From a process of its own: what it has to do must not keep the load that is measured waiting.
+    """
+    process = multiprocessing.get_context("fork").Process(
+        target=_keep_going, args=(url, requests, rate), daemon=True
+    )
+    process.start()
     try:
         yield
     finally:
-        load.stop()
-        thread.join()
-        taking.join()
-        load.close()
+        process.kill()
+        process.join()
+
+
+def _keep_going(url: str, requests: Sequence[bytes], rate: float) -> None:
+    load = _Load(url, requests, rate, 1e6, 0)
+    threading.Thread(target=load.take, daemon=True).start()
+    load.send()
 
 
 class _Load:
