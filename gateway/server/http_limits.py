@@ -27,6 +27,7 @@ from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, u
 from gateway.server import open_files
 from gateway.server._compat import ASGISendEvent, RequestResponseCycle, get_remote_addr
 from gateway.server.beats import Beats
+from gateway.server.door import Door
 from gateway.server.lean_http import LeanProtocol, give_sign_of_life
 from gateway.settings.model import Settings
 from gateway.transport.exchange import Heads
@@ -104,6 +105,7 @@ def protocol_class(
         __slots__ = ()
         limits = WireLimits.of(settings)
         crowd = Crowd(settings.connection_limit, open_files.allowed())
+        door = Door()
         draining = end
         refused = refusals
         endpoint = answers
@@ -254,6 +256,7 @@ class GuardedProtocol(LeanProtocol):
 
     limits: ClassVar[WireLimits]
     crowd: ClassVar[Crowd]
+    door: ClassVar[Door]
     draining: ClassVar[Draining]
     refused: ClassVar[RefusalsBelowHttp]
     __slots__ = (
@@ -294,11 +297,22 @@ class GuardedProtocol(LeanProtocol):
         """Take a connection."""
         super().connection_made(transport)
         self._watch = ReaderWatch(self.loop, transport, self.limits.write_timeout, self.refused)
-        self._expect_rest()
-        self.came = self.waits_since = self.loop.time()
+        self.came = self.loop.time()
+        if self.door.enter(self):
+            self._expect_rest()
+            self.waits_since = self.came
+        else:
+            self.flow.pause_reading()
         beyond = self.crowd.excess(len(self.connections), transport)
         if beyond is not None:
             self.crowd.admit(self, beyond, self.connections)
+
+    def begin(self) -> None:
+        """Read what the client asks, which has had to wait for others."""
+        if not self.transport.is_closing():
+            self._expect_rest()
+            self.waits_since = self.loop.time()
+            self.flow.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection's timers."""

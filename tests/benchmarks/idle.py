@@ -21,7 +21,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,7 +48,7 @@ _CONFIGURE: Final = (
     " { phoneNumber { friendlyName } userErrors { message } } }"
 )
 _SMALL: Final = "{ phoneNumbers(first: 1) { nodes { sid phoneNumber } } }"
-_NAMES: Final = {"websocket": "WebSocket", "events": "server-sent events"}
+NAMES: Final = {"websocket": "WebSocket", "events": "server-sent events"}
 
 
 def _say(text: str) -> None:
@@ -105,14 +104,14 @@ class _Bench:
     def __init__(self, url: str, pid: int, account: SandboxAccount, clients: _Clients) -> None:
         self.clients = clients
         self.account = account
-        self._url = f"{url}/graphql"
+        self.url = url
         self._pid = pid
         self.http = loopback.Client(timeout=60, auth=account.auth)
 
     def ask(self, query: str, **variables: Any) -> Any:
         """Run an operation."""
         body = {"query": query, "variables": variables}
-        answer = self.http.post(self._url, json=body)
+        answer = self.http.post(f"{self.url}/graphql", json=body)
         assert answer.status_code == 200, answer.text
         said = answer.json()
         assert "errors" not in said, said
@@ -213,55 +212,35 @@ def events(sandbox: RunningSandbox, kind: str, count: int, times: int) -> dict[s
 def storm(sandbox: RunningSandbox, kind: str, count: int) -> dict[str, Any]:
     """Measure what others feel while all clients connect anew at once."""
     with _bench(sandbox, count) as bench:
-        calm = _asked(bench, lambda: time.sleep(3))
-        bench.clients.do("open", kind=kind, count=count)
-        _say(f"storm, {kind}: {count} clients are open")
-        bench.clients.do("close")
-        told: dict[str, Any] = {}
-
-        def reconnect() -> None:
-            told.update(bench.clients.do("open", kind=kind, count=count, at_once=count))
-
-        felt = _asked(bench, reconnect)
+        other = _Clients(bench.url, sandbox.create_account(catalog=False, owned=1))
+        try:
+            bench.clients.do("open", kind=kind, count=count)
+            _say(f"storm, {kind}: {count} clients are open")
+            bench.clients.do("close")
+            other.do("ask", query=_SMALL)
+            time.sleep(4)
+            calm = other.do("asked")
+            other.do("ask", query=_SMALL)
+            used = bench.processor
+            told = bench.clients.do("open", kind=kind, count=count, at_once=count)
+            used = bench.processor - used
+            felt = other.do("asked")
+        finally:
+            other.end()
         _say(f"storm, {kind}: all are back after {told['took']:.1f} s")
         return {
             "clients": count,
             "s until all are back": round(told["took"], 1),
-            "requests of others": len(felt),
-            "refused": felt.count(None),
-            **_percentiles("others", felt),
-            **_percentiles("others, calm", calm),
+            "s of processor": round(used, 1),
+            "requests of others": len(felt["times"]),
+            "refused": felt["refused"],
+            **_percentiles("others", felt["times"]),
+            **_percentiles("others, calm", calm["times"]),
         }
 
 
-def _asked(bench: _Bench, during: Any) -> list[float | None]:
-    """Return how long each of many requests took during something; None for refused ones."""
-    took: list[float | None] = []
-    ended = threading.Event()
-
-    def ask() -> None:
-        while not ended.is_set():
-            began = time.monotonic()
-            try:
-                bench.ask(_SMALL)
-                took.append(time.monotonic() - began)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it was not answered
-                _say(f"refused: {error!r}")
-                took.append(None)
-            time.sleep(0.02)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        during()
-    finally:
-        ended.set()
-        asking.join()
-    return took
-
-
-def _percentiles(name: str, took: Sequence[float | None]) -> dict[str, float]:
-    known = sorted(each for each in took if each is not None)
+def _percentiles(name: str, took: Sequence[float]) -> dict[str, float]:
+    known = sorted(took)
     rank = {"p50": 0.5, "p99": 0.99}
     return {
         f"{name}, ms {each}": round(1000 * known[min(len(known) - 1, int(len(known) * share))], 1)
@@ -269,7 +248,7 @@ def _percentiles(name: str, took: Sequence[float | None]) -> dict[str, float]:
     }
 
 
-def _check_files(most: int) -> None:
+def check_files(most: int) -> None:
     """Exit, and say why, when too few files may be open."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = most + _OTHERS
@@ -298,11 +277,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.equal * ("events" in parts),
         chosen.storm * ("storm" in parts),
     )
-    _check_files(most)
+    check_files(most)
     found: dict[str, dict[str, Any]] = {}
     with running_sandbox() as sandbox:
         for kind in chosen.kinds.split(","):
-            of_kind = found.setdefault(_NAMES[kind], {})
+            of_kind = found.setdefault(NAMES[kind], {})
             if "idle" in parts:
                 of_kind["idle"] = idle(sandbox, kind, chosen.clients, chosen.seconds)
             if "events" in parts:
@@ -310,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if "storm" in parts:
                 of_kind["storm"] = storm(sandbox, kind, chosen.storm)
             for part, figures in of_kind.items():
-                _say(f"{_NAMES[kind]}, {part}: {figures}")
+                _say(f"{NAMES[kind]}, {part}: {figures}")
     chosen.output.write_text(json.dumps(found, indent=2) + "\n")
     return 0
 

@@ -6,6 +6,8 @@ Started by `idle.py`; reads commands as lines of JSON and answers each by one, w
     {"do": "close"}                                              all are closed
     {"do": "expect"}                                             from now on events are noted
     {"do": "received", "within": S}                              how many have one; when the last came
+    {"do": "ask", "query": Q}                                    one more asks this, again and again
+    {"do": "asked"}                                              it ends; how long each answer took
 
 Pings are answered as `graphql-ws` and browsers do. Times are of the system's monotonic clock, which
 all processes share.
@@ -13,6 +15,7 @@ all processes share.
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import sys
@@ -168,38 +171,112 @@ class Socket(Client):
             self.transport.abort()
 
 
+class Asking:
+    """One more client, which asks the same again and again on one connection, with short pauses."""
+
+    def __init__(self, target: Mapping[str, Any], query: str) -> None:
+        body = json.dumps({"query": query})
+        self._target = target
+        self._request = (
+            f"POST /graphql HTTP/1.1\r\nHost: {target['host']}:{target['port']}\r\n"
+            f"Authorization: {target['authorization']}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+        self._task = asyncio.create_task(self._run())
+        self.took: list[float] = []
+        self.refused = 0
+
+    async def end(self) -> None:
+        """Let it end."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                reader, writer = await asyncio.open_connection(
+                    self._target["host"], self._target["port"]
+                )
+                try:
+                    while await self._ask(reader, writer):
+                        pass
+                finally:
+                    writer.close()
+            self.refused += 1
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        await asyncio.sleep(0.02)
+        began = time.monotonic()
+        writer.write(self._request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        body = await reader.readexactly(size)
+        if not head.startswith(b"HTTP/1.1 200") or b'"errors"' in body:
+            return False
+        self.took.append(time.monotonic() - began)
+        return True
+
+
+class _Commands:
+    """What can be asked for."""
+
+    def __init__(self, target: Mapping[str, Any]) -> None:
+        self.clients = Clients(target)
+        self._target = target
+        self._asking: Asking | None = None
+
+    async def open(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Open many."""
+        gate = asyncio.Semaphore(asked.get("at_once", 100))
+        first = len(self.clients.open)
+        opening = [
+            self.clients.connect(asked["kind"], first + each, gate)
+            for each in range(asked["count"])
+        ]
+        done = await asyncio.gather(*opening, return_exceptions=True)
+        failed = [each for each in done if each is not None]
+        return {"failed": len(failed), "first": str(failed[:1])}
+
+    async def close(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Close all."""
+        ending, self.clients.open = self.clients.open, set()
+        for each in ending:
+            each.transport.abort()
+        return {}
+
+    async def expect(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Forget who has an event."""
+        self.clients.received.clear()
+        return {}
+
+    async def received(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Wait until all have one."""
+        end = time.monotonic() + asked["within"]
+        while len(self.clients.received) < len(self.clients.open) and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        return {"last": max(self.clients.received.values(), default=0.0)}
+
+    async def ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Begin to ask."""
+        self._asking = Asking(self._target, asked["query"])
+        return {}
+
+    async def asked(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask no more."""
+        assert self._asking is not None
+        await self._asking.end()
+        return {"times": self._asking.took, "refused": self._asking.refused}
+
+
 async def serve() -> None:
     """Do what is asked for, line by line."""
     loop = asyncio.get_running_loop()
-    clients = Clients(json.loads(sys.stdin.readline()))
+    commands = _Commands(json.loads(sys.stdin.readline()))
+    clients = commands.clients
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         asked = json.loads(line)
         began = time.monotonic()
-        said: dict[str, Any] = {}
-        match asked["do"]:
-            case "open":
-                gate = asyncio.Semaphore(asked.get("at_once", 100))
-                first = len(clients.open)
-                opening = [
-                    clients.connect(asked["kind"], first + each, gate)
-                    for each in range(asked["count"])
-                ]
-                done = await asyncio.gather(*opening, return_exceptions=True)
-                failed = [each for each in done if each is not None]
-                said = {"failed": len(failed), "first": str(failed[:1])}
-            case "close":
-                ending, clients.open = clients.open, set()
-                for each in ending:
-                    each.transport.abort()
-                ending.clear()
-            case "expect":
-                clients.received.clear()
-            case "received":
-                while len(clients.received) < len(clients.open):
-                    if time.monotonic() > began + asked["within"]:
-                        break
-                    await asyncio.sleep(0.01)
-                said = {"last": max(clients.received.values(), default=0.0)}
+        said = await getattr(commands, asked["do"])(asked)
         said |= {"open": len(clients.open), "lost": clients.lost, "took": time.monotonic() - began}
         said["received"] = len(clients.received)
         sys.stdout.write(json.dumps(said) + "\n")
