@@ -220,13 +220,16 @@ class Endpoint:
     async def _read_on(
         self, exchange: Exchange, more: Callable[[], Awaitable[None]]
     ) -> Params | list[Params | BadRequest]:
-        """Return what is asked, when the body is here."""
+        """Return what is asked, when the rest of the body is here."""
+        params: Params | list[Params | BadRequest] | None = None
         if "expect" in exchange.head.headers:
             # It waits to be told to send its body (100-continue), as waiting for more does: not in
             # vain.
             await self._pipeline.authenticate(exchange.head.headers)
-        while (params := self._read(exchange)) is None:
+            params = self._read(exchange)
+        while params is None:
             await more()
+            params = self._read(exchange)
         return params
 
     def _read(self, exchange: Exchange) -> Params | list[Params | BadRequest] | None:

@@ -11,24 +11,25 @@ _PATIENCE = 0.05
 
 
 class Watched:
-    """A request whose client is watched as soon as something runs that ends with it."""
+    """A request whose client is watched as soon as something runs that ends with it.
 
-    __slots__ = ("_watching", "exchange", "receive")
+    Attributes:
+        exchange: the request.
+        receive: hears of the client's going.
+        watching: does so, when it has begun.
+    """
+
+    __slots__ = ("exchange", "receive", "watching")
 
     def __init__(self, exchange: Exchange, receive: Receive) -> None:
         self.exchange = exchange
         self.receive = receive
-        self._watching: asyncio.Task[None] | None = None
+        self.watching: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Begin to watch, if it is time: before, the messages are those of the body."""
-        if self._watching is None and self.exchange.is_reading:
-            self._watching = asyncio.ensure_future(self._run())
-
-    def stop(self) -> None:
-        """Stop to watch."""
-        if self._watching is not None:
-            self._watching.cancel()
+        if self.watching is None and self.exchange.is_reading:
+            self.watching = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
@@ -59,7 +60,8 @@ class Hangups:
         """Watch no more."""
         self._young.discard(request)
         self._old.discard(request)
-        request.stop()
+        if request.watching is not None:
+            request.watching.cancel()
 
     def _tick(self) -> None:
         for each in self._old:
