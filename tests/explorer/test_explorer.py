@@ -583,6 +583,7 @@ def test_where_tokens_are_wanted_the_form_asks_for_one(page: Page, token_gateway
     page.get_by_role("button", name="Use them").click()
     explorer.tab("SearchNearPlace")
     assert "UNAUTHENTICATED" not in json.dumps(explorer.run())
+    expect(page.locator(".signed-in")).to_have_text("Signed in as someone")
     explorer.tab(SUBSCRIPTION)
     headers = json.loads(explorer.wait_for_text("headers", lambda text: "Bearer" in text))
     assert headers == {"Authorization": f"Bearer {token}"}

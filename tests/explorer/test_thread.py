@@ -112,6 +112,14 @@ def test_a_subscription_goes_on_in_the_background_and_says_how_far_it_is(
     expect(explorer.status).to_contain_text("2 events · stopped by a reload")
     expect(explorer.response).to_contain_text("Seen from afar")
     expect(pill).to_have_count(0)
+    # One whose operation is not in the editor any more can be stopped, too.
+    explorer.run_button.click()
+    expect(explorer.status).to_have_text("0 events")
+    explorer.set_text("operation", "{ countries { code } }")
+    explorer.tab("ListAndFilter")
+    pill.click()
+    explorer.status.get_by_role("button", name="Stop").click()
+    expect(explorer.status).to_contain_text("0 events · stopped")
 
 
 def test_answer_filter_sort_and_scroll_survive_a_run_a_change_of_tabs_and_a_reload(

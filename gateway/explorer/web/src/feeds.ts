@@ -29,7 +29,7 @@ export const useFeeds = create<{ byTab: Record<string, FeedFacts> }>(() => ({ by
 const MOST = 4;
 /** Events that are kept of one subscription. */
 const MOST_EVENTS = 1000;
-const TOO_MANY = `Request not sent: ${MOST} subscriptions go on already. Stop one of them first.`;
+export const TOO_MANY = `Request not sent: ${MOST} subscriptions go on already.`;
 
 const running = new Map<string, Feed>();
 let attaching: Feed | null = null;

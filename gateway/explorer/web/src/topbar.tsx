@@ -103,7 +103,7 @@ function SignedIn({ who }: { who: Who }) {
         Not accepted
       </span>
     );
-  const title = who.is === "known" ? who.sid : who.is === "unsure" ? who.why : undefined;
+  const title = who.is === "known" ? (who.sid ?? undefined) : who.is === "unsure" ? who.why : undefined;
   return (
     <span className="signed-in" role="status" title={title}>
       {who.is === "checking" && "Checking…"}
@@ -112,7 +112,7 @@ function SignedIn({ who }: { who: Who }) {
       {who.is === "known" && (
         <>
           <span className="needs-room">Signed in as </span>
-          {who.name && <b>{who.name}</b>} <code>{shortened(who.sid)}</code>
+          {who.name && <b>{who.name}</b>} {who.sid && <code>{shortened(who.sid)}</code>}
         </>
       )}
     </span>

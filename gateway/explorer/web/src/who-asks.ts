@@ -1,7 +1,7 @@
 import { pick, useGraphiQL } from "@graphiql/react";
 import { useEffect } from "react";
 import { create } from "zustand";
-import { asker, isLocked, readHeaders, useBrought, type Headers } from "./credentials";
+import { asker, authorizationOf, isLocked, readHeaders, useBrought, type Headers } from "./credentials";
 import { isObject } from "./json";
 import type { Settings } from "./settings";
 import { send } from "./wire";
@@ -9,7 +9,7 @@ import { send } from "./wire";
 /** Whose the credentials of the tab in front are, as the gateway sees it. */
 export type Who =
   | { is: "nobody" | "checking" | "accepted" }
-  | { is: "known"; sid: string; name: string | null }
+  | { is: "known"; sid: string | null; name: string | null }
   | { is: "refused"; why: string }
   | { is: "unsure"; why: string };
 
@@ -50,6 +50,22 @@ export function forgetWho(headers: Headers): void {
   useKnown.setState(({ byAsker: { [asker(headers)]: _, ...others } }) => ({ byAsker: others }));
 }
 
+/** Whom a token that was accepted names: its subject, and the first of its accounts. */
+function bearerOf(headers: Headers): Who | null {
+  const [, payload] = /^\s*bearer\s+[\w-]+\.([\w-]+)\./i.exec(authorizationOf(headers) ?? "") ?? [];
+  try {
+    const text = atob((payload ?? "").replaceAll("-", "+").replaceAll("_", "/"));
+    const claims: unknown = JSON.parse(
+      new TextDecoder().decode(Uint8Array.from(text, (each) => each.charCodeAt(0))),
+    );
+    if (!isObject(claims) || typeof claims.sub !== "string") return null;
+    const [sid] = Array.isArray(claims.accounts) ? claims.accounts : [];
+    return { is: "known", name: claims.sub, sid: typeof sid === "string" ? sid : null };
+  } catch {
+    return null;
+  }
+}
+
 async function check(path: string, headers: Headers): Promise<void> {
   const note = (who: Who) =>
     useKnown.setState(({ byAsker }) => ({ byAsker: { ...byAsker, [asker(headers)]: who } }));
@@ -63,6 +79,6 @@ async function check(path: string, headers: Headers): Promise<void> {
     const name = typeof account.friendlyName === "string" ? account.friendlyName : null;
     note({ is: "known", sid: String(account.sid), name });
   } else if (REFUSED.includes(code)) note({ is: "refused", why });
-  else if (!error || GOOD.includes(code)) note({ is: "accepted" });
+  else if (!error || GOOD.includes(code)) note(bearerOf(headers) ?? { is: "accepted" });
   else note({ is: "unsure", why });
 }

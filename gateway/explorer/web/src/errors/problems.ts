@@ -1,4 +1,5 @@
 import { FIRST_CREDENTIALS } from "../credentials";
+import { TOO_MANY } from "../feeds";
 import { isObject, type Json, type JsonObject } from "../json";
 import { UNREACHABLE } from "../wire";
 import { placeOf, type Path, type Place } from "./place";
@@ -36,6 +37,7 @@ const OWN: Record<string, string> = {
   [UNREACHABLE]:
     "Try again in a moment. Before you repeat a change, look whether it was made: nobody knows what became of it.",
   [FIRST_CREDENTIALS]: "They go in at the top right.",
+  [TOO_MANY]: "Stop one of them in its tab, to which the top bar leads, and run this again.",
 };
 const REMEDY = "Nothing more is known of it: the JSON holds the whole answer.";
 const NOTHING_WAS_DONE = "Nothing was done. Mend what the message names, and run it again.";
@@ -63,7 +65,7 @@ function topProblem(error: JsonObject, query: string): Problem {
   const known = code ? ERRORS[code] : undefined;
   const path = Array.isArray(error.path) ? (error.path as Path) : [];
   const [first] = Array.isArray(error.locations) ? error.locations.filter(isObject) : [];
-  const own = message.startsWith(UNSENT) ? NOTHING_WAS_DONE : OWN[message];
+  const own = OWN[message] ?? (message.startsWith(UNSENT) ? NOTHING_WAS_DONE : undefined);
   return {
     message,
     meaning: known?.meaning ?? null,

@@ -2,6 +2,7 @@ import { pick, useGraphiQL } from "@graphiql/react";
 import { useAnswers, type Setback } from "../answers";
 import { AnswerHeaders } from "./answer-headers";
 import type { Ask } from "./deeds";
+import { stop } from "../feeds";
 import { openPanel, UPSTREAM_TITLE } from "../panels";
 import { range } from "../upstream/plan-view";
 import { count, milliseconds } from "./format";
@@ -18,6 +19,8 @@ const CHIPS: Record<Setback, { look: string; title: string }> = {
 /** One line about the last answer: HTTP status, time, calls upstream; the last leads to the panel. */
 export function Status({ ask }: { ask: Ask }) {
   const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
+  // Else the Run button stops it.
+  const isLookedAt = useGraphiQL((state) => state.subscription !== null);
   const tab = tabs[activeTabIndex];
   const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
   if (!answer || answer.outdated) return <p className="status" />;
@@ -33,10 +36,17 @@ export function Status({ ask }: { ask: Ask }) {
         </span>
       ))}
       {answer.kind === "subscription" ? (
-        <span className={answer.ended ? "chip" : "chip is-live"}>
-          {count(answer.eventCount, "event")}
-          {answer.ended && <> · {answer.ended}</>}
-        </span>
+        <>
+          <span className={answer.ended ? "chip" : "chip is-live"}>
+            {count(answer.eventCount, "event")}
+            {answer.ended && <> · {answer.ended}</>}
+          </span>
+          {tab && !answer.ended && !isLookedAt && (
+            <button type="button" className="small" onClick={() => stop(tab.id)}>
+              Stop
+            </button>
+          )}
+        </>
       ) : (
         <>
           {answer.persisted && (
