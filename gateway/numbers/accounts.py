@@ -24,9 +24,13 @@ class AccountCounts:
         countries: in how many countries an account can buy numbers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, countries: Sizes | None = None) -> None:
         self.subaccounts = Sizes()
-        self.countries = Sizes()
+        self.countries = countries or Sizes()
+
+    def told(self, *, all_accounts: bool) -> "AccountCounts":
+        """Return what may be told of them: whoever may not see all accounts learns no count."""
+        return self if all_accounts else AccountCounts(self.countries)
 
 
 class Accounts:

@@ -268,7 +268,8 @@ class Pipeline:
         self, document: Document, name: str | None, variables: Mapping[str, Any], caller: Caller
     ) -> int:
         """Return the cost of an operation by what is known of the caller's account."""
-        own, counts = caller.credential.account, self.shared.counts
+        own = caller.credential.account
+        counts = self.shared.counts.told(all_accounts=caller.accounts is None)
         known = {
             "Query.phoneNumbers": self.shared.sizes.exact(own),
             "Account.subaccounts": counts.subaccounts.exact(own),
@@ -286,7 +287,7 @@ class Pipeline:
             caller,
             self.shared.owned_numbers(self.readers.make(caller.credential)),
             self.shared.sizes,
-            self.shared.counts,
+            self.shared.counts.told(all_accounts=caller.accounts is None),
             self.readers.cache.keeps_kind,
             self.options.partition_calls,
             self.options.subaccount_calls,

@@ -112,3 +112,12 @@ def test_the_rule_of_a_field_says_what_it_reads_and_where_the_plan_goes_on() -> 
 def test_a_rule_refuses_what_its_resolver_refuses(field: str, argument: str) -> None:
     with pytest.raises(Forbidden):
         RULES[field](draft(), ROOT, "f", {argument: OTHER})
+
+
+def test_who_may_not_see_all_accounts_is_told_of_no_count_of_them() -> None:
+    counts = AccountCounts()
+    counts.subaccounts.learn(OWN, 7, more=False)
+    counts.countries.learn(OWN, 40, more=False)
+    told = counts.told(all_accounts=False)
+    assert (told.subaccounts.exact(OWN), told.countries.exact(OWN)) == (None, 40)
+    assert counts.told(all_accounts=True).subaccounts.exact(OWN) == 7
