@@ -28,7 +28,7 @@ def _peer(after: float) -> Peer:
 
 def measure(*, short: bool) -> Part:
     """Measure both, one after the other, over the same upstream."""
-    seconds = 15 if short else 60
+    seconds = 12 if short else 60
     measured: dict[str, tuple[Latencies, float]] = {}
     slow = ("--slow", str(_SLOW), "--slow-share", str(_SHARE))
     bodies = [SMALL.body(each) for each in SMALL.samples(_SAMPLES)]
