@@ -188,6 +188,7 @@ def _draw(parts: Sequence[Part], file: Path) -> None:
         ticks = (0.5, 0.9, 0.99, 0.999)
         axes.set_xticks([1 / (1 - at) for at in ticks], [f"p{100 * at:g}" for at in ticks])
         axes.minorticks_off()
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set_ylabel("ms")
         axes.set_title(part.title, fontsize=10)
         axes.legend(fontsize=8, framealpha=0)
