@@ -18,9 +18,13 @@ from tests.support.paths import DOCS, ROOT
 from tools.errors import page, words
 
 # What the library below closes a connection with, in cases of its own.
-OF_THE_LIBRARY = {CloseCode.UNREADABLE, CloseCode.PROTOCOL_ERROR}
+OF_THE_LIBRARY = {CloseCode.PROTOCOL_ERROR}
 # What the room below WebSocket messages calls them, by the library's names.
-BELOW = {"SERVICE_RESTART": CloseCode.RESTART, "POLICY_VIOLATION": CloseCode.POLICY}
+BELOW = {
+    "SERVICE_RESTART": CloseCode.RESTART,
+    "POLICY_VIOLATION": CloseCode.POLICY,
+    "INVALID_DATA": CloseCode.UNREADABLE,
+}
 
 
 def sources() -> Iterator[ast.Module]:
