@@ -53,14 +53,20 @@ function fragment(document: DocumentNode, name: string) {
  * Give an argument of the field at `path`, or an input field `at` within it, another value: in the
  * variables where one stands there, else in the text.
  */
-export function withValue(operation: Operation, path: string[], at: string[], value: Json): Operation {
+export function withValue(
+  operation: Operation,
+  path: string[],
+  at: string[],
+  value: Json,
+  spell: Spell = literal,
+): Operation {
   const document = parse(operation.query);
   const field = fieldAt(document, operation.operationName, path);
   const [name = "", ...rest] = at;
   if (!field) return operation;
   const given = field.arguments?.find((each) => each.name.value === name);
-  if (given) return replaced(operation, document, given.value, rest, value, [path, [name]]);
-  const text = `${name}: ${literal(nest(rest, value))}`;
+  if (given) return replaced(operation, document, given.value, rest, value, spell, [path, [name]]);
+  const text = `${name}: ${spell(nest(rest, value))}`;
   const last = field.arguments?.at(-1);
   if (last) return { ...operation, query: appended(operation.query, last, text) };
   return {
@@ -75,6 +81,7 @@ function replaced(
   node: ValueNode,
   at: string[],
   value: Json,
+  spell: Spell,
   [path, above]: [string[], string[]],
 ): Operation {
   const { query } = operation;
@@ -88,18 +95,18 @@ function replaced(
     // Where the same keys stand already, each may have a variable of its own.
     if (node.kind === Kind.OBJECT && isObject(value) && sameKeys(node.fields.map(nameOf), value))
       return Object.entries(value).reduce(
-        (changed, [name, inner]) => withValue(changed, path, [...above, name], inner),
+        (changed, [name, inner]) => withValue(changed, path, [...above, name], inner, spell),
         operation,
       );
-    return { ...operation, query: splice(query, node.loc!.start, node.loc!.end, literal(value)) };
+    return { ...operation, query: splice(query, node.loc!.start, node.loc!.end, spell(value)) };
   }
   if (node.kind !== Kind.OBJECT || node.fields.length === 0) {
-    const text = literal(nest(at, value));
+    const text = spell(nest(at, value));
     return { ...operation, query: splice(query, node.loc!.start, node.loc!.end, text) };
   }
   const inner = node.fields.find((each) => each.name.value === key);
-  if (inner) return replaced(operation, document, inner.value, rest, value, [path, [...above, key]]);
-  const text = `${key}: ${literal(nest(rest, value))}`;
+  if (inner) return replaced(operation, document, inner.value, rest, value, spell, [path, [...above, key]]);
+  const text = `${key}: ${spell(nest(rest, value))}`;
   return { ...operation, query: appended(query, node.fields.at(-1)!, text) };
 }
 
@@ -138,6 +145,11 @@ function defaultOf(document: DocumentNode, { operationName }: Operation, name: s
   const value = declared?.find((each) => each.variable.name.value === name)?.defaultValue;
   return value ? (valueFromASTUntyped(value) as Json) : null;
 }
+
+type Spell = (value: Json) => string;
+
+/** The name of an enum's value: it stands in a text without quotes. */
+export const enumValue: Spell = String;
 
 /** A value as GraphQL writes it. */
 export function literal(value: Json): string {

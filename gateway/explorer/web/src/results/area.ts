@@ -9,7 +9,7 @@ import {
   type SelectionNode,
 } from "graphql";
 import { isObject, type Json, type JsonObject } from "../json";
-import { fieldAt, withValue } from "../operation-edits";
+import { enumValue, fieldAt, withValue } from "../operation-edits";
 import type { Operation } from "../wire";
 
 export interface Spot {
@@ -19,12 +19,16 @@ export interface Spot {
 
 export interface Area extends Spot {
   miles: number;
+  /** Code of the country of the place that it was chosen by. */
+  country?: string;
 }
 
 /** A search in an operation: where it stands, and the area it is about, if it is about one. */
 export interface Search {
   path: string[];
   area: Area | null;
+  /** The code of the country that is searched. */
+  country: Json;
 }
 
 /** What the gateway takes, and takes when nothing is said. */
@@ -43,9 +47,12 @@ export function searchIn(operation: Operation): Search | null {
   for (const { variable, defaultValue } of main.variableDefinitions ?? [])
     if (defaultValue) values[variable.name.value] ??= valueFromASTUntyped(defaultValue) as Json;
   const field = fieldAt(document, operation.operationName, path);
-  const argument = field?.arguments?.find(({ name }) => name.value === "filter");
-  const filter = argument && (valueFromASTUntyped(argument.value, values) as Json);
-  return { path, area: isObject(filter) ? areaOf(filter) : null };
+  const given = (wanted: string): Json => {
+    const argument = field?.arguments?.find(({ name }) => name.value === wanted);
+    return argument ? ((valueFromASTUntyped(argument.value, values) as Json | undefined) ?? null) : null;
+  };
+  const filter = given("filter");
+  return { path, area: isObject(filter) ? areaOf(filter) : null, country: given("country") };
 }
 
 function parsed(query: string): DocumentNode | null {
@@ -75,10 +82,20 @@ function areaOf({ near, withinMiles }: JsonObject): Area | null {
   return { latitude: point.latitude, longitude: point.longitude, miles };
 }
 
-/** The operation with another area, from the first page on; all else stays as it was written. */
-export function withArea(operation: Operation, { path }: Search, area: Area): Operation {
+/**
+ * The operation with another area, in the country where that lies if it is known, from the first page on;
+ * all else stays as it was written.
+ */
+export function withArea(
+  operation: Operation,
+  { path, country: before }: Search,
+  area: Area,
+  country: string | null,
+): Operation {
   const point = { latitude: rounded(area.latitude), longitude: rounded(area.longitude) };
-  const there = withValue(operation, path, ["filter", "near"], { point });
+  const abroad = country !== null && before !== null && country !== before;
+  const home = abroad ? withValue(operation, path, ["country"], country, enumValue) : operation;
+  const there = withValue(home, path, ["filter", "near"], { point });
   const within = withValue(there, path, ["filter", "withinMiles"], milesOf(area.miles));
   const field = fieldAt(parse(within.query), within.operationName, path);
   const follows = field?.arguments?.some(
@@ -94,6 +111,11 @@ function rounded(degrees: number): number {
 
 export function milesOf(miles: number): number {
   return Math.max(MILES.least, Math.min(MILES.most, Math.round(miles)));
+}
+
+/** Miles from the middle of something to its edge, if it were round; `share` is its share of a sphere, in steradians. */
+export function reachOf(share: number): number {
+  return milesOf(EARTH_MILES * Math.sqrt(share / Math.PI));
 }
 
 export function distance(one: Spot, other: Spot): number {

@@ -1,12 +1,12 @@
 import { useEffect, useMemo, useState } from "react";
 import statesAtlas from "us-atlas/states-10m.json";
-import type { Area } from "./area";
+import { MILES, type Area } from "./area";
 import { AreaBar } from "./area-bar";
 import { ActionButton, type RowAction } from "./deed";
 import { FindPlace } from "./find-place";
 import { count, spaced } from "./format";
 import { MapCanvas } from "./map-canvas";
-import { knownPlaces, nameOf } from "./places";
+import { countryOf, knownPlaces, nameOf } from "./places";
 import { extentOf, gather, outline, type Atlas, type Place } from "./projection";
 import type { Row } from "./rows";
 import type { AreaSearch } from "./use-area-search";
@@ -45,7 +45,7 @@ export default function PlaceMap({ rows, action, search }: Props) {
   const start = (chosen: Area) => {
     setDrawing(false);
     setDraft(chosen);
-    search?.run(chosen);
+    search?.run(chosen, chosen.country ?? countryOf(chosen, named));
   };
 
   return (
@@ -64,8 +64,8 @@ export default function PlaceMap({ rows, action, search }: Props) {
         <div className="map-find">
           <FindPlace
             places={named}
-            onFind={({ latitude, longitude }) => {
-              const found = { latitude, longitude, miles: area?.miles ?? 25 };
+            onFind={({ latitude, longitude, country, miles }) => {
+              const found = { latitude, longitude, country, miles: miles ?? area?.miles ?? MILES.usual };
               setDraft(search ? found : null);
               setSettled(found);
             }}

@@ -1,8 +1,8 @@
 /** PURE: places that are found by name, without asking anybody: rate centers, their towns, and states. */
-import { geoCentroid } from "d3-geo";
+import { geoArea, geoCentroid } from "d3-geo";
 import { feature } from "topojson-client";
 import rateCenters from "../../../../sandbox/world/data/rate_centers.csv?raw";
-import { distance, type Spot } from "./area";
+import { distance, reachOf, type Spot } from "./area";
 import type { Atlas } from "./projection";
 import { titled } from "./projection";
 
@@ -10,7 +10,14 @@ export interface Named extends Spot {
   name: string;
   /** Beside the name: which state, and the rate center where it is called otherwise. */
   about: string;
+  /** Code of the country. */
+  country: string;
+  /** Of what is larger than a town: how far it reaches, about. */
+  miles?: number;
 }
+
+/** Countries that can be searched by place. */
+const SEARCHED = new Set(["US", "CA"]);
 
 /** Towns of the project's own data, one for each town and state, and the states themselves. */
 export function knownPlaces(states: Atlas): Named[] {
@@ -21,11 +28,12 @@ export function knownPlaces(states: Atlas): Named[] {
     const cells = line.trim().split(",");
     const of = Object.fromEntries(columns.map((column, index) => [column, cells[index] ?? ""]));
     const key = `${of.locality},${of.region}`;
-    if (towns.has(key)) continue;
+    if (towns.has(key) || !SEARCHED.has(of.country ?? "")) continue;
     const center = titled(of.rate_center ?? "") ?? "";
     towns.set(key, {
       name: `${of.locality}, ${of.region}`,
       about: center === of.locality ? (of.country ?? "") : `rate center ${of.rate_center}`,
+      country: of.country ?? "",
       latitude: Number(of.latitude),
       longitude: Number(of.longitude),
     });
@@ -38,7 +46,7 @@ function statesOf(states: Atlas): Named[] {
     const name = (state.properties as { name?: string } | null)?.name;
     if (!name) return [];
     const [longitude, latitude] = geoCentroid(state);
-    return [{ name, about: "state", latitude, longitude }];
+    return [{ name, about: "state", country: "US", latitude, longitude, miles: reachOf(geoArea(state)) }];
   });
 }
 
@@ -79,15 +87,22 @@ function plain(text: string): string {
 /** Miles within which a place still names where something is. */
 const NEARBY = 30;
 
+/** The place nearest to a spot, if one is near. */
+function nearest(spot: Spot, places: Named[]): Named | null {
+  let found: { place: Named; away: number } | null = null;
+  for (const place of places) {
+    const away = distance(place, spot);
+    if (!place.miles && away <= NEARBY && (!found || away < found.away)) found = { place, away };
+  }
+  return found?.place ?? null;
+}
+
 /** What a spot is called: by the place nearest to it, or by its coordinates. */
 export function nameOf(spot: Spot, places: Named[]): string {
-  const nearest = places
-    .filter(({ about }) => about !== "state")
-    .map((place) => ({ place, away: distance(place, spot) }))
-    .reduce<{ place: Named; away: number } | null>(
-      (best, each) => (best && best.away <= each.away ? best : each),
-      null,
-    );
-  if (!nearest || nearest.away > NEARBY) return `${spot.latitude.toFixed(2)}, ${spot.longitude.toFixed(2)}`;
-  return nearest.place.name;
+  return nearest(spot, places)?.name ?? `${spot.latitude.toFixed(2)}, ${spot.longitude.toFixed(2)}`;
+}
+
+/** The country of the place nearest to a spot; null where none is near. */
+export function countryOf(spot: Spot, places: Named[]): string | null {
+  return nearest(spot, places)?.country ?? null;
 }

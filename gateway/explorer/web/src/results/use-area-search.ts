@@ -7,7 +7,8 @@ import { searchIn, withArea, type Area } from "./area";
 /** The search in the editor, and how it is run for another area. */
 export interface AreaSearch {
   area: Area | null;
-  run(area: Area): void;
+  /** `country` is the code of the one where the area lies, if it is known. */
+  run(area: Area, country: string | null): void;
 }
 
 /** Null while the operation in the editor searches for no numbers, or is unfinished. */
@@ -31,8 +32,8 @@ export function useAreaSearch(): AreaSearch | null {
     };
     const search = queryEditor && values ? searchIn(operation) : null;
     if (!queryEditor || !search) return null;
-    const runFor = (area: Area) => {
-      const changed = withArea(operation, search, area);
+    const runFor = (area: Area, country: string | null) => {
+      const changed = withArea(operation, search, area, country);
       const model = queryEditor.getModel();
       // In a way that can be undone.
       if (model && model.getValue() !== changed.query) {
