@@ -151,7 +151,9 @@ def test_a_cursor_takes_the_place_of_a_literal_and_a_failure_keeps_the_rows(
     finally:
         page.context.set_offline(False)
     explorer.problems.clear()  # The browser tells of what it could not send.
-    with page.expect_request("**/graphql") as caught:
+    with page.expect_request(
+        lambda request: request.headers.get("x-gateway-explain") == "trace"
+    ) as caught:
         more.click()
     query = json.loads(caught.value.post_data or "")["query"]
     assert re.match(r'# as it was written\n\{ mine: phoneNumbers\(first: 2, after: "\S+"\)', query)

@@ -19,7 +19,15 @@ def test_each_call_is_one_line_under_its_field_and_opens_to_all_that_is_known_of
     panel = explorer.open_panel("Upstream")
     explorer.run()
     # The first attempt of the list fails: it is made again, for the same line.
-    gateway.inject({"kind": "status", "status": 503, "count": 1, "path": "*/IncomingPhoneNumbers*"})
+    gateway.inject(
+        {
+            "kind": "status",
+            "status": 503,
+            "count": 1,
+            "path": "*/IncomingPhoneNumbers*",
+            "account": account["sid"],
+        }
+    )
     trace = explorer.run()["extensions"]["upstream"]
     gateway.inject()
     assert [call["status"] for call in trace["calls"] if call.get("attempt") == 2] == [200]
