@@ -65,8 +65,10 @@ export function Toolbar({ settings, children }: Props) {
         </span>
       )}
       <span className="toolbar-gap" />
-      {children}
-      <ShareButton settings={settings} />
+      <span className="toolbar-icons">
+        {children}
+        <ShareButton settings={settings} />
+      </span>
     </>
   );
 }
