@@ -14,6 +14,9 @@ from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
 from tests.support.waiting import until
 
 
+pytestmark = pytest.mark.both_adaptors
+
+
 @pytest.fixture
 def account(sandbox: RunningSandbox) -> SandboxAccount:
     return sandbox.create_account(role="subscriber", catalog=True)

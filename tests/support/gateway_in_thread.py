@@ -111,7 +111,11 @@ def running_gateway(
                 parts.observation.refused,
                 app.state.endpoint if adaptor == "lean" else None,
             ),
-            ws=socket_class(settled, parts.observation.refused),
+            ws=(
+                socket_class(settled, parts.observation.refused)
+                if adaptor == "lean"
+                else "websockets-sansio"
+            ),
             ws_max_size=2**20,
             timeout_keep_alive=settled.keep_alive_timeout,
         ) as url,

@@ -11,6 +11,7 @@ from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, Socket, available, buy, credentials, socket
 
+pytestmark = pytest.mark.both_adaptors
 WHO = "{ account { sid } }"
 
 
