@@ -13,7 +13,6 @@ from tests.support.streams import CHANGES, EventStream, Socket, buy, events, mut
 from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
 from tests.support.waiting import until
 
-
 pytestmark = pytest.mark.both_adaptors
 
 
