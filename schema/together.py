@@ -24,7 +24,11 @@ class Made:
         raise NotImplementedError
 
     async def made_of(self) -> Hashable:
-        """Return, when that is there, what alone decides what it will be; None if more does."""
+        """Return, when that is there, what alone decides what it will be; None if more does.
+
+        Whether more does may be known only when it is found: then what was returned before is good
+        for looking up what was found alike, and not for keeping what is found now.
+        """
         raise NotImplementedError
 
 

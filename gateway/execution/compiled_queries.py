@@ -283,7 +283,10 @@ class Run:
             made_of = await value.made_of() if isinstance(value, Made) else None
             kept = call.kept.get(made_of)
             if kept is None:
-                self._put(call, await value, into, [], made_of)
+                found = await value
+                if isinstance(value, Made):
+                    made_of = await value.made_of()  # It took more than that, perhaps.
+                self._put(call, found, into, [], made_of)
                 continue
             for each in into:
                 each[call.name] = kept

@@ -246,9 +246,14 @@ class _Search(Made):
             self._trace.note_spared(call, "coalesced", (at,), fields)
 
     async def made_of(self) -> Hashable:
-        """Return what was asked and, when it is there, what one call has answered; see `Made`."""
+        """Return what was asked and, when it is there, what one call has answered; see `Made`.
+
+        None where that was not enough: what further calls answer is another thing each time.
+        """
         answer = await self._first()
-        return None if answer is None else (self._key, sha256(answer.body).digest())
+        if answer is None or self._task is not None:
+            return None
+        return self._key, sha256(answer.body).digest()
 
     def __await__(self) -> Generator[Any, None, FoundPage]:
         """Wait for its page.
