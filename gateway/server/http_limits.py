@@ -353,6 +353,14 @@ class GuardedProtocol(LeanProtocol):
         if self._busy() is not None or self.loop.time() - self.waits_since > _JUST_NOW:
             super().shutdown()
 
+    def may_ask(self, told: float) -> bool:
+        """Whether a request may be on its way, as the client has only now been let in, or answered.
+
+        Args:
+            told: who came since this time of the loop's clock is taken for that until it asks.
+        """
+        return self.came >= told or 0 <= self.loop.time() - self.waits_since <= _JUST_NOW
+
     # Heads --------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:

@@ -141,15 +141,18 @@ class Server(uvicorn.Server):
         await asyncio.sleep(0)  # The protocol hears of a connection a step after it was accepted.
 
     async def _hear_out(self, told: float) -> None:
-        """Answer those who have got in since `told`, as the port was open to them, for a moment.
+        """Answer those who have got in since `told`, or were just answered, for a moment.
 
-        Each of their connections ends with its answer.
+        The port, or their connection, was open to them. Each connection ends with its answer.
         """
-        patience = min(_HEARING, self._draining.left / 4)
-        await self._wait(
-            lambda: all(each.came < told for each in self._http_connections()),
-            time.monotonic() + patience,
-        )
+        end = time.monotonic() + min(_HEARING, self._draining.left / 4)
+        while self._somebody_may_ask(told) and time.monotonic() < end and not self.force_exit:
+            await asyncio.sleep(_TICK)
+            # What has arrived by now is read, before it is believed that nothing comes.
+            await asyncio.sleep(0)
+
+    def _somebody_may_ask(self, told: float) -> bool:
+        return any(each.may_ask(told) for each in self._http_connections())
 
     def _http_connections(self) -> "list[GuardedProtocol]":
         connections = self.server_state.connections

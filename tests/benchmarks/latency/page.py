@@ -56,6 +56,11 @@ class Bound:
         """Whether the promise was kept."""
         return self.measured <= self.bound
 
+    @property
+    def share(self) -> float:
+        """The figure in shares of its bound; of none allowed, each counts as one."""
+        return self.measured / (self.bound or 1)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -167,7 +172,7 @@ def _draw(parts: Sequence[Part], file: Path) -> None:
         squeeze=False,
     )
     axes, *rest = all_axes[:, 0]
-    shares = [min(_WIDEST, each.measured / each.bound) for each in bounds]
+    shares = [min(_WIDEST, each.share) for each in bounds]
     bars = axes.barh(
         [f"{each.text}" for each in bounds],
         shares,
