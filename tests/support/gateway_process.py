@@ -188,7 +188,8 @@ def children(pid: int) -> list[int]:
     found = []
     for each in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
         with suppress(FileNotFoundError):  # It has ended meanwhile.
-            if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes():
+            # Besides them there is Python's resource tracker, and what is not yet either of both.
+            if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes():
                 found.append(each)
     return found
 
