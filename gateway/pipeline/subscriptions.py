@@ -185,6 +185,9 @@ class Member:
 
         Arguments as for `feed`.
         """
+        # Thousands may come back at once, and what they are let in by is one call for many of them,
+        # behind which all would go on at once.
+        await pipeline.turns.turn(self.caller.principal)
         context = pipeline.context(self.caller)
         activity.note(request.described, {})
         last = request.extensions.get("lastEventId") if last_event_id is None else last_event_id
@@ -193,6 +196,7 @@ class Member:
             source = await _source(pipeline, request, context)
         finally:
             context.cancel()
+        await pipeline.turns.turn(self.caller.principal)
         if isinstance(source, ExecutionResult):
             self.close(Emission.of(execute.respond(source, request_id)))
             return

@@ -411,6 +411,8 @@ class _Connection:
             caller = await self._authenticate(payload)
             # What stays open, perhaps for days, is not for whoever makes a name up.
             await self.pipeline.verify(caller)
+            # Many may have waited for the same proof.
+            await self.pipeline.turns.turn(caller.principal)
         except (DeadlineExceeded, UpstreamError) as error:
             if isinstance(error, DeadlineExceeded) or error.transient:
                 later = error.details.setdefault("retryAfterMs", math.ceil(SOME_TIME * 1000))

@@ -257,8 +257,10 @@ class _Commands:
         return {"last": max(self.clients.received.values(), default=0.0)}
 
     async def ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Begin to ask."""
-        self._asking = Asking(self._target, asked["query"])
+        """Begin to ask; return when it was answered once, on a connection that is there then."""
+        self._asking = asking = Asking(self._target, asked["query"])
+        while not asking.took:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
         return {}
 
     async def asked(self, _: Mapping[str, Any]) -> dict[str, Any]:
