@@ -2,7 +2,7 @@
 
 from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from graphql import GraphQLSchema, OperationType
@@ -24,6 +24,7 @@ from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
 from gateway.planning.estimate import estimate
 from gateway.planning.plan import ELSEWHERE, EXCHANGES, HEDGE, PARTITION, Plan, PlanningFacts
+from gateway.resolvers.recounting import Recount
 from gateway.resolvers.request_context import RequestContext, SharedParts, Spare
 from gateway.upstream.call_budget import CallBudget
 from gateway.upstream.readers import Readers
@@ -204,6 +205,10 @@ class Pipeline:
             TooManyCalls: it would cost more calls than the operator allows; none was made.
         """
         most, spare, calls = self.options.most_calls, self.options.spare, None
+        recount: Recount | None = None
+        if request is not None and request.counted:
+            # What is remembered of the account let it pass, and may be out of date.
+            recount = partial(self._recount, request, caller)
         if most is not None:
             hedges = 0
             if request is not None:
@@ -212,7 +217,6 @@ class Pipeline:
                 spare = Spare(plan.spare(PARTITION), plan.spare(ELSEWHERE), plan.spare(EXCHANGES))
             calls = CallBudget(most, hedges)
         elif request is not None and request.counted:
-            # What is remembered of the account let it pass, and may be out of date.
             plan = self._plan(request, caller)
             calls = CallBudget(_LEEWAY * max(1, plan.most), plan.spare(HEDGE))
         detailed = request is not None and request.explanation == "trace"
@@ -222,7 +226,7 @@ class Pipeline:
             watched.principal = caller.known_as or caller.principal
             watched.reads = reader.trace
         return RequestContext(
-            reader, caller, self.shared, spare, request_id, fast=self.options.fast
+            reader, caller, self.shared, spare, request_id, fast=self.options.fast, recount=recount
         )
 
     def execute(
@@ -264,10 +268,24 @@ class Pipeline:
             explained["extensions"] = {"plan": {"cost": cost, **plan.report()}}
         return explained
 
+    def _recount(self, request: Request, caller: Caller, field: str, length: int) -> None:
+        """See `Recount`."""
+        name, variables = request.operation_name, request.variables
+        known = self._count(request.document, name, variables, caller, (field, length))
+        self.meter.check_cost(min(known, request.operation.price(variables)))
+
     def _count(
-        self, document: Document, name: str | None, variables: Mapping[str, Any], caller: Caller
+        self,
+        document: Document,
+        name: str | None,
+        variables: Mapping[str, Any],
+        caller: Caller,
+        listed: tuple[str, int] = ("", 0),
     ) -> int:
-        """Return the cost of an operation by what is known of the caller's account."""
+        """Return the cost of an operation by what is known of the caller's account.
+
+        `listed` is a field and how long its list was found to be.
+        """
         own = caller.credential.account
         counts = self.shared.counts.told(all_accounts=caller.accounts is None)
         known = {
@@ -278,7 +296,12 @@ class Pipeline:
         whole = document.whole
         if whole is None:
             return 0
-        told = {field: count for field, count in known.items() if count is not None}
+        least = dict((listed,))
+        told = {
+            field: max(count, least.get(field, 0))
+            for field, count in known.items()
+            if count is not None
+        }
         return self.meter.count(whole, name, variables, told)
 
     def _plan(self, request: Request, caller: Caller) -> Plan:

@@ -17,6 +17,7 @@ from gateway.numbers.lookups import (
     RateLimitLookup,
     SubaccountList,
 )
+from gateway.resolvers.recounting import Recount
 from gateway.waiting import begun
 from schema.connection import AccountConnection
 from schema.enums import EndUser, NumberType
@@ -32,12 +33,18 @@ class AccountResolvers:
     """Resolves accounts, countries and their rules, and what is left of a caller's limits."""
 
     def __init__(
-        self, accounts: Accounts, rules: CountryRules, caller: Caller, spending: Spending
+        self,
+        accounts: Accounts,
+        rules: CountryRules,
+        caller: Caller,
+        spending: Spending,
+        recount: Recount | None = None,
     ) -> None:
         self._accounts = accounts
         self._rules = rules
         self._caller = caller
         self._spending = spending
+        self._recount = recount
 
     async def account(self, sid: str | None, *, at: FieldPath) -> Account | None:
         """See `schema.read_port.Accounts`."""
@@ -64,6 +71,8 @@ class AccountResolvers:
         asked = SubaccountList.of(account.sid, **page)
         sees = None if self._caller.accounts is None else self._caller.may_see
         listed = await self._accounts.subaccounts(asked, sees, at)
+        if self._recount is not None:
+            self._recount("Account.subaccounts", len(listed.items))
         return cast("AccountConnection", page_of(listed))
 
     async def rate_limit(self, account_sid: str | None) -> RateLimit:
@@ -74,7 +83,10 @@ class AccountResolvers:
 
     async def countries(self, *, at: FieldPath) -> list[Country]:
         """See `schema.read_port.Accounts`."""
-        return cast("list[Country]", await self._accounts.countries(at))
+        found = await self._accounts.countries(at)
+        if self._recount is not None:
+            self._recount("Query.countries", len(found))
+        return cast("list[Country]", found)
 
     async def country(self, code: str, *, at: FieldPath) -> Country | None:
         """See `schema.read_port.Accounts`."""

@@ -14,6 +14,7 @@ from gateway.numbers.lookups import (
 )
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.side_reads import SHOWN_BESIDE
+from gateway.resolvers.recounting import Recount
 from schema.connection import (
     PhoneNumberConnection,
 )
@@ -37,10 +38,11 @@ class NumberResolvers:
         alone: the field that is being resolved is the only one of a query.
     """
 
-    def __init__(self, owned: OwnedNumbers, caller: Caller) -> None:
+    def __init__(self, owned: OwnedNumbers, caller: Caller, recount: Recount | None = None) -> None:
         self.owned = owned
         self.alone = False
         self._caller = caller
+        self._recount = recount
 
     def phone_number(
         self, *, sid: str, account_sid: str | None, at: FieldPath, selected: SelectedFields
@@ -79,6 +81,8 @@ class NumberResolvers:
         """See `schema.read_port.Numbers`."""
         asked = OwnedList.parse(self._caller, filter=filter, account_sid=account_sid, **page)
         listed = await self.owned.page(asked, at, selected)
+        if self._recount is not None and asked.account == self._caller.credential.account:
+            self._recount("Query.phoneNumbers", len(listed.items))
         if not SHOWN_BESIDE.isdisjoint(selected):
             listed = listed._replace(
                 items=await self.owned.beside.shown(listed.items, selected, at)

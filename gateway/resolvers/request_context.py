@@ -19,6 +19,7 @@ from gateway.resolvers.account_resolvers import AccountResolvers
 from gateway.resolvers.event_resolvers import EventResolvers
 from gateway.resolvers.number_resolvers import NumberResolvers
 from gateway.resolvers.object_resolvers import ObjectResolvers
+from gateway.resolvers.recounting import Recount
 from gateway.resolvers.search_resolvers import SearchResolvers
 from gateway.resolvers.write_resolvers import WriteResolvers
 from gateway.upstream.catalog_access import CatalogAccess
@@ -105,6 +106,7 @@ class RequestContext:
         request_id: str,
         *,
         fast: bool,
+        recount: Recount | None = None,
     ) -> None:
         """Make it.
 
@@ -115,12 +117,16 @@ class RequestContext:
             spare: how many calls may be made that only make an answer better.
             request_id: names the request in logs.
             fast: compiled queries and projections may answer.
+            recount: is told how long lists are, where that was believed and not said.
         """
         self.reader = reader
         self.caller = caller
         self.fast = fast
         # Nothing of a request leads back to it: it is forgotten once it is answered.
-        self.numbers = NumberResolvers(shared.owned_numbers(reader, spare.exchanges), caller)
+        self.numbers = NumberResolvers(
+            shared.owned_numbers(reader, spare.exchanges), caller, recount
+        )
+        self._recount = recount
         self._shared = shared
         self._spare = spare
         self._request_id = request_id
@@ -137,7 +143,11 @@ class RequestContext:
         """Resolves accounts, what is left of limits, and countries."""
         accounts = Accounts(self.reader, self._shared.counts)
         return AccountResolvers(
-            accounts, self.numbers.owned.beside.rules, self.caller, self._shared.spending
+            accounts,
+            self.numbers.owned.beside.rules,
+            self.caller,
+            self._shared.spending,
+            self._recount,
         )
 
     @cached_property

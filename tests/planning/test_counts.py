@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway_in_thread import RunningGateway
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
 SUBACCOUNTS = """query ($first: Int = 1000) {
@@ -114,3 +114,25 @@ def test_a_count_that_is_exceeded_does_not_let_an_operation_make_more_calls_than
     # By now it is known better, and so many calls are foreseen.
     found = gateway.execute(SUBACCOUNTS, account=parent)
     assert len(found["data"]["account"]["subaccounts"]["nodes"]) == 2 + MANY
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("catalog", [True, False])
+def test_a_count_that_is_exceeded_does_not_let_an_operation_yield_more_than_is_allowed(
+    sandbox: RunningSandbox, *, catalog: bool, fast: bool
+) -> None:
+    account = sandbox.create_account(catalog=catalog, owned=2)
+    query = """{ phoneNumbers(first: 1000) { nodes {
+      similarAvailable(within: REGION, first: 20) { nodes { phoneNumber } } } } }"""
+    with running_gateway(sandbox, cost_limit=100, fast=fast) as gateway:
+        gateway.execute("{ phoneNumbers(first: 20) { nodes { sid } } }", account=account)
+        assert gateway.query(query, account=account)["phoneNumbers"]["nodes"]
+        for _ in range(8):
+            sandbox.put_number(account.sid)
+        sandbox.forget_requests()
+        answer = gateway.execute(query, account=account)
+        assert answer["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+        assert answer["errors"][0]["extensions"]["limit"] == "cost"
+        assert answer["data"] == {"phoneNumbers": None}
+        # The list was read, and no search was made for what is in it.
+        assert not [each for each in sandbox.requests() if "vailable" in each["path"]]
