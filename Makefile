@@ -1,4 +1,4 @@
-.PHONY: run test test-quick check format explorer wheel lock bench soak clean
+.PHONY: run test test-quick check format explorer screenshots wheel lock bench soak clean
 
 # Options for `make run`, for example: make run ARGS="--port 9000"
 ARGS ?=
@@ -40,6 +40,10 @@ format: .venv/.dev
 
 explorer: .venv/.dev
 	@.venv/bin/python tools/build_explorer.py
+
+# Every state of the explorer in light, in dark and on a phone, on a page to look at.
+screenshots: .venv/.dev explorer
+	@.venv/bin/python -m tests.explorer.screenshots
 
 # The package to install elsewhere, with the explorer in it.
 wheel: .venv/.dev explorer

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,28 +14,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from gateway.explorer.routes import STATIC
+from tests.explorer import chromium
 from tests.explorer.explorer_page import READY, ExplorerPage
 from tests.support import loopback
 from tests.support.gateway_process import served, served_with_sandbox
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 TOKEN_SECRET = "a-secret-of-thirty-two-bytes-or-more"
-ELSEWHERE = "gateway.test"
-"""A name that leads here, but is not this machine's own for a browser."""
 DESKTOP = {"width": 1440, "height": 900}
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Pages of one window share a process, which has compiled their scripts already.
-    "--process-per-site",
-    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
-]
-
 # What is waited for comes; how soon, is a matter of the machine.
 expect.set_options(timeout=READY)
 
@@ -179,13 +164,10 @@ def subscriptions(gateway: Gateway) -> None:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    executable = shutil.which("chromium") or shutil.which("chromium-browser")
-    if executable is None:
+    if chromium.installed() is None:
         missing("Chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
+    with sync_playwright() as playwright, chromium.launched(playwright) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

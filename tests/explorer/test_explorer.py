@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gateway.explorer.routes import STATIC
-from tests.explorer.conftest import ELSEWHERE, SCREENSHOTS, TOKEN_SECRET, Gateway
+from tests.explorer.chromium import ELSEWHERE
+from tests.explorer.conftest import SCREENSHOTS, TOKEN_SECRET, Gateway
 from tests.explorer.explorer_page import NOTED, READY, ExplorerPage
 
 # The first run of an unknown hash sends it twice, and the answer that counts is the second.

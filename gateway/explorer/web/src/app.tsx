@@ -25,6 +25,7 @@ import { UPSTREAM_PLUGIN } from "./upstream/plugin";
 import { usePlanner } from "./upstream/use-plan";
 import { useFirstPage } from "./use-first-page";
 import { useKeptTabs } from "./use-kept-tabs";
+import { useNames } from "./use-names";
 import { useRunKeys } from "./use-run-keys";
 import { useVariablesPane } from "./use-variables-pane";
 import { VariablesForm } from "./variables/dialog";
@@ -117,6 +118,7 @@ function Page({
   useForgetting(id);
   useLateAnswer(id);
   useEditorLooks();
+  useNames();
   useRunKeys();
   useVariablesPane(roomy);
   usePlanner(settings);

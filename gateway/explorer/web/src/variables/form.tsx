@@ -65,7 +65,7 @@ type ControlProps = Omit<Props, "value"> & { id: string; value: Exclude<Value, n
 function Control({ id, wanted, value, change, numbers }: ControlProps) {
   const type = getNullableType(wanted.type);
   if (isListType(type)) return <List {...{ id, wanted, value, change, numbers }} item={type.ofType} />;
-  if (isInputObjectType(type)) return <Group {...{ id, wanted, value, change, numbers }} />;
+  if (isInputObjectType(type)) return <Group {...{ wanted, value, change, numbers }} />;
   if (isEnumType(type) || type.name === "Boolean") {
     const choices = isEnumType(type) ? type.getValues().map((each) => each.name) : ["true", "false"];
     return (
@@ -137,12 +137,12 @@ function OwnedNumber({
 }
 
 /** An input object: its fields, as soon as somebody opens it. */
-function Group({ id, wanted, value, change, numbers }: ControlProps) {
+function Group({ wanted, value, change, numbers }: Omit<ControlProps, "id">) {
   const given = isObject(value) ? value : {};
   const [isOpen, setOpen] = useState(wanted.isRequired || value !== undefined);
   return (
     <details open={isOpen} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
-      <summary aria-labelledby={id}>{inBrief(given)}</summary>
+      <summary aria-label={`${wanted.name}: ${inBrief(given)}`}>{inBrief(given)}</summary>
       {isOpen &&
         fieldsOf(wanted.type).map((field) => (
           <Field
