@@ -13,6 +13,7 @@ import { EXAMPLES, variablesText } from "./examples";
 import { EXAMPLES_PLUGIN } from "./examples-plugin";
 import { isFollowed } from "./feeds";
 import { createFetcher } from "./fetcher";
+import { Panes } from "./panes";
 import type { Ask } from "./results/deeds";
 import { Results } from "./results/results";
 import type { Settings } from "./settings";
@@ -125,6 +126,7 @@ function Page({
   return (
     <>
       {createPortal(<TopBar settings={settings} />, topbar)}
+      <Panes />
       <VariablesForm settings={settings} />
     </>
   );

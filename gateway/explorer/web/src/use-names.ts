@@ -21,11 +21,18 @@ const MENDS: Record<string, (element: HTMLElement) => void> = {
     button.setAttribute("aria-hidden", "true");
     button.tabIndex = -1;
   },
+  // What scrolls can be reached by the keyboard.
+  ".graphiql-plugin": (panel) => {
+    if (panel.querySelector(FOCUSABLE)) panel.removeAttribute("tabindex");
+    else panel.tabIndex = 0;
+  },
   // Its own text is its name.
   ".graphiql-history-item-label[aria-label]": (label) => label.removeAttribute("aria-label"),
   ".docExplorerWrap form > select:not([aria-label])": (select) =>
     select.setAttribute("aria-label", "Kind of operation to add"),
 };
+
+const FOCUSABLE = "button, a, input, select, summary, [tabindex='0']";
 
 export function useNames(): void {
   useEffect(() => {

@@ -9,6 +9,8 @@ import type { Row } from "./rows";
 /** What a row offers at this moment. */
 export interface Offer {
   label: string;
+  /** The number that it is about, as people read it. */
+  of: string;
   /** What to do when it is taken up; null where there is nothing to do. */
   take: (() => void) | null;
   danger: boolean;
@@ -46,6 +48,7 @@ export function ActionButton({ offer, tabIndex }: { offer: Offer | null; tabInde
     <button
       type="button"
       className={offer.danger ? "small is-danger" : "small"}
+      aria-label={`${offer.label} ${offer.of}`}
       disabled={!offer.take}
       tabIndex={tabIndex}
       onClick={() => offer.take?.()}

@@ -1,3 +1,4 @@
+import { spaced } from "./format";
 import { formatShortcutForOS, pick, useGraphiQL } from "@graphiql/react";
 import { lazy, Suspense, useMemo } from "react";
 import { create } from "zustand";
@@ -271,6 +272,7 @@ function SetView({ view, set, page, shown, name, foreign, search, ask }: SetProp
       };
       return {
         label: labelFor(verb, stage),
+        of: spaced(row.phoneNumber ?? ""),
         take: over ? null : take,
         danger: verb === "Release" && stage === undefined,
       };
