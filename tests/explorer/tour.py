@@ -98,6 +98,8 @@ def _troubles(explorer: ExplorerPage) -> Iterator[str]:
     explorer.run_button.click()
     expect(explorer.status).to_contain_text("0 events")
     yield "subscribed"
+    if _is_phone(explorer):
+        explorer.page.get_by_role("tab", name="Operation").click()
     explorer.run_button.click()
 
 
@@ -138,5 +140,10 @@ def _panels(explorer: ExplorerPage) -> Iterator[str]:
 def _close_on_a_phone(explorer: ExplorerPage) -> None:
     """An open panel covers all else there; its button closes it, too."""
     hide = explorer.page.locator('.graphiql-sidebar button[aria-label^="Hide "]')
-    if explorer.page.evaluate("innerWidth < 761") and hide.count():
+    if _is_phone(explorer) and hide.count():
         hide.first.click()
+
+
+def _is_phone(explorer: ExplorerPage) -> bool:
+    narrow: bool = explorer.page.evaluate("innerWidth < 761")
+    return narrow
