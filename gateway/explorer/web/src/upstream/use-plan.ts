@@ -1,5 +1,5 @@
 import { pick, useGraphiQL } from "@graphiql/react";
-import { getOperationAST, validate } from "graphql";
+import { getOperationAST, getVariableValues, validate } from "graphql";
 import { useEffect } from "react";
 import { create } from "zustand";
 import { useAnswers } from "../answers";
@@ -60,6 +60,8 @@ export function usePlanner(settings: Settings): void {
     if (!documentAST || !operation) return show({ note: "Nothing to plan yet." });
     if (!values || !sent) return show({ note: "Variables and headers must be JSON objects." });
     if (validate(schema, documentAST).length > 0) return show({ note: "The operation is not valid yet." });
+    const [lack] = getVariableValues(schema, operation.variableDefinitions ?? [], values).errors ?? [];
+    if (lack) return show({ note: lack.message });
     if (operation.operation === "subscription")
       return show({ note: "A subscription makes no calls of its own." });
 
