@@ -53,6 +53,8 @@ def _take(browser: Browser, url: str, look: str) -> list[str]:
     for name in tour(explorer):
         names.append(name)
         sys.stderr.write(f"{look}: {len(names)} {name}\n")
+        # What moves has come to rest.
+        explorer.page.wait_for_timeout(250)
         explorer.screenshot(FOLDER / _file(look, name))
     context.close()
     return names
