@@ -59,14 +59,15 @@ export function usePlanner(settings: Settings): void {
     const sent = readHeaders(headers);
     if (!documentAST || !operation) return show({ note: "Nothing to plan yet." });
     if (!values || !sent) return show({ note: "Variables and headers must be JSON objects." });
-    if (validate(schema, documentAST).length > 0) return show({ note: "The operation is not valid yet." });
-    const [lack] = getVariableValues(schema, operation.variableDefinitions ?? [], values).errors ?? [];
-    if (lack) return show({ note: lack.message });
     if (operation.operation === "subscription")
       return show({ note: "A subscription makes no calls of its own." });
 
     const stop = new AbortController();
     const timer = setTimeout(async () => {
+      // Not at every key: of thousands of lines it takes longer than a key may.
+      if (validate(schema, documentAST).length > 0) return show({ note: "The operation is not valid yet." });
+      const [lack] = getVariableValues(schema, operation.variableDefinitions ?? [], values).errors ?? [];
+      if (lack) return show({ note: lack.message });
       try {
         if (!(await plansOnly(graphqlPath, sent))) return show({ note: "This gateway makes no plans." });
         const asked = { query, variables: values, operationName };
