@@ -149,9 +149,9 @@ class Hedged:
 
     def _second_came(self, task: asyncio.Task[Answer | None]) -> None:
         self._task = None
+        outcome = outcome_of(task)  # Also of what nobody waits for: it is no cause for complaint.
         if self._tell is None:
             return
-        outcome = outcome_of(task)
         if isinstance(outcome, Answer) and _is_good(outcome):
             self._note("won")
             self._first.overtaken()

@@ -73,13 +73,12 @@ class Limiter:
     def pass_on(self) -> None:
         """Give a slot back that was not used, because nothing is sent now.
 
-        Hundreds may wait that will not use theirs either. One of them gets it in each step of the
+        Hundreds may wait that will not use theirs either. One of them gets one in each step of the
         loop: what comes of all of them at once would keep the loop from everybody else.
         """
         self.running -= 1
-        if self._queues and not self._passing:
-            self._passing = True
-            asyncio.get_running_loop().call_soon(self._pass_on)
+        if not self._passing:
+            self._pass_on_soon()
 
     def slower(self) -> None:
         """Note that the upstream has too much of us."""
@@ -107,9 +106,14 @@ class Limiter:
             if not queue:
                 del self._queues[owner]
 
+    def _pass_on_soon(self) -> None:
+        self._passing = bool(self._queues) and self.running < int(self.limit)
+        if self._passing:
+            asyncio.get_running_loop().call_soon(self._pass_on)
+
     def _pass_on(self) -> None:
-        self._passing = False
         self._wake(most=1)
+        self._pass_on_soon()  # Several may have been given back in one step.
 
     def _wake(self, most: float = math.inf) -> None:
         while most and self._queues and self.running < int(self.limit):

@@ -180,3 +180,20 @@ def test_the_page_on_money_names_every_code_and_setting_that_it_speaks_of() -> N
     for code in ("NOT_DONE", "OUTCOME_UNKNOWN", "ALREADY_OWNED", "IDEMPOTENCY_CONFLICT"):
         assert f"`{code}`" in page
         assert code in UserErrorCode.__members__
+
+
+def test_slots_that_come_back_unused_in_one_step_all_go_to_those_who_wait() -> None:
+    async def main() -> None:
+        limiter = Limiter(2, 2)
+        for _ in range(2):
+            await limiter.acquire("refused")
+        waiting = [asyncio.ensure_future(limiter.acquire(owner)) for owner in "ab"]
+        await asyncio.sleep(0)
+        for _ in range(2):
+            limiter.pass_on()
+        # The first keeps its slot for long; the other must not wait for that.
+        done, _ = await asyncio.wait(waiting, timeout=30)
+        assert len(done) == 2
+        assert (limiter.running, limiter.waiting) == (2, 0)
+
+    asyncio.run(main())
