@@ -68,7 +68,12 @@ class Listener(Protocol):
     """To whom the responses to a subscription go. It takes them at once, or keeps them itself."""
 
     def tell(self, emission: Emission) -> None:
-        """Take a response."""
+        """Take a response.
+
+        Raises:
+            SlowConsumer: too many wait; they are forgotten. For one that says why there will be no
+                more (`refused`) there is always room.
+        """
 
     def end(self) -> None:
         """Hear that there will be no more."""
@@ -123,12 +128,8 @@ class Waiting:
         self._more: asyncio.Future[None] | None = None
 
     def tell(self, emission: Emission) -> None:
-        """See `Listener`.
-
-        Raises:
-            SlowConsumer: too many wait; they are forgotten.
-        """
-        if len(self._emissions) >= self._most:
+        """See `Listener`."""
+        if len(self._emissions) >= self._most and not emission.refused:
             self._emissions.clear()
             raise too_slow(self._most)
         self._emissions.append(emission)

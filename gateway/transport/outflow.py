@@ -47,14 +47,14 @@ class Outflow(ABC):
         """Whether something is kept."""
         return self._pumping is not None
 
-    def put(self, content: bytes) -> None:
-        """Write, or keep.
+    def put(self, content: bytes, *, last: bool = False) -> None:
+        """Write, or keep; for what comes `last` there is always room.
 
         Raises:
             SlowConsumer: too many are kept; they are forgotten.
         """
         if self._kept is not None:
-            if len(self._kept) >= self._most:
+            if len(self._kept) >= self._most and not last:
                 self._kept.clear()
                 raise too_slow(self._most)
             self._kept.append(content)

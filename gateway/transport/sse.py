@@ -54,13 +54,13 @@ class Told(Outflow):
     def tell(self, emission: Emission) -> None:
         """See `Listener`."""
         if not self.over.done():
-            self.put(frame(emission))
+            self.put(frame(emission), last=emission.refused)
 
     def end(self) -> None:
         """See `Listener`."""
         if not self.over.done():
             self._ends = True
-            self.put(COMPLETE)
+            self.put(COMPLETE, last=True)
             self.sent()
 
     def gone(self) -> None:

@@ -694,7 +694,7 @@ class _Subscription(Outflow):
             errors = orjson.loads(emission.json)["errors"]
             self._is_over = True
             self._connection.release(self._name)
-            self.put(self._connection.refused(self._name, errors))
+            self.put(self._connection.refused(self._name, errors), last=True)
         else:
             self.put(self._connection.next_text(self._name, emission.json))
 
@@ -703,7 +703,7 @@ class _Subscription(Outflow):
         if not self._is_over:
             self._is_over = True
             self._connection.release(self._name)
-            self.put(_complete(self._name))
+            self.put(_complete(self._name), last=True)
         self.sent()
 
     def cancel(self) -> None:

@@ -1,12 +1,17 @@
 """Equal subscriptions: an event is executed once for all whose callers may see the same."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from gateway.auth.caller import Caller
+from gateway.errors import SlowConsumer
 from gateway.execution import executors
+from gateway.pipeline.subscriptions import Emission, Member, Waiting
+from gateway.upstream.call import Credential
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, EventStream, Socket, buy, events, mutate, socket
@@ -215,3 +220,22 @@ def test_one_who_goes_leaves_the_others(gateway: RunningGateway, account: Sandbo
         until(lambda: subscribers(gateway) == 1)
         sid = buy(gateway, account)["sid"]
         assert staying.change()["numberId"] == sid
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_one_for_whom_all_that_may_wait_does_is_told_all_the_same_why_it_ends(most: int) -> None:
+    async def main() -> None:
+        waiting = Waiting(most)
+        for _ in range(most):
+            waiting.tell(Emission(b"{}"))
+        with pytest.raises(SlowConsumer):
+            waiting.tell(Emission(b"{}"))
+        for _ in range(most):
+            waiting.tell(Emission(b"{}"))
+        last = Emission(b"last", refused=True)
+        caller = Caller(Credential("AC", "secret", "AC"), "somebody")
+        Member(waiting, caller).close(last)
+        told = [await waiting.next() for _ in range(most + 2)]
+        assert told[-2:] == [last, None]
+
+    asyncio.run(main())
