@@ -272,12 +272,14 @@ class LeanCycle(RequestResponseCycle):
             + b"transfer-encoding: chunked\r\n\r\n"
         )
         self.response_started = True
-        member = await begin(events)
-        del stream, begin
         try:
-            await events.over
+            member = await begin(events)
+            del stream, begin
+            try:
+                await events.over
+            finally:
+                member.leave()
         finally:
-            member.leave()
             events.stop()
             self._events = None
         if protocol.transport.is_closing():
