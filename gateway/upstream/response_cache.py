@@ -30,7 +30,6 @@ Kind: TypeAlias = Literal["owned", "search", "countries", "accounts"]
 _log = structlog.get_logger(__name__)
 _GENERATION_TTL = 7 * 86_400.0
 _STAMP = 8
-# How often the store's clock is read.
 # How often it is tried to raise the generations that could not be raised.
 _TRY_EVERY = 0.2
 
