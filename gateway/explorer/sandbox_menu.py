@@ -51,7 +51,7 @@ def sandbox_routes(url: str, refuse: Callable[[Mapping[str, str]], str | None]) 
 def _is_known(wish: object) -> bool:
     if not isinstance(wish, dict) or len(wish) != 1:
         return False
-    return wish in ({"calm": True}, {"reset": True}) or wish.get("trouble") in TROUBLES
+    return wish in ({"calm": True}, {"reset": True}, *({"trouble": each} for each in TROUBLES))
 
 
 async def _carry_out(url: str, wish: Mapping[str, Any]) -> Response:
