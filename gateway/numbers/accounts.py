@@ -19,6 +19,9 @@ from schema.info import FieldPath
 class AccountCounts:
     """What lists that were read have told of accounts: facts for plans and costs.
 
+    They are kept by the fingerprint of the credentials that read them, and so are told to nobody
+    who has not been told by the upstream.
+
     Attributes:
         subaccounts: how many accounts an account owns.
         countries: in how many countries an account can buy numbers.
@@ -106,16 +109,18 @@ class Accounts:
         if page.next_query is not None and page.next_query == query:
             raise UpstreamMalformed("The upstream's next page is the page itself.")
         if not query:
-            own = self._reader.credential.account
-            below = sum(each is not None for each in _subaccounts(own, None, page.items))
-            self._counts.subaccounts.learn(own, below, more=page.next_query is not None)
+            reader = self._reader.credential
+            below = sum(each is not None for each in _subaccounts(reader.account, None, page.items))
+            self._counts.subaccounts.learn(
+                reader.fingerprint, below, more=page.next_query is not None
+            )
         return page
 
     async def countries(self, at: FieldPath) -> list[View]:
         """Return the countries in which the caller's account can buy numbers."""
         call = CORE.countries_call(self._reader.credential.account)
         items = CORE.read_countries(await self._reader.read(call, (at,)))
-        self._counts.countries.learn(self._reader.credential.account, len(items), more=False)
+        self._counts.countries.learn(self._reader.credential.fingerprint, len(items), more=False)
         found = (view("Country", Source.CORE, item) for item in items)
         return [_whole(country, "code") for country in found if country is not None]
 

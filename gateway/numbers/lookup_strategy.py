@@ -5,6 +5,7 @@ has learnt from lists it has read; while it is unknown, paging goes on only as l
 cost more than twice the best choice in hindsight.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from gateway.upstream.families import MAX_PAGE_SIZE
@@ -77,7 +78,7 @@ class Sizes:
 
     def exact(self, account: str) -> int | None:
         """Return the size of an account, where all of it has been listed."""
-        size = self._known.get(account)
+        size = self.of(account)
         return size.at_least if size is not None and size.exact else None
 
     def grow(self, account: str) -> None:
@@ -96,3 +97,16 @@ class Sizes:
         self._known[account] = size
         if len(self._known) > self._most:
             del self._known[next(iter(self._known))]
+
+
+class ToldSizes(Sizes):
+    """The sizes of those accounts alone of which one caller may learn it, told by `may_know`."""
+
+    def __init__(self, sizes: Sizes, may_know: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._sizes = sizes
+        self._may_know = may_know
+
+    def of(self, account: str) -> Size | None:
+        """See `Sizes`."""
+        return self._sizes.of(account) if self._may_know(account) else None

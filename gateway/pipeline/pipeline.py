@@ -19,6 +19,8 @@ from gateway.events.feed import Follower
 from gateway.execution import execute
 from gateway.execution.execute import Executing
 from gateway.execution.request import Explanation, Request, explanation_of
+from gateway.numbers.accounts import AccountCounts
+from gateway.numbers.lookup_strategy import Sizes, ToldSizes
 from gateway.observability import activity
 from gateway.pipeline.admission import admit
 from gateway.pipeline.turns import Turns
@@ -286,12 +288,11 @@ class Pipeline:
 
         `listed` is a field and how long its list was found to be.
         """
-        own = caller.credential.account
-        counts = self.shared.counts.told(all_accounts=caller.accounts is None)
+        reader, counts = caller.credential.fingerprint, self._counts(caller)
         known = {
-            "Query.phoneNumbers": self.shared.sizes.exact(own),
-            "Account.subaccounts": counts.subaccounts.exact(own),
-            "Query.countries": counts.countries.exact(own),
+            "Query.phoneNumbers": self._sizes(caller).exact(caller.credential.account),
+            "Account.subaccounts": counts.subaccounts.exact(reader),
+            "Query.countries": counts.countries.exact(reader),
         }
         whole = document.whole
         if whole is None:
@@ -304,13 +305,25 @@ class Pipeline:
         }
         return self.meter.count(whole, name, variables, told)
 
+    def _sizes(self, caller: Caller) -> Sizes:
+        """Return how many numbers accounts own, as far as the caller may be told.
+
+        That is of accounts alone for which the upstream has lately accepted its credentials: what
+        is only planned asks the upstream nothing.
+        """
+        is_known, credential = self.readers.client.is_known, caller.credential
+        return ToldSizes(self.shared.sizes, lambda account: is_known(account, credential))
+
+    def _counts(self, caller: Caller) -> AccountCounts:
+        return self.shared.counts.told(all_accounts=caller.accounts is None)
+
     def _plan(self, request: Request, caller: Caller) -> Plan:
         most = self.options.most_calls
         known = PlanningFacts(
             caller,
             self.shared.owned_numbers(self.readers.make(caller.credential)),
-            self.shared.sizes,
-            self.shared.counts.told(all_accounts=caller.accounts is None),
+            self._sizes(caller),
+            self._counts(caller),
             self.readers.cache.keeps_kind,
             self.options.partition_calls,
             self.options.subaccount_calls,

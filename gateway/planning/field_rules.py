@@ -455,7 +455,7 @@ def _subaccounts(draft: Draft, place: Place, path: str, arguments: Arguments) ->
         ),
     )
     # Only one account that is asked about can be the parent.
-    own = draft.known.counts.subaccounts.exact(caller.credential.account)
+    own = draft.known.counts.subaccounts.exact(caller.credential.fingerprint)
     most, bound = at_most(page.size, own, "subaccounts")
     times = Times(0, min(1, place.times.most) * most)
     return Place(path, times, identity, max(1, times.most), bound=bound)
@@ -465,8 +465,8 @@ def _countries(draft: Draft, place: Place, path: str, _: Arguments) -> Place:
     draft.read(
         place, path, [("countries",)], PlannedRead("GET the countries", "get", kind="countries")
     )
-    account = draft.known.caller.credential.account
-    known = draft.known.counts.countries.exact(account)
+    reader = draft.known.caller.credential.fingerprint
+    known = draft.known.counts.countries.exact(reader)
     most, bound = at_most(_MOST_COUNTRIES, known, "countries")
     return Place(path, place.times.per(most), ("countries",), bound=bound)
 

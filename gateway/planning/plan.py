@@ -553,7 +553,7 @@ class Draft:
     def _plan_elsewhere(self) -> None:
         """Add the look at the caller's other accounts: the list of them, and then each of them."""
         allowed, keys = self.known.elsewhere, len(self._elsewhere)
-        others = self.known.counts.subaccounts.exact(self.known.caller.credential.account)
+        others = self.known.counts.subaccounts.exact(self.known.caller.credential.fingerprint)
         most, bound = allowed, f"up to {allowed - 1:,} subaccounts assumed"
         if others is not None:
             # One number is asked for; of several, pages are read first, and then those left.

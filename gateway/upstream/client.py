@@ -429,14 +429,14 @@ class UpstreamClient:
             for name, breaker in account.breakers
         }
 
+    def is_known(self, account: str, credential: Credential) -> bool:
+        """Whether a credential is good for an account, so far as is known."""
+        return credential.is_operators or self.accepted.accepts(credential, account)
+
     def limiters(self) -> Iterator[Limiter]:
         """Yield the limiter of each account that has been used."""
         for state in self._accounts.values():
             yield state.limiter
-
-    def _is_known(self, account: str, credential: Credential) -> bool:
-        """Whether a credential is good for an account, so far as is known."""
-        return credential.is_operators or self.accepted.accepts(credential, account)
 
     def _used_by(self, credential: Credential, sid: str) -> _Account:
         """Return what a call of `credential` for an account uses and moves.
@@ -444,7 +444,7 @@ class UpstreamClient:
         That is the account's only where it is known that the credential is good for it: anybody
         can name an account, and must not harm it by that.
         """
-        if self._is_known(sid, credential):
+        if self.is_known(sid, credential):
             return self._accounts.get(sid) or self._account(sid)
         name = (sid, credential.secret_name)
         account = self._unproven.use(name)
@@ -518,7 +518,7 @@ class UpstreamClient:
     def _leave(self, account: _Account, call: Call, credential: Credential) -> None:
         """Give a stranger's slot back; if it is no stranger any more, so are its other calls."""
         name = credential.secret_name
-        if self._is_known(call.account, credential):
+        if self.is_known(call.account, credential):
             self._unproven.forget((call.account, name))
             self._account(call.account, account)
             self.strangers.accept(name, call.account)

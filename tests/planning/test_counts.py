@@ -3,6 +3,7 @@
 What a bound rests on is said; once real counts are known they win.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -136,3 +137,20 @@ def test_a_count_that_is_exceeded_does_not_let_an_operation_yield_more_than_is_a
         assert answer["data"] == {"phoneNumbers": None}
         # The list was read, and no search was made for what is in it.
         assert not [each for each in sandbox.requests() if "vailable" in each["path"]]
+
+
+@pytest.mark.parametrize("catalog", [True, False])
+def test_a_plan_tells_a_stranger_nothing_of_what_others_have_read(
+    gateway: RunningGateway, sandbox: RunningSandbox, *, catalog: bool
+) -> None:
+    """A plan asks the upstream nothing, so nobody has seen whether the credentials are good."""
+    account = sandbox.create_account(catalog=catalog, owned=3)
+    gateway.query("{ phoneNumbers(first: 10) { nodes { sid } } }", account=account)
+    assert "this account has 3 numbers" in bounds(plan(gateway, account, OWNED))
+    stranger = replace(account, auth_token="0" * 32)
+    told = plan(gateway, stranger, OWNED)
+    assert bounds(told) == {"up to 20 numbers assumed"}
+    other = sandbox.create_account(catalog=False)
+    gateway.query("{ account { sid } }", account=other)
+    named = OWNED.replace("first: 20", f'accountSid: "{account.sid}", first: 20')
+    assert "up to 20 numbers assumed" in bounds(plan(gateway, other, named))
