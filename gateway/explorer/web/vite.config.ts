@@ -7,16 +7,20 @@ import { defineConfig, type Plugin } from "vite";
 const INCOMPRESSIBLE = /\.(woff2?|png|gz|br|md)$/;
 const FONTS = ["@fontsource/ibm-plex-sans", "@fontsource/ibm-plex-mono"];
 
-/** Vite lists the licences of scripts; fonts come through the style sheet and would be left out. */
-function fontLicenses(file: string): Plugin {
+/** What the map knows of places. */
+const PLACES = join(import.meta.dirname, "../../sandbox/world/data");
+
+/** Vite lists the licences of packages that scripts import; those of fonts and places would be left out. */
+function otherLicenses(file: string): Plugin {
   return {
-    name: "font-licenses",
+    name: "other-licenses",
     apply: "build",
     closeBundle() {
       for (const name of FONTS) {
         const text = readFileSync(join(import.meta.dirname, "node_modules", name, "LICENSE"), "utf8");
         appendFileSync(file, `\n## ${name} (OFL-1.1)\n\n${text}`);
       }
+      appendFileSync(file, `\n${readFileSync(join(PLACES, "LICENSE.md"), "utf8")}`);
     },
   };
 }
@@ -87,5 +91,5 @@ export default defineConfig({
     },
   },
   worker: { format: "es" },
-  plugins: [trimmedMonaco(), fontLicenses(join(STATIC, "licenses.md")), precompress(STATIC)],
+  plugins: [trimmedMonaco(), otherLicenses(join(STATIC, "licenses.md")), precompress(STATIC)],
 });
