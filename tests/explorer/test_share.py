@@ -95,8 +95,11 @@ def test_a_link_opens_the_operation_in_a_tab_and_has_no_headers(
     other = page.context.new_page()
     other.goto(link)
     expect(other.locator(".graphiql-query-editor .view-lines")).to_contain_text("query Tricky")
-    other.goto(f"{link[:-7]}")
-    expect(other.locator(".graphiql-query-editor .view-lines")).to_be_visible()
+    tabs = other.locator(".graphiql-tab").count()
+    other.goto(link[:-7])
+    expect(other).to_have_url(f"{gateway.url}/")
+    expect(other.locator(".graphiql-tab")).to_have_count(tabs)
+    expect(other.locator(".graphiql-tab-active")).to_have_text(re.compile("Tricky"))
     other.close()
 
 
