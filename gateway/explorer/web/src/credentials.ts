@@ -1,5 +1,6 @@
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
+import { readObject } from "./json";
 import type { SandboxAccount, Settings } from "./settings";
 
 export const FIRST_CREDENTIALS = "Give your credentials first.";
@@ -17,15 +18,9 @@ export function headersFor(account: Pick<SandboxAccount, "sid" | "authToken">): 
 }
 
 /** Parse the headers editor; null while what it holds is not a JSON object of strings. */
-export function readHeaders(text: string): Record<string, string> | null {
-  if (!text.trim()) return {};
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return null;
-    return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, String(value)]));
-  } catch {
-    return null;
-  }
+export function readHeaders(text: string): Headers | null {
+  const given = readObject(text);
+  return given && Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
 }
 
 /** The headers of somebody who knows an API key: its secret does not say whose account it is. */

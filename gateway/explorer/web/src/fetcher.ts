@@ -1,5 +1,5 @@
 import type { Fetcher } from "@graphiql/toolkit";
-import { getOperationAST, Kind, parse, type ExecutionResult } from "graphql";
+import { getOperationAST, GraphQLError, Kind, parse, type ExecutionResult } from "graphql";
 import { meros } from "meros/browser";
 import { EMPTY, setbacksIn, takeTrace, useAnswers, type Answer, type Blank, type Shown } from "./answers";
 import {
@@ -37,7 +37,7 @@ export function createFetcher(settings: Settings, activeTab: () => string): Fetc
     const { operation, kind } = understand(params as Operation);
     // The buttons ask before they act; so does Run, where it may cost money.
     if (kind === "mutation" && !settings.sandbox && !(await askToRun(operation, headers)))
-      return { errors: [{ message: "Request not sent: you did not agree to it." }] } as never;
+      return unsent("Request not sent: you did not agree to it.");
     const run = useAnswers.getState().begin(tab);
     const operationName = operation.operationName ?? null;
     const planned = plannedCalls(operation.query, operation.variables);
@@ -93,10 +93,14 @@ export function factsOf(kind: Answer["kind"], answer: Exchange) {
   };
 }
 
+/** The answer to what was never sent: why. */
+function unsent(why: string): Result {
+  return { errors: [new GraphQLError(why)] };
+}
+
 /** Before the headers editor exists, the schema is read with the sandbox's credentials. */
 async function introspect(settings: Settings, operation: Operation, headers: Record<string, string>) {
-  if (isLocked(settings, JSON.stringify(headers)))
-    return { errors: [{ message: FIRST_CREDENTIALS }] } as never;
+  if (isLocked(settings, JSON.stringify(headers))) return unsent(FIRST_CREDENTIALS);
   const accounts = settings.sandbox?.accounts ?? [];
   const account = currentAccount(accounts, useChosenAccount.getState().sid);
   const extra: Record<string, string> =

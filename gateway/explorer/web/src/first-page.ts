@@ -1,7 +1,7 @@
 import { takeTrace } from "./answers";
 import { basic, currentAccount, isLocked, useChosenAccount } from "./credentials";
 import { EXAMPLES, variablesText } from "./examples";
-import { isObject, type JsonObject } from "./json";
+import { readObject } from "./json";
 import type { Settings } from "./settings";
 import { send, type Exchange, type Operation } from "./wire";
 
@@ -100,17 +100,12 @@ function firstOperation(): Operation {
       activeTabIndex: number;
     };
     const tab = tabs[activeTabIndex];
-    if (tab) return { query: tab.query ?? "", variables: readVariables(tab.variables) };
+    if (tab) return { query: tab.query ?? "", variables: readObject(tab.variables ?? "") ?? {} };
   } catch {
     // The first visit.
   }
   const [example] = EXAMPLES;
-  return { query: example?.query ?? "", variables: readVariables(variablesText(example?.sample)) };
-}
-
-function readVariables(text: string | null): JsonObject {
-  const parsed: unknown = text?.trim() ? JSON.parse(text) : {};
-  return isObject(parsed) ? parsed : {};
+  return { query: example?.query ?? "", variables: readObject(variablesText(example?.sample)) ?? {} };
 }
 
 function headersOf(settings: Settings): Record<string, string> {

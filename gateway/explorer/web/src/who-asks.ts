@@ -1,6 +1,7 @@
 import { pick, useGraphiQL } from "@graphiql/react";
 import { useEffect } from "react";
 import { create } from "zustand";
+import { textIn } from "./base64url";
 import { asker, authorizationOf, isLocked, readHeaders, useBrought, type Headers } from "./credentials";
 import { isObject } from "./json";
 import type { Settings } from "./settings";
@@ -54,10 +55,7 @@ export function forgetWho(headers: Headers): void {
 function bearerOf(headers: Headers): Who | null {
   const [, payload] = /^\s*bearer\s+[\w-]+\.([\w-]+)\./i.exec(authorizationOf(headers) ?? "") ?? [];
   try {
-    const text = atob((payload ?? "").replaceAll("-", "+").replaceAll("_", "/"));
-    const claims: unknown = JSON.parse(
-      new TextDecoder().decode(Uint8Array.from(text, (each) => each.charCodeAt(0))),
-    );
+    const claims: unknown = JSON.parse(textIn(payload ?? ""));
     if (!isObject(claims) || typeof claims.sub !== "string") return null;
     const [sid] = Array.isArray(claims.accounts) ? claims.accounts : [];
     return { is: "known", name: claims.sub, sid: typeof sid === "string" ? sid : null };

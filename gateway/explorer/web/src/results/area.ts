@@ -122,17 +122,24 @@ export function distance(one: Spot, other: Spot): number {
   return EARTH_MILES * geoDistance([one.longitude, one.latitude], [other.longitude, other.latitude]);
 }
 
+/** Of a great circle. */
+export function degreesOf(miles: number): number {
+  return (miles / EARTH_MILES) * (180 / Math.PI);
+}
+
 /** The circle as an SVG path. */
 export function circleOf(area: Area, projection: GeoProjection): string {
   const circle = geoCircle()
     .center([area.longitude, area.latitude])
-    .radius((area.miles / EARTH_MILES) * (180 / Math.PI))
+    .radius(degreesOf(area.miles))
     .precision(2);
   return geoPath(projection).digits(3)(circle()) ?? "";
 }
 
 /** The point of the circle that lies straight east, where it is taken hold of. */
 export function eastOf({ latitude, longitude, miles }: Area): Spot {
-  const degrees = (miles / EARTH_MILES) * (180 / Math.PI);
-  return { latitude, longitude: longitude + degrees / Math.max(0.05, Math.cos((latitude * Math.PI) / 180)) };
+  return {
+    latitude,
+    longitude: longitude + degreesOf(miles) / Math.max(0.05, Math.cos((latitude * Math.PI) / 180)),
+  };
 }

@@ -9,7 +9,7 @@ import {
   type PointerEvent,
   type ReactNode,
 } from "react";
-import { circleOf, distance, eastOf, MILES, type Area, type Spot } from "./area";
+import { circleOf, degreesOf, distance, eastOf, MILES, type Area, type Spot } from "./area";
 import { count } from "./format";
 import { settle, type Measure } from "./labels";
 import {
@@ -266,7 +266,7 @@ function pointOf(
 /** How far an area reaches in each direction. */
 function edgesOf(area: Area): Spot[] {
   const east = eastOf(area);
-  const up = area.miles / 69.1;
+  const up = degreesOf(area.miles);
   return [
     east,
     { ...area, longitude: 2 * area.longitude - east.longitude },

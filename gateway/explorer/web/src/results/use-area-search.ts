@@ -1,6 +1,6 @@
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { useMemo } from "react";
-import { isObject, type JsonObject } from "../json";
+import { readObject } from "../json";
 import type { Operation } from "../wire";
 import { searchIn, withArea, type Area } from "./area";
 
@@ -55,14 +55,4 @@ export function useAreaSearch(): AreaSearch | null {
 /** GraphiQL may still hold the name of the tab before. */
 function nameIn(query: string, name: string | null): string | null {
   return name && new RegExp(`\\b(query|mutation|subscription)\\s+${name}\\b`).test(query) ? name : null;
-}
-
-function readObject(text: string): JsonObject | null {
-  if (!text.trim()) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
 }

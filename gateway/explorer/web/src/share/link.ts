@@ -1,4 +1,5 @@
-import { isObject } from "../json";
+import { textIn } from "../base64url";
+import { readObject } from "../json";
 
 /** What a link shares. Headers are no part of it: they may hold credentials. */
 export interface Linked {
@@ -26,22 +27,12 @@ export function takeLinked(): Linked | null {
   // A reload shall not open it again, over what became of it.
   history.replaceState(null, "", location.pathname + location.search);
   try {
-    const text = atob(encoded.replaceAll("-", "+").replaceAll("_", "/"));
-    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-    const parsed: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    const parsed: unknown = JSON.parse(textIn(encoded));
     if (!Array.isArray(parsed)) return null;
     const [query, variables] = parsed as unknown[];
     if (typeof query !== "string" || typeof variables !== "string") return null;
-    return { query, variables: isObject(readJson(variables)) ? variables : "" };
+    return { query, variables: readObject(variables) ? variables : "" };
   } catch {
     return null; // Cut off on its way.
-  }
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }

@@ -2,7 +2,7 @@ import { pick, ToolbarButton, useGraphiQL } from "@graphiql/react";
 import { useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { authorizationOf, readHeaders, type Headers } from "../credentials";
-import { isObject, type JsonObject } from "../json";
+import { readObject } from "../json";
 import { HAS_CLIPBOARD, useCopying } from "../results/copyable";
 import type { Settings } from "../settings";
 import { linkTo } from "./link";
@@ -45,7 +45,7 @@ function ShareDialog({ settings, close }: { settings: Settings; close(): void })
   const query = queryEditor?.getValue() ?? "";
   const shared: Shared = {
     query,
-    variables: read(variables),
+    variables: readObject(variables),
     operationName: operationName ?? null,
     headers: readHeaders(headerEditor?.getValue() ?? "") ?? {},
   };
@@ -111,13 +111,4 @@ function schemeOf(headers: Headers): Settings["auth"] | null {
   const authorization = authorizationOf(headers)?.trim() ?? "";
   if (/^basic\s/i.test(authorization)) return "pass-through";
   return /^bearer\s/i.test(authorization) ? "tokens" : null;
-}
-
-function read(text: string): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
 }

@@ -2,6 +2,7 @@ import { getOperationAST, parse } from "graphql";
 import type { Headers } from "../credentials";
 import type { JsonObject } from "../json";
 import type { Settings } from "../settings";
+import { CREDENTIALS, quoted } from "../upstream/curl";
 
 /** What an operation is to be sent from elsewhere. */
 export interface Shared {
@@ -58,7 +59,7 @@ function curl(shared: Shared, url: string, auth: Settings["auth"]): string {
   );
   const accept = kindOf(shared) === "subscription" ? "-N -H 'accept: text/event-stream'" : null;
   const who = {
-    "pass-through": '-u "$TWILIO_ACCOUNT_SID:$TWILIO_AUTH_TOKEN"',
+    "pass-through": CREDENTIALS,
     tokens: '-H "authorization: Bearer $TOKEN"',
     open: null,
   }[auth];
@@ -71,11 +72,6 @@ function curl(shared: Shared, url: string, auth: Settings["auth"]): string {
     `--data-binary ${quoted(body)}`,
   ];
   return parts.filter((part) => part !== null).join(" \\\n  ");
-}
-
-/** For a shell: all but a quote mark stands for itself between two of them. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** The headers as JavaScript writes them, below `indent`. */

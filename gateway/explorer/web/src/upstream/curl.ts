@@ -10,7 +10,7 @@ const HOSTS: [string, string][] = [
 ];
 
 /** Whoever pastes it sets both, or writes them in their place. */
-const CREDENTIALS = '-u "$TWILIO_ACCOUNT_SID:$TWILIO_AUTH_TOKEN"';
+export const CREDENTIALS = '-u "$TWILIO_ACCOUNT_SID:$TWILIO_AUTH_TOKEN"';
 
 /** `sandbox` is where it is, when it stands for the upstream. */
 export function curlOf({ method, path, query }: UpstreamCall, sandbox: string | null): string {
@@ -40,6 +40,7 @@ export function parametersOf(query: string | undefined): [string, string][] {
     });
 }
 
-function quoted(text: string): string {
+/** For a shell: all but a quote mark stands for itself between two of them. */
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -4,7 +4,7 @@ import { useEffect } from "react";
 import { create } from "zustand";
 import { useAnswers } from "../answers";
 import { FIRST_CREDENTIALS, isLocked, readHeaders } from "../credentials";
-import { isObject, type JsonObject } from "../json";
+import { isObject, readObject, type JsonObject } from "../json";
 import type { Settings } from "../settings";
 import { send, UNREACHABLE } from "../wire";
 import type { Plan, Range } from "./types";
@@ -55,7 +55,7 @@ export function usePlanner(settings: Settings): void {
     if (isLocked(settings, headers)) return show({ note: FIRST_CREDENTIALS });
     if (!schema) return undefined;
     const operation = documentAST && getOperationAST(documentAST, operationName);
-    const values = parse(variables);
+    const values = readObject(variables);
     const sent = readHeaders(headers);
     if (!documentAST || !operation) return show({ note: "Nothing to plan yet." });
     if (!values || !sent) return show({ note: "Variables and headers must be JSON objects." });
@@ -108,14 +108,4 @@ function read(body: JsonObject, status: number): Partial<Planned> {
   if (error) return { note: String(error.message), refused: status !== 0 };
   const plan = isObject(body.extensions) && isObject(body.extensions.plan) ? body.extensions.plan : null;
   return plan ? { plan: plan as unknown as Plan } : { note: "The gateway gave no plan." };
-}
-
-function parse(text: string): JsonObject | null {
-  if (!text.trim()) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
 }

@@ -3,7 +3,7 @@ import { getOperationAST } from "graphql";
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { readHeaders } from "../credentials";
-import { isObject, type JsonObject } from "../json";
+import { readObject, type JsonObject } from "../json";
 import { readNumbers } from "../live";
 import type { Settings } from "../settings";
 import type { Owned } from "../touched";
@@ -42,7 +42,7 @@ function VariablesDialog({ settings, close }: { settings: Settings; close(): voi
   const { schema, documentAST, operationName } = useGraphiQL(pick("schema", "documentAST", "operationName"));
   const { variableEditor, headerEditor } = useGraphiQL(pick("variableEditor", "headerEditor"));
   const { run, updateActiveTabValues } = useGraphiQLActions();
-  const [values, setValues] = useState(() => read(variableEditor?.getValue() ?? ""));
+  const [values, setValues] = useState(() => readObject(variableEditor?.getValue() ?? ""));
   const [owned, setOwned] = useState<Owned[]>([]);
   const dialog = useRef<HTMLDialogElement>(null);
   const asked = useRef(false);
@@ -118,15 +118,4 @@ function VariablesDialog({ settings, close }: { settings: Settings; close(): voi
       )}
     </dialog>
   );
-}
-
-/** The variables as they stand; null when they cannot be read. */
-function read(text: string): JsonObject | null {
-  if (!text.trim()) return {};
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return isObject(parsed as never) ? (parsed as JsonObject) : null;
-  } catch {
-    return null;
-  }
 }

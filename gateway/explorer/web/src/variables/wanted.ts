@@ -87,6 +87,6 @@ function ownedAs(name: string, within: string | undefined): Wanted["owned"] {
 }
 
 function inputType(schema: GraphQLSchema, node: TypeNode): GraphQLInputType | null {
-  const type = typeFromAST(schema, node as never);
+  const type = typeFromAST(schema, node);
   return isInputType(type) ? type : null;
 }
