@@ -1,12 +1,6 @@
-import {
-  Kind,
-  parse,
-  type FieldNode,
-  type ObjectFieldNode,
-  type ASTNode,
-  type SelectionSetNode,
-  type ValueNode,
-} from "graphql";
+import { Kind, parse, type ASTNode, type FieldNode, type ObjectFieldNode, type ValueNode } from "graphql";
+import { fieldAt } from "../operation-edits";
+import type { Operation } from "../wire";
 
 /** A place in the text of an operation, counted from 1. */
 export interface Place {
@@ -18,41 +12,18 @@ export interface Place {
  * Where in an operation's text the field of a path in its answer stands; with `input`, the value of an
  * input below the field's argument `input`. As near as it can be told; null when the field is not there.
  */
-export function placeOf(query: string, path: Path, input: Path = []): Place | null {
+export function placeOf({ query, operationName }: Operation, path: Path, input: Path = []): Place | null {
+  const names = path.filter((step) => typeof step === "string");
   try {
     const document = parse(query);
-    const fragments = new Map(
-      document.definitions.flatMap((each) =>
-        each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each.selectionSet] as const] : [],
-      ),
-    );
-    const find = (set: SelectionSetNode, name: string): FieldNode | undefined => {
-      for (const each of set.selections) {
-        if (each.kind === Kind.FIELD) {
-          if ((each.alias ?? each.name).value === name) return each;
-          continue;
-        }
-        const inner = each.kind === Kind.INLINE_FRAGMENT ? each.selectionSet : fragments.get(each.name.value);
-        const found = inner && find(inner, name);
-        if (found) return found;
-      }
-      return undefined;
-    };
-    let set: SelectionSetNode | undefined = document.definitions.find(
-      (each) => each.kind === Kind.OPERATION_DEFINITION,
-    )?.selectionSet;
-    let field: FieldNode | undefined;
-    for (const name of path) {
-      if (typeof name === "number") continue;
-      const found: FieldNode | undefined = set && find(set, name);
-      if (!found) break;
-      field = found;
-      set = found.selectionSet;
+    for (; names.length > 0; names.pop()) {
+      const field = fieldAt(document, operationName, names);
+      if (field) return startOf(input.length > 0 ? valueIn(field, input) : field);
     }
-    return field ? startOf(input.length > 0 ? valueIn(field, input) : field) : null;
   } catch {
-    return null;
+    // Unfinished: it has no places.
   }
+  return null;
 }
 
 export type Path = (string | number)[];

@@ -1,7 +1,7 @@
 import { FIRST_CREDENTIALS } from "../credentials";
 import { TOO_MANY } from "../feeds";
 import { isObject, type Json, type JsonObject } from "../json";
-import { UNREACHABLE } from "../wire";
+import { UNREACHABLE, type Operation } from "../wire";
 import { placeOf, type Path, type Place } from "./place";
 import words from "./words.json";
 
@@ -42,11 +42,11 @@ const OWN: Record<string, string> = {
 const REMEDY = "Nothing more is known of it: the JSON holds the whole answer.";
 const NOTHING_WAS_DONE = "Nothing was done. Mend what the message names, and run it again.";
 
-/** All that went wrong in an answer to `query`: its errors, and what was refused of its changes. */
-export function problemsIn(errors: Json[], data: Json | undefined, query: string): Problem[] {
+/** All that went wrong in an answer to `operation`: its errors, and what was refused of its changes. */
+export function problemsIn(errors: Json[], data: Json | undefined, operation: Operation): Problem[] {
   const found = [
-    ...errors.filter(isObject).map((error) => topProblem(error, query)),
-    ...refusals(data, []).map(({ error, path }) => refusal(error, path, query)),
+    ...errors.filter(isObject).map((error) => topProblem(error, operation)),
+    ...refusals(data, []).map(({ error, path }) => refusal(error, path, operation)),
   ];
   const together = new Map<string, Problem>();
   for (const problem of found) {
@@ -58,7 +58,7 @@ export function problemsIn(errors: Json[], data: Json | undefined, query: string
   return [...together.values()];
 }
 
-function topProblem(error: JsonObject, query: string): Problem {
+function topProblem(error: JsonObject, operation: Operation): Problem {
   const extensions = isObject(error.extensions) ? error.extensions : {};
   const message = text(error.message) ?? "Something went wrong.";
   const code = text(extensions.code);
@@ -74,12 +74,12 @@ function topProblem(error: JsonObject, query: string): Problem {
     upstreamCode: text(extensions.upstreamCode),
     retryAfterMs: typeof extensions.retryAfterMs === "number" ? extensions.retryAfterMs : null,
     path,
-    place: first ? { line: Number(first.line), column: Number(first.column) } : placeOf(query, path),
+    place: first ? { line: Number(first.line), column: Number(first.column) } : placeOf(operation, path),
     times: 1,
   };
 }
 
-function refusal(error: JsonObject, path: Path, query: string): Problem {
+function refusal(error: JsonObject, path: Path, operation: Operation): Problem {
   const code = text(error.code);
   const known = code ? USER_ERRORS[code] : undefined;
   const input = Array.isArray(error.field) ? (error.field as Path) : [];
@@ -91,7 +91,7 @@ function refusal(error: JsonObject, path: Path, query: string): Problem {
     upstreamCode: text(error.upstreamCode),
     retryAfterMs: null,
     path: input.length > 0 ? [...path, "input", ...input] : path,
-    place: placeOf(query, path, input),
+    place: placeOf(operation, path, input),
     times: 1,
   };
 }

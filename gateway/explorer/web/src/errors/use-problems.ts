@@ -1,7 +1,7 @@
 import type { TabsState } from "@graphiql/react";
 import { useMemo, useState } from "react";
 import type { Answer } from "../answers";
-import { isObject, type Json, type JsonObject } from "../json";
+import { readObject, type Json } from "../json";
 import { problemsIn, type Problem } from "./problems";
 
 /** An answer that was never sent is short. */
@@ -27,9 +27,9 @@ export function useProblems(
     if (answer) {
       const { data, operation } = answer.shown;
       // Only changes are refused in an answer's data.
-      return problemsIn(answer.errors, answer.kind === "mutation" ? data : undefined, operation.query);
+      return problemsIn(answer.errors, answer.kind === "mutation" ? data : undefined, operation);
     }
-    return unsent ? problemsIn(errorsOf(unsent), undefined, tab?.query ?? "") : NONE;
+    return unsent ? problemsIn(errorsOf(unsent), undefined, { query: tab?.query ?? "" }) : NONE;
   }, [answer, unsent, tab?.query]);
   const name = answer ? String(answer.shown.run) : `${tab?.id} ${unsent}`;
   const others = past.filter((each) => each !== name);
@@ -41,11 +41,6 @@ export function useProblems(
 }
 
 function errorsOf(response: string): Json[] {
-  if (response.length > SHORT) return [];
-  try {
-    const body: unknown = JSON.parse(response);
-    return isObject(body) && Array.isArray((body as JsonObject).errors) ? (body.errors as Json[]) : [];
-  } catch {
-    return [];
-  }
+  const body = response.length > SHORT ? null : readObject(response);
+  return Array.isArray(body?.errors) ? body.errors : [];
 }
