@@ -118,11 +118,7 @@ export const useAnswers = create<Answers>((set, get) => ({
     return run;
   },
   forget: (tab) => set(({ byTab }) => ({ byTab: without(byTab, tab) })),
-  keepOnly: (tabs) =>
-    set(({ byTab }) => {
-      const kept = Object.entries(byTab).filter(([tab]) => tabs.has(tab));
-      return kept.length < Object.keys(byTab).length ? { byTab: Object.fromEntries(kept) } : {};
-    }),
+  keepOnly: (tabs) => set(({ byTab, latest }) => ({ byTab: only(byTab, tabs), latest: only(latest, tabs) })),
   restore: (byTab) => {
     const latest = Object.fromEntries(Object.entries(byTab).map(([tab, { shown }]) => [tab, shown.run]));
     set({ byTab, latest, begun: Math.max(get().begun, ...Object.values(latest)) });
@@ -132,6 +128,12 @@ export const useAnswers = create<Answers>((set, get) => ({
       answer.shown.run === latest[tab] ? { byTab: { ...byTab, [tab]: answer } } : {},
     ),
 }));
+
+/** What is of `tabs`; the same object when that is all. */
+function only<Of>(byTab: Record<string, Of>, tabs: ReadonlySet<string>): Record<string, Of> {
+  const kept = Object.entries(byTab).filter(([tab]) => tabs.has(tab));
+  return kept.length < Object.keys(byTab).length ? Object.fromEntries(kept) : byTab;
+}
 
 function without(byTab: Record<string, Answer>, tab: string): Record<string, Answer> {
   const { [tab]: _, ...others } = byTab;
