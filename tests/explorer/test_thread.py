@@ -15,6 +15,9 @@ FOR_SALE = (
     "query ForSale { availablePhoneNumbers(country: US, first: 3) { nodes { phoneNumber } } }"
 )
 UNKNOWN_FIELD = "query Colours {\n  phoneNumbers(first: 3) { nodes { colour } }\n}"
+REFUSED = """mutation Buy {
+  purchasePhoneNumber(input: { phoneNumber: "+15005550000" }) { userErrors { message code } }
+}"""
 # Beyond this, the table has surely not been scrolled by itself.
 SCROLLED = 300
 
@@ -58,6 +61,11 @@ def test_what_a_mutation_was_refused_is_a_card_with_the_input_to_blame(
     expect(cards).to_contain_text("What to do Search again and offer another number.")
     cards.get_by_role("button", name="purchasePhoneNumber.input.phoneNumber, line 4").click()
     expect(explorer.operation_editor.locator(".cursor").first).to_be_visible()
+    # Of several operations it is the one that ran which is pointed at.
+    explorer.put_operation(f"query Before {{ account {{ sid }} }}\n{REFUSED}")
+    explorer.run_button.click()
+    explorer.run(page.get_by_role("menuitem", name="Buy").click)
+    expect(cards.get_by_role("button", name="purchasePhoneNumber, line 3")).to_be_visible()
 
 
 def test_wrong_credentials_are_noticed_when_they_are_entered(
