@@ -4,6 +4,7 @@ import json
 import re
 import time
 from contextlib import suppress
+from itertools import pairwise
 from typing import Literal
 from unittest.mock import ANY
 from urllib.parse import urlsplit
@@ -886,6 +887,20 @@ def fits(page: Page, width: int, *selectors: str) -> None:
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
 
 
+def test_tab_goes_the_way_that_eyes_go(explorer: ExplorerPage) -> None:
+    explorer.run()
+    page = explorer.page
+
+    places = page.evaluate(FOCUS_ORDER, [".topbar", ".graphiql-sidebar", ".graphiql-plugin"])
+    assert places == sorted(places)
+    for pane in (".graphiql-query-editor", ".graphiql-response", ".graphiql-editor-tools"):
+        boxes = page.evaluate(BOXES, pane)
+        assert len(boxes) > 2
+        # What comes next stands to the right of it, or further down.
+        for (_, bottom, _), (_, next_bottom, _) in pairwise(boxes):
+            assert next_bottom > bottom - 30, (pane, boxes)
+
+
 def test_tabs_take_arrows_and_delete(explorer: ExplorerPage) -> None:
     tabs = explorer.page.locator(".graphiql-tabs").get_by_role("tab")
     count = tabs.count()
@@ -988,3 +1003,14 @@ CONTRASTS = """() => {
   }
   return ratios;
 }"""
+
+
+FOCUS_ORDER = """(selectors) => {
+  const all = [...document.querySelectorAll("*")];
+  return selectors.map((selector) => all.indexOf(document.querySelector(selector)));
+}"""
+BOXES = """(pane) => [...document.querySelectorAll(
+    `${pane} :is(button, select, input, textarea, [tabindex="0"])`)]
+  .filter((each) => each.tabIndex >= 0 && each.checkVisibility({ visibilityProperty: true }))
+  .map((each) => each.getBoundingClientRect())
+  .map(({ top, bottom, left }) => [top, bottom, left])"""

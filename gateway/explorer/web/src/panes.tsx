@@ -19,7 +19,12 @@ export function Panes() {
   const begun = useAnswers((state) => state.begun);
   const list = useRef<HTMLDivElement>(null);
 
-  useEffect(() => setPlace(document.querySelector(".graphiql-sessions")), []);
+  useEffect(() => {
+    const own = document.createElement("div");
+    document.querySelector(".graphiql-sessions")?.prepend(own);
+    setPlace(own);
+    return () => own.remove();
+  }, []);
   useEffect(() => {
     document.body.dataset.pane = pane;
   }, [pane]);

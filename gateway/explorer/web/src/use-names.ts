@@ -21,6 +21,9 @@ const MENDS: Record<string, (element: HTMLElement) => void> = {
     button.setAttribute("aria-hidden", "true");
     button.tabIndex = -1;
   },
+  // Tab goes the way that eyes go: the bars stand above what they are for.
+  ".graphiql-query-editor > .graphiql-toolbar": toTheFront,
+  ".graphiql-response > .graphiql-footer": toTheFront,
   // What scrolls can be reached by the keyboard.
   ".graphiql-plugin": (panel) => {
     if (panel.querySelector(FOCUSABLE)) panel.removeAttribute("tabindex");
@@ -31,6 +34,12 @@ const MENDS: Record<string, (element: HTMLElement) => void> = {
   ".docExplorerWrap form > select:not([aria-label])": (select) =>
     select.setAttribute("aria-label", "Kind of operation to add"),
 };
+
+/** Neither of these places has children that come and go before it, so React finds its own again. */
+function toTheFront(element: HTMLElement): void {
+  const place = element.parentElement;
+  if (place && place.firstElementChild !== element) place.prepend(element);
+}
 
 const FOCUSABLE = "button, a, input, select, summary, [tabindex='0']";
 

@@ -16,7 +16,13 @@ export function VariablesForm({ settings }: { settings: Settings }) {
   const [isOpen, setOpen] = useState(false);
   const [place, setPlace] = useState<Element | null>(null);
   // GraphiQL has no way to put something there.
-  useEffect(() => setPlace(document.querySelector(".graphiql-editor-tools")), []);
+  useEffect(() => {
+    const own = document.createElement("span");
+    own.className = "variables-place";
+    document.querySelector(".graphiql-editor-tools > .graphiql-toggle-editor-tools")?.before(own);
+    setPlace(own);
+    return () => own.remove();
+  }, []);
   const operation = documentAST && getOperationAST(documentAST, operationName);
   if (!schema || !place || !operation?.variableDefinitions?.length) return null;
   return (
