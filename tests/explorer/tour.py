@@ -77,12 +77,13 @@ def _deeds(explorer: ExplorerPage) -> Iterator[str]:
 def _upstream(explorer: ExplorerPage) -> Iterator[str]:
     explorer.new_tab(NESTED)
     panel = explorer.open_panel("Upstream")
-    expect(panel.locator(".steps li").first).to_be_visible()
+    expect(panel.locator(".steps li").first).to_be_in_viewport()
     yield "plan"
     _close_on_a_phone(explorer)
     explorer.run()
     explorer.open_panel("Upstream")
-    expect(panel.locator(".call").first).to_be_visible()
+    # A panel that opens comes from beside the screen.
+    expect(panel.locator(".call-time").first).to_be_in_viewport()
     yield "trace"
     _close_on_a_phone(explorer)
 
@@ -131,7 +132,7 @@ def _panels(explorer: ExplorerPage) -> Iterator[str]:
         ("GraphiQL Explorer", "builder"),
         ("History", "history"),
     ):
-        explorer.open_panel(title)
+        expect(explorer.open_panel(title)).to_be_in_viewport(ratio=0.5)
         explorer.page.wait_for_timeout(300)
         yield name
         _close_on_a_phone(explorer)
