@@ -191,7 +191,8 @@ class Meter:
             LimitExceeded: one of them is too much, whatever its variables will be.
         """
         found: dict[str, MeasuredOperation] = {}
-        for node, measure in _Pass(self._costs, document).operations():
+        least: list[Cost] = []
+        for place, (node, measure) in enumerate(_Pass(self._costs, document).operations()):
             self._check(measure)
             defaults = _defaults(node)
             looks = _evaluate(measure.introspection, {}, {})
@@ -199,8 +200,11 @@ class Meter:
             operation = MeasuredOperation(measure.cost, defaults, measure.scopes, looks, max_age)
             if isinstance(operation.cost, int) and operation.cost > self.limits.cost:
                 # With nothing of what is the caller's own, it is as cheap as it can be for anybody.
-                self.check_cost(self.count(document, _name_of(node), {}, _NOTHING_OWNED))
-            found[node.name.value if node.name else ""] = operation
+                if not least:
+                    again = _Pass(self._costs, document, _NOTHING_OWNED)
+                    least = [each.cost for _, each in again.operations()]
+                self.check_cost(_evaluate(least[place], defaults, {}))
+            found[_name_of(node) or ""] = operation
         return found
 
     def check_length(self, text: str) -> None:

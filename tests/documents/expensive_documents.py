@@ -122,6 +122,14 @@ WORST: Final[Mapping[str, str]] = {
     "unknown-variables": "{ nodes(ids: [" + " ".join(f"$v{i}" for i in range(480)) + "]) { id } }",
     "unused-variables": _variables(230),
     "many-operations": _operations(140),
+    "many-operations-dear-to-who-owns-much": "".join(f"query q{i} {{ ...f }} " for i in range(140))
+    + "fragment f on Query {"
+    + " ".join(
+        f"a{i}: phoneNumbers(first: 999) {{ nodes {{ account {{"
+        " phoneNumbers(first: 999) { nodes { sid } } } } }"
+        for i in range(3)
+    )
+    + "}",
     # Repetition.
     "aliases": "{" + " ".join(f"a{i}: __typename" for i in range(320)) + "}",
     "directives": "{ __typename " + "@skip(if: false) " * 160 + "}",
