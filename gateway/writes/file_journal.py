@@ -19,7 +19,7 @@ from gateway.storage import file_locks
 from gateway.storage.group_commits import GroupCommits
 from gateway.storage.store import Cause, StoreUnavailable
 from gateway.storage.store_advice import Advice
-from gateway.waiting import at_hand
+from gateway.waiting import at_hand, begun
 from gateway.writes import clocks
 from gateway.writes.idempotency_entries import HELD, Hold, Moment
 
@@ -156,7 +156,7 @@ class FileJournal:
     def open_ahead(self) -> None:
         """See `Journal`; a folder that is not there yet is made by the first write."""
         if self._folder.is_dir() and obstacle(self._folder) is None:
-            self._commits.ask(lambda _: None, aside=True).add_done_callback(_note_failure)
+            begun(self._commits.ask(lambda _: None, aside=True))
 
     async def aclose(self) -> None:
         """See `Journal`."""
@@ -302,12 +302,6 @@ class _FileHold:
             with suppress(OSError):
                 self._path.unlink()
         os.close(self._file)
-
-
-def _note_failure(opened: asyncio.Future[None]) -> None:
-    """Take note of what nobody waits for."""
-    if not opened.cancelled():
-        opened.exception()
 
 
 def obstacle(folder: Path) -> str | None:
