@@ -12,7 +12,7 @@ from gateway.numbers.relay_pages import Places
 from gateway.upstream.families import CORE, MAX_PAGE_SIZE, MOST_PAGES, UpstreamPage
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
-from schema.enums import Source
+from schema.enums import AccountStatus, Source
 from schema.info import FieldPath
 
 
@@ -133,6 +133,11 @@ class Accounts:
             believe_missing(error)
             return None
         return _whole(view("Country", Source.CORE, answer.json()), "code")
+
+
+def is_inactive(account: View) -> bool:
+    """Whether an account is said to be suspended or closed."""
+    return account.status not in {None, AccountStatus.ACTIVE}
 
 
 def _subaccounts(

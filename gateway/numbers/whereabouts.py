@@ -23,20 +23,18 @@ from gateway.errors import (
 )
 from gateway.mapping.homes import Home
 from gateway.mapping.records import View
-from gateway.numbers.accounts import Accounts
+from gateway.numbers.accounts import Accounts, is_inactive
 from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.lookups import NumberNode, PhoneNumberLookup
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.waiting import settled
-from schema.enums import AccountStatus
 from schema.info import FieldPath
 
 LookUp: TypeAlias = Callable[[PhoneNumberLookup, FieldPath, Home], Awaitable[View | None]]
 """Returns the number of an account; None when the account has no such one."""
 
 _ENDS: Final = (UpstreamDenied, UpstreamMalformed, UpstreamNotFound)
-_INACTIVE: Final = {AccountStatus.SUSPENDED, AccountStatus.CLOSED}
 
 
 class Whereabouts:
@@ -115,9 +113,7 @@ class Whereabouts:
         others = [each for each in listed if each.sid not in known]
         self._others.update(each.sid for each in others)
         asked = [
-            each.sid
-            for each in others
-            if each.status not in _INACTIVE and self._caller.may_see(each.sid)
+            each.sid for each in others if not is_inactive(each) and self._caller.may_see(each.sid)
         ]
         found: dict[str, View] = {}
         outcomes = await settled(

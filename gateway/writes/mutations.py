@@ -37,7 +37,7 @@ from gateway.mapping.numbering_plan import origin
 from gateway.mapping.purchase_requirements import asked_address
 from gateway.mapping.records import View, view
 from gateway.mapping.validation import is_sid
-from gateway.numbers.accounts import Accounts
+from gateway.numbers.accounts import Accounts, is_inactive
 from gateway.numbers.country_rules import CountryRules
 from gateway.numbers.lookups import PhoneNumberLookup
 from gateway.numbers.number_for_sale import PRICED, NumberForSale, searches_for
@@ -55,7 +55,7 @@ from gateway.writes.outcome import Outcome, Undecided, refused
 from gateway.writes.reconcile import Look, Unproven, reconcile, unknown
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.write_inputs import Configure, Purchase, Release, Transfer, Write
-from schema.enums import AccountStatus, EmergencyAddressStatus, Source
+from schema.enums import EmergencyAddressStatus, Source
 from schema.info import FieldPath
 from schema.scalars import write_decimal
 from schema.selections import NOTHING, SelectedFields
@@ -507,7 +507,7 @@ class Mutations:
             return None
         if not is_shown:
             return Reason.NO_SUCH_TARGET.refuse(target=target)
-        if account is not None and account.status not in {None, AccountStatus.ACTIVE}:
+        if account is not None and is_inactive(account):
             return Reason.INACTIVE_TARGET.refuse(target=target)
         return None
 
