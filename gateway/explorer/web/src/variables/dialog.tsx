@@ -30,7 +30,7 @@ export function VariablesForm({ settings }: { settings: Settings }) {
       {createPortal(
         <button
           type="button"
-          className="variables-button"
+          className="chip is-link"
           aria-haspopup="dialog"
           title="Fill in the variables in a form"
           onClick={() => setOpen(true)}
