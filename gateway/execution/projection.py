@@ -23,8 +23,8 @@ import msgspec
 
 from gateway.execution.plain_fields import NotPlain, Selection
 from gateway.execution.projection_reader import Reader
-from gateway.execution.projection_writer import Project, ProjectAll, write
-from gateway.mapping.records import DECODERS, STRICT, View, known
+from gateway.execution.projection_writer import Project, ProjectAll, opener, write
+from gateway.mapping.records import View, known
 
 K = TypeVar("K", bound=Hashable)
 
@@ -208,13 +208,10 @@ class Blocks(Kept[bytes]):
         self._flags = flags
         self._kind = kind
         self._project = projector.compile(below, kind)
-        self._decode = DECODERS[STRICT[kind.source][kind.typename]].decode
+        self._open = opener(kind)
 
     def __missing__(self, block: bytes) -> Any:  # noqa: ANN401 - JSON
-        try:
-            record = self._decode(block)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise NotPlain from None  # Its view makes of it what can be made.
+        record = self._open(block)
         if record is None or (self._flags and not known(record, self._flags)):
             return None
         if self._project is None:

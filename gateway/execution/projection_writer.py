@@ -489,7 +489,7 @@ class _Writer:
             with self.when(f"{raw} is not None", inner[home]):
                 value = self.inner(entry, raw)
                 if entry.repeats:
-                    opened = self.keep(_opener(VIEWS[source][entry.typename]))
+                    opened = self.keep(opener(VIEWS[source][entry.typename]))
                     value = f"None if {value} is None else {opened}({value})"
                 self._lines.append(f"{inner[home]} = {value}")
         result = self.fresh()
@@ -554,15 +554,15 @@ class KnownNames(dict[Any, Any]):
 
 
 @lru_cache
-def _opener(kind: type[View]) -> Callable[[Any], Any]:
-    """Return what decodes a block that is kept as it came."""
+def opener(kind: type[View]) -> Callable[[Any], Any]:
+    """Return what decodes a block that is kept as it came; one that is not strict is not plain."""
     decode = DECODERS[STRICT[kind.source][kind.typename]].decode
 
     def opened(block: bytes) -> Any:  # noqa: ANN401 - a record, or None
         try:
             return decode(block)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise NotPlain from None
+            raise NotPlain from None  # Its view makes of it what can be made.
 
     return opened
 
