@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Dialog, Locator, Page, Request, Response, Route, expect
+from playwright.sync_api import Dialog, Locator, Page, Request, Route, expect
 
 SELECT_ALL = "Control+a"
 NOTED = 300
@@ -125,7 +125,7 @@ class ExplorerPage:
         self.wait_for_text("headers", lambda text: "Basic " in text)
 
     def editor_text(self, name: str) -> str:
-        """What the variables or headers editor holds."""
+        """What the variables or headers editor holds, or that of the response."""
         text: str = self.page.evaluate(f"{_model(name)}.getValue()")
         return text
 
@@ -141,11 +141,22 @@ class ExplorerPage:
 
     def run(self, start: Callable[[], None] | None = None) -> dict[str, Any]:
         """Run the operation; return the body of the answer, once the page shows it."""
-        with self.page.expect_response(_is_traced) as caught:
+        with self.page.expect_response(lambda response: is_traced(response.request)) as caught:
             (start or self.run_button.click)()
         body: dict[str, Any] = caught.value.json()
         expect(self.status).to_contain_text(f"{caught.value.status} ·")
         return body
+
+    def note_runs(self) -> list[Request]:
+        """Return a list of the runs that are sent from now on."""
+        noted: list[Request] = []
+
+        def note(request: Request) -> None:
+            if is_traced(request):
+                noted.append(request)
+
+        self.page.on("request", note)
+        return noted
 
     def row(self, phone_number: str) -> Locator:
         """The row of a number in the table."""
@@ -221,10 +232,11 @@ def _model(editor: str) -> str:
         "operation": "operation.graphql",
         "variables": "variables.json",
         "headers": "request-headers.json",
+        "response": "response.json",
     }[editor]
     return f"__MONACO.editor.getModels().find((model) => model.uri.path.endsWith('{file}'))"
 
 
-def _is_traced(response: Response) -> bool:
-    request = response.request
+def is_traced(request: Request) -> bool:
+    """Whether it asks for a trace of its upstream calls, as runs do and plans do not."""
     return request.method == "POST" and request.headers.get("x-gateway-explain") == "trace"

@@ -8,23 +8,17 @@ import html
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.explorer.chromium import launched
-from tests.explorer.conftest import DESKTOP, serving
+from tests.explorer.conftest import serving
 from tests.explorer.explorer_page import ExplorerPage
-from tests.explorer.tour import tour
+from tests.explorer.tour import LOOKS, tour
 from tests.support.paths import ROOT
 
 FOLDER: Final = ROOT / "build/screenshots"
-PHONE: Final = {"width": 390, "height": 844}
-LOOKS: Final[dict[str, dict[str, Any]]] = {
-    "light": {"viewport": DESKTOP, "color_scheme": "light"},
-    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
-    "phone": {"viewport": PHONE, "has_touch": True, "device_scale_factor": 2},
-}
 
 
 def main() -> None:
@@ -46,7 +40,8 @@ def main() -> None:
 
 def _take(browser: Browser, url: str, look: str) -> list[str]:
     """Take all of one look; return the names of the states."""
-    context = browser.new_context(**LOOKS[look], reduced_motion="reduce")
+    scale = 2 if look == "phone" else 1
+    context = browser.new_context(**LOOKS[look], reduced_motion="reduce", device_scale_factor=scale)
     explorer = ExplorerPage(context.new_page(), url)
     explorer.open()
     names = []

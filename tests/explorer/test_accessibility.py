@@ -1,13 +1,13 @@
 """What axe finds in each state of the page: WCAG 2.2, level AA, in light, in dark and on a phone."""
 
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.explorer.conftest import DESKTOP, Gateway
+from tests.explorer.conftest import Gateway
 from tests.explorer.explorer_page import ExplorerPage
-from tests.explorer.tour import tour
+from tests.explorer.tour import LOOKS, tour
 from tests.support.paths import ROOT
 
 AXE: Final = ROOT / "tests/clients/node_modules/axe-core/axe.min.js"
@@ -18,13 +18,6 @@ RUN: Final = """async (tags) => {
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target.join(" ")}: ${failureSummary}`));
 }"""
-
-
-LOOKS: Final[dict[str, dict[str, Any]]] = {
-    "light": {"viewport": DESKTOP, "color_scheme": "light"},
-    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
-}
 
 
 @pytest.mark.parametrize("look", LOOKS)

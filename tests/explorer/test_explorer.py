@@ -328,19 +328,11 @@ def test_the_persisted_query_travels_as_its_hash_once_the_gateway_knows_it(
     explorer.tab(HASHED)
     explorer.run_button.click()
     expect(explorer.status).to_contain_text("hash registered")
-    sent: list[str] = []
-    explorer.page.on(
-        "request",
-        lambda request: (
-            sent.append(request.post_data or "")
-            if request.headers.get("x-gateway-explain") == "trace"
-            else None
-        ),
-    )
+    sent = explorer.note_runs()
     body = explorer.run()
     expect(explorer.status).to_contain_text("sent as hash")
     assert body["data"]["countries"]
-    assert ["query" in json.loads(text) for text in sent] == [False]
+    assert ["query" in json.loads(each.post_data or "") for each in sent] == [False]
 
 
 @pytest.mark.usefixtures("subscriptions")

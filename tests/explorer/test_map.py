@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.explorer.conftest import SCREENSHOTS
-from tests.explorer.explorer_page import ExplorerPage
+from tests.explorer.explorer_page import ExplorerPage, is_traced
 
 POINT = "latitude: 37.8, longitude: -122.3"
 REST = "nodes { phoneNumber geography { locality region latitude longitude } }"
@@ -52,9 +52,7 @@ def _drag(explorer: ExplorerPage, start: tuple[float, float], end: tuple[float, 
 
 def _sent(explorer: ExplorerPage, search: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a run that `search` starts sends, and its answer."""
-    with explorer.page.expect_request(
-        lambda request: request.headers.get("x-gateway-explain") == "trace"
-    ) as caught:
+    with explorer.page.expect_request(is_traced) as caught:
         body = explorer.run(search)
     return json.loads(caught.value.post_data or ""), body
 
@@ -138,15 +136,7 @@ def test_a_place_is_found_by_its_name_with_the_keyboard_alone_and_nobody_is_aske
     page, keyboard = explorer.page, explorer.page.keyboard
     explorer.run()
     explorer.view("Map")
-    runs: list[str] = []
-    page.on(
-        "request",
-        lambda request: (
-            runs.append(request.url)
-            if request.headers.get("x-gateway-explain") == "trace"
-            else None
-        ),
-    )
+    runs = explorer.note_runs()
     find = page.get_by_role("combobox", name="Find a place")
     find.focus()
     keyboard.type("san")

@@ -8,7 +8,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.explorer.conftest import Gateway
-from tests.explorer.explorer_page import ExplorerPage
+from tests.explorer.explorer_page import ExplorerPage, is_traced
 
 OWNED = (
     "query Owned($first: Int = 50, $after: String) { phoneNumbers(first: $first, after: $after) {"
@@ -101,15 +101,7 @@ def test_a_list_goes_on_from_its_cursor(explorer: ExplorerPage, gateway: Gateway
     explorer.view("Table")
     rows, badge = page.locator(".table-tools output"), page.locator(".results-bar .segmented small")
     more = page.get_by_role("button", name="Load more")
-    sent: list[dict[str, object]] = []
-    page.on(
-        "request",
-        lambda request: (
-            sent.append(json.loads(request.post_data or "{}"))
-            if request.headers.get("x-gateway-explain") == "trace"
-            else None
-        ),
-    )
+    runs = explorer.note_runs()
     for loaded in ("3", "6"):
         expect(rows).to_have_text(f"{loaded} rows, more exist")
         expect(badge).to_have_text([loaded])
@@ -117,15 +109,14 @@ def test_a_list_goes_on_from_its_cursor(explorer: ExplorerPage, gateway: Gateway
     expect(rows).to_have_text("7 rows")
     expect(more).to_have_count(0)
     # The same query was sent with the cursor, and what was typed stays as it was.
+    sent = [json.loads(each.post_data or "{}") for each in runs]
     assert {each["query"] for each in sent} == {OWNED}
-    assert all(each["variables"]["after"] for each in sent)  # type: ignore[index]
+    assert all(each["variables"]["after"] for each in sent)
     assert json.loads(explorer.editor_text("variables")) == {"first": 3}
     numbers = explorer.grid.locator(".table-body .cell-pinned").all_inner_texts()
     assert len(set(numbers)) == 7
     explorer.view("JSON")
-    assert '"hasNextPage": false' in page.evaluate(
-        "__MONACO.editor.getModels().find((each) => each.uri.path.includes('response')).getValue()"
-    )
+    assert '"hasNextPage": false' in explorer.editor_text("response")
 
 
 def test_a_cursor_takes_the_place_of_a_literal_and_a_failure_keeps_the_rows(
@@ -151,9 +142,7 @@ def test_a_cursor_takes_the_place_of_a_literal_and_a_failure_keeps_the_rows(
     finally:
         page.context.set_offline(False)
     explorer.problems.clear()  # The browser tells of what it could not send.
-    with page.expect_request(
-        lambda request: request.headers.get("x-gateway-explain") == "trace"
-    ) as caught:
+    with page.expect_request(is_traced) as caught:
         more.click()
     query = json.loads(caught.value.post_data or "")["query"]
     assert re.match(r'# as it was written\n\{ mine: phoneNumbers\(first: 2, after: "\S+"\)', query)

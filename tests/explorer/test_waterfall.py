@@ -6,7 +6,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.explorer.conftest import SCREENSHOTS, Gateway
-from tests.explorer.explorer_page import ExplorerPage
+from tests.explorer.explorer_page import ExplorerPage, is_traced
 
 
 def test_each_call_is_one_line_under_its_field_and_opens_to_all_that_is_known_of_it(
@@ -76,7 +76,7 @@ def test_a_second_read_beside_a_slow_one_is_an_attempt_of_the_same_call(
         "**/graphql",
         lambda route, request: (
             route.fulfill(body=body, content_type="application/json")
-            if request.headers.get("x-gateway-explain") == "trace"
+            if is_traced(request)
             else route.continue_()
         ),
     )

@@ -1,10 +1,19 @@
 """A tour through all states of the explorer, for those who look at them: axe, and people."""
 
 from collections.abc import Iterator
+from typing import Any, Final
 
 from playwright.sync_api import expect
 
+from tests.explorer.conftest import DESKTOP
 from tests.explorer.explorer_page import ExplorerPage
+
+LOOKS: Final[dict[str, dict[str, Any]]] = {
+    "light": {"viewport": DESKTOP, "color_scheme": "light"},
+    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
+}
+"""What browsers are told, to have each look of the page."""
 
 SEARCH = (
     "query Search { availablePhoneNumbers(country: US, first: 30) { nodes { phoneNumber type"
