@@ -341,7 +341,7 @@ class TestPageOfLatency:
     def test_a_part_that_is_measured_again_leaves_the_others_as_they_were(
         self, tmp_path: Path
     ) -> None:
-        pytest.importorskip("matplotlib")
+        pytest.importorskip("matplotlib", reason="no matplotlib: pip install --group bench")
         for name, figure in (("hedged", 1.0), ("first", 2.0), ("hedged", 3.0)):
             bound = Bound(f"p99 of {name}", figure, 2, "ms")
             curve = {"all": [(0.5, figure), (0.99, 2 * figure)]}

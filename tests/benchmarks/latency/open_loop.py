@@ -143,9 +143,11 @@ class _Load:
         give_up = time.monotonic() + _PATIENCE
         while self._answered < self._sent and time.monotonic() < give_up:
             time.sleep(0.05)
-        self.stop()
+        self._stopped = True
         taking.join()
-        self.close()
+        for each in self._all:
+            each.close()
+        self._selector.close()
         if not self._latencies:
             raise LoadError(f"{self._where}: no answer")
         late = sorted(self._late)
@@ -155,22 +157,12 @@ class _Load:
             late[int(0.99 * len(late))] * 1000,
         )
 
-    def stop(self) -> None:
-        self._stopped = True
-
-    def close(self) -> None:
-        for each in self._all:
-            each.close()
-        self._selector.close()
-
     def send(self) -> None:
         began = time.perf_counter() + 0.05
         for place in range(self._count):
             due = began + place / self._rate
             if (wait := due - time.perf_counter()) > 0:
                 time.sleep(wait)
-            if self._stopped:
-                return
             if place >= self._uncounted:
                 self._late.append(time.perf_counter() - due)
             connection = self._idle.pop() if self._idle else self._connect()

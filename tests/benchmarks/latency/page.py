@@ -174,7 +174,7 @@ def _draw(parts: Sequence[Part], file: Path) -> None:
     axes, *rest = all_axes[:, 0]
     shares = [min(_WIDEST, each.share) for each in bounds]
     bars = axes.barh(
-        [f"{each.text}" for each in bounds],
+        [each.text for each in bounds],
         shares,
         color=[_MET if each.is_met else _NOT_MET for each in bounds],
     )
