@@ -25,9 +25,9 @@ _TOWNS: Final = ("HUNTINGTON", "RIVERSIDE", "SPRINGFLD", "FAIRVIEW", "GREENWOOD"
 _REGIONS: Final = ("NY", "CA", "IL", "OK", "SC")
 
 
-def basic(account: str) -> str:
+def basic(account: str, token: str = TOKEN) -> str:
     """Return how an account says who it is."""
-    return "Basic " + base64.b64encode(f"{account}:{TOKEN}".encode()).decode()
+    return "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode()
 
 
 def number_sid(index: int) -> str:

@@ -14,9 +14,7 @@ changes of one account; callers have the same rights.
 """
 
 import argparse
-import base64
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -29,14 +27,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from tests.benchmarks import data
 from tests.support import loopback
 from tests.support.gateway_process import PROGRAM, before, served
 from tests.support.paths import ROOT
+from tests.support.process_memory import processor_seconds, resident
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_sandbox
 
 _RESULTS: Final = Path(__file__).with_name("results") / "idle.json"
-_TICK: Final = os.sysconf("SC_CLK_TCK")
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 # Files beside those of clients.
 _OTHERS: Final = 300
 _CHANGES: Final = (
@@ -67,9 +65,8 @@ class _Clients:
             stdout=subprocess.PIPE,
             text=True,
         )
-        user = base64.b64encode(":".join(account.auth).encode()).decode()
         target = {"host": address.hostname, "port": address.port, "query": _CHANGES}
-        self._write(target | {"authorization": f"Basic {user}"})
+        self._write(target | {"authorization": data.basic(*account.auth)})
 
     def do(self, what: str, **more: Any) -> dict[str, Any]:
         """Have something done; return what the clients say of it."""
@@ -120,13 +117,12 @@ class _Bench:
     @property
     def memory(self) -> int:
         """Bytes that are resident."""
-        return int(Path(f"/proc/{self._pid}/statm").read_text().split()[1]) * _PAGE
+        return resident(self._pid)
 
     @property
     def processor(self) -> float:
         """Seconds of processor time so far."""
-        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        return processor_seconds(self._pid)
 
 
 @contextmanager

@@ -14,10 +14,8 @@ all processes share.
 """
 
 import asyncio
-import base64
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -26,17 +24,17 @@ from typing import Any, Final
 import uvloop
 from websockets.frames import Opcode
 
+from tests.support.raw_bytes import HANDSHAKE, frame, head
+
 _PATIENCE: Final = 120.0
 # Of one address so many connections can be made to one port, and a few are in use elsewhere.
 _PORTS: Final = 20_000
-_MASK: Final = b"\0\0\0\0"
 
 
-def frame(opcode: int, content: bytes) -> bytes:
-    """Return a client's frame; its mask is zero, which is one like any other."""
-    size = len(content)
-    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
-    return bytes([0x80 | opcode]) + length + _MASK + content
+def posted(query: str, authorization: str, *headers: str) -> bytes:
+    """Return a whole request by POST; `query` is its body, as JSON."""
+    own = f"authorization: {authorization}", f"content-length: {len(query)}"
+    return head("content-type: application/json", *own, *headers) + query.encode()
 
 
 class Clients:
@@ -45,17 +43,8 @@ class Clients:
     def __init__(self, target: Mapping[str, Any]) -> None:
         self.host, self.port = target["host"], target["port"]
         query = json.dumps({"query": target["query"]})
-        head = f"POST /graphql HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
-        key = base64.b64encode(os.urandom(16)).decode()
-        self.streamed = (
-            f"{head}Authorization: {target['authorization']}\r\nAccept: text/event-stream\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(query)}\r\n\r\n{query}"
-        ).encode()
-        self.upgrade = (
-            f"GET /graphql HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
-        ).encode()
+        self.streamed = posted(query, target["authorization"], "accept: text/event-stream")
+        self.upgrade = head(*HANDSHAKE, method="GET")
         payload = {"Authorization": target["authorization"]}
         self.init = json.dumps({"type": "connection_init", "payload": payload}).encode()
         self.subscribe = json.dumps(
@@ -175,13 +164,8 @@ class Asking:
     """One more client, which asks the same again and again on one connection, with short pauses."""
 
     def __init__(self, target: Mapping[str, Any], query: str) -> None:
-        body = json.dumps({"query": query})
         self._target = target
-        self._request = (
-            f"POST /graphql HTTP/1.1\r\nHost: {target['host']}:{target['port']}\r\n"
-            f"Authorization: {target['authorization']}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n{body}"
-        ).encode()
+        self._request = posted(json.dumps({"query": query}), target["authorization"])
         self._task = asyncio.create_task(self._run())
         self.took: list[float] = []
         self.refused = 0

@@ -21,6 +21,7 @@ import orjson
 from tests.benchmarks import data
 from tests.benchmarks.upstream import CALLS_PATH
 from tests.support.paths import ROOT
+from tests.support.process_memory import processor_seconds
 
 _HERE: Final = Path(__file__).parent
 _MERCURIUS: Final = _HERE / "mercurius"
@@ -100,12 +101,7 @@ class Server:
 
         Of all threads, its children's as well.
         """
-        threads = (
-            thread
-            for pid in self._pids()
-            for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")
-        )
-        return sum(int(each.read_text().split()[0]) for each in threads) / 1e9
+        return sum(map(processor_seconds, self._pids()))
 
     def _pids(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")

@@ -8,10 +8,8 @@ With another checkout, such as an older one, its first answers and these in turn
 """
 
 import argparse
-import base64
 import http.client
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +22,9 @@ from typing import Final, NamedTuple
 
 from playwright.sync_api import sync_playwright
 
+from tests.benchmarks import data
 from tests.benchmarks.report import table
+from tests.explorer import chromium
 from tests.support.gateway_process import environment, free_port, started
 from tests.support.paths import ROOT
 from tests.support.process_memory import processor_seconds
@@ -67,10 +67,8 @@ class InTurn(NamedTuple):
 
 def first_answer(sandbox: RunningSandbox, checkout: Path = ROOT) -> Took:
     """Return how long a gateway takes to its first page of numbers, in front of a sandbox."""
-    sid, token = sandbox.accounts()["parent"].auth
-    basic = base64.b64encode(f"{sid}:{token}".encode()).decode()
     upstream = ("--catalog-url", sandbox.url, "--core-url", sandbox.url)
-    headers = {"Authorization": f"Basic {basic}"}
+    headers = {"Authorization": data.basic(*sandbox.accounts()["parent"].auth)}
     return _first(checkout, headers, "--auth", "pass-through", *upstream)
 
 
@@ -138,14 +136,15 @@ def _first_paint(sandbox: RunningSandbox) -> float:
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
     upstream = ["--catalog-url", sandbox.url, "--core-url", sandbox.url]
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with (
         started("serve", "--auth", "pass-through", "--port", str(port), *upstream) as process,
         sync_playwright() as playwright,
     ):
         assert process.stdout is not None
         process.stdout.readline()
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium.installed(), args=["--no-sandbox"]
+        )
         page = browser.new_page()
         page.goto(url)
         page.wait_for_function(f"{_FIRST_PAINT}[0]")
