@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from "./json";
+import { isObject, objects, type Json, type JsonObject } from "./json";
 
 type Path = (string | number)[];
 
@@ -18,10 +18,6 @@ export class Gathered {
       else if (isObject(target) && isObject(data)) merge(target, structuredClone(data));
     }
   }
-}
-
-function objects(list: Json | undefined): JsonObject[] {
-  return Array.isArray(list) ? list.filter(isObject) : [];
 }
 
 function step(value: Json | undefined, key: string | number): Json | undefined {

@@ -6,6 +6,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The objects in a list; none where there is no list. */
+export function objects(list: Json | undefined): JsonObject[] {
+  return Array.isArray(list) ? list.filter(isObject) : [];
+}
+
 /** The object that a text holds, none for one that is blank; null when it holds anything else. */
 export function readObject(text: string): JsonObject | null {
   if (!text.trim()) return {};

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from "./json";
+import { isObject, objects, type Json, type JsonObject } from "./json";
 import { type Owned } from "./touched";
 import { send } from "./wire";
 
@@ -37,6 +37,6 @@ export async function readNumbers(
   return { owned, available: typeof available === "string" ? available : null };
 }
 
-function nodes(connection: Json | undefined): JsonObject[] {
-  return isObject(connection) && Array.isArray(connection.nodes) ? connection.nodes.filter(isObject) : [];
+export function nodes(connection: Json | undefined): JsonObject[] {
+  return isObject(connection) ? objects(connection.nodes) : [];
 }

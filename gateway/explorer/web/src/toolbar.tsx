@@ -4,6 +4,7 @@ import { useState, type ReactNode } from "react";
 import { readHeaders } from "./credentials";
 import { exampleOf } from "./examples";
 import { isObject } from "./json";
+import { nodes } from "./live";
 import { openPanel, UPSTREAM_TITLE } from "./panels";
 import { spaced } from "./results/format";
 import type { Settings } from "./settings";
@@ -132,10 +133,8 @@ function LiveTools({ settings }: { settings: Settings }) {
     try {
       const headers = readHeaders(headerEditor?.getValue() ?? "") ?? {};
       const { body } = await send(settings.graphqlPath, { query: FIRST_NUMBER }, headers, null);
-      const list =
-        isObject(body.data) && isObject(body.data.phoneNumbers) ? body.data.phoneNumbers.nodes : null;
-      const number = Array.isArray(list) ? list[0] : null;
-      if (!isObject(number) || typeof number.sid !== "string") return;
+      const [number] = isObject(body.data) ? nodes(body.data.phoneNumbers) : [];
+      if (typeof number?.sid !== "string") return;
       const name = `Renamed at ${new Date().toLocaleTimeString("en-GB")}`;
       await send(
         settings.graphqlPath,

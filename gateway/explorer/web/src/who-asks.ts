@@ -3,7 +3,7 @@ import { useEffect } from "react";
 import { create } from "zustand";
 import { textIn } from "./base64url";
 import { asker, authorizationOf, isLocked, readHeaders, useBrought, type Headers } from "./credentials";
-import { isObject } from "./json";
+import { isObject, objects } from "./json";
 import type { Settings } from "./settings";
 import { send } from "./wire";
 
@@ -70,7 +70,7 @@ async function check(path: string, headers: Headers): Promise<void> {
   note({ is: "checking" });
   const { body } = await send(path, { query: WHO_AM_I, operationName: "WhoAmI" }, headers, null);
   const account = isObject(body.data) && isObject(body.data.account) ? body.data.account : null;
-  const [error] = Array.isArray(body.errors) ? body.errors.filter(isObject) : [];
+  const [error] = objects(body.errors);
   const code = error && isObject(error.extensions) ? String(error.extensions.code) : "";
   const why = String(error?.message ?? "");
   if (account) {

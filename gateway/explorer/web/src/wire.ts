@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from "./json";
+import { isObject, objects, type Json, type JsonObject } from "./json";
 
 export interface Operation {
   query: string;
@@ -83,7 +83,7 @@ async function exchanged(
 }
 
 /** `# @persisted` on a line of its own asks for Apollo's automatic persisted queries. */
-export function wantsHash(query: string): boolean {
+function wantsHash(query: string): boolean {
   // Browsers keep hashing from pages that came over plain HTTP from another machine.
   return /^\s*#\s*@persisted\b/m.test(query) && "subtle" in crypto;
 }
@@ -138,12 +138,10 @@ function readBody(text: string, status: number): JsonObject {
 }
 
 function isUnknownHash(body: JsonObject): boolean {
-  const errors = Array.isArray(body.errors) ? body.errors : [];
-  return errors.some(
-    (error) =>
-      isObject(error) &&
-      (error.message === "PersistedQueryNotFound" ||
-        (isObject(error.extensions) && error.extensions.code === "PERSISTED_QUERY_NOT_FOUND")),
+  return objects(body.errors).some(
+    ({ message, extensions }) =>
+      message === "PersistedQueryNotFound" ||
+      (isObject(extensions) && extensions.code === "PERSISTED_QUERY_NOT_FOUND"),
   );
 }
 

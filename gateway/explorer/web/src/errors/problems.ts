@@ -1,6 +1,6 @@
 import { FIRST_CREDENTIALS } from "../credentials";
 import { TOO_MANY } from "../feeds";
-import { isObject, type Json, type JsonObject } from "../json";
+import { isObject, objects, type Json, type JsonObject } from "../json";
 import { UNREACHABLE, type Operation } from "../wire";
 import { placeOf, type Path, type Place } from "./place";
 import words from "./words.json";
@@ -45,7 +45,7 @@ const NOTHING_WAS_DONE = "Nothing was done. Mend what the message names, and run
 /** All that went wrong in an answer to `operation`: its errors, and what was refused of its changes. */
 export function problemsIn(errors: Json[], data: Json | undefined, operation: Operation): Problem[] {
   const found = [
-    ...errors.filter(isObject).map((error) => topProblem(error, operation)),
+    ...objects(errors).map((error) => topProblem(error, operation)),
     ...refusals(data, []).map(({ error, path }) => refusal(error, path, operation)),
   ];
   const together = new Map<string, Problem>();
@@ -64,7 +64,7 @@ function topProblem(error: JsonObject, operation: Operation): Problem {
   const code = text(extensions.code);
   const known = code ? ERRORS[code] : undefined;
   const path = Array.isArray(error.path) ? (error.path as Path) : [];
-  const [first] = Array.isArray(error.locations) ? error.locations.filter(isObject) : [];
+  const [first] = objects(error.locations);
   const own = OWN[message] ?? (message.startsWith(UNSENT) ? NOTHING_WAS_DONE : undefined);
   return {
     message,

@@ -3,7 +3,7 @@ import { create } from "zustand";
 import { setbackOf, useAnswers, type Shown } from "../answers";
 import { accountOf, asker, type Headers } from "../credentials";
 import { noteDeed } from "../fetcher";
-import { isObject, type Json, type JsonObject } from "../json";
+import { isObject, objects, type Json, type JsonObject } from "../json";
 import { noteTouched, type Owned } from "../touched";
 import type { Exchange, Operation } from "../wire";
 import type { Row } from "./rows";
@@ -90,7 +90,7 @@ export function operationOf(deed: Deed): Operation {
 type Asked = Pick<Shown, "headers" | "run">;
 
 /** The account that acting on a row is for; undefined when the answer does not say whose the row is. */
-export function accountFor(row: Row, shown: Asked): string | null | undefined {
+function accountFor(row: Row, shown: Asked): string | null | undefined {
   return row.accountSid === null ? accountOf(shown.headers) : row.accountSid;
 }
 
@@ -225,7 +225,7 @@ const OPEN_CODES = new Set<Json | undefined>([undefined, "INTERNAL_SERVER_ERROR"
 export function outcome(status: number, body: JsonObject): Stage {
   const payload = payloadOf(body);
   if (payload) {
-    const refusals = Array.isArray(payload.userErrors) ? payload.userErrors.filter(isObject) : [];
+    const refusals = objects(payload.userErrors);
     const number = isObject(payload.phoneNumber) ? payload.phoneNumber.sid : payload.releasedId;
     const sid = typeof number === "string" ? number : null;
     const [first] = refusals;
@@ -235,7 +235,7 @@ export function outcome(status: number, body: JsonObject): Stage {
     const why = messages(refusals);
     return setback === "outcome unknown" ? { is: "unknown", why } : { is: "refused", setback, why };
   }
-  const errors = Array.isArray(body.errors) ? body.errors.filter(isObject) : [];
+  const errors = objects(body.errors);
   const codes = errors.map(({ extensions }) => (isObject(extensions) ? extensions.code : undefined));
   const open = status === 0 || errors.length === 0 || codes.some((code) => OPEN_CODES.has(code));
   const why = messages(errors);
@@ -249,7 +249,7 @@ function payloadOf(body: JsonObject): JsonObject | undefined {
 }
 
 function messages(errors: Json | undefined): string {
-  const texts = Array.isArray(errors) ? errors.filter(isObject).map(({ message }) => String(message)) : [];
+  const texts = objects(errors).map(({ message }) => String(message));
   return texts.join(" ") || "The gateway gave no answer.";
 }
 

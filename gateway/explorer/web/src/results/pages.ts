@@ -1,7 +1,7 @@
 /** Lists that go on: where an answer says that there is more, and how to fetch it. */
 import { useAnswers, type Shown } from "../answers";
 import { factsOf } from "../fetcher";
-import { isObject, type Json, type JsonObject } from "../json";
+import { isObject, objects, type Json, type JsonObject } from "../json";
 import { withValue } from "../operation-edits";
 import type { Ask } from "./deeds";
 import { WRAPPERS } from "./rows";
@@ -75,6 +75,6 @@ function joined(list: JsonObject, next: JsonObject): JsonObject {
 }
 
 function messageOf(errors: Json | undefined): string {
-  const first = Array.isArray(errors) ? errors.find(isObject) : undefined;
+  const [first] = objects(errors);
   return typeof first?.message === "string" ? first.message : "The gateway gave no rows.";
 }

@@ -4,7 +4,7 @@ import { useEffect } from "react";
 import { create } from "zustand";
 import { useAnswers } from "../answers";
 import { FIRST_CREDENTIALS, isLocked, readHeaders } from "../credentials";
-import { isObject, readObject, type JsonObject } from "../json";
+import { isObject, objects, readObject, type JsonObject } from "../json";
 import type { Settings } from "../settings";
 import { send, UNREACHABLE } from "../wire";
 import type { Plan, Range } from "./types";
@@ -103,7 +103,7 @@ async function plansOnly(path: string, headers: Record<string, string>): Promise
 }
 
 function read(body: JsonObject, status: number): Partial<Planned> {
-  const [error] = Array.isArray(body.errors) ? body.errors.filter(isObject) : [];
+  const [error] = objects(body.errors);
   // What did not reach the gateway was not refused by it.
   if (error) return { note: String(error.message), refused: status !== 0 };
   const plan = isObject(body.extensions) && isObject(body.extensions.plan) ? body.extensions.plan : null;
