@@ -1,4 +1,4 @@
-/** PURE: changes of an operation that keep the rest of its text as it was written. */
+/** PURE: what stands in an operation, and changes of it that keep the rest of its text as it was written. */
 import {
   getOperationAST,
   Kind,
@@ -7,11 +7,33 @@ import {
   type ASTNode,
   type DocumentNode,
   type FieldNode,
+  type OperationDefinitionNode,
   type SelectionSetNode,
   type ValueNode,
 } from "graphql";
 import { isObject, type Json, type JsonObject } from "./json";
 import type { Operation } from "./wire";
+
+/** Null where the text is unfinished. */
+export function parsed(query: string): DocumentNode | null {
+  try {
+    return parse(query);
+  } catch {
+    return null;
+  }
+}
+
+/** The variables that an operation runs with: those that are given, and defaults for the others. */
+export function valuesOf(
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  given: Operation["variables"],
+): JsonObject {
+  const values: JsonObject = { ...given };
+  for (const { variable, defaultValue } of variableDefinitions)
+    if (defaultValue && values[variable.name.value] === undefined)
+      values[variable.name.value] = valueFromASTUntyped(defaultValue) as Json;
+  return values;
+}
 
 /** The field that a response path leads to; null where there is none. */
 export function fieldAt(
@@ -42,7 +64,8 @@ function select(document: DocumentNode, { selections }: SelectionSetNode, key: s
   return null;
 }
 
-function fragment(document: DocumentNode, name: string) {
+/** The fragment of a name; null where it is not defined. */
+export function fragment(document: DocumentNode, name: string) {
   const found = document.definitions.find(
     (each) => each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === name,
   );

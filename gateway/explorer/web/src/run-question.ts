@@ -1,6 +1,7 @@
 import { Kind, parse, type DocumentNode, type SelectionSetNode } from "graphql";
 import { create } from "zustand";
 import { asker, type Headers } from "./credentials";
+import { fragment } from "./operation-edits";
 import type { Operation } from "./wire";
 
 /** A mutation that waits for a person's word before it goes to a real upstream. */
@@ -45,9 +46,7 @@ function names(document: DocumentNode, { selections }: SelectionSetNode): string
   return selections.flatMap((selection) => {
     if (selection.kind === Kind.FIELD) return [selection.name.value];
     if (selection.kind === Kind.INLINE_FRAGMENT) return names(document, selection.selectionSet);
-    const fragment = document.definitions.find(
-      (each) => each.kind === Kind.FRAGMENT_DEFINITION && each.name.value === selection.name.value,
-    );
-    return fragment?.kind === Kind.FRAGMENT_DEFINITION ? names(document, fragment.selectionSet) : [];
+    const spread = fragment(document, selection.name.value);
+    return spread ? names(document, spread.selectionSet) : [];
   });
 }

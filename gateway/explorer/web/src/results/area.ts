@@ -1,15 +1,8 @@
 /** PURE: the area that a search is about, in an operation and on the map. */
 import { geoCircle, geoDistance, geoPath, type GeoProjection } from "d3-geo";
-import {
-  getOperationAST,
-  Kind,
-  parse,
-  valueFromASTUntyped,
-  type DocumentNode,
-  type SelectionNode,
-} from "graphql";
+import { getOperationAST, Kind, parse, valueFromASTUntyped, type SelectionNode } from "graphql";
 import { isObject, type Json, type JsonObject } from "../json";
-import { enumValue, fieldAt, withValue } from "../operation-edits";
+import { enumValue, fieldAt, parsed, valuesOf, withValue } from "../operation-edits";
 import type { Operation } from "../wire";
 
 export interface Spot {
@@ -40,12 +33,9 @@ const FIELD = "availablePhoneNumbers";
 export function searchIn(operation: Operation): Search | null {
   const document = parsed(operation.query);
   const main = document && getOperationAST(document, operation.operationName);
-  const path =
-    document && main?.operation === "query" ? pathOf(document, main.selectionSet.selections) : null;
+  const path = main?.operation === "query" ? pathOf(main.selectionSet.selections) : null;
   if (!document || !main || !path) return null;
-  const values: JsonObject = { ...operation.variables };
-  for (const { variable, defaultValue } of main.variableDefinitions ?? [])
-    if (defaultValue) values[variable.name.value] ??= valueFromASTUntyped(defaultValue) as Json;
+  const values = valuesOf(main, operation.variables);
   const field = fieldAt(document, operation.operationName, path);
   const given = (wanted: string): Json => {
     const argument = field?.arguments?.find(({ name }) => name.value === wanted);
@@ -55,20 +45,12 @@ export function searchIn(operation: Operation): Search | null {
   return { path, area: isObject(filter) ? areaOf(filter) : null, country: given("country") };
 }
 
-function parsed(query: string): DocumentNode | null {
-  try {
-    return parse(query);
-  } catch {
-    return null;
-  }
-}
-
-function pathOf(document: DocumentNode, selections: readonly SelectionNode[]): string[] | null {
+function pathOf(selections: readonly SelectionNode[]): string[] | null {
   for (const selection of selections) {
     if (selection.kind === Kind.FRAGMENT_SPREAD) continue;
     const key = selection.kind === Kind.FIELD ? [(selection.alias ?? selection.name).value] : [];
     if (selection.kind === Kind.FIELD && selection.name.value === FIELD) return key;
-    const below = selection.selectionSet && pathOf(document, selection.selectionSet.selections);
+    const below = selection.selectionSet && pathOf(selection.selectionSet.selections);
     if (below) return [...key, ...below];
   }
   return null;

@@ -6,17 +6,15 @@ import {
   isInterfaceType,
   isObjectType,
   Kind,
-  parse,
   valueFromASTUntyped,
-  type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLNamedType,
   type GraphQLSchema,
   type SelectionSetNode,
 } from "graphql";
 import { isAccount } from "../credentials";
 import { isObject, type Json, type JsonObject } from "../json";
+import { fragment, parsed, valuesOf } from "../operation-edits";
 import type { Operation } from "../wire";
 
 export type Cell = string | number | boolean | null;
@@ -220,18 +218,7 @@ export function originLookup(
   const operation = document && getOperationAST(document, operationName);
   const root = operation && schema?.getRootType(operation.operation);
   if (!document || !operation || !root) return nothing;
-  const fragments = new Map(
-    document.definitions
-      .filter(
-        (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
-      )
-      .map((definition) => [definition.name.value, definition]),
-  );
-
-  const values: JsonObject = { ...variables };
-  for (const { variable, defaultValue } of operation.variableDefinitions ?? [])
-    if (defaultValue && values[variable.name.value] === undefined)
-      values[variable.name.value] = valueFromASTUntyped(defaultValue) as Json;
+  const values = valuesOf(operation, variables);
 
   const accountOf = (type: GraphQLNamedType, field: FieldNode, above: Origin["account"]) => {
     const name = `${type.name}.${field.name.value}`;
@@ -260,12 +247,12 @@ export function originLookup(
         const account = accountOf(type, selection, found.account);
         return { type: getNamedType(field.type), selections: selection.selectionSet, account };
       } else {
-        const fragment =
-          selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
-        if (!fragment) continue;
-        const condition = fragment.typeCondition && schema?.getType(fragment.typeCondition.name.value);
+        const spread =
+          selection.kind === Kind.INLINE_FRAGMENT ? selection : fragment(document, selection.name.value);
+        if (!spread) continue;
+        const condition = spread.typeCondition && schema?.getType(spread.typeCondition.name.value);
         const inner = { ...found, type: isCompositeType(condition) ? condition : type };
-        const below = step(inner, fragment.selectionSet, key);
+        const below = step(inner, spread.selectionSet, key);
         if (below) return below;
       }
     }
@@ -277,14 +264,6 @@ export function originLookup(
     for (const key of path) current = current?.selections ? step(current, current.selections, key) : null;
     return current ? { typeName: current.type.name, account: current.account } : nothing();
   };
-}
-
-function parsed(query: string): DocumentNode | null {
-  try {
-    return parse(query);
-  } catch {
-    return null;
-  }
 }
 
 interface Found {

@@ -1,6 +1,7 @@
-import { getOperationAST, parse } from "graphql";
+import { getOperationAST } from "graphql";
 import type { Headers } from "../credentials";
 import type { JsonObject } from "../json";
+import { parsed } from "../operation-edits";
 import type { Settings } from "../settings";
 import { CREDENTIALS, quoted } from "../upstream/curl";
 
@@ -29,11 +30,8 @@ export const LANGUAGES: readonly Language[] = [
 type Kind = "query" | "mutation" | "subscription";
 
 function kindOf({ query, operationName }: Shared): Kind {
-  try {
-    return getOperationAST(parse(query), operationName)?.operation ?? "query";
-  } catch {
-    return "query";
-  }
+  const document = parsed(query);
+  return (document && getOperationAST(document, operationName)?.operation) ?? "query";
 }
 
 /** Headers that a client sets by itself, or that have placeholders of their own. */
