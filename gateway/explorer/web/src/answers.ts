@@ -130,7 +130,7 @@ export const useAnswers = create<Answers>((set, get) => ({
 }));
 
 /** What is of `tabs`; the same object when that is all. */
-function only<Of>(byTab: Record<string, Of>, tabs: ReadonlySet<string>): Record<string, Of> {
+export function only<Of>(byTab: Record<string, Of>, tabs: ReadonlySet<string>): Record<string, Of> {
   const kept = Object.entries(byTab).filter(([tab]) => tabs.has(tab));
   return kept.length < Object.keys(byTab).length ? Object.fromEntries(kept) : byTab;
 }

@@ -1,6 +1,6 @@
 import type { ExecutionResult } from "graphql";
 import { create } from "zustand";
-import { EMPTY, useAnswers, type Blank } from "./answers";
+import { EMPTY, only, useAnswers, type Blank } from "./answers";
 import { isObject, type Json, type JsonObject } from "./json";
 import type { Settings } from "./settings";
 import { subscribe, useTransport } from "./subscriptions";
@@ -97,9 +97,7 @@ export function stop(tab: string): void {
 /** Subscriptions of tabs that are closed have nobody who could look at them. */
 export function keepOnly(tabs: ReadonlySet<string>): void {
   for (const [tab, feed] of running) if (!tabs.has(tab)) feed.stop();
-  const { byTab } = useFeeds.getState();
-  const left = Object.entries(byTab).filter(([tab]) => tabs.has(tab));
-  if (left.length < Object.keys(byTab).length) useFeeds.setState({ byTab: Object.fromEntries(left) });
+  useFeeds.setState(({ byTab }) => ({ byTab: only(byTab, tabs) }));
 }
 
 class Feed {

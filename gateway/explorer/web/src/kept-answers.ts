@@ -1,5 +1,5 @@
 import { useAnswers, type Answer } from "./answers";
-import { accountOf, authorizationOf } from "./credentials";
+import { accountOf, authorizationOf, type Headers } from "./credentials";
 import { isObject } from "./json";
 
 /**
@@ -68,12 +68,14 @@ function store(byTab: Record<string, Answer>): void {
 
 function withoutCredentials({ late: _, outdated: __, ...answer }: Answer) {
   const { headers, keptOf, ...shown } = answer.shown;
-  const account = authorizationOf(headers) ? accountOf(headers) : ANYBODY;
-  return { ...answer, shown: { ...shown, headers: {}, keptOf: keptOf === undefined ? account : keptOf } };
+  const account = keptOf === undefined ? whose(headers) : keptOf;
+  return { ...answer, shown: { ...shown, headers: {}, keptOf: account } };
 }
 
-/** Whoever asked needed no credentials. */
-export const ANYBODY = "";
+/** What is kept of who asked: the account, where it is known; "" where no credentials were needed. */
+export function whose(headers: Headers): string | null {
+  return authorizationOf(headers) ? accountOf(headers) : "";
+}
 
 /** A webhook's URL may hold a password: `https://user:password@…`. */
 function withoutPasswords(text: string): string {

@@ -1,9 +1,9 @@
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { useEffect, useLayoutEffect, useRef } from "react";
 import { useAnswers } from "./answers";
-import { accountOf, authorizationOf, readHeaders } from "./credentials";
+import { readHeaders } from "./credentials";
 import { attach, detach, keepOnly } from "./feeds";
-import { ANYBODY } from "./kept-answers";
+import { whose } from "./kept-answers";
 
 /** Let subscriptions and answers live as long as their tabs, whichever is in front. */
 export function useKeptTabs(tabInFront: { id: string }): void {
@@ -44,8 +44,7 @@ function useAdoption(tab: string, headersText: string): void {
     const keptOf = answer?.shown.keptOf;
     const headers = readHeaders(headersText);
     if (!answer || !headers || typeof keptOf !== "string") return;
-    const account = authorizationOf(headers) ? accountOf(headers) : ANYBODY;
-    if (account !== keptOf) return;
+    if (whose(headers) !== keptOf) return;
     const { keptOf: _, ...shown } = answer.shown;
     useAnswers.getState().record(tab, { ...answer, shown: { ...shown, headers } });
   }, [tab, answer, headersText]);
