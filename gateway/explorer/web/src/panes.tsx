@@ -1,8 +1,9 @@
 import { pick, useGraphiQL } from "@graphiql/react";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { createPortal } from "react-dom";
 import { useAnswers } from "./answers";
 import { closePanel, openPanel, UPSTREAM_TITLE } from "./panels";
+import { usePlace } from "./use-place";
 
 /** What a phone shows, one at a time. */
 const PANES = { operation: "Operation", result: "Result", upstream: "Upstream" } as const;
@@ -14,17 +15,10 @@ type Pane = keyof typeof PANES;
  */
 export function Panes() {
   const [pane, setPane] = useState<Pane>("operation");
-  const [place, setPlace] = useState<Element | null>(null);
+  const place = usePlace(".graphiql-sessions", "afterbegin");
   const { activeTabIndex, visiblePlugin } = useGraphiQL(pick("activeTabIndex", "visiblePlugin"));
   const begun = useAnswers((state) => state.begun);
-  const list = useRef<HTMLDivElement>(null);
 
-  useEffect(() => {
-    const own = document.createElement("div");
-    document.querySelector(".graphiql-sessions")?.prepend(own);
-    setPlace(own);
-    return () => own.remove();
-  }, []);
   useEffect(() => {
     document.body.dataset.pane = pane;
   }, [pane]);
@@ -42,25 +36,10 @@ export function Panes() {
       setPane(next);
     }
   };
-  const move = (by: number) => {
-    const names = Object.keys(PANES) as Pane[];
-    const next = names.at((names.indexOf(shown) + by) % names.length);
-    if (next) show(next);
-    requestAnimationFrame(() => list.current?.querySelector<HTMLElement>("[aria-selected=true]")?.focus());
-  };
 
   if (!place) return null;
   return createPortal(
-    <div
-      ref={list}
-      className="panes"
-      role="tablist"
-      aria-label="What is shown"
-      onKeyDown={({ key }) => {
-        if (key === "ArrowRight") move(1);
-        if (key === "ArrowLeft") move(-1);
-      }}
-    >
+    <div className="panes" role="tablist" aria-label="What is shown">
       {Object.entries(PANES).map(([name, title]) => (
         <button
           key={name}

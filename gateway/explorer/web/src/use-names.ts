@@ -62,13 +62,13 @@ export function useNames(): void {
   }, []);
 }
 
-/** Arrows, Home and End bring another tab to the front; Delete closes the one that has the focus. */
+/** Arrows, Home and End bring another tab of a list to the front; Delete closes one of GraphiQL's. */
 function moveAmongTabs(event: KeyboardEvent): void {
-  const button = event.target instanceof Element ? event.target.closest(".graphiql-tab-button") : null;
+  const button = event.target instanceof Element ? event.target.closest<HTMLElement>("[role=tab]") : null;
   const list = button?.closest("[role=tablist]");
   if (!button || !list) return;
-  const buttons = [...list.querySelectorAll<HTMLElement>(".graphiql-tab-button")];
-  const at = buttons.indexOf(button as HTMLElement);
+  const buttons = [...list.querySelectorAll<HTMLElement>("[role=tab]")];
+  const at = buttons.indexOf(button);
   const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: -1 }[event.key];
   if (event.key === "Delete") {
     button.parentElement?.querySelector<HTMLElement>(".graphiql-tab-close")?.click();

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { isObject, type JsonObject } from "../json";
+import { useModal } from "../use-modal";
 import type { Exchange, Operation } from "../wire";
 import { act, close, lookUp, operationOf, type Ask, type Deed, type Stage, type Verb } from "./deeds";
 import { cellsOf, factsOf } from "./facts";
@@ -119,15 +120,12 @@ interface Props {
 /** Asks before it acts, says on whom and on what, and shows the very operation that it sends. */
 export function DeedDialog({ deed, sandbox, ask, next, children }: Props) {
   const { verb, number, stage } = deed;
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal();
   const leave = useRef<HTMLButtonElement>(null);
   const about = useAbout(deed, ask);
   const [typed, setTyped] = useState("");
   const last = number.slice(-4);
 
-  useEffect(() => {
-    dialog.current?.showModal();
-  }, []);
   // Nobody buys by leaning on Enter: the way out has the focus, before and after. While the operation
   // runs nothing has it.
   useEffect(() => {

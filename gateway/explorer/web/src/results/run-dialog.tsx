@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import { accountOf } from "../credentials";
 import { useRunQuestion, type RunQuestion } from "../run-question";
+import { useModal } from "../use-modal";
 import { ABOUT_ACCOUNT, AccountName, OperationText, useDetails } from "./deed";
 import type { Ask } from "./deeds";
 
@@ -14,16 +15,13 @@ export function RunDialog({ ask }: { ask: Ask }) {
 
 function Question({ question, ask }: { question: RunQuestion; ask: Ask }) {
   const { operation, headers, fields, answer } = question;
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal();
   const leave = useRef<HTMLButtonElement>(null);
   const account = accountOf(headers);
   const about = useDetails(() => ask({ query: ABOUT_ACCOUNT, variables: { account } }, headers));
   const danger = fields.some((field) => RELEASES.test(field));
 
-  useEffect(() => {
-    dialog.current?.showModal();
-    leave.current?.focus();
-  }, []);
+  useEffect(() => leave.current?.focus(), []);
 
   return (
     <dialog

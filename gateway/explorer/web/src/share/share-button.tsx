@@ -1,10 +1,11 @@
 import { pick, ToolbarButton, useGraphiQL } from "@graphiql/react";
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { createPortal } from "react-dom";
 import { authorizationOf, readHeaders, type Headers } from "../credentials";
 import { readObject } from "../json";
 import { HAS_CLIPBOARD, useCopying } from "../results/copyable";
 import type { Settings } from "../settings";
+import { useModal } from "../use-modal";
 import { linkTo } from "./link";
 import { LANGUAGES, type Shared } from "./snippets";
 
@@ -38,8 +39,7 @@ function ShareDialog({ settings, close }: { settings: Settings; close(): void })
     pick("queryEditor", "variableEditor", "headerEditor", "operationName"),
   );
   const [chosen, setChosen] = useState(LANGUAGES[0]?.name);
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  const dialog = useModal();
 
   const variables = variableEditor?.getValue() ?? "";
   const query = queryEditor?.getValue() ?? "";

@@ -1,28 +1,25 @@
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { getOperationAST } from "graphql";
-import { useEffect, useId, useMemo, useRef, useState } from "react";
+import { useId, useMemo, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { readHeaders } from "../credentials";
 import { readObject, type JsonObject } from "../json";
 import { readNumbers } from "../live";
 import type { Settings } from "../settings";
 import type { Owned } from "../touched";
+import { useModal } from "../use-modal";
+import { usePlace } from "../use-place";
 import { Field, withField } from "./form";
 import { variablesOf } from "./wanted";
+
+/** Of the pane of the variables; the button comes before it. */
+const TOGGLE = ".graphiql-editor-tools > .graphiql-toggle-editor-tools";
 
 /** A button beside the variables that opens a form for them; none where an operation has none. */
 export function VariablesForm({ settings }: { settings: Settings }) {
   const { schema, documentAST, operationName } = useGraphiQL(pick("schema", "documentAST", "operationName"));
   const [isOpen, setOpen] = useState(false);
-  const [place, setPlace] = useState<Element | null>(null);
-  // GraphiQL has no way to put something there.
-  useEffect(() => {
-    const own = document.createElement("span");
-    own.className = "variables-place";
-    document.querySelector(".graphiql-editor-tools > .graphiql-toggle-editor-tools")?.before(own);
-    setPlace(own);
-    return () => own.remove();
-  }, []);
+  const place = usePlace(TOGGLE, "beforebegin", "variables-place");
   const operation = documentAST && getOperationAST(documentAST, operationName);
   if (!schema || !place || !operation?.variableDefinitions?.length) return null;
   return (
@@ -50,7 +47,7 @@ function VariablesDialog({ settings, close }: { settings: Settings; close(): voi
   const { run, updateActiveTabValues } = useGraphiQLActions();
   const [values, setValues] = useState(() => readObject(variableEditor?.getValue() ?? ""));
   const [owned, setOwned] = useState<Owned[]>([]);
-  const dialog = useRef<HTMLDialogElement>(null);
+  const dialog = useModal();
   const asked = useRef(false);
   const id = useId();
 
@@ -58,8 +55,6 @@ function VariablesDialog({ settings, close }: { settings: Settings; close(): voi
     const operation = documentAST && getOperationAST(documentAST, operationName);
     return schema && documentAST && operation ? variablesOf(schema, documentAST, operation) : [];
   }, [documentAST, operationName, schema]);
-
-  useEffect(() => dialog.current?.showModal(), []);
 
   const load = async () => {
     if (asked.current) return;
