@@ -1,7 +1,7 @@
 import { DOCS_PLUGIN } from "./docs-plugin";
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
-import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
@@ -13,6 +13,7 @@ import { EXAMPLES, variablesText } from "./examples";
 import { EXAMPLES_PLUGIN } from "./examples-plugin";
 import { isFollowed } from "./feeds";
 import { createFetcher } from "./fetcher";
+import { useFrontTab } from "./front-tab";
 import { Panes } from "./panes";
 import type { Ask } from "./results/deeds";
 import { Results } from "./results/results";
@@ -105,8 +106,8 @@ function Page({
   tabInFront: { id: string };
   roomy: boolean;
 }) {
-  const { tabs, activeTabIndex, queryEditor } = useGraphiQL(pick("tabs", "activeTabIndex", "queryEditor"));
-  const id = tabs[activeTabIndex]?.id ?? "";
+  const queryEditor = useGraphiQL((state) => state.queryEditor);
+  const id = useFrontTab()?.id ?? "";
   // All tabs share one editor: another operation is shown from its start.
   useEffect(() => queryEditor?.setScrollTop(0), [queryEditor, id]);
   useEffect(() => {

@@ -3,6 +3,7 @@ import { getOperationAST } from "graphql";
 import { useState, type ReactNode } from "react";
 import { readHeaders } from "./credentials";
 import { exampleOf } from "./examples";
+import { useFrontTab } from "./front-tab";
 import { isObject } from "./json";
 import { nodes } from "./live";
 import { openPanel, UPSTREAM_TITLE } from "./panels";
@@ -23,10 +24,9 @@ interface Props {
 
 /** Beside Run: what it would cost, and what only some operations need. */
 export function Toolbar({ settings, children }: Props) {
-  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const { documentAST, operationName } = useGraphiQL(pick("documentAST", "operationName"));
   const { owned, lack, load, choose } = useTabKeeper(settings);
-  const example = exampleOf(tabs[activeTabIndex]?.query);
+  const example = exampleOf(useFrontTab()?.query);
   const kind = documentAST && getOperationAST(documentAST, operationName)?.operation;
   return (
     <>

@@ -10,6 +10,7 @@ import {
 } from "./credentials";
 import { readHeaders, useBrought, useChosenAccount, withCredentials, type Headers } from "./credentials";
 import { FeedPills } from "./feed-pills";
+import { useFrontTab } from "./front-tab";
 import { Mark } from "./mark";
 import { SandboxMenu } from "./sandbox-menu";
 import { shortened } from "./results/format";
@@ -38,7 +39,7 @@ export function TopBar({ settings }: { settings: Settings }) {
 /** With a real upstream: credentials go into the headers of every tab, and are kept nowhere else. */
 function SignIn({ settings }: { settings: Settings }) {
   const { headerEditor, responseEditor } = useGraphiQL(pick("headerEditor", "responseEditor"));
-  const { headers, response } = useGraphiQL(({ tabs, activeTabIndex }) => tabs[activeTabIndex]) ?? {};
+  const { headers, response } = useFrontTab() ?? {};
   const { introspect } = useGraphiQLActions();
   const bring = useBrought((state) => state.bring);
   const details = useRef<HTMLDetailsElement>(null);

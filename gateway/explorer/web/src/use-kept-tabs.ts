@@ -3,13 +3,14 @@ import { useEffect, useLayoutEffect, useRef } from "react";
 import { useAnswers } from "./answers";
 import { readHeaders } from "./credentials";
 import { attach, detach, keepOnly } from "./feeds";
+import { useFrontTab } from "./front-tab";
 import { whose } from "./kept-answers";
 
 /** Let subscriptions and answers live as long as their tabs, whichever is in front. */
 export function useKeptTabs(tabInFront: { id: string }): void {
-  const { tabs, activeTabIndex, headerEditor } = useGraphiQL(pick("tabs", "activeTabIndex", "headerEditor"));
+  const { tabs, headerEditor } = useGraphiQL(pick("tabs", "headerEditor"));
   const { run, stop, updateActiveTabValues } = useGraphiQLActions();
-  const tab = tabs[activeTabIndex];
+  const tab = useFrontTab();
   const id = tab?.id ?? "";
   const query = useRef("");
   query.current = tab?.query ?? "";

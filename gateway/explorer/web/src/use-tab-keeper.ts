@@ -14,6 +14,7 @@ import {
   type Headers,
 } from "./credentials";
 import { exampleOf, variablesText, type Example } from "./examples";
+import { useFrontTab } from "./front-tab";
 import { readNumbers, type LiveValues } from "./live";
 import type { Settings } from "./settings";
 import { touch, useTouched, type Owned } from "./touched";
@@ -37,7 +38,6 @@ interface TabKeeper {
  * stands there changes only on request.
  */
 export function useTabKeeper(settings: Settings): TabKeeper {
-  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   const { headerEditor, variableEditor } = useGraphiQL(pick("headerEditor", "variableEditor"));
   const { updateActiveTabValues } = useGraphiQLActions();
   const sid = useChosenAccount((state) => state.sid);
@@ -47,7 +47,7 @@ export function useTabKeeper(settings: Settings): TabKeeper {
   const filledIn = useRef<Record<string, string>>({});
 
   const accounts = settings.sandbox?.accounts ?? NONE;
-  const tab = tabs[activeTabIndex];
+  const tab = useFrontTab();
   const tabId = tab?.id;
   const example = exampleOf(tab?.query);
 

@@ -1,5 +1,5 @@
-import { pick, useGraphiQL } from "@graphiql/react";
 import { useEffect, useRef } from "react";
+import { useFrontTab } from "./front-tab";
 
 const DECLARES = /\$\w+\s*:/;
 
@@ -8,8 +8,7 @@ const DECLARES = /\$\w+\s*:/;
  * somebody looks at stay.
  */
 export function useVariablesPane(roomy: boolean): void {
-  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
-  const tab = tabs[activeTabIndex];
+  const tab = useFrontTab();
   const id = tab?.id;
   const wanted = Boolean(tab?.variables?.trim()) || DECLARES.test(tab?.query ?? "");
   const seen = useRef<string>(undefined);

@@ -1,8 +1,8 @@
-import { pick, useGraphiQL } from "@graphiql/react";
 import { useEffect } from "react";
 import { create } from "zustand";
 import { textIn } from "./base64url";
 import { asker, authorizationOf, isLocked, readHeaders, useBrought, type Headers } from "./credentials";
+import { useFrontTab } from "./front-tab";
 import { isObject, objects } from "./json";
 import type { Settings } from "./settings";
 import { send } from "./wire";
@@ -27,8 +27,7 @@ const useKnown = create<{ byAsker: Record<string, Who> }>(() => ({ byAsker: {} }
 
 /** Check the credentials of the tab in front, once each: a typing error is told before it costs a run. */
 export function useWhoAsks(settings: Settings): Who {
-  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
-  const headersText = tabs[activeTabIndex]?.headers ?? "";
+  const headersText = useFrontTab()?.headers ?? "";
   const given = useBrought((state) => state.given);
   const headers = readHeaders(headersText);
   const known = useKnown((state) => (headers ? state.byAsker[asker(headers)] : undefined));

@@ -1,6 +1,6 @@
-import type { TabsState } from "@graphiql/react";
 import { useMemo, useState } from "react";
 import type { Answer } from "../answers";
+import type { Tab } from "../front-tab";
 import { readObject, type Json } from "../json";
 import { problemsIn, type Problem } from "./problems";
 
@@ -16,10 +16,7 @@ interface Problems {
 }
 
 /** What went wrong with what the tab in front shows. */
-export function useProblems(
-  answer: Answer | undefined,
-  tab: TabsState["tabs"][number] | undefined,
-): Problems {
+export function useProblems(answer: Answer | undefined, tab: Tab | undefined): Problems {
   const [past, setPast] = useState<readonly string[]>([]);
   const unsent = answer ? null : (tab?.response ?? "");
   const problems = useMemo(() => {

@@ -1,8 +1,8 @@
-import { useGraphiQL } from "@graphiql/react";
 import { useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import type { Answer } from "../answers";
 import { readHeaders } from "../credentials";
+import { useFrontTab } from "../front-tab";
 import { isObject, type Json } from "../json";
 import { HAS_CLIPBOARD, useCopying } from "./copyable";
 import type { Ask } from "./deeds";
@@ -15,7 +15,7 @@ const LIMITS =
 export function AnswerHeaders({ answer, ask }: { answer: Answer; ask: Ask }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [limits, setLimits] = useState<string[] | null>(null);
-  const typed = useGraphiQL((state) => state.tabs[state.activeTabIndex]?.headers);
+  const typed = useFrontTab()?.headers;
   const { copied, copy } = useCopying();
   const lines = Object.entries(answer.headers).toSorted(([one], [other]) => one.localeCompare(other));
 

@@ -1,12 +1,13 @@
 import { spaced } from "./format";
-import { formatShortcutForOS, pick, useGraphiQL } from "@graphiql/react";
+import { formatShortcutForOS, useGraphiQL } from "@graphiql/react";
 import { lazy, Suspense, useMemo } from "react";
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
-import { useAnswers, type Shown } from "../answers";
+import type { Shown } from "../answers";
 import { accountOf, asker, FIRST_CREDENTIALS, isLocked, readHeaders } from "../credentials";
 import { ErrorCards } from "../errors/cards";
 import { useProblems } from "../errors/use-problems";
+import { useAnswerOf, useFrontTab } from "../front-tab";
 import { Guard } from "../guard";
 import { isObject, type Json } from "../json";
 import { Mark } from "../mark";
@@ -50,10 +51,10 @@ interface Props {
 /** The strip above the response, and the table or map that can stand in for the JSON. */
 export function Results({ settings, ask }: Props) {
   const sandbox = settings.sandbox !== null;
-  const { tabs, activeTabIndex, schema } = useGraphiQL(pick("tabs", "activeTabIndex", "schema"));
-  const tab = tabs[activeTabIndex];
+  const schema = useGraphiQL((state) => state.schema);
+  const tab = useFrontTab();
   const locked = isLocked(settings, tab?.headers ?? "");
-  const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
+  const answer = useAnswerOf(tab);
   const shown = answer?.shown;
   const deed = useDeeds(({ all, open }) => (open === null ? undefined : all[open]));
   const bought =

@@ -1,5 +1,6 @@
-import { pick, useGraphiQL } from "@graphiql/react";
-import { useAnswers, type Setback } from "../answers";
+import { useGraphiQL } from "@graphiql/react";
+import type { Setback } from "../answers";
+import { useAnswerOf, useFrontTab } from "../front-tab";
 import { AnswerHeaders } from "./answer-headers";
 import type { Ask } from "./deeds";
 import { stop } from "../feeds";
@@ -18,11 +19,10 @@ const CHIPS: Record<Setback, { look: string; title: string }> = {
 
 /** One line about the last answer: HTTP status, time, calls upstream; the last leads to the panel. */
 export function Status({ ask }: { ask: Ask }) {
-  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
   // Else the Run button stops it.
   const isLookedAt = useGraphiQL((state) => state.subscription !== null);
-  const tab = tabs[activeTabIndex];
-  const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
+  const tab = useFrontTab();
+  const answer = useAnswerOf(tab);
   if (!answer || answer.outdated) return <p className="status" />;
 
   const { upstream } = answer;

@@ -1,5 +1,6 @@
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { useMemo } from "react";
+import { useFrontTab } from "../front-tab";
 import { readObject } from "../json";
 import type { Operation } from "../wire";
 import { searchIn, withArea, type Area } from "./area";
@@ -13,10 +14,9 @@ export interface AreaSearch {
 
 /** Null while the operation in the editor searches for no numbers, or is unfinished. */
 export function useAreaSearch(): AreaSearch | null {
-  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
+  const tab = useFrontTab();
   const { queryEditor, variableEditor } = useGraphiQL(pick("queryEditor", "variableEditor"));
   const { run, updateActiveTabValues } = useGraphiQLActions();
-  const tab = tabs[activeTabIndex];
   const [query, variables, operationName] = [
     tab?.query ?? "",
     tab?.variables ?? "",

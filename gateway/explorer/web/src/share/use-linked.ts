@@ -1,12 +1,11 @@
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { useEffect, useRef, useState } from "react";
+import { useFrontTab } from "../front-tab";
 import { takeLinked, type Linked } from "./link";
 
 /** Open what a link shares in a tab of its own, to be read and run: it never runs by itself. */
 export function useLinked(): void {
-  const { queryEditor, variableEditor, tabs, activeTabIndex } = useGraphiQL(
-    pick("queryEditor", "variableEditor", "tabs", "activeTabIndex"),
-  );
+  const { queryEditor, variableEditor } = useGraphiQL(pick("queryEditor", "variableEditor"));
   const { addTab, updateActiveTabValues } = useGraphiQLActions();
   const [linked, setLinked] = useState<Linked | null>(null);
   const opening = useRef(false);
@@ -21,7 +20,7 @@ export function useLinked(): void {
     return () => removeEventListener("hashchange", take);
   }, []);
 
-  const tab = tabs[activeTabIndex];
+  const tab = useFrontTab();
   useEffect(() => {
     if (!linked || !queryEditor || !variableEditor) return;
     if (!opening.current && (tab?.query?.trim() || tab?.variables?.trim())) {

@@ -1,5 +1,5 @@
-import { pick, useGraphiQL, type GraphiQLPlugin } from "@graphiql/react";
-import { useAnswers } from "../answers";
+import type { GraphiQLPlugin } from "@graphiql/react";
+import { useAnswerOf, useFrontTab } from "../front-tab";
 import { UPSTREAM_TITLE } from "../panels";
 import { DeedTraces } from "./deed-traces";
 import { PlanView } from "./plan-view";
@@ -7,9 +7,8 @@ import { PlannedAndMade } from "./planned-and-made";
 import { Waterfall } from "./waterfall";
 
 function UpstreamPanel() {
-  const { tabs, activeTabIndex } = useGraphiQL(pick("tabs", "activeTabIndex"));
-  const tab = tabs[activeTabIndex];
-  const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
+  const tab = useFrontTab();
+  const answer = useAnswerOf(tab);
   const current = answer?.outdated ? undefined : answer;
   return (
     <div className="panel">

@@ -2,8 +2,8 @@ import { pick, useGraphiQL } from "@graphiql/react";
 import { getOperationAST, getVariableValues, validate } from "graphql";
 import { useEffect } from "react";
 import { create } from "zustand";
-import { useAnswers } from "../answers";
 import { FIRST_CREDENTIALS, isLocked, readHeaders } from "../credentials";
+import { useAnswerOf, useFrontTab } from "../front-tab";
 import { isObject, objects, readObject, type JsonObject } from "../json";
 import type { Settings } from "../settings";
 import { send, UNREACHABLE } from "../wire";
@@ -37,13 +37,12 @@ function nameOf(query: string, variables: JsonObject | null | undefined): string
 
 /** Keep `usePlanned` true to the operation in the editor. Planning reaches no upstream. */
 export function usePlanner(settings: Settings): void {
-  const { tabs, activeTabIndex, schema } = useGraphiQL(pick("tabs", "activeTabIndex", "schema"));
-  const { documentAST, operationName } = useGraphiQL(pick("documentAST", "operationName"));
-  const tab = tabs[activeTabIndex];
+  const { schema, documentAST, operationName } = useGraphiQL(pick("schema", "documentAST", "operationName"));
+  const tab = useFrontTab();
   const [query, variables, headers] = [tab?.query ?? "", tab?.variables ?? "", tab?.headers ?? ""];
   const { graphqlPath, explain } = settings;
   // What a query has read of an account bounds the next plan.
-  const answer = useAnswers((state) => (tab ? state.byTab[tab.id] : undefined));
+  const answer = useAnswerOf(tab);
   const learnt = answer?.kind === "query" ? answer.shown.run : 0;
 
   // The plan of another tab's operation is not shown for a moment longer.
