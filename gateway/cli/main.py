@@ -166,7 +166,7 @@ def _serve(options: argparse.Namespace) -> int:
         name: value for name in names if (value := getattr(options, name)) is not None
     }
     # What is loaded from here on stays: to walk it again and again while it grows takes a sixth of
-    # the start. `gateway.app` lets the collector work when all is there.
+    # the start. Whoever serves lets the collector work when all is there.
     gc.disable()
     # The library of the logs would load them, where they are installed, and use neither.
     for unused in ("rich", "greenlet"):

@@ -1,5 +1,6 @@
 """Serves the gateway: sockets, workers, and the lines printed at start."""
 
+import gc
 import socket
 import sys
 from collections.abc import Mapping
@@ -158,6 +159,7 @@ def _serve_with_workers(settings: Settings, accounts: list[dict[str, Any]] | Non
     try:
         _announce(address(sockets[0]), settings, accounts)
         work = partial(_work, settings, accounts)
+        gc.enable()  # Of the supervisor all is there: a worker is a process of its own.
         patience = settings.drain_limit + _WORKERS_STOP
         return workers.Workers(work, sockets, patience, FAREWELL).run()
     finally:
