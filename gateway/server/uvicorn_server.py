@@ -145,14 +145,10 @@ class Server(uvicorn.Server):
 
         The port, or their connection, was open to them. Each connection ends with its answer.
         """
-        end = time.monotonic() + min(_HEARING, self._draining.left / 4)
-        while self._somebody_may_ask(told) and time.monotonic() < end and not self.force_exit:
-            await asyncio.sleep(_TICK)
-            # What has arrived by now is read, before it is believed that nothing comes.
-            await asyncio.sleep(0)
-
-    def _somebody_may_ask(self, told: float) -> bool:
-        return any(each.may_ask(told) for each in self._http_connections())
+        await self._wait(
+            lambda: not any(each.may_ask(told) for each in self._http_connections()),
+            time.monotonic() + min(_HEARING, self._draining.left / 4),
+        )
 
     def _http_connections(self) -> "list[GuardedProtocol]":
         connections = self.server_state.connections
@@ -175,5 +171,7 @@ class Server(uvicorn.Server):
     async def _wait(self, until: Callable[[], bool], end: float) -> None:
         """Wait until something holds, the time is up, or somebody insists on leaving."""
         # Leaving at once is a flag set by a signal handler, so there is nothing to be woken by.
-        while not until() and time.monotonic() < end and not self.force_exit:  # noqa: ASYNC110
+        while not until() and time.monotonic() < end and not self.force_exit:
             await asyncio.sleep(_TICK)
+            # What has arrived by now is read, before it is believed that nothing comes.
+            await asyncio.sleep(0)
