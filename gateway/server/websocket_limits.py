@@ -34,7 +34,7 @@ from gateway.server.flow import Gate
 from gateway.server.http_limits import ReaderWatch
 from gateway.settings.model import Settings
 from gateway.transport.unsent import CONNECTION
-from gateway.transport.websocket import WIRE, Taker
+from gateway.transport.websocket import WIRE, Taker, close_reason
 
 # uvicorn logs a traceback for each text that is not UTF-8: a flood would fill the disk with them.
 _SERIOUS = logging.getLogger("uvicorn.error.websocket")
@@ -234,11 +234,11 @@ class GuardedSocket(WebSocketsSansIOProtocol):
         self.transport.write(head + text)
 
     def close(self, code: int, reason: str) -> None:
-        """Close it. A control frame holds 125 bytes, two of them for the code."""
+        """Close it."""
         if self.close_sent or self.transport.is_closing():
             return
         self.beats.leave(self)
-        self.conn.send_close(code, reason.encode()[:123].decode(errors="ignore"))
+        self.conn.send_close(code, close_reason(reason))
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.transport.resume_reading()

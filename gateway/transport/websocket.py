@@ -738,10 +738,13 @@ class _Subscription(Outflow):
         self._connection.fail(error)
 
 
+def close_reason(text: str) -> str:
+    """Return what a close frame holds of a text: it has 125 bytes, two of them for the code."""
+    return text.encode()[:123].decode(errors="ignore")
+
+
 def _close(code: CloseCode, reason: str) -> Message:
-    # A control frame holds 125 bytes, two of them for the code.
-    reason = reason.encode()[:123].decode(errors="ignore")
-    return {"type": "websocket.close", "code": code, "reason": reason}
+    return {"type": "websocket.close", "code": code, "reason": close_reason(reason)}
 
 
 def _message(content: bytes, limit: int) -> dict[str, Any]:
