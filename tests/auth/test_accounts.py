@@ -27,7 +27,7 @@ from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import run
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
+from tests.support.tokens import TOKENS_MODE, ask, token
 
 LIST = "{ phoneNumbers(first: 5) { nodes { sid accountSid source } } }"
 LIST_OF = "query($a: ID) { phoneNumbers(first: 5, accountSid: $a) { nodes { sid accountSid } } }"
@@ -511,14 +511,9 @@ def test_a_bearer_reaches_with_the_operators_key_only_the_account_of_the_key(
     sandbox: RunningSandbox, family: Family
 ) -> None:
     parent, sub = family
-    mode = {
-        "auth": "tokens",
-        "token_algorithm": "HS256",
-        "token_secret": SECRET,
-        "token_issuer": ISSUER,
-        "token_audience": AUDIENCE,
-    }
-    with running_gateway(sandbox, **_configured(sandbox, parent.sid, parent.api_key) | mode) as gw:
+    with running_gateway(
+        sandbox, **_configured(sandbox, parent.sid, parent.api_key) | TOKENS_MODE
+    ) as gw:
         bearer = token(parent.sid, sub.sid)
         own = ask(gw, bearer, LIST_OF, {"a": parent.sid}).json()["data"]["phoneNumbers"]["nodes"]
         assert {each["accountSid"] for each in own} == {parent.sid}

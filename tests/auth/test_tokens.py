@@ -29,6 +29,7 @@ from tests.support.tokens import (
     RSA_KEY,
     SCOPES,
     SECRET,
+    TOKENS_MODE,
     ask,
     code,
     hand_made,
@@ -37,14 +38,7 @@ from tests.support.tokens import (
 )
 
 _READ = "{ phoneNumbers(first: 1) { nodes { sid accountSid } } }"
-_MODE: dict[str, Any] = {
-    "auth": "tokens",
-    "token_algorithm": "HS256",
-    "token_secret": SECRET,
-    "token_issuer": ISSUER,
-    "token_audience": AUDIENCE,
-    "token_leeway": 0,
-}
+_MODE = TOKENS_MODE | {"token_leeway": 0}
 
 
 @pytest.fixture(scope="module")

@@ -16,16 +16,12 @@ from gateway.storage.store_advice import advice_on
 from tests.support.gateway_in_thread import running_gateway
 from tests.support.gateway_process import started
 from tests.support.sandbox_in_thread import RunningSandbox
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET
+from tests.support.tokens import TOKENS_MODE
 from tests.support.valkey_process import valkey_server
 
 _SAFE: dict[str, Any] = {
     "production": True,
-    "auth": "tokens",
-    "token_algorithm": "HS256",
-    "token_secret": SECRET,
-    "token_issuer": ISSUER,
-    "token_audience": AUDIENCE,
+    **TOKENS_MODE,
     "account_sid": "AC" + "0" * 32,
     "api_key_sid": "SK" + "0" * 32,
     "auth_token": "a secret",

@@ -13,7 +13,7 @@ from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.node import node_json
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import buy, credentials
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
+from tests.support.tokens import TOKENS_MODE, token
 
 OWNED = 4
 # Of @defer: was it partial at first, and what came in the end. Of @stream: how many items at first
@@ -126,11 +126,7 @@ def test_a_backend_fills_a_screen_in_one_round_trip_with_a_token(
     manifest = app / "persisted-query-manifest.json"
     with running_gateway(
         shared_sandbox,
-        auth="tokens",
-        token_algorithm="HS256",
-        token_secret=SECRET,
-        token_issuer=ISSUER,
-        token_audience=AUDIENCE,
+        **TOKENS_MODE,
         account_sid=parent.sid,
         auth_token=parent.auth_token,
         trusted_documents=manifest,

@@ -15,7 +15,7 @@ from gateway.upstream.call import Credential
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, EventStream, Socket, buy, events, mutate, socket
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
+from tests.support.tokens import TOKENS_MODE, token
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.both_adaptors
@@ -44,16 +44,8 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 def guarded(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
     """A gateway in tokens mode."""
     parent = shared_sandbox.accounts()["parent"]
-    chosen: dict[str, Any] = {
-        "auth": "tokens",
-        "token_algorithm": "HS256",
-        "token_secret": SECRET,
-        "token_issuer": ISSUER,
-        "token_audience": AUDIENCE,
-        "account_sid": parent.sid,
-        "auth_token": parent.auth_token,
-    }
-    with running_gateway(shared_sandbox, **chosen) as gateway:
+    own: dict[str, Any] = {"account_sid": parent.sid, "auth_token": parent.auth_token}
+    with running_gateway(shared_sandbox, **TOKENS_MODE, **own) as gateway:
         yield gateway
 
 

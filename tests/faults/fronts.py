@@ -16,7 +16,7 @@ from gateway.storage.store import MemoryStore
 from gateway.transport.unsent import Unsent
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, hand_made, token
+from tests.support.tokens import AUDIENCE, ISSUER, SECRET, TOKENS_MODE, hand_made, token
 
 MODES = ("pass-through", "tokens", "open")
 Headers = dict[str, str]
@@ -171,8 +171,7 @@ def front(
     if mode != "pass-through":
         chosen |= {"account_sid": victim.sid, "auth_token": victim.auth_token}
     if mode == "tokens":
-        chosen |= {"token_algorithm": "HS256", "token_secret": SECRET}
-        chosen |= {"token_issuer": ISSUER, "token_audience": AUDIENCE}
+        chosen |= TOKENS_MODE
     with running_gateway(sandbox, account=victim, **chosen) as gateway:
         parts, unsent = gateway.parts, gateway.unsent
         assert parts is not None

@@ -16,7 +16,7 @@ from tests.faults.test_writes import FAMILY, Case, case_of, inject
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import SandboxAccount
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
+from tests.support.tokens import TOKENS_MODE, ask, token
 
 Json = dict[str, Any]
 Tell = Callable[[str], None]
@@ -162,9 +162,8 @@ def not_allowed(stage: Stage) -> Json:
     sandbox = stage.gateway.sandbox
     owner = account_of(sandbox, stage.family, owned=1)
     [number] = sandbox.numbers(owner.sid)
-    mode: dict[str, Any] = {"auth": "tokens", "token_algorithm": "HS256", "token_secret": SECRET}
-    mode |= {"token_issuer": ISSUER, "token_audience": AUDIENCE, "account_sid": owner.sid}
-    with running_gateway(sandbox, data_dir=stage.data, auth_token=owner.auth_token, **mode) as one:
+    own: dict[str, Any] = {"account_sid": owner.sid, "auth_token": owner.auth_token}
+    with running_gateway(sandbox, data_dir=stage.data, **TOKENS_MODE, **own) as one:
         item = {"sid": number["sid"], "configuration": {"friendlyName": "Desk"}}
         items = {"items": [item | {"accountSid": "AC" + "0" * 32}]}
         answer = ask(one, token(owner.sid), plural("configure"), items).json()

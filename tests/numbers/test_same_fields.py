@@ -14,7 +14,7 @@ from gateway.numbers import cursors
 from schema import build_core_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
+from tests.support.tokens import TOKENS_MODE, ask, token
 
 SCHEMA = build_core_schema()
 
@@ -295,16 +295,9 @@ def test_every_credential_shows_numbers_alike_by_every_route(
     ) as opened:
         answer = opened.http.post(f"{opened.url}/graphql", json={"query": text}).json()
     assert answer == {"data": shown}
-    tokens: dict[str, Any] = {
-        "auth": "tokens",
-        "token_algorithm": "HS256",
-        "token_secret": SECRET,
-        "token_issuer": ISSUER,
-        "token_audience": AUDIENCE,
-    }
     operator: dict[str, Any] = {"account_sid": account.sid, "auth_token": account.auth_token}
     other = sandbox.create_account(owner_account_sid=account.sid, catalog=True, owned=1)
-    with running_gateway(sandbox, **tokens, **operator) as restricted:
+    with running_gateway(sandbox, **TOKENS_MODE, **operator) as restricted:
         bearer = token(account.sid)  # Of the operator's accounts this one alone.
         assert ask(restricted, bearer, text).json() == {"data": shown}
         [sid] = [number["sid"] for number in sandbox.numbers(other.sid)]

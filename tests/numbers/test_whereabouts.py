@@ -10,7 +10,7 @@ import pytest
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import mutate
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
+from tests.support.tokens import TOKENS_MODE, ask, token
 
 NODE = "query ($id: ID!) { node(id: $id) { id ... on PhoneNumber { sid accountSid } } }"
 NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on PhoneNumber { accountSid } } }"
@@ -220,11 +220,7 @@ def test_a_bearer_has_no_account_asked_that_its_token_does_not_name(
     shared_sandbox: RunningSandbox, family: Family
 ) -> None:
     tokens: dict[str, Any] = {
-        "auth": "tokens",
-        "token_algorithm": "HS256",
-        "token_secret": SECRET,
-        "token_issuer": ISSUER,
-        "token_audience": AUDIENCE,
+        **TOKENS_MODE,
         "account_sid": family.parent.sid,
         "auth_token": family.parent.auth_token,
     }

@@ -25,7 +25,7 @@ from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import served
 from tests.support.raw_bytes import connected, head
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
+from tests.support.tokens import SECRET, TOKENS_MODE, token
 
 FAULTS: list[dict[str, Any]] = [
     {"kind": "429"},
@@ -176,11 +176,7 @@ def test_the_operators_credentials_and_tokens_are_in_nothing_that_is_written_or_
     sandbox: RunningSandbox, account: SandboxAccount, tmp_path: Path
 ) -> None:
     mode = {
-        "auth": "tokens",
-        "token_algorithm": "HS256",
-        "token_secret": SECRET,
-        "token_issuer": ISSUER,
-        "token_audience": AUDIENCE,
+        **TOKENS_MODE,
         "account_sid": account.sid,
         "auth_token": account.auth_token,
         "breaker_failures": "1000",

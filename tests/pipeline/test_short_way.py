@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.counted_request import CountingGateway, Counts, counting_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
+from tests.support.tokens import TOKENS_MODE, token
 
 QUERY = """query Small($sid: ID!) {
   phoneNumber(sid: $sid) {
@@ -197,13 +197,9 @@ def test_nobody_waits_for_a_token_and_a_hash_that_were_seen_before(
         core_url=shared_sandbox.url,
         production=True,
         data_dir=tmp_path,
-        auth="tokens",
         account_sid=account.sid,
         auth_token=account.auth_token,
-        token_algorithm="HS256",
-        token_secret=SECRET,
-        token_issuer=ISSUER,
-        token_audience=AUDIENCE,
+        **TOKENS_MODE,
     ) as gateway:
         gateway.ask(posted(authorization, asked | {"query": QUERY}))
         counts, answer = gateway.ask(posted(authorization, asked))

@@ -18,7 +18,7 @@ from schema.bounds import MOST_ITEMS
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import events
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
+from tests.support.tokens import TOKENS_MODE, ask, token
 
 PLAN = {"X-Gateway-Explain": "plan"}
 AC, PN = "AC" + "0" * 32, "PN" + "0" * 32
@@ -389,14 +389,8 @@ def test_a_token_for_other_accounts_is_refused_with_the_same_words(
     shared_sandbox: RunningSandbox,
 ) -> None:
     parent = shared_sandbox.accounts()["parent"]
-    mode: dict[str, Any] = {
-        "auth": "tokens",
-        "token_algorithm": "HS256",
-        "token_secret": SECRET,
-        "token_issuer": ISSUER,
-    }
     own: dict[str, Any] = {"account_sid": parent.sid, "auth_token": parent.auth_token}
-    with running_gateway(shared_sandbox, **mode, **own, token_audience=AUDIENCE) as gateway:
+    with running_gateway(shared_sandbox, **TOKENS_MODE, **own) as gateway:
         bearer = token(parent.sid, scope="numbers:read numbers:release")
         other = f"The account {AC} is not among those that you may use."
         for query, words in (

@@ -16,6 +16,14 @@ from tests.support.gateway_in_thread import RunningGateway
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 ISSUER, AUDIENCE = "https://issuer.example", "number-gateway"
+TOKENS_MODE: dict[str, Any] = {
+    "auth": "tokens",
+    "token_algorithm": "HS256",
+    "token_secret": SECRET,
+    "token_issuer": ISSUER,
+    "token_audience": AUDIENCE,
+}
+"""Settings of a gateway that takes tokens."""
 SCOPES = (
     "numbers:read numbers:configure numbers:purchase numbers:transfer numbers:release accounts:read"
 )

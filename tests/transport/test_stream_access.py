@@ -16,7 +16,7 @@ from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, Socket, socket
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, token
+from tests.support.tokens import TOKENS_MODE, token
 
 _APP = "https://app.example"
 _READ = "{ phoneNumbers(first: 1) { nodes { sid } } }"
@@ -27,11 +27,7 @@ def guarded(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
     """A gateway in tokens mode, for pages of one origin and its own."""
     parent = shared_sandbox.accounts()["parent"]
     chosen: dict[str, Any] = {
-        "auth": "tokens",
-        "token_algorithm": "HS256",
-        "token_secret": SECRET,
-        "token_issuer": ISSUER,
-        "token_audience": AUDIENCE,
+        **TOKENS_MODE,
         "token_leeway": 0,
         "account_sid": parent.sid,
         "auth_token": parent.auth_token,

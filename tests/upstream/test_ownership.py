@@ -13,15 +13,7 @@ from structlog.testing import capture_logs
 
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.tokens import AUDIENCE, ISSUER, SECRET, ask, token
-
-_TOKENS: dict[str, Any] = {
-    "auth": "tokens",
-    "token_algorithm": "HS256",
-    "token_secret": SECRET,
-    "token_issuer": ISSUER,
-    "token_audience": AUDIENCE,
-}
+from tests.support.tokens import TOKENS_MODE, ask, token
 
 
 class House(NamedTuple):
@@ -80,7 +72,7 @@ def shared_house(request: pytest.FixtureRequest, shared_sandbox: RunningSandbox)
     with (
         running_gateway(shared_sandbox) as pass_through,
         running_gateway(shared_sandbox, auth="open", **own) as open_,
-        running_gateway(shared_sandbox, **_TOKENS, **own) as tokens,
+        running_gateway(shared_sandbox, **TOKENS_MODE, **own) as tokens,
     ):
         stranger = shared_sandbox.create_account(role="house", owned=3, catalog=catalog)
         gateways = {"pass": pass_through, "open": open_, "tokens": tokens}
