@@ -286,24 +286,31 @@ def _attributes(span: Any) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def collecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """Run a collector to which gateways send their traces."""
+    collector = Collector()
+    with collector.running() as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        yield collector
+
+
 def test_a_trace_has_one_span_for_the_request_and_one_for_each_upstream_call(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collector = Collector()
     caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with collector.running() as url:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        with (
-            recording(sandbox) as (proxy, headers),
-            running_gateway(sandbox, traces=True, catalog_url=proxy, core_url=proxy) as gateway,
-        ):
-            numbers = gateway.query(PAGE, {"n": 3})["phoneNumbers"]["nodes"]
-            headers.clear()
-            declared = ", ".join(f"$s{n}: ID!" for n in range(3))
-            fields = " ".join(f"n{n}: phoneNumber(sid: $s{n}) {{ sid }}" for n in range(3))
-            query = f"query Three({declared}) {{ {fields} countries {{ code }} }}"
-            variables = {f"s{n}": each["sid"] for n, each in enumerate(numbers)}
-            gateway.query(query, variables, headers={"traceparent": caller})
+    with (
+        collecting(monkeypatch) as collector,
+        recording(sandbox) as (proxy, headers),
+        running_gateway(sandbox, traces=True, catalog_url=proxy, core_url=proxy) as gateway,
+    ):
+        numbers = gateway.query(PAGE, {"n": 3})["phoneNumbers"]["nodes"]
+        headers.clear()
+        declared = ", ".join(f"$s{n}: ID!" for n in range(3))
+        fields = " ".join(f"n{n}: phoneNumber(sid: $s{n}) {{ sid }}" for n in range(3))
+        query = f"query Three({declared}) {{ {fields} countries {{ code }} }}"
+        variables = {f"s{n}": each["sid"] for n, each in enumerate(numbers)}
+        gateway.query(query, variables, headers={"traceparent": caller})
     spans = [each for each in collector.spans if each.trace_id.hex() == caller.split("-")[1]]
     (server,) = [each for each in spans if each.parent_span_id.hex() == caller.split("-")[2]]
     calls = [each for each in spans if each is not server]
@@ -323,12 +330,12 @@ def test_a_trace_has_one_span_for_the_request_and_one_for_each_upstream_call(
 def test_a_failed_call_is_an_error_in_its_span(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collector = Collector()
-    with collector.running() as url:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        with running_gateway(sandbox, traces=True, traces_ratio=1, attempts=2) as gateway:
-            sandbox.set_faults([{"kind": "status", "status": 500, "count": None}])
-            gateway.error(PAGE, {"n": 3})
+    with (
+        collecting(monkeypatch) as collector,
+        running_gateway(sandbox, traces=True, traces_ratio=1, attempts=2) as gateway,
+    ):
+        sandbox.set_faults([{"kind": "status", "status": 500, "count": None}])
+        gateway.error(PAGE, {"n": 3})
     roots = [each for each in collector.spans if not each.parent_span_id]
     assert [each.status.code for each in roots] == [2]
     calls = [each for each in collector.spans if each.parent_span_id]
@@ -340,15 +347,15 @@ def test_a_failed_call_is_an_error_in_its_span(
 def test_a_read_that_was_sent_twice_has_two_spans_and_neither_is_an_error(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    collector = Collector()
     search = '{ availablePhoneNumbers(country: "US", first: 1) { nodes { phoneNumber } } }'
-    with collector.running() as url:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        hedging: dict[str, Any] = {"hedge_after": 0.05, "hedge_share": 1.0}
-        with running_gateway(sandbox, traces=True, traces_ratio=1, **hedging) as gateway:
-            gateway.query(PAGE, {"n": 3})
-            sandbox.set_faults([{"kind": "held", "path": "*AvailablePhoneNumbers*"}])
-            gateway.query(search)
+    hedging: dict[str, Any] = {"hedge_after": 0.05, "hedge_share": 1.0}
+    with (
+        collecting(monkeypatch) as collector,
+        running_gateway(sandbox, traces=True, traces_ratio=1, **hedging) as gateway,
+    ):
+        gateway.query(PAGE, {"n": 3})
+        sandbox.set_faults([{"kind": "held", "path": "*AvailablePhoneNumbers*"}])
+        gateway.query(search)
     calls = [each for each in collector.spans if "AvailablePhoneNumbers" in each.name]
     calls.sort(key=lambda each: each.start_time_unix_nano)
     first, second = map(_attributes, calls)
@@ -363,16 +370,14 @@ def traced(
     sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, ratio: float
 ) -> Iterator[tuple[RunningGateway, list[Headers], Collector]]:
     """Run a gateway that keeps a share of traces; all are sent when it has ended."""
-    collector = Collector()
-    with collector.running() as url:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        with (
-            recording(sandbox) as (proxy, headers),
-            running_gateway(
-                sandbox, traces=True, traces_ratio=ratio, catalog_url=proxy, core_url=proxy
-            ) as gateway,
-        ):
-            yield gateway, headers, collector
+    with (
+        collecting(monkeypatch) as collector,
+        recording(sandbox) as (proxy, headers),
+        running_gateway(
+            sandbox, traces=True, traces_ratio=ratio, catalog_url=proxy, core_url=proxy
+        ) as gateway,
+    ):
+        yield gateway, headers, collector
 
 
 def test_a_trace_that_its_caller_does_not_keep_is_passed_on_as_it_came(
