@@ -1,10 +1,12 @@
 """GraphQL over HTTP: what is negotiated, refused, batched, compressed and cached."""
 
+import base64
 import gzip
 import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import brotli
 import httpx
@@ -15,6 +17,7 @@ from gateway.errors import BadRequest
 from gateway.transport.negotiation import GRAPHQL, JSON, AcceptedTypes, Delivery, accepted
 from schema import build_schema
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.raw_bytes import connected, head
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.streams import credentials
 
@@ -205,13 +208,26 @@ def test_head_gets_what_get_gets_but_the_body(
 
 
 def test_the_head_of_a_stream_is_no_stream(gateway: RunningGateway) -> None:
-    answer = gateway.http.head(
-        f"{gateway.url}/graphql",
-        params={"query": SUBSCRIPTION},
-        headers={"accept": "text/event-stream"},
-        auth=gateway.account.auth,
+    """It is whole with its headers: the connection serves what comes next, and nothing follows."""
+    pair = base64.b64encode(":".join(gateway.account.auth).encode()).decode()
+    asked = f"authorization: Basic {pair}", "accept: text/event-stream"
+    headed = head(
+        *asked,
+        "apollo-require-preflight: 1",
+        method="HEAD",
+        path="/graphql?query=" + quote(SUBSCRIPTION),
     )
-    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    with connected(gateway.url) as connection:
+        connection.sendall(headed * 2 + head("connection: close", method="GET", path="/healthz"))
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))
+    *streams, last = received.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert len(streams) == 2
+    for each in streams:
+        assert b"\r\ncontent-type: text/event-stream; charset=utf-8\r\n" in each
+        assert each.index(b"\r\n\r\n") == len(each) - 4
+    assert b'"status":"ok"' in last
+    assert gateway.parts is not None
+    assert not gateway.parts.pipeline.groups
 
 
 def test_a_byte_order_mark_before_the_body_is_passed_over(gateway: RunningGateway) -> None:
