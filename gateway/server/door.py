@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import Final, Protocol
 
-_AT_ONCE: Final = 8
+AT_ONCE: Final = 8
 """Connections that begin in one round: what thousands ask for first, all at once, would keep those
 who are there already waiting for seconds."""
 
@@ -25,7 +25,7 @@ class Door:
 
     def enter(self, new: Newcomer) -> bool:
         """Whether a connection may begin now; if not, it is told when it may."""
-        if self._waiting or self._begun >= _AT_ONCE:
+        if self._waiting or self._begun >= AT_ONCE:
             self._waiting.append(new)
             return False
         if not self._begun:
@@ -35,7 +35,7 @@ class Door:
 
     def _go_round(self) -> None:
         self._begun = 0
-        while self._waiting and self._begun < _AT_ONCE:
+        while self._waiting and self._begun < AT_ONCE:
             self._begun += 1
             self._waiting.popleft().begin()
         if self._begun:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from gateway.server.beats import Beats
-from gateway.server.door import _AT_ONCE, Door
+from gateway.server.door import AT_ONCE, Door
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.streams import CHANGES, events, socket
@@ -97,7 +97,7 @@ class _New:
 def test_those_who_come_at_once_begin_in_turn_and_let_others_in_between() -> None:
     async def run() -> None:
         door, begun = Door(), list[_New]()
-        coming = [_New(begun) for _ in range(5 * _AT_ONCE)]
+        coming = [_New(begun) for _ in range(5 * AT_ONCE)]
         for each in coming:
             if door.enter(each):
                 begun.append(each)
@@ -106,7 +106,7 @@ def test_those_who_come_at_once_begin_in_turn_and_let_others_in_between() -> Non
             await asyncio.sleep(0)
             seen.append(len(begun))
         assert begun == coming
-        assert {later - before for before, later in pairwise(seen)} <= {0, _AT_ONCE}
+        assert {later - before for before, later in pairwise(seen)} <= {0, AT_ONCE}
         await asyncio.sleep(0.01)
         assert door.enter(_New(begun)), "who comes later begins at once"
 
