@@ -23,7 +23,6 @@ from gateway.server.beats import Beats
 from gateway.server.flow import Flow
 from gateway.transport import sse
 from gateway.transport.asgi import send_stream
-from gateway.transport.asgi_application import GRAPHQL
 from gateway.transport.client_addresses import UNKNOWN
 from gateway.transport.exchange import (
     Answer,
@@ -35,6 +34,7 @@ from gateway.transport.exchange import (
     Stream,
 )
 from gateway.transport.graphql_endpoint import Endpoint
+from gateway.transport.not_served import GRAPHQL
 from gateway.transport.unsent import CONNECTION
 
 _log = structlog.get_logger(__name__)

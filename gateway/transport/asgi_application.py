@@ -1,19 +1,19 @@
 """The ASGI application: what stands on every path, and under whose address it is done."""
 
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from gateway.error_codes import CloseCode
+from gateway.error_codes import ErrorCode
 from gateway.transport.asgi import GraphQLOverAsgi, peer_of
 from gateway.transport.browser_security import Browsers
 from gateway.transport.client_addresses import Addresses, current
 from gateway.transport.exchange import headers_of
+from gateway.transport.not_served import GRAPHQL, refusal, refuse_socket
 from gateway.transport.websocket import WebSockets
-
-GRAPHQL: Final = "/graphql"
 
 
 class Application(Starlette):
@@ -33,10 +33,16 @@ class Application(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] == "http" and scope["path"] == GRAPHQL:
+        if scope["type"] == "http" and _is_graphql(scope):
             await self._graphql(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def _is_graphql(scope: Scope) -> bool:
+    # Below a prefix (`root_path`) some servers have it before the path, and some have taken it off.
+    path: str = scope["path"]
+    return path == GRAPHQL or path == scope.get("root_path", "") + GRAPHQL
 
 
 def socket_route(sockets: WebSockets, browsers: Browsers, addresses: Addresses) -> WebSocketRoute:
@@ -48,11 +54,11 @@ def socket_route(sockets: WebSockets, browsers: Browsers, addresses: Addresses) 
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             raw = scope["headers"]
             current.set(addresses.of(peer_of(scope), raw))
-            refusal = browsers.check_origin(headers_of(raw))
-            if refusal is None:
+            said = browsers.check_origin(headers_of(raw))
+            if said is None:
                 await sockets.serve(scope, receive, send)
                 return
-            await receive()
-            await send({"type": "websocket.close", "code": CloseCode.POLICY, "reason": refusal})
+            answer = refusal(HTTPStatus.FORBIDDEN, said, ErrorCode.FORBIDDEN)
+            await refuse_socket(scope, receive, send, answer)
 
     return WebSocketRoute(GRAPHQL, Door())

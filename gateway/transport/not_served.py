@@ -1,4 +1,4 @@
-"""404 and 405 for paths that are not served, in the form of a GraphQL error."""
+"""Refusals beside the endpoint, in the form of a GraphQL error: paths, methods and handshakes."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -12,8 +12,8 @@ from starlette.websockets import WebSocket
 
 from gateway.error_codes import ErrorCode
 from gateway.errors import failure
-from gateway.transport.asgi_application import GRAPHQL
 
+GRAPHQL: Final = "/graphql"
 _NO_SUCH_PATH: Final = f"Nothing is served under this path: send GraphQL to {GRAPHQL}."
 
 
@@ -22,9 +22,9 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.NOT_FOUND:
-        return _answer(status, _NO_SUCH_PATH, ErrorCode.PATH_NOT_FOUND)
+        return refusal(status, _NO_SUCH_PATH, ErrorCode.PATH_NOT_FOUND)
     said = f"{request.method} is not used here: send GraphQL to {GRAPHQL}."
-    return _answer(status, said, ErrorCode.BAD_REQUEST, error.headers)
+    return refusal(status, said, ErrorCode.BAD_REQUEST, error.headers)
 
 
 async def refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,21 +35,27 @@ async def refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
     """
     if scope["type"] != "websocket":
         raise HTTPException(HTTPStatus.NOT_FOUND)
+    answer = refusal(HTTPStatus.NOT_FOUND, _NO_SUCH_PATH, ErrorCode.PATH_NOT_FOUND)
+    await refuse_socket(scope, receive, send, answer)
+
+
+async def refuse_socket(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
+    """Answer the handshake of a WebSocket, which is not opened, by HTTP."""
     socket = WebSocket(scope, receive, send)
     await socket.receive()
-    answer = _answer(HTTPStatus.NOT_FOUND, _NO_SUCH_PATH, ErrorCode.PATH_NOT_FOUND)
     await socket.send_denial_response(answer)
 
 
 async def _failed(_: Request, __: Exception) -> Response:
     """Say nothing of what went wrong; the server logs it."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return _answer(status, f"{status.phrase}.", ErrorCode.INTERNAL_SERVER_ERROR)
+    return refusal(status, f"{status.phrase}.", ErrorCode.INTERNAL_SERVER_ERROR)
 
 
-def _answer(
+def refusal(
     status: HTTPStatus, said: str, code: ErrorCode, headers: Mapping[str, str] | None = None
 ) -> Response:
+    """Return an answer in the form of a GraphQL error."""
     return JSONResponse(
         failure(said, code),
         status,
