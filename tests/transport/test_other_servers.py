@@ -10,10 +10,10 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.settings.model import Settings
 from tests.support import loopback
 from tests.support.raw_bytes import connected, head, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, running_app
+from tests.support.streams import bare_settings
 
 _HANDSHAKE: Final = (
     *("connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13"),
@@ -53,9 +53,7 @@ _PLACES: Final[dict[str, Any]] = {
 @contextmanager
 def _served(sandbox: RunningSandbox, place: str) -> Iterator[str]:
     within, options, path = _PLACES[place]
-    settings = Settings(
-        catalog_url=sandbox.url, core_url=sandbox.url, auth="pass-through", _env_file=None
-    )
+    settings = bare_settings(catalog_url=sandbox.url, core_url=sandbox.url, auth="pass-through")
     with running_app(within(create_app(settings)), **options) as url:
         yield url + path
 
