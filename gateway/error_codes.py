@@ -311,7 +311,7 @@ class CloseCode(enum.IntEnum):
     )
     FORBIDDEN = (
         4403,
-        "Who connects did not say who it is, or not credibly, or may not connect.",
+        "Who connects does not say who it is, not credibly, or may not; or its token has expired.",
         "Connect again with other credentials in the payload of `connection_init`.",
         "with new credentials",
     )

@@ -1,16 +1,20 @@
 """Who asks, and what it may do: the value that authentication ends in, and all else goes by."""
 
+import asyncio
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from strawberry import UNSET
 
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.mapping import validation
 from gateway.upstream.call import Credential
+
+EXPIRED: Final = "The token has expired."
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,14 @@ class Caller:
             Unauthenticated: it is.
         """
         if self.expires is not None and self.expires < time.time():
-            raise Unauthenticated("The token has expired.")
+            raise Unauthenticated(EXPIRED)
+
+    def at_expiry(self, act: Callable[[], None]) -> asyncio.TimerHandle | None:
+        """Call `act` when this ends; return what cancels that, None when it does not end."""
+        if self.expires is None:
+            return None
+        left = max(0.0, self.expires - time.time())
+        return asyncio.get_running_loop().call_later(left, act)
 
     def account_named(self, sid: str | None, argument: str = "accountSid") -> str:
         """Return the account that an argument names; the caller's own without one.

@@ -23,7 +23,7 @@ from graphql import (
     located_error,
 )
 
-from gateway.auth.caller import Caller
+from gateway.auth.caller import EXPIRED, Caller
 from gateway.errors import GatewayError, SlowConsumer, Unauthenticated, refusal
 from gateway.events.feed import number_of
 from gateway.execution import execute, executors
@@ -211,9 +211,7 @@ class Member:
             group = pipeline.groups[name] = Group(pipeline, name, request, self.caller, request_id)
         self._group = group
         group.join(self)
-        if self.caller.expires is not None:
-            left = max(0.0, self.caller.expires - time.time())
-            self._expiry = asyncio.get_running_loop().call_later(left, self._expire)
+        self._expiry = self.caller.at_expiry(self._expire)
         if self._late is None:
             group.start(executor, followed)
         else:
@@ -265,7 +263,7 @@ class Member:
             listener.end()
 
     def _expire(self) -> None:
-        self.cut(Unauthenticated("The token has expired."))
+        self.cut(Unauthenticated(EXPIRED))
 
     async def _catch_up(
         self, group: "Group", executor: executors.Prepared, followed: Followed

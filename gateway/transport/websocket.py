@@ -5,6 +5,9 @@
     subscribe ─▶ next … ─▶ complete | error  any number side by side, each with an id
     ping ─▶ pong                             in both directions
 
+When the token expires that the client showed, its subscriptions are told, what else it had begun
+comes to its end, and the connection is closed (4403): a new token needs a new connection.
+
 While a client says nothing it is sent a ping now and then (`keep_alive`): browsers hide the pings
 of the WebSocket protocol itself (`gateway/server/websocket_limits.py`) from their pages. Whether a
 pong comes is looked at there only, as not every client answers here.
@@ -30,7 +33,7 @@ import structlog
 from graphql import OperationType
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.auth.caller import Caller
+from gateway.auth.caller import EXPIRED, Caller
 from gateway.auth.connection_shares import Held, Shares
 from gateway.documents.parameters import Params
 from gateway.error_codes import CloseCode, ErrorCode
@@ -90,6 +93,13 @@ class Closed(Exception):
         super().__init__(reason)
         self.code = code
         self.reason = reason
+
+
+class Expired(Closed):
+    """The token has expired that the connection was opened with, which is nobody's fault."""
+
+    def __init__(self) -> None:
+        super().__init__(CloseCode.FORBIDDEN, f"Forbidden: {EXPIRED}")
 
 
 class Wire(Connection, Protocol):
@@ -191,7 +201,8 @@ class WebSockets:
 
     def note(self, closed: Closed, address: str | None) -> None:
         """Count, of connections that are closed, those of clients that may be hostile."""
-        if (kind := _COUNTED.get(closed.code)) is not None:
+        kind = None if isinstance(closed, Expired) else _COUNTED.get(closed.code)
+        if kind is not None:
             self.observation.refused(kind, address, reason=closed.reason)
 
 
@@ -200,10 +211,13 @@ class _Connection:
 
     __slots__ = (
         "_address",
+        "_begun",
         "_below",
         "_caller",
         "_dialect",
+        "_expiry",
         "_failure",
+        "_has_expired",
         "_headers",
         "_held",
         "_operations",
@@ -240,6 +254,10 @@ class _Connection:
         self._held: Held | None = None
         self._operations: dict[str, asyncio.Task[None] | _Subscription] = {}
         self._failure: asyncio.Future[None] | None = None
+        # How many operations were begun and have not ended.
+        self._begun = 0
+        self._expiry: asyncio.TimerHandle | None = None
+        self._has_expired = False
         self.ping = None if dialect.ping is None else orjson.dumps({"type": dialect.ping})
 
     @property
@@ -282,6 +300,7 @@ class _Connection:
         self._headers = {}
         self._outbox = self._server.unsent.outbox(caller.principal, self._below)
         await self.send_text(orjson.dumps({"type": "connection_ack"}))
+        self._expiry = caller.at_expiry(self._expire)
         if self._wire is not None:
             self._receive = self._send = None
             self._wire.hand_over(self)
@@ -309,11 +328,14 @@ class _Connection:
 
     def _end(self) -> list[asyncio.Task[None]]:
         """Begin to stop everything; return the tasks that are yet to end."""
+        self._has_expired = False  # It ends already.
         operations = list(self._operations.values())
         for each in operations:
             each.cancel()
         if self._held is not None:
             self._held.end()
+        if self._expiry is not None:
+            self._expiry.cancel()
         if self._failure is not None:
             self._failure.cancel()
         return [each for each in operations if isinstance(each, asyncio.Task)]
@@ -517,12 +539,23 @@ class _Connection:
         elif not self._failure.done():
             self._failure.set_exception(error)
 
+    def _expire(self) -> None:
+        """Let the connection end, as the token has expired that it was opened with."""
+        self._has_expired = True
+        self._end_if_over()
+
+    def _end_if_over(self) -> None:
+        """End when the token has expired, and what had begun before has come to its end."""
+        if self._has_expired and not self._begun:
+            self.fail(Expired())
+
     async def _operate(self, name: str, params: Params, size: int) -> None:
         """Run one operation, which came in `size` bytes, and send what it yields."""
         assert self._outbox is not None  # noqa: S101 - nothing runs before connection_init
         current.set(self._address)
         telemetry = self._server.observation.telemetry
         self._outbox.keep(size)
+        self._begun += 1
         watched = telemetry.operation(self._request_id)
         follows = False
         try:
@@ -537,6 +570,8 @@ class _Connection:
         self._outbox.keep(-size)
         if watched is not None:
             self._server.observation.telemetry.operated(watched)
+        self._begun -= 1
+        self._end_if_over()
 
     async def _run(self, name: str, params: Params, size: int, watched: Activity | None) -> bool:
         """Run an operation to its end; or return True when it is a subscription in force."""

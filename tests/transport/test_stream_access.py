@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -17,24 +18,37 @@ from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, Socket, socket
 from tests.support.tokens import TOKENS_MODE, token
+from tests.transport.test_websocket import closing
 
 _APP = "https://app.example"
+_ACCOUNT = "{ account { friendlyName } }"
 _READ = "{ phoneNumbers(first: 1) { nodes { sid } } }"
 
 
 @pytest.fixture(scope="module")
 def guarded(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
     """A gateway in tokens mode, for pages of one origin and its own."""
-    parent = shared_sandbox.accounts()["parent"]
-    chosen: dict[str, Any] = {
+    with _guarded(shared_sandbox) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def over_asgi(shared_sandbox: RunningSandbox) -> Iterator[RunningGateway]:
+    """One like it that has no server of its own."""
+    with _guarded(shared_sandbox, adaptor="asgi") as gateway:
+        yield gateway
+
+
+def _guarded(sandbox: RunningSandbox, **chosen: Any) -> AbstractContextManager[RunningGateway]:
+    parent = sandbox.accounts()["parent"]
+    settings: dict[str, Any] = {
         **TOKENS_MODE,
         "token_leeway": 0,
         "account_sid": parent.sid,
         "auth_token": parent.auth_token,
         "cors_origins": (_APP,),
     }
-    with running_gateway(shared_sandbox, **chosen) as gateway:
-        yield gateway
+    return running_gateway(sandbox, **settings, **chosen)
 
 
 @pytest.fixture
@@ -78,20 +92,42 @@ def test_scopes_and_accounts_hold_on_a_socket_too(
         assert errors[0]["extensions"]["code"] == "FORBIDDEN"
 
 
-def test_a_subscription_ends_when_its_token_expires(
-    guarded: RunningGateway, account: SandboxAccount
+def test_a_connection_ends_when_its_token_expires(
+    guarded: RunningGateway,
+    over_asgi: RunningGateway,
+    account: SandboxAccount,
+    sandbox: RunningSandbox,
 ) -> None:
+    """Subscriptions are told, what else had begun is answered, and nothing new begins."""
     began = time.monotonic()
-    with socket(guarded) as connected:
-        _introduce(connected, token(account.sid, exp=int(time.time()) + 3))
-        connected.subscribe("1", CHANGES)
-        ended = connected.receive()
-        assert ended["type"] == "error"
-        assert ended["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
-        # And nothing new begins on the connection.
-        connected.subscribe("2", _READ)
-        refused = connected.receive()
-        assert refused["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    sandbox.set_faults([{"kind": "held", "path": r"^/2010-04-01/Accounts/\w+\.json$", "count": 2}])
+    bearer = token(account.sid, exp=int(time.time()) + 3)
+    with (
+        socket(guarded) as idle,
+        socket(over_asgi) as idle_over_asgi,
+        socket(guarded) as busy,
+        socket(over_asgi) as busy_over_asgi,
+    ):
+        for each in (idle, idle_over_asgi, busy, busy_over_asgi):
+            assert _introduce(each, bearer)["type"] == "connection_ack"
+        for each in (busy, busy_over_asgi):
+            each.subscribe("1", CHANGES)
+            each.subscribe("2", _ACCOUNT)
+        for each in (idle, idle_over_asgi):
+            assert closing(each) == (4403, "Forbidden: The token has expired.")
+        for each in (busy, busy_over_asgi):
+            ended = each.receive()
+            assert (ended["type"], ended["id"]) == ("error", "1")
+            assert ended["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+            each.subscribe("3", _READ)
+            refused = each.receive()
+            assert (refused["type"], refused["id"]) == ("error", "3")
+            assert refused["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        sandbox.clear_faults()
+        for each in (busy, busy_over_asgi):
+            assert each.receive()["payload"]["data"]["account"] == {"friendlyName": "Parent"}
+            assert each.receive() == {"type": "complete", "id": "2"}
+            assert closing(each) == (4403, "Forbidden: The token has expired.")
     assert 1 < time.monotonic() - began < 10
 
 
