@@ -5,7 +5,7 @@ A regulation does not tell by which paper the upstream wants its documents shown
 or an identity (21650), nor whether one that is named will do. Without any it can only be missing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Final
 
 from schema.enums import AddressRequirements, RegulatoryDocument, RequirementStatus
@@ -27,11 +27,13 @@ _TELL_OWNER: Final = tuple(RegulatoryDocument)
 _ADDRESS_SIDS: Final = "address_sids"
 
 
-def asked_address(number: NumberToBuy) -> str | None:
+def asked_address(
+    address: AddressRequirements | None, given: Container[RegulatoryDocument]
+) -> str | None:
     """Return in words the address that a number requires and the input lacks; None if none is."""
-    if number.address is None or RegulatoryDocument.ADDRESS in number.given:
+    if address is None or RegulatoryDocument.ADDRESS in given:
         return None
-    return _ADDRESSES.get(number.address)
+    return _ADDRESSES.get(address)
 
 
 def requirements(number: NumberToBuy, law: Requirements | None) -> list[PurchaseRequirement]:

@@ -55,7 +55,7 @@ from gateway.writes.outcome import Outcome, Undecided, refused
 from gateway.writes.reconcile import Look, Unproven, reconcile, unknown
 from gateway.writes.user_errors import Reason, Refusal
 from gateway.writes.write_inputs import Configure, Purchase, Release, Transfer, Write
-from schema.enums import EmergencyAddressStatus, Source
+from schema.enums import EmergencyAddressStatus, RegulatoryDocument, Source
 from schema.info import FieldPath
 from schema.scalars import write_decimal
 from schema.selections import NOTHING, SelectedFields
@@ -188,6 +188,8 @@ class Mutations:
                     return Outcome(each, Reason.ALREADY_OWNED.refuse())
                 if each is not None:
                     return Outcome(refusal=each)
+            if asked.dry_run and (refusal := _refuses_fallback(settings)) is not None:
+                return Outcome(refusal=refusal)
             family = await self._family(account, settings, at, now)
             form = filters.form(settings, family.settings)
             call = family.purchase_call(account, asked.phone_number, form)
@@ -226,6 +228,8 @@ class Mutations:
             clears = settings.get(_EMERGENCY_ADDRESS, "") is None
             if clears and (status := _registration(before)) is not None:
                 return Outcome(refusal=Reason.EMERGENCY_ADDRESS_LEFT.refuse(status=status))
+            if asked.dry_run and (refusal := _refuses_fallback(settings, before)) is not None:
+                return Outcome(refusal=refusal)
             call = family.update_call(account, asked.sid, filters.form(settings, family.settings))
             read = _reading(family, account, sid=asked.sid)
             return _Prepared(call, at, read, partial(_missing, account))
@@ -250,21 +254,17 @@ class Mutations:
         missing = partial(self._not_there, asked, at)
 
         async def prepare() -> Outcome | _Prepared:
-            async def is_there(family: Family) -> bool:
-                # Core's path names the owner. The catalog moves whatever the credentials reach.
-                if asked.dry_run or family is CATALOG or target == account:
-                    key = PhoneNumberLookup(account, "sid", asked.sid)
-                    shown = self._numbers.afresh().shown(family, key, at)
-                    return await _owned_only(shown) is not None
-                return True
-
-            family, there = await self._serving(account, asked.documents, at, is_there)
+            seek = partial(self._seek, asked, at)
+            family, (there, number) = await self._serving(account, asked.documents, at, seek)
             if not there:
                 return await missing(None)
             if target == account:
                 return Outcome(refusal=Reason.SAME_ACCOUNT.refuse(account=account))
-            if asked.dry_run and (refusal := await self._refuses_to_take(target, at)) is not None:
-                return Outcome(refusal=refusal)
+            if asked.dry_run and number is not None:
+                refusal = await self._refuses_to_take(target, at)
+                refusal = refusal or _refuses_without_address(number, asked.papers)
+                if refusal is not None:
+                    return Outcome(refusal=refusal)
             form = [("AccountSid", target), *filters.form(asked.documents, family.settings)]
             call = family.update_call(account, asked.sid, form)
             return _Prepared(call, at, _reading(family, target, sid=asked.sid), missing)
@@ -377,8 +377,8 @@ class Mutations:
             pass  # It is refused already.
         elif is_for_sale is False:
             outcome = Outcome(refusal=Reason.NOT_FOR_SALE.refuse())
-        elif (wanted := asked_address(to_buy)) is not None:
-            outcome = Outcome(refusal=Reason.ADDRESS_MISSING.refuse(asked=wanted))
+        elif (wanted := asked_address(to_buy.address, to_buy.given)) is not None:
+            outcome = Outcome(refusal=Reason.ADDRESS_MISSING.refuse(asked=wanted, write="purchase"))
         return outcome if outcome.number is not None else outcome._replace(to_buy=to_buy)
 
     async def _to_buy(self, asked: Purchase, at: FieldPath) -> tuple[NumberToBuy, bool | None]:
@@ -511,6 +511,19 @@ class Mutations:
             return Reason.INACTIVE_TARGET.refuse(target=target)
         return None
 
+    async def _seek(
+        self, asked: Transfer, at: FieldPath, family: Family
+    ) -> tuple[bool, View | None]:
+        """Return whether the account owns what is to be moved, and the number where it was read.
+
+        Core's path names the owner. The catalog moves whatever the credentials reach.
+        """
+        if not asked.dry_run and family is not CATALOG and asked.target != asked.account:
+            return True, None
+        key = PhoneNumberLookup(asked.account, "sid", asked.sid)
+        number = await _owned_only(self._numbers.afresh().shown(family, key, at))
+        return number is not None, number
+
     async def _refuses_release(
         self, asked: Release, key: PhoneNumberLookup, at: FieldPath
     ) -> Refusal | None:
@@ -602,6 +615,31 @@ async def _owned_only(found: Awaitable[View | None]) -> View | None:
         return await found
     except OfAnotherAccount:
         return None
+
+
+def _refuses_without_address(number: View, given: frozenset[RegulatoryDocument]) -> Refusal | None:
+    """Return why a number cannot be moved without an address; None when nothing is against it."""
+    law = number.regulatory
+    wanted = None if law is None else asked_address(law.address_requirements, given)
+    return None if wanted is None else Reason.ADDRESS_MISSING.refuse(asked=wanted, write="transfer")
+
+
+def _refuses_fallback(settings: Mapping[str, Any], before: View | None = None) -> Refusal | None:
+    """Return why a fallback URL cannot be set; None when nothing speaks against it.
+
+    Args:
+        settings: what is to be set.
+        before: the number as it is, unless it is being bought.
+    """
+    had = before and before.configuration
+    for section in ("voice", "sms"):
+        url, fallback = f"{section}.url", f"{section}.fallbackUrl"
+        own = had and getattr(had, section)
+        is_known = before is None or own is not None or url in settings
+        if settings.get(fallback) and is_known and not settings.get(url, own and own.url):
+            field = ("configuration", section, "fallbackUrl")
+            return Reason.FALLBACK_ALONE.refuse(field, url=url)
+    return None
 
 
 async def _nothing_to_note() -> Callable[[], bool]:

@@ -92,10 +92,10 @@ class Reason(enum.Enum):
         UserErrorCode.ADDRESS_REQUIRED,
         ("regulatory", "addressSid"),
         "The number requires {asked}, and `addressSid` names none: the upstream would refuse the"
-        " purchase.",
-        "a dry run of a purchase without an address, of a number that requires one; the purchase"
-        " itself is refused by the upstream",
-        "a search shows the number with the address that it requires",
+        " {write}.",
+        "a dry run of a purchase or transfer without an address, of a number that requires one; the"
+        " purchase or transfer itself is refused by the upstream",
+        "a search, or a look-up in the account, shows the number with the address that it requires",
     )
     SAME_ACCOUNT = _Line(
         UserErrorCode.TRANSFER_REFUSED,
@@ -150,6 +150,14 @@ class Reason(enum.Enum):
         "`emergencyAddressSid: null` for a number whose emergency address is registered, or on its"
         " way in or out",
         _EMERGENCY,
+    )
+    FALLBACK_ALONE = _Line(
+        UserErrorCode.INVALID_INPUT,
+        _SETTING,
+        "There is no `{url}` for which this could be the fallback: the upstream would refuse it.",
+        "a dry run that sets a `fallbackUrl` and leaves the number without the `url` beside it; the"
+        " write itself is refused by the upstream",
+        "the input and, of a number that is owned, a look-up before anything is sent",
     )
     BAD_SETTING = _Line(
         UserErrorCode.INVALID_INPUT,

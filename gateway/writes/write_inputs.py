@@ -119,6 +119,11 @@ class Write:
         return {}
 
     @property
+    def papers(self) -> frozenset[RegulatoryDocument]:
+        """The papers that it names."""
+        return frozenset(each for each, path in _DOCUMENTS.items() if self.sets.get(path))
+
+    @property
     def meant(self) -> Values:
         """The input without what says no more than its absence."""
         return {
@@ -224,11 +229,6 @@ class Purchase(Write):
     def sets(self) -> Values:
         """See `Write`."""
         return self.settings
-
-    @property
-    def papers(self) -> frozenset[RegulatoryDocument]:
-        """The papers that it names."""
-        return frozenset(each for each, path in _DOCUMENTS.items() if path in self.settings)
 
     @classmethod
     def _own(cls, given: Values) -> tuple[str, Values, Money | None]:

@@ -108,6 +108,18 @@ def without_address(stage: Stage) -> Json:
     return stage.run(stage.case("purchase"), phoneNumber=number["phone_number"], dryRun=True)
 
 
+def moved_without_address(stage: Stage) -> Json:
+    case = stage.case("transfer")
+    resource = {"address_requirements": "local"}
+    stage.gateway.sandbox.put_number(case.account.sid, case.number, resource)
+    return stage.run(case, dryRun=True)
+
+
+def fallback_alone(stage: Stage, verb: str, section: str) -> Json:
+    configuration = {section: {"fallbackUrl": "https://example.com/"}}
+    return stage.run(stage.case(verb), configuration=configuration, dryRun=True)
+
+
 def of_another(stage: Stage) -> Json:
     case = stage.case("purchase")
     sandbox = stage.gateway.sandbox
@@ -209,6 +221,17 @@ SCENARIOS: list[tuple[Reason, str, Scenario, str | None]] = [
     (Reason.TOO_EXPENSIVE, "dry purchase", lambda s: limited(s, "0.5", dryRun=True), None),
     (Reason.PRICE_UNKNOWN, "purchase", lambda s: limited(s, "9", "EUR"), None),
     (Reason.ADDRESS_MISSING, "dry purchase", without_address, None),
+    (Reason.ADDRESS_MISSING, "dry transfer", moved_without_address, None),
+    *(
+        (
+            Reason.FALLBACK_ALONE,
+            f"dry {verb} of {section}",
+            lambda s, verb=verb, section=section: fallback_alone(s, verb, section),
+            f"configuration.{section}.fallbackUrl",
+        )
+        for verb in ("purchase", "configure")
+        for section in ("voice", "sms")
+    ),
     (Reason.SAME_ACCOUNT, "transfer", same_account, None),
     (Reason.SAME_ACCOUNT, "dry transfer", lambda s: same_account(s, dryRun=True), None),
     (Reason.ALREADY_THERE, "transfer", already_there, None),

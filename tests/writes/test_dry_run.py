@@ -237,6 +237,20 @@ def test_of_a_number_of_no_country_nothing_certain_is_said(
     assert {each["status"] for each in payload["requirements"]} == {"UNKNOWN"}
 
 
+def test_of_an_area_code_that_is_not_known_the_us_and_canada_are_asked(
+    gateway: RunningGateway, account: SandboxAccount
+) -> None:
+    number = "+12995550123"
+    [error] = rehearsed(gateway, account, number)["userErrors"]
+    assert (error["code"], error["field"]) == ("NOT_AVAILABLE", ["phoneNumber"])
+    gateway.sandbox.put_number(phone_number=number)
+    payload = rehearsed(gateway, account, number)
+    assert (payload["userErrors"], payload["wouldSend"]) == ([], {"method": "POST"})
+    given = {"phoneNumber": number, "maxMonthlyPrice": {"amount": "9", "currencyCode": "USD"}}
+    done = gateway.query(BUY, {"input": given}, account=account)["purchasePhoneNumber"]
+    assert done["userErrors"] == []
+
+
 def test_what_is_owned_already_or_too_dear_is_told_before_the_address(
     gateway: RunningGateway, account: SandboxAccount
 ) -> None:
