@@ -14,6 +14,7 @@ from gateway.errors import GatewayError
 from gateway.execution import executors
 from gateway.execution._compat import is_of_an_argument
 from gateway.execution.compiled_queries import FORESEEN, compiled_for
+from gateway.execution.error_order import in_order
 from gateway.execution.projecting_executor import FastExecutor
 from gateway.execution.projection import Projector
 from gateway.execution.request import Port, Request
@@ -116,10 +117,12 @@ def refused(errors: Iterable[GraphQLError]) -> dict[str, Any]:
 
 
 def respond(result: ExecutionResult, request_id: str) -> dict[str, Any]:
-    """Return a result as a response object, its errors masked."""
+    """Return a result as a response object, its errors masked and in order."""
     response: dict[str, Any] = {}
     if result.errors:
-        response["errors"] = [shown(error, request_id).formatted for error in result.errors]
+        response["errors"] = [
+            shown(error, request_id).formatted for error in in_order(result.errors, result.data)
+        ]
     if result.data is not None or not _refused(result):
         response["data"] = result.data
     return response

@@ -12,6 +12,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 
 from gateway.execution import execute, executors
 from gateway.execution._compat import ExperimentalIncrementalExecutionResults
+from gateway.execution.error_order import in_order
 from gateway.execution.request import Port, Request
 
 # How increments are written: as graphql-js 17 does (`pending`, ids), or as clients of 2022 read
@@ -69,7 +70,7 @@ async def _payloads(
 ) -> AsyncGenerator[Payload, None]:
     """Yield graphql-core's payloads with their errors masked."""
     initial = result.initial_result
-    initial.errors = _shown(initial.errors, request_id)
+    initial.errors = _shown(initial.errors, request_id, initial.data)
     # Errors first, as everywhere.
     formatted = dict(initial.formatted)
     yield {key: formatted[key] for key in sorted(formatted, key=lambda key: key != "errors")}
@@ -80,8 +81,12 @@ async def _payloads(
             yield dict(update.formatted)
 
 
-def _shown(errors: Sequence[GraphQLError] | None, request_id: str) -> list[GraphQLError] | None:
-    return [execute.shown(error, request_id) for error in errors] if errors else None
+def _shown(
+    errors: Sequence[GraphQLError] | None, request_id: str, data: object = None
+) -> list[GraphQLError] | None:
+    if not errors:
+        return None
+    return [execute.shown(error, request_id) for error in in_order(errors, data)]
 
 
 def _with_paths(payload: Payload, pending: dict[str, Payload]) -> Payload:

@@ -6,13 +6,12 @@ both ways and must give the same bytes, errors included.
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from inspect import isawaitable
-from itertools import product
+from itertools import cycle, product, repeat
 from typing import Any
 
-import orjson
 import pytest
 import structlog
 from graphql import (
@@ -35,7 +34,7 @@ from gateway.documents.limits import Limits, Meter
 from gateway.errors import UpstreamMalformed, UpstreamRefused
 from gateway.execution._compat import is_attribute
 from gateway.execution.compiled_queries import FORESEEN, CompiledOperation, compiled_for
-from gateway.execution.execute import shown
+from gateway.execution.execute import respond
 from gateway.execution.json_encoding import encode
 from gateway.execution.plain_fields import Selection
 from gateway.execution.projecting_executor import FastExecutor
@@ -221,10 +220,14 @@ def numbers(draw: st.DrawFn, typename: str) -> list[View]:
 
 
 class Stub:
-    """A port that answers with numbers made beforehand. It only hands objects to the executor."""
+    """A port that answers with numbers made beforehand. It only hands objects to the executor.
+
+    `delays` say after how many rounds of the loop each look-up is answered, or each search fails.
+    """
 
     def __init__(self, owned: list[View], found: list[View], *, fails: bool = False) -> None:
         self.fails = fails
+        self.delays: Iterator[int] = repeat(0)
         cursors = [Cursor("list", "", place) for place in range(10)]
         self.owned = ConnectionPage(owned, lambda: Standing(cursors[: len(owned)], True, False))
         self.owned.exhaustive = False
@@ -242,10 +245,12 @@ class Stub:
 
     async def phone_number(self, **_: Any) -> object:
         """Return the first number."""
+        await self._delay()
         return self.owned.nodes[0] if self.owned.nodes else None
 
     async def phone_numbers(self, *_: Any, **__: Any) -> object:
         """Return all numbers."""
+        await self._delay()
         return self.owned
 
     async def available_phone_numbers(self, *_: Any, **__: Any) -> object:
@@ -255,17 +260,34 @@ class Stub:
     def similar_available(
         self, numbers: list[View], **_: Any
     ) -> list[asyncio.Future[FoundPage] | None]:
-        """Return what is found of each number: one page for most, nothing, perhaps an error."""
-        loop = asyncio.get_running_loop()
-        page, failed = loop.create_future(), loop.create_future()
+        """Return what is found of each number: one page for most, nothing, perhaps errors."""
+        page = asyncio.get_running_loop().create_future()
         page.set_result(self.found)
-        failed.set_exception(UpstreamRefused("No."))
-        failed.exception()  # Not every one is waited for.
-        coming = [page, failed if self.fails else page, None]
-        return [coming[self.owned.nodes.index(each) % 3] for each in numbers]
+        coming: list[Callable[[], asyncio.Future[FoundPage] | None]] = [
+            self._failed if self.fails else lambda: page,
+            lambda: page,
+            lambda: None,
+        ]
+        return [coming[self.owned.nodes.index(each) % 3]() for each in numbers]
+
+    def _failed(self) -> asyncio.Future[FoundPage]:
+        """Return what is yet to fail."""
+
+        async def fail() -> FoundPage:
+            await self._delay()
+            raise UpstreamRefused("No.")
+
+        failing = asyncio.ensure_future(fail())
+        failing.add_done_callback(asyncio.Future.exception)  # Not every one is waited for.
+        return failing
+
+    async def _delay(self) -> None:
+        for _ in range(next(self.delays)):
+            await asyncio.sleep(0)
 
     async def nodes(self, ids: list[str], **_: Any) -> list[View | None]:
         """Return the owned numbers and a null."""
+        await self._delay()
         return [*self.owned.nodes, None][: max(1, len(ids))]
 
     def accounts_of(self, sids: list[str], **_: Any) -> list[asyncio.Future[object]]:
@@ -416,8 +438,7 @@ def response(document: Document, stub: Stub, variables: dict[str, Any], *, fast:
         if isawaitable(result):
             result = await result
         assert isinstance(result, ExecutionResult)
-        errors = sorted(orjson.dumps(shown(each, "id").formatted) for each in result.errors or ())
-        return encode({"data": result.data}) + b"".join(errors)
+        return encode(respond(result, "id"))
 
     return LOOP.run_until_complete(run())
 
@@ -461,7 +482,7 @@ async def _rest() -> None:
     numbers("AvailablePhoneNumber"),
     st.booleans(),
 )
-def test_all_ways_give_the_same_bytes(
+def test_all_ways_give_the_same_bytes_whatever_comes_first(
     text: str, owned: list[View], found: list[View], yes: bool
 ) -> None:
     document = Documents(SCHEMA, METER).get(text)
@@ -471,7 +492,9 @@ def test_all_ways_give_the_same_bytes(
         return
     for fails, on in product((False, True), (yes, not yes)):
         stub, variables = Stub(owned, found, fails=fails), {"yes": on}
+        stub.delays = cycle((3, 0, 5, 2))
         plain = response(document, stub, variables, fast=False)
+        stub.delays = cycle((0, 4, 1))
         assert response(document, stub, variables, fast=True) == plain
         for _ in range(3):  # It is read at first, and written when it has come twice.
             assert compiled(document, stub, variables) in {None, plain}
