@@ -23,8 +23,10 @@ from gateway.waiting import at_hand, begun
 from gateway.writes import clocks
 from gateway.writes.idempotency_entries import HELD, Hold, Moment
 
+# Entries lie in the order in which they are opened, so that those of a transaction share pages. By
+# their keys, which are hashes, each would dirty a page of its own, as in files of earlier releases.
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB, expires REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB, expires REAL);
 CREATE INDEX IF NOT EXISTS expiry ON entries (expires);
 CREATE TABLE IF NOT EXISTS clocks (clock TEXT PRIMARY KEY, ahead REAL) WITHOUT ROWID;
 """

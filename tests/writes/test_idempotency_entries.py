@@ -2,11 +2,13 @@
 
 import asyncio
 import fcntl
+import hashlib
 import json
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeAlias
 
@@ -120,6 +122,25 @@ def test_the_file_is_there_before_the_first_write_where_its_folder_is(tmp_path: 
     asyncio.run(main())
     assert (tmp_path / "idempotency.sqlite").stat().st_size > 0
     assert not (tmp_path / "none").exists()
+
+
+def test_keys_that_are_used_together_are_written_together(tmp_path: Path) -> None:
+    """However many others there are: pages that are written are most of what a key costs."""
+    names = [hashlib.sha256(b"%d" % n).hexdigest() for n in range(600)]
+    old, new = b"claimed" * 60, b"sent---" * 60
+
+    async def main() -> int:
+        journal = FileJournal(tmp_path)
+        await asyncio.gather(*(journal.open(each, old, ttl=60) for each in names))
+        with closing(sqlite3.connect(tmp_path / "idempotency.sqlite")) as other:
+            other.execute("PRAGMA wal_checkpoint").fetchall()
+            steps = (journal.replace(each, old, new, ttl=60) for each in names[-40:])
+            assert all(await asyncio.gather(*steps))
+            [(_, pages, _)] = other.execute("PRAGMA wal_checkpoint").fetchall()
+        await journal.aclose()
+        return int(pages)
+
+    assert asyncio.run(main()) < 20
 
 
 def test_what_fails_when_the_file_is_opened_ahead_is_told_to_the_first_write(
