@@ -5,12 +5,11 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from pydantic import SecretStr
-
 from gateway.auth.caller import Caller
 from gateway.auth.token_rules import TokenRules
 from gateway.errors import BadUserInput, Unauthenticated
 from gateway.mapping.validation import is_sid
+from gateway.settings.secret import Secret
 from gateway.storage.recent import Recent
 from gateway.upstream.call import Credential
 
@@ -152,9 +151,9 @@ class OwnAccount:
     """Whom the gateway acts as by itself; see the settings of the same names."""
 
     account_sid: str | None
-    auth_token: SecretStr | None
+    auth_token: Secret | None
     api_key_sid: str | None
-    api_key_secret: SecretStr | None
+    api_key_secret: Secret | None
 
 
 def own_credential(own: OwnAccount) -> Credential | None:
@@ -164,7 +163,7 @@ def own_credential(own: OwnAccount) -> Credential | None:
         username, secret = own.api_key_sid, own.api_key_secret or secret
     if not own.account_sid or not username or secret is None:
         return None
-    plain = secret.get_secret_value()
+    plain = secret.reveal()
     return Credential(username, plain, own.account_sid, own.account_sid)
 
 

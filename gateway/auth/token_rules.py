@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
+from gateway.settings.secret import Secret
 from gateway.upstream.proxies import RouteOptions
 
 
@@ -17,7 +16,7 @@ class TokenRules(RouteOptions):
 
     upstream_ca: Path | None
     token_algorithm: str
-    token_secret: SecretStr | None
+    token_secret: Secret | None
     token_keys: str | None
     token_issuer: str | None
     token_audience: str | None

@@ -319,7 +319,7 @@ def _keys(rules: TokenRules) -> SigningKeys:
     if rules.token_algorithm == "HS256":  # noqa: S105 - the name of an algorithm
         if rules.token_secret is None:
             raise ValueError("token_algorithm=HS256 needs token_secret.")
-        return SharedSecret(rules.token_secret.get_secret_value())
+        return SharedSecret(rules.token_secret.reveal())
     if not rules.token_keys:
         raise ValueError(f"token_algorithm={rules.token_algorithm} needs token_keys.")
     if rules.token_keys.startswith(("http://", "https://")):

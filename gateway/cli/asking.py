@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -117,7 +118,7 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
             " runs with --url"
         )
     configure("error", settings.log_format, own_credential(settings.pick(OwnAccount)))
-    app = create_app(unlimited(settings).model_copy(update={"log_requests": "none"}))
+    app = create_app(replace(unlimited(settings), log_requests="none"))
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

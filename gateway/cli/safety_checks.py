@@ -4,12 +4,12 @@ import asyncio
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import SecretStr
 
 from gateway.app import compose, dialler_for
 from gateway.auth.authentication import OwnAccount, own_credential
@@ -24,8 +24,10 @@ from gateway.execution.request import Request
 from gateway.mapping.validation import is_sid
 from gateway.server import open_files
 from gateway.settings.loopback import is_loopback
-from gateway.settings.model import Settings, settings_file, unlimited
+from gateway.settings.model import Settings, unlimited
 from gateway.settings.proxy_url import chosen_proxy
+from gateway.settings.secret import Secret
+from gateway.settings.sources import settings_file
 from gateway.settings.store_url import StoreUrl
 from gateway.storage.chosen_store import StoreOptions, make_store
 from gateway.storage.store import Condition, StoreUnavailable
@@ -145,7 +147,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     yield from _secrets_in_file(settings_file(settings.config))
 
 
-def _tells_in_the_open(url: SecretStr | None) -> bool:
+def _tells_in_the_open(url: Secret | None) -> bool:
     proxy = chosen_proxy(url)
     if proxy is None or not proxy.has_password:
         return False
@@ -225,7 +227,7 @@ def _sharing(settings: Settings) -> Iterator[Finding]:
 def _store(settings: Settings) -> Iterator[Finding]:
     if settings.store_url is None:
         return
-    url = StoreUrl.parse(settings.store_url.get_secret_value())
+    url = StoreUrl.parse(settings.store_url.reveal())
     if all(is_loopback(each.host) for each in url.places):
         return
     if not url.is_encrypted:
@@ -372,7 +374,7 @@ async def abilities(settings: Settings) -> list[Ability]:
     if credential is None:
         raise ValueError("There are no credentials to ask the upstream with.")
     caller, is_key = Caller(credential, "check"), credential.is_key
-    parts = compose(unlimited(settings).model_copy(update={"auth": "pass-through"}))
+    parts = compose(replace(unlimited(settings), auth="pass-through"))
     async with parts.running():
 
         async def ask(query: str, **variables: object) -> dict[str, Any]:

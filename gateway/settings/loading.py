@@ -1,20 +1,17 @@
 """Settings for people: good messages when they are wrong, where each came from, their reference."""
 
-import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import Field, fields
 from difflib import get_close_matches
-from typing import Any, Final, NamedTuple, get_args
-
-from dotenv import dotenv_values
-from pydantic import SecretStr, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
-from pydantic_settings import SettingsError
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 
 from gateway.errors import CommandError
-from gateway.settings.model import PREFIX, USUAL_FILE, Settings, settings_file, variables
+from gateway.settings.fields import PREFIX, kind_of, rule_of, taken, variables_of
+from gateway.settings.model import USUAL_FILE, Settings
+from gateway.settings.secret import Secret
+from gateway.settings.sources import DOTENV, look
 
 _INTRODUCTION: Final = f"""\
 # Settings
@@ -43,44 +40,48 @@ class Setting(NamedTuple):
     origin: str
 
 
-def load(given: Mapping[str, Any]) -> Settings:
-    """Return the settings; `given` are those of the command line, by field name.
+def load(given: Mapping[str, Any], dotenv: Path | None = DOTENV) -> Settings:
+    """Return the settings.
+
+    Args:
+        given: those of the command line, by field name.
+        dotenv: a file with variables, which need not be there; None for none.
 
     Raises:
         SettingsUnusable: one of them is unknown or has an impossible value.
     """
     try:
-        return Settings(**given)
-    except ValidationError as error:
-        problems = "; ".join(map(_problem, error.errors()))
-        raise SettingsUnusable(f"the settings cannot be used: {problems}") from None
+        found, unknown = look(given, dotenv)
     except UnicodeDecodeError:
         raise SettingsUnusable(
             "the settings cannot be read: .env or the TOML file is not UTF-8"
         ) from None
-    except SettingsError as error:
-        # Its text names the variable, and where it is, but does not repeat the value.
-        raise SettingsUnusable(f"the settings cannot be used: {error}") from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SettingsUnusable(f"the settings cannot be read: {error}") from None
+    values, problems = {}, []
+    for field in fields(Settings):
+        if field.name not in found:
+            continue
+        value, name, _ = found[field.name]
+        try:
+            values[field.name] = taken(field, value)
+        except ValueError as error:
+            problems.append(f"{name if rule_of(field).variables else field.name}: {error}")
+    problems += map(_not_a_setting, unknown)
+    if not problems:
+        try:
+            return Settings(**values)
+        except ValueError as error:
+            problems.append(str(error))
+    raise SettingsUnusable(f"the settings cannot be used: {'; '.join(problems)}")
 
 
 def effective(settings: Settings, given: Mapping[str, Any]) -> Iterator[Setting]:
     """Yield every setting in order; `given` as for `load`."""
-    dotenv = dotenv_values(".env")
-    file = settings_file(settings.config)
-    from_file = tomllib.loads(file.read_text("utf-8")) if file is not None else {}
-    for name in Settings.model_fields:
-        origin = "default"
-        if name in given:
-            origin = "command line"
-        elif found := _first_set(name, os.environ):
-            origin = f"environment {found}"
-        elif found := _first_set(name, dotenv):
-            origin = f".env {found}"
-        elif from_file.keys() & {name, *_aliases(name)}:
-            origin = str(file)
-        yield Setting(name, _shown(getattr(settings, name)), origin)
+    found = look(given, DOTENV).found
+    for field in fields(Settings):
+        origin = found[field.name].origin if field.name in found else "default"
+        yield Setting(field.name, _shown(getattr(settings, field.name)), origin)
 
 
 def reference() -> str:
@@ -90,40 +91,34 @@ def reference() -> str:
         "| Setting | Variable | Type | Default | Meaning |",
         "|---|---|---|---|---|",
     ]
-    lines += [_row(name, field) for name, field in Settings.model_fields.items()]
+    lines += map(_row, fields(Settings))
     return "\n".join(lines) + "\n"
 
 
-def _row(name: str, field: FieldInfo) -> str:
+def _row(field: "Field[Any]") -> str:
     cells = (
-        f"`{name}`",
-        ", ".join(f"`{each}`" for each in variables(name)),
-        _type_name(field.annotation),
-        _default(field),
-        field.description or "",
+        f"`{field.name}`",
+        ", ".join(f"`{each}`" for each in variables_of(field)),
+        _type_name(kind_of(field)),
+        "" if field.default is None or field.default == () else f"`{_shown(field.default)}`",
+        rule_of(field).description,
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _default(field: FieldInfo) -> str:
-    value = field.get_default(call_default_factory=True)
-    return "" if value is None or value == () else f"`{_shown(value)}`"
-
-
-def _type_name(annotation: Any) -> str:  # noqa: ANN401 - any type
+def _type_name(kind: Any) -> str:  # noqa: ANN401 - any type
     """Return a type as operators know it: `text`, `number`, or its literal values."""
-    members = [each for each in get_args(annotation) if each is not type(None)]
-    if members and all(isinstance(each, str) for each in members):
-        return " or ".join(f"`{each}`" for each in members)
-    origin = getattr(annotation, "__origin__", None)
-    if origin in {list, tuple, set, frozenset}:
-        return "list"
-    if origin is dict:
-        return "table"
-    if members:
-        return _type_name(members[0])
-    names = {str: "text", SecretStr: "secret", bool: "true or false", int: "whole number"}
-    return names.get(annotation, "number" if annotation is float else "path")
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{each}`" for each in get_args(kind))
+    names = {
+        str: "text",
+        Secret: "secret",
+        bool: "true or false",
+        int: "whole number",
+        float: "number",
+        Path: "path",
+    }
+    return names.get(kind, "list")
 
 
 def _shown(value: object) -> str:
@@ -139,29 +134,13 @@ def _shown(value: object) -> str:
     return re.sub(r"(?<=://).*@", "*****@", str(value))
 
 
-def _aliases(name: str) -> list[str]:
-    """Return the other names under which a setting may stand in the file."""
-    return variables(name) if Settings.model_fields[name].validation_alias else []
-
-
-def _first_set(name: str, source: Mapping[str, str | None]) -> str | None:
-    wanted = {each.upper(): each for each in variables(name)}
-    present = {key.upper() for key, value in source.items() if value}
-    return next((shown for key, shown in wanted.items() if key in present), None)
-
-
-def _problem(error: ErrorDetails) -> str:
-    """Return one error as text; its input is left out because it may be a secret."""
-    name = ".".join(map(str, error["loc"]))
-    if error["type"] != "extra_forbidden":
-        return f"{name}: {error['msg'].removeprefix('Value error, ')}"
-    for setting in Settings.model_fields:
-        if name.upper() in variables(setting):
+def _not_a_setting(name: str) -> str:
+    """Return what is said of a name; its value is left out because it may be a secret."""
+    known = {field.name: variables_of(field) for field in fields(Settings)}
+    for setting, variables in known.items():
+        if name.upper() in variables:
             return f"{name} is not a setting in the file: its name there is {setting}"
-    known = [
-        *Settings.model_fields,
-        *(each for key in Settings.model_fields for each in variables(key)),
-    ]
-    near = get_close_matches(name, known, n=1)
+    every = [*known, *(each for variables in known.values() for each in variables)]
+    near = get_close_matches(name, every, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"{name} is not a setting{hint}"

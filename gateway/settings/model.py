@@ -1,49 +1,26 @@
-"""Settings: one immutable object, from the command line, the environment, `.env` or a TOML file.
-
-The earlier of these wins. Environment variables are the names in capitals after `GATEWAY_`; the
-credentials also answer to the names that Twilio's own tools use. Unknown names are refused in the
-file, and in variables that begin with `GATEWAY_`: a misspelt setting must not be a silent one.
-"""
+"""Settings: one immutable object; `loading.load` makes it of what the operator has set."""
 
 import dataclasses
-import json
-import math
-import os
-import re
-from collections.abc import Iterable, Mapping
-from ipaddress import ip_network
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
+from gateway.settings.checks import (
+    header_names,
+    http_url,
+    networks,
+    origins,
+    proxy_url,
+    spaced,
+    store_url,
 )
-from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
-
-from gateway.settings.proxy_url import chosen_proxy
-from gateway.settings.store_url import StoreUrl
+from gateway.settings.fields import setting
+from gateway.settings.secret import Secret
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-PREFIX: Final = "GATEWAY_"
 USUAL_FILE: Final = Path("number-gateway.toml")
 CATALOG_URL = "https://preview.twilio.com"
 CORE_URL = "https://api.twilio.com"
@@ -51,7 +28,6 @@ PRICING_URL = "https://pricing.twilio.com"
 REGULATIONS_URL = "https://numbers.twilio.com"
 # Seconds for what was begun to be finished, at least.
 _LEAST_DRAINING: Final = 2.0
-_PROXY_VARIABLES: Final = ("https_proxy", "http_proxy", "no_proxy")
 # What protects the gateway from its clients, switched off, and what is for those to come.
 _NO_LIMITS: Final[dict[str, Any]] = {
     "trusted_documents": None,
@@ -77,370 +53,268 @@ CORS_HEADERS: Final = (
     # Everybody's.
     *("x-requested-with", "x-correlation-id", "cache-control", "pragma"),
 )
-
-
-# What these say may end up in a log, so none of them repeats a value.
-def _listed(value: object) -> object:
-    """Return a list that came as text: items with commas between, or JSON."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            raise ValueError("it begins as a JSON list, and is none") from None
-    return [each.strip() for each in value.split(",") if each.strip()]
-
-
-def _header_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(_HEADER.fullmatch(each) for each in names):
-        raise ValueError("it must be names of headers, such as x-tenant")
-    return tuple(each.lower() for each in names)
-
-
-def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
-    for each in values:
-        try:
-            ip_network(each, strict=False)
-        except ValueError:
-            raise ValueError("it must be addresses or networks, such as 10.0.0.0/8") from None
-    return values
-
-
-def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(_origin, origins)))
-
-
-def _origin(value: str) -> str:
-    """Return an origin as browsers write it: in small letters, without the usual port."""
-    origin = value.lower().removesuffix("/")
-    if origin in {"*", "null"}:
-        return origin
-    if not _ORIGIN.fullmatch(origin):
-        raise ValueError("it must be origins such as https://app.example:8443, without a path")
-    for scheme, port in (("http", ":80"), ("https", ":443")):
-        if origin.startswith(f"{scheme}://"):
-            origin = origin.removesuffix(port)
-    return origin
-
-
-def _http_url(value: str) -> str:
-    if not _names_a_server(value):
-        raise ValueError("it must be a URL that begins with http:// or https:// and names a host")
-    return value
-
-
-def _store_url(value: SecretStr) -> SecretStr:
-    try:
-        StoreUrl.parse(value.get_secret_value())
-    except ValueError:
-        raise ValueError(
-            "it must be a URL such as redis://host:6379, redis+sentinel://host:26379/service or"
-            " redis+cluster://host:6379; in a password, characters like / @ : # are written with"
-            " percent signs (%2F)"
-        ) from None
-    return value
-
-
-def _proxy_url(value: SecretStr) -> SecretStr:
-    try:
-        chosen_proxy(value)
-    except ValueError:
-        raise ValueError(
-            "it must be a URL such as http://user:password@proxy.example:3128, with http or https;"
-            " in user and password, characters like / @ : # are written with percent signs (%2F)"
-        ) from None
-    return value
-
-
-def _spaced(value: object) -> object:
-    """Return a list that came as text: hosts with commas or spaces between, or JSON."""
-    if isinstance(value, str) and '"' not in value:
-        return value.replace(",", " ").split()
-    return _listed(value)
-
-
-def _names_a_server(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        # A port that is none is noticed only when it is asked for.
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
-_HeaderNames = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_header_names)
-]
-_Networks = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_networks)
-]
-_Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_origins)]
-_HttpUrl = Annotated[str, AfterValidator(_http_url)]
-_ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy_url)]
-_Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_spaced)]
-_StoreUrl = Annotated[SecretStr, AfterValidator(_store_url)]
 Picked = TypeVar("Picked", bound="DataclassInstance")
 
 
-class Settings(BaseSettings):
+# Nobody compares or prints them: to compile what would do so is part of every start.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Settings:
     """Everything an operator can set. Times are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        # What else is in `.env` is for other programs; `_Unknown` finds what was meant for us.
-        dotenv_filtering="only_existing",
-        env_ignore_empty=True,
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
-
-    config: Path | None = Field(
+    config: Path | None = setting(
         None,
         description=f"TOML file with settings; without it `{USUAL_FILE}` in the working directory"
         " is read, if there is one.",
     )
-    catalog_url: _HttpUrl = Field(CATALOG_URL, description="Base URL of the catalog family.")
-    core_url: _HttpUrl = Field(CORE_URL, description="Base URL of the core family (2010-04-01).")
-    pricing_url: _HttpUrl | None = Field(
+    catalog_url: str = setting(
+        CATALOG_URL, check=http_url, description="Base URL of the catalog family."
+    )
+    core_url: str = setting(
+        CORE_URL, check=http_url, description="Base URL of the core family (2010-04-01)."
+    )
+    pricing_url: str | None = setting(
         None,
+        check=http_url,
         description="Base URL of the Pricing API; by default `https://pricing.twilio.com`, or"
         " `core_url` where that is not Twilio's own.",
     )
-    regulations_url: _HttpUrl | None = Field(
+    regulations_url: str | None = setting(
         None,
+        check=http_url,
         description="Base URL of the Regulations API; by default `https://numbers.twilio.com`, or"
         " `core_url` where that is not Twilio's own.",
     )
-    proxy: _ProxyUrl | None = Field(
+    proxy: Secret | None = setting(
         None,
+        check=proxy_url,
         description="HTTP proxy through which the upstream is reached, before `https_proxy` and"
         " `http_proxy`: `http://user:password@host:port`, `https://…` if it is spoken to over TLS"
         " itself, or `direct` for none.",
     )
-    https_proxy: _ProxyUrl | None = Field(
+    https_proxy: Secret | None = setting(
         None,
+        check=proxy_url,
         description="The same for upstreams whose URLs begin with `https://`.",
-        validation_alias=AliasChoices("GATEWAY_HTTPS_PROXY", "HTTPS_PROXY"),
+        variables=("GATEWAY_HTTPS_PROXY", "HTTPS_PROXY"),
     )
-    http_proxy: _ProxyUrl | None = Field(
+    http_proxy: Secret | None = setting(
         None,
+        check=proxy_url,
         description="The same for those whose URLs begin with `http://`; `serve --sandbox` reaches"
         " its own sandbox without it.",
-        validation_alias=AliasChoices("GATEWAY_HTTP_PROXY", "HTTP_PROXY"),
+        variables=("GATEWAY_HTTP_PROXY", "HTTP_PROXY"),
     )
-    no_proxy: _Hosts = Field(
+    no_proxy: tuple[str, ...] = setting(
         (),
+        split=spaced,
         description="What is reached without a proxy: hosts with all below them, addresses and"
         " networks, maybe with a port (`api.example.com, .internal, 10.0.0.0/8, localhost:8010`);"
         " `*` for all.",
-        validation_alias=AliasChoices("GATEWAY_NO_PROXY", "NO_PROXY"),
+        variables=("GATEWAY_NO_PROXY", "NO_PROXY"),
     )
-    upstream_ca: Path | None = Field(
+    upstream_ca: Path | None = setting(
         None,
         description="PEM file of the authorities that are believed over TLS, in place of those that"
         " `SSL_CERT_FILE` or `SSL_CERT_DIR` names, or of the usual ones: for a proxy that opens"
         " TLS, add its own to them.",
     )
-    upstream_certificate: Path | None = Field(
+    upstream_certificate: Path | None = setting(
         None, description="PEM file of a client certificate that is shown to who asks for one."
     )
-    upstream_key: Path | None = Field(
+    upstream_key: Path | None = setting(
         None,
         description="PEM file of its key, not encrypted; without it the key is in the same file.",
     )
-    account_sid: str | None = Field(
+    account_sid: str | None = setting(
         None,
         description="Account the gateway acts for when the client brings no credentials.",
-        validation_alias=AliasChoices("GATEWAY_ACCOUNT_SID", "TWILIO_ACCOUNT_SID"),
+        variables=("GATEWAY_ACCOUNT_SID", "TWILIO_ACCOUNT_SID"),
     )
-    auth_token: SecretStr | None = Field(
+    auth_token: Secret | None = setting(
         None,
         description="Auth token of that account.",
-        validation_alias=AliasChoices("GATEWAY_AUTH_TOKEN", "TWILIO_AUTH_TOKEN"),
+        variables=("GATEWAY_AUTH_TOKEN", "TWILIO_AUTH_TOKEN"),
     )
-    api_key_sid: str | None = Field(
+    api_key_sid: str | None = setting(
         None,
         description="API key (SK…) to use in place of the account's own name. It must be one of"
         " `account_sid` itself, and reaches no subaccounts.",
-        validation_alias=AliasChoices("GATEWAY_API_KEY_SID", "TWILIO_API_KEY"),
+        variables=("GATEWAY_API_KEY_SID", "TWILIO_API_KEY"),
     )
-    api_key_secret: SecretStr | None = Field(
+    api_key_secret: Secret | None = setting(
         None,
         description="Secret of that API key; without it `auth_token` is taken for it.",
-        validation_alias=AliasChoices("GATEWAY_API_KEY_SECRET", "TWILIO_API_SECRET"),
+        variables=("GATEWAY_API_KEY_SECRET", "TWILIO_API_SECRET"),
     )
-    sandbox_url: _HttpUrl | None = Field(
+    sandbox_url: str | None = setting(
         None,
+        check=http_url,
         description="Base URL of the sandbox that `serve --sandbox` has started, which is shown at"
         " the start. It chooses no upstream: `core_url` and its siblings do.",
     )
-    auth: Literal["pass-through", "tokens", "open"] | None = Field(
+    auth: Literal["pass-through", "tokens", "open"] | None = setting(
         None,
         description="`pass-through`: clients bring the upstream's own credentials as HTTP Basic. "
         "`tokens`: clients bring JSON Web Tokens and act through `account_sid`. "
         "`open`: clients without credentials act as `account_sid`.",
     )
-    token_algorithm: Literal["HS256", "RS256", "ES256"] = Field(
+    token_algorithm: Literal["HS256", "RS256", "ES256"] = setting(
         "RS256", description="The one algorithm that tokens may be signed with."
     )
-    token_secret: SecretStr | None = Field(
+    token_secret: Secret | None = setting(
         None, description="Secret that HS256 tokens are signed with, 32 bytes or more."
     )
-    token_keys: str | None = Field(
+    token_keys: str | None = setting(
         None, description="JWKS file or URL with the keys of RS256 and ES256 tokens."
     )
-    token_issuer: str | None = Field(None, description="What the claim `iss` of tokens must be.")
-    token_audience: str | None = Field(None, description="What their claim `aud` must hold.")
-    token_accounts_claim: str = Field(
+    token_issuer: str | None = setting(None, description="What the claim `iss` of tokens must be.")
+    token_audience: str | None = setting(None, description="What their claim `aud` must hold.")
+    token_accounts_claim: str = setting(
         "accounts", description="Claim with the sids of the accounts that a bearer may use."
     )
-    token_scopes_claim: str = Field("scope", description="Claim with the bearer's scopes.")
-    token_leeway: float = Field(
+    token_scopes_claim: str = setting("scope", description="Claim with the bearer's scopes.")
+    token_leeway: float = setting(
         30.0, ge=0, le=300, description="How far issuers' clocks may be off."
     )
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
-    workers: int = Field(1, ge=1, le=256, description="Processes that serve the port together.")
-    trusted_proxies: _Networks = Field(
+    host: str = setting("127.0.0.1", description="Address to listen on.")
+    port: int = setting(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    workers: int = setting(1, ge=1, le=256, description="Processes that serve the port together.")
+    trusted_proxies: tuple[str, ...] = setting(
         (),
+        check=networks,
         description="Addresses and networks of proxies whose `X-Forwarded-For` or `Forwarded` says"
         " which address a client has, for example `10.0.0.0/8`; without them it is that of the"
         " connection.",
     )
-    forwarded_header: Literal["x-forwarded-for", "forwarded"] | None = Field(
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] | None = setting(
         None,
         description="The header that trusted proxies write, where they pass on the other one as"
         " clients send it; by itself `x-forwarded-for` if a request has it, else `forwarded`.",
     )
-    production: bool = Field(
-        False,  # noqa: FBT003 - pydantic takes the default by position
+    production: bool = setting(
+        False,
         description="Explorer, introspection, suggestions and explanations are off.",
     )
 
-    request_deadline: float = Field(15.0, gt=0, description="Time for one operation, all told.")
-    call_deadline: float = Field(10.0, gt=0, description="Time for one upstream call with retries.")
-    attempt_timeout: float = Field(5.0, gt=0, description="Time for one attempt of a call.")
-    connect_timeout: float = Field(2.0, gt=0, description="Time to connect to the upstream.")
-    upstream_keep: float = Field(
+    request_deadline: float = setting(15.0, gt=0, description="Time for one operation, all told.")
+    call_deadline: float = setting(
+        10.0, gt=0, description="Time for one upstream call with retries."
+    )
+    attempt_timeout: float = setting(5.0, gt=0, description="Time for one attempt of a call.")
+    connect_timeout: float = setting(2.0, gt=0, description="Time to connect to the upstream.")
+    upstream_keep: float = setting(
         240.0,
         gt=0,
         description="How long a connection to the upstream is kept that nobody uses.",
     )
-    upstream_ready: int = Field(
+    upstream_ready: int = setting(
         4,
         ge=0,
         le=50,
         description="Connections to each upstream that are opened at the start, and kept for"
         " requests to come; 0: they are opened when they are needed.",
     )
-    attempts: int = Field(3, ge=1, le=10, description="Attempts per upstream read.")
-    backoff_base: float = Field(0.1, gt=0, description="First wait between attempts, at most.")
-    backoff_cap: float = Field(3.0, gt=0, description="Longest wait between attempts.")
-    retry_budget: float = Field(0.2, ge=0, le=1, description="Retries as a share of all calls.")
-    hedge_after: float = Field(
+    attempts: int = setting(3, ge=1, le=10, description="Attempts per upstream read.")
+    backoff_base: float = setting(0.1, gt=0, description="First wait between attempts, at most.")
+    backoff_cap: float = setting(3.0, gt=0, description="Longest wait between attempts.")
+    retry_budget: float = setting(0.2, ge=0, le=1, description="Retries as a share of all calls.")
+    hedge_after: float = setting(
         0.0,
         ge=0,
         description="Time after which a read that has no answer yet is sent once more, on another"
         " connection; the first good answer counts. Writes never are. 0 sends nothing twice.",
     )
-    hedge_share: float = Field(
+    hedge_share: float = setting(
         0.03,
         ge=0,
         le=1,
         description="Reads that are sent once more as a share of all reads of an account.",
     )
-    breaker_failures: int = Field(
+    breaker_failures: int = setting(
         5,
         ge=1,
         description="Failures in a row that open the breaker of an API and account; searches for"
         " numbers have one of their own.",
     )
-    breaker_pause: float = Field(3.0, gt=0, description="First pause of an open breaker.")
-    breaker_longest_pause: float = Field(30.0, gt=0, description="Longest pause of one.")
-    concurrency: int = Field(
+    breaker_pause: float = setting(3.0, gt=0, description="First pause of an open breaker.")
+    breaker_longest_pause: float = setting(30.0, gt=0, description="Longest pause of one.")
+    concurrency: int = setting(
         50,
         ge=1,
         description="Upstream calls at once per account, at first; searches, prices and regulations"
         " take four fifths of them at most.",
     )
-    concurrency_most: int = Field(90, ge=1, description="Upstream calls at once, at most.")
-    concurrency_limit: int = Field(
+    concurrency_most: int = setting(90, ge=1, description="Upstream calls at once, at most.")
+    concurrency_limit: int = setting(
         100, ge=1, description="What the upstream's own limit per account is believed to be."
     )
-    strangers_concurrency: int = Field(
+    strangers_concurrency: int = setting(
         20,
         ge=1,
         description="Upstream calls at once with credentials that the upstream has not lately"
         " accepted for the account they name, in one process; half of them for one client address.",
     )
-    upstream_body_limit: int = Field(
+    upstream_body_limit: int = setting(
         16 * 2**20, ge=1024, description="Largest upstream answer that is read."
     )
-    family_memory: float = Field(
+    family_memory: float = setting(
         3600.0, gt=0, description="How long it is remembered that an account lacks the catalog."
     )
 
-    idempotency_memory: float = Field(
+    idempotency_memory: float = setting(
         86_400.0, gt=0, description="How long the result of an idempotency key is remembered."
     )
-    drain_limit: float = Field(
+    drain_limit: float = setting(
         30.0,
         ge=_LEAST_DRAINING,
         description="Time between the signal to stop and the exit, at most.",
     )
-    drain_delay: float = Field(
+    drain_delay: float = setting(
         0.0,
         ge=0,
         description="Part of `drain_limit` in which `/readyz` says 503, and all else is still"
         " served, so that balancers find out; then the port is closed.",
     )
 
-    fast: bool = Field(
-        True,  # noqa: FBT003 - pydantic takes the default by position
+    fast: bool = setting(
+        True,
         description="Queries are compiled, and plain fields answered by projections; off,"
         " graphql-core executes everything.",
     )
-    cache_owned: float = Field(
+    cache_owned: float = setting(
         0.0, ge=0, description="How long answers about owned numbers are kept; 0 keeps none."
     )
-    cache_search: float = Field(
+    cache_search: float = setting(
         0.0, ge=0, description="How long answers to searches are kept; 0 keeps none."
     )
-    cache_countries: float = Field(
+    cache_countries: float = setting(
         3600.0, ge=0, description="How long answers about countries are kept; 0 keeps none."
     )
-    cache_stale: float = Field(
+    cache_stale: float = setting(
         60.0,
         ge=0,
         description="How much longer a kept answer is given while it is fetched anew.",
     )
-    explain: bool | None = Field(
+    explain: bool | None = setting(
         None,
         description="Whether clients may ask for plans and traces; unset: not in production.",
     )
-    most_calls: int | None = Field(
+    most_calls: int | None = setting(
         None,
         ge=1,
         description="Most upstream calls of one operation: more are not planned, and not made.",
     )
-    partition_calls: int = Field(
+    partition_calls: int = setting(
         40, ge=0, description="Most extra calls of a request to complete searches that are cut off."
     )
-    subaccount_calls: int = Field(
+    subaccount_calls: int = setting(
         40,
         ge=0,
         description="Most extra calls of a request to look in the caller's other accounts for"
         " numbers that are asked for by `id` and were moved; with 0 it does not look there.",
     )
 
-    exchange_calls: int = Field(
+    exchange_calls: int = setting(
         20,
         ge=0,
         description="Most extra calls of a request to find rate center and LATA of owned numbers of"
@@ -448,217 +322,220 @@ class Settings(BaseSettings):
         " again for `exchange_memory`. Numbers of further exchanges show null, and a page that is"
         " filtered by them ends there, with the cursor to go on from; with 0 nothing is found out.",
     )
-    exchange_memory: float = Field(
+    exchange_memory: float = setting(
         30 * 86_400.0,
         ge=0,
         description="How long it is kept, for all callers, what numbers for sale tell of an"
         " exchange (that is public knowledge); at most a day where they tell nothing; 0: not kept.",
     )
 
-    body_limit: int = Field(256 * 1024, ge=1024, description="Largest request body.")
-    get_requests: bool = Field(
-        True,  # noqa: FBT003
+    body_limit: int = setting(256 * 1024, ge=1024, description="Largest request body.")
+    get_requests: bool = setting(
+        True,
         description="Queries may come by GET.",
     )
-    requests_per_minute: int | None = Field(
+    requests_per_minute: int | None = setting(
         None,
         ge=0,
         description="Most requests of one caller and account in a minute; 0 for any number; when"
         " not set: any number, in production 6000.",
     )
-    purchases_per_day: int | None = Field(
+    purchases_per_day: int | None = setting(
         None,
         ge=0,
         description="Most numbers that one caller buys for one account in a day; 0 for any number;"
         " when not set: any number, in production 100.",
     )
 
-    csrf_prevention: bool = Field(
-        True,  # noqa: FBT003
+    csrf_prevention: bool = setting(
+        True,
         description="GETs that any web page could make a browser send are refused.",
     )
-    cors_origins: _Origins = Field(
+    cors_origins: tuple[str, ...] = setting(
         (),
+        check=origins,
         description="Origins whose pages may use the gateway, for example https://app.example;"
         " with `serve --sandbox` those of this machine may besides.",
     )
-    cors_headers: _HeaderNames = Field(
+    cors_headers: tuple[str, ...] = setting(
         CORS_HEADERS,
+        check=header_names,
         description="Headers that these pages may send, besides those that the gateway reads"
         " itself (`Authorization`, `X-Account-Sid`, `Last-Event-ID` and so on); `*` for any.",
     )
-    webhook_hosts: _List = Field(
+    webhook_hosts: tuple[str, ...] = setting(
         (),
         description="Hosts that webhook URLs may name, `*.example.com` for all below one; any host"
         " when empty.",
     )
-    webhook_private: bool | None = Field(
+    webhook_private: bool | None = setting(
         None,
         description="Webhook URLs may name private and link-local addresses; when not set: unless"
         " in production.",
     )
 
-    connection_limit: int = Field(1000, ge=1, description="Most connections to one process.")
-    unverified_connections: int | None = Field(
+    connection_limit: int = setting(1000, ge=1, description="Most connections to one process.")
+    unverified_connections: int | None = setting(
         None,
         ge=1,
         description="Most WebSockets to one process whose clients have not yet shown who they are,"
         " half of them of one client address; when not set: a quarter of `connection_limit`.",
     )
-    caller_connections: int | None = Field(
+    caller_connections: int | None = setting(
         None,
         ge=1,
         description="Most WebSockets and streams of subscriptions of one caller to one process;"
         " when not set: a quarter of `connection_limit`.",
     )
-    header_limit: int = Field(100, ge=10, description="Most headers in a request.")
-    header_bytes_limit: int = Field(
+    header_limit: int = setting(100, ge=10, description="Most headers in a request.")
+    header_bytes_limit: int = setting(
         32 * 1024, ge=1024, description="Largest request head: URL and headers."
     )
-    header_timeout: float = Field(10.0, gt=0, description="Time for a request's head to arrive.")
-    body_timeout: float = Field(15.0, gt=0, description="Time for a request's body to arrive.")
-    write_timeout: float = Field(
+    header_timeout: float = setting(10.0, gt=0, description="Time for a request's head to arrive.")
+    body_timeout: float = setting(15.0, gt=0, description="Time for a request's body to arrive.")
+    write_timeout: float = setting(
         15.0, gt=0, description="Time for which a client may not read its answer."
     )
-    unsent_per_connection: int = Field(
+    unsent_per_connection: int = setting(
         4 * 2**20,
         ge=1024,
         description="Bytes of answers that may wait for a connection's client to read them; until"
         " there is room, further operations wait.",
     )
-    unsent_per_caller: int = Field(
+    unsent_per_caller: int = setting(
         32 * 2**20,
         ge=1024,
         description="The same for all connections of a caller.",
     )
-    unsent_per_process: int = Field(
+    unsent_per_process: int = setting(
         128 * 2**20,
         ge=1024,
         description="The same for all clients of a process; beyond it, whoever leaves most unread"
         " is cut off.",
     )
-    keep_alive_timeout: int = Field(
+    keep_alive_timeout: int = setting(
         75, gt=0, description="Time for which an idle connection is kept."
     )
 
-    document_limit: int = Field(64 * 1024, ge=256, description="Longest document, in characters.")
-    token_limit: int = Field(1000, ge=10, description="Most tokens in a document.")
-    depth_limit: int = Field(10, ge=1, description="Most levels of fields in an operation.")
-    alias_limit: int | None = Field(
+    document_limit: int = setting(64 * 1024, ge=256, description="Longest document, in characters.")
+    token_limit: int = setting(1000, ge=10, description="Most tokens in a document.")
+    depth_limit: int = setting(10, ge=1, description="Most levels of fields in an operation.")
+    alias_limit: int | None = setting(
         None,
         ge=0,
         description="Most aliases, fragments written out; when not set: 30, in production 15.",
     )
-    directive_limit: int = Field(8, ge=0, description="Most directives, fragments written out.")
-    root_field_limit: int = Field(30, ge=1, description="Most fields at an operation's root.")
-    cost_limit: int = Field(
+    directive_limit: int = setting(8, ge=0, description="Most directives, fragments written out.")
+    root_field_limit: int = setting(30, ge=1, description="Most fields at an operation's root.")
+    cost_limit: int = setting(
         2000, ge=1, description="Most objects that an operation may yield, by its list sizes."
     )
-    introspection: bool | None = Field(
+    introspection: bool | None = setting(
         None, description="Clients may read the schema; when not set: unless in production."
     )
-    batch_limit: int = Field(
+    batch_limit: int = setting(
         0, ge=0, le=100, description="Most operations in one request's list; 0 takes no lists."
     )
-    compress_from: int = Field(
+    compress_from: int = setting(
         1024, ge=0, description="Answers of this size or more are compressed; 0 compresses none."
     )
 
-    persisted_queries: bool = Field(
-        True,  # noqa: FBT003
+    persisted_queries: bool = setting(
+        True,
         description="Clients may register documents by hash (automatic persisted queries).",
     )
-    persisted_queries_ttl: float = Field(
+    persisted_queries_ttl: float = setting(
         7 * 86_400.0, gt=0, description="How long a registered document is kept."
     )
-    persisted_query_limit: int = Field(
+    persisted_query_limit: int = setting(
         64 * 1024, ge=1024, description="Largest document that clients may register."
     )
-    trusted_documents: Path | None = Field(
+    trusted_documents: Path | None = setting(
         None,
         description="Manifest of documents by id, as Apollo's or Relay's compiler writes it;"
         " read again when it changes.",
     )
-    trusted_documents_only: bool = Field(
-        False,  # noqa: FBT003
+    trusted_documents_only: bool = setting(
+        False,
         description="Only documents of the manifest run.",
     )
 
-    poll_interval: float = Field(
+    poll_interval: float = setting(
         30.0,
         ge=0,
         description="Time between looks at a subscribed account for changes made elsewhere;"
         " 0 never looks.",
     )
-    event_memory: float = Field(
+    event_memory: float = setting(
         600.0, gt=0, description="How long a subscriber may be away without losing events."
     )
-    subscriber_queue: int = Field(
+    subscriber_queue: int = setting(
         256, ge=1, description="Events that may wait for one subscriber before it is cut off."
     )
-    send_timeout: float = Field(
+    send_timeout: float = setting(
         10.0, gt=0, description="Time for a client to take a piece of a stream before it is cut."
     )
-    keep_alive: float = Field(
+    keep_alive: float = setting(
         12.0,
         gt=0,
         description="Silence on a stream or WebSocket after which a sign of life is sent.",
     )
-    socket_init_wait: float = Field(
+    socket_init_wait: float = setting(
         5.0, gt=0, description="Time for a WebSocket's client to introduce itself."
     )
-    socket_operations: int = Field(
+    socket_operations: int = setting(
         50, ge=1, description="Operations that may run on one WebSocket at once."
     )
-    frame_limit: int = Field(
+    frame_limit: int = setting(
         256 * 1024, ge=1024, le=2**20, description="Largest WebSocket message from a client."
     )
-    legacy_websocket: bool = Field(
-        False,  # noqa: FBT003
+    legacy_websocket: bool = setting(
+        False,
         description="The old WebSocket subprotocol `graphql-ws` is spoken, too.",
     )
 
-    data_dir: Path = Field(Path(".number-gateway"), description="Where records are kept.")
+    data_dir: Path = setting(Path(".number-gateway"), description="Where records are kept.")
 
-    store_url: _StoreUrl | None = Field(
+    store_url: Secret | None = setting(
         None,
+        check=store_url,
         description="Redis or Valkey that several processes share: `redis://` (or `rediss://`,"
         " `valkey://`, `valkeys://`, `unix://`), `redis+sentinel://host:port,host:port/service` or"
         " `redis+cluster://host:port,host:port`; without one, state is kept in the process.",
     )
-    store_prefix: str = Field("number-gateway:", description="Of every key and channel in it.")
-    store_timeout: float = Field(0.5, gt=0, description="Time for one command to it.")
+    store_prefix: str = setting("number-gateway:", description="Of every key and channel in it.")
+    store_timeout: float = setting(0.5, gt=0, description="Time for one command to it.")
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", description="Lowest level of events that are logged, to standard error."
     )
-    log_format: Literal["terminal", "json"] | None = Field(
+    log_format: Literal["terminal", "json"] | None = setting(
         None, description="How; by itself readable on a terminal, else a JSON object a line."
     )
-    log_requests: Literal["all", "failed", "none"] = Field(
+    log_requests: Literal["all", "failed", "none"] = setting(
         "failed", description="Which requests get a line in the log."
     )
-    metrics: bool = Field(
-        False,  # noqa: FBT003
+    metrics: bool = setting(
+        False,
         description="Serve metrics for Prometheus at `/metrics`, on the same port. Several workers"
         " count in files: in a folder of `TMPDIR`, `/tmp`, `/dev/shm` or `data_dir`, the first that"
         " can be written.",
     )
-    metrics_operations: int = Field(
+    metrics_operations: int = setting(
         200, ge=1, description="How many operation names are counted by name; the rest as one."
     )
-    traces: bool = Field(
-        False,  # noqa: FBT003
+    traces: bool = setting(
+        False,
         description="Send traces to an OpenTelemetry collector, which the `OTEL_…` variables name.",
     )
-    traces_ratio: float = Field(
+    traces_ratio: float = setting(
         0.01,
         ge=0,
         le=1,
         description="Share of traces to keep of those that begin here; callers decide on theirs.",
     )
-    ready_when_degraded: bool = Field(
-        False,  # noqa: FBT003
+    ready_when_degraded: bool = setting(
+        False,
         description="Whether `/readyz` says yes while the shared store, the records in `data_dir`"
         " or the upstream is away.",
     )
@@ -682,88 +559,15 @@ class Settings(BaseSettings):
         """
         return kind(**{each.name: getattr(self, each.name) for each in dataclasses.fields(kind)})
 
-    @field_validator("drain_delay")
-    @classmethod
-    def _leaves_time(cls, delay: float, before: ValidationInfo) -> float:
-        limit = before.data.get("drain_limit", math.inf)
-        if delay > limit - _LEAST_DRAINING:
+    def __post_init__(self) -> None:
+        """Refuse what does not go together."""
+        if self.drain_delay > self.drain_limit - _LEAST_DRAINING:
             raise ValueError(
-                f"it is part of drain_limit, and must be {_LEAST_DRAINING:g} s less than that"
+                "drain_delay: it is part of drain_limit, and must be"
+                f" {_LEAST_DRAINING:g} s less than that"
             )
-        return delay
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources, the strongest first."""
-        del file_secret_settings
-        # So they are, by the library's documentation.
-        assert isinstance(init_settings, InitSettingsSource)  # noqa: S101
-        assert isinstance(env_settings, EnvSettingsSource)  # noqa: S101
-        assert isinstance(dotenv_settings, DotEnvSettingsSource)  # noqa: S101
-        # Where both ways of writing them are set, other programs take the small letters.
-        small = {name: os.environ[name] for name in _PROXY_VARIABLES if os.environ.get(name)}
-        env_settings.env_vars = {**env_settings.env_vars, **small}
-        named = (
-            init_settings.init_kwargs.get("config")
-            or os.environ.get(f"{PREFIX}CONFIG")
-            or dotenv_settings.env_vars.get(f"{PREFIX}CONFIG".lower())
-        )
-        return (
-            init_settings,
-            env_settings,
-            dotenv_settings,
-            TomlConfigSettingsSource(settings_cls, settings_file(named)),
-            _Unknown(settings_cls, [*os.environ, *dotenv_settings.env_vars]),
-        )
-
-
-def settings_file(named: str | Path | None) -> Path | None:
-    """Return the TOML file to read: the one that is named, else the usual one if it is there.
-
-    Raises:
-        FileNotFoundError: a file was named, but is not there.
-    """
-    if not named:
-        return USUAL_FILE if USUAL_FILE.is_file() else None
-    if not Path(named).is_file():
-        raise FileNotFoundError(f"there is no settings file {str(named)!r}")
-    return Path(named)
 
 
 def unlimited(settings: Settings) -> Settings:
     """Return the settings for somebody who is no client: an operator at the command line."""
-    return settings.model_copy(update=_NO_LIMITS)
-
-
-def variables(name: str) -> list[str]:
-    """Return the environment variables that set a field, the strongest first."""
-    alias = Settings.model_fields[name].validation_alias
-    if isinstance(alias, AliasChoices):
-        return [str(choice) for choice in alias.choices]
-    return [f"{PREFIX}{name.upper()}"]
-
-
-class _Unknown(PydanticBaseSettingsSource):
-    """Variables that look like settings and are none: they end up as extra fields."""
-
-    def __init__(self, settings_cls: type[BaseSettings], present: Iterable[str]) -> None:
-        super().__init__(settings_cls)
-        known = {each for name in Settings.model_fields for each in variables(name)}
-        ours = {name.upper() for name in present if name.upper().startswith(PREFIX)}
-        self._unknown = sorted(ours - known)
-
-    def __call__(self) -> dict[str, Any]:
-        """Return them without their values, which may be secrets."""
-        return dict.fromkeys(self._unknown)
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Declare nothing: this source has no fields."""
-        del field
-        return None, field_name, False
+    return dataclasses.replace(settings, **_NO_LIMITS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from pydantic import SecretStr
+from gateway.settings.secret import Secret
 
 _DIRECT: Final = "direct"
 _PORTS: Final = {"http": 80, "https": 443}
@@ -72,13 +72,13 @@ class ProxyUrl:
         return f"{'https' if self.is_encrypted else 'http'}://{host}:{self.port}"
 
 
-def chosen_proxy(setting: SecretStr | None) -> ProxyUrl | None:
+def chosen_proxy(setting: Secret | None) -> ProxyUrl | None:
     """Return the proxy that a setting names; None when it names none, or says that there is none.
 
     Raises:
         ValueError: it is no URL of a proxy.
     """
-    text = _DIRECT if setting is None else setting.get_secret_value()
+    text = _DIRECT if setting is None else setting.reveal()
     return None if text == _DIRECT else ProxyUrl.parse(text)
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
 from gateway.errors import CommandError
+from gateway.settings.secret import Secret
 from gateway.storage.store import MemoryStore, Store, StoreUnavailable
 
 
@@ -13,7 +12,7 @@ from gateway.storage.store import MemoryStore, Store, StoreUnavailable
 class StoreOptions:
     """Which store several processes share; see the settings of the same names."""
 
-    store_url: SecretStr | None
+    store_url: Secret | None
     store_prefix: str
     store_timeout: float
 
@@ -33,7 +32,7 @@ def make_store(
 
     try:
         return RedisStore(
-            options.store_url.get_secret_value(),
+            options.store_url.reveal(),
             prefix=options.store_prefix,
             timeout=options.store_timeout,
             failed=failed,

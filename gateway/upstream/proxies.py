@@ -10,9 +10,8 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from gateway.settings.proxy_url import ProxyUrl, chosen_proxy
+from gateway.settings.secret import Secret
 
 
 class Origin(NamedTuple):
@@ -48,9 +47,9 @@ class Origin(NamedTuple):
 class RouteOptions:
     """Which proxies there are; see the settings of the same names."""
 
-    proxy: SecretStr | None
-    https_proxy: SecretStr | None
-    http_proxy: SecretStr | None
+    proxy: Secret | None
+    https_proxy: Secret | None
+    http_proxy: Secret | None
     no_proxy: tuple[str, ...]
 
 

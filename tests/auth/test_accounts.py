@@ -20,9 +20,9 @@ from gateway.app import compose
 from gateway.errors import NotOwnAccount
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.whole_list import read_whole_list
-from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
 from schema.info import FieldPath
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import run
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -433,7 +433,6 @@ def _configured(sandbox: RunningSandbox, account: str, key: Mapping[str, str]) -
         "account_sid": account,
         "api_key_sid": key["sid"],
         "api_key_secret": key["secret"],
-        "_env_file": None,
     }
 
 
@@ -445,7 +444,7 @@ def test_a_poll_does_not_list_the_parents_numbers_as_a_subaccounts(
     credential = Credential(key["sid"], key["secret"], family.sub.sid)
 
     async def poll() -> None:
-        parts = compose(Settings(**settings, auth="open"))
+        parts = compose(bare_settings(**settings, auth="open"))
         pipeline = parts.pipeline
 
         def begin() -> OwnedNumbers:

@@ -11,9 +11,9 @@ import pytest
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import RateLimits, Spending
 from gateway.errors import RateLimited
-from gateway.settings.model import Settings
 from gateway.storage.store import MemoryStore, StoreUnavailable
 from gateway.upstream.call import Credential
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
@@ -204,7 +204,7 @@ class _BrokenStore(MemoryStore):
 
 
 def test_without_the_store_requests_pass_and_purchases_do_not() -> None:
-    settings = Settings(requests_per_minute=1, purchases_per_day=1, _env_file=None)  # type: ignore[call-arg]
+    settings = bare_settings(requests_per_minute=1, purchases_per_day=1)
     spending = Spending(settings.pick(RateLimits), _BrokenStore())
     caller = _caller()
 
@@ -219,7 +219,7 @@ def test_without_the_store_requests_pass_and_purchases_do_not() -> None:
 
 
 def test_strangers_do_not_make_spent_purchases_forgotten() -> None:
-    settings = Settings(requests_per_minute=2, purchases_per_day=2, _env_file=None)  # type: ignore[call-arg]
+    settings = bare_settings(requests_per_minute=2, purchases_per_day=2)
     spending = Spending(settings.pick(RateLimits), MemoryStore(most=50))
     caller = _caller()
     account = caller.credential.account
@@ -249,7 +249,7 @@ def test_strangers_do_not_make_spent_purchases_forgotten() -> None:
 def test_production_limits_purchases_unless_told_otherwise(
     *, production: bool, chosen: int | None, limit: int | None
 ) -> None:
-    settings = Settings(production=production, purchases_per_day=chosen, _env_file=None)  # type: ignore[call-arg]
+    settings = bare_settings(production=production, purchases_per_day=chosen)
     caller = _caller()
     left = asyncio.run(Spending(settings.pick(RateLimits), MemoryStore()).left(caller, "AC"))[1]
     assert (left.limit if left else None) == limit

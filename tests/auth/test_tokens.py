@@ -18,8 +18,8 @@ from gateway.auth.authentication import OwnAccount, authenticator
 from gateway.auth.token_rules import TokenRules
 from gateway.auth.tokens import KeyUrl, Tokens
 from gateway.errors import Unauthenticated
-from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.tokens import (
@@ -162,9 +162,9 @@ def test_a_caller_is_known_by_its_token_until_that_expires_or_the_keys_change(
 ) -> None:
     file, now = tmp_path / "keys.json", [time.time()]
     file.write_text(key_set(one=EC_KEY), encoding="utf-8")
-    mode = _MODE | {"token_algorithm": "ES256", "token_keys": str(file), "_env_file": None}
+    mode = _MODE | {"token_algorithm": "ES256", "token_keys": str(file)}
     account = "AC" + "0" * 32
-    rules = Settings(**mode).pick(TokenRules)
+    rules = bare_settings(**mode).pick(TokenRules)
     tokens = Tokens(rules, Credential(account, "secret", account, account), lambda: now[0])
     made = token(account, key=EC_KEY, algorithm="ES256", headers={"kid": "one"})
     bearer = f"Bearer {made}"
@@ -303,9 +303,8 @@ def test_settings_that_do_not_go_together_are_refused_at_the_start(
     own: dict[str, Any] = {
         "account_sid": "AC" + "0" * 32,
         "auth_token": "secret",
-        "_env_file": None,
     }
-    settings = Settings(**(own | _MODE | wrong))
+    settings = bare_settings(**(own | _MODE | wrong))
     with pytest.raises(ValueError, match=r"token_|account_sid"):
         authenticator(settings.auth, settings.pick(OwnAccount), settings.pick(TokenRules))
 

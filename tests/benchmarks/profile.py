@@ -23,10 +23,10 @@ import uvicorn
 import uvloop
 
 from gateway.app import create_app
-from gateway.settings.model import Settings
 from tests.benchmarks import load, servers
 from tests.benchmarks.load import Measured
 from tests.benchmarks.operations import OPERATIONS, Operation
+from tests.support.bare_settings import bare_settings
 
 _LINES: Final = 45
 
@@ -47,7 +47,7 @@ async def _under_load(
             "data_dir": Path(folder),
         }
         config = uvicorn.Config(
-            create_app(Settings(**chosen)),
+            create_app(bare_settings(**chosen)),
             http="httptools",
             access_log=False,
             log_config=None,

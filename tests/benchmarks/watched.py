@@ -15,7 +15,7 @@ import uvloop
 from gateway.app import create_app
 from gateway.observability.logs import configure
 from gateway.server.serve import server_for
-from gateway.settings.model import Settings
+from tests.support.bare_settings import bare_settings
 
 STORE: Final = "BENCH_STORE"
 OFF: Final = "off"
@@ -55,7 +55,7 @@ async def serve(upstream: str, ways: dict[str, dict[str, Any]], ports: list[int]
     """Serve every way on its port, in order, until SIGTERM."""
     servers, serving = [], []
     for port, way in zip(ports, ways.values(), strict=True):
-        settings = Settings(
+        settings = bare_settings(
             auth="pass-through",
             production=True,
             catalog_url=upstream,

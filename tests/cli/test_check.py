@@ -13,6 +13,7 @@ from gateway.cli.safety_checks import Finding, findings, report
 from gateway.settings.model import Settings
 from gateway.storage.store import Condition
 from gateway.storage.store_advice import advice_on
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import running_gateway
 from tests.support.gateway_process import started
 from tests.support.sandbox_in_thread import RunningSandbox
@@ -26,12 +27,11 @@ _SAFE: dict[str, Any] = {
     "api_key_sid": "SK" + "0" * 32,
     "auth_token": "a secret",
     "webhook_hosts": ("hooks.example.com",),
-    "_env_file": None,
 }
 
 
 def _settings(**chosen: Any) -> Settings:
-    return Settings(**(_SAFE | chosen))
+    return bare_settings(**(_SAFE | chosen))
 
 
 def _of(settings: Settings, name: str) -> list[Finding]:

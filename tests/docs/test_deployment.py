@@ -13,7 +13,9 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -31,6 +33,7 @@ from tests.docs.two_machines import (
     unit,
     variables,
 )
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.paths import ROOT
 from tests.support.programs import require
@@ -320,7 +323,7 @@ def test_systemd_takes_the_unit(site: TwoMachines, tmp_path: Path) -> None:
         f"systemctl enable --now {file.stem}",
     ]
     service = unit()["Service"]
-    assert int(service["LimitNOFILE"]) > 2 * Settings.model_fields["connection_limit"].default
+    assert int(service["LimitNOFILE"]) > 2 * bare_settings().connection_limit
     data = variables(block("/etc/number-gateway.env"))["GATEWAY_DATA_DIR"]
     assert data == service["WorkingDirectory"] == f"/var/lib/{service['StateDirectory']}"
     program = shutil.which("systemd-analyze")
@@ -333,8 +336,8 @@ def test_systemd_takes_the_unit(site: TwoMachines, tmp_path: Path) -> None:
 
 
 def test_the_times_fit_together() -> None:
-    chosen = {
-        **{name: field.default for name, field in Settings.model_fields.items()},
+    chosen: dict[str, Any] = {
+        **{field.name: field.default for field in fields(Settings)},
         **{
             name.removeprefix("GATEWAY_").lower(): value
             for name, value in variables(block("/etc/number-gateway.env")).items()
@@ -372,7 +375,7 @@ def test_the_pods_of_kubernetes_are_what_the_settings_and_the_image_want(site: T
     image = dict(re.findall(r"\b(GATEWAY_\w+)=(\S+)", (ROOT / "Containerfile").read_text()))
     environment = image | {each["name"]: each["value"] for each in container["env"]}
     fields = {key.removeprefix("GATEWAY_").lower(): value for key, value in environment.items()}
-    settings = Settings(_env_file=None, **fields)  # type: ignore[call-arg] # of pydantic
+    settings = bare_settings(**fields)
     assert settings.auth == "pass-through"
     assert settings.production
     assert isinstance(parser().parse_args(container["args"]), Namespace)

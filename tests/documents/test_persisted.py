@@ -20,9 +20,9 @@ from gateway.errors import PersistedQueryNotFound
 from gateway.pipeline.turns import Turns
 from gateway.storage.store import MemoryStore
 from schema import build_schema
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox
-from tests.support.streams import bare_settings
 
 ACCOUNT = "query Who { account { sid } }"
 COUNTRIES = "query Where { countries { code } }"

@@ -22,7 +22,7 @@ from gateway.transport.websocket import SocketOptions, WebSockets
 from gateway.upstream.call import Credential
 from schema.enums import PhoneNumberEventKind
 from schema.phone_number_event import PhoneNumberEvent
-from tests.support.streams import bare_settings
+from tests.support.bare_settings import bare_settings
 
 ACCOUNT = "AC" + "1" * 32
 CREDENTIAL = Credential(ACCOUNT, "secret", ACCOUNT)

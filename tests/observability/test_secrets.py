@@ -18,9 +18,11 @@ import pytest
 
 from gateway.auth.authentication import OwnAccount, PassThrough, own_credential
 from gateway.auth.caller import Caller
+from gateway.settings.loading import SettingsUnusable
 from gateway.settings.model import Settings
 from gateway.upstream.call import Credential
 from tests.support import loopback
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import served
 from tests.support.raw_bytes import connected, head
@@ -343,8 +345,8 @@ _CREDENTIAL = Credential("AC" + "0" * 32, "the-secret-itself", "AC" + "0" * 32)
 
 def _settings() -> Settings:
     secrets = {"auth_token": "the-secret-itself", "token_secret": "the-secret-itself"}
-    chosen: dict[str, Any] = {"account_sid": "AC" + "0" * 32, "_env_file": None} | secrets
-    return Settings(**chosen)
+    chosen: dict[str, Any] = {"account_sid": "AC" + "0" * 32} | secrets
+    return bare_settings(**chosen)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +375,7 @@ def test_no_name_of_a_credential_shows_its_secret() -> None:
 
 
 def test_settings_that_are_wrong_do_not_show_their_values() -> None:
-    wrong: dict[str, Any] = {"auth_token": ["the-secret-itself"], "auth": "no", "_env_file": None}
-    with pytest.raises(ValueError, match="auth") as caught:
-        Settings(**wrong)
+    wrong: dict[str, Any] = {"auth_token": ["the-secret-itself"], "auth": "no"}
+    with pytest.raises(SettingsUnusable, match="auth") as caught:
+        bare_settings(**wrong)
     assert "the-secret-itself" not in "".join(traceback.format_exception(caught.value))

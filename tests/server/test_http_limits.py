@@ -14,7 +14,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from gateway.server.http_limits import protocol_class
-from gateway.settings.model import Settings
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import before, served
 from tests.support.process_memory import MEMORY_SHOWS, resident
@@ -312,7 +312,7 @@ def _read_slowly(url: str, *, rest: float) -> int:
 
 def test_a_client_that_stops_reading_is_cut_off_and_a_slow_one_is_not() -> None:
     """Answers would wait in the gateway's memory for as long as the client likes."""
-    settings = Settings(write_timeout=2.0, _env_file=None)  # type: ignore[call-arg]
+    settings = bare_settings(write_timeout=2.0)
     http = protocol_class(settings)
     whole = _PIECES * 2**18
     with running_app(_large, http=http, lifespan="off") as url:

@@ -10,11 +10,11 @@ import pytest
 from redis import Redis
 
 from gateway.cli.safety_checks import report
-from gateway.settings.model import Settings
 from gateway.settings.store_url import Place, StoreUrl
 from gateway.storage.redis import RedisStore
 from gateway.storage.store import Store, StoreUnavailable
 from tests.storage.test_shared import BUY, RENAME, bought, sids, subscribed
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.valkey_groups import Watched, cluster, watched_servers
@@ -167,7 +167,7 @@ def test_a_server_of_a_cluster_that_is_full_is_found_whatever_keys_are_asked_for
 def _checked(url: str) -> tuple[int, str]:
     lines: list[str] = []
     chosen: dict[str, Any] = {"store_url": url, "auth": "pass-through", "store_timeout": 5.0}
-    return report(Settings(**chosen | {"_env_file": None}), lines.append), "".join(lines)
+    return report(bare_settings(**chosen), lines.append), "".join(lines)
 
 
 def test_check_describes_each_server_and_shows_no_password(

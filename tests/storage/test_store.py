@@ -15,11 +15,11 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from gateway.settings.model import Settings
 from gateway.storage.chosen_store import StoreOptions, make_store
 from gateway.storage.redis import RedisStore
 from gateway.storage.store import MemoryStore, Store, StoreUnavailable
 from tests.faults.hostile import keeping
+from tests.support.bare_settings import bare_settings
 from tests.support.valkey_process import ValkeyServer, valkey_server
 from tests.support.waiting import until
 
@@ -446,7 +446,7 @@ def test_a_server_that_hangs_costs_little_and_then_nothing_for_a_moment(tmp_path
 def test_the_password_of_the_server_is_used_and_shown_nowhere(tmp_path: Path) -> None:
     async def main() -> None:
         with valkey_server(tmp_path, password="hunter2hunter2") as server:
-            settings = Settings(store_url=server.url, _env_file=None)  # type: ignore[call-arg, arg-type] # parsed by pydantic
+            settings = bare_settings(store_url=server.url)
             assert "hunter2" not in repr(settings)
             store = make_store(settings.pick(StoreOptions))
             await store.ping()
@@ -461,7 +461,7 @@ def test_the_password_of_the_server_is_used_and_shown_nowhere(tmp_path: Path) ->
 
 
 def test_without_a_url_the_store_is_in_the_process() -> None:
-    assert isinstance(make_store(Settings(_env_file=None).pick(StoreOptions)), MemoryStore)  # type: ignore[call-arg] # see pydantic-settings
+    assert isinstance(make_store(bare_settings().pick(StoreOptions)), MemoryStore)
 
 
 def test_in_memory_values_are_bounded_by_count_and_by_size() -> None:

@@ -24,7 +24,7 @@ import uvloop
 
 from gateway.app import create_app
 from gateway.server.http_limits import protocol_class
-from gateway.settings.model import Settings
+from tests.support.bare_settings import bare_settings
 
 _OURS: Final = ("gateway.", "schema.")
 # The server's own clock ticks whether anybody asks or not; the rest is how this counts.
@@ -210,8 +210,8 @@ def _exchange(connection: socket.socket, request: bytes) -> bytes:
 @contextmanager
 def counting_gateway(**settings: Any) -> Iterator[CountingGateway]:
     """Run a gateway on a loop that counts; `settings` are fields of `Settings`."""
-    chosen: dict[str, Any] = {"auth": "pass-through", "_env_file": None} | settings
-    settled = Settings(**chosen)
+    chosen: dict[str, Any] = {"auth": "pass-through"} | settings
+    settled = bare_settings(**chosen)
     app = create_app(settled)
     parts = app.state.parts
     config = uvicorn.Config(

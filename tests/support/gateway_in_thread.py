@@ -10,9 +10,9 @@ import httpx
 from gateway.app import Parts, create_app
 from gateway.server.http_limits import protocol_class
 from gateway.server.websocket_limits import socket_class
-from gateway.settings.model import Settings
 from gateway.transport.unsent import Unsent
 from tests.support import loopback
+from tests.support.bare_settings import bare_settings
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_app
 
 # What clients send with a GET to show that no page of another site made a browser send it.
@@ -97,9 +97,8 @@ def running_gateway(
         "core_url": sandbox.url,
         "auth": "pass-through",
         "http_proxy": None,
-        "_env_file": None,
     } | settings
-    settled = Settings(**chosen)
+    settled = bare_settings(**chosen)
     app = create_app(settled, sandbox_accounts=[] if settled.sandbox_url else None)
     parts = app.state.parts
     with (

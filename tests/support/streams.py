@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
-from gateway.settings.model import Settings
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.sandbox_in_thread import SandboxAccount
 
@@ -20,12 +19,6 @@ CHANGES = """subscription Changes($account: ID, $sids: [ID!]) {
   }
 }"""
 _PATIENCE = 60.0
-
-
-def bare_settings(**chosen: Any) -> Settings:
-    """Return settings that no `.env` has a part in."""
-    given: dict[str, Any] = {"_env_file": None, **chosen}
-    return Settings(**given)
 
 
 class Frame(NamedTuple):

@@ -1,7 +1,7 @@
 """A real HTTP proxy: tinyproxy, as Debian has it, on a free port.
 
 with tinyproxy(tmp_path, "BasicAuth somebody secret") as proxy:
-    Settings(proxy=proxy.url("somebody:secret"))
+    bare_settings(proxy=proxy.url("somebody:secret"))
 """
 
 import socket

@@ -17,10 +17,10 @@ from graphql import parse
 from gateway.documents.limits import Limits, Meter
 from gateway.errors import SlowConsumer
 from gateway.pipeline.turns import Turns
-from gateway.settings.model import Settings
 from gateway.transport.exchange import Exchange
 from gateway.transport.unsent import Pending, Unsent, UnsentLimits, guess
 from schema import build_schema
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import gateway_process
 from tests.support.process_memory import MEMORY_SHOWS, processor_seconds, resident
@@ -50,8 +50,8 @@ class _Line:
 
 
 def _unsent(**limits: float) -> Unsent:
-    chosen = {"unsent_per_connection": 2000, "unsent_per_caller": 3000, "_env_file": None}
-    return Unsent(Settings(**{**chosen, **limits}).pick(UnsentLimits), Turns())  # type: ignore[arg-type]
+    chosen = {"unsent_per_connection": 2000, "unsent_per_caller": 3000}
+    return Unsent(bare_settings(**{**chosen, **limits}).pick(UnsentLimits), Turns())
 
 
 def test_operations_wait_until_there_is_room_for_their_answers_in_turn() -> None:

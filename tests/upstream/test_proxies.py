@@ -11,11 +11,11 @@ import pytest
 
 from gateway.cli.safety_checks import report
 from gateway.settings.loading import SettingsUnusable, load
-from gateway.settings.model import Settings
 from gateway.upstream.proxies import Origin, RouteOptions, Routes
 from tests.faults.asking import OWN, document, fresh_number, in_ledger, mutate, told, writes
 from tests.faults.hostile import hostile, keeping, response
 from tests.support import loopback
+from tests.support.bare_settings import bare_settings
 from tests.support.certificates import make_certificate, server_tls
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import free_port, run, served
@@ -121,10 +121,6 @@ def bought(gateway: RunningGateway, account: SandboxAccount) -> str:
     return f"{told(payload)}; {in_ledger(gateway.sandbox, number, 'purchase')}"
 
 
-def _settings(**chosen: Any) -> Settings:
-    return Settings(**{**chosen, "_env_file": None})
-
-
 # The way there ------------------------------------------------------------------------------------
 
 
@@ -191,7 +187,7 @@ ROUTES: dict[str, Any] = {
     ],
 )
 def test_no_proxy_names_what_is_reached_directly(url: str, way: str | None) -> None:
-    routes = Routes(_settings(**ROUTES).pick(RouteOptions))
+    routes = Routes(bare_settings(**ROUTES).pick(RouteOptions))
     assert (routes.proxy(Origin.of(url)) and str(routes.proxy(Origin.of(url)))) == way
 
 
@@ -201,7 +197,7 @@ def _way(monkeypatch: pytest.MonkeyPatch, url: str, **variables: str) -> str:
         monkeypatch.delenv(name.lower(), raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return Routes(_settings().pick(RouteOptions)).way(Origin.of(url))
+    return Routes(bare_settings().pick(RouteOptions)).way(Origin.of(url))
 
 
 @pytest.mark.parametrize(
@@ -494,7 +490,7 @@ def _checked(upstream: Upstream, **chosen: Any) -> tuple[int, str]:
         "api_key_sid": None,
         "account_sid": None,
     }
-    settings = _settings(**upstream.settings, **who, **chosen)
+    settings = bare_settings(**upstream.settings, **who, **chosen)
     return report(settings, lines.append), "".join(lines)
 
 
