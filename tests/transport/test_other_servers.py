@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
 from tests.support import loopback
+from tests.support.bare_settings import bare_settings
 from tests.support.raw_bytes import connected, head, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, running_app
-from tests.support.streams import bare_settings
 
 _HANDSHAKE: Final = (
     *("connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13"),
