@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import __version__
-from gateway.cli import check, export, query, schema, settings
 from gateway.cli.interrupts import Interrupted
+from gateway.cli.parser import Commands
 from gateway.errors import CommandError
 from gateway.observability.printable import printable
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_standard_streams()
     try:
         try:
-            options = parser().parse_args(arguments)
+            options = parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
             code = int(options.run(options))
         finally:
             sys.stdout.flush()
@@ -83,8 +83,8 @@ class _ShowVersion(argparse.Action):
         parser.exit()
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser of the command line: of the whole, or of no more than `arguments` need."""
     parser = _Parser(
         prog="number-gateway",
         description="A GraphQL gateway over Twilio's phone-number REST APIs.",
@@ -130,9 +130,16 @@ def parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--exit-with-stdin", action="store_true", help=argparse.SUPPRESS)
     sandbox.set_defaults(run=_sandbox)
 
+    if arguments[:1] != ["serve"]:  # That is to answer soon, and needs none of the others.
+        _add_others(commands)
+    return parser
+
+
+def _add_others(commands: Commands) -> None:
+    from gateway.cli import check, export, query, schema, settings  # noqa: PLC0415
+
     for command in (query, export, check, schema, settings):
         command.add(commands)
-    return parser
 
 
 def _sandbox_options(parser: argparse.ArgumentParser, port: str) -> None:

@@ -8,7 +8,7 @@ at its end. Patterns without `+` are looked for in the number without its countr
 import re
 from typing import NamedTuple, Self
 
-import phonenumbers
+from gateway.mapping.numbering_plan import calling_code
 
 _KEYPAD = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 # What people group digits with: spaces, brackets, dots, slashes, and what looks like a dash.
@@ -28,7 +28,7 @@ def normalized(typed: str, country: str) -> str:
     that was meant: no number there has eleven digits behind the country's code.
     """
     pattern = without_punctuation(typed)
-    whole = _TRUNK.fullmatch(pattern) and phonenumbers.country_code_for_region(country) == 1
+    whole = _TRUNK.fullmatch(pattern) and calling_code(country) == 1
     return f"+{pattern}" if whole else pattern
 
 
@@ -65,7 +65,7 @@ class Pattern(NamedTuple):
         body = pattern.rstrip("%") if anchored else pattern.strip("%")
         signs = {"*": "[0-9]", "%": "[0-9]*?", "+": r"\+", "$": r"\Z"}
         expression = "".join(signs.get(each, each) for each in digits(body))
-        code = phonenumbers.country_code_for_region(country)
+        code = calling_code(country)
         prefix = "" if anchored or not code else f"+{code}"
         return cls(re.compile(expression), prefix, anchored)
 

@@ -9,8 +9,6 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-import phonenumbers
-
 from schema.enums import NumberType
 
 # All that are in use; the upstream sells these as the country's in which they are searched.
@@ -21,13 +19,14 @@ EXCHANGE_LENGTH: Final = 8
 """How much of one names its exchange: `+1`, area code and prefix."""
 # The library takes what the Netherlands keep for machines for mobile numbers.
 _MACHINES: Final = "+3197"
+# By the names that the library has for them.
 _KINDS: Final = {
-    phonenumbers.PhoneNumberType.FIXED_LINE: NumberType.LOCAL,
-    phonenumbers.PhoneNumberType.MOBILE: NumberType.MOBILE,
-    phonenumbers.PhoneNumberType.TOLL_FREE: NumberType.TOLL_FREE,
-    phonenumbers.PhoneNumberType.SHARED_COST: NumberType.SHARED_COST,
-    phonenumbers.PhoneNumberType.VOIP: NumberType.VOIP,
-    phonenumbers.PhoneNumberType.UAN: NumberType.NATIONAL,
+    "FIXED_LINE": NumberType.LOCAL,
+    "MOBILE": NumberType.MOBILE,
+    "TOLL_FREE": NumberType.TOLL_FREE,
+    "SHARED_COST": NumberType.SHARED_COST,
+    "VOIP": NumberType.VOIP,
+    "UAN": NumberType.NATIONAL,
 }
 
 
@@ -89,12 +88,38 @@ def _area_codes() -> dict[str, Origin]:
     }
 
 
+# The library is loaded at its first use: few requests need it, and it is part of no start.
+@lru_cache(maxsize=1024)
+def calling_code(country: str) -> int:
+    """Return the code of a country, as 1 for the US; 0 for what is none."""
+    import phonenumbers  # noqa: PLC0415
+
+    code: int = phonenumbers.country_code_for_region(country)
+    return code
+
+
+@cache
+def country_of_area_code(area_code: str) -> str | None:
+    """Return the country of a North American area code; None for others, and unknown ones."""
+    import phonenumbers  # noqa: PLC0415
+
+    number = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{area_code}5550123"))
+    kind = phonenumbers.number_type(number)
+    if kind != phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE:
+        return None
+    region: str | None = phonenumbers.region_code_for_number(number)
+    return region
+
+
 def _elsewhere(number: str) -> Origin:
+    import phonenumbers  # noqa: PLC0415
+
     try:
         read = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
         return UNKNOWN
-    kind = _KINDS.get(phonenumbers.number_type(read))
+    name = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(read))
+    kind = _KINDS.get(name)
     if number.startswith(_MACHINES):
         kind = NumberType.MACHINE_TO_MACHINE
     return Origin(phonenumbers.region_code_for_number(read), kind)

@@ -5,14 +5,12 @@ Every refusal names the argument, in the client's own spelling.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
 from typing import Any, Final
-
-import phonenumbers
 
 from gateway.errors import BadUserInput
 from gateway.mapping import number_patterns
 from gateway.mapping.filters import TEMPLATE
+from gateway.mapping.numbering_plan import calling_code, country_of_area_code
 from schema.bounds import MOST_FIRST, MOST_IDS, MOST_ITEMS
 from schema.enums import NumberType
 from schema.scalars import quoted
@@ -169,27 +167,15 @@ def check_settings(settings: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-@lru_cache(maxsize=1024)
 def has_area_codes(country: str) -> bool:
     """Whether a country's numbers begin with +1 and an area code, as in North America."""
-    return phonenumbers.country_code_for_region(country) == 1
+    return calling_code(country) == 1
 
 
 def country_of(area_code: str, country: str) -> str:
     """Return the country in which an area code is searched when `country` is asked for."""
-    own = _country_of_area_code(area_code) if country == "US" else None
+    own = country_of_area_code(area_code) if country == "US" else None
     return own if own is not None and _SEARCHED_FROM.get(own) == country else country
-
-
-@cache
-def _country_of_area_code(area_code: str) -> str | None:
-    """Return the country of a North American area code; None for others, and unknown ones."""
-    number = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{area_code}5550123"))
-    kind = phonenumbers.number_type(number)
-    if kind != phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE:
-        return None
-    region: str | None = phonenumbers.region_code_for_number(number)
-    return region
 
 
 def _check_area(country: str, types: Sequence[NumberType], wanted: Mapping[str, Any]) -> None:
@@ -216,7 +202,7 @@ def _check_area(country: str, types: Sequence[NumberType], wanted: Mapping[str, 
             raise BadUserInput(
                 "filter.areaCodes", f"{quoted(code, 20)} is not an area code: {words}."
             )
-        own = None if only_toll_free else _country_of_area_code(code)
+        own = None if only_toll_free else country_of_area_code(code)
         if own is not None and own != country_of(code, country):
             raise BadUserInput(
                 "filter.areaCodes",

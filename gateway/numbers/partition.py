@@ -12,9 +12,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-import phonenumbers
-
 from gateway.errors import UpstreamRefused
+from gateway.mapping.numbering_plan import calling_code
 from gateway.mapping.records import View
 from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.families import MAX_PAGE_SIZE
@@ -47,7 +46,7 @@ def pattern_of(country: str, wanted: Mapping[str, Any]) -> str | None:
         # At the ends of a pattern that is not anchored, `%` says nothing.
         pattern: str = wanted["contains"]
         return pattern.rstrip("%") if pattern.startswith("+") else pattern.strip("%")
-    code = phonenumbers.country_code_for_region(country)
+    code = calling_code(country)
     return f"+{code}{wanted.get('areaCode', '')}" if code else None
 
 

@@ -7,11 +7,9 @@ family, by the paths of the filter; for numbers to buy, and for owned ones.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-import phonenumbers
-
 from gateway.mapping import filters
 from gateway.mapping.number_patterns import Pattern
-from gateway.mapping.numbering_plan import may_have_exchange
+from gateway.mapping.numbering_plan import calling_code, may_have_exchange
 from gateway.mapping.records import View
 from schema.enums import AddressRequirements, Lifecycle, NumberOrigin, Source
 
@@ -49,7 +47,7 @@ def _number(wanted: Filters, _: str) -> Test:
 
 
 def _area_code(wanted: Filters, country: str) -> Test:
-    prefix = f"+{phonenumbers.country_code_for_region(country)}{wanted['areaCode']}"
+    prefix = f"+{calling_code(country)}{wanted['areaCode']}"
     return lambda number: number.phone_number.startswith(prefix)
 
 

@@ -1,4 +1,4 @@
-"""The parts of uvicorn and websockets that they do not document, as far as this room needs them.
+"""The parts of uvicorn that it does not document, as far as this room needs them.
 
 `tests/install/test_private_parts.py` asserts each of them, and the attributes of these classes that
 the room's own subclasses use.
@@ -12,33 +12,13 @@ import httptools
 import uvicorn
 from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.utils import ClientDisconnected, get_remote_addr
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.datastructures import Headers
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request, Response
-from websockets.server import ServerProtocol
-
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # It was built without a compiler.
-    from websockets.utils import apply_mask
+from uvicorn.protocols.utils import get_remote_addr
 
 __all__ = [
     "ASGI3Application",
     "ASGISendEvent",
-    "ClientDisconnected",
-    "CloseCode",
-    "Frame",
-    "Headers",
     "HttpProtocol",
-    "Opcode",
-    "Request",
     "RequestResponseCycle",
-    "Response",
-    "ServerProtocol",
-    "WebSocketsSansIOProtocol",
-    "apply_mask",
     "asgi_parts",
     "forget_signal",
     "get_remote_addr",

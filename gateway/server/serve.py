@@ -1,11 +1,12 @@
 """Serves the gateway: sockets, workers, and the lines printed at start."""
 
+import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.applications import Starlette
@@ -19,19 +20,20 @@ from gateway.errors import CommandError
 from gateway.observability.logs import configure
 from gateway.observability.metrics_folder import shared_folder
 from gateway.observability.refusals_below_http import RefusalsBelowHttp
-from gateway.server import open_files, workers
+from gateway.server import open_files
 from gateway.server.http_limits import FAREWELL, protocol_class
 from gateway.server.leaving import leave_in_order
 from gateway.server.listening import address, choose_port, listen, turn_away
-from gateway.server.sandbox_process import SandboxProcess
 from gateway.server.uvicorn_server import Server
-from gateway.server.websocket_limits import socket_class
 from gateway.settings.loading import load
 from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings
 from gateway.transport import client_addresses
 from gateway.transport.graphql_endpoint import Endpoint
 from gateway.writes.file_journal import obstacle
+
+if TYPE_CHECKING:
+    from gateway.server.sandbox_process import SandboxProcess
 
 _log = structlog.get_logger(__name__)
 # Roles of the sandbox's accounts: the ordinary one, which is acted as unless another is named, and
@@ -53,7 +55,7 @@ def serve(given: Mapping[str, Any]) -> int:
     return _serve_gateway(load(given))
 
 
-def serve_with_sandbox(given: Mapping[str, Any], sandbox: SandboxProcess) -> int:
+def serve_with_sandbox(given: Mapping[str, Any], sandbox: "SandboxProcess") -> int:
     """Serve the gateway with a sandbox, which was started, as its upstream."""
     url = sandbox.url()
     accounts = _ordinary_first(sandbox.accounts(url))
@@ -149,6 +151,8 @@ def _serve_alone(settings: Settings, accounts: list[dict[str, Any]] | None) -> i
 
 
 def _serve_with_workers(settings: Settings, accounts: list[dict[str, Any]] | None) -> int:
+    from gateway.server import workers  # noqa: PLC0415 - most gateways are one process
+
     if settings.store_url is None:
         _log.warning(
             "workers_share_nothing",
@@ -172,6 +176,7 @@ def _work(
 ) -> int:
     """Be one of several workers."""
     from gateway.app import create_app  # noqa: PLC0415 - the supervisor needs none of it
+    from gateway.server import workers  # noqa: PLC0415
 
     _configure_logs(settings)
     try:
@@ -253,6 +258,23 @@ def server_for(
         app,
         draining,
         http=protocol_class(settings, draining, refused, endpoint),
-        ws=socket_class(settings, refused),
+        ws=_sockets(settings, refused),
         keep_alive=settings.keep_alive_timeout,
     )
+
+
+def _sockets(
+    settings: Settings, refused: RefusalsBelowHttp | None
+) -> Callable[..., asyncio.Protocol]:
+    """Return what makes the connection of a WebSocket; its libraries are loaded for the first."""
+
+    @cache
+    def kind() -> type[asyncio.Protocol]:
+        from gateway.server.websocket_limits import socket_class  # noqa: PLC0415
+
+        return socket_class(settings, refused)
+
+    def make(**parts: Any) -> asyncio.Protocol:  # noqa: ANN401 - uvicorn's
+        return kind()(**parts)
+
+    return make

@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
         app: ASGIApp,
         draining: Draining,
         http: type[asyncio.Protocol] | Literal["httptools"] = "httptools",
-        ws: type[asyncio.Protocol] | Literal["websockets-sansio"] = "websockets-sansio",
+        ws: Callable[..., asyncio.Protocol] | Literal["websockets-sansio"] = "websockets-sansio",
         keep_alive: int = 75,
     ) -> Self:
         """Return the server of an application; by itself, with uvicorn's own protocol classes.
@@ -66,7 +66,7 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             http=http,
-            ws=ws,
+            ws=cast("type[asyncio.Protocol]", ws),  # It is only called.
             # A last bound; what is over `frame_limit`, at most the same, is told why.
             ws_max_size=2**20,
             lifespan="on",

@@ -16,7 +16,7 @@ import orjson
 from gateway.error_codes import ErrorCode
 from gateway.errors import failure
 from gateway.observability.refusals_below_http import Kind, RefusalsBelowHttp, uncounted
-from gateway.server._compat import (
+from gateway.server._websocket_compat import (
     ASGISendEvent,
     ClientDisconnected,
     CloseCode,
