@@ -156,6 +156,14 @@ class Comparison:
         rounds.append(measured)
 
 
+def _system() -> str:
+    """Return the name of the system: whose Python it is decides how it was compiled."""
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        return platform.system()
+
+
 def _facts(rounds: int, seconds: float) -> dict[str, str]:
     node = shutil.which("node")
     version = subprocess.check_output([node, "--version"], text=True).strip() if node else "none"
@@ -172,7 +180,7 @@ def _facts(rounds: int, seconds: float) -> dict[str, str]:
         "machine": f"{cpu}; server on core {servers.cores()[0]}, two processes on"
         f" {servers.cores_of(2)}, the rest on {servers.cores()[1]}",
         "load average before": f"{os.getloadavg()[0]:.1f} (a quiet machine has 0)",
-        "Python": platform.python_version(),
+        "Python": f"{platform.python_version()} on {_system()}",
         "Node": version,
         "load": f"wrk, {load.CONNECTIONS} connections, 256 in small-256, one where documents were"
         " never seen",
