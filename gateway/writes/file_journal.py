@@ -37,6 +37,8 @@ _OPEN: Final = (
 _REPLACE: Final = "UPDATE entries SET value = ?, expires = ? WHERE key = ? AND value = ?"
 _FORGET: Final = "DELETE FROM entries WHERE key = ? AND value = ?"
 _BUSY = 2.0
+# Seconds in which a process that is ready gets to write: each transaction takes far less.
+_PATIENCE: Final = 1.0
 _PAUSE = 0.01
 _SWEEP_EVERY = 100
 _MAKING = 60.0
@@ -149,7 +151,7 @@ class FileJournal:
 
     async def probe(self) -> None:
         """See `Journal`."""
-        await self._commits.ask(lambda _: self._write_something(), aside=True)
+        await self._commits.ask(self._try_to_write, aside=True)
 
     async def advice(self) -> list[Advice]:
         """See `Journal`: its commits are on disk when they return."""
@@ -207,6 +209,16 @@ class FileJournal:
             self._sql = self._connect()
             self._file = _identity(self._path)
         return self._sql
+
+    def _try_to_write(self, sql: sqlite3.Connection) -> None:
+        """See that the folder can be written, and that nobody keeps the file locked."""
+        self._write_something()
+        sql.execute(f"PRAGMA busy_timeout = {1000 * _PATIENCE:.0f}")
+        try:
+            sql.execute("BEGIN IMMEDIATE")
+            sql.execute("ROLLBACK")
+        finally:
+            sql.execute(f"PRAGMA busy_timeout = {1000 * _BUSY:.0f}")
 
     def _write_something(self) -> None:
         """See that the folder can be written, and has room for more."""

@@ -3,8 +3,10 @@
 import asyncio
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from resource import RLIMIT_FSIZE, prlimit
 from typing import Any, NamedTuple
@@ -265,6 +267,24 @@ def test_a_server_that_forgets_is_no_outage_but_a_warning(
     logged = capfd.readouterr().out
     assert len(re.findall("storage_not_safe +about=not-persistent .*appendonly", logged)) == 1
     assert "127.0.0.1" not in ready.text
+
+
+def test_a_file_that_stays_locked_is_named_until_it_is_free(
+    shared_sandbox: RunningSandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_gateway(shared_sandbox, data_dir=tmp_path, metrics=True) as gateway:
+        assert _ready(gateway).is_success
+        file = sqlite3.connect(tmp_path / "idempotency.sqlite", isolation_level=None)
+        with closing(file):
+            file.execute("BEGIN IMMEDIATE")
+            until(lambda: _ready(gateway).status_code == 503)
+            until(lambda: _counted(gateway, "gateway_storage_failures", "locked") > 1)
+            told = _ready(gateway)
+            file.execute("ROLLBACK")
+        until(lambda: _ready(gateway).is_success)
+    assert (told.status_code, told.json()["causes"]) == (503, {"records": "locked"})
+    log = capsys.readouterr().out
+    assert log.count("storage_failed") == log.count("storage_works_again") == 1
 
 
 def test_a_full_disk_is_named_and_nothing_is_bought(
