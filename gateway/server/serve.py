@@ -20,7 +20,7 @@ from gateway.errors import CommandError
 from gateway.observability.logs import configure
 from gateway.observability.metrics_folder import shared_folder
 from gateway.observability.refusals_below_http import RefusalsBelowHttp
-from gateway.server import open_files
+from gateway.server import free_memory, open_files
 from gateway.server.http_limits import FAREWELL, protocol_class
 from gateway.server.leaving import leave_in_order
 from gateway.server.listening import address, choose_port, listen, turn_away
@@ -194,6 +194,7 @@ def _configure_logs(settings: Settings) -> None:
 
 def _run_gateway(app: Starlette, listening: socket.socket, settings: Settings) -> int:
     parts = app.state.parts
+    free_memory.keep()
     server = server_for(
         app, parts.pipeline.draining, settings, parts.observation.refused, app.state.endpoint
     )
