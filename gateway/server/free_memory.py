@@ -1,8 +1,8 @@
 """How much freed memory the process keeps, to use it again for the answers that come next.
 
-glibc gives memory back to the system whenever 128 KiB are free at the end of its heap, and an answer
-about fifty numbers is as large as that. So the memory of one answer would be handed back, and be
-asked for again, page by page, for the next: a dozen page faults for each.
+glibc gives memory back to the system whenever 128 KiB are free at the end of its heap, and an
+answer about fifty numbers is as large as that. So the memory of one answer would be handed back,
+and be asked for again, page by page, for the next: a dozen page faults for each.
 """
 
 import ctypes

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 def page_faults(**variables: str) -> int:
     """Return how often memory had to be asked for again, where the environment says this."""
     command = [sys.executable, "-c", ANSWERS]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own command
         command, env=environment(**variables), capture_output=True, text=True, check=True
     )
     return int(done.stdout)
