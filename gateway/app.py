@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -74,6 +73,7 @@ from gateway.upstream.trust import Trust, TrustOptions
 from gateway.writes.file_journal import FileJournal
 from gateway.writes.idempotency import IdempotencyKeys
 from gateway.writes.idempotency_entries import Journal, StoreJournal
+from gateway.writes.locks import Locks
 from gateway.writes.mutations import Writing
 from gateway.writes.webhook_hosts import Webhooks
 from schema import build_core_schema
@@ -209,7 +209,7 @@ def compose(settings: Settings, share: Callable[[], str] = str) -> Parts:
         seen=LastSeen(),
         facts=PublicFacts(store, settings.exchange_memory),
         similar=SimilarSearches(),
-        writing=Writing(keys, draining, WeakValueDictionary()),
+        writing=Writing(keys, draining, Locks()),
         webhooks=webhooks,
         spending=Spending(settings.pick(RateLimits), store, refused),
         events=events,

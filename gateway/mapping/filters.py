@@ -386,6 +386,8 @@ def form(settings: Mapping[str, Any], table: Table) -> Pairs:
     Raises:
         ValueError: the table has no parameter for one of them.
     """
+    if not settings:
+        return []
     if lacking := unsupported(settings, table):
         message = f"no parameter carries {', '.join(lacking)}"
         raise ValueError(message)

@@ -55,6 +55,9 @@ class FamilyChoice:
 
     _reader: Reader
     _access: CatalogAccess
+    # That of the same request as it was before a write. Whether an account has the catalog is found
+    # out once, whoever asks for it.
+    _before: "FamilyChoice | None"
 
     @cached_property
     def _failed(self) -> dict[str, GatewayError]:
@@ -67,14 +70,14 @@ class FamilyChoice:
         return set()
 
     @cached_property
-    def _deciding(self) -> dict[str, "_Deciding"]:
+    def deciding(self) -> dict[str, "_Deciding"]:
         """Reads under way that will tell whether accounts have the catalog: see `of_either`."""
-        return {}
+        return {} if self._before is None else self._before.deciding
 
     @cached_property
-    def _probes(self) -> dict[str, Shared[bool]]:
+    def probes(self) -> dict[str, Shared[bool]]:
         """Calls under way that find out whether accounts have the catalog."""
-        return {}
+        return {} if self._before is None else self._before.probes
 
     # What is known without a call ---------------------------------------------------------------
 
@@ -182,7 +185,8 @@ class FamilyChoice:
             return CORE
         known = self._access.known(account)
         if known:
-            await self._reader.prove(account, (at,))
+            if not self._reader.owns(account):
+                await self._reader.prove(account, (at,))
         elif known is None:
             known = await self._probe(account, at).wait()
         return CATALOG if known else CORE
@@ -212,7 +216,7 @@ class FamilyChoice:
         if account in self._failed:
             catalog.close()
             return CORE, await beside
-        deciding = self._deciding.get(account)
+        deciding = self.deciding.get(account)
         if deciding is not None:
             await asyncio.wait((deciding.decided,))
             if self._access.known(account):
@@ -220,11 +224,11 @@ class FamilyChoice:
             catalog.close()
             return CORE, await beside
         decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        deciding = self._deciding[account] = _Deciding(begun(catalog), decided)
+        deciding = self.deciding[account] = _Deciding(begun(catalog), decided)
         try:
             return await self._decided(account, deciding.catalog, beside)
         finally:
-            del self._deciding[account]
+            del self.deciding[account]
             decided.set_result(None)
 
     async def _decided(
@@ -290,7 +294,7 @@ class FamilyChoice:
 
         It is not waited for longer than one attempt takes.
         """
-        asking = self._deciding.get(account)
+        asking = self.deciding.get(account)
         if asking is None:
             return False
         catalog = asking.catalog
@@ -299,11 +303,11 @@ class FamilyChoice:
 
     def _probe(self, account: str, at: FieldPath) -> Shared[bool]:
         """Begin to find out whether an account has the catalog."""
-        probe = self._probes.get(account)
+        probe = self.probes.get(account)
         if probe is None:
             coming = begun(self._has_catalog(account, at))
-            probe = self._probes[account] = Shared(coming)
-            coming.add_done_callback(lambda _: self._probes.pop(account))
+            probe = self.probes[account] = Shared(coming)
+            coming.add_done_callback(lambda _: self.probes.pop(account))
         return probe
 
     async def _has_catalog(self, account: str, at: FieldPath) -> bool:

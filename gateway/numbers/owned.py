@@ -50,6 +50,8 @@ class OwnedNumbers(FillingIn):
         seen: in which accounts numbers were seen.
     """
 
+    _before: "OwnedNumbers | None"
+
     def __init__(
         self,
         reader: Reader,
@@ -58,7 +60,9 @@ class OwnedNumbers(FillingIn):
         seen: LastSeen,
         facts: PublicFacts,
         exchange_calls: int = 0,
+        before: "OwnedNumbers | None" = None,
     ) -> None:
+        self._before = before
         self.seen = seen
         self._reader = reader
         self._access = access
@@ -72,6 +76,8 @@ class OwnedNumbers(FillingIn):
     @cached_property
     def beside(self) -> SideReads:
         """What is read beside them."""
+        if self._before is not None:
+            return self._before.beside
         return SideReads(self._reader, self._facts, self._exchange_calls)
 
     async def one(
@@ -226,13 +232,9 @@ class OwnedNumbers(FillingIn):
 
     def afresh(self) -> "OwnedNumbers":
         """Return the owned numbers as they are now: nothing read before is used."""
-        fresh = OwnedNumbers(
-            self._reader.alone(), self._access, self._sizes, self.seen, self._facts
+        return OwnedNumbers(
+            self._reader.alone(), self._access, self._sizes, self.seen, self._facts, before=self
         )
-        fresh.beside = self.beside
-        # Whether the account has the catalog is found out once, whoever asks for it.
-        fresh._deciding, fresh._probes = self._deciding, self._probes
-        return fresh
 
     def forget(self) -> None:
         """Forget what was read: something was changed."""

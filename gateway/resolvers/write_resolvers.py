@@ -151,14 +151,14 @@ class WriteResolvers:
         """See `schema.write_port.Writes`."""
         return [*map(released, await self._write_each(items, Release, self._release, at))]
 
-    async def _buy(self, asked: Purchase, at: FieldPath, selected: SelectedFields) -> Outcome:
+    def _buy(self, asked: Purchase, at: FieldPath, selected: SelectedFields) -> Awaitable[Outcome]:
         tell = partial(self._announce, PhoneNumberEventKind.PURCHASED, asked.account)
         spend = partial(counted, self._spending, self._caller, asked.account)
-        return await self._mutations.purchase(asked, at, tell, spend, selected)
+        return self._mutations.purchase(asked, at, tell, spend, selected)
 
-    async def _configure(self, asked: Configure, at: FieldPath) -> Outcome:
+    def _configure(self, asked: Configure, at: FieldPath) -> Awaitable[Outcome]:
         tell = partial(self._announce, PhoneNumberEventKind.CONFIGURED, asked.account)
-        return await self._mutations.configure(asked, at, tell)
+        return self._mutations.configure(asked, at, tell)
 
     async def _transfer(self, asked: Transfer, at: FieldPath) -> Outcome:
         moved = PhoneNumberEventKind.TRANSFERRED
@@ -169,10 +169,10 @@ class WriteResolvers:
 
         return await self._mutations.transfer(asked, at, tell)
 
-    async def _release(self, asked: Release, at: FieldPath) -> Outcome:
+    def _release(self, asked: Release, at: FieldPath) -> Awaitable[Outcome]:
         released = PhoneNumberEventKind.RELEASED
         tell = partial(self._announce, released, asked.account, there=False)
-        return await self._mutations.release(asked, at, tell)
+        return self._mutations.release(asked, at, tell)
 
     async def _announce(
         self, kind: PhoneNumberEventKind, account: str, outcome: Outcome, *, there: bool = True
@@ -262,19 +262,19 @@ class WriteResolvers:
             raise came
         return came
 
-    async def _shown(
+    def _shown(
         self,
         asked: Sequence[Write | Refusal],
         outcomes: Sequence[Outcome],
         selected: SelectedFields,
         at: FieldPath,
-    ) -> list[Outcome]:
+    ) -> Awaitable[list[Outcome]]:
         """Return the outcomes with their numbers as the next read would show them."""
         written = [
             Written(outcome, each.sets if isinstance(each, Write) else {})
             for each, outcome in zip(asked, outcomes, strict=True)
         ]
-        return await self._show(written, selected, at)
+        return self._show(written, selected, at)
 
     def _note_written(self) -> None:
         self._written = True

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -75,6 +76,11 @@ class GroupCommits:
         self._is_at_work = False
         self._rests_until = 0.0
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of all who ask."""
+        return asyncio.get_running_loop()
+
     def ask(
         self,
         use: Use[T],
@@ -95,11 +101,10 @@ class GroupCommits:
             aside: it has nothing to do with the transaction, and is called once, before that.
             late: is told the outcome on the event loop if nobody waits for it any more.
         """
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[T] = loop.create_future()
+        answered: asyncio.Future[T] = self._loop.create_future()
         if not self._waiting and not self._is_at_work:
             # With what else comes in this tick.
-            loop.call_soon(self._begin)
+            self._loop.call_soon(self._begin)
         self._waiting.append(
             _Asked(use, answered, late, lasting=lasting, impatient=impatient, aside=aside)
         )
@@ -122,7 +127,7 @@ class GroupCommits:
             return
         if self._thread is None:
             self._thread = threading.Thread(
-                target=self._work, args=(asyncio.get_running_loop(),), name="journal", daemon=True
+                target=self._work, args=(self._loop,), name="journal", daemon=True
             )
             self._thread.start()
         self._queue.put(batch)

@@ -165,6 +165,7 @@ class Flights:
         deadline: float,
         kept: str | None = None,
         *,
+        shares: bool = True,
         before: Callable[[], None] | None = None,
     ) -> Flight:
         """Return the flight of `call`; whoever comes first starts it, and is alone on it.
@@ -175,16 +176,19 @@ class Flights:
             asked: the fields that ask for it.
             deadline: time of `time.monotonic` by which it must be answered.
             kept: the name under which the answer will be kept, if it will be.
+            shares: it may be one that is under way, and others may join it.
             before: is called before a call is made; what it raises keeps it from being made.
         """
         name = (reader.credential.fingerprint, call, kept)
-        flight = self._flights.get(name)
+        flight = self._flights.get(name) if shares else None
         if flight is not None:
             flight.aboard += 1
             return flight
         if before is not None:
             before()
-        flight = self._flights[name] = Flight(self, name, reader, call, asked, deadline)
+        flight = Flight(self, name, reader, call, asked, deadline)
+        if shares:
+            self._flights[name] = flight
         flight.start()
         return flight
 
@@ -313,8 +317,12 @@ class Reader:
                 else:
                     self._seen[call] = _broken(answer)
 
+    def owns(self, account: str) -> bool:
+        """Whether the catalog, which takes the account from the credentials, takes this one."""
+        return self._client.accepted.owns(self.credential, account)
+
     async def prove(self, account: str, asked: Sequence[FieldPath]) -> None:
-        """See that the catalog, which takes the account from the credentials, takes `account`.
+        """See that the credential `owns` the account.
 
         That is so for an account's own name, and for an API key with which the upstream has lately
         answered a read of that account by its path. If it has not, it is asked now.
@@ -323,7 +331,7 @@ class Reader:
             NotOwnAccount: the upstream does not accept the key for the account.
             UpstreamError: it could not be asked, or the account is not active.
         """
-        if self._owns(account):
+        if self.owns(account):
             return
         try:
             await self._proof(account, asked).wait()
@@ -362,7 +370,7 @@ class Reader:
 
     def must_prove(self, account: str) -> bool:
         """Whether the catalog may be asked about an account only after a proof."""
-        return self.credential.is_key and not self._owns(account)
+        return self.credential.is_key and not self.owns(account)
 
     async def write(self, call: Call, asked: Sequence[FieldPath], *, deadline: float) -> Answer:
         """Send a call that changes something; once that is settled, say that it has `changed`.
@@ -442,11 +450,8 @@ class Reader:
         self.trace.note_spared(call, "cached", asked[:1])
         return Shared(at_hand(found))
 
-    def _owns(self, account: str) -> bool:
-        return self._client.accepted.owns(self.credential, account)
-
     def _check_owns(self, account: str) -> None:
-        if not self._owns(account):
+        if not self.owns(account):
             message = f"It could not be proven that the credentials in use are those of {account}."
             raise NotOwnAccount(message, processed=False)
 
@@ -464,7 +469,7 @@ class Reader:
         call = CORE.list_call(account, {}, 1)
         coming = self._seen.get(call)
         if coming is None:
-            coming = self._seen[call] = self._boarded(call, asked, None, self._flights)
+            coming = self._seen[call] = self._boarded(call, asked, None, shares=True)
         return coming
 
     def _boarded(
@@ -472,13 +477,16 @@ class Reader:
         call: Call,
         asked: Sequence[FieldPath],
         kept: str | None,
-        flights: Flights | None = None,
+        *,
+        shares: bool = False,
     ) -> Coming:
-        flights = flights or (self._flights if self._shares else Flights())
+        shares = shares or self._shares
         # A write under way must get to know what it needs to, whatever it has cost so far.
         calls = self._calls
         before = None if calls is None else calls.take if self._shares else calls.count
-        flight = flights.board(self, call, asked, self.deadline, kept, before=before)
+        flight = self._flights.board(
+            self, call, asked, self.deadline, kept, shares=shares, before=before
+        )
         self._leave.append(flight.leave)
         if flight.aboard == 1:
             return flight

@@ -283,7 +283,8 @@ class _FileHold:
     def __init__(self, folder: Path, idle: "list[_FileHold]") -> None:
         self.name = f"{HELD}{uuid.uuid4().hex}"
         self.is_named = True
-        self._path = folder / f"{self.name}.lock"
+        # As text: it is looked at for each write.
+        self._path = str(folder / f"{self.name}.lock")
         self._file = _lock(self._path)
         self._identity = _identity(self._path)
         self._idle = idle
@@ -314,7 +315,7 @@ class _FileHold:
         """End it for good."""
         if self.is_there():
             with suppress(OSError):
-                self._path.unlink()
+                Path(self._path).unlink()
         os.close(self._file)
 
 
@@ -351,10 +352,10 @@ def _ahead(sql: sqlite3.Connection) -> float:
     return float(kept[0])
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path | str) -> tuple[int, int] | None:
     """Return what tells a file from another of the same name; None when there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - what Path does besides takes as long
     except FileNotFoundError:
         return None
     return _of(found)
@@ -381,7 +382,7 @@ def _prepare(sql: sqlite3.Connection) -> None:
             return
 
 
-def _lock(path: Path) -> int:
+def _lock(path: str) -> int:
     """Make and lock a file, for as long as this process lives or until it is unlocked."""
     while True:
         file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)

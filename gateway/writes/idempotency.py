@@ -205,11 +205,12 @@ class IdempotencyKeys:
                 until = time.time() + max(0.0, deadline - time.monotonic()) + _GRACE
                 claim = os.urandom(16).hex()
                 mine = _Entry("claimed", key.digest, hold.name, until, claim=claim)
-                opening = self._journal.open(key.name, mine.encode(), ttl=self._memory)
+                kept = mine.encode()
+                opening = self._journal.open(key.name, kept, ttl=self._memory)
                 hold.is_named = True
                 found = await _by(deadline, opening)
                 if found is None:
-                    return await self._act(key, mine, hold, act, deadline)
+                    return await self._act(key, mine, kept, hold, act, deadline)
                 hold.is_named = False
                 entry = _decode(found, key)
                 if entry.digest not in {key.digest, key.former}:
@@ -223,8 +224,8 @@ class IdempotencyKeys:
                             return settled
                     else:
                         hold.is_named = True
-                        if await _by(deadline, self._replace(key, found, mine.encode())):
-                            return await self._act(key, mine, hold, act, deadline)
+                        if await _by(deadline, self._replace(key, found, kept)):
+                            return await self._act(key, mine, kept, hold, act, deadline)
                         hold.is_named = False
                 if time.monotonic() + wait >= deadline:
                     raise KeyInUse("Another request with this idempotency key is still at work.")
@@ -234,9 +235,15 @@ class IdempotencyKeys:
             hold.end()
 
     async def _act(
-        self, key: IdempotencyKey, mine: _Entry, hold: Hold, act: Act, deadline: float
+        self,
+        key: IdempotencyKey,
+        mine: _Entry,
+        last: bytes,
+        hold: Hold,
+        act: Act,
+        deadline: float,
     ) -> Outcome:
-        last = mine.encode()
+        """Do the work for the claim `mine`, which is kept as `last`, and note what became of it."""
         sent = mine
         may_leave = False
 

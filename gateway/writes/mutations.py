@@ -8,14 +8,12 @@
 A write runs to its end whatever becomes of the client that asked for it.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import suppress
 from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
-from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -51,6 +49,7 @@ from gateway.upstream.ownership import check_owner
 from gateway.waiting import settled
 from gateway.writes.evidence import differing
 from gateway.writes.idempotency import Act, IdempotencyKeys, Sending, key_of
+from gateway.writes.locks import Locks
 from gateway.writes.outcome import Outcome, Undecided, refused
 from gateway.writes.reconcile import Look, Unproven, reconcile, unknown
 from gateway.writes.user_errors import Reason, Refusal
@@ -96,7 +95,7 @@ class Writing(NamedTuple):
 
     keys: IdempotencyKeys
     draining: Draining
-    locks: WeakValueDictionary[tuple[str, str], asyncio.Lock]
+    locks: Locks
 
 
 class _Prepared(NamedTuple):
@@ -161,9 +160,9 @@ class Mutations:
         """Note that an account owns a number more."""
         self._numbers.note_gain(account)
 
-    async def purchase(
+    def purchase(
         self, asked: Purchase, at: FieldPath, tell: Tell, spend: Spend, selected: SelectedFields
-    ) -> Outcome:
+    ) -> Coroutine[Any, Any, Outcome]:
         """Buy a number for an account; refuse when the account has it.
 
         Only a purchase that is about to be sent is spent on: neither a replay nor a look-up.
@@ -203,9 +202,8 @@ class Mutations:
             number = await self._find(key, at)
             return Outcome(number) if number is not None else None
 
-        lock = self._lock(account, asked.phone_number)
-        buying = self._run(asked, prepare, look, tell, lock, spend=spend)
-        return await (self._rehearsed(buying, asked, selected, at) if asked.dry_run else buying)
+        buying = self._run(asked, prepare, look, tell, alone=key, spend=spend)
+        return self._rehearsed(buying, asked, selected, at) if asked.dry_run else buying
 
     async def configure(self, asked: Configure, at: FieldPath, tell: Tell) -> Outcome:
         """Change settings of a number that an account owns."""
@@ -322,22 +320,30 @@ class Mutations:
         prepare: Prepare,
         look: Look,
         tell: Tell,
-        lock: AbstractAsyncContextManager[object] | None = None,
         later: Look | None = None,
+        alone: PhoneNumberLookup | None = None,
         spend: Spend | None = None,
     ) -> Outcome:
-        """Do it once for its key, in a task that outlives the request; `lock` is held meanwhile.
+        """Do it once for its key, in a task that outlives the request.
 
-        `later` looks, in place of `look`, when others may have changed the number since.
+        `later` looks, in place of `look`, when others may have changed the number since; no other
+        write is at the number that is to be written `alone`.
         """
+        locks = self._writing.locks
 
         async def act(sending: Sending) -> Outcome:
-            async with lock or nullcontext():
+            lock = None if alone is None else locks.take(alone)
+            try:
+                if lock is not None:
+                    await lock
                 prepared = await prepare()
                 if isinstance(prepared, Outcome):
                     return prepared
                 write = partial(self._write, prepared, asked.takes, look, sending)
                 outcome = await (spend(write) if spend is not None else write())
+            finally:
+                if alone is not None:
+                    locks.release(alone, lock)
             await tell(outcome)
             return outcome
 
@@ -427,14 +433,14 @@ class Mutations:
         left = self._reader.deadline - time.monotonic()
         if left < _LEAST_TIME:
             raise DeadlineExceeded("The time for this request was up before anything was sent.")
-        reader = self._reader.alone()
-        if prepared.call.family is Source.CATALOG:
-            # It was proven while the write was prepared, which may have taken a while.
-            await reader.prove(prepared.call.account, (prepared.at,))
+        account = prepared.call.account
+        if prepared.call.family is Source.CATALOG and not self._reader.owns(account):
+            # It was proven while the write was prepared, which took a while.
+            await self._reader.alone().prove(account, (prepared.at,))
         call = msgspec.structs.replace(prepared.call, may_leave=await sending())
         deadline = self._reader.deadline - left * _KEPT_BACK
         try:
-            answer = await reader.write(call, (prepared.at,), deadline=deadline)
+            answer = await self._reader.write(call, (prepared.at,), deadline=deadline)
             return Outcome(prepared.read(answer))
         except UpstreamError as error:
             if not error.processed:
@@ -600,13 +606,6 @@ class Mutations:
         if found is not None and key.value not in {found.sid, found.phone_number}:
             raise UpstreamMalformed("The upstream shows another number than the one asked for.")
         return found
-
-    def _lock(self, account: str, number: str) -> asyncio.Lock:
-        """Return a number's lock: that it is not owned must hold until its purchase is over."""
-        lock = self._writing.locks.get((account, number))
-        if lock is None:
-            lock = self._writing.locks[account, number] = asyncio.Lock()
-        return lock
 
 
 async def _owned_only(found: Awaitable[View | None]) -> View | None:
