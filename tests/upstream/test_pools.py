@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.upstream import pools
+from gateway.upstream import call, pools
 from gateway.upstream.connections import Response
 from gateway.upstream.dialling import Dialler, NotConnected
 from gateway.upstream.pools import Pool
 from gateway.upstream.proxies import Origin
+from gateway.upstream.redaction import Redactor
 from tests.faults.asking import OWN, fresh_number, mutate, told
 from tests.faults.hostile import Keeping, keeping, response
 from tests.support.certificates import make_certificate, server_tls
@@ -58,6 +60,31 @@ def test_the_first_operation_finds_connections_that_are_there(
             "{ phoneNumbers(first: 3) { nodes { monthlyPrice { amount } } } }", account=account
         )
         assert front.opened == 4
+
+
+def test_what_clears_a_refusal_of_a_credential_is_made_while_its_first_calls_are_under_way(
+    sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    class Noted(Redactor):
+        def __init__(self, username: str, secret: str) -> None:
+            super().__init__(username, secret)
+            made.append(username)
+
+    monkeypatch.setattr(call, "Redactor", Noted)
+    account = sandbox.create_account(catalog=True, owned=1)
+    sandbox.set_faults([{"kind": "held", "method": "GET"}])
+    with running_gateway(sandbox) as gateway, ThreadPoolExecutor(1) as thread:
+        query = "{ phoneNumbers(first: 1) { nodes { sid } } }"
+        answer = thread.submit(gateway.query, query, account=account)
+        try:
+            until(lambda: account.sid in made)
+            assert not answer.done()
+        finally:
+            sandbox.clear_faults()
+        assert answer.result()
+    assert made.count(account.sid) == 1
 
 
 def test_connections_that_nobody_uses_are_made_anew_before_they_are_too_old(
