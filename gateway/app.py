@@ -6,9 +6,10 @@ Nothing below is handed the settings themselves: each part picks what it takes o
 import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
@@ -86,8 +87,7 @@ _LAST_STEPS: Final = 0.5
 _POLLED: Final = FieldPath("phoneNumberChanged")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parts:
+class Parts(Struct, frozen=True, kw_only=True):
     """What lives as long as the process.
 
     Attributes:

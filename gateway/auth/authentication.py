@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
+
+from msgspec import Struct
 
 from gateway.auth.caller import Caller
 from gateway.auth.token_rules import TokenRules
@@ -146,8 +148,7 @@ class Open:
         return replace(self._own, credential=replace(own, account=named))
 
 
-@dataclass(frozen=True)
-class OwnAccount:
+class OwnAccount(Struct, frozen=True):
     """Whom the gateway acts as by itself; see the settings of the same names."""
 
     account_sid: str | None

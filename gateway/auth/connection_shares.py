@@ -1,8 +1,9 @@
 """Limits on connections and unproven credentials, per caller and client address."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from gateway.errors import SOME_TIME, RateLimited
 
@@ -67,8 +68,7 @@ class Held:
             share.let_go(self._name)
 
 
-@dataclass(frozen=True)
-class ConnectionLimits:
+class ConnectionLimits(Struct, frozen=True):
     """How many connections there may be; see the settings of the same names."""
 
     connection_limit: int

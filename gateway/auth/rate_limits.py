@@ -5,10 +5,10 @@ cannot be reached requests are let through, but nothing is bought.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import structlog
+from msgspec import Struct
 
 from gateway.auth.caller import Caller
 from gateway.errors import RateLimited
@@ -38,8 +38,7 @@ class Remaining(NamedTuple):
     full_in: float
 
 
-@dataclass(frozen=True)
-class RateLimits:
+class RateLimits(Struct, frozen=True):
     """How often callers may do something; see the settings of the same names."""
 
     production: bool

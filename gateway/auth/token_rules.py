@@ -1,14 +1,12 @@
 """What tokens must be like; apart from what checks them, which needs a library."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.settings.secret import Secret
 from gateway.upstream.proxies import RouteOptions
 
 
-@dataclass(frozen=True)
-class TokenRules(RouteOptions):
+class TokenRules(RouteOptions, frozen=True):
     """Which tokens are good, what they say, and how their keys are fetched.
 
     See the settings of the same names.

@@ -7,7 +7,6 @@ become small expressions, computed again for each request; everything else is se
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -29,6 +28,7 @@ from graphql import (
     parse,
     value_from_ast_untyped,
 )
+from msgspec import Struct
 
 from gateway.documents.costs import Costs, FieldCost
 from gateway.errors import LimitExceeded
@@ -41,8 +41,7 @@ _ENDLESS = 2**62
 _WIDEST = 1000
 
 
-@dataclass(frozen=True)
-class LimitOptions:
+class LimitOptions(Struct, frozen=True):
     """What an operation may be; see the settings of the same names."""
 
     production: bool
@@ -103,8 +102,7 @@ class Length(NamedTuple):
     listed: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sum:
+class Sum(Struct, frozen=True, eq=False):
     """A cost that hangs on variables: `constant` and each length times what one item costs."""
 
     constant: int
@@ -138,8 +136,7 @@ class Measure(NamedTuple):
     max_age: int = _ENDLESS
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredOperation:
+class MeasuredOperation(Struct, frozen=True):
     """What is known of an operation before its variables are.
 
     Attributes:

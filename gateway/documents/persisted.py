@@ -8,9 +8,10 @@ that shares the store.
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from gateway.documents.documents import Document, Documents
 from gateway.documents.parameters import Params
@@ -29,8 +30,7 @@ _MOST_CHARACTERS = 4 * 2**20
 _PREFIX = "sha256:"
 
 
-@dataclass(frozen=True)
-class PersistedOptions:
+class PersistedOptions(Struct, frozen=True):
     """Which documents are found by name; see the settings of the same names."""
 
     persisted_queries: bool

@@ -17,11 +17,11 @@ import datetime as dt
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
 import orjson
 import structlog
+from msgspec import Struct
 
 from gateway.errors import (
     BadUserInput,
@@ -212,8 +212,7 @@ class Topic:
                 subscriber.cut(EventsMissed())
 
 
-@dataclass(frozen=True)
-class EventLimits:
+class EventLimits(Struct, frozen=True):
     """What is kept for subscribers; see the settings of the same names."""
 
     event_memory: float

@@ -14,7 +14,6 @@ of a mutation's field is kept, too (`gateway/resolvers/write_resolvers.py`).
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -32,6 +31,7 @@ from graphql import (
     type_from_ast,
 )
 from graphql.utilities import coerce_input_literal
+from msgspec import Struct
 
 from gateway.documents.documents import Document
 from gateway.documents.operation import Operation
@@ -70,8 +70,7 @@ class Asked(NamedTuple):
 # What a query is compiled to ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Variable:
+class _Variable(Struct, frozen=True):
     """A variable of an operation.
 
     Attributes:
@@ -98,8 +97,7 @@ class _Variable:
         return self.coerce(value)
 
 
-@dataclass(frozen=True, slots=True)
-class _ResolverCall:
+class _ResolverCall(Struct, frozen=True):
     """A field with a resolver: what is called, with which arguments, and how it is completed.
 
     Attributes:
@@ -138,8 +136,7 @@ class _ResolverCall:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
+class _Object(Struct, frozen=True):
     """An object of one type.
 
     Attributes:
@@ -156,8 +153,7 @@ class _Object:
     is_plain: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _List:
+class _List(Struct, frozen=True):
     """A list of objects."""
 
     nullable: bool
@@ -354,8 +350,7 @@ class Run:
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
+class _Query(Struct, frozen=True):
     """A query, compiled for one outcome of its conditions.
 
     Attributes:

@@ -5,7 +5,6 @@ place in an upstream record that a mapping table names.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
@@ -18,6 +17,7 @@ from graphql import (
     GraphQLString,
     is_leaf_type,
 )
+from msgspec import Struct
 
 from gateway.errors import GatewayError
 from gateway.execution._compat import CollectedFields, FieldDetails, is_attribute
@@ -52,8 +52,7 @@ class Selected(NamedTuple):
     below: "Selection | None"
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Plain fields of one object type by response name, in order.
 
     `__typename` is an empty attribute; None keeps the place of a field that is not plain.

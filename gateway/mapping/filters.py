@@ -9,11 +9,12 @@ this: both families' tables have the same paths.
 import enum
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final, NamedTuple, TypeAlias, cast, get_args, get_type_hints
 
+from msgspec import Struct
 from strawberry import UNSET
 
 from gateway.mapping._compat import to_camel_case
@@ -50,8 +51,7 @@ _LISTED_TYPE = Sayable(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     """A REST parameter.
 
     Attributes:

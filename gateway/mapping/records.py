@@ -20,8 +20,6 @@ things differently: `configuration` or `configurations`, `""` or null, `132` or 
 
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from operator import attrgetter
 from types import new_class
 from typing import (
@@ -38,6 +36,7 @@ from typing import (
 
 import msgspec
 import orjson
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.errors import UpstreamMalformed
@@ -128,8 +127,7 @@ _STRICT: Mapping[coerce.Coercion, Any] = {
 _TEXT = str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """A value: the first of `keys` that is present and not null, read by `read`.
 
     It is a scalar, or an object whose fields are its attributes (`Money`).
@@ -143,8 +141,7 @@ class Leaf:
     inferred: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NestedObject:
+class NestedObject(Struct, frozen=True):
     """An object of GraphQL type `typename` under the first of `keys` that holds an object.
 
     Without keys it is read from the same JSON object as its parent (the core family is flat).
@@ -165,8 +162,7 @@ class NestedObject:
     inferred: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(Struct, frozen=True):
     """A value worked out from the view itself.
 
     Attributes:
@@ -182,15 +178,14 @@ class Derived:
 
     compute: Callable[["View"], object]
     of: str
-    reads: Mapping[str, Any] = dataclass_field(default_factory=dict)
+    reads: Mapping[str, Any] = field(default_factory=dict)
     usual: tuple[tuple[str, ...], ...] = ()
     inferred: bool = False
     leaf: Leaf | None = None
     by_number: Callable[[str | None], str | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(Struct, frozen=True):
     """Which of several leaves of the same object is present, the first in order of precedence."""
 
     precedence: tuple[tuple[str, enum.Enum], ...]

@@ -4,9 +4,9 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from starlette.routing import Route
 
 from gateway.errors import CommandError
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from gateway.observability.otel_spans import Tracing
 
 
-@dataclass(frozen=True)
-class WatchOptions:
+class WatchOptions(Struct, frozen=True):
     """Who watches; see the settings of the same names."""
 
     log_requests: str

@@ -1,11 +1,11 @@
 """What is done with an operation, whatever transport it came by: admitted, explained or run."""
 
 from collections.abc import Coroutine, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
 from graphql import GraphQLSchema, OperationType
+from msgspec import Struct, field
 
 from gateway.auth.authentication import Authenticator
 from gateway.auth.caller import Caller
@@ -39,8 +39,7 @@ _LEEWAY = 2
 _INTRODUCTION = FieldPath("connection_init")
 
 
-@dataclass(frozen=True)
-class OperationOptions:
+class OperationOptions(Struct, frozen=True, dict=True):  # It keeps a property.
     """How an operation may be run; see the settings of the same names."""
 
     production: bool
@@ -63,8 +62,7 @@ class OperationOptions:
         return not self.production if self.explain is None else self.explain
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True, kw_only=True):
     """Does it with the process-wide parts that it is given.
 
     Attributes:

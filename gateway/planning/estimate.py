@@ -5,7 +5,6 @@ that ask something of the upstream have a rule each (`field_rules.py`), which ad
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -23,6 +22,7 @@ from graphql import (
     get_named_type,
     located_error,
 )
+from msgspec.structs import replace
 
 from gateway.documents.documents import Document, coded
 from gateway.error_codes import ErrorCode

@@ -8,10 +8,10 @@ counted.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from graphql import GraphQLError
+from msgspec import Struct, field
 
 from gateway.auth.caller import Caller
 from gateway.errors import GatewayError
@@ -81,8 +81,7 @@ NONE = Times(0, 0)
 ONE = Times(1, 1)
 
 
-@dataclass
-class Step:
+class Step(Struct):
     """One kind of call: made for `field`, `least` to `most` times; `naive` without any sharing.
 
     Attributes:
@@ -152,8 +151,7 @@ class PlannedRead(NamedTuple):
     reason: str = "one call"
 
 
-@dataclass
-class Place:
+class Place(Struct):
     """Where a plan is in the answer.
 
     Attributes:
@@ -177,8 +175,7 @@ class Place:
     bound: str = ""
 
 
-@dataclass
-class Plan:
+class Plan(Struct):
     """The calls that an operation will make.
 
     Attributes:

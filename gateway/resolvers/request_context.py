@@ -1,8 +1,9 @@
 """The port of the schema, implemented: one object per request, from which resolvers take all."""
 
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
 
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
     from schema.write_port import WritePort
 
 
-@dataclass(frozen=True, kw_only=True)
-class SharedParts:
+class SharedParts(Struct, frozen=True, kw_only=True):
     """What the resolvers of all requests share.
 
     Attributes:

@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
+
+from msgspec import Struct
 
 from gateway.settings.checks import (
     header_names,
@@ -17,9 +19,6 @@ from gateway.settings.checks import (
 )
 from gateway.settings.fields import setting
 from gateway.settings.secret import Secret
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 USUAL_FILE: Final = Path("number-gateway.toml")
 CATALOG_URL = "https://preview.twilio.com"
@@ -53,7 +52,7 @@ CORS_HEADERS: Final = (
     # Everybody's.
     *("x-requested-with", "x-correlation-id", "cache-control", "pragma"),
 )
-Picked = TypeVar("Picked", bound="DataclassInstance")
+Picked = TypeVar("Picked", bound=Struct)
 
 
 # Nobody compares or prints them: to compile what would do so is part of every start.
@@ -555,9 +554,9 @@ class Settings:
     def pick(self, kind: type[Picked]) -> Picked:
         """Return what a part of the gateway takes of them.
 
-        `kind` is a dataclass of that part's: each of its fields has the name of a setting.
+        `kind` is a struct of that part's: each of its fields has the name of a setting.
         """
-        return kind(**{each.name: getattr(self, each.name) for each in dataclasses.fields(kind)})
+        return kind(**{name: getattr(self, name) for name in kind.__struct_fields__})
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""

@@ -1,15 +1,15 @@
 """The store that the settings ask for: one that processes share, or one in the process."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gateway.errors import CommandError
 from gateway.settings.secret import Secret
 from gateway.storage.store import MemoryStore, Store, StoreUnavailable
 
 
-@dataclass(frozen=True)
-class StoreOptions:
+class StoreOptions(Struct, frozen=True):
     """Which store several processes share; see the settings of the same names."""
 
     store_url: Secret | None

@@ -8,9 +8,10 @@ import heapq
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 from uuid import uuid4
+
+from msgspec import Struct
 
 from gateway.storage.recent import Recent
 
@@ -151,8 +152,7 @@ class Listening(Protocol):
         """0 while messages may be missed; another number for each time without a gap."""
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(Struct):
     """A token bucket: what was in it at a time, and when it will be full if nobody takes more."""
 
     level: float

@@ -8,13 +8,13 @@ of Apollo Router: a content type other than the three of forms, or one of two he
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
 import orjson
 import structlog
+from msgspec import Struct
 
 from gateway.error_codes import ErrorCode
 from gateway.errors import failure
@@ -50,8 +50,7 @@ _OWN_HEADERS = (
 )
 
 
-@dataclass(frozen=True)
-class BrowserOptions:
+class BrowserOptions(Struct, frozen=True):
     """What browsers may do; see the settings of the same names."""
 
     auth: str | None

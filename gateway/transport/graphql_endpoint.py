@@ -13,7 +13,6 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -21,6 +20,7 @@ import msgspec
 import orjson
 import structlog
 from graphql import OperationType
+from msgspec import Struct
 
 from gateway.auth.caller import Caller
 from gateway.auth.connection_shares import Shares
@@ -69,8 +69,7 @@ _EXPLAIN = "x-gateway-explain"
 _THREAD_FROM = 256 * 1024
 
 
-@dataclass(frozen=True)
-class EndpointOptions:
+class EndpointOptions(Struct, frozen=True):
     """How requests are read and answered; see the settings of the same names."""
 
     get_requests: bool

@@ -8,11 +8,11 @@ who read are not to suffer from those who do not.
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 import structlog
+from msgspec import Struct
 
 from gateway.errors import SlowConsumer
 from gateway.pipeline.turns import Turns
@@ -87,8 +87,7 @@ class _Budget:
                 return
 
 
-@dataclass(frozen=True)
-class UnsentLimits:
+class UnsentLimits(Struct, frozen=True):
     """How much may wait to be read, and how long for room; see the settings of the same names."""
 
     unsent_per_connection: int

@@ -25,12 +25,12 @@ import asyncio
 import math
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import orjson
 import structlog
 from graphql import OperationType
+from msgspec import Struct
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.auth.caller import EXPIRED, Caller
@@ -144,8 +144,7 @@ WIRE: Final = "gateway.wire"
 """Where in the scope the wire is, if there is one."""
 
 
-@dataclass(frozen=True)
-class SocketOptions:
+class SocketOptions(Struct, frozen=True):
     """How WebSockets are served; see the settings of the same names."""
 
     legacy_websocket: bool
@@ -157,8 +156,7 @@ class SocketOptions:
     subscriber_queue: int
 
 
-@dataclass(frozen=True)
-class WebSockets:
+class WebSockets(Struct, frozen=True):
     """Serves WebSockets.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from gateway.upstream.attempts import ALONE, Role
 from gateway.upstream.call import Call
@@ -12,8 +13,7 @@ from schema.info import FieldPath
 Outcome = Literal["sent", "hedge", "coalesced", "primed", "cached"]
 
 
-@dataclass
-class _Entry:
+class _Entry(Struct):
     call: Call
     outcome: Outcome
     started: float

@@ -11,7 +11,6 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias
@@ -19,6 +18,7 @@ from urllib.parse import quote_plus
 
 import orjson
 import structlog
+from msgspec import Struct
 
 from gateway import __version__
 from gateway.errors import (
@@ -89,8 +89,7 @@ Watcher: TypeAlias = Callable[[Call, float, float, int | None, Role], None]
 """Is told of an attempt: its call, when it began (`time.monotonic`), seconds, HTTP status, role."""
 
 
-@dataclass(frozen=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """When a call is sent once more; see the settings of the same names."""
 
     attempts: int
@@ -99,8 +98,7 @@ class Retry:
     retry_budget: float
 
 
-@dataclass(frozen=True)
-class Breaking:
+class Breaking(Struct, frozen=True):
     """When calls are given up that would fail anyway; see the settings of the same names."""
 
     breaker_failures: int
@@ -108,8 +106,7 @@ class Breaking:
     breaker_longest_pause: float
 
 
-@dataclass(frozen=True)
-class Concurrency:
+class Concurrency(Struct, frozen=True):
     """How many calls run at once; see the settings of the same names."""
 
     concurrency: int
@@ -118,8 +115,7 @@ class Concurrency:
     strangers_concurrency: int
 
 
-@dataclass(frozen=True)
-class CallLimits:
+class CallLimits(Struct, frozen=True):
     """How long a call may take, and how large its answer may be.
 
     See the settings of the same names.
@@ -131,8 +127,7 @@ class CallLimits:
     upstream_body_limit: int
 
 
-@dataclass(frozen=True)
-class ClientOptions:
+class ClientOptions(Struct, frozen=True):
     """How the upstream is called.
 
     Attributes:

@@ -7,8 +7,9 @@ long as the patience with it (`hedge_after`) and a usual read together.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from gateway.upstream.call import Answer
 from gateway.upstream.connections import Connection
@@ -21,8 +22,7 @@ Outcome: TypeAlias = Answer | Exception
 _MOST_SAVED: Final = 10
 
 
-@dataclass(frozen=True)
-class Hedging:
+class Hedging(Struct, frozen=True):
     """When a read is sent once more; see the settings of the same names."""
 
     hedge_after: float

@@ -5,10 +5,11 @@ and are understood as curl does.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from gateway.settings.proxy_url import ProxyUrl, chosen_proxy
 from gateway.settings.secret import Secret
@@ -43,8 +44,7 @@ class Origin(NamedTuple):
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True)
-class RouteOptions:
+class RouteOptions(Struct, frozen=True):
     """Which proxies there are; see the settings of the same names."""
 
     proxy: Secret | None

@@ -1,7 +1,8 @@
 """Makes the readers of requests: what all of them share, and a deadline for each."""
 
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gateway.upstream.call import Credential
 from gateway.upstream.call_budget import CallBudget
@@ -11,8 +12,7 @@ from gateway.upstream.flights import Flights, Reader
 from gateway.upstream.response_cache import ResponseCache
 
 
-@dataclass(frozen=True)
-class Readers:
+class Readers(Struct, frozen=True):
     """Readers that share their calls on the way and the answers that are kept.
 
     Attributes:

@@ -13,11 +13,11 @@ import hashlib
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import structlog
+from msgspec import Struct
 
 from gateway.errors import UpstreamError
 from gateway.storage.store import Store, StoreUnavailable
@@ -59,8 +59,7 @@ def kind_of_route(family: Api, route: str) -> Kind:
     return "search" if "Available" in route else "accounts"
 
 
-@dataclass(frozen=True)
-class CacheTimes:
+class CacheTimes(Struct, frozen=True):
     """How long answers are kept, in seconds; see the settings of the same names."""
 
     cache_owned: float

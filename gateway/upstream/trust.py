@@ -2,20 +2,20 @@
 
 import os
 import ssl
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import certifi
+from msgspec import Struct
+from msgspec.structs import astuple
 
 # Where OpenSSL and most programs are told of other certificates than the usual ones.
 _FILE, _FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
 _ENCRYPTED: Final = "the key is encrypted, and nobody is there to ask for its password"
 
 
-@dataclass(frozen=True)
-class TrustOptions:
+class TrustOptions(Struct, frozen=True):
     """Files for TLS to the upstream; see the settings of the same names."""
 
     upstream_ca: Path | None = None
@@ -57,7 +57,7 @@ class Trust:
         Raises:
             ValueError: one cannot; the message names the setting.
         """
-        if any(vars(self._options).values()):
+        if any(astuple(self._options)):
             try:
                 _ = self.context
             except OSError as error:

@@ -5,8 +5,9 @@ its own, and its siblings go ahead.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, GatewayError
@@ -88,8 +89,7 @@ class Asker(NamedTuple):
     written: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True):
     """What all mutations have in common.
 
     Attributes:
@@ -213,8 +213,7 @@ class Write:
         return str(self.given[self.subject]).lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase(Write):
+class Purchase(Write, frozen=True):
     """A number to buy, with its first settings, for no more than `most` a month."""
 
     name = "purchase"
@@ -248,8 +247,7 @@ class Purchase(Write):
         return given["phoneNumber"], kept, most
 
 
-@dataclass(frozen=True, slots=True)
-class Configure(Write):
+class Configure(Write, frozen=True):
     """Settings of a number to change; None clears."""
 
     name = "configure"
@@ -282,8 +280,7 @@ class Configure(Write):
         return given["sid"], settings
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer(Write):
+class Transfer(Write, frozen=True):
     """A number to move to the account `target`, with `documents` of that account."""
 
     name = "transfer"
@@ -309,8 +306,7 @@ class Transfer(Write):
         return given["sid"], given["toAccountSid"], documents
 
 
-@dataclass(frozen=True, slots=True)
-class Release(Write):
+class Release(Write, frozen=True):
     """A number to give back, if it is the one that is `confirmed`."""
 
     name = "release"
