@@ -192,6 +192,11 @@ def _require_sense(origin: Origin, answers: Answers) -> None:
         ) from None
     except Untold:
         return
+    if answer.refused and answer.code is None:
+        raise CommandError(
+            f"{origin.authority} does not answer as the upstream does: it was answered {answer}"
+            " without an error code. Is core_url right? Nothing else was asked"
+        )
     if answer.refused:
         raise CommandError(
             f"the upstream refuses the credentials ({answer}): nothing else was asked"

@@ -14,7 +14,8 @@ def read_text(file: Path | None) -> str:
     """
     name = "standard input" if file is None else str(file)
     try:
-        return sys.stdin.read() if file is None else file.read_text("utf-8")
+        # In the locale C standard input would let through what is not UTF-8.
+        return (sys.stdin.buffer.read() if file is None else file.read_bytes()).decode("utf-8")
     except OSError as error:
         raise CommandError(f"{name} cannot be read: {error.strerror}", code=2) from None
     except UnicodeDecodeError:

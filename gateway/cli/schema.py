@@ -43,8 +43,12 @@ def _compare(name: str, older: str, newer: str) -> int:
     try:
         before = build_schema(older)
         wrong = [error.message for error in validate_schema(before)]
+    except GraphQLError as error:
+        wrong = [
+            f"{error.message} ({', '.join(f'line {at.line}' for at in error.locations or ())})"
+        ]
     # What is missing or twice in a definition is a TypeError there.
-    except (GraphQLError, TypeError) as error:
+    except TypeError as error:
         wrong = [str(error)]
     if wrong:
         raise CommandError(f"{name} is not a schema: {wrong[0]}", code=2) from None

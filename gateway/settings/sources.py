@@ -99,7 +99,12 @@ def _table(file: Path | None) -> dict[str, Any]:
         return {}
     import tomllib  # noqa: PLC0415 - most have no such file
 
-    return tomllib.loads(file.read_text("utf-8"))
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
 
 
 def _in_variables(variables: Mapping[str, str | None], where: str) -> Iterator[tuple[str, Found]]:

@@ -73,6 +73,12 @@ def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "old.graphql").write_text(text)
     done = run(tmp_path, "schema", "--check", "old.graphql", code=2)
     assert "old.graphql is not a schema" in done.stderr
+    assert "\\n" not in done.stderr
+
+
+def test_what_comes_in_another_encoding_than_utf_8_is_not_an_operation(tmp_path: Path) -> None:
+    done = run(tmp_path, "query", stdin="{ \udcff }", variables={"LC_ALL": "C"}, code=2)
+    assert "standard input cannot be read: it is not UTF-8" in done.stderr
 
 
 # query ----------------------------------------------------------------------------------------------

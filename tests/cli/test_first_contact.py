@@ -359,6 +359,10 @@ def test_machines_get_json(
             {"kind": "redirect", "location": "https://example.com/"},
             "it was redirected (302)",
         ),
+        (
+            {"kind": "wrong-shape", "status": 404, "body": {"errors": [{"message": "No"}]}},
+            "it was answered 404 without an error code",
+        ),
     ],
 )
 def test_where_somebody_else_answers_nothing_more_is_asked(

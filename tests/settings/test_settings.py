@@ -69,7 +69,7 @@ def test_secrets_are_printed_nowhere(tmp_path: Path) -> None:
         (".env", "GATEWAY_AUTH_TOKN=sekrit", {}, "did you mean GATEWAY_AUTH_TOKEN?"),
         ("number-gateway.toml", "hots = 'sekrit'", {}, "hots is not a setting; did you mean host?"),
         ("number-gateway.toml", "port = 'sekrit'", {}, "port: Input should be a valid integer"),
-        ("number-gateway.toml", "port = ", {}, "cannot be read"),
+        ("number-gateway.toml", "port = ", {}, "cannot be read: number-gateway.toml: "),
         (".env", "", {"GATEWAY_CONFIG": "nowhere.toml"}, "no settings file 'nowhere.toml'"),
         (".env", "", {"GATEWAY_PORT": "70000"}, "port: Input should be less than or equal"),
         ("number-gateway.toml", "GATEWAY_PORT = 1", {}, "its name there is port"),

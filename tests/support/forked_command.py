@@ -38,7 +38,7 @@ def run_forked(
     """
     with tempfile.TemporaryDirectory() as name:
         streams = [Path(name) / each for each in ("stdin", "stdout", "stderr")]
-        streams[0].write_text(stdin, "utf-8")
+        streams[0].write_bytes(stdin.encode("utf-8", "surrogateescape"))
         process = _FORKS.Process(target=_run, args=(folder, arguments, dict(environment), streams))
         process.start()
         process.join(60)
