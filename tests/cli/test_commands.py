@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -77,8 +78,16 @@ def test_a_file_that_is_no_schema_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_what_comes_in_another_encoding_than_utf_8_is_not_an_operation(tmp_path: Path) -> None:
-    done = run(tmp_path, "query", stdin="{ \udcff }", variables={"LC_ALL": "C"}, code=2)
-    assert "standard input cannot be read: it is not UTF-8" in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "query"],
+        input=b"{ \xff }",
+        capture_output=True,
+        cwd=tmp_path,
+        env={"LC_ALL": "C"},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"standard input cannot be read: it is not UTF-8" in done.stderr
 
 
 # query ----------------------------------------------------------------------------------------------
