@@ -66,9 +66,10 @@ _READ_LENGTH, _MESSAGE_LENGTH = 2000, 300
 # The upstream's error dictionary begins here, and its codes must fit GraphQL's Int. What is not
 # among them is not the upstream's answer, but that of something between.
 _OWN_CODES = range(10_000, 2**31)
-# Credentials that are good, and may not do this: the account is suspended or closed, or they are
-# for tests. (Where 20003 is said of such accounts nobody can tell: it is said of wrong ones, too.)
-_FORBIDDEN = frozenset({20005, 20008})
+# Credentials that are good, and may not do this: the account is suspended or closed, they are for
+# tests, or access is denied to them. (Where 20003 is said of such accounts nobody can tell: it is
+# said of wrong ones, too.)
+_FORBIDDEN = frozenset({20005, 20006, 20008, 20403})
 # Accounts whose state is kept; of more than these, those at rest are forgotten.
 _MOST_ACCOUNTS = 10_000
 # Of credentials that were never accepted; of more than these, the ones used last are kept.

@@ -514,6 +514,19 @@ def test_credentials_that_are_good_and_may_not_are_forbidden(
     assert error["extensions"]["upstreamCode"] == code
 
 
+@pytest.mark.parametrize("code", [20006, 20403])
+def test_so_are_those_to_which_the_upstream_denies_access(
+    gateway: RunningGateway, code: int
+) -> None:
+    account = gateway.sandbox.create_account(owned=1)
+    body = {"code": code, "message": "Access denied", "status": 403}
+    denied = {"kind": "status", "status": 403, "body": body, "count": None}
+    gateway.sandbox.set_faults([denied | {"account": account.sid}])
+    for query in (NUMBERS, CONFIGURE):
+        extensions = gateway.error(query, account=account)["extensions"]
+        assert (extensions["code"], extensions["upstreamCode"]) == ("FORBIDDEN", code)
+
+
 @pytest.mark.parametrize("role", ["suspended", "test"])
 def test_they_may_not_follow_either(gateway: RunningGateway, role: str) -> None:
     account = gateway.sandbox.accounts()[role]
