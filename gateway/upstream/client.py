@@ -80,6 +80,8 @@ _SPREAD = 0.1
 _LONGEST_RETRY_AFTER = 1_000_000.0
 
 
+# What is written for each character that is its own byte.
+_ESCAPES: Final = {code: quote_plus(chr(code)) for code in range(128)}
 # The share of an account's slots that calls may take which others can do without.
 _SHARE_OF_OTHERS: Final = 0.8
 
@@ -869,9 +871,8 @@ def _quoted(text: str) -> str:
     return text if text.isalnum() and text.isascii() else _escaped(text)
 
 
-@lru_cache(maxsize=1024)
 def _escaped(text: str) -> str:
-    return quote_plus(text)
+    return text.translate(_ESCAPES) if text.isascii() else quote_plus(text)
 
 
 def usual_headers(origin: Origin) -> str:

@@ -34,7 +34,9 @@ from msgspec.structs import replace
 
 from gateway.errors import GatewayError, KeyInUse, KeysUnavailable
 from gateway.storage.store import StoreUnavailable
+from gateway.waiting import Shared
 from gateway.writes import clocks
+from gateway.writes.deadlines import Deadlines
 from gateway.writes.idempotency_entries import HELD, Hold, Journal, Moment
 from gateway.writes.outcome import Outcome, from_json
 from gateway.writes.reconcile import Look, Unproven, unknown
@@ -170,6 +172,7 @@ class IdempotencyKeys:
         self._refused = refused
         self._journal = journal
         self._memory = memory
+        self._deadlines = Deadlines(_late)
         # When somebody of an earlier release was first seen at work.
         self._watched: dict[tuple[str, str], clocks.Reading] = {}
 
@@ -199,7 +202,7 @@ class IdempotencyKeys:
 
     async def _once(self, key: IdempotencyKey, act: Act, look: Look, deadline: float) -> Outcome:
         wait = _FIRST_WAIT
-        hold = await _by(deadline, self._journal.hold())
+        hold = await self._by(deadline, self._journal.hold())
         try:
             while True:
                 until = time.time() + max(0.0, deadline - time.monotonic()) + _GRACE
@@ -208,7 +211,7 @@ class IdempotencyKeys:
                 kept = mine.encode()
                 opening = self._journal.open(key.name, kept, ttl=self._memory)
                 hold.is_named = True
-                found = await _by(deadline, opening)
+                found = await self._by(deadline, opening)
                 if found is None:
                     return await self._act(key, mine, kept, hold, act, deadline)
                 hold.is_named = False
@@ -217,14 +220,14 @@ class IdempotencyKeys:
                     return Outcome(refusal=Reason.KEY_OF_ANOTHER.refuse())
                 if entry.state == "done":
                     return _remembered(entry, key)
-                if await _by(deadline, self._is_over(key, entry)):
+                if await self._by(deadline, self._is_over(key, entry)):
                     if entry.state != "claimed":
                         settled = await self._settle(key, found, entry, look)
                         if settled is not None:
                             return settled
                     else:
                         hold.is_named = True
-                        if await _by(deadline, self._replace(key, found, kept)):
+                        if await self._by(deadline, self._replace(key, found, kept)):
                             return await self._act(key, mine, kept, hold, act, deadline)
                         hold.is_named = False
                 if time.monotonic() + wait >= deadline:
@@ -249,10 +252,10 @@ class IdempotencyKeys:
 
         async def sending() -> MayLeave:  # To make this type each time takes 2 µs.
             nonlocal last, sent, may_leave
-            day = await _by(deadline, self._journal.sure_of(hold))
+            day = await self._by(deadline, self._journal.sure_of(hold))
             before, sent = last, replace(mine, state="sent", sent=day)
             last = sent.encode()
-            if not await _by(deadline, self._replace(key, before, last)):
+            if not await self._by(deadline, self._replace(key, before, last)):
                 raise KeyInUse("Another request with this idempotency key took over.")
             may_leave = True
             return hold.is_sure
@@ -269,7 +272,7 @@ class IdempotencyKeys:
             await self._conclude(key, sent, last, new, hold)
             raise
         try:
-            now = await _by(_soon(), self._journal.now()) if outcome.missed else None
+            now = await self._by(_soon(), self._journal.now()) if outcome.missed else None
         except StoreUnavailable:
             now = None
         await self._conclude(key, sent, last, _after(replace(sent, owner=""), outcome, now), hold)
@@ -289,7 +292,7 @@ class IdempotencyKeys:
             said = f"looking the number up failed ({error.message})"
         except Unproven as shown:
             said = str(shown)
-        now = await _by(_soon(), self._journal.now())
+        now = await self._by(_soon(), self._journal.now())
         if seen is not None:
             outcome = seen._replace(reconciled=True)
         elif not said and (clocks.passed(entry.missed, now.clocks) or 0.0) >= _SETTLED_AFTER:
@@ -300,7 +303,7 @@ class IdempotencyKeys:
             outcome = unknown("the request", entry.sent, lost, found, now.day)
             outcome = outcome._replace(missed=not said)
         kept = self._replace(key, before, _after(entry, outcome, now).encode())
-        return outcome._replace(replayed=True) if await _by(_soon(), kept) else None
+        return outcome._replace(replayed=True) if await self._by(_soon(), kept) else None
 
     async def _is_over(self, key: IdempotencyKey, entry: _Entry) -> bool:
         """Whether whoever made the entry can no longer be at work."""
@@ -318,6 +321,18 @@ class IdempotencyKeys:
         if len(self._watched) > _MOST_WATCHED:
             del self._watched[next(iter(self._watched))]
         return clocks.passed(first, now) or 0.0
+
+    def _by(self, deadline: float, keeping: Awaitable[T]) -> asyncio.Future[T]:
+        """Return a future of what the journal says; after the deadline nobody waits for it."""
+        if isinstance(keeping, asyncio.Future):
+            coming = keeping
+        else:
+            work = asyncio.ensure_future(keeping)
+            coming = Shared(work).wait()
+            coming.add_done_callback(lambda _: work.cancel())
+        if not coming.done():
+            self._deadlines.watch(coming, deadline)
+        return coming
 
     def _replace(self, key: IdempotencyKey, old: bytes, new: bytes) -> Awaitable[bool]:
         return self._journal.replace(key.name, old, new, ttl=self._memory)
@@ -337,8 +352,8 @@ class IdempotencyKeys:
             hold: whoever said so; from now on no entry names it.
         """
         try:
-            if new is None or not await _by(_soon(), self._replace(key, last, new.encode())):
-                await _by(_soon(), self._have_last_word(key, entry, new))
+            if new is None or not await self._by(_soon(), self._replace(key, last, new.encode())):
+                await self._by(_soon(), self._have_last_word(key, entry, new))
             hold.is_named = False
         except (StoreUnavailable, KeysUnavailable) as error:
             _log.warning("outcome_not_kept", problem=str(error))
@@ -356,32 +371,10 @@ class IdempotencyKeys:
                 return
 
 
-def _by(deadline: float, keeping: Awaitable[T]) -> Awaitable[T]:
-    """Wait for what the journal says; after the deadline nobody waits for it any more."""
-    if isinstance(keeping, asyncio.Future):
-        return keeping if keeping.done() else _awaited(deadline, keeping)
-    return _awaited(deadline, asyncio.ensure_future(keeping))
-
-
-async def _awaited(deadline: float, coming: asyncio.Future[T]) -> T:
-    loop, is_late = coming.get_loop(), False
-
-    def give_up() -> None:
-        nonlocal is_late
-        is_late = coming.cancel()
-
-    timer = loop.call_later(max(0.0, deadline - time.monotonic()), give_up)
-    try:
-        return await coming
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if not is_late or (task is not None and task.cancelling()):
-            raise
-        raise StoreUnavailable(
-            "The record of idempotency keys did not answer in time.", cause="timeout"
-        ) from None
-    finally:
-        timer.cancel()
+def _late() -> StoreUnavailable:
+    return StoreUnavailable(
+        "The record of idempotency keys did not answer in time.", cause="timeout"
+    )
 
 
 def _after(entry: _Entry, outcome: Outcome, now: Moment | None) -> _Entry:

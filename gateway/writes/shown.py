@@ -60,4 +60,4 @@ async def _show(
     shown = await numbers.as_read(
         number, needed(selected), at, lambda view: not differing(view, settings)
     )
-    return outcome._replace(number=shown)
+    return outcome if shown is number else outcome._replace(number=shown)
