@@ -55,8 +55,8 @@ CORS_HEADERS: Final = (
 Picked = TypeVar("Picked", bound=Struct)
 
 
-# Nobody compares or prints them: to compile what would do so is part of every start.
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+# What dataclasses would compile for so many fields is longer than all that is done with them.
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Settings:
     """Everything an operator can set. Times are in seconds, sizes in bytes."""
 
@@ -558,8 +558,13 @@ class Settings:
         """
         return kind(**{name: getattr(self, name) for name in kind.__struct_fields__})
 
-    def __post_init__(self) -> None:
-        """Refuse what does not go together."""
+    def __init__(self, **chosen: Any) -> None:  # noqa: ANN401 - by the names of the fields
+        """Take what is chosen, the rest as it is by default.
+
+        Raises:
+            ValueError: it does not go together; the message says which.
+        """
+        vars(self).update({each.name: each.default for each in dataclasses.fields(self)} | chosen)
         if self.drain_delay > self.drain_limit - _LEAST_DRAINING:
             raise ValueError(
                 "drain_delay: it is part of drain_limit, and must be"
