@@ -6,12 +6,11 @@ Nothing below is handed the settings themselves: each part picks what it takes o
 import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from gateway.auth.authentication import OwnAccount, authenticator
 from gateway.auth.connection_shares import ConnectionLimits, Shares
@@ -26,7 +25,6 @@ from gateway.events.feed import EventLimits, Events
 from gateway.events.poller import Poller
 from gateway.execution.execute import Executing
 from gateway.execution.projection import Projector
-from gateway.explorer import explorer_routes, sandbox_routes
 from gateway.mapping.records import View
 from gateway.numbers.accounts import AccountCounts
 from gateway.numbers.last_seen import LastSeen
@@ -44,13 +42,11 @@ from gateway.settings.model import Settings
 from gateway.storage.chosen_store import StoreOptions, make_store
 from gateway.storage.outages import Outages
 from gateway.storage.store import Store
-from gateway.transport import compression
 from gateway.transport.asgi import GraphQLOverAsgi
-from gateway.transport.asgi_application import Application, socket_route
+from gateway.transport.asgi_application import Application
 from gateway.transport.browser_security import BrowserOptions, Browsers
 from gateway.transport.client_addresses import Addresses, current_share
 from gateway.transport.graphql_endpoint import Endpoint, EndpointOptions
-from gateway.transport.not_served import HANDLERS, refuse_path
 from gateway.transport.unsent import Unsent, UnsentLimits
 from gateway.transport.websocket import SocketOptions, WebSockets
 from gateway.upstream.call import Api, Credential, Service
@@ -80,6 +76,9 @@ from gateway.writes.webhook_hosts import Webhooks
 from schema import build_core_schema
 from schema.enums import Source
 from schema.info import FieldPath
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 # Of the time until the exit, what is kept back for what comes after the last traces.
 _LAST_STEPS: Final = 0.5
@@ -306,7 +305,7 @@ def _client_options(settings: Settings) -> ClientOptions:
 
 def create_app(
     settings: Settings, *, sandbox_accounts: Sequence[Mapping[str, Any]] | None = None
-) -> Starlette:
+) -> Application:
     """Return the ASGI application for `settings`.
 
     Args:
@@ -346,25 +345,26 @@ def create_app(
     )
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan() -> AsyncIterator[None]:
         async with parts.running(), observation.running():
             _spare_the_collector()
             yield
 
-    app = Application(
-        graphql=GraphQLOverAsgi(endpoint),
-        routes=[
-            socket_route(sockets, browsers, addresses),
-            *health.routes(),
-            *observation.routes(parts.client, parts.events),
-            *_explorer(settings, sandbox_accounts, browsers),
-        ],
-        lifespan=lifespan,
-        exception_handlers=HANDLERS,
+    def others() -> ASGIApp:
+        from gateway.transport.other_paths import other_paths, socket_route  # noqa: PLC0415
+
+        return other_paths(
+            [
+                socket_route(sockets, browsers, addresses),
+                *health.routes(),
+                *observation.routes(parts.client, parts.events),
+                *_explorer(settings, sandbox_accounts, browsers),
+            ]
+        )
+
+    return Application(
+        GraphQLOverAsgi(endpoint), others, lifespan, parts=parts, unsent=unsent, endpoint=endpoint
     )
-    app.router.redirect_slashes, app.router.default = False, refuse_path
-    app.state.parts, app.state.unsent, app.state.endpoint = parts, unsent, endpoint
-    return app
 
 
 def _spare_the_collector() -> None:
@@ -382,9 +382,12 @@ def _spare_the_collector() -> None:
 
 def _explorer(
     settings: Settings, accounts: Sequence[Mapping[str, Any]] | None, browsers: Browsers
-) -> list[BaseRoute]:
+) -> "list[BaseRoute]":
     if settings.production:
         return []
+    from gateway.explorer import explorer_routes, sandbox_routes  # noqa: PLC0415 - see `Application`
+    from gateway.transport import compression  # noqa: PLC0415
+
     sandbox = accounts and {
         "accounts": [
             {

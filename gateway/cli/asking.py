@@ -121,7 +121,7 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
     app = create_app(replace(unlimited(settings), log_requests="none"))
     transport = httpx.ASGITransport(app)
     async with (
-        app.router.lifespan_context(app),
+        app.lifespan(),
         httpx.AsyncClient(transport=transport, timeout=_PATIENCE) as http,
     ):
         yield http

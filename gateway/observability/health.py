@@ -1,15 +1,16 @@
 """Whether the process lives (`/healthz`) and whether it is fit for work (`/readyz`)."""
 
 from collections.abc import Callable
-from typing import Final
-
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from typing import TYPE_CHECKING, Final
 
 from gateway import __version__
 from gateway.storage.outages import Outages
 from gateway.upstream.client import SEARCHES, UpstreamClient
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
 
 OK: Final = "ok"
 _AWAY: Final = "unavailable"
@@ -42,14 +43,16 @@ class Health:
         self._is_draining = is_draining
         self._failed = failed
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> "list[Route]":
         """Return where they are served."""
+        from starlette.routing import Route  # noqa: PLC0415 - nobody asks at the start
+
         return [Route("/healthz", self._alive), Route("/readyz", self._ready)]
 
-    async def _alive(self, _: Request) -> Response:
+    async def _alive(self, _: "Request") -> "Response":
         return _answer(200, {"status": OK, "version": __version__})
 
-    async def _ready(self, _: Request) -> Response:
+    async def _ready(self, _: "Request") -> "Response":
         cause = await self._outages.look()
         checks = {
             "process": "draining" if self._is_draining() else OK,
@@ -84,5 +87,7 @@ class Health:
         return _AWAY if accounts and troubled == accounts else OK
 
 
-def _answer(status: int, content: object) -> Response:
+def _answer(status: int, content: object) -> "Response":
+    from starlette.responses import JSONResponse  # noqa: PLC0415 - nobody asks at the start
+
     return JSONResponse(content, status, {"cache-control": "no-store"})

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from starlette.routing import Route
 
 from gateway.errors import CommandError
 from gateway.events.feed import Events
@@ -17,6 +16,8 @@ from gateway.observability.refusals_below_http import RefusalsBelowHttp
 from gateway.upstream.client import UpstreamClient
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from gateway.observability.metrics import Metrics
     from gateway.observability.otel_spans import Tracing
 
@@ -59,7 +60,7 @@ class Observation:
             )
         )
 
-    def routes(self, client: UpstreamClient, events: Events) -> list[Route]:
+    def routes(self, client: UpstreamClient, events: Events) -> "list[Route]":
         """Return where operators look; the state of what is given is among what they see."""
         if self.metrics is None:
             return []

@@ -33,8 +33,7 @@ from gateway.transport.exchange import (
     Heads,
     Stream,
 )
-from gateway.transport.graphql_endpoint import Endpoint
-from gateway.transport.not_served import GRAPHQL
+from gateway.transport.graphql_endpoint import GRAPHQL, Endpoint
 from gateway.transport.unsent import CONNECTION
 
 _log = structlog.get_logger(__name__)

@@ -9,7 +9,6 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from gateway.auth.authentication import OwnAccount, authenticator, own_credential
@@ -34,6 +33,7 @@ from gateway.writes.file_journal import obstacle
 
 if TYPE_CHECKING:
     from gateway.server.sandbox_process import SandboxProcess
+    from gateway.transport.asgi_application import Application
 
 _log = structlog.get_logger(__name__)
 # Roles of the sandbox's accounts: the ordinary one, which is acted as unless another is named, and
@@ -192,7 +192,7 @@ def _configure_logs(settings: Settings) -> None:
     configure(settings.log_level, settings.log_format, own, client_addresses.current.get)
 
 
-def _run_gateway(app: Starlette, listening: socket.socket, settings: Settings) -> int:
+def _run_gateway(app: "Application", listening: socket.socket, settings: Settings) -> int:
     parts = app.state.parts
     free_memory.keep()
     server = server_for(

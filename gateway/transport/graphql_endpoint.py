@@ -14,7 +14,7 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -63,6 +63,8 @@ from gateway.transport.multipart import Multipart
 from gateway.transport.negotiation import Delivery
 from gateway.transport.unsent import SMALL, Outbox, Pending, Unsent, guess
 
+GRAPHQL: Final = "/graphql"
+"""Where it is."""
 _log = structlog.get_logger(__name__)
 _EXPLAIN = "x-gateway-explain"
 # Compressing more than this takes long enough to disturb others, so a thread does it.

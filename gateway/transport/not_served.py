@@ -12,8 +12,8 @@ from starlette.websockets import WebSocket
 
 from gateway.error_codes import ErrorCode
 from gateway.errors import failure
+from gateway.transport.graphql_endpoint import GRAPHQL
 
-GRAPHQL: Final = "/graphql"
 _NO_SUCH_PATH: Final = f"Nothing is served under this path: send GraphQL to {GRAPHQL}."
 
 

@@ -10,6 +10,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
+from gateway.transport.asgi_application import Application
 from tests.support import loopback
 from tests.support.bare_settings import bare_settings
 from tests.support.raw_bytes import connected, head, read_reply
@@ -21,16 +22,16 @@ _HANDSHAKE: Final = (
 )
 
 
-def _mounted(app: Starlette) -> ASGIApp:
+def _mounted(app: Application) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> Any:
-        async with app.router.lifespan_context(app):
+        async with app.lifespan():
             yield
 
     return Starlette(routes=[Mount("/api", app)], lifespan=lifespan)
 
 
-def _bare(app: Starlette) -> ASGIApp:
+def _bare(app: Application) -> ASGIApp:
     """Let the path be without the prefix, as Hypercorn does."""
 
     async def pass_on(scope: Scope, receive: Receive, send: Send) -> None:
