@@ -50,13 +50,13 @@ def settle(waiting: asyncio.Future[T], outcome: T | BaseException) -> None:
     """Tell one who waits what came of it, if it still waits."""
     if waiting.done():
         return
-    if isinstance(outcome, asyncio.CancelledError):
+    if not isinstance(outcome, BaseException):
+        waiting.set_result(outcome)
+    elif isinstance(outcome, asyncio.CancelledError):
         waiting.cancel()
-    elif isinstance(outcome, BaseException):
+    else:
         waiting.set_exception(outcome)
         waiting.exception()  # Not every one must be waited for; none is worth a complaint.
-    else:
-        waiting.set_result(outcome)
 
 
 def at_hand(value: T) -> asyncio.Future[T]:

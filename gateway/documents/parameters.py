@@ -1,9 +1,11 @@
 """What a GraphQL request says, whatever transport it came by."""
 
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 
-class Params(NamedTuple):
+class Params(msgspec.Struct, frozen=True):
     """The parameters of a request, as the client sent them.
 
     Attributes:

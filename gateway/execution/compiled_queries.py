@@ -33,6 +33,7 @@ from graphql import (
 from graphql.utilities import coerce_input_literal
 from msgspec import Struct
 
+from gateway.discreet import Discreet
 from gateway.documents.documents import Document
 from gateway.documents.operation import Operation
 from gateway.execution import plain_fields
@@ -59,7 +60,7 @@ FORESEEN: Final = (Unfit, *plain_fields.FORESEEN)
 _MOST_TREES: Final = 64
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """What resolvers use of Strawberry's `Info`."""
 
     context: Any
@@ -183,19 +184,17 @@ class _Coming(NamedTuple):
     into: _Places
 
 
-class Run:
-    """One execution of a compiled query.
+class Run(Discreet):
+    """One execution of a compiled query."""
 
-    Attributes:
-        is_alone: it has one field, below which nothing is called.
-    """
+    _query: "_Query"
+    _values: Values
+    _context: Any = None
 
-    __slots__ = ("_context", "_query", "_values", "is_alone")
-
-    def __init__(self, query: "_Query", values: Values) -> None:
-        self.is_alone = query.ends
-        self._query = query
-        self._values = values
+    @property
+    def is_alone(self) -> bool:
+        """Whether it has one field, below which nothing is called."""
+        return self._query.ends
 
     def begin(self, context: Any) -> Awaitable[Any]:  # noqa: ANN401 - a port of the schema
         """Begin a query that is alone, and return what its only field will be; see `finish`."""

@@ -55,7 +55,7 @@ async def run(
         request_id: names the request in logs.
     """
     document = request.document
-    fast = request.kind in _COMPILED and context.fast and not document.errors
+    fast = request.operation.kind in _COMPILED and context.fast and not document.errors
     response: dict[str, Any] | None = None
     try:
         if fast:

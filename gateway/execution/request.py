@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Literal, Protocol, TypeAlias
 
+from graphql import OperationType
+
+from gateway.discreet import Discreet
 from gateway.documents.documents import Document
 from gateway.documents.operation import Operation
 from gateway.errors import BadRequest
@@ -36,13 +39,12 @@ class Port(Protocol):
         """Give up reads that nobody waits for any more."""
 
 
-class Request:
+class Request(Discreet):
     """A GraphQL request, whatever transport it came by.
 
     Attributes:
         document: what the client sent.
         operation: what runs of it.
-        kind: what would run; None when the document does not say.
         variables: as the client sent them.
         extensions: likewise.
         explanation: what the client wants told about its upstream calls: `plan` is to be told them
@@ -51,36 +53,18 @@ class Request:
         counted: whether it was let pass only by what is remembered of the caller's account.
     """
 
-    __slots__ = (
-        "cost",
-        "counted",
-        "document",
-        "explanation",
-        "extensions",
-        "kind",
-        "operation",
-        "variables",
-    )
+    document: Document
+    operation: Operation
+    variables: dict[str, Any]
+    extensions: dict[str, Any]
+    explanation: Explanation = ""
+    cost: int = 0
+    counted: bool = False
 
-    def __init__(
-        self,
-        document: Document,
-        operation: Operation,
-        variables: dict[str, Any],
-        extensions: dict[str, Any],
-        explanation: Explanation = "",
-        cost: int = 0,
-        *,
-        counted: bool = False,
-    ) -> None:
-        self.document = document
-        self.operation = operation
-        self.kind = operation.kind
-        self.variables = variables
-        self.extensions = extensions
-        self.explanation = explanation
-        self.cost = cost
-        self.counted = counted
+    @property
+    def kind(self) -> OperationType | None:
+        """What would run; None when the document does not say."""
+        return self.operation.kind
 
     @property
     def operation_name(self) -> str | None:

@@ -47,6 +47,8 @@ class Home(enum.Flag):
 
 
 NOWHERE: Final = Home(0)
+# To find a member by its class takes a tenth of a microsecond.
+OF_CATALOG: Final = Home.CATALOG
 # What no answer leaves out, and what is the same in all.
 _ANYWHERE = frozenset({"id", "sid", "account_sid", "phone_number"})
 # Fields that depend on where a number belongs, and look at it themselves.

@@ -18,7 +18,7 @@ from gateway.errors import (
     UpstreamNotFound,
     UpstreamTimeout,
 )
-from gateway.mapping.homes import NOWHERE, Home
+from gateway.mapping.homes import NOWHERE, OF_CATALOG, Home
 from gateway.mapping.records import View
 from gateway.numbers.sifting import NO_FILTERS, OWNED, Means
 from gateway.upstream.accepted_credentials import DENIED, INACTIVE
@@ -30,7 +30,6 @@ from gateway.upstream.families import (
 )
 from gateway.upstream.flights import Reader
 from gateway.waiting import Shared, begun
-from schema.enums import Source
 from schema.info import FieldPath
 
 T = TypeVar("T")
@@ -168,8 +167,8 @@ class FamilyChoice:
 
     def _lacks(self, number: View, needs: Home) -> bool:
         """Whether the answer that a number comes from may lack what is needed of it."""
-        if number.source is Source.CATALOG:
-            if needs is NOWHERE or needs is Home.CATALOG:
+        if number.source is CATALOG.source:
+            if needs is NOWHERE or needs is OF_CATALOG:
                 return False
             return bool(needs & Home.CORE) or not is_listed(number)
         return needs is not NOWHERE and needs is not Home.CORE and self.may_ask_catalog(number.home)

@@ -36,11 +36,14 @@ Found: TypeAlias = dict[PhoneNumberLookup, View | BaseException | None]
 class LookupBatches(OwnedLists):
     """The look-ups of one request."""
 
-    # The fields that ask for a number, of a family; None: of the usual one.
-    _asked: dict[tuple[Family | None, PhoneNumberLookup], list[FieldPath]]
     # What was read, before it is sorted in and behind that.
     _unsorted: list[list[View]]
     _read: dict[PhoneNumberLookup, View]
+
+    @cached_property
+    def _asked(self) -> defaultdict[tuple[Family | None, PhoneNumberLookup], list[FieldPath]]:
+        """The fields that ask for a number, of a family; None: of the usual one."""
+        return defaultdict(list)
 
     @cached_property
     def _beside(self) -> dict[str, str]:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
+import msgspec
+
 from gateway.auth.caller import Caller
 from gateway.errors import BadUserInput, GatewayError
 from gateway.mapping import filters, validation
@@ -23,7 +25,7 @@ from schema.inputs import PhoneNumberFilter, PhoneNumberIdentifier
 from schema.scalars import CountryCode, parse_country_code, quoted
 
 
-class PhoneNumberLookup(NamedTuple):
+class PhoneNumberLookup(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """An owned number that is looked up, by `sid` or by `number`."""
 
     account: str

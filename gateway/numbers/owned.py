@@ -7,7 +7,6 @@ which family is asked (`family_choice.py`), single calls (`owned_calls.py`), lis
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
@@ -18,7 +17,7 @@ from gateway.errors import (
     believe_missing,
 )
 from gateway.mapping.filled import Part
-from gateway.mapping.homes import NOWHERE, Home, needed, needed_beside_list
+from gateway.mapping.homes import NOWHERE, OF_CATALOG, Home, needed, needed_beside_list
 from gateway.mapping.records import View
 from gateway.numbers import lookup_strategy
 from gateway.numbers.filling_in import FillingIn
@@ -69,7 +68,6 @@ class OwnedNumbers(FillingIn):
         self._facts = facts
         self._exchange_calls = exchange_calls
         self._sizes = sizes
-        self._asked = defaultdict(list)
         self._unsorted = []
         self._read = {}
 
@@ -101,7 +99,7 @@ class OwnedNumbers(FillingIn):
             self._reader.trace.note_spared(call, "primed", (at,))
         else:
             family: Family | None = None
-            if needs is not NOWHERE and needs is not Home.CATALOG:
+            if needs is not NOWHERE and needs is not OF_CATALOG:
                 family, beside = self._prepare(key, needs, at)
             source = (
                 family or self._known_family(key.account) if alone and key.by == "sid" else None

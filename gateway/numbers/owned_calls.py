@@ -56,7 +56,8 @@ class OwnedCalls(FamilyChoice):
             if isinstance(raw, Record)
             else view("PhoneNumber", family.source, raw, key.account)
         )
-        if number is None or number.sid.lower() != key.value.lower():
+        sid = "" if number is None else number.sid
+        if number is None or (sid != key.value and sid.lower() != key.value.lower()):
             raise UpstreamMalformed("The upstream shows another number than the one asked for.")
         if number.raw.account_sid != key.account:
             check_owner(number.raw.account_sid, key.account, family.source)

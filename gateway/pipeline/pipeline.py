@@ -225,7 +225,7 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         if watched is not None:
             watched.principal = caller.known_as or caller.principal
             watched.reads = reader.trace
-        return RequestContext(
+        return RequestContext.of(
             reader, caller, self.shared, spare, request_id, fast=self.options.fast, recount=recount
         )
 

@@ -70,7 +70,7 @@ _PAGE_SIZE = re.compile(r"page_?size=([0-9]+)", re.ASCII | re.IGNORECASE)
 def _phone_number(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:
     asked = PhoneNumberLookup.parse(draft.known.caller, **arguments)
     draft.look_up_number(path, asked, place.selected)
-    return Place(path, Times(0, 1), asked, account=asked.account)
+    return Place(path, Times(0, 1), (asked,), account=asked.account)
 
 
 def _phone_number_by_identifier(
@@ -78,7 +78,7 @@ def _phone_number_by_identifier(
 ) -> Place:
     asked = PhoneNumberLookup.parse_identifier(draft.known.caller, **arguments)
     draft.look_up_number(path, asked, place.selected)
-    return Place(path, Times(0, 1), asked, account=asked.account)
+    return Place(path, Times(0, 1), (asked,), account=asked.account)
 
 
 def _node(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from typing import Any, cast
 
 from gateway.auth.caller import Caller
+from gateway.discreet import Discreet
 from gateway.errors import OfAnotherAccount
 from gateway.mapping.homes import Home, needed
 from gateway.mapping.records import View
@@ -27,7 +28,7 @@ from schema.nodes import PhoneNumber
 from schema.selections import SelectedFields
 
 
-class NumberResolvers:
+class NumberResolvers(Discreet):
     """Resolves fields that are owned numbers, or pages of them.
 
     Views stand in for the schema's types: they have their fields, but are made from tables, so the
@@ -38,11 +39,10 @@ class NumberResolvers:
         alone: the field that is being resolved is the only one of a query.
     """
 
-    def __init__(self, owned: OwnedNumbers, caller: Caller, recount: Recount | None = None) -> None:
-        self.owned = owned
-        self.alone = False
-        self._caller = caller
-        self._recount = recount
+    owned: OwnedNumbers
+    _caller: Caller
+    _recount: Recount | None = None
+    alone: bool = False
 
     def phone_number(
         self, *, sid: str, account_sid: str | None, at: FieldPath, selected: SelectedFields

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
+from gateway.discreet import Discreet
 from gateway.events.feed import Events
 from gateway.numbers.accounts import AccountCounts, Accounts
 from gateway.numbers.last_seen import LastSeen
@@ -87,7 +88,7 @@ class Spare(NamedTuple):
     exchanges: int
 
 
-class RequestContext:
+class RequestContext(Discreet, dict=True):
     """The ports of the schema for one request; what few requests need is made when asked for.
 
     Attributes:
@@ -97,8 +98,20 @@ class RequestContext:
         fast: see `gateway.execution.request.Port`.
     """
 
-    def __init__(
-        self,
+    # Nothing of a request leads back to it: it is forgotten once it is answered.
+    reader: Reader
+    caller: Caller
+    numbers: NumberResolvers
+    _shared: SharedParts
+    _spare: Spare
+    _request_id: str
+    fast: bool
+    _recount: Recount | None = None
+    _writes: WriteResolvers | None = None
+
+    @classmethod
+    def of(
+        cls,
         reader: Reader,
         caller: Caller,
         shared: SharedParts,
@@ -107,7 +120,7 @@ class RequestContext:
         *,
         fast: bool,
         recount: Recount | None = None,
-    ) -> None:
+    ) -> "RequestContext":
         """Make it.
 
         Args:
@@ -119,17 +132,9 @@ class RequestContext:
             fast: compiled queries and projections may answer.
             recount: is told how long lists are, where that was believed and not said.
         """
-        self.reader = reader
-        self.caller = caller
-        self.fast = fast
-        # Nothing of a request leads back to it: it is forgotten once it is answered.
-        self.numbers = NumberResolvers(
-            shared.owned_numbers(reader, spare.exchanges), caller, recount
-        )
-        self._recount = recount
-        self._shared = shared
-        self._spare = spare
-        self._request_id = request_id
+        owned = shared.owned_numbers(reader, spare.exchanges)
+        numbers = NumberResolvers(owned, caller, recount)
+        return cls(reader, caller, numbers, shared, spare, request_id, fast, recount)
 
     @cached_property
     def search(self) -> SearchResolvers:
@@ -158,9 +163,14 @@ class RequestContext:
         whereabouts = Whereabouts(numbers.owned, accounts, self.caller, numbers.one, calls)
         return ObjectResolvers(whereabouts, accounts, self.numbers.owned.beside, self.caller)
 
-    @cached_property
+    @property
     def writes(self) -> WriteResolvers:
         """Resolves mutations."""
+        if self._writes is None:
+            self._writes = self._make_writes()
+        return self._writes
+
+    def _make_writes(self) -> WriteResolvers:
         shared = self._shared
         return WriteResolvers(
             Mutations(
@@ -212,7 +222,7 @@ class RequestContext:
         """See `gateway.execution.request.Port`."""
         self.reader.cancel()
         # What resolves mutations leads back here: let it go, and all that the request has read.
-        vars(self).pop("writes", None)
+        self._writes = None
 
 
 if TYPE_CHECKING:

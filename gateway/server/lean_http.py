@@ -139,52 +139,47 @@ class LeanProtocol(HttpProtocol):
         super().on_headers_complete()
 
 
-class LeanCycle(RequestResponseCycle):
-    """One request and its answer, as a `gateway.transport.exchange.Line`.
+class LeanCycle(Exchange, RequestResponseCycle):
+    """One request and its answer, to the endpoint as well as to uvicorn.
 
     The protocol class puts what comes of the body into `body`, sets `more_body` and `disconnected`,
     and tells so by `message_event.set()`. What uvicorn's own cycle has besides is for messages of
     ASGI, and set for a stream only.
     """
 
-    keep_alive = True
-    more_body = disconnected = waiting_for_100_continue = False
-    response_started = response_complete = False
-    _exchange: Exchange | None = None  # There is one while it is being answered.
-    _task: asyncio.Task[None] | None = None
+    waiting_for_100_continue = False
     _more: asyncio.Future[None] | None = None
     _events: "_Events | None" = None  # There are some while a subscription is followed.
 
     def __init__(
         self, protocol: LeanProtocol, endpoint: Endpoint, head: Head, whole: bytes | None = None
     ) -> None:
-        self.head = head
+        peer = protocol.client[0] if protocol.client else UNKNOWN
+        Exchange.__init__(self, head, peer, protocol, whole)
         self._protocol = protocol
         self._endpoint = endpoint
-        self._whole = whole
         self.message_event = self  # type: ignore[assignment] # for its `set`
+        self.keep_alive = True
+        self.disconnected = self.response_started = self.response_complete = False
+        self._is_under_way = False
+        self.more_body = whole is None
         if whole is None:
             self.body = bytearray()
-            self.more_body = True
 
     def start(self) -> None:
         """Begin to answer."""
-        protocol, whole = self._protocol, self._whole
-        peer = protocol.client[0] if protocol.client else UNKNOWN
-        self._exchange = exchange = Exchange(self.head, peer=peer, connection=protocol, whole=whole)
-        if not self.more_body and whole is None:
-            self._feed(exchange)  # It has waited behind others.
-        self._task = exchange.task = task = protocol.loop.create_task(
-            self._endpoint.serve(exchange, self)
-        )
+        protocol = self._protocol
+        if not self.more_body and self.whole is None:
+            self._feed()  # It has waited behind others.
+        self._is_under_way = True
+        self.task = task = protocol.loop.create_task(self._endpoint.serve(self))
         protocol.tasks.add(task)
 
     def is_repeatable(self, body: bytes) -> bool:
         """Whether it has just begun, with this body, and another like it need not be parsed."""
-        exchange = self._exchange
         return (
-            exchange is not None
-            and exchange.whole == body
+            self._is_under_way
+            and self.whole == body
             and self.keep_alive
             and self.head.length == len(body)
             and "transfer-encoding" not in self.head.headers
@@ -192,32 +187,32 @@ class LeanCycle(RequestResponseCycle):
 
     def set(self) -> None:
         """Take what has come of the body, or that the client has gone."""
-        if self._exchange is None:
+        if not self._is_under_way:
             return
         if self.disconnected:
-            self._exchange.hang_up()
+            self.hang_up()
             if self._events is not None:
                 self._events.gone()
         elif not self.more_body:
-            self._feed(self._exchange)
+            self._feed()
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
     async def more(self) -> None:
-        """See `Line`."""
+        """See `Exchange`."""
         if not self.body:
             self._more = self._protocol.loop.create_future()
             await self._more
-        if self.body and self._exchange is not None:
-            self._feed(self._exchange)
+        if self.body:
+            self._feed()
 
-    def _feed(self, exchange: Exchange) -> None:
-        exchange.feed(bytes(self.body), more=self.more_body)
+    def _feed(self) -> None:
+        self.feed(bytes(self.body), more=self.more_body)
         self.body.clear()
         self._protocol.flow.resume_reading()  # It was paused if that was much.
 
     def write(self, answer: Answer) -> Awaitable[None] | None:
-        """See `Line`."""
+        """See `Exchange`."""
         protocol, headers = self._protocol, answer.headers
         if self.disconnected or protocol.transport.is_closing():
             return None
@@ -242,22 +237,23 @@ class LeanCycle(RequestResponseCycle):
         await self._protocol.flow.drain()
         self.write(answer)
 
-    async def stream(self, stream: Stream, request_id: str) -> None:
-        """See `Line`: what is streamed is sent over ASGI."""
+    async def stream(self, stream: Stream) -> None:
+        """See `Exchange`: what is streamed is sent over ASGI."""
         verb, is_gone = self.head.verb, self.disconnected
         if stream.begin is not None and verb != "HEAD":
-            await self._follow(stream, stream.begin, request_id)
+            await self._follow(stream, stream.begin)
             return
-        super().__init__(**asgi_parts(self._protocol, verb, keep_alive=self.keep_alive))
+        parts = asgi_parts(self._protocol, verb, keep_alive=self.keep_alive)
+        RequestResponseCycle.__init__(self, **parts)
         self.more_body, self.disconnected = False, is_gone
         messages: Any = self.receive, self.send
         try:
             bodiless = verb == "HEAD"
-            await send_stream(stream, *messages, request_id=request_id, bodiless=bodiless)
+            await send_stream(stream, *messages, request_id=self.request_id, bodiless=bodiless)
         finally:
             self.on_response = _UNHEARD.set  # As uvicorn does: it refers to the connection.
 
-    async def _follow(self, stream: Stream, begin: Beginning, request_id: str) -> None:
+    async def _follow(self, stream: Stream, begin: Beginning) -> None:
         """Send what a subscription is told; until its end nothing runs for it but when it is."""
         protocol = self._protocol
         await stream.chunks.aclose()
@@ -265,7 +261,7 @@ class LeanCycle(RequestResponseCycle):
             await protocol.flow.drain()
         if self.disconnected or protocol.transport.is_closing():
             return
-        self._events = events = _Events(protocol, stream, request_id)
+        self._events = events = _Events(protocol, stream, self.request_id)
         protocol.transport.write(
             self._head(stream.status, stream.fixed, stream.headers)
             + b"transfer-encoding: chunked\r\n\r\n"
@@ -302,12 +298,12 @@ class LeanCycle(RequestResponseCycle):
         return b"".join(pieces)
 
     def end(self) -> None:
-        """See `Line`."""
-        protocol, task = self._protocol, self._task
-        self._exchange, self.message_event = None, _UNHEARD
+        """See `Exchange`."""
+        protocol, self.connection, self.message_event = self._protocol, None, _UNHEARD
         del self._protocol
-        if task is not None:
-            protocol.tasks.discard(task)
+        if self._is_under_way:
+            self._is_under_way = False
+            protocol.tasks.discard(self.task)
             if not self.response_complete:  # Its client has gone, or something went wrong.
                 protocol.transport.close()
 

@@ -4,14 +4,14 @@ It makes an exchange of what the server says of a request, feeds it, and sends i
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.transport.client_addresses import UNKNOWN
-from gateway.transport.exchange import Answer, Exchange, FixedHeaders, Head, Heads, Stream
+from gateway.transport.exchange import Answer, FixedHeaders, Head, Heads, Stream
 from gateway.transport.graphql_endpoint import Endpoint
 from gateway.transport.hangups import Hangups, Watched
 from gateway.transport.unsent import CONNECTION
@@ -28,16 +28,16 @@ class GraphQLOverAsgi:
         self._heads: Heads[tuple[object, ...]] = Heads()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Return the answering of one request."""
         text = scope["method"], scope["query_string"], *map(tuple, scope["headers"])
         head = self._heads.get(text)
         if head is None:
             head = Head(scope["method"], scope["query_string"], scope["headers"])
             self._heads.keep(text, head)
-        line = _AsgiLine(self._hangups, head, scope, receive, send)
-        line.exchange.task = self._task()
-        await self._endpoint.serve(line.exchange, line)
+        exchange = _AsgiExchange(self._hangups, head, scope, receive, send)
+        exchange.task = self._task()
+        return self._endpoint.serve(exchange)
 
     def _task(self) -> "asyncio.Task[Any]":
         """Return the running task; to ask for its loop each time takes a system call."""
@@ -55,16 +55,14 @@ def peer_of(scope: Scope) -> str:
     return str(client[0]) if client else UNKNOWN
 
 
-class _AsgiLine(Watched):
-    """See `gateway.transport.exchange.Line`."""
-
-    __slots__ = ("_hangups", "_send")
+class _AsgiExchange(Watched):
+    """See `Exchange`."""
 
     def __init__(
         self, hangups: Hangups, head: Head, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        exchange = Exchange(head, peer=peer_of(scope), connection=scope.get(CONNECTION))
-        super().__init__(exchange, receive)
+        super().__init__(head, peer_of(scope), scope.get(CONNECTION))
+        self.receive = receive
         self._send = send
         self._hangups = hangups
         hangups.watch(self)
@@ -73,9 +71,9 @@ class _AsgiLine(Watched):
         """Wait for more of the body; a client that waits to be told to send it (100) is told."""
         message = await self.receive()
         if message["type"] == "http.disconnect":
-            self.exchange.hang_up()
+            self.hang_up()
         else:
-            self.exchange.feed(message.get("body", b""), more=message.get("more_body", False))
+            self.feed(message.get("body", b""), more=message.get("more_body", False))
 
     async def write(self, answer: Answer) -> None:
         """Send a whole answer."""
@@ -83,18 +81,18 @@ class _AsgiLine(Watched):
             await self._send(_start(answer.status, answer.headers, answer.fixed))
             await self._send({"type": "http.response.body", "body": answer.body})
         except RuntimeError:
-            connection = self.exchange.connection
+            connection = self.connection
             if connection is None or not connection.is_gone:
                 raise
             # That is how the loop says that it does not write to a closed connection.
             await gone(self.receive)
 
-    async def stream(self, stream: Stream, request_id: str) -> None:
+    async def stream(self, stream: Stream) -> None:
         """Send a stream."""
         self._hangups.end(self)
-        bodiless = self.exchange.head.verb == "HEAD"
+        bodiless = self.head.verb == "HEAD"
         await send_stream(
-            stream, self.receive, self._send, request_id=request_id, bodiless=bodiless
+            stream, self.receive, self._send, request_id=self.request_id, bodiless=bodiless
         )
 
     def end(self) -> None:

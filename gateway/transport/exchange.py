@@ -1,7 +1,7 @@
 """One HTTP request and the forms of its answer, apart from any server: bytes in, bytes out.
 
 An adaptor (`asgi.py`, `gateway/server/lean_http.py`) makes a `Head` of what comes before the body
-and an `Exchange` of both, and sends what `Endpoint` answers: whole, or as a stream.
+and an `Exchange` of its own kind of both, and sends what `Endpoint` answers: whole, or as a stream.
 """
 
 import asyncio
@@ -12,11 +12,13 @@ from collections.abc import (
     Coroutine,
     Hashable,
     Iterable,
+    Mapping,
     Sequence,
 )
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, NoReturn, TypeVar
 
 from gateway.auth.caller import Caller
 from gateway.auth.connection_shares import Held
@@ -41,6 +43,7 @@ _PLAIN_JSON = AcceptedTypes()
 _MOST_BYTES = 128 * 1024
 # What differs from request to request.
 _PASSING = frozenset({"x-request-id", "traceparent"})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _VARY = "Accept, Accept-Encoding"
 
 
@@ -128,22 +131,6 @@ class Stream:
     most_waiting: int = 0
 
 
-class Line(Protocol):
-    """What an adaptor does for one request."""
-
-    async def more(self) -> None:
-        """Return when more of the body was fed, or the client has gone."""
-
-    def write(self, answer: Answer) -> Awaitable[None] | None:
-        """Send a whole answer; None when nothing is to be waited for."""
-
-    async def stream(self, stream: Stream, request_id: str) -> None:
-        """Send a stream, to its end or the client's."""
-
-    def end(self) -> None:
-        """Let go of the request: all is done that will be."""
-
-
 class Head:
     """The head of a request, and what can be known from it alone.
 
@@ -225,7 +212,7 @@ class Heads(Generic[Text]):
 
 
 class Exchange:
-    """A request and what is found out about its answer.
+    """A request and what is found out about its answer; how it comes and goes adaptors know.
 
     Attributes:
         head: what came before the body.
@@ -239,48 +226,53 @@ class Exchange:
         whole: the body; None until all of it is here.
     """
 
-    __slots__ = (
-        "_chunks",
-        "_reading",
-        "_size",
-        "connection",
-        "extra",
-        "head",
-        "is_gone",
-        "peer",
-        "reads",
-        "request_id",
-        "task",
-        "whole",
-    )
-
     task: "asyncio.Task[Any]"
+    # What few requests need is made when they do.
+    _chunks: list[bytes] | None = None
+    _size = 0
+    # Others than its own task that read for it.
+    _reading: tuple["asyncio.Task[Any]", ...] = ()
 
     def __init__(
-        self, head: Head, *, peer: str, connection: Connection | None, whole: bytes | None = None
+        self, head: Head, peer: str, connection: Connection | None, whole: bytes | None = None
     ) -> None:
         self.head = head
         self.peer = peer
         self.connection = connection
         self.request_id = head.request_id or negotiation.new_id()
-        self.extra: dict[str, str] = {}
-        self.is_gone = self.reads = False
         self.whole = whole
-        self._chunks: list[bytes] = []
-        self._size = 0 if whole is None else len(whole)
-        # Others than its own task that read for it.
-        self._reading: list[asyncio.Task[Any]] = []
+        self.is_gone = self.reads = False
+        self.extra = _NOTHING
+
+    # What an adaptor does -----------------------------------------------------------------------
+
+    async def more(self) -> None:
+        """Return when more of the body was fed, or the client has gone."""
+        raise NotImplementedError
+
+    def write(self, answer: Answer) -> Awaitable[None] | None:
+        """Send a whole answer; None when nothing is to be waited for."""
+        raise NotImplementedError
+
+    async def stream(self, stream: Stream) -> None:
+        """Send a stream, to its end or the client's."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Let go of the request: all is done that will be."""
 
     # The body ---------------------------------------------------------------------------------
 
     def feed(self, chunk: bytes, *, more: bool) -> None:
         """Take a piece of the body, and whether there is more."""
         self._size += len(chunk)
-        if more or self._chunks:
+        if self._chunks is not None:
             self._chunks.append(chunk)
+        elif more:
+            self._chunks = [chunk]
         if not more:
-            self.whole = b"".join(self._chunks) if self._chunks else chunk
-            self._chunks.clear()
+            self.whole = chunk if self._chunks is None else b"".join(self._chunks)
+            self._chunks = None
 
     def check_body(self, limit: int) -> None:
         """See whether a body that is not whole can still become one.
@@ -320,7 +312,7 @@ class Exchange:
         assert task is not None  # noqa: S101 - this is a coroutine
         if self.is_gone:
             raise ClientGone
-        self._reading.append(task)
+        self._reading = (*self._reading, task)
         try:
             return await reading
         except asyncio.CancelledError:
@@ -328,7 +320,7 @@ class Exchange:
                 raise ClientGone from None
             raise
         finally:
-            self._reading.remove(task)
+            self._reading = tuple(each for each in self._reading if each is not task)
 
     def is_let_go(self, task: asyncio.Task[Any]) -> bool:
         """Whether a task was cancelled because the client has gone; then it is so no longer."""
@@ -337,6 +329,10 @@ class Exchange:
         return self.is_gone
 
     # The answer ---------------------------------------------------------------------------------
+
+    def say(self, headers: Mapping[str, str]) -> None:
+        """Give the answer these headers, besides or instead of the usual ones."""
+        self.extra = {**self.extra, **headers}
 
     def coding(self, size: int, compress_from: int) -> str | None:
         """Return how an answer of `size` bytes is compressed: if it is large, as the client likes.

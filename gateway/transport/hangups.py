@@ -10,31 +10,26 @@ from gateway.transport.exchange import Exchange
 _PATIENCE = 0.05
 
 
-class Watched:
+class Watched(Exchange):
     """A request whose client is watched as soon as something runs that ends with it.
 
     Attributes:
-        exchange: the request.
         receive: hears of the client's going.
         watching: does so, when it has begun.
     """
 
-    __slots__ = ("exchange", "receive", "watching")
+    receive: Receive
+    watching: asyncio.Task[None] | None = None
 
-    def __init__(self, exchange: Exchange, receive: Receive) -> None:
-        self.exchange = exchange
-        self.receive = receive
-        self.watching: asyncio.Task[None] | None = None
-
-    def begin(self) -> None:
+    def watch(self) -> None:
         """Begin to watch, if it is time: before, the messages are those of the body."""
-        if self.watching is None and self.exchange.is_reading:
-            self.watching = asyncio.ensure_future(self._run())
+        if self.watching is None and self.is_reading:
+            self.watching = asyncio.ensure_future(self._watch())
 
-    async def _run(self) -> None:
+    async def _watch(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
-        self.exchange.hang_up()
+        self.hang_up()
 
 
 class Hangups:
@@ -65,7 +60,7 @@ class Hangups:
 
     def _tick(self) -> None:
         for each in self._old:
-            each.begin()
+            each.watch()
         self._old |= self._young
         self._young = set()
         self._ticking = bool(self._old)

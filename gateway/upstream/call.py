@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
+from gateway.discreet import Discreet
 from gateway.errors import UpstreamMalformed
 from gateway.mapping.plain_json import read_json
 from gateway.upstream.redaction import Redactor, redact
@@ -133,7 +134,7 @@ class Credential:
         return hashlib.sha256(material).hexdigest()[:32]
 
 
-class Answer:
+class Answer(Discreet):
     """An upstream answer, its body whole and bounded.
 
     The body is decoded by the first who reads it, so that what comes of it is used while it is
@@ -144,38 +145,20 @@ class Answer:
         headers: by lower-case name.
         body: the bytes as they came.
         shape: what decodes the body, if its API promises anything.
+        credential: as whom it was asked for; None where that is not known any more.
         is_broken: it was found that it cannot be read.
         again: whether to ask again because of that.
     """
 
-    __slots__ = (
-        "_credential",
-        "_decoded",
-        "_json",
-        "again",
-        "body",
-        "headers",
-        "is_broken",
-        "shape",
-        "status",
-    )
-
-    def __init__(
-        self,
-        status: int,
-        headers: Mapping[bytes, bytes],
-        body: bytes,
-        shape: Shape | None = None,
-        credential: Credential | None = None,
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.shape = shape
-        self.is_broken = self.again = False
-        self._credential = credential
-        self._json: dict[str, Any] | None = None
-        self._decoded: Any = _NOT_YET
+    status: int
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    shape: Shape | None = None
+    credential: Credential | None = None
+    is_broken: bool = False
+    again: bool = False
+    _json: dict[str, Any] | None = None
+    _decoded: Any = _NOT_YET
 
     @property
     def decoded(self) -> Any:  # noqa: ANN401 - of the shape's type
@@ -211,12 +194,12 @@ class Answer:
         named = self.headers.get(b"twilio-request-id", b"").decode("latin-1")
         if not _REQUEST_ID.fullmatch(named):
             return None
-        told = redact(named) if self._credential is None else self._credential.redact(named)
+        told = redact(named) if self.credential is None else self.credential.redact(named)
         return named if told == named else None
 
     def repeats_credential(self, text: str) -> bool:
         """Whether a part of it holds the credential that it was asked with, however it is spelt."""
-        return self._credential is not None and self._credential.redact.finds(text)
+        return self.credential is not None and self.credential.redact.finds(text)
 
     def read(self) -> None:
         """See that it is what its shape says, or at least a JSON object.

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from gateway.discreet import Discreet
 from gateway.upstream.attempts import ALONE, Role
 from gateway.upstream.call import Call
 from schema.info import FieldPath
@@ -24,10 +25,12 @@ class _Entry(Struct):
     role: Role = ALONE
 
 
-class Trace:
+class Trace(Discreet):
     """Counts every read that fields ask for; with `detailed`, also remembers each of them.
 
     Attributes:
+        began: time of `time.monotonic`.
+        detailed: see there.
         sent: calls that went out, attempts counted one by one.
         hedges: how many of them were a second one beside a read that took long.
         repeats: how many of them were another attempt of a call, hedges among them.
@@ -35,18 +38,15 @@ class Trace:
         spared_by: how many of them by each outcome.
     """
 
-    _entries: list[_Entry]
-    _shared: dict[tuple[Call, Outcome], _Entry]
-
-    def __init__(self, began: float, *, detailed: bool) -> None:
-        """Begin, at a time of `time.monotonic`."""
-        self.detailed = detailed
-        self.sent = self.hedges = self.repeats = 0
-        self.spared = 0
-        self.spared_by: dict[str, int] = {}
-        self._began = began
-        if detailed:
-            self._entries, self._shared = [], {}
+    began: float
+    detailed: bool
+    sent: int = 0
+    hedges: int = 0
+    repeats: int = 0
+    spared: int = 0
+    spared_by: dict[str, int] = field(default_factory=dict)
+    _entries: list[_Entry] = field(default_factory=list)
+    _shared: dict[tuple[Call, Outcome], _Entry] = field(default_factory=dict)
 
     def note_sent(
         self,
@@ -59,8 +59,9 @@ class Trace:
     ) -> None:
         """Note an attempt of a call, made for the fields `asked`."""
         self.sent += 1
-        self.hedges += role.is_hedge
-        self.repeats += role.is_hedge or role.attempt > 1
+        if role is not ALONE:
+            self.hedges += role.is_hedge
+            self.repeats += role.is_hedge or role.attempt > 1
         if self.detailed:
             outcome: Outcome = "hedge" if role.is_hedge else "sent"
             entry = _Entry(call, outcome, started, seconds, status, role=role)
@@ -111,7 +112,7 @@ class Trace:
                     "path": entry.call.path,
                     "query": _query(entry.call, redact),
                     "status": entry.status,
-                    "startMs": round((entry.started - self._began) * 1000, 3),
+                    "startMs": round((entry.started - self.began) * 1000, 3),
                     "durationMs": round(entry.seconds * 1000, 3),
                     "outcome": entry.outcome,
                     "count": entry.count,
@@ -124,7 +125,7 @@ class Trace:
             "sent": self.sent,
             "saved": self.spared,
             "naive": self.sent - self.repeats + self.spared,
-            "totalMs": round((time.monotonic() - self._began) * 1000, 3),
+            "totalMs": round((time.monotonic() - self.began) * 1000, 3),
         }
 
 

@@ -5,6 +5,9 @@ The catalog is a closed preview. An account without access gets 404 on the colle
 
 import math
 import time
+from typing import Final
+
+_UNKNOWN: Final = (False, -math.inf)
 
 
 class CatalogAccess:
@@ -21,7 +24,7 @@ class CatalogAccess:
 
     def known(self, account: str) -> bool | None:
         """Return whether the account has the catalog; None when that must be found out."""
-        has, until = self._found.get(account, (False, -math.inf))
+        has, until = self._found.get(account, _UNKNOWN)
         return None if until < time.monotonic() else has
 
     def note(self, account: str, *, has: bool) -> None:

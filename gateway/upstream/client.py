@@ -21,6 +21,7 @@ import structlog
 from msgspec import Struct
 
 from gateway import __version__
+from gateway.discreet import Discreet
 from gateway.errors import (
     SOME_TIME,
     UpstreamDenied,
@@ -34,6 +35,7 @@ from gateway.errors import (
     UpstreamUnavailable,
 )
 from gateway.storage.recent import Recent
+from gateway.upstream import attempts
 from gateway.upstream.accepted_credentials import Accepted, takes_back, why
 from gateway.upstream.attempts import ALONE, NOBODY, QUIET, Observer, Role
 from gateway.upstream.call import Answer, Api, Call, Credential, Pairs
@@ -388,7 +390,8 @@ class UpstreamClient:
             lane.limiter.release()
             return None
         lane.retries.note_call()
-        attempt = Attempt(self, lane, call, credential, watch, now)
+        watched = self.observer.attempt(call)
+        attempt = Attempt(self, lane, call, credential, watch, watched, now)
         until = connection.loop.time() + within
         if self._hedges and call.reads:
             return attempt.send_hedged(connection, until, tell, calls)
@@ -557,7 +560,8 @@ class UpstreamClient:
             late = "There was no time left to ask the upstream."
             raise UpstreamTimeout(late, processed=False)
         until = asyncio.get_running_loop().time() + left
-        attempt = Attempt(self, lane, call, credential, watch, now)
+        watched = self.observer.attempt(call)
+        attempt = Attempt(self, lane, call, credential, watch, watched, now)
         return await attempt.run(until, hedged=self._hedges and call.reads, calls=calls)
 
     # What attempts take from here ---------------------------------------------------------------
@@ -682,44 +686,26 @@ def _told_of(attempt: int, watch: Watcher) -> Watcher:
     return told
 
 
-class Attempt:
+def _nobody(outcome: Outcome) -> None:
+    """Take what a call came to that was not sent yet."""
+
+
+class Attempt(Discreet):
     """One attempt of a call: it holds a slot of its account until it is known what it came to.
 
     Whichever way it is sent, what is noted of it is noted here, once.
     """
 
-    __slots__ = (
-        "_call",
-        "_client",
-        "_connection",
-        "_credential",
-        "_lane",
-        "_role",
-        "_started",
-        "_tell",
-        "_watch",
-        "_watched",
-    )
-
-    def __init__(
-        self,
-        client: UpstreamClient,
-        lane: _Lane,
-        call: Call,
-        credential: Credential,
-        watch: Watcher,
-        now: float,
-        role: Role = ALONE,
-    ) -> None:
-        self._client = client
-        self._lane = lane
-        self._call = call
-        self._credential = credential
-        self._watch = watch
-        self._started = now
-        self._role = role
-        self._connection: Connection | None = None
-        self._watched = client.observer.attempt(call)
+    _client: UpstreamClient
+    _lane: _Lane
+    _call: Call
+    _credential: Credential
+    _watch: Watcher
+    _watched: attempts.Attempt
+    _started: float
+    _role: Role = ALONE
+    _connection: Connection | None = None
+    _tell: Callable[[Outcome], None] = _nobody
 
     async def run(
         self, until: float, *, hedged: bool = False, calls: CallBudget | None = None
@@ -787,8 +773,9 @@ class Attempt:
         if not (allowed and lane.hedges.take() and lane.retries.take()):
             lane.limiter.release()
             return None
+        call, watched = self._call, client.observer.attempt(self._call)
         now, role = time.monotonic(), Role(is_hedge=True)
-        return Attempt(client, lane, self._call, self._credential, self._watch, now, role)
+        return Attempt(client, lane, call, self._credential, self._watch, watched, now, role)
 
     def overtaken(self) -> None:
         """Note that the other attempt has answered: this one will be left."""
@@ -804,26 +791,24 @@ class Attempt:
     def answered(self, status: int, headers: Headers, body: bytes) -> None:
         """See `Asking`."""
         self._connection = None
-        self._tell(self._outcome(status, headers, body))
+        outcome: Outcome
+        try:
+            outcome = self._client.read(self._call, self._credential, status, headers, body)
+            if self._lane.breaker.failures:
+                outcome.read()
+        except UpstreamError as error:
+            outcome = error
+        except Exception as error:  # noqa: BLE001 - whoever waits raises it
+            self._give_up()
+            self._tell(error)
+            return
+        self._note(outcome, status)
+        self._tell(outcome)
 
     def failed(self, error: Exception) -> None:
         """See `Asking`."""
         self._connection = None
         self._tell(self._not_answered(error))
-
-    def _outcome(self, status: int, headers: Headers, body: bytes) -> Outcome:
-        try:
-            answer = self._client.read(self._call, self._credential, status, headers, body)
-            if self._lane.breaker.failures:
-                answer.read()
-        except UpstreamError as error:
-            self._note(error, status)
-            return error
-        except Exception as error:  # noqa: BLE001 - whoever waits raises it
-            self._give_up()
-            return error
-        self._note(answer, status)
-        return answer
 
     def _not_answered(self, error: Exception) -> UpstreamError:
         explained = self._client.explain(self._call, error)

@@ -59,6 +59,9 @@ _FOUND = {source: _page_shape("AvailablePhoneNumber", source) for source in Sour
 _BARE = {source: msgspec.json.Decoder(records["PhoneNumber"]) for source, records in STRICT.items()}
 
 
+_CATALOG_PAGE, _CATALOG_NUMBER = _OWNED[Source.CATALOG], _BARE[Source.CATALOG]
+
+
 class _BareOrAlone:
     """One number of the catalog: bare, or alone in `items`; the same endpoint shows both."""
 
@@ -69,10 +72,10 @@ class _BareOrAlone:
             msgspec.DecodeError: it has neither.
         """
         if b'"items"' in body[:_FIRST_KEY]:
-            items = _OWNED[Source.CATALOG].decode(body).items
+            items = _CATALOG_PAGE.decode(body).items
             if len(items) == 1 and isinstance(items[0], Record):
                 return items[0]
-        bare: Record = _BARE[Source.CATALOG].decode(body)
+        bare: Record = _CATALOG_NUMBER.decode(body)
         if bare.phone_number is None:
             raise msgspec.DecodeError("no number")
         return bare

@@ -3,10 +3,13 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import cached_property, partial
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
+from msgspec import field
+
+from gateway.discreet import Discreet
 from gateway.errors import (
     DeadlineExceeded,
     NotOwnAccount,
@@ -28,6 +31,8 @@ from gateway.waiting import Shared, at_hand, outcome_of, settle
 from schema.enums import Source
 from schema.info import FieldPath
 
+# To find a member by its class takes a tenth of a microsecond.
+_CATALOG: Final = Source.CATALOG
 _Name: TypeAlias = tuple[str, Call, str | None]
 
 
@@ -38,7 +43,7 @@ class Coming(Protocol):
         """Return a future of it; for one who waits."""
 
 
-class Flight:
+class Flight(Discreet):
     """A read on its way, for all who wait for it.
 
     When nothing is in its way it is on the wire as soon as it begins, and is told by the connection
@@ -48,43 +53,19 @@ class Flight:
         aboard: how many requests wait for it.
     """
 
-    __slots__ = (
-        "_asked",
-        "_attempt",
-        "_call",
-        "_context",
-        "_deadline",
-        "_flights",
-        "_name",
-        "_outcome",
-        "_reader",
-        "_task",
-        "_waiting",
-        "aboard",
-    )
-
-    def __init__(
-        self,
-        flights: "Flights",
-        name: _Name,
-        reader: "Reader",
-        call: Call,
-        asked: Sequence[FieldPath],
-        deadline: float,
-    ) -> None:
-        self.aboard = 1
-        self._flights = flights
-        self._name = name
-        self._reader = reader
-        self._call = call
-        self._asked = asked
-        self._deadline = deadline
-        self._outcome: Answer | BaseException | None = None
-        self._waiting: list[asyncio.Future[Answer]] = []
-        self._task: asyncio.Task[Answer] | None = None
-        # What is logged and counted later belongs to the request that began it.
-        self._context = copy_context()
-        self._attempt: Sent | None = None
+    _flights: "Flights"
+    _name: _Name
+    _reader: "Reader"
+    _call: Call
+    _asked: Sequence[FieldPath]
+    _deadline: float
+    # What is logged and counted later belongs to the request that began it.
+    _context: Context
+    aboard: int = 1
+    _outcome: Answer | BaseException | None = None
+    _waiting: list[asyncio.Future[Answer]] = field(default_factory=list)
+    _task: asyncio.Task[Answer] | None = None
+    _attempt: Sent | None = None
 
     def start(self) -> None:
         """Send the call."""
@@ -186,7 +167,7 @@ class Flights:
             return flight
         if before is not None:
             before()
-        flight = Flight(self, name, reader, call, asked, deadline)
+        flight = Flight(self, name, reader, call, asked, deadline, copy_context())
         if shares:
             self._flights[name] = flight
         flight.start()
@@ -210,7 +191,7 @@ class Flights:
         }
 
 
-class Reader:
+class Reader(Discreet):
     """The reads, and the writes, of one request.
 
     Attributes:
@@ -219,31 +200,19 @@ class Reader:
         trace: what was asked and spared.
     """
 
-    def __init__(
-        self,
-        client: UpstreamClient,
-        flights: Flights,
-        cache: ResponseCache,
-        credential: Credential,
-        deadline: float,
-        trace: Trace,
-        calls: CallBudget | None = None,
-        *,
-        shares: bool = True,
-    ) -> None:
-        self.credential = credential
-        self.deadline = deadline
-        self.trace = trace
-        self._client = client
-        self._flights = flights
-        self._cache = cache
-        self._calls = calls
-        self._shares = shares
-        self._seen: dict[Call, Coming] = {}
-        # How many answers to a call could not be read, though they seemed whole.
-        self._broken: dict[Call, int] = {}
-        # What ends the waiting for each of them.
-        self._leave: list[Callable[[], object]] = []
+    _client: UpstreamClient
+    _flights: Flights
+    _cache: ResponseCache
+    credential: Credential
+    deadline: float
+    trace: Trace
+    _calls: CallBudget | None = None
+    _shares: bool = True
+    _seen: dict[Call, Coming] = field(default_factory=dict)
+    # How many answers to a call could not be read, though they seemed whole.
+    _broken: dict[Call, int] = field(default_factory=dict)
+    # What ends the waiting for each of them.
+    _leave: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def patience(self) -> float:
@@ -267,7 +236,7 @@ class Reader:
         if coming is None:
             by, asked = (*asked, *others) if others else asked, asked[1:]
             owns = self._client.accepted.owns
-            if call.family is Source.CATALOG and not owns(self.credential, call.account):
+            if call.family is _CATALOG and not owns(self.credential, call.account):
                 coming = self._task(self._beside_proof(call, by))
             elif self._shares and self._cache.keeps(call):
                 coming = self._kept(call, by)
@@ -422,7 +391,7 @@ class Reader:
             self.deadline,
             self.trace,
             self._calls,
-            shares=False,
+            _shares=False,
         )
 
     def cancel(self) -> None:

@@ -64,7 +64,7 @@ class Limiter:
 
     def release(self, *, faster: bool = False) -> None:
         """Give a slot back; `faster` after a call that went well."""
-        if faster:
+        if faster and self.limit < self._most:
             self.limit = min(float(self._most), self.limit + 1 / self.limit)
         self.running -= 1
         if self._queues:

@@ -38,5 +38,5 @@ class Readers(Struct, frozen=True):
             calls: counts them; without it any number may be made.
         """
         now = time.monotonic()
-        trace, deadline = Trace(now, detailed=detailed), now + self.deadline
+        trace, deadline = Trace(now, detailed), now + self.deadline
         return Reader(self.client, self.flights, self.cache, credential, deadline, trace, calls)

@@ -81,6 +81,7 @@ class ResponseCache:
             "countries": times.cache_countries,
             "accounts": 0.0,
         }
+        self._keeps_some = any(self._fresh.values())
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: set[str] = set()
         self._outdated: set[tuple[str, Kind]] = set()
@@ -88,7 +89,7 @@ class ResponseCache:
 
     def keeps(self, call: Call) -> bool:
         """Whether answers to this call are kept at all."""
-        return self._fresh[kind_of_route(call.family, call.route)] > 0 and call.reads
+        return self._keeps_some and call.reads and self.keeps_kind(kind_of(call))
 
     def keeps_kind(self, kind: Kind) -> bool:
         """Whether answers about such things are kept at all."""

@@ -1,7 +1,7 @@
 """Arguments of fields that read: what each is parsed into, and what is refused."""
 
 import base64
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -37,9 +37,10 @@ def identified(**given: str) -> PhoneNumberIdentifier:
     ],
 )
 def test_a_number_is_looked_up_by_what_it_is_identified_by(
-    identifier: PhoneNumberIdentifier, found: tuple[str, str, str]
+    identifier: PhoneNumberIdentifier, found: tuple[str, Literal["sid", "number"], str]
 ) -> None:
-    assert PhoneNumberLookup.parse_identifier(CALLER, identifier=identifier) == found
+    asked = PhoneNumberLookup.parse_identifier(CALLER, identifier=identifier)
+    assert asked == PhoneNumberLookup(*found)
 
 
 def test_no_more_sids_are_followed_than_ids_are_looked_up() -> None:

@@ -110,8 +110,8 @@ def test_a_small_query_is_one_task_six_coroutines_and_few_calls(
     assert headers < 20, str(counts)
     assert counts.tasks.total() == 1, str(counts)
     assert counts.coroutines.total() <= 6, str(counts)
-    assert counts.calls.total() <= (132 if catalog else 165), str(counts)
-    assert counts.objects.total() <= 17, str(counts)
+    assert counts.calls.total() <= (124 if catalog else 129), str(counts)
+    assert counts.objects.total() <= 4, str(counts)
     assert counts.futures <= 1, str(counts)
 
 

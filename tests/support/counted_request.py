@@ -43,7 +43,7 @@ class Counts:
         calls: Python functions, by file and name; a coroutine counts once, however often it waits.
         resumed: how often coroutines went on after they had waited.
         coroutines: those that began, by name.
-        objects: of the project's own classes, by name; without what was decoded in C.
+        objects: of the project's own classes, by name; without structures, which are made in C.
         tasks: those that were made, by the name of their coroutine.
         futures: how many were made.
         timers: how many were set.

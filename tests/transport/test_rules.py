@@ -196,7 +196,7 @@ def asked_by_browser(
 ) -> tuple[int, str | None]:
     """Return the status of an answer, and which pages may read it; 200 when it was passed on."""
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    exchange = Exchange(Head(method, b"", raw), peer="192.0.2.1", connection=None)
+    exchange = Exchange(Head(method, b"", raw), "192.0.2.1", None)
     usual = {"auth": None, "get_requests": True, "csrf_prevention": True}
     chosen = BrowserOptions(**usual | {"cors_origins": (APP,), "cors_headers": ()} | options)
     answer = Browsers(chosen, loopback_pages=own_pages).check(exchange)
