@@ -159,20 +159,20 @@ class Topic:
         self.subscribers: list[Subscriber] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.watched: dict[str, str] = {}
-        self._waiting: list[Follower] = []
+        self._waiting: dict[Follower, None] = {}
 
     def when_watched(self, follower: Follower) -> None:
         """Tell a follower as soon as no change can be missed any more."""
         if self.watched:
             follower.in_force()
         else:
-            self._waiting.append(follower)
+            self._waiting[follower] = None
 
     def watch(self, sight: str, watch: str) -> None:
         """Note that changes are found from here on."""
         self.watched.setdefault(sight, watch)
         while self._waiting:
-            self._waiting.pop().in_force()
+            self._waiting.popitem()[0].in_force()
 
     def see(self, sight: str, watch: str | None) -> None:
         """Compare the watch that is kept now with the one that subscribers rely on."""
@@ -194,6 +194,7 @@ class Topic:
     def leave(self, subscriber: Subscriber) -> None:
         """Let a subscriber go; a sight that nobody has any more may end without being missed."""
         self.subscribers.remove(subscriber)
+        self._waiting.pop(subscriber.follower, None)
         if len(self.watched) > 1 and subscriber.sight not in {
             each.sight for each in self.subscribers
         }:

@@ -1,6 +1,8 @@
 """Equal subscriptions: an event is executed once for all whose callers may see the same."""
 
 import asyncio
+import gc
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -202,6 +204,43 @@ def test_who_joins_gets_what_it_has_missed_and_then_what_all_get(
         live = buy(gateway, account)["sid"]
         for stream in (first, resumed, joined):
             assert [stream.change()["numberId"] for _ in range(4)] == [*missed, live]
+
+
+def _kept() -> Counter[str]:
+    """Count what there is in this process of requests, connections and those who follow."""
+    gc.collect()
+    rooms = "gateway.pipeline.", "gateway.transport.", "gateway.server.", "gateway.events."
+    names = (f"{type(each).__module__}.{type(each).__name__}" for each in gc.get_objects())
+    return Counter(name for name in names if name.startswith(rooms))
+
+
+def test_nothing_is_kept_of_subscriptions_that_were_closed(
+    gateway: RunningGateway, account: SandboxAccount
+) -> None:
+    """Whether equal to others or not, of either transport, while one who stays goes on."""
+    with ExitStack() as stack:
+        staying = stack.enter_context(socket(gateway))
+        staying.init(account)
+        staying.subscribe("1", CHANGES)
+        until(lambda: subscribers(gateway) == 1)
+
+        def open_and_close(first: int) -> None:
+            with ExitStack() as closing:
+                for each in range(first, first + 4):
+                    for sids in (None, [f"PN{each:032x}"]):
+                        connected = closing.enter_context(socket(gateway))
+                        connected.init(account)
+                        connected.subscribe("1", CHANGES, sids=sids)
+                        variables = {"sids": sids}
+                        closing.enter_context(events(gateway, account=account, variables=variables))
+                until(lambda: subscribers(gateway) == 17)
+            until(lambda: subscribers(gateway) == 1)
+
+        open_and_close(0)  # Connections, memories and the like are made once.
+        before = _kept()
+        for first in (4, 8, 12):
+            open_and_close(first)
+        until(lambda: not _kept() - before)
 
 
 def test_one_who_goes_leaves_the_others(gateway: RunningGateway, account: SandboxAccount) -> None:

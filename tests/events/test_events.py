@@ -11,7 +11,7 @@ import pytest
 from gateway.app import compose
 from gateway.draining import Draining
 from gateway.errors import EventsMissed, SlowConsumer
-from gateway.events.feed import Change, EventLimits, Events, _encoded
+from gateway.events.feed import Change, EventLimits, Events, Topic, _encoded
 from gateway.events.log import EventLog, LogPlace
 from gateway.pipeline.turns import Turns
 from gateway.storage.store import MemoryStore, StoreUnavailable
@@ -301,6 +301,41 @@ def test_no_task_is_left_when_the_last_subscriber_goes() -> None:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+
+    run(scenario())
+
+
+def test_nobody_is_kept_who_has_left_before_the_account_was_read() -> None:
+    """As when the upstream is away for long, while somebody goes on following it."""
+
+    class Hearing(Alone):
+        def in_force(self) -> None:
+            heard.append(self)
+
+    heard: list[Hearing] = []
+
+    async def scenario() -> None:
+        bus, is_read = events(MemoryStore()), asyncio.Event()
+
+        async def poll(topic: Topic) -> None:
+            await is_read.wait()
+            topic.watch("own", "watch")
+            await asyncio.get_running_loop().create_future()
+
+        bus.poll_with(poll)
+        after = await bus.start(ACCOUNT, None)
+        staying, leaving = Hearing(), Hearing()
+        tasks = [
+            asyncio.ensure_future(anext(bus.follow(ACCOUNT, CREDENTIAL, after, each)))
+            for each in (staying, leaving)
+        ]
+        await until(lambda: bus.subscribers == 2)
+        tasks[1].cancel()
+        await until(lambda: bus.subscribers == 1)
+        is_read.set()
+        await until(lambda: bool(heard))
+        assert heard == [staying]
+        tasks[0].cancel()
 
     run(scenario())
 
