@@ -30,7 +30,7 @@ from gateway.errors import (
     GatewayError,
     SlowConsumer,
 )
-from gateway.events.log import EventLog, LogPlace
+from gateway.events.log import Entry, EventLog, LogPlace
 from gateway.mapping.records import View, view
 from gateway.storage.store import Store, StoreUnavailable
 from gateway.storage.time_of_day import TimeOfDay
@@ -228,10 +228,10 @@ class Events:
         self._most = limits.subscriber_queue
         self._topics: dict[str, Topic] = {}
         self._poll: Callable[[Topic], Awaitable[None]] | None = None
-        self._owed: dict[str, list[bytes]] = {}
+        self._owed: dict[str, list[Entry]] = {}
         self._settling: asyncio.Task[None] | None = None
         # By account: what is told of next, each with who waits for that; and what does that.
-        self._untold: dict[str, list[tuple[bytes, asyncio.Future[None]]]] = {}
+        self._untold: dict[str, list[tuple[Entry, asyncio.Future[None]]]] = {}
         self._telling: dict[str, asyncio.Task[None]] = {}
         self.log = EventLog(store, limits.event_memory)
         self._day = TimeOfDay(store)
@@ -250,15 +250,15 @@ class Events:
         """Tell everybody who follows `account`. Never raises: the change itself has happened."""
         if not (self._store.is_shared or await self.log.is_begun(account)):
             return  # Nobody has followed the account, and nobody else could.
-        event = _encoded(change, await self._now())
+        entry = Entry(_encoded(change, await self._now()))
         if account in self._owed:
-            self._owe(account, event)
+            self._owe(account, entry)
             return
         try:
-            await self._tell_together(account, event)
+            await self._tell_together(account, entry)
         except StoreUnavailable as error:
             _log.warning("event_not_announced_yet", account=account, problem=str(error))
-            self._owe(account, event)
+            self._owe(account, entry)
         except Exception:  # noqa: BLE001 - see above; it is logged
             _log.exception("event_not_announced", account=account)
 
@@ -275,7 +275,12 @@ class Events:
         Raises:
             StoreUnavailable: it cannot be told now.
         """
-        await self._tell(account, Missed(sight, watch).encoded())
+        entry = Entry(Missed(sight, watch).encoded())
+        try:
+            await self._tell(account, entry)
+        except StoreUnavailable:
+            if not entry.is_kept:
+                raise
 
     async def start(self, account: str, last_event_id: str | None) -> int:
         """Return the number behind which to follow an account: that of an event, or of the latest.
@@ -362,44 +367,46 @@ class Events:
             self._stop(topic)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _tell(self, account: str, *events: bytes) -> None:
-        await self.log.append(account, *events)
+    async def _tell(self, account: str, *entries: Entry) -> None:
+        """Keep events in the log and say so. Those that are kept are found without that, later."""
+        await self.log.append(account, *entries)
         await self._store.publish(_channel(account), b"")
 
-    async def _tell_together(self, account: str, event: bytes) -> None:
+    async def _tell_together(self, account: str, entry: Entry) -> None:
         """Tell of an event; where that takes a while, of all at once that come meanwhile.
 
         Each has the number behind the last: who wants one at the same time would have to try again.
         """
         if not self._store.is_shared:
-            await self._tell(account, event)
+            await self._tell(account, entry)
             return
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._untold.get(account)
         if waiting is None:
             self._untold[account] = waiting = []
             self._telling[account] = asyncio.create_task(self._tell_untold(account))
-        waiting.append((event, told))
+        waiting.append((entry, told))
         await told
 
     async def _tell_untold(self, account: str) -> None:
+        outcome: BaseException | None = None
         while waiting := self._untold[account]:
             self._untold[account] = []
-            outcome: BaseException | None = None
-            try:
-                await self._tell(account, *(event for event, _ in waiting))
-            except Exception as error:  # noqa: BLE001 - whoever waits raises it
-                outcome = error
-            for _, told in waiting:
-                settle(told, outcome)
+            if outcome is None:  # Or what comes later would be told before what is owed.
+                try:
+                    await self._tell(account, *(entry for entry, _ in waiting))
+                except Exception as error:  # noqa: BLE001 - whoever waits raises it
+                    outcome = error
+            for entry, told in waiting:
+                settle(told, None if entry.is_kept else outcome)
         del self._untold[account], self._telling[account]
 
-    def _owe(self, account: str, event: bytes) -> None:
+    def _owe(self, account: str, entry: Entry) -> None:
         """Keep what is to be announced for when the store is back, in the order of events."""
         if sum(map(len, self._owed.values())) < _MOST_OWED:
-            self._owed.setdefault(account, []).append(event)
+            self._owed.setdefault(account, []).append(entry)
         else:
-            self._owed[account] = [Missed().encoded()]
+            self._owed[account] = [Entry(Missed().encoded())]
         if self._settling is None or self._settling.done():
             self._settling = asyncio.create_task(self._catch_up())
 
@@ -411,11 +418,12 @@ class Events:
 
     async def _settle(self) -> None:
         """Announce what is owed."""
-        for account, events in list(self._owed.items()):
-            while events:
-                await self._tell(account, events[0])
-                events.pop(0)
-            del self._owed[account]
+        for account, entries in list(self._owed.items()):
+            while entries:
+                await self._tell(account, entries[0])
+                entries.pop(0)
+            if not self._owed[account]:
+                del self._owed[account]
 
     def _start(self, topic: Topic) -> None:
         work = [self._listen(topic), self._look(topic)]

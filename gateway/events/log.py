@@ -56,6 +56,24 @@ class LogPlace(NamedTuple):
         return self.number if self.mark is None else self.number * _MARKS + self.mark
 
 
+class Entry:
+    """An event that is to be kept in a log.
+
+    Attributes:
+        content: the event.
+        is_kept: the log has it.
+        tried_behind: behind this number it may be kept though nothing said so, as the answer was
+            lost; None: it was not tried yet.
+    """
+
+    __slots__ = ("content", "is_kept", "tried_behind")
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.is_kept = False
+        self.tried_behind: int | None = None
+
+
 class EventLog:
     """The log of each account; entries are forgotten after `memory` seconds, or as many follow."""
 
@@ -87,13 +105,22 @@ class EventLog:
         kept = await self._hint(account)
         await self._renew(account, kept, _number(kept))
 
-    async def append(self, account: str, *events: bytes) -> int:
-        """Add events to an account's log, in order, and return the number of the last."""
+    async def append(self, account: str, *entries: Entry) -> int:
+        """Add entries to an account's log, in order, and return the number of the last.
+
+        One that is in it already is not added again, so that all may be tried again.
+
+        Raises:
+            StoreUnavailable: those that are not `is_kept` may be missing, or all are there and the
+                hint of the end is not.
+        """
         number = before = _number(await self._hint(account))
-        for event in events:
-            number += 1
-            while not await self._store.add(_entry(account, number), event, ttl=self.memory):
-                number += 1
+        for entry in entries:
+            if not entry.is_kept:
+                entry.is_kept = await self._has(account, entry)
+            if not entry.is_kept:
+                entry.tried_behind = number
+                number = await self._keep(account, entry, number)
         await self._store.set(_head(account), str(number).encode(), ttl=2 * self.memory)
         if number // _FORGOTTEN_AT_ONCE > before // _FORGOTTEN_AT_ONCE:
             last = number // _FORGOTTEN_AT_ONCE * _FORGOTTEN_AT_ONCE - _MOST
@@ -126,6 +153,26 @@ class EventLog:
                 raise EventsMissed
             found.append((each, event))
         return found
+
+    async def _has(self, account: str, entry: Entry) -> bool:
+        """Whether an entry was kept when that was tried before."""
+        if entry.tried_behind is None:
+            return False
+        return any(
+            each == entry.content for _, each in await self.after(account, entry.tried_behind)
+        )
+
+    async def _keep(self, account: str, entry: Entry, number: int) -> int:
+        """Keep an entry under the first number behind `number` that is free, and return that."""
+        while not entry.is_kept:
+            number += 1
+            name = _entry(account, number)
+            entry.is_kept = (
+                await self._store.add(name, entry.content, ttl=self.memory)
+                # The store's client may have asked twice, as the first answer was lost.
+                or await self._store.get(name) == entry.content
+            )
+        return number
 
     async def _entries(
         self, account: str, number: int, head: int

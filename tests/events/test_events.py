@@ -12,7 +12,7 @@ from gateway.app import compose
 from gateway.draining import Draining
 from gateway.errors import EventsMissed, SlowConsumer
 from gateway.events.feed import Change, EventLimits, Events, Topic, _encoded
-from gateway.events.log import EventLog, LogPlace
+from gateway.events.log import Entry, EventLog, LogPlace
 from gateway.pipeline.turns import Turns
 from gateway.storage.store import MemoryStore, StoreUnavailable
 from gateway.transport.asgi import send_stream
@@ -70,7 +70,7 @@ def test_numbers_rise_by_one_and_what_is_behind_a_number_can_be_read() -> None:
     async def scenario() -> None:
         log = EventLog(MemoryStore(), 60)
         start = await log.head(ACCOUNT)
-        numbers = [await log.append(ACCOUNT, b"%d" % each) for each in range(3)]
+        numbers = [await log.append(ACCOUNT, Entry(b"%d" % each)) for each in range(3)]
         assert numbers == [start + 1, start + 2, start + 3]
         assert list(await log.after(ACCOUNT, start + 1)) == [(start + 2, b"1"), (start + 3, b"2")]
         assert await log.head(ACCOUNT) == start + 3
@@ -83,7 +83,7 @@ def test_two_processes_never_give_the_same_number() -> None:
     async def scenario() -> None:
         store = MemoryStore()
         logs = [EventLog(store, 60), EventLog(store, 60)]
-        appended = (logs[each % 2].append(ACCOUNT, b"%d" % each) for each in range(40))
+        appended = (logs[each % 2].append(ACCOUNT, Entry(b"%d" % each)) for each in range(40))
         numbers = await asyncio.gather(*appended)
         assert len(set(numbers)) == 40
         assert len(list(await logs[0].after(ACCOUNT, min(numbers) - 1))) == 40
@@ -95,7 +95,7 @@ def test_what_nobody_can_read_any_more_is_not_kept() -> None:
     async def scenario() -> None:
         store = MemoryStore()
         log = EventLog(store, 60)
-        numbers = [await log.append(ACCOUNT, b"%d" % each) for each in range(1300)]
+        numbers = [await log.append(ACCOUNT, Entry(b"%d" % each)) for each in range(1300)]
         kept = [await store.get(f"events:{ACCOUNT}:{each}") for each in numbers]
         assert 1000 < len(kept) - kept.count(None) <= 1100
         place = LogPlace.of(numbers[-1001], b"299")
@@ -109,11 +109,11 @@ def test_a_stale_hint_of_the_end_loses_nothing() -> None:
         store = MemoryStore()
         log = EventLog(store, 60)
         start = await log.head(ACCOUNT)
-        await log.append(ACCOUNT, b"a")
-        await log.append(ACCOUNT, b"b")
+        await log.append(ACCOUNT, Entry(b"a"))
+        await log.append(ACCOUNT, Entry(b"b"))
         await store.set(f"events:{ACCOUNT}:head", str(start).encode(), ttl=60)
         assert await log.head(ACCOUNT) == start + 2
-        assert await log.append(ACCOUNT, b"c") == start + 3
+        assert await log.append(ACCOUNT, Entry(b"c")) == start + 3
 
     run(scenario())
 
@@ -121,9 +121,9 @@ def test_a_stale_hint_of_the_end_loses_nothing() -> None:
 def test_numbers_go_on_rising_after_everything_was_forgotten() -> None:
     async def scenario() -> None:
         log = EventLog(MemoryStore(), 0.02)
-        first = await log.append(ACCOUNT, b"a")
+        first = await log.append(ACCOUNT, Entry(b"a"))
         await asyncio.sleep(0.1)
-        assert await log.append(ACCOUNT, b"b") > first + 1
+        assert await log.append(ACCOUNT, Entry(b"b")) > first + 1
 
     run(scenario())
 
@@ -174,7 +174,7 @@ def test_coming_back_behind_what_is_kept_is_an_error(count: int) -> None:
         bus = events(MemoryStore())
         start = await bus.start(ACCOUNT, None)
         for each in range(count):
-            await bus.log.append(ACCOUNT, _encoded(change(each), dt.datetime.now(dt.UTC)))
+            await bus.log.append(ACCOUNT, Entry(_encoded(change(each), dt.datetime.now(dt.UTC))))
         late = start if count > 1 else start - 1
         for after in (late, start + count + 1):
             with pytest.raises(EventsMissed):
@@ -196,7 +196,7 @@ def test_a_reader_who_is_behind_what_the_store_lost_is_told(lost: str) -> None:
         heard = asyncio.ensure_future(anext(feed))
         await until(lambda: bus.subscribers == 1)
         for each in range(3):
-            await bus.log.append(ACCOUNT, _encoded(change(each), dt.datetime.now(dt.UTC)))
+            await bus.log.append(ACCOUNT, Entry(_encoded(change(each), dt.datetime.now(dt.UTC))))
         key = f"events:{ACCOUNT}:"
         await store.delete(f"{key}{start + 2}", *([f"{key}head"] if lost == "all" else []))
         with pytest.raises(EventsMissed):
@@ -242,6 +242,48 @@ def test_changes_at_once_do_not_try_to_get_the_same_number() -> None:
         assert store.tries == 30
         told = [json.loads(event)["sid"] for _, event in await bus.log.after(ACCOUNT, start)]
         assert told == [change(each).sid for each in range(30)]
+        await bus.aclose()
+
+    run(scenario())
+
+
+class Failing(MemoryStore):
+    """A shared store that fails once, at the third event that is added, in one of several ways."""
+
+    is_shared = True
+
+    def __init__(self, fault: str) -> None:
+        super().__init__()
+        self.fault = fault
+        self.left = 3
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """Keep it, after some time, and perhaps fail before or after that."""
+        await asyncio.sleep(0)
+        self.left -= key.removeprefix(f"events:{ACCOUNT}:").isdecimal()
+        if self.left or not self.fault:
+            return await super().add(key, value, ttl=ttl)
+        fault, self.fault = self.fault, ""
+        if fault != "before":
+            await super().add(key, value, ttl=ttl)
+        if fault == "asked twice":
+            return await super().add(key, value, ttl=ttl)
+        raise StoreUnavailable(fault)
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "asked twice"])
+def test_a_store_that_fails_among_many_changes_has_each_told_once_and_in_order(fault: str) -> None:
+    async def scenario() -> None:
+        bus = events(Failing(fault))
+        feed = follow(bus, await bus.start(ACCOUNT, None))
+        first = asyncio.ensure_future(anext(feed))
+        await until(lambda: bus.subscribers == 1)
+        await asyncio.gather(*(bus.announce(ACCOUNT, change(each)) for each in range(9)))
+        told = [await first, *[await anext(feed) for _ in range(8)]]
+        assert [each.number_id for each in told] == [change(each).sid for each in range(9)]
+        await bus.announce(ACCOUNT, change(9))
+        assert (await anext(feed)).number_id == change(9).sid
+        await feed.aclose()
         await bus.aclose()
 
     run(scenario())
