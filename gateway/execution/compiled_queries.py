@@ -198,9 +198,9 @@ class Run(Discreet):
 
     def begin(self, context: Any) -> Awaitable[Any]:  # noqa: ANN401 - a port of the schema
         """Begin a query that is alone, and return what its only field will be; see `finish`."""
-        self._context = context
-        context.alone = not self._query.writes
-        coming: Awaitable[Any] = self._resolve(self._query.calls[0], None)
+        query, self._context = self._query, context
+        context.alone = not query.writes
+        coming: Awaitable[Any] = self._resolve(query.calls[0], None)
         return coming
 
     def finish(self, value: object) -> dict[str, Any]:

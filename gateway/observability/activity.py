@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
+from gateway.discreet import Discreet
 from gateway.error_codes import ErrorCode
 from gateway.upstream.attempts import QUIET, Attempt, Role
 from gateway.upstream.call import Call
@@ -29,12 +30,13 @@ class ReadCounts(Protocol):
     spared_by: dict[str, int]
 
 
-class Activity:
+class Activity(Discreet):
     """A request and its answer, filled in as more of it becomes known. Times are in seconds.
 
     Attributes:
         transport: `http`, or `websocket` for an operation on a socket.
         headers: of the request as they came, names in lower case.
+        started: time of `time.monotonic`.
         outcome: `ok`, `partial` (data and errors), `refused` (a mutation's user errors), or the
             code of the first error; for requests that never became an operation, the HTTP status.
         kind: `query`, `mutation`, `subscription`; "" until it is known.
@@ -45,19 +47,20 @@ class Activity:
         trace_context: what the tracing watcher needs of it.
     """
 
-    seconds = 0.0
-    status = 0
-    outcome = kind = operation = digest = principal = blamed = ""
+    transport: str
+    headers: Sequence[tuple[bytes, bytes]]
+    started: float
+    request_id: str = ""
+    seconds: float = 0.0
+    status: int = 0
+    outcome: str = ""
+    kind: str = ""
+    operation: str = ""
+    digest: str = ""
+    principal: str = ""
+    blamed: str = ""
     reads: ReadCounts | None = None
     trace_context: Any = None
-
-    def __init__(
-        self, transport: str, headers: Sequence[tuple[bytes, bytes]], request_id: str = ""
-    ) -> None:
-        self.transport = transport
-        self.headers = headers
-        self.started = time.monotonic()
-        self.request_id = request_id
 
     def executed(
         self, described: tuple[str, str, str], response: Mapping[str, Any] | bytes
@@ -120,7 +123,7 @@ class Telemetry:
         """Note that an HTTP request arrived; None when nobody watches."""
         if not self._watchers:
             return None
-        activity = Activity("http", headers)
+        activity = Activity("http", headers, time.monotonic())
         _current.set(activity)
         for began in self._began:
             began(activity)
@@ -137,7 +140,7 @@ class Telemetry:
         """Note that an operation on a WebSocket begins; None when nobody watches."""
         if not self._watchers:
             return None
-        activity = Activity("websocket", (), request_id=request_id)
+        activity = Activity("websocket", (), time.monotonic(), request_id)
         self.began(activity)
         return activity
 

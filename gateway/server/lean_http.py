@@ -213,17 +213,14 @@ class LeanCycle(Exchange, RequestResponseCycle):
 
     def write(self, answer: Answer) -> Awaitable[None] | None:
         """See `Exchange`."""
-        protocol, headers = self._protocol, answer.headers
+        protocol, body = self._protocol, answer.body
         if self.disconnected or protocol.transport.is_closing():
             return None
         if protocol.flow.write_paused:
             return self._write_later(answer)
-        pieces = [
-            self._head(answer.status, answer.fixed, headers),
-            b"\r\n",
-            b"" if self.head.verb == "HEAD" else answer.body,
-        ]
-        if len(answer.body) < _COPIED:
+        pieces = self._head(answer.status, answer.fixed, answer.headers)
+        pieces += b"\r\n", b"" if self.head.verb == "HEAD" else body
+        if len(body) < _COPIED:
             protocol.transport.write(b"".join(pieces))
         else:
             protocol.transport.writelines(pieces)
@@ -262,10 +259,8 @@ class LeanCycle(Exchange, RequestResponseCycle):
         if self.disconnected or protocol.transport.is_closing():
             return
         self._events = events = _Events(protocol, stream, self.request_id)
-        protocol.transport.write(
-            self._head(stream.status, stream.fixed, stream.headers)
-            + b"transfer-encoding: chunked\r\n\r\n"
-        )
+        head = self._head(stream.status, stream.fixed, stream.headers)
+        protocol.transport.write(b"".join([*head, b"transfer-encoding: chunked\r\n\r\n"]))
         self.response_started = True
         try:
             member = await begin(events)
@@ -285,7 +280,7 @@ class LeanCycle(Exchange, RequestResponseCycle):
             protocol.transport.close()
         protocol.on_response_complete()
 
-    def _head(self, status: int, fixed: FixedHeaders, headers: dict[str, str]) -> bytes:
+    def _head(self, status: int, fixed: FixedHeaders, headers: dict[str, str]) -> list[bytes]:
         """Return the status line and the headers of an answer, without the end of them."""
         self.keep_alive = self.keep_alive and headers.get("connection") != "close"
         if not self.keep_alive:
@@ -294,8 +289,10 @@ class LeanCycle(Exchange, RequestResponseCycle):
         for name, value in headers.items():
             lines += f"{name}: {value}\r\n"
         pieces = [_STATUS_LINES[status], fixed.text, lines.encode("latin-1")]
-        pieces += map(b"%s: %s\r\n".__mod__, self._protocol.server_state.default_headers)
-        return b"".join(pieces)
+        more = self._protocol.server_state.default_headers
+        if more:
+            pieces += map(b"%s: %s\r\n".__mod__, more)
+        return pieces
 
     def end(self) -> None:
         """See `Exchange`."""

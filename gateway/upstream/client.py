@@ -40,6 +40,7 @@ from gateway.upstream.accepted_credentials import Accepted, takes_back, why
 from gateway.upstream.attempts import ALONE, NOBODY, QUIET, Observer, Role
 from gateway.upstream.call import Answer, Api, Call, Credential, Pairs
 from gateway.upstream.call_budget import CallBudget
+from gateway.upstream.call_trace import Trace
 from gateway.upstream.connections import (
     AnswerRefused,
     Connection,
@@ -57,6 +58,7 @@ from gateway.upstream.response_cache import kind_of_route
 from gateway.upstream.strangers import Strangers, too_many
 from gateway.waiting import settle
 from schema.enums import Source
+from schema.info import FieldPath
 
 _log = structlog.get_logger(__name__)
 _USER_AGENT = f"number-gateway/{__version__}"
@@ -90,8 +92,8 @@ _SHARE_OF_OTHERS: Final = 0.8
 
 SEARCHES: Final = "_search"
 """How the names of breakers of searches end."""
-Watcher: TypeAlias = Callable[[Call, float, float, int | None, Role], None]
-"""Is told of an attempt: its call, when it began (`time.monotonic`), seconds, HTTP status, role."""
+Noted: TypeAlias = tuple[Trace, Sequence[FieldPath]]
+"""Where attempts of a call are noted, and for which fields."""
 
 
 class Retry(Struct, frozen=True):
@@ -318,7 +320,7 @@ class UpstreamClient:
         *,
         deadline: float,
         owner: object,
-        watch: Watcher,
+        noted: Noted,
         attempt: int = 1,
         failed: UpstreamError | None = None,
         calls: CallBudget | None = None,
@@ -332,7 +334,7 @@ class UpstreamClient:
             credential: as whom.
             deadline: time of `time.monotonic` after which nobody waits for the answer.
             owner: the request that asks, for fairness between requests.
-            watch: is told of each attempt.
+            noted: where each attempt is.
             attempt: how many attempts there will have been with the first of these.
             failed: what that first one came to, if it was made: see `begin`.
             calls: bounds how often it may be hedged.
@@ -346,9 +348,11 @@ class UpstreamClient:
         deadline = min(deadline, time.monotonic() + self._limits.call_deadline)
         while True:
             if failed is None:
-                told = watch if attempt == 1 else _told_of(attempt, watch)
+                role = ALONE if attempt == 1 else Role(attempt=attempt)
                 try:
-                    return await self._try(account, call, credential, deadline, owner, told, calls)
+                    return await self._try(
+                        account, call, credential, deadline, owner, noted, calls, role
+                    )
                 except UpstreamError as error:
                     failed = error
             wait = self._wait_before_next(account, call, failed, attempt, deadline)
@@ -364,7 +368,7 @@ class UpstreamClient:
         call: Call,
         credential: Credential,
         deadline: float,
-        watch: Watcher,
+        noted: Noted,
         tell: Callable[[Outcome], None],
         calls: CallBudget | None = None,
     ) -> Sent | None:
@@ -391,7 +395,7 @@ class UpstreamClient:
             return None
         lane.retries.note_call()
         watched = self.observer.attempt(call)
-        attempt = Attempt(self, lane, call, credential, watch, watched, now)
+        attempt = Attempt(self, lane, call, credential, noted, watched, now)
         until = connection.loop.time() + within
         if self._hedges and call.reads:
             return attempt.send_hedged(connection, until, tell, calls)
@@ -490,15 +494,18 @@ class UpstreamClient:
         credential: Credential,
         deadline: float,
         owner: object,
-        watch: Watcher,
+        noted: Noted,
         calls: CallBudget | None,
+        role: Role,
     ) -> Answer:
         stranger = account is not self._accounts.get(call.account)
         if stranger and not await self._enter(call, credential, deadline):
             stranger = False
             account = self._account(call.account)
         try:
-            return await self._in_turn(account, call, credential, deadline, owner, watch, calls)
+            return await self._in_turn(
+                account, call, credential, deadline, owner, noted, calls, role
+            )
         except UpstreamDenied as error:
             if stranger and takes_back(call, credential, error):
                 self.strangers.refuse(credential.secret_name, call.account, error)
@@ -532,8 +539,9 @@ class UpstreamClient:
         credential: Credential,
         deadline: float,
         owner: object,
-        watch: Watcher,
+        noted: Noted,
         calls: CallBudget | None,
+        role: Role,
     ) -> Answer:
         lane = account.lane_of(call)
         breaker, limiter = lane.breaker, lane.limiter
@@ -561,7 +569,7 @@ class UpstreamClient:
             raise UpstreamTimeout(late, processed=False)
         until = asyncio.get_running_loop().time() + left
         watched = self.observer.attempt(call)
-        attempt = Attempt(self, lane, call, credential, watch, watched, now)
+        attempt = Attempt(self, lane, call, credential, noted, watched, now, role)
         return await attempt.run(until, hedged=self._hedges and call.reads, calls=calls)
 
     # What attempts take from here ---------------------------------------------------------------
@@ -677,15 +685,6 @@ class UpstreamClient:
         ).encode("latin-1")
 
 
-def _told_of(attempt: int, watch: Watcher) -> Watcher:
-    """Return a watcher that tells another which attempt of its call one is."""
-
-    def told(call: Call, started: float, seconds: float, status: int | None, role: Role) -> None:
-        watch(call, started, seconds, status, role._replace(attempt=attempt))
-
-    return told
-
-
 def _nobody(outcome: Outcome) -> None:
     """Take what a call came to that was not sent yet."""
 
@@ -700,7 +699,7 @@ class Attempt(Discreet):
     _lane: _Lane
     _call: Call
     _credential: Credential
-    _watch: Watcher
+    _noted: Noted
     _watched: attempts.Attempt
     _started: float
     _role: Role = ALONE
@@ -774,8 +773,8 @@ class Attempt(Discreet):
             lane.limiter.release()
             return None
         call, watched = self._call, client.observer.attempt(self._call)
-        now, role = time.monotonic(), Role(is_hedge=True)
-        return Attempt(client, lane, call, self._credential, self._watch, watched, now, role)
+        now, role = time.monotonic(), self._role._replace(is_hedge=True)
+        return Attempt(client, lane, call, self._credential, self._noted, watched, now, role)
 
     def overtaken(self) -> None:
         """Note that the other attempt has answered: this one will be left."""
@@ -844,7 +843,8 @@ class Attempt(Discreet):
         seconds = time.monotonic() - self._started
         if self._watched is not QUIET:
             self._watched.ended(self._call, status, seconds, self._role)
-        self._watch(self._call, self._started, seconds, status, self._role)
+        trace, asked = self._noted
+        trace.note_sent(asked, self._call, self._started, seconds, status, self._role)
 
 
 def _encoded(pairs: Pairs) -> str:

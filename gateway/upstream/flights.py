@@ -505,8 +505,8 @@ class Reader(Discreet):
         """Send a call if nothing is in its way; see `UpstreamClient.begin`."""
         if self._broken and call in self._broken:
             return None  # It is not the first attempt.
-        watch = partial(self.trace.note_sent, asked)
-        return self._client.begin(call, self.credential, deadline, watch, tell, self._calls)
+        noted = self.trace, asked
+        return self._client.begin(call, self.credential, deadline, noted, tell, self._calls)
 
     def send(
         self,
@@ -521,7 +521,7 @@ class Reader(Discreet):
             self.credential,
             deadline=deadline,
             owner=self,
-            watch=partial(self.trace.note_sent, asked),
+            noted=(self.trace, asked),
             attempt=1 + self._broken.get(call, 0),
             failed=failed,
             calls=self._calls,

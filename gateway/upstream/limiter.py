@@ -52,7 +52,7 @@ class Limiter:
 
     def try_acquire(self) -> bool:
         """Take a slot if one is free and nobody waits for it."""
-        if self.running >= int(self.limit) or self._queues:
+        if self.running + 1 > self.limit or self._queues:
             return False
         self.running += 1
         return True

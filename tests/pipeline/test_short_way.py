@@ -110,7 +110,7 @@ def test_a_small_query_is_one_task_six_coroutines_and_few_calls(
     assert headers < 20, str(counts)
     assert counts.tasks.total() == 1, str(counts)
     assert counts.coroutines.total() <= 6, str(counts)
-    assert counts.calls.total() <= (124 if catalog else 129), str(counts)
+    assert counts.calls.total() <= (122 if catalog else 127), str(counts)
     assert counts.objects.total() <= 4, str(counts)
     assert counts.futures <= 1, str(counts)
 
