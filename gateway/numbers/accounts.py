@@ -12,7 +12,7 @@ from gateway.numbers.relay_pages import Places
 from gateway.upstream.families import CORE, MAX_PAGE_SIZE, MOST_PAGES, UpstreamPage
 from gateway.upstream.flights import Reader
 from gateway.upstream.ownership import check_owner
-from schema.enums import AccountStatus, Source
+from schema.enums import AccountStatus, AccountType, Source
 from schema.info import FieldPath
 
 
@@ -138,6 +138,12 @@ class Accounts:
 def is_inactive(account: View) -> bool:
     """Whether an account is said to be suspended or closed."""
     return account.status not in {None, AccountStatus.ACTIVE}
+
+
+def is_on_trial(account: View) -> bool:
+    """Whether an account is said to be a trial account."""
+    kind: object = account.type  # To type checkers it is that of a number.
+    return kind is AccountType.TRIAL
 
 
 def _subaccounts(

@@ -674,7 +674,7 @@ def _buy(draft: Draft, asked: Purchase) -> PlannedWrites:
         return bought
     rounds = searches_for(asked.account, asked.phone_number)
     most = apis * sum(len(each.branches) for searches in rounds for each in searches)
-    most += int(asked.most is not None)
+    most += int(asked.most is not None) + int(asked.dry_run)  # Is the account on trial?
     return bought._replace(looks=bought.looks.plus(Times(0, most)))
 
 
@@ -714,7 +714,7 @@ _PURCHASE = _written(
     Purchase,
     _buy,
     "whether the account owns it already: it is not bought twice; with a limit, what it costs; for"
-    " a dry run, whether it is for sale, and which address it requires",
+    " a dry run, whether it is for sale to the account, and which address it requires",
     "the account owns it already",
 )
 _CONFIGURE = _written(

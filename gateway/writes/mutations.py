@@ -35,7 +35,7 @@ from gateway.mapping.numbering_plan import origin
 from gateway.mapping.purchase_requirements import asked_address
 from gateway.mapping.records import View, view
 from gateway.mapping.validation import is_sid
-from gateway.numbers.accounts import Accounts, is_inactive
+from gateway.numbers.accounts import Accounts, is_inactive, is_on_trial
 from gateway.numbers.country_rules import CountryRules
 from gateway.numbers.lookups import PhoneNumberLookup
 from gateway.numbers.number_for_sale import PRICED, NumberForSale, searches_for
@@ -370,10 +370,12 @@ class Mutations:
         All is read side by side. What the law asks for is read for the field that tells it.
         """
         country, kind, _ = origin(asked.phone_number)
+        account = asked.account
         work: list[Coroutine[Any, Any, Any]] = [buying, self._to_buy(asked, at)]
+        work.append(self._is_on_trial(account, at))
         if REQUIREMENTS in selected and country and kind:
             work.append(CountryRules(self._reader).regulations(country, kind, at))
-        done, found, *_ = await settled(work)
+        done, found, is_on_trial, *_ = await settled(work)
         for each in (done, found):
             if isinstance(each, BaseException):
                 raise each
@@ -381,6 +383,8 @@ class Mutations:
         to_buy, is_for_sale = found
         if outcome.planned is None:
             pass  # It is refused already.
+        elif is_on_trial is True:
+            outcome = Outcome(refusal=Reason.ON_TRIAL.refuse(account=account))
         elif is_for_sale is False:
             outcome = Outcome(refusal=Reason.NOT_FOR_SALE.refuse())
         elif (wanted := asked_address(to_buy.address, to_buy.given)) is not None:
@@ -516,6 +520,16 @@ class Mutations:
         if account is not None and is_inactive(account):
             return Reason.INACTIVE_TARGET.refuse(target=target)
         return None
+
+    async def _is_on_trial(self, account: str, at: FieldPath) -> bool:
+        """Whether the upstream shows an account as one on trial; to keys it need not show any."""
+        reader = self._reader.alone()
+        if reader.credential.is_key:
+            return False
+        with suppress(GatewayError):  # Then it is not known.
+            shown = await Accounts(reader).one(account, at)
+            return shown is not None and is_on_trial(shown)
+        return False
 
     async def _seek(
         self, asked: Transfer, at: FieldPath, family: Family

@@ -64,6 +64,13 @@ class Reason(enum.Enum):
         "a purchase",
         "the upstream's own 404 in answer to it",
     )
+    ON_TRIAL = _Line(
+        UserErrorCode.TRIAL_ACCOUNT,
+        (),
+        "{account} is a trial account, which buys no numbers through the API; nothing was bought.",
+        "a dry run of a purchase for a trial account, as the purchase would be",
+        "a read of that account",
+    )
     NOT_FOR_SALE = _Line(
         UserErrorCode.NOT_AVAILABLE,
         ("phoneNumber",),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from gateway.writes.user_errors import Reason
-from tests.faults.asking import account_of, document, mutate, writes
+from tests.faults.asking import account_of, document, fresh_number, mutate, writes
 from tests.faults.conftest import QUICK
 from tests.faults.test_keys import made_older
 from tests.faults.test_writes import FAMILY, Case, case_of, inject
@@ -120,6 +120,13 @@ def fallback_alone(stage: Stage, verb: str, section: str) -> Json:
     return stage.run(stage.case(verb), configuration=configuration, dryRun=True)
 
 
+def on_trial(stage: Stage) -> Json:
+    sandbox = stage.gateway.sandbox
+    account, number = account_of(sandbox, stage.family, type="Trial"), fresh_number(sandbox)
+    given = {"phoneNumber": number, "dryRun": True}
+    return stage.run(Case("purchase", given, number, account))
+
+
 def of_another(stage: Stage) -> Json:
     case = stage.case("purchase")
     sandbox = stage.gateway.sandbox
@@ -217,6 +224,7 @@ SCENARIOS: list[tuple[Reason, str, Scenario, str | None]] = [
     (Reason.NOT_OWNED, "release", lambda s: not_owned(s, "release"), None),
     (Reason.NOT_SOLD, "purchase", not_sold, None),
     (Reason.NOT_FOR_SALE, "dry purchase", of_another, None),
+    (Reason.ON_TRIAL, "dry purchase", on_trial, None),
     (Reason.TOO_EXPENSIVE, "purchase", lambda s: limited(s, "0.5"), None),
     (Reason.TOO_EXPENSIVE, "dry purchase", lambda s: limited(s, "0.5", dryRun=True), None),
     (Reason.PRICE_UNKNOWN, "purchase", lambda s: limited(s, "9", "EUR"), None),

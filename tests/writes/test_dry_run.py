@@ -178,18 +178,19 @@ def test_all_is_read_side_by_side_and_only_for_what_is_selected(
     sandbox.set_faults([{"kind": "held", "count": None}])
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(gateway.query, BUY, variables, account=account)
-        # Whether it is owned, for sale, and regulated: all is asked before the first is answered.
-        until(lambda: len(sandbox.requests()) == 3)
+        # Whether it is owned, for sale and regulated, and who buys: all is asked before the first
+        # is answered.
+        until(lambda: len(sandbox.requests()) == 4)
         sandbox.clear_faults()
         assert asked.result()["purchasePhoneNumber"]["requirements"]
-    assert len(sandbox.requests()) == 3
+    assert len(sandbox.requests()) == 4
     sandbox.forget_requests()
     text = "mutation($input: PurchasePhoneNumberInput!) { purchasePhoneNumber(input: $input) {"
     gateway.query(f"{text} {ALIKE} }} }}", variables, account=account)
-    assert len(sandbox.requests()) == 2
+    assert len(sandbox.requests()) == 3
     named = {"input": Sale(number, ("addressSid",)).input(dryRun=True)}
     gateway.query(f"{text} {ALIKE} }} }}", named, account=account)
-    assert len(sandbox.requests()) == 4  # Whether it is for sale is asked whatever is named.
+    assert len(sandbox.requests()) == 6  # Whether it is for sale is asked whatever is named.
 
 
 def test_regulations_that_cannot_be_read_cost_only_the_list_of_what_is_asked(
