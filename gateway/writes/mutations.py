@@ -187,8 +187,6 @@ class Mutations:
                     return Outcome(each, Reason.ALREADY_OWNED.refuse())
                 if each is not None:
                     return Outcome(refusal=each)
-            if asked.dry_run and (refusal := _refuses_fallback(settings)) is not None:
-                return Outcome(refusal=refusal)
             family = await self._family(account, settings, at, now)
             form = filters.form(settings, family.settings)
             call = family.purchase_call(account, asked.phone_number, form)
@@ -387,6 +385,8 @@ class Mutations:
             outcome = Outcome(refusal=Reason.ON_TRIAL.refuse(account=account))
         elif is_for_sale is False:
             outcome = Outcome(refusal=Reason.NOT_FOR_SALE.refuse())
+        elif (alone := _refuses_fallback(asked.settings)) is not None:
+            outcome = Outcome(refusal=alone)
         elif (wanted := asked_address(to_buy.address, to_buy.given)) is not None:
             outcome = Outcome(refusal=Reason.ADDRESS_MISSING.refuse(asked=wanted, write="purchase"))
         return outcome if outcome.number is not None else outcome._replace(to_buy=to_buy)

@@ -238,6 +238,23 @@ def test_of_a_number_of_no_country_nothing_certain_is_said(
     assert {each["status"] for each in payload["requirements"]} == {"UNKNOWN"}
 
 
+@pytest.mark.parametrize("kind", ["Full", "Trial"])
+def test_of_several_things_that_are_wrong_the_one_is_told_that_the_upstream_tells(
+    gateway: RunningGateway, kind: str
+) -> None:
+    account = gateway.sandbox.create_account(catalog=False, type=kind)
+    lone = {"voice": {"fallbackUrl": "https://example.com/"}}
+    missing, regulated = "+14155550177", for_sale(gateway.sandbox, "GB", "local")
+    codes = []
+    for dry in (True, False):
+        for number in (missing, regulated):
+            given = {"phoneNumber": number, "configuration": lone, "dryRun": dry}
+            data = gateway.query(BUY, {"input": given}, account=account)
+            codes += [each["code"] for each in data["purchasePhoneNumber"]["userErrors"]]
+    told = ["NOT_AVAILABLE", "INVALID_INPUT"] if kind == "Full" else ["TRIAL_ACCOUNT"] * 2
+    assert codes == told * 2
+
+
 def test_of_an_area_code_that_is_not_known_the_us_and_canada_are_asked(
     gateway: RunningGateway, account: SandboxAccount
 ) -> None:
