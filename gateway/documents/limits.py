@@ -200,7 +200,9 @@ class Meter:
                 if not least:
                     again = _Pass(self._costs, document, _NOTHING_OWNED)
                     least = [each.cost for _, each in again.operations()]
-                self.check_cost(_evaluate(least[place], defaults, {}))
+                if _evaluate(least[place], defaults, {}) > self.limits.cost:
+                    # What it may yield is told as a plan tells it, which knows of nobody either.
+                    self.check_cost(operation.cost)
             found[_name_of(node) or ""] = operation
         return found
 

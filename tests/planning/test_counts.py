@@ -99,6 +99,27 @@ def test_what_would_cost_too_much_for_anybody_runs_for_an_account_that_is_known_
     assert "errors" in gateway.execute(SUBACCOUNTS, account=other)
 
 
+def test_what_is_refused_is_told_the_cost_of_its_plan(
+    gateway: RunningGateway, sandbox: RunningSandbox
+) -> None:
+    """Whether it costs too much for anybody or, with its variables, for this account."""
+    account = sandbox.create_account(owned=3)
+    nested = """phoneNumbers(first: %s) { nodes {
+      similarAvailable(within: REGION, first: 20) { nodes { phoneNumber } } } }"""
+    search = 'availablePhoneNumbers(country: "US", first: 200) { nodes { phoneNumber } }'
+    explain = {"X-Gateway-Explain": "plan"}
+    with running_gateway(sandbox, cost_limit=100) as strict:
+        for text, variables in (
+            (f"{{ {nested % 50} {search} }}", {}),
+            (f"query ($first: Int!) {{ {nested % '$first'} {search} }}", {"first": 50}),
+        ):
+            planned = gateway.execute(text, variables, account=account, headers=explain)
+            cost = planned["extensions"]["plan"]["cost"]
+            refused = strict.error(text, variables, account=account, headers=explain)
+            assert refused["extensions"]["actual"] == cost
+            assert f"up to {cost} objects" in refused["message"]
+
+
 def test_a_count_that_is_exceeded_does_not_let_an_operation_make_more_calls_than_were_foreseen(
     gateway: RunningGateway, sandbox: RunningSandbox
 ) -> None:
