@@ -349,8 +349,9 @@ def parameters(filters: Mapping[str, Any], table: Table) -> Pairs:
     Those that cannot be asked are left out, but for some that other countries may know as well.
     """
     pairs: Pairs = []
-    for path, param in table.items():
-        if path not in filters or not param.name:
+    for path in table if len(filters) > 1 else filters:
+        param = table.get(path)
+        if param is None or path not in filters or not param.name:
             continue
         value = filters[path]
         if param.says is not ANY and not param.says.holds(value):

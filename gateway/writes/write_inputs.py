@@ -346,7 +346,7 @@ def _settings(given: Values) -> dict[str, Any]:
 
 
 def _check(settings: Values) -> None:
-    wrong = validation.check_settings(settings)
+    wrong = validation.check_settings(settings) if settings else None
     if wrong is not None:
         raise _refused(*wrong)
 
