@@ -8,7 +8,7 @@ not fit raises `Unfit`: then graphql-core says what is wrong with it.
 from collections.abc import Callable
 from dataclasses import MISSING
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from graphql import (
     GraphQLID,
@@ -104,44 +104,28 @@ def _other(kind: GraphQLInputType) -> Read:
     return coerce
 
 
-class _Field(NamedTuple):
-    """A field of an input type: under which name it is given and kept, and what if it is not."""
-
-    given: str
-    kept: str
-    read: Read
-    required: bool
-    default: Any
-
-
 @lru_cache(_MOST_TYPES)
 def _object(kind: GraphQLInputObjectType) -> Read:
-    fields = [
-        _Field(
-            name,
-            each.out_name or name,
-            coercer(each.type),
-            is_required_input_field(each),
-            coerce_default_value(each),
-        )
+    # Under which name each is kept, and what reads it.
+    fields = {
+        name: (each.out_name or name, coercer(each.type)) for name, each in kind.fields.items()
+    }
+    required = {name for name, each in kind.fields.items() if is_required_input_field(each)}
+    defaults = {
+        fields[name][0]: default
         for name, each in kind.fields.items()
-    ]
-    names = kind.fields.keys()
+        if (default := coerce_default_value(each)) is not Undefined
+    }
 
     def coerce(value: Any) -> Any:  # noqa: ANN401 - JSON
         if value is None:
             return None
-        if value.__class__ is not dict or not value.keys() <= names:
+        if value.__class__ is not dict or not required <= value.keys() <= fields.keys():
             raise Unfit
-        found: dict[str, Any] = {}
-        for name, kept, read, required, default in fields:
-            given = value.get(name, Undefined)
-            if given is not Undefined:
-                found[kept] = read(given)
-            elif required:
-                raise Unfit
-            elif default is not Undefined:
-                found[kept] = default
+        found: dict[str, Any] = dict(defaults)
+        for name, given in value.items():
+            kept, read = fields[name]
+            found[kept] = read(given)
         return kind.out_type(found)
 
     return coerce
@@ -208,20 +192,19 @@ def _input_object(kind: GraphQLInputObjectType, made: type, by: GraphQLCoreConve
         for each in definition.fields
         if each.default_value is MISSING and each.default_factory is MISSING
     }
-    fields = []
+    fields = {}
     for each in definition.fields:
         name = names.from_field(each)
         wanted = each.resolve_type(type_definition=definition)
-        fields.append((name, each.python_name, converter(kind.fields[name].type, wanted, by)))
+        fields[name] = each.python_name, converter(kind.fields[name].type, wanted, by)
 
     def convert(value: Any) -> Any:  # noqa: ANN401 - an input object
         if value is None:
             return None
         found: dict[str, Any] = dict(absent)
-        for name, taken, read in fields:
-            if name in value:
-                given = value[name]
-                found[taken] = given if read is None else read(given)
+        for name, given in value.items():
+            taken, read = fields[name]
+            found[taken] = given if read is None else read(given)
         return made(**found)
 
     return convert
