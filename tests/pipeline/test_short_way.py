@@ -176,7 +176,8 @@ def test_a_purchase_is_two_tasks_and_three_steps_of_the_journal(
     # Who asks, and the write, which goes on whatever becomes of who asks.
     assert counts.tasks.total() == 2, str(counts)
     assert counts.calls["storage/group_commits.py:GroupCommits.ask"] == 3, str(counts)
-    assert counts.timers == 0, str(counts)
+    # One a second for all that wait for the journal.
+    assert counts.timers <= 1, str(counts)
     assert counts.coroutines.total() <= 45, str(counts)
     assert counts.calls.total() <= 400, str(counts)
     assert counts.objects.total() <= 39, str(counts)
