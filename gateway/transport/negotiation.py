@@ -25,6 +25,11 @@ JSON = "application/json"
 # Recursive coercion must not run out of stack; inputs of the schema nest 6 levels.
 _DEEPEST = 32
 _TOO_DEEP = f"is nested more than {_DEEPEST} levels deep."
+# What JavaScript writes of half an emoji is JSON by its grammar, and means nothing to who reads it.
+_UNREADABLE = (
+    "is no JSON that can be read (line {line}, column {column}): write UTF-8, no lone surrogates,"
+    " and numbers that a double can hold."
+)
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
 MULTIPART = "multipart/mixed"
@@ -255,8 +260,9 @@ def _decoded(text: bytes, what: str) -> object:
     try:
         return orjson.loads(text.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        problem = _TOO_DEEP if is_too_deep(error) else "is not valid JSON in UTF-8."
-        raise BadRequest(400, f"{what} {problem}") from None
+        problem = _TOO_DEEP if is_too_deep(error) else _UNREADABLE
+        place = {"line": error.lineno, "column": error.colno}
+        raise BadRequest(400, f"{what} {problem.format(**place)}") from None
 
 
 def _check_depth(value: object, text: bytes, what: str) -> None:

@@ -372,6 +372,26 @@ def test_what_is_nested_too_deeply_is_told_so(gateway: RunningGateway, levels: i
     assert "nested" in answer.json()["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("body", "place", "said"),
+    [
+        (b'{"query": "{ __typename }",\n "variables": {"a": 1e400}}', "line 2", "double"),
+        (b'{"query": "{ __typename }", "variables": {"a": "\\ud83d"}}', "line 1", "surrogates"),
+        (b'{"query": "{ __typename }"', "line 1", "UTF-8"),
+    ],
+)
+def test_where_a_body_cannot_be_read_and_what_is_not_taken_is_told(
+    gateway: RunningGateway, body: bytes, place: str, said: str
+) -> None:
+    headers = {"content-type": "application/json"}
+    url, auth = f"{gateway.url}/graphql", gateway.account.auth
+    answer = gateway.http.post(url, content=body, headers=headers, auth=auth)
+    assert answer.status_code == 400
+    message = answer.json()["errors"][0]["message"]
+    assert place in message
+    assert said in message
+
+
 # Compression --------------------------------------------------------------------------------------
 
 LARGE = "{ phoneNumbers(first: 50) { nodes { id sid phoneNumber friendlyName } } }"
