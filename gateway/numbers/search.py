@@ -7,7 +7,6 @@ from itertools import chain, zip_longest
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from gateway.errors import GatewayError, UpstreamDenied, UpstreamNotFound, believe_missing
-from gateway.mapping import filters
 from gateway.mapping.records import VIEWS, Record, View, note_sought, view
 from gateway.numbers import cursors
 from gateway.numbers.owned import OwnedNumbers
@@ -15,7 +14,6 @@ from gateway.numbers.partition import CUT_OFF_AT, Part, can_split, complete
 from gateway.numbers.search_request import (
     SearchBranch,
     SearchRequest,
-    asked_of_core,
 )
 from gateway.numbers.sifting import Test
 from gateway.numbers.spare_calls import SpareCalls
@@ -265,7 +263,7 @@ class Search:
             return None
         if self._source(asked) is not Source.CORE:
             return None
-        call = _core_call(asked, branch, branch.wanted)
+        call = asked.first_call or asked.core_call(branch, branch.wanted)
         return Begun(call, self._reader.begin(call, (at,)))
 
     def found_at_once(self, asked: SearchRequest, answer: Answer) -> Found | None:
@@ -391,7 +389,7 @@ class Search:
         calls: list[Call] = []
 
         async def ask(wanted: Mapping[str, Any], coming: Coming | None = None) -> Part:
-            call = _core_call(asked, branch, wanted)
+            call = asked.core_call(branch, wanted)
             calls.append(call)
             try:
                 answer = await self._reader.read(call, (at,), begun=coming)
@@ -488,13 +486,6 @@ class Search:
             if enough or looked_enough or not shown:
                 return found._replace(goes_on=bool(shown))
             query = page.next_query
-
-
-def _core_call(asked: SearchRequest, branch: SearchBranch, wanted: Mapping[str, Any]) -> Call:
-    """Return the call of core for a branch, with these filters."""
-    country, size = branch.country, asked.page_size(Source.CORE, branch)
-    path = filters.CORE_SEARCH_PATHS[branch.type.name]
-    return CORE.search_call(asked.account, country, path, asked_of_core(country, wanted), size)
 
 
 def _part_of(

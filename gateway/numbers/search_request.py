@@ -23,7 +23,8 @@ from gateway.numbers import cursors
 from gateway.numbers.cursors import Cursor, Seen
 from gateway.numbers.page_request import PageRequest
 from gateway.numbers.sifting import MOST_SIFTED_PAGES, SEARCHED, Means, Test
-from gateway.upstream.families import MAX_PAGE_SIZE
+from gateway.upstream.call import Call
+from gateway.upstream.families import CORE, MAX_PAGE_SIZE
 from schema.bounds import MOST_SEARCHES
 from schema.enums import AvailablePhoneNumberOrder, NumberType, SimilarScope, Source
 from schema.inputs import AvailablePhoneNumberFilter
@@ -106,6 +107,7 @@ class SearchRequest(NamedTuple):
         order: in which they are wanted, if that matters.
         origin: the point that they are near, if it is known.
         wishes: fields that only the catalog tells: it is asked rather than core, if it can be.
+        first_call: what core is asked of the first branch, where that is kept for many requests.
     """
 
     account: str
@@ -120,6 +122,7 @@ class SearchRequest(NamedTuple):
     order: AvailablePhoneNumberOrder | None = None
     origin: Point | None = None
     wishes: Sequence[str] = ()
+    first_call: Call | None = None
 
     @classmethod
     def parse(
@@ -248,6 +251,19 @@ class SearchRequest(NamedTuple):
         # Core has no pages: one more than needed tells whether there are more.
         most = self.most if source is Source.CORE else self.most_of(branch)
         return min(most + int(source is Source.CORE), MAX_PAGE_SIZE)
+
+    def core_call(self, branch: SearchBranch, wanted: Mapping[str, Any]) -> Call:
+        """Return the call of core for a branch, with these filters."""
+        country, size = branch.country, self.page_size(Source.CORE, branch)
+        path = filters.CORE_SEARCH_PATHS[branch.type.name]
+        return CORE.search_call(self.account, country, path, asked_of_core(country, wanted), size)
+
+    def spelt(self) -> Self:
+        """Return the same search, to be kept, with its first call of core if that can be asked."""
+        branch = self.branches[0]
+        if Source.CORE not in self.sources:
+            return self
+        return self._replace(first_call=self.core_call(branch, branch.wanted))
 
     def most_pages(self, source: Source, branch: SearchBranch) -> int:
         """Return how many pages of a family are looked through, if each is as large as asked."""

@@ -1,7 +1,7 @@
 """PURE: the searches for numbers like others, made once for all requests that need the same.
 
 What is said of a number decides which search it leads to. An account's numbers stay where they are,
-and are asked about again and again.
+and are asked about again and again: by the same call, which is spelt once.
 """
 
 from collections.abc import Hashable, Iterable
@@ -57,9 +57,9 @@ class SimilarSearches:
                 request = near.request(asked.page, selected) if like is None else like.like(near)
                 if asked.page.cursor is None:
                     alike[kind] = request
-            found.append(request)
             if name is not None and asked.is_shared(near):
                 if len(known) >= self._most:
                     known.clear()
-                known[name] = request
+                request = known[name] = request and request.spelt()
+            found.append(request)
         return found

@@ -34,6 +34,8 @@ def test_numbers_of_one_place_have_one_search_for_all_requests(scope: SimilarSco
     [later] = similar.each(asked, [number("+15105550003", **place)], frozenset())
     assert first is second is later
     assert first is not None
+    # The call is spelt out with it.
+    assert first.first_call == first.core_call(first.branches[0], first.wanted)
     fresh = SimilarSearches().each(asked, [number("+15105550003", **place)], frozenset())
     assert [later] == fresh
 

@@ -72,7 +72,7 @@ def test_a_row_begins_no_task_and_waits_for_nothing_of_its_own(
     # For each header of the upstream's answers, and for nothing else of what it sends, one call.
     for each in (whole, half):
         each.calls.pop("upstream/connections.py:Connection.on_header")
-    assert whole.calls.total() <= (750 if catalog else 775), str(whole)
+    assert whole.calls.total() <= (665 if catalog else 700), str(whole)
     more = whole.calls - half.calls
     assert more.total() <= 4 * rows, str(more.most_common(20))
     assert whole.objects.total() - half.objects.total() <= 3, str(whole.objects - half.objects)
@@ -96,6 +96,8 @@ def test_what_was_found_before_is_neither_read_nor_written_again(
     counts, before = counting.ask(asked)
     assert counts.calls["upstream/call.py:Answer.decoded"] == 2, str(counts)  # The list alone.
     assert counts.calls["numbers/search.py:_found"] == 0, str(counts)
+    spelt = "numbers/search_request.py:SearchRequest.core_call"
+    assert counts.calls[spelt] == 0, str(counts)  # It is kept beside the search.
     # What is found now is shown now.
     place = {"rate_center": "PLACE0", "lata": 700, "locality": "PLACE 0"}
     shared_sandbox.put_number(None, "+14809708888", {"geography": place})
