@@ -7,7 +7,7 @@ file, and in variables that begin with `GATEWAY_`: a misspelt setting must not b
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -67,8 +67,11 @@ def look(given: Mapping[str, object], dotenv: Path | None) -> Sources:
     known = {each for field in fields(Settings) for each in variables_of(field)}
     present = [*os.environ, *(name for name, value in lines.items() if value)]
     ours = {each.upper() for each in present if each.upper().startswith(PREFIX)}
-    names = {each for field in fields(Settings) for each in (field.name, *rule_of(field).variables)}
-    unknown = (*sorted(table.keys() - names), *sorted(given.keys() - names), *sorted(ours - known))
+    names = {each.lower() for field in fields(Settings) for each in _names_in_file(field)}
+    unknown = (
+        *sorted(each for each in {**table, **given} if each.lower() not in names),
+        *sorted(ours - known),
+    )
     return Sources({**dict(_in_file(table, str(file))), **found}, unknown)
 
 
@@ -118,8 +121,15 @@ def _in_variables(variables: Mapping[str, str | None], where: str) -> Iterator[t
 
 
 def _in_file(table: Mapping[str, object], where: str) -> Iterator[tuple[str, Found]]:
+    values = {name.lower(): value for name, value in table.items()}
     for field in fields(Settings):
-        for name in (*rule_of(field).variables, field.name):
-            if name in table:
-                yield field.name, Found(table[name], name, where)
+        for name in _names_in_file(field):
+            if name.lower() in values:
+                yield field.name, Found(values[name.lower()], name, where)
                 break
+
+
+def _names_in_file(field: "Field[Any]") -> Iterator[str]:
+    """Yield what a setting is called in the file, in any case of letters, the strongest first."""
+    yield from rule_of(field).variables
+    yield field.name

@@ -136,6 +136,38 @@ def test_a_name_of_another_tool_may_stand_in_the_file(tmp_path: Path) -> None:
     assert in_force(tmp_path)["account_sid"] == ("ACtoml", "number-gateway.toml")
 
 
+def test_names_in_the_file_may_be_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "number-gateway.toml").write_text('PORT = 9000\ntwilio_account_sid = "ACtoml"\n')
+    told = in_force(tmp_path)
+    assert told["port"] == ("9000", "number-gateway.toml")
+    assert told["account_sid"] == ("ACtoml", "number-gateway.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("port = true\nhost = 5", "host: Input should be a valid string"),
+        ("cors_origins = [1]", "cors_origins: Input should be a list of texts"),
+        (
+            "log_level = 'sekrit'",
+            "log_level: Input should be 'debug', 'info', 'warning' or 'error'",
+        ),
+        ("backoff_cap = nan", "backoff_cap: Input should be greater than 0"),
+        ("metrics = 'sekrit'", "metrics: Input should be a valid boolean"),
+        ("retry_budget = 1.5", "retry_budget: Input should be less than or equal to 1"),
+        ("workers = 0\ndata_dir = 5", "data_dir: Input is not a valid path"),
+        ("workers = 0\ndata_dir = 5", "workers: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "number-gateway.toml"
+    file.write_text(text)
+    with pytest.raises(loading.SettingsUnusable) as caught:
+        loading.load({"config": file}, dotenv=None)
+    assert message in str(caught.value)
+    assert "sekrit" not in str(caught.value)
+
+
 def test_the_password_in_a_url_is_not_printed(tmp_path: Path) -> None:
     told = in_force(
         tmp_path,
