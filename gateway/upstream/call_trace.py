@@ -103,7 +103,7 @@ class Trace(Discreet):
         """Return the trace as clients get it in `extensions.upstream`; times in milliseconds.
 
         Args:
-            redact: takes secrets out of what the upstream wrote.
+            redact: takes secrets out of what the upstream wrote, and out of what is written.
         """
         return {
             "calls": [
@@ -111,6 +111,7 @@ class Trace(Discreet):
                     "method": entry.call.method,
                     "path": entry.call.path,
                     "query": _query(entry.call, redact),
+                    **_parameters(entry.call, redact),
                     "status": entry.status,
                     "startMs": round((entry.started - self.began) * 1000, 3),
                     "durationMs": round(entry.seconds * 1000, 3),
@@ -133,3 +134,10 @@ def _query(call: Call, redact: Callable[[str], str]) -> str:
     if isinstance(call.query, str):  # A reference of the upstream's to its next page.
         return redact(call.query)
     return "&".join(f"{name}={value}" for name, value in call.query)
+
+
+def _parameters(call: Call, redact: Callable[[str], str]) -> dict[str, Any]:
+    """Return what a write sends, as a dry run tells it."""
+    if call.form is None:
+        return {}
+    return {"parameters": [{"name": name, "value": redact(value)} for name, value in call.form]}

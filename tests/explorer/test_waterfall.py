@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 from playwright.sync_api import expect
 
@@ -62,13 +63,21 @@ def test_each_call_is_one_line_under_its_field_and_opens_to_all_that_is_known_of
 def test_a_second_read_beside_a_slow_one_is_an_attempt_of_the_same_call(
     explorer: ExplorerPage,
 ) -> None:
+    """And a write is copied with all that it sends."""
     call = {"method": "GET", "path": "/2010-04-01/Accounts/AC1/X.json", "query": "Q=it's & co&P=1"}
     timing = {"durationMs": 5, "count": 1, "fields": ["numbers"]}
     calls = [
         call | timing | {"status": None, "startMs": 1, "outcome": "sent", "overtaken": True},
         call | timing | {"status": 200, "startMs": 3, "outcome": "hedge"},
+        {
+            "method": "POST",
+            "path": "/2010-04-01/Accounts/AC1/Y.json",
+            "query": "",
+            "parameters": [{"name": "VoiceUrl", "value": "https://x.example/?a=it's&b=1"}],
+            **timing | {"status": 200, "startMs": 4, "outcome": "sent"},
+        },
     ]
-    trace = {"calls": calls, "sent": 2, "saved": 0, "naive": 1, "totalMs": 9}
+    trace = {"calls": calls, "sent": 3, "saved": 0, "naive": 1, "totalMs": 9}
     body = json.dumps({"data": {"__typename": "Query"}, "extensions": {"upstream": trace}})
     explorer.new_tab("query Hedged { __typename }")
     panel = explorer.open_panel("Upstream")
@@ -81,7 +90,7 @@ def test_a_second_read_beside_a_slow_one_is_an_attempt_of_the_same_call(
         ),
     )
     explorer.run()
-    row = panel.locator(".call-row")
+    row = panel.locator(".call-row").first
     expect(row).to_contain_text("200 2 tries")
     expect(panel.locator(".call.is-failed")).to_have_count(0)
     row.click()
@@ -89,3 +98,16 @@ def test_a_second_read_beside_a_slow_one_is_an_attempt_of_the_same_call(
     expect(attempts.first).to_contain_text("given up: the other had answered")
     expect(attempts.last).to_contain_text("beside the first, which took long")
     expect(panel.locator(".call-parameters")).to_contain_text("it's & co")
+    row.click()
+    panel.locator(".call-row").last.click()
+    expect(panel.locator(".call-parameters dd")).to_have_text("https://x.example/?a=it's&b=1")
+    explorer.page.evaluate(
+        "navigator.clipboard.writeText = async (text) => { window.copied = text }"
+    )
+    panel.get_by_role("button", name="Copy as curl").click()
+    command: str = explorer.page.evaluate("window.copied")
+    assert shlex.split(command)[1:3] == ["-X", "POST"]
+    assert shlex.split(command)[-2:] == [
+        "--data-urlencode",
+        "VoiceUrl=https://x.example/?a=it's&b=1",
+    ]

@@ -186,6 +186,33 @@ def test_a_trace_comes_with_the_last_of_an_answer(
     assert trace["calls"][1]["path"].startswith("/2010-04-01/Accounts/")
 
 
+@pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core"])
+def test_a_trace_tells_what_a_write_sends_without_secrets(
+    gateway: RunningGateway, sandbox: RunningSandbox, *, catalog: bool
+) -> None:
+    account = sandbox.create_account(catalog=catalog, owned=1)
+    [number] = sandbox.numbers(account.sid)
+    settings = f"""friendlyName: "Desk {account.auth_token}", voice: {{ method: GET }},
+      sms: {{ url: "https://example.com/sms?a=1&b=2", fallbackUrl: "https://example.com/sms" }}"""
+    configure = f"""mutation {{ configurePhoneNumber(
+      input: {{ sid: "{number["sid"]}", configuration: {{ {settings} }} }}
+    ) {{ userErrors {{ message }} }} }}"""
+    answer = gateway.post({"query": configure}, account=account, headers=TRACE)
+    assert account.auth_token not in answer.text
+    *_, sent = (
+        call
+        for call in answer.json()["extensions"]["upstream"]["calls"]
+        if call["method"] == "POST"
+    )
+    values = {each["value"] for each in sent["parameters"]}
+    assert {"https://example.com/sms?a=1&b=2", "https://example.com/sms", "GET"} <= values
+    assert "Desk …" in values
+    [written] = [each for each in sandbox.requests() if each["method"] == "POST"][-1:]
+    assert sent["path"] == written["path"]
+    reads = gateway.execute("{ phoneNumbers { nodes { sid } } }", account=account, headers=TRACE)
+    assert all("parameters" not in each for each in reads["extensions"]["upstream"]["calls"])
+
+
 def test_another_attempt_of_a_call_is_told_as_such_and_is_no_call_that_resolvers_would_make(
     sandbox: RunningSandbox,
 ) -> None:

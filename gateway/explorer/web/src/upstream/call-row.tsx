@@ -73,9 +73,9 @@ function Details({ id, line }: { id: string; line: Line }) {
           {call.method} {call.path}
         </code>
       </p>
-      {parametersOf(call.query).length > 0 && (
+      {parametersOf(call).length > 0 && (
         <dl className="call-parameters">
-          {parametersOf(call.query).map(([name, value], index) => (
+          {parametersOf(call).map(([name, value], index) => (
             <div key={index}>
               <dt>{name}</dt>
               <dd>{value}</dd>

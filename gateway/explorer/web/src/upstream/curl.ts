@@ -13,9 +13,10 @@ const HOSTS: [string, string][] = [
 export const CREDENTIALS = '-u "$TWILIO_ACCOUNT_SID:$TWILIO_AUTH_TOKEN"';
 
 /** `sandbox` is where it is, when it stands for the upstream. */
-export function curlOf({ method, path, query }: UpstreamCall, sandbox: string | null): string {
+export function curlOf(call: UpstreamCall, sandbox: string | null): string {
+  const { method, path } = call;
   const host = sandbox ?? HOSTS.find(([start]) => path.startsWith(start))?.[1] ?? "https://api.twilio.com";
-  const parameters = parametersOf(query).map(
+  const parameters = parametersOf(call).map(
     ([name, value]) => `--data-urlencode ${quoted(`${name}=${value}`)}`,
   );
   const how = method === "GET" ? (parameters.length > 0 ? ["-G"] : []) : [`-X ${method}`];
@@ -24,20 +25,21 @@ export function curlOf({ method, path, query }: UpstreamCall, sandbox: string | 
     CREDENTIALS,
     ...parameters,
   ];
-  // What a write sends is not in the trace: it may hold what is nobody's business.
   return lines.join(" \\\n  ");
 }
 
-/** The trace writes parameters for people: `Name=value&…`, as they are. */
-export function parametersOf(query: string | undefined): [string, string][] {
-  if (!query) return [];
-  return query
+/** Those of a read are written for people, `Name=value&…`, as they are; those of a write one by one. */
+export function parametersOf({ query, parameters = [] }: UpstreamCall): [string, string][] {
+  const sent = parameters.map(({ name, value }): [string, string] => [name, value]);
+  if (!query) return sent;
+  const asked = query
     .replace(/^\?/, "")
     .split(/&(?=[A-Za-z][\w.<>-]*=)/)
-    .map((each) => {
+    .map((each): [string, string] => {
       const at = each.indexOf("=");
       return at < 0 ? [each, ""] : [each.slice(0, at), each.slice(at + 1)];
     });
+  return [...asked, ...sent];
 }
 
 /** For a shell: all but a quote mark stands for itself between two of them. */

@@ -32,7 +32,10 @@ export function linesOf(calls: UpstreamCall[]): Line[] {
 }
 
 function isSame(one: UpstreamCall, other: UpstreamCall): boolean {
-  return one.method === other.method && one.path === other.path && one.query === other.query;
+  const [first, second] = [one, other].map(({ method, path, query, parameters }) =>
+    JSON.stringify([method, path, query, parameters]),
+  );
+  return first === second;
 }
 
 /** In the order in which fields first asked. */
@@ -62,7 +65,7 @@ const COMMON = /^\/(2010-04-01\/Accounts\/AC\w+|Numbers|v\d\/\w+)\//;
 /** What tells a call apart from the others of its group: its path, or what it asks for by the same path. */
 export function labelFor({ call }: Line, { lines }: Group): string {
   const alike = lines.some((other) => other.call.path === call.path && other.call.query !== call.query);
-  const asked = parametersOf(call.query).filter(([name]) => name !== "PageSize");
+  const asked = parametersOf({ ...call, parameters: [] }).filter(([name]) => name !== "PageSize");
   if (alike && asked.length > 0) return asked.map(([name, value]) => `${name}=${value}`).join(" ");
   return shortened(call.path.replace(COMMON, "")).replace(/\.json$/, "");
 }

@@ -4,6 +4,8 @@ export interface UpstreamCall {
   path: string;
   /** Parameters as `Name=value&…`, for people. */
   query?: string;
+  /** What a write sends, without passwords. */
+  parameters?: { name: string; value: string }[];
   status: number | null;
   startMs: number;
   durationMs: number;
