@@ -1,6 +1,5 @@
 """One number that is for sale: what it is and costs is seen before it is bought."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,7 +16,6 @@ from schema.enums import NumberType
 from schema.info import FieldPath
 from schema.selections import SelectedFields
 
-_NORTH_AMERICAN: Final = re.compile(r"\+1\d{10}").fullmatch
 _SEARCHED: Final = tuple(NumberType[name] for name in filters.CORE_SEARCH_PATHS)
 PRICED: Final[SelectedFields] = frozenset({PRICE_FOR_SALE})
 """What is selected of a number whose price is wanted."""
@@ -83,12 +81,12 @@ def searches_for(account: str, number: str) -> list[list[SearchRequest]]:
     """Return the searches that show a number if it is for sale, one round after the other.
 
     The first is for the kind that the number tells, which may be sold as another one. There are
-    none if it tells no country; of toll-free numbers and area codes of North America that are not
-    known, the US and Canada may have it.
+    none if it tells no country; toll-free ones, and what else begins as those of North America do
+    and tells none, the US and Canada may have.
     """
     country, kind, _ = origin(number)
     countries: Sequence[str] = [country] if country else []
-    if not country and (kind is NumberType.TOLL_FREE or _NORTH_AMERICAN(number)):
+    if not country and (kind is NumberType.TOLL_FREE or number.startswith("+1")):
         countries = sorted(filters.NORTH_AMERICA, reverse=True)
     others = tuple(each for each in _SEARCHED if each is not kind)
     rounds = [others] if kind is None else [(kind,), others]

@@ -264,6 +264,8 @@ def test_of_an_area_code_that_is_not_known_the_us_and_canada_are_asked(
     gateway.sandbox.put_number(phone_number=number)
     payload = rehearsed(gateway, account, number)
     assert (payload["userErrors"], payload["wouldSend"]) == ([], {"method": "POST"})
+    [error] = rehearsed(gateway, account, number[:-1])["userErrors"]
+    assert error["code"] == "NOT_AVAILABLE"
     given = {"phoneNumber": number, "maxMonthlyPrice": {"amount": "9", "currencyCode": "USD"}}
     done = gateway.query(BUY, {"input": given}, account=account)["purchasePhoneNumber"]
     assert done["userErrors"] == []
