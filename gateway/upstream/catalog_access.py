@@ -25,7 +25,7 @@ class CatalogAccess:
     def known(self, account: str) -> bool | None:
         """Return whether the account has the catalog; None when that must be found out."""
         has, until = self._found.get(account, _UNKNOWN)
-        return None if until < time.monotonic() else has
+        return has if has or until >= time.monotonic() else None
 
     def note(self, account: str, *, has: bool) -> None:
         """Remember what was found out."""
