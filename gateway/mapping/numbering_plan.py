@@ -11,8 +11,11 @@ from typing import Final, NamedTuple
 
 from schema.enums import NumberType
 
-# All that are in use; the upstream sells these as the country's in which they are searched.
-_TOLL_FREE: Final = frozenset({"800", "833", "844", "855", "866", "877", "888"})
+TOLL_FREE: Final = frozenset({"800", "833", "844", "855", "866", "877", "888"})
+"""Area codes in use of those that callers do not pay for.
+
+The upstream sells them as the country's in which they are searched.
+"""
 NORTH_AMERICAN: Final = 12
 """Length of a number of the plan: `+1` and ten digits."""
 EXCHANGE_LENGTH: Final = 8
@@ -45,15 +48,15 @@ class Origin(NamedTuple):
 
 
 UNKNOWN: Final = Origin()
+_TOLL_FREE: Final = Origin(type=NumberType.TOLL_FREE)
 
 
-@lru_cache(maxsize=4096)
 def origin(number: str) -> Origin:
     """Return what a number in E.164 tells; nothing for one that is in another form."""
     if number.startswith("+1") and len(number) == NORTH_AMERICAN:
         area_code = number[2:5]
-        if area_code in _TOLL_FREE:
-            return Origin(type=NumberType.TOLL_FREE)
+        if area_code in TOLL_FREE:
+            return _TOLL_FREE
         return _area_codes().get(area_code, UNKNOWN)
     return _elsewhere(number)
 
@@ -111,6 +114,7 @@ def country_of_area_code(area_code: str) -> str | None:
     return region
 
 
+@lru_cache(maxsize=4096)
 def _elsewhere(number: str) -> Origin:
     import phonenumbers  # noqa: PLC0415
 

@@ -16,7 +16,7 @@ from gateway.mapping import filters, validation
 from gateway.mapping.filled import Filled
 from gateway.mapping.homes import only_catalog_tells
 from gateway.mapping.number_patterns import Pattern
-from gateway.mapping.numbering_plan import EXCHANGE_LENGTH, NORTH_AMERICAN, origin
+from gateway.mapping.numbering_plan import EXCHANGE_LENGTH, NORTH_AMERICAN, TOLL_FREE, origin
 from gateway.mapping.records import STRICT, Record, View
 from gateway.mapping.sought import Point, Sought
 from gateway.numbers import cursors
@@ -396,12 +396,17 @@ class SimilarSearch(NamedTuple):
         place_of, digits = _PLACE.get(raw.__class__), raw.phone_number
         if place_of is None or not digits or isinstance(number, Filled):
             return None
-        place, told = place_of(raw), origin(digits)
+        place = place_of(raw)
         of_place = place and _SAID[self.within](place)
-        of_number: object = told.type is NumberType.TOLL_FREE
+        of_number: object
+        is_american = digits[:2] == "+1" and len(digits) == NORTH_AMERICAN
         if not of_place or of_place[0] is None:
             # It is not said in which country it is: the number tells that, and its exchange.
-            of_number = told, digits[:EXCHANGE_LENGTH] if len(digits) == NORTH_AMERICAN else digits
+            of_number = digits[:EXCHANGE_LENGTH] if is_american else digits
+        elif is_american:
+            of_number = digits[2:5] in TOLL_FREE  # As `origin` finds it.
+        else:
+            of_number = origin(digits).type is NumberType.TOLL_FREE
         return self, raw.account_sid, number.home, raw.type, of_place, of_number
 
     def is_shared(self, near: Similar | None) -> bool:

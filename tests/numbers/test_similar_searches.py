@@ -59,8 +59,9 @@ def test_what_differs_has_a_search_of_its_own() -> None:
         ("AC1", 6, {"lata": "722", "rateCenter": "OAKLAND"}),
     ]
     assert len({*map(id, found)}) == len(found)
-    toll_free, named = similar.each(asked, [number("+18005550001"), others[0]], frozenset())
-    assert (toll_free, named) == (None, found[0])
+    # Of the same place, but nobody's neighbours, here or in the Netherlands.
+    free = number("+18005550001"), number("+31800123456")
+    assert similar.each(asked, [*free, others[0]], frozenset()) == [None, None, found[0]]
 
 
 def test_what_only_the_catalog_tells_leads_to_a_search_of_its_own() -> None:
