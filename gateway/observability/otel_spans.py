@@ -33,7 +33,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from gateway import __version__
 from gateway.observability.activity import OK, PARTIAL, REFUSED, Activity, Watcher
-from gateway.upstream.attempts import ALONE, QUIET, Attempt, Role
+from gateway.upstream.attempts import QUIET, Attempt, Role
 from gateway.upstream.call import Call
 
 _FINE: Final = frozenset({OK, PARTIAL, REFUSED})
@@ -166,7 +166,7 @@ class Tracing(Watcher):
         }
         if status is not None:
             attributes["http.response.status_code"] = status
-        if role is not ALONE:
+        if role.is_hedge or role.overtaken:
             attributes["gateway.hedge"] = role.is_hedge
             attributes["gateway.overtaken"] = role.overtaken
         failed = not role.overtaken and (status is None or status >= _FAILURE)

@@ -342,6 +342,7 @@ def test_a_failed_call_is_an_error_in_its_span(
     # Two attempts at each API: which one has the account is not known yet.
     assert [_attributes(each)["http.response.status_code"] for each in calls] == [500] * 4
     assert [each.status.code for each in calls] == [2] * 4
+    assert not any("gateway.hedge" in _attributes(each) for each in calls)
 
 
 def test_a_read_that_was_sent_twice_has_two_spans_and_neither_is_an_error(
