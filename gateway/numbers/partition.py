@@ -4,15 +4,16 @@ A search has no pages, and the upstream gives at most a few dozen numbers whatev
 So a search that was cut off is split by the next digit of the number (`Contains=+1510`), or of the
 client's own pattern (`55` into `550` … `559` and `55$`; `5*5` into `505` … `595`). Each part that
 is cut off again is split further, until enough is found, everything is found, or the allowance of
-calls is spent.
+calls is spent. Then the parts that are left are told, for the next page to go on with.
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
-from gateway.errors import UpstreamRefused
+from gateway.errors import BadUserInput, UpstreamRefused
 from gateway.mapping.numbering_plan import calling_code
 from gateway.mapping.records import View
 from gateway.numbers.spare_calls import SpareCalls
@@ -28,6 +29,50 @@ LEAST_CUT_OFF: Final = min(CUT_OFF_AT)
 # The upstream takes no longer one.
 _LONGEST_PATTERN = 16
 _DIGITS = "0123456789"
+PARTS: Final = "in:"
+"""How what is left of a search begins in a cursor; no query of an upstream's page does."""
+_GAPS = "?"
+# Calls that the largest split takes: its parts, and what was found before.
+_ONE_SPLIT = len(_DIGITS) + 2
+
+
+_PATTERN = re.compile(r"\+?[0-9A-Za-z*%]{1,24}\$?", re.ASCII)
+
+
+class Left(NamedTuple):
+    """What of a search is left for the next page.
+
+    Attributes:
+        patterns: of parts that were cut off, and whose numbers up to there were found.
+        gaps: somewhere before it numbers were left out.
+    """
+
+    patterns: Sequence[str]
+    gaps: bool = False
+
+    @classmethod
+    def read(cls, query: str) -> Self:
+        """Read what a cursor tells.
+
+        Raises:
+            BadUserInput: no search has told that.
+        """
+        told = query.removeprefix(PARTS)
+        patterns = told.removeprefix(_GAPS).split(",")
+        if not all(map(_PATTERN.fullmatch, patterns)):
+            raise BadUserInput("after", "this is not a cursor of this list.")
+        return cls(patterns, gaps=told.startswith(_GAPS))
+
+    def written(self) -> str:
+        """Return it as a cursor tells it; "" where nothing is left."""
+        return PARTS + _GAPS * self.gaps + ",".join(self.patterns) if self.patterns else ""
+
+
+class Completed(NamedTuple):
+    """What was found by narrower searches, and what of them is left."""
+
+    numbers: list[View]
+    left: Left
 
 
 class Part(NamedTuple):
@@ -70,41 +115,64 @@ def split(pattern: str) -> list[str]:
 
 
 async def complete(
-    first: Sequence[View],
+    first: Sequence[View] | None,
     ask: Ask,
     *,
-    country: str,
     wanted: Mapping[str, Any],
-    most: int,
+    left: Left,
+    is_enough: Callable[[Sequence[View]], bool],
     allowance: SpareCalls,
-) -> tuple[list[View], bool]:
-    """Return up to `most` numbers or some more, and whether these are all that there are.
+) -> Completed:
+    """Return numbers until it is enough, or some more, and what is left.
 
     Args:
-        first: what the whole search gave before it was cut off.
+        first: what the whole search gave before it was cut off; None on a further page.
         ask: makes a narrower search.
-        country: where it searches.
         wanted: the filters.
-        most: how many are enough.
+        left: the parts to go on with.
+        is_enough: whether no more is needed than these.
         allowance: calls that may be made, also for others.
     """
-    found = {number.phone_number: number for number in first}
-    root = pattern_of(country, wanted)
-    queue = deque([root] if root is not None else [])
-    complete_so_far = root is not None
-    while queue and len(found) < most:
-        patterns = split(queue.popleft())
-        if not patterns or not allowance.take(len(patterns)):
-            complete_so_far = False
+    found = {number.phone_number: number for number in first or ()}
+    queue, gaps = deque(left.patterns), left.gaps
+    # What earlier pages have shown of these is found out anew.
+    earlier, shown = set(queue if first is None else ()), set[str]()
+    while queue and not is_enough(list(found.values())):
+        pattern = queue.popleft()
+        patterns = split(pattern)
+        if not patterns:
+            gaps = True
+            continue
+        again = [pattern] if pattern in earlier else []
+        if not allowance.take(len(again) + len(patterns)):
+            queue.appendleft(pattern)
             break
         try:
-            parts = await asyncio.gather(*(ask({**wanted, "contains": each}) for each in patterns))
+            asked = [*again, *patterns]
+            parts = await asyncio.gather(*(ask({**wanted, "contains": each}) for each in asked))
         except UpstreamRefused:
             # This upstream does not know patterns with anchors.
-            complete_so_far = False
+            gaps = True
+            queue.clear()
             break
+        if again:
+            shown.update(number.phone_number for number in parts.pop(0).numbers)
+        cut_off = []
         for each, part in zip(patterns, parts, strict=True):
-            found |= {number.phone_number: number for number in part.numbers}
+            found |= {
+                number.phone_number: number
+                for number in part.numbers
+                if number.phone_number not in shown
+            }
             if part.cut_off:
-                queue.append(each)
-    return list(found.values()), complete_so_far and not queue
+                cut_off.append(each)
+        if first is None:  # The deepest first, so that not many more are left than were.
+            queue.extendleft(reversed(cut_off))
+        else:
+            queue.extend(cut_off)
+    return Completed(list(found.values()), Left(list(queue), gaps=gaps))
+
+
+def can_go_on(allowance: SpareCalls) -> bool:
+    """Whether a further page can be sure to find something, if it is alone."""
+    return allowance.all >= _ONE_SPLIT

@@ -10,7 +10,15 @@ from gateway.errors import GatewayError, UpstreamDenied, UpstreamNotFound, belie
 from gateway.mapping.records import VIEWS, Record, View, note_sought, view
 from gateway.numbers import cursors
 from gateway.numbers.owned import OwnedNumbers
-from gateway.numbers.partition import CUT_OFF_AT, Part, can_split, complete
+from gateway.numbers.partition import (
+    CUT_OFF_AT,
+    Left,
+    Part,
+    can_go_on,
+    can_split,
+    complete,
+    pattern_of,
+)
 from gateway.numbers.search_request import (
     SearchBranch,
     SearchRequest,
@@ -44,6 +52,7 @@ class Found(NamedTuple):
         names: all that were looked at; None where all of them are wanted.
         places: the place of each of the numbers among those looked at; None where all are wanted.
         pages: the queries of the upstream's pages, with the places at which they begin.
+        rest: the query that goes on behind all of them, where that is no page of the upstream's.
     """
 
     numbers: list[View]
@@ -54,6 +63,7 @@ class Found(NamedTuple):
     names: Sequence[str] | None = None
     places: Sequence[int] | None = None
     pages: Sequence[tuple[str, int]] = (("", 0),)
+    rest: str = ""
 
     def looked_at(self, start: int = 0, end: int | None = None) -> Sequence[str]:
         """Return the numbers that were looked at, between two places of them."""
@@ -199,6 +209,8 @@ class Merged:
         query, base = found.page_of(place)
         names = found.looked_at(max(begin, place - cursors.TRAIL), place)
         trail = cursors.extended(seen.trail, names, len(self._found))
+        if found.rest and found.goes_on and place >= len(found.looked_at()):
+            return cursors.Seen(0, trail, found.rest)
         return cursors.Seen(max(0, begin - base), trail, query)
 
 
@@ -407,20 +419,41 @@ class Search:
                 ) from None
             return _part_of(asked, branch, answer, keeps)
 
-        part = await ask(branch.wanted, begun and begun.coming)
-        found = self._enough(asked, branch, part, calls)
-        if found is not None:
-            return found
-        numbers, everything = await complete(
-            part.numbers,
-            ask,
-            country=branch.country,
-            wanted=branch.wanted,
-            most=asked.most,
-            allowance=self._allowance,
+        seen = branch.seen
+        first: Sequence[View] | None = None
+        query = branch.query(Source.CORE)
+        if query:
+            left = Left.read(query)
+        else:
+            part = await ask(branch.wanted, begun and begun.coming)
+            found = self._enough(asked, branch, part, calls)
+            if found is not None:
+                return found
+            first, root = part.numbers, pattern_of(branch.country, branch.wanted)
+            left = Left([], gaps=True) if root is None else Left([root])
+
+        def is_enough(numbers: Sequence[View]) -> bool:
+            if not query or seen is None:
+                return len(numbers) >= asked.most
+            return (
+                len(numbers) - behind([each.phone_number for each in numbers], seen) >= asked.first
+            )
+
+        allowance = self._allowance
+        numbers, left = await complete(
+            first, ask, wanted=branch.wanted, left=left, is_enough=is_enough, allowance=allowance
         )
-        more = not everything and len(numbers) >= asked.most
-        return Found(numbers, more, exhaustive=everything, calls=calls)
+        more = bool(left.patterns or left.gaps) and is_enough(numbers)
+        rest = left.written() if can_go_on(allowance) else ""
+        return Found(
+            numbers,
+            more,
+            goes_on=bool(rest) and not more,
+            exhaustive=not (left.patterns or left.gaps),
+            calls=calls,
+            pages=((query, 0),),
+            rest=rest,
+        )
 
     def _enough(
         self, asked: SearchRequest, branch: SearchBranch, part: Part, calls: Sequence[Call]
@@ -442,7 +475,7 @@ class Search:
         keeps = branch.test(Source.CATALOG)
         sought = asked.sought(branch)
         bounded = keeps is not None or asked.order is not None
-        query = seen.query if seen is not None else ""
+        query = branch.query(Source.CATALOG)
         calls: list[Call] = []
         numbers: list[View] = []
         names: list[str] = []

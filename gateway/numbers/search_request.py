@@ -22,6 +22,7 @@ from gateway.mapping.sought import Point, Sought
 from gateway.numbers import cursors
 from gateway.numbers.cursors import Cursor, Seen
 from gateway.numbers.page_request import PageRequest
+from gateway.numbers.partition import PARTS
 from gateway.numbers.sifting import MOST_SIFTED_PAGES, SEARCHED, Means, Test
 from gateway.upstream.call import Call
 from gateway.upstream.families import CORE, MAX_PAGE_SIZE
@@ -78,6 +79,14 @@ class SearchBranch(NamedTuple):
         """Return a search, with how it can be answered."""
         means = {source: SEARCHED.means(source, wanted, country) for source in Source}
         return cls(country, kind, area_code, wanted, means)
+
+    def query(self, source: Source) -> str:
+        """Return the query from which a family goes on; "" where its search begins anew.
+
+        The next page may be asked of the other family, by what is selected: each has its own.
+        """
+        query = "" if self.seen is None else self.seen.query
+        return query if query.startswith(PARTS) is (source is Source.CORE) else ""
 
     def sifted(self, source: Source) -> Sequence[str]:
         """Return the paths of the filters that the gateway applies to what a family finds."""
@@ -195,7 +204,7 @@ class SearchRequest(NamedTuple):
 
     def most_of(self, branch: SearchBranch) -> int:
         """Return how many numbers of a branch are enough, from where it is read."""
-        return self.first if branch.seen and branch.seen.query else self.most
+        return self.first if branch.query(Source.CATALOG) else self.most
 
     def telling(self, selected: SelectedFields) -> Self:
         """Return the search for numbers of which this is wanted."""
@@ -246,7 +255,7 @@ class SearchRequest(NamedTuple):
 
     def page_size(self, source: Source, branch: SearchBranch) -> int:
         """Return how many numbers a family is asked for at once."""
-        if branch.sifted(source):
+        if branch.sifted(source) or (source is Source.CORE and branch.query(source)):
             return MAX_PAGE_SIZE
         # Core has no pages: one more than needed tells whether there are more.
         most = self.most if source is Source.CORE else self.most_of(branch)
@@ -271,7 +280,7 @@ class SearchRequest(NamedTuple):
             return 1
         needed = -(-self.most_of(branch) // MAX_PAGE_SIZE)
         # The page in which the last number seen is may hold but that.
-        needed += int(branch.seen is not None and branch.seen.query != "")
+        needed += int(branch.query(source) != "")
         if self.order is None and not branch.sifted(source):
             return needed
         return max(MOST_SIFTED_PAGES, 0 if self.order else needed)

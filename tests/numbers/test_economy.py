@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from gateway.numbers import cursors
 from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
 from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
@@ -584,6 +586,47 @@ def test_everything_is_found_when_the_allowance_reaches(sandbox: RunningSandbox)
     assert {node["phoneNumber"] for node in found["nodes"]} == places[code]
     assert found["exhaustive"] is True
     assert found["pageInfo"]["hasNextPage"] is False
+
+
+@pytest.mark.parametrize("first", [1000, 150])
+def test_pages_go_on_where_the_allowance_of_the_one_before_was_used_up(
+    gateway: RunningGateway, sandbox: RunningSandbox, first: int
+) -> None:
+    places: dict[str, set[str]] = {}
+    for number in sandbox.inventory("US", "local", ("phone_number", "area_code")):
+        places.setdefault(number["area_code"], set()).add(number["phone_number"])
+    code = next(code for code, numbers in places.items() if 400 < len(numbers) < 600)
+    sandbox.set_switches(search_cap=30)
+    variables: dict[str, Any] = {"first": first, "filter": {"areaCodes": [code]}}
+    found: list[str] = []
+    more, pages = True, 0
+    while more:
+        sandbox.forget_requests()
+        page = gateway.query(WIDE, variables)["availablePhoneNumbers"]
+        assert len(sandbox.requests()) <= 41
+        assert page["nodes"]
+        found += [node["phoneNumber"] for node in page["nodes"]]
+        variables["after"] = page["pageInfo"]["endCursor"]
+        more, pages = page["pageInfo"]["hasNextPage"], pages + 1
+        assert page["exhaustive"] is not more
+    assert pages > 1
+    assert len(found) == len(set(found))
+    assert set(found) == places[code]
+
+
+def test_a_cursor_of_a_search_that_nobody_has_made_is_refused(gateway: RunningGateway) -> None:
+    gateway.sandbox.set_switches(search_cap=30)
+    variables: dict[str, Any] = {"first": 1000, "filter": {"contains": "55"}}
+    page = gateway.query(WIDE, variables)["availablePhoneNumbers"]["pageInfo"]
+    assert page["hasNextPage"]
+    made = cursors.decode(page["endCursor"])
+    [seen] = made.seen
+    seen = msgspec.structs.replace(seen, query=f"{seen.query}&InRegion=CA")
+    forged = cursors.encode(msgspec.structs.replace(made, seen=(seen,)))
+    gateway.sandbox.forget_requests()
+    refused = gateway.error(WIDE, variables | {"after": forged})
+    assert refused["extensions"]["code"] == "BAD_USER_INPUT"
+    assert gateway.sandbox.requests() == []
 
 
 def test_it_stops_at_the_allowance_and_says_so(sandbox: RunningSandbox) -> None:
