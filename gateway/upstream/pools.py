@@ -145,10 +145,8 @@ class Pool:
         None when there is no idle one. What is not asked for anything is given back: `keep`.
         """
         idle = self._idle
-        if idle:
-            old = idle[0].loop.time() - self._keep
-            while idle and idle[0].idle_since < old:
-                idle.popleft().close()
+        if idle and idle[0].idle_since < idle[0].loop.time() - self._keep:
+            self._close_old()
         while idle:
             connection = idle.pop()
             if connection.is_silent:
@@ -202,15 +200,22 @@ class Pool:
     def renew(self) -> None:
         """Make those anew that are kept ready and will soon be too old.
 
-        They take the place of the old ones before these are closed.
+        They take the place of the old ones before these are closed: here, not when somebody asks.
         """
         now = asyncio.get_running_loop().time()
+        busy = len(self._all) - len(self._idle)
         if self._most_at < now - _MEMORY:
-            self._most = min(len(self._all), _MOST_AHEAD)
+            self._most = min(busy, _MOST_AHEAD)
         old = now - _OLD * self._keep
         young = sum(each.idle_since >= old for each in self._idle)
-        busy = len(self._all) - len(self._idle)
         self._dial(self._ready - young - busy - len(self._dials))
+        self._close_old()
+
+    def _close_old(self) -> None:
+        """Close those that nobody has used for too long; the one used last is the last."""
+        idle = self._idle
+        while idle and idle[0].idle_since < idle[0].loop.time() - self._keep:
+            idle.popleft().close()
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -294,8 +299,9 @@ class Pool:
             self._failed(failed, began)
             return
         self._all.add(connection)
-        if len(self._all) >= self._most:
-            self._most, self._most_at = min(len(self._all), _MOST_AHEAD), loop.time()
+        needed = len(self._all) - len(self._idle)
+        if needed >= self._most:
+            self._most, self._most_at = min(needed, _MOST_AHEAD), loop.time()
         self.keep(connection)
 
     def _failed(self, error: Exception, began: float) -> None:

@@ -74,7 +74,7 @@ def test_what_clears_a_refusal_of_a_credential_is_made_while_its_first_calls_are
 
     monkeypatch.setattr(call, "Redactor", Noted)
     account = sandbox.create_account(catalog=True, owned=1)
-    sandbox.set_faults([{"kind": "held", "method": "GET"}])
+    sandbox.set_faults([{"kind": "held", "method": "GET", "count": None}])
     with running_gateway(sandbox) as gateway, ThreadPoolExecutor(1) as thread:
         query = "{ phoneNumbers(first: 1) { nodes { sid } } }"
         answer = thread.submit(gateway.query, query, account=account)
@@ -95,6 +95,15 @@ def test_connections_that_nobody_uses_are_made_anew_before_they_are_too_old(
         until(lambda: front.opened >= 16 and front.resumed >= 8)
         until(lambda: front.open >= 4)
         gateway.query(OWN)
+
+
+def test_connections_that_nobody_uses_do_not_become_more(
+    front: Relay, certificate: Path, sandbox: RunningSandbox
+) -> None:
+    """The old ones are closed although nobody asks and the upstream ends none."""
+    with running_gateway(sandbox, **before(front, certificate, upstream_keep=0.4)):
+        until(lambda: front.opened >= 24)
+        until(lambda: front.open <= 8)
 
 
 def test_connections_that_the_upstream_ends_are_replaced(
