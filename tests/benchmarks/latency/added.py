@@ -1,6 +1,7 @@
 """What the gateway adds to its upstream's own time: open-loop load beside a plain proxy and Mercurius."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,8 @@ _WAITS: Final = (50, 100, 300)
 # Asked for once each in the seconds that do not count: what the upstream renders anew takes it time.
 _SAMPLES: Final = 300
 _WARM: Final = 1.5
+# All take turns: the machine is not as fast in one minute as in another.
+_SECONDS, _ROUNDS = 1, 4
 _OWN: Final = "the upstream itself"
 # All ask as one account, of which there are some hundred calls at once in the second wave.
 _MANY: Final = {
@@ -44,7 +47,7 @@ _PEERS: Final = tuple(map(_roomy, (GATEWAY, PLAIN, MERCURIUS_26)))
 
 def measure(*, short: bool) -> Part:
     """Measure all servers over upstreams of each kind, in turn."""
-    seconds, rounds = (4, 1) if short else (10, 4)
+    rounds = _ROUNDS if short else 10 * _ROUNDS
     measured: dict[tuple[int, str, str], list[Latencies]] = {}
     waves = {}
     for wait in _WAITS:
@@ -56,12 +59,26 @@ def measure(*, short: bool) -> Part:
             ]
             for _ in range(rounds):
                 for operation, name, server in asked:
-                    one = open_loop.run(
-                        server.url, _requests(operation, name, server), _RATE, seconds, _WARM
-                    )
+                    requests = _requests(operation, name, server)
+                    with _on_its_core():
+                        one = open_loop.run(server.url, requests, _RATE, _SECONDS, _WARM)
                     measured.setdefault((wait, operation.name, name), []).append(one)
-                    _say(f"{wait} ms, {operation.name}, {name}", one)
-    return _part({key: _together(all_) for key, all_ in measured.items()}, waves, seconds * rounds)
+            for operation, name, _ in asked:
+                together = _together(measured[wait, operation.name, name])
+                _say(f"{wait} ms, {operation.name}, {name}", together)
+    whole = {key: _together(all_) for key, all_ in measured.items()}
+    return _part(whole, waves, _SECONDS * rounds)
+
+
+@contextlib.contextmanager
+def _on_its_core() -> Iterator[None]:
+    """Keep the generator off the core of the server, whose caches it would empty."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {servers.cores()[1]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager
@@ -150,7 +167,8 @@ def _part(measured: _Measured, waves: dict[int, int], seconds: float) -> Part:
     return Part(
         "added",
         "What is added to the upstream's own time",
-        f"{_RATE} requests a second at fixed times, {seconds:g} s for each; a latency is from the time at"
+        f"{_RATE} requests a second at fixed times, {seconds:g} s for each, of which all take turns every"
+        f" {_SECONDS} s; a latency is from the time at"
         " which a request was to leave to the last byte of its answer, in milliseconds. The upstream"
         " answers after 50, 100 or 300 ms; its own time is measured by the same client in the same"
         " run. *more* is what is above that, for nested above twice that: it asks for a page, and then"
