@@ -1,6 +1,7 @@
 """The commands of the command line, a module each: `add` declares one to the parser.
 
-Modules import at the top only what is light, because all of them are loaded for any command.
+Modules import at the top only what is light, because all of them are loaded for any command but
+`serve`.
 """
 
 import argparse
