@@ -59,20 +59,22 @@ def look(given: Mapping[str, object], dotenv: Path | None) -> Sources:
     found = {
         **dict(_in_variables(lines, ".env")),
         **dict(_in_variables(os.environ, "environment")),
-        **{name: Found(value, name, "command line") for name, value in given.items()},
+        **dict(_in_table(given, "command line")),
     }
     config = found.get("config")
     file = settings_file(config and config.value)
     table = _table(file)
     known = {each for field in fields(Settings) for each in variables_of(field)}
-    present = [*os.environ, *(name for name, value in lines.items() if value)]
+    present = [*os.environ, *(name for name, value in lines.items() if value != "")]
     ours = {each.upper() for each in present if each.upper().startswith(PREFIX)}
-    names = {each.lower() for field in fields(Settings) for each in _names_in_file(field)}
+    names = {each.lower() for field in fields(Settings) for each in _names_in_table(field)}
     unknown = (
         *sorted(each for each in {**table, **given} if each.lower() not in names),
         *sorted(ours - known),
     )
-    return Sources({**dict(_in_file(table, str(file))), **found}, unknown)
+    in_file = dict(_in_table(table, str(file)))
+    in_file.pop("config", None)  # Which file is read was settled before.
+    return Sources({**in_file, **found}, unknown)
 
 
 def settings_file(named: object) -> Path | None:
@@ -120,16 +122,16 @@ def _in_variables(variables: Mapping[str, str | None], where: str) -> Iterator[t
                 break
 
 
-def _in_file(table: Mapping[str, object], where: str) -> Iterator[tuple[str, Found]]:
+def _in_table(table: Mapping[str, object], where: str) -> Iterator[tuple[str, Found]]:
     values = {name.lower(): value for name, value in table.items()}
     for field in fields(Settings):
-        for name in _names_in_file(field):
+        for name in _names_in_table(field):
             if name.lower() in values:
                 yield field.name, Found(values[name.lower()], name, where)
                 break
 
 
-def _names_in_file(field: "Field[Any]") -> Iterator[str]:
-    """Yield what a setting is called in the file, in any case of letters, the strongest first."""
+def _names_in_table(field: "Field[Any]") -> Iterator[str]:
+    """Yield what a setting is called in a table, in any case of letters, the strongest first."""
     yield from rule_of(field).variables
     yield field.name

@@ -67,6 +67,7 @@ def test_secrets_are_printed_nowhere(tmp_path: Path) -> None:
     [
         (".env", "", {"GATEWAY_PROT": "sekrit"}, "GATEWAY_PROT is not a setting; did you mean"),
         (".env", "GATEWAY_AUTH_TOKN=sekrit", {}, "did you mean GATEWAY_AUTH_TOKEN?"),
+        (".env", "GATEWAY_AUTH_TOKN", {}, "did you mean GATEWAY_AUTH_TOKEN?"),
         ("number-gateway.toml", "hots = 'sekrit'", {}, "hots is not a setting; did you mean host?"),
         ("number-gateway.toml", "port = 'sekrit'", {}, "port: Input should be a valid integer"),
         ("number-gateway.toml", "port = ", {}, "cannot be read: number-gateway.toml: "),
@@ -141,6 +142,20 @@ def test_names_in_the_file_may_be_in_capitals(tmp_path: Path) -> None:
     told = in_force(tmp_path)
     assert told["port"] == ("9000", "number-gateway.toml")
     assert told["account_sid"] == ("ACtoml", "number-gateway.toml")
+
+
+def test_names_that_are_given_may_be_those_of_the_file() -> None:
+    settings = bare_settings(PORT=9000, TWILIO_ACCOUNT_SID="ACgiven")
+    assert (settings.port, settings.account_sid) == (9000, "ACgiven")
+    with pytest.raises(loading.SettingsUnusable, match="prot is not a setting"):
+        bare_settings(prot=9000)
+
+
+def test_a_settings_file_does_not_say_which_one_is_read(tmp_path: Path) -> None:
+    (tmp_path / "number-gateway.toml").write_text('port = 9000\nconfig = "nowhere.toml"\n')
+    told = in_force(tmp_path)
+    assert told["port"] == ("9000", "number-gateway.toml")
+    assert told["config"] == ("-", "default")
 
 
 @pytest.mark.parametrize(
