@@ -392,7 +392,9 @@ class Events:
         outcome: BaseException | None = None
         while waiting := self._untold[account]:
             self._untold[account] = []
-            if outcome is None:  # Or what comes later would be told before what is owed.
+            # What comes behind events that are owed must not be told before them.
+            if not isinstance(outcome, StoreUnavailable):
+                outcome = None
                 try:
                     await self._tell(account, *(entry for entry, _ in waiting))
                 except Exception as error:  # noqa: BLE001 - whoever waits raises it

@@ -289,6 +289,45 @@ def test_a_store_that_fails_among_many_changes_has_each_told_once_and_in_order(f
     run(scenario())
 
 
+class Unforeseen(MemoryStore):
+    """A shared store that fails at the first event that is added, in a way that nobody foresaw."""
+
+    is_shared = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked = False
+        self.may_fail = asyncio.Event()
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """Keep it, unless it is the first event."""
+        if key.removeprefix(f"events:{ACCOUNT}:").isdecimal() and not self.is_asked:
+            self.is_asked = True
+            await self.may_fail.wait()
+            raise ValueError
+        return await super().add(key, value, ttl=ttl)
+
+
+def test_what_comes_while_another_change_fails_as_nobody_foresaw_is_told() -> None:
+    async def scenario() -> None:
+        store = Unforeseen()
+        bus = events(store)
+        feed = follow(bus, await bus.start(ACCOUNT, None))
+        first = asyncio.ensure_future(anext(feed))
+        await until(lambda: bus.subscribers == 1)
+        failing = asyncio.ensure_future(bus.announce(ACCOUNT, change(0)))
+        await until(lambda: store.is_asked)
+        later = asyncio.ensure_future(bus.announce(ACCOUNT, change(1)))
+        await until(lambda: bool(bus._untold[ACCOUNT]))
+        store.may_fail.set()
+        await asyncio.gather(failing, later)
+        assert (await asyncio.wait_for(first, 10)).number_id == change(1).sid
+        await feed.aclose()
+        await bus.aclose()
+
+    run(scenario())
+
+
 def test_of_an_account_that_nobody_has_followed_nothing_is_kept() -> None:
     async def scenario() -> None:
         store = MemoryStore()
