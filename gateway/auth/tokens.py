@@ -15,7 +15,7 @@ import httpx
 import jwt
 import structlog
 
-from gateway.auth.caller import Caller
+from gateway.auth.caller import EXPIRED, Caller
 from gateway.auth.token_rules import TokenRules
 from gateway.errors import AuthenticationUnavailable, Forbidden, Unauthenticated
 from gateway.mapping.validation import is_sid
@@ -42,7 +42,7 @@ _SCOPES = frozenset(scope.value for scope in Scope)
 
 _UNSOUND = "The token was not accepted: it is malformed, or not signed by a known key."
 _REASONS: Mapping[type[jwt.InvalidTokenError], str] = {
-    jwt.ExpiredSignatureError: "The token has expired.",
+    jwt.ExpiredSignatureError: EXPIRED,
     jwt.ImmatureSignatureError: "The token is not valid yet.",
     jwt.InvalidIssuerError: "The token was made by another issuer.",
     jwt.InvalidAudienceError: "The token was made for another audience.",
