@@ -350,6 +350,9 @@ def create_app(
             _spare_the_collector()
             yield
 
+    # Now, as another worker may be the one that is asked what this one is like.
+    watched = observation.routes(parts.client, parts.events)
+
     def others() -> ASGIApp:
         from gateway.transport.other_paths import other_paths, socket_route  # noqa: PLC0415
 
@@ -357,7 +360,7 @@ def create_app(
             [
                 socket_route(sockets, browsers, addresses),
                 *health.routes(),
-                *observation.routes(parts.client, parts.events),
+                *watched,
                 *_explorer(settings, sandbox_accounts, browsers),
             ]
         )

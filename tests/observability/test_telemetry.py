@@ -122,6 +122,20 @@ def test_breakers_and_limiters_are_shown_as_they_are(sandbox: RunningSandbox) ->
     assert after["gateway_upstream_slots"] >= 50
 
 
+def test_a_worker_tells_what_it_is_like_though_only_another_is_asked(
+    sandbox: RunningSandbox,
+) -> None:
+    with running_gateway(sandbox, metrics=True) as gateway:
+        gateway.query(PAGE, {"n": 1})
+        assert gateway.parts is not None
+        told = gateway.parts.observation.metrics
+        assert told is not None
+        told.refresh()
+        page = told.page()
+    assert b'\ngateway_upstream_breakers{family="catalog",state="closed"} 1.0\n' in page
+    assert b"\ngateway_subscriptions 0.0\n" in page
+
+
 def test_names_that_clients_invent_cannot_fill_the_memory(sandbox: RunningSandbox) -> None:
     with running_gateway(sandbox, metrics=True, metrics_operations=3) as gateway:
         for n in range(10):
