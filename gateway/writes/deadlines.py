@@ -38,10 +38,14 @@ class Deadlines:
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now = time.monotonic()
-        self._watched = [each for each in self._watched if not each[1].done()]
-        for deadline, coming in self._watched:
+        watched, self._watched = self._watched, []
+        for each in watched:
+            deadline, coming = each
+            if coming.done():
+                continue
             if deadline <= now:
                 coming.set_exception(self._late())
-        waiting = [deadline for deadline, coming in self._watched if not coming.done()]
-        if waiting:
-            self._look_at(min(waiting), loop)
+            else:
+                self._watched.append(each)
+        if self._watched:
+            self._look_at(min(deadline for deadline, _ in self._watched), loop)

@@ -43,3 +43,16 @@ def test_what_was_late_before_it_was_watched_is_told_at_once() -> None:
             await late
 
     asyncio.run(main())
+
+
+def test_one_that_is_watched_twice_is_told_once_and_keeps_nobody_waiting() -> None:
+    async def main() -> None:
+        deadlines, loop, now = Deadlines(Late), asyncio.get_running_loop(), time.monotonic()
+        twice, other = loop.create_future(), loop.create_future()
+        for coming in (twice, twice, other):
+            deadlines.watch(coming, now)
+        for coming in (twice, other):
+            with pytest.raises(Late):
+                await asyncio.wait_for(coming, 5)
+
+    asyncio.run(main())
