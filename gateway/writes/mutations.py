@@ -374,14 +374,14 @@ class Mutations:
         if REQUIREMENTS in selected and country and kind:
             work.append(CountryRules(self._reader).regulations(country, kind, at))
         done, found, is_on_trial, *_ = await settled(work)
-        for each in (done, found):
+        for each in (done, found, is_on_trial):
             if isinstance(each, BaseException):
                 raise each
         outcome: Outcome = done
         to_buy, is_for_sale = found
         if outcome.planned is None:
             pass  # It is refused already.
-        elif is_on_trial is True:
+        elif is_on_trial:
             outcome = Outcome(refusal=Reason.ON_TRIAL.refuse(account=account))
         elif is_for_sale is False:
             outcome = Outcome(refusal=Reason.NOT_FOR_SALE.refuse())

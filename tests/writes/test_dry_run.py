@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from gateway.numbers.accounts import Accounts
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import until
@@ -253,6 +254,18 @@ def test_of_several_things_that_are_wrong_the_one_is_told_that_the_upstream_tell
             codes += [each["code"] for each in data["purchasePhoneNumber"]["userErrors"]]
     told = ["NOT_AVAILABLE", "INVALID_INPUT"] if kind == "Full" else ["TRIAL_ACCOUNT"] * 2
     assert codes == told * 2
+
+
+def test_a_mistake_of_ours_in_asking_who_buys_is_told(
+    gateway: RunningGateway, account: SandboxAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(Accounts, "one", broken)
+    given = {"phoneNumber": gateway.sandbox.put_number()["phone_number"], "dryRun": True}
+    error = gateway.error(BUY, {"input": given}, account=account)
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
 
 
 def test_of_an_area_code_that_is_not_known_the_us_and_canada_are_asked(
