@@ -18,6 +18,9 @@ LOOSE = {
     "token_limit": 9000,
     "cost_limit": 10_000_000,
 }
+# However busy the machine is, no read is sent again, nor looked for what became of a write, for
+# being late: no plan counts that.
+PATIENT = {"attempt_timeout": 60.0, "call_deadline": 60.0, "request_deadline": 60.0}
 # Faults and switches are put back after each test.
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -78,7 +81,7 @@ def world(shared_sandbox: RunningSandbox) -> Iterator[World]:
     """A gateway that is asked as a parent that is known to have the catalog."""
     parent = shared_sandbox.create_account(catalog=True, owned=40)
     child = shared_sandbox.create_account(catalog=True, owner_account_sid=parent.sid, owned=3)
-    with running_gateway(shared_sandbox, account=parent, **LOOSE) as gateway:
+    with running_gateway(shared_sandbox, account=parent, **LOOSE, **PATIENT) as gateway:
         gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }")
         yield World(
             gateway,
