@@ -28,7 +28,8 @@ from gateway.server import open_files
 from gateway.server._compat import ASGISendEvent, RequestResponseCycle, get_remote_addr
 from gateway.server.beats import Beats
 from gateway.server.door import Door
-from gateway.server.lean_http import LeanProtocol, give_sign_of_life
+from gateway.server.event_stream import EventStream
+from gateway.server.lean_http import LeanProtocol
 from gateway.settings.model import Settings
 from gateway.transport.exchange import Heads
 from gateway.transport.graphql_endpoint import Endpoint
@@ -110,7 +111,7 @@ def protocol_class(
         refused = refusals
         endpoint = answers
         heads = Heads()
-        beats = Beats(settings.keep_alive, give_sign_of_life)
+        beats = Beats(settings.keep_alive, EventStream.beat)
 
     return Protocol
 

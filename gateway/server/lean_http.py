@@ -16,12 +16,10 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
-import structlog
-
 from gateway.server._compat import ASGI3Application, HttpProtocol, RequestResponseCycle, asgi_parts
 from gateway.server.beats import Beats
+from gateway.server.event_stream import EventStream
 from gateway.server.flow import Flow
-from gateway.transport import sse
 from gateway.transport.asgi import send_stream
 from gateway.transport.client_addresses import UNKNOWN
 from gateway.transport.exchange import (
@@ -36,7 +34,6 @@ from gateway.transport.exchange import (
 from gateway.transport.graphql_endpoint import GRAPHQL, Endpoint
 from gateway.transport.unsent import CONNECTION
 
-_log = structlog.get_logger(__name__)
 _PATH: Final = GRAPHQL.encode()
 _STATUS_LINES: Final = {
     each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
@@ -57,7 +54,7 @@ class LeanProtocol(HttpProtocol):
     """
 
     endpoint: ClassVar[Endpoint | None] = None
-    beats: "ClassVar[Beats[_Events]]"
+    beats: ClassVar[Beats[EventStream]]
     heads: ClassVar[Heads[bytes]]
     __slots__ = ()
 
@@ -149,7 +146,7 @@ class LeanCycle(Exchange, RequestResponseCycle):
 
     waiting_for_100_continue = False
     _more: asyncio.Future[None] | None = None
-    _events: "_Events | None" = None  # There are some while a subscription is followed.
+    _events: EventStream | None = None  # There are some while a subscription is followed.
 
     def __init__(
         self, protocol: LeanProtocol, endpoint: Endpoint, head: Head, whole: bytes | None = None
@@ -224,10 +221,7 @@ class LeanCycle(Exchange, RequestResponseCycle):
             protocol.transport.write(b"".join(pieces))
         else:
             protocol.transport.writelines(pieces)
-        self.response_started = self.response_complete = True
-        if not self.keep_alive:
-            protocol.transport.close()
-        protocol.on_response_complete()
+        self._complete()
         return None
 
     async def _write_later(self, answer: Answer) -> None:
@@ -235,7 +229,7 @@ class LeanCycle(Exchange, RequestResponseCycle):
         self.write(answer)
 
     async def stream(self, stream: Stream) -> None:
-        """See `Exchange`: what is streamed is sent over ASGI."""
+        """See `Exchange`: all but the events of subscriptions is sent over ASGI."""
         verb, is_gone = self.head.verb, self.disconnected
         if stream.begin is not None and verb != "HEAD":
             await self._follow(stream, stream.begin)
@@ -251,34 +245,26 @@ class LeanCycle(Exchange, RequestResponseCycle):
             self.on_response = _UNHEARD.set  # As uvicorn does: it refers to the connection.
 
     async def _follow(self, stream: Stream, begin: Beginning) -> None:
-        """Send what a subscription is told; until its end nothing runs for it but when it is."""
         protocol = self._protocol
         await stream.chunks.aclose()
-        if protocol.flow.write_paused:
-            await protocol.flow.drain()
-        if self.disconnected or protocol.transport.is_closing():
+        await protocol.drain()
+        if self.disconnected or protocol.is_gone:
             return
-        self._events = events = _Events(protocol, stream, self.request_id)
         head = self._head(stream.status, stream.fixed, stream.headers)
-        protocol.transport.write(b"".join([*head, b"transfer-encoding: chunked\r\n\r\n"]))
         self.response_started = True
+        self._events = EventStream(protocol, protocol.beats, stream, self.request_id)
         try:
-            member = await begin(events)
-            del stream, begin
-            try:
-                await events.over
-            finally:
-                member.leave()
+            is_whole = await self._events.follow(begin, head)
         finally:
-            events.stop()
             self._events = None
-        if protocol.transport.is_closing():
-            return
-        protocol.transport.write(b"0\r\n\r\n")
-        self.response_complete = True
+        if is_whole:
+            self._complete()
+
+    def _complete(self) -> None:
+        self.response_started = self.response_complete = True
         if not self.keep_alive:
-            protocol.transport.close()
-        protocol.on_response_complete()
+            self._protocol.transport.close()
+        self._protocol.on_response_complete()
 
     def _head(self, status: int, fixed: FixedHeaders, headers: dict[str, str]) -> list[bytes]:
         """Return the status line and the headers of an answer, without the end of them."""
@@ -303,55 +289,3 @@ class LeanCycle(Exchange, RequestResponseCycle):
             protocol.tasks.discard(self.task)
             if not self.response_complete:  # Its client has gone, or something went wrong.
                 protocol.transport.close()
-
-
-class _Events(sse.Told):
-    """Server-sent events of a subscription on a connection."""
-
-    __slots__ = ("_protocol", "_request_id")
-
-    def __init__(self, protocol: LeanProtocol, stream: Stream, request_id: str) -> None:
-        super().__init__(stream.pending, stream.most_waiting, stream.send_timeout)
-        self._protocol = protocol
-        self._request_id = request_id
-        protocol.beats.watch(self)
-
-    def beat(self) -> None:
-        """Give a sign of life, as there was none for long."""
-        if self.over.done():
-            return
-        if self.is_behind or not self.write(sse.SIGN_OF_LIFE):
-            self._protocol.beats.watch(self)
-
-    def stop(self) -> None:
-        """Send no more."""
-        self._protocol.beats.leave(self)
-        super().stop()
-
-    def write(self, content: bytes) -> bool:
-        """See `Outflow`."""
-        protocol = self._protocol
-        if protocol.flow.write_paused or protocol.transport.is_closing():
-            return False
-        protocol.transport.write(b"%x\r\n%b\r\n" % (len(content), content))
-        protocol.beats.watch(self)
-        return True
-
-    async def send(self, content: bytes) -> None:
-        """See `Outflow`."""
-        while not self.write(content):
-            if self._protocol.transport.is_closing():
-                raise ConnectionResetError
-            await self._protocol.flow.drain()
-
-    def failed(self, error: Exception) -> None:
-        """See `Outflow`: a client that takes nothing is cut off."""
-        if isinstance(error, TimeoutError):
-            _log.warning("slow_client_cut_off", request_id=self._request_id)
-        self._protocol.cut()
-        self.gone()
-
-
-def give_sign_of_life(events: _Events) -> None:
-    """Give one on a stream that was silent for long."""
-    events.beat()
