@@ -40,7 +40,12 @@ A search for numbers to buy asks one of the two alone, by what is selected and f
 one](mapping.md#both)): what only the other tells is null.
 
 Prices (`monthlyPrice` by the price list of the country, `Country.prices`), what the law asks for
-(`requirements`) and countries are the same for all accounts.
+(`requirements`) and countries are the same for all accounts. Of a toll-free number that is owned,
+the 2010-04-01 API does not tell whether it is of the US or of Canada: `geography.isoCountry` is
+null, and `monthlyPrice` is what the lists of both agree on. One request searches at most
+`GATEWAY_EXCHANGE_CALLS` (20) exchanges of which `rateCenter` and `lata` are not known yet; beyond
+these they are null, and there the next time. Where no number of the exchange is for sale they
+stay null.
 """
 _YES, _NO, _HERE = "✓", "no", "here"
 _BY_CORE, _WORKED_OUT = f"{_YES} 2010", f"{_YES} *from "
@@ -133,10 +138,11 @@ def _for_sale() -> tuple[_Told, _Told]:
 
 
 def _searched(of: Nested, table: records.Table) -> Iterator[tuple[str, str]]:
+    settable = {_written(path) for path in filters.CORE_WRITE}
     for path, _, field in _fields(of, table):
         if isinstance(field, records.NestedObject):
             yield from _searched(Nested(field.typename, path), table)
-        elif path not in filters.CORE_WRITE:  # What is set is an owned number's.
+        elif path not in settable:  # What is set is an owned number's.
             yield path, _told(field)
 
 

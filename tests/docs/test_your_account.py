@@ -1,10 +1,13 @@
 """The page about what an account gives is made from the tables, is current, and is true."""
 
 import re
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, cast
 
 import pytest
+from graphql import GraphQLObjectType, get_named_type
 
+from schema import build_core_schema
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import DOCS
 from tools.your_account import page
@@ -52,6 +55,29 @@ def value(node: object, path: str) -> object:
 def test_the_page_is_current() -> None:
     made = "\n".join(page()) + "\n"
     assert PAGE.read_text() == made, "run: python -m tools.your_account > docs/your-account.md"
+
+
+def leaves(kind: GraphQLObjectType, above: str = "") -> Iterator[str]:
+    """Yield the paths of what numbers tell; money is one thing, as what was matched is."""
+    for name, field in kind.fields.items():
+        below = get_named_type(field.type)
+        if isinstance(below, GraphQLObjectType) and below.name not in {"Money", "PatternMatch"}:
+            if above or name in {"capabilities", "regulatory", "geography", "configuration"}:
+                yield from leaves(below, f"{above}{name}.")
+        else:
+            yield above + name
+
+
+@pytest.mark.parametrize(
+    ("title", "typename"),
+    [("Numbers you own", "PhoneNumber"), ("Numbers for sale", "AvailablePhoneNumber")],
+)
+def test_the_page_has_every_field_of_a_number(title: str, typename: str) -> None:
+    kind = cast("GraphQLObjectType", build_core_schema().type_map[typename])
+    # These are set for a number, by who owns it.
+    owners = {f"regulatory.{name}Sid" for name in ("address", "identity", "bundle")}
+    told = set(leaves(kind)) - (owners if typename == "AvailablePhoneNumber" else set())
+    assert told == set(table(title))
 
 
 @pytest.mark.parametrize("role", COLUMNS)
