@@ -487,9 +487,10 @@ class PhoneNumber(Node, NumberProfile):
     )
     monthly_price: Money | None = field(
         description="What such a number costs a month now, by the price list of its country: see"
-        " `Country.prices`. What the account really pays may differ. Null, without an error, when"
-        " it is in no list, or when it is not known to which country it belongs; null with an"
-        " error when the list could not be read."
+        " `Country.prices`. What the account really pays may differ. A toll-free number of North"
+        " America of which it is not known whose it is costs what the lists of the US and Canada"
+        " agree on. Null, without an error, when it is in no list, when they do not agree, or when"
+        " its country is not known; null with an error when a list could not be read."
     )
     origin: NumberOrigin | None = field(description="How it came to the account.")
     date_created: dt.datetime | None = field(description="When it came to the account.")

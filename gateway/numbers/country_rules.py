@@ -1,11 +1,11 @@
 """What numbers of a country cost and what the law asks for there, as one request sees them."""
 
-from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Collection, Iterable, Sequence
+from itertools import chain
+from typing import Any, Final, TypeAlias
 
 from gateway.errors import GatewayError, UpstreamNotFound, believe_missing
-from gateway.mapping import country_answers
+from gateway.mapping import country_answers, filters
 from gateway.mapping.numbering_plan import origin
 from gateway.mapping.records import View
 from gateway.upstream import country_apis
@@ -18,6 +18,9 @@ from schema.values import Money, NumberPrice, Requirements
 PRICE_FOR_SALE: Final = "AvailablePhoneNumber.monthlyPrice"
 PRICE_OWNED: Final = "PhoneNumber.monthlyPrice"
 """The fields for which lists of prices are read, if they are selected."""
+
+_Listed: TypeAlias = list[NumberPrice] | GatewayError | None
+"""What came of reading a list of prices."""
 
 
 class CountryRules:
@@ -51,26 +54,27 @@ class CountryRules:
         Args:
             numbers: the numbers, for sale or owned.
             at: the field that shows them.
-            country: where they are for sale; else each tells itself where it belongs.
+            country: where they are for sale; else each tells itself where it belongs. Toll-free
+                ones of North America may not: they cost what all its lists say, if they agree.
             coming: its prices, where they are asked for already.
         """
         priced = list(numbers)
-        asking: dict[str, list[int]] = defaultdict(list)
+        asking: dict[int, Collection[str]] = {}
         for place, number in enumerate(numbers):
             try:
-                if number.monthly_price is None and (where := country or _country(number)):
-                    asking[where].append(place)
+                if number.monthly_price is None:
+                    asking[place] = (country,) if country else _countries(number)
             except GatewayError as error:  # What would tell where it belongs could not be read.
                 priced[place] = number.priced(error)
-        reads = [self.prices(where, at) if coming is None else awaited(coming) for where in asking]
-        lists = await settled(reads)
-        for found, places in zip(lists, asking.values(), strict=True):
+        wanted = dict.fromkeys(chain.from_iterable(asking.values()))
+        reads = [self.prices(where, at) if coming is None else awaited(coming) for where in wanted]
+        lists = dict(zip(wanted, await settled(reads), strict=True))
+        for found in lists.values():
             if isinstance(found, BaseException) and not isinstance(found, GatewayError):
                 raise found
-            for place in places:
-                number = numbers[place]
-                failed = isinstance(found, GatewayError)
-                priced[place] = number.priced(found if failed else _price(number, found or ()))
+        for place, countries in asking.items():
+            number = numbers[place]
+            priced[place] = number.priced(_price(number, [lists[each] for each in countries]))
         return priced
 
     async def requirements(
@@ -93,11 +97,26 @@ class CountryRules:
         return country_apis.read_objects(await self._reader.read(call, at), "results")
 
 
-def _country(number: View) -> str | None:
+def _countries(number: View) -> Collection[str]:
+    """Return the countries of which a number is one, as far as that is known."""
     geography = number.geography
-    return geography.iso_country if geography is not None else None
+    if geography is not None and geography.iso_country:
+        return (geography.iso_country,)
+    is_american = number.phone_number.startswith("+1")
+    is_shared = is_american and _kind(number) is NumberType.TOLL_FREE
+    return sorted(filters.NORTH_AMERICA) if is_shared else ()
 
 
-def _price(number: View, prices: Iterable[NumberPrice]) -> Money | None:
-    kind = number.type or origin(number.phone_number).type
-    return next((each.monthly_price for each in prices if each.type is kind), None)
+def _kind(number: View) -> NumberType | None:
+    return number.type or origin(number.phone_number).type
+
+
+def _price(number: View, lists: Iterable[_Listed]) -> Money | GatewayError | None:
+    """Return what one of its kind costs by each of these lists that has it; None if they differ."""
+    kind = _kind(number)
+    prices: list[Money] = []
+    for found in lists:
+        if isinstance(found, GatewayError):
+            return found
+        prices += [each.monthly_price for each in found or () if each.type is kind][:1]
+    return prices[0] if prices and all(each == prices[0] for each in prices) else None

@@ -500,6 +500,7 @@ def _read_prices(
     where: tuple[object, ...],
     reason: str,
     most: int = _MOST_COUNTRIES,
+    each: int = 1,
 ) -> None:
     """Add the price lists that tell `monthlyPrice`: one call for each country."""
     draft.read(
@@ -510,7 +511,7 @@ def _read_prices(
             "GET the country's prices",
             "fill",
             kind="countries",
-            each=Times(0, 1),
+            each=Times(0, each),
             most=most,
             reason=f"monthlyPrice by the price list, {reason}: one call for each country",
         ),
@@ -520,7 +521,9 @@ def _read_prices(
 def price_owned(draft: Draft, numbers: Place, path: str, selected: SelectedFields) -> None:
     """Add the price lists of owned numbers that a field yields, if their prices are selected."""
     if PRICE_OWNED in selected:
-        _read_prices(draft, numbers, path, numbers.identity, "for owned numbers")
+        # What is not told to be of one country is of one of these.
+        each = len(filters.NORTH_AMERICA)
+        _read_prices(draft, numbers, path, numbers.identity, "for owned numbers", each=each)
 
 
 def _requirements(draft: Draft, place: Place, path: str, arguments: Arguments) -> Place:

@@ -38,8 +38,9 @@ def served(request: Any, shared_sandbox: RunningSandbox) -> Iterator[RunningGate
 def core_only(shared_sandbox: RunningSandbox) -> SandboxAccount:
     """An account without the catalog, with numbers of three countries and a toll-free one."""
     account = shared_sandbox.create_account(catalog=False, owned=0)
-    for number in ("+12125550177", "+442071838750", "+447400123456", "+18005550188", "12345"):
+    for number in ("+12125550177", "+442071838750", "+447400123456", "12345"):
         shared_sandbox.put_number(account.sid, number)
+    shared_sandbox.put_number(account.sid, "+18005550188", {"type": "tollfree"})
     return account
 
 
@@ -112,12 +113,50 @@ def test_owned_numbers_cost_what_their_kind_does_in_their_country(
         "+12125550177": dollars("1"),
         "+442071838750": dollars("1"),
         "+447400123456": dollars("3"),
-        # Nothing tells in which country these are.
-        "+18005550188": None,
+        # Whether of the US or of Canada, nothing tells.
+        "+18005550188": dollars("2"),
+        # Nothing tells in which country it is.
         "12345": None,
     }
-    assert lists_read(sandbox) == ["GB", "US"]
+    assert lists_read(sandbox) == ["CA", "GB", "US"]
     assert plan["calls"]["min"] <= len(sandbox.requests()) <= plan["calls"]["max"]
+
+
+DEARER = {
+    "price_unit": "USD",
+    "phone_number_prices": [
+        {"number_type": "toll free", "base_price": "2.15", "current_price": "2.15"}
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "price", "errors"),
+    [
+        pytest.param(None, dollars("2"), 0, id="agree"),
+        pytest.param({"kind": "status", "status": 200, "body": DEARER}, None, 0, id="differ"),
+        pytest.param({"kind": "status", "status": 500}, None, 1, id="not read"),
+    ],
+)
+def test_a_toll_free_number_has_a_price_if_the_lists_of_the_us_and_canada_agree(
+    served: RunningGateway,
+    sandbox: RunningSandbox,
+    core_only: SandboxAccount,
+    fault: dict[str, Any] | None,
+    price: dict[str, str] | None,
+    errors: int,
+) -> None:
+    text = f"""{{ phoneNumberByIdentifier(identifier: {{ phoneNumber: "+18005550188" }}) {{
+      {PRICE} }} }}"""
+    if fault:
+        sandbox.set_faults([{"path": f"{PRICING}/Countries/CA", "count": None, **fault}])
+    plan = served.execute(text, account=core_only, headers=EXPLAIN)["extensions"]["plan"]
+    sandbox.forget_requests()
+    answer = served.execute(text, account=core_only)
+    assert answer["data"]["phoneNumberByIdentifier"] == {"monthlyPrice": price}
+    assert len(answer.get("errors", [])) == errors
+    if not errors:  # else the call is repeated
+        assert plan["calls"]["min"] <= len(sandbox.requests()) <= plan["calls"]["max"]
 
 
 def test_what_a_new_number_costs_is_in_the_payload(
