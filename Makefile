@@ -29,12 +29,12 @@ tests/__pycache__: | .venv/.dev
 test-quick: .venv/.python-dev
 	.venv/bin/pytest --numprocesses 2 -m quick
 
-check: .venv/.dev
+check: .venv/.python-dev
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-format: .venv/.dev
+format: .venv/.python-dev
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
