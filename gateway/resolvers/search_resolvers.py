@@ -173,7 +173,7 @@ def _page(asked: SearchRequest, result: Result) -> FoundPage:
     merged = Merged(found, asked.start)
     shown = merged.numbers[: asked.first]
     page = FoundPage(shown, partial(_standing, asked, result, merged, len(shown)))
-    page.exhaustive = result.exhaustive
+    page.exhaustive = result.exhaustive and len(merged.numbers) <= asked.first
     page.branch_errors = [_branch_error(failure) for failure in result.failures]
     page.calls = result.calls
     return page

@@ -642,6 +642,22 @@ def test_a_filter_of_the_gateways_own_finds_enough_in_a_search_that_is_cut_off(
     assert page["pageInfo"]["hasNextPage"]
 
 
+def test_a_page_of_what_the_gateway_filters_is_exhaustive_only_where_none_is_behind_it(
+    gateway: RunningGateway,
+) -> None:
+    query = """query ($first: Int!) { availablePhoneNumbers(country: "CA", first: $first,
+      filter: { contains: "416555****", capabilities: { sms: { enabled: false } } }) {
+      nodes { phoneNumber } pageInfo { hasNextPage } exhaustive } }"""
+
+    def page(first: int) -> tuple[int, bool, bool]:
+        found = gateway.query(query, {"first": first})["availablePhoneNumbers"]
+        return len(found["nodes"]), found["pageInfo"]["hasNextPage"], found["exhaustive"]
+
+    total, *_ = everything = page(1000)
+    assert everything == (total, False, True)
+    assert [page(total), page(total - 1)] == [(total, False, True), (total - 1, True, False)]
+
+
 def test_a_search_that_leaves_everything_out_is_empty_and_exhaustive(
     gateway: RunningGateway,
 ) -> None:
