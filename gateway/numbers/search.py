@@ -300,6 +300,8 @@ class Search:
         """
         if begun is not None:
             return Result([await self._core(asked, asked.branches[0], at, begun)], [])
+        if asked.start is not None and self._reader.keeps("search"):
+            asked = asked._replace(steps=True)
         branches = asked.branches
         source = self._source(asked)
         if source is not None and len(branches) == 1:

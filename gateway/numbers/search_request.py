@@ -53,6 +53,8 @@ _SAID: Mapping[SimilarScope, Callable[[Record], tuple[object, ...]]] = {
     scope: attrgetter("iso_country", *fields) for scope, fields in _FIELDS.items()
 }
 _NUMBER: Final = "phoneNumber"
+# What is asked for at once, where the answer is kept for the pages that come next.
+_STEPS: Final = (50, 100, 200, 400, MAX_PAGE_SIZE)
 _LOCAL: Final = (NumberType.LOCAL,)
 
 
@@ -117,6 +119,7 @@ class SearchRequest(NamedTuple):
         origin: the point that they are near, if it is known.
         wishes: fields that only the catalog tells: it is asked rather than core, if it can be.
         first_call: what core is asked of the first branch, where that is kept for many requests.
+        steps: pages behind others ask for sizes in steps, so that a few calls serve many of them.
     """
 
     account: str
@@ -132,6 +135,7 @@ class SearchRequest(NamedTuple):
     origin: Point | None = None
     wishes: Sequence[str] = ()
     first_call: Call | None = None
+    steps: bool = False
 
     @classmethod
     def parse(
@@ -259,7 +263,10 @@ class SearchRequest(NamedTuple):
             return MAX_PAGE_SIZE
         # Core has no pages: one more than needed tells whether there are more.
         most = self.most if source is Source.CORE else self.most_of(branch)
-        return min(most + int(source is Source.CORE), MAX_PAGE_SIZE)
+        size = most + int(source is Source.CORE)
+        if self.steps:
+            size = next((each for each in _STEPS if each >= size), size)
+        return min(size, MAX_PAGE_SIZE)
 
     def core_call(self, branch: SearchBranch, wanted: Mapping[str, Any]) -> Call:
         """Return the call of core for a branch, with these filters."""

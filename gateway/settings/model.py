@@ -284,7 +284,10 @@ class Settings:
         0.0, ge=0, description="How long answers about owned numbers are kept; 0 keeps none."
     )
     cache_search: float = setting(
-        0.0, ge=0, description="How long answers to searches are kept; 0 keeps none."
+        0.0,
+        ge=0,
+        description="How long answers to searches are kept; 0 keeps none. Where they are, a search"
+        " that is read in small pages asks for more at once, and most pages cost no call.",
     )
     cache_countries: float = setting(
         3600.0, ge=0, description="How long answers about countries are kept; 0 keeps none."

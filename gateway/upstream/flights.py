@@ -26,7 +26,7 @@ from gateway.upstream.call_trace import Trace
 from gateway.upstream.client import Sent, UpstreamClient
 from gateway.upstream.families import CORE
 from gateway.upstream.hedging import Outcome
-from gateway.upstream.response_cache import ResponseCache
+from gateway.upstream.response_cache import Kind, ResponseCache
 from gateway.waiting import Shared, at_hand, outcome_of, settle
 from schema.enums import Source
 from schema.info import FieldPath
@@ -218,6 +218,10 @@ class Reader(Discreet):
     def patience(self) -> float:
         """Seconds for which an answer that is there waits for what goes beside it."""
         return self._client.attempt_timeout
+
+    def keeps(self, kind: Kind) -> bool:
+        """Whether answers about such things are kept, and may be given to this request."""
+        return self._shares and self._cache.keeps_kind(kind)
 
     def begin(
         self, call: Call, asked: Sequence[FieldPath], others: Sequence[FieldPath] = ()

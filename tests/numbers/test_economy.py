@@ -410,6 +410,37 @@ def test_two_accounts_interleaved_never_see_each_others_data(sandbox: RunningSan
                 assert data["phoneNumber"] == ({"accountSid": account.sid} if own else None)
 
 
+SMALL_PAGES: dict[str, tuple[dict[str, Any], int | None, int]] = {
+    "one search": ({"areaCodes": ["808"]}, None, 3),
+    "a fan-out": ({"areaCodes": ["808", "617"]}, None, 6),
+    "a search that is cut off": ({"areaCodes": ["808"]}, 30, 23),
+    "the catalog": ({"maxSetupPrice": 500}, None, 3),
+}
+
+
+@pytest.mark.parametrize("case", SMALL_PAGES)
+def test_small_pages_of_a_search_are_cut_from_a_few_answers_where_these_are_kept(
+    gateway: RunningGateway, sandbox: RunningSandbox, case: str
+) -> None:
+    filter_, cap, calls = SMALL_PAGES[case]
+    sandbox.set_switches(search_cap=cap)
+
+    def walk(asked: RunningGateway) -> list[list[str]]:
+        variables: dict[str, Any] = {"first": 10, "filter": filter_}
+        pages = []
+        for _ in range(8):
+            page = asked.query(WIDE, variables)["availablePhoneNumbers"]
+            assert (page["exhaustive"], page["pageInfo"]["hasNextPage"]) == (False, True)
+            pages.append([node["phoneNumber"] for node in page["nodes"]])
+            variables["after"] = page["pageInfo"]["endCursor"]
+        return pages
+
+    with running_gateway(sandbox, cache_search=60) as keeping:
+        pages = walk(keeping)
+        assert len(sandbox.requests()) == calls
+    assert pages == walk(gateway)
+
+
 # Cost is visible ----------------------------------------------------------------------------------
 
 
