@@ -6,12 +6,25 @@ graphql-core writes the current form: every increment names a pending entry by i
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    ExecutionResult,
+    GraphQLDeferDirective,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLStreamDirective,
+)
 
+from gateway.documents.syntax_trees import walk
 from gateway.execution import execute, executors
-from gateway.execution._compat import ExperimentalIncrementalExecutionResults
+from gateway.execution._compat import (
+    ExperimentalIncrementalExecutionResults,
+    VariableValues,
+    get_argument_values,
+)
 from gateway.execution.error_order import in_order
 from gateway.execution.request import Port, Request
 
@@ -20,6 +33,7 @@ from gateway.execution.request import Port, Request
 IncrementalFormat: TypeAlias = Literal["pending", "paths"]
 
 Payload: TypeAlias = dict[str, Any]
+_DIRECTIVES: Final = {"defer": GraphQLDeferDirective, "stream": GraphQLStreamDirective}
 
 
 async def run(
@@ -36,6 +50,10 @@ async def run(
         return
     try:
         executor = executors.for_request(schema, document.ast, request, context)
+        if not isinstance(executor, list):
+            # graphql-core would notice when the field around it, maybe a purchase, is done.
+            refusal = _refusal(document.ast, executor.variable_values)
+            executor = executor if refusal is None else [refusal]
         result = await executors.outcome(executor)
         if isinstance(result, ExecutionResult):
             yield _traced(_only(execute.respond(result, request_id), form), context)
@@ -47,6 +65,21 @@ async def run(
                 yield _traced(shown, context)
     finally:
         context.cancel()
+
+
+def _refusal(document: DocumentNode, variables: VariableValues) -> GraphQLError | None:
+    """Return what is wrong with how something is to be deferred or streamed."""
+    for node in walk(document):
+        if not isinstance(node, DirectiveNode) or node.name.value not in _DIRECTIVES:
+            continue
+        try:
+            arguments = get_argument_values(_DIRECTIVES[node.name.value], node, variables)
+        except GraphQLError as error:
+            return error
+        count = arguments.get("initialCount", 0)
+        if count is None or count < 0:
+            return GraphQLError(f"initialCount: {count} is not 0 or more.", node)
+    return None
 
 
 def _only(response: Payload, form: IncrementalFormat) -> Payload:

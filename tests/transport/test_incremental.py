@@ -263,3 +263,26 @@ def test_mutations_are_not_deferred_into_doing_nothing(gateway: RunningGateway) 
     } }"""
     payloads = parts(gateway, query, CURRENT)
     assert merged(payloads)["purchasePhoneNumber"]["wouldSend"] == {"method": "POST"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "default", "value"),
+    [
+        ("initialCount", "Int = 0", None),
+        ("initialCount", "Int = 0", -1),
+        ("if", "Boolean = true", None),
+    ],
+)
+def test_what_cannot_be_streamed_is_not_bought_first(
+    gateway: RunningGateway, argument: str, default: str, value: int | None
+) -> None:
+    gateway.sandbox.put_number(None, "+13025550101")
+    query = f"""mutation ($value: {default}) {{
+      purchasePhoneNumbers(input: {{ items: [{{ phoneNumber: "+13025550101" }}] }}) {{
+        results @stream({argument}: $value) {{ phoneNumber {{ sid }} }}
+      }}
+    }}"""
+    (only,) = parts(gateway, query, CURRENT, value=value)
+    assert list(only) == ["errors", "hasNext"]
+    assert [each["extensions"]["code"] for each in only["errors"]] == ["BAD_USER_INPUT"]
+    assert "POST" not in [each["method"] for each in gateway.sandbox.requests()]
