@@ -2,8 +2,8 @@
 
 import argparse
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _HERE: Final = "http://localhost"
 _PATIENCE: Final = 60.0
 _UNAUTHORIZED: Final = 401
+_JSON: Final = {"content-type": "application/json"}
+_EVENTS: Final = "text/event-stream"
+_EITHER: Final = f"application/json, {_EVENTS}"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -53,23 +56,56 @@ class Gateway:
         Raises:
             CommandError: it cannot be sent, it could not be reached, or did not answer in GraphQL.
         """
+        content = _content(query, variables, operation)
+        with self._reaching():
+            answer = await self._http.post(self._url, content=content, headers=_JSON)
+        return self._response(answer)
+
+    async def follow(
+        self,
+        query: str,
+        variables: Mapping[str, Any],
+        operation: str | None,
+        begun: Callable[[], object],
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield a response object for each event of a subscription; `begun` says when it is on.
+
+        Raises:
+            CommandError: as `execute`; or the connection was lost.
+        """
+        content, headers = _content(query, variables, operation), {**_JSON, "accept": _EITHER}
+        with self._reaching():
+            async with self._http.stream(
+                "POST", self._url, content=content, headers=headers
+            ) as answer:
+                if not answer.headers.get("content-type", "").startswith(_EVENTS):
+                    await answer.aread()
+                    yield self._response(answer)
+                    return
+                async for line in answer.aiter_lines():
+                    if line == ": following":
+                        begun()
+                    elif line.startswith("data: "):
+                        yield json.loads(line.removeprefix("data: "))
+                    elif line == "event: complete":
+                        return
+        raise CommandError(f"{self._url} ended the subscription without a word")
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Say in other words that a gateway cannot be reached."""
         import httpx  # noqa: PLC0415 - only commands that ask need it
 
-        body: dict[str, Any] = {"query": query, "variables": dict(variables)}
-        if operation is not None:
-            body["operationName"] = operation
         try:
-            content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
-        except ValueError as error:
-            raise CommandError(f"the operation cannot be sent: {error}", code=2) from None
-        try:
-            answer = await self._http.post(
-                self._url, content=content, headers={"content-type": "application/json"}
-            )
+            yield
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise CommandError(f"--url {self._url} cannot be used: {error}", code=2) from None
         except httpx.HTTPError as error:
-            raise CommandError(f"{self._url} cannot be reached: {error}") from None
+            why = str(error) or error.__class__.__name__
+            raise CommandError(f"{self._url} cannot be reached: {why}") from None
+
+    def _response(self, answer: "httpx.Response") -> dict[str, Any]:
+        """Return the response object of a whole answer."""
         try:
             response = answer.json()
         except ValueError:
@@ -79,6 +115,16 @@ class Gateway:
         if answer.status_code == _UNAUTHORIZED:
             raise CommandError(f"{self._url}: {response['errors'][0]['message']}")
         return response
+
+
+def _content(query: str, variables: Mapping[str, Any], operation: str | None) -> bytes:
+    body: dict[str, Any] = {"query": query, "variables": dict(variables)}
+    if operation is not None:
+        body["operationName"] = operation
+    try:
+        return json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise CommandError(f"the operation cannot be sent: {error}", code=2) from None
 
 
 @asynccontextmanager
@@ -109,6 +155,7 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
 
     from gateway.app import create_app  # noqa: PLC0415
     from gateway.auth.authentication import OwnAccount, own_credential  # noqa: PLC0415
+    from gateway.cli.in_process import InProcess  # noqa: PLC0415
     from gateway.observability.logs import configure  # noqa: PLC0415
     from gateway.settings.model import unlimited  # noqa: PLC0415
 
@@ -119,11 +166,7 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
         )
     configure("error", settings.log_format, own_credential(settings.pick(OwnAccount)))
     app = create_app(replace(unlimited(settings), log_requests="none"))
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.lifespan(),
-        httpx.AsyncClient(transport=transport, timeout=_PATIENCE) as http,
-    ):
+    async with app.lifespan(), httpx.AsyncClient(transport=InProcess(app)) as http:
         yield http
 
 

@@ -5,14 +5,16 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
 from gateway.cli import asking, tables
+from gateway.cli.interrupts import interruptible
 from gateway.cli.parser import Commands
 from gateway.cli.progress import Progress
 from gateway.cli.reading import read_text
-from gateway.cli.selections import Selected, selection_of
+from gateway.cli.selections import Selected, is_subscription, selection_of
 from gateway.error_codes import ErrorCode
 from gateway.errors import CommandError
 from gateway.observability.printable import printable
@@ -47,7 +49,7 @@ def add(commands: Commands) -> None:
         "query",
         help="run an operation from a file or from standard input",
         description="Run a query or mutation and print the answer: as a table on a terminal, as"
-        " JSON elsewhere.",
+        " JSON elsewhere. A subscription is followed: each event is a line of JSON.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -84,10 +86,13 @@ def add(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> int:
     text = _text(options.file)
     variables = _variables(options.variables, options.var)
+    if is_subscription(text, options.operation):
+        if options.all_pages or options.format in {"table", "csv"}:
+            raise CommandError("a subscription is printed as JSON, a line for each event", code=2)
+        with interruptible():
+            return asyncio.run(_follow(options, text, variables))
     response = asyncio.run(_ask(options, text, variables))
-    data, errors = response.get("data"), response.get("errors") or []
-    for error in errors:
-        _tell(_where(error), error["message"])
+    data, errors = _told(response)
     if data is None:
         return _code(data, errors, set())
     selected = selection_of(text, options.operation)
@@ -99,6 +104,31 @@ def _run(options: argparse.Namespace) -> int:
     form = options.format or ("table" if sys.stdout.isatty() else "json")
     sys.stdout.write(_form(form, data, selected, raw=options.raw))
     return _code(data, errors, {name for name, _, _ in problems})
+
+
+async def _follow(options: argparse.Namespace, text: str, variables: dict[str, Any]) -> int:
+    """Print the events of a subscription as they come; return the exit code of the last one."""
+    code = 0
+    async with asking.gateway(options) as gateway:
+        events = gateway.follow(
+            text, variables, options.operation, lambda: _tell("", "following; Ctrl+C ends it")
+        )
+        async with aclosing(events):
+            async for response in events:
+                data, errors = _told(response)
+                code = _code(data, errors, set())
+                if data is not None:
+                    sys.stdout.write(printable(json.dumps(data, ensure_ascii=False)) + "\n")
+                    sys.stdout.flush()
+    return code
+
+
+def _told(response: dict[str, Any]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Tell the errors of a response, and return its data and them."""
+    errors = response.get("errors") or []
+    for error in errors:
+        _tell(_where(error), error["message"])
+    return response.get("data"), errors
 
 
 def _form(form: str, data: dict[str, Any], selected: dict[str, Selected], *, raw: bool) -> str:
@@ -136,6 +166,7 @@ def _problems(
 
 def _tell(where: str, message: str) -> None:
     sys.stderr.write(printable(f"{where}{message}") + "\n")
+    sys.stderr.flush()
 
 
 async def _ask(options: argparse.Namespace, text: str, variables: dict[str, Any]) -> dict[str, Any]:

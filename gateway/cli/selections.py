@@ -18,6 +18,19 @@ class Selected(NamedTuple):
     fields: "dict[str, Selected]"
 
 
+def is_subscription(text: str, operation: str | None) -> bool:
+    """Whether the chosen operation of a document is a subscription; not of an unsound one."""
+    if "subscription" not in text:  # Most are none, and need no parser yet.
+        return False
+    from graphql import GraphQLError, OperationType, get_operation_ast, parse  # noqa: PLC0415
+
+    try:
+        chosen = get_operation_ast(parse(text), operation)
+    except GraphQLError:
+        return False
+    return chosen is not None and chosen.operation is OperationType.SUBSCRIPTION
+
+
 def selection_of(text: str, operation: str | None) -> dict[str, Selected]:
     """Return what the chosen operation of a document selects.
 

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,11 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.cli.progress import Progress
 from tests.support.gateway_in_thread import RunningGateway
-from tests.support.gateway_process import run, start
+from tests.support.gateway_process import run, start, started
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 
@@ -30,6 +32,8 @@ LIST = """query List($first: Int!, $after: String) {
 }"""
 
 
+RENAME = """mutation ($sid: ID!, $name: String!) { configurePhoneNumber(
+  input: { sid: $sid, configuration: { friendlyName: $name } }) { reconciled } }"""
 # The first connection is not the one that moves on.
 OTHER = """query Other($after: String) {
   first: phoneNumbers(first: 1) { nodes { sid } pageInfo { hasNextPage endCursor } }
@@ -100,6 +104,57 @@ def test_a_query_needs_no_server_when_the_settings_have_credentials(
     done = run(tmp_path, "query", "list.graphql", "--var", "first=3", variables=as_owner(sandbox))
     assert len(json.loads(done.stdout)["phoneNumbers"]["nodes"]) == 3
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("where", ["a gateway that runs", "in its own process"])
+def test_a_subscription_is_followed_until_it_is_broken_off(
+    gateway: RunningGateway, sandbox: RunningSandbox, tmp_path: Path, where: str
+) -> None:
+    account = sandbox.create_account(owned=1)
+    sid = sandbox.numbers(account.sid)[0]["sid"]
+    changes = "subscription { phoneNumberChanged { kind phoneNumber { friendlyName } } }"
+    (tmp_path / "changes.graphql").write_text(changes)
+    arguments = ["query", "changes.graphql"]
+    variables = as_owner(sandbox, account)
+    if where == "a gateway that runs":
+        arguments += ["--url", f"{gateway.url}/graphql"]
+    else:
+        variables["GATEWAY_POLL_INTERVAL"] = "0.1"
+    with started(*arguments, folder=tmp_path, variables=variables) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.readline() == "following; Ctrl+C ends it\n"
+        for name in ("One", "Two"):
+            if where == "a gateway that runs":
+                gateway.query(RENAME, {"sid": sid, "name": name}, account=account)
+            else:
+                httpx.post(
+                    f"{sandbox.url}/2010-04-01/Accounts/{account.sid}/IncomingPhoneNumbers/{sid}.json",
+                    auth=(account.sid, account.auth_token),
+                    data={"FriendlyName": name},
+                ).raise_for_status()
+            assert json.loads(process.stdout.readline()) == {
+                "phoneNumberChanged": {
+                    "kind": "CONFIGURED",
+                    "phoneNumber": {"friendlyName": name},
+                }
+            }
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr.read() == ""
+
+
+def test_a_subscription_that_cannot_be_followed_is_refused(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    sound = "subscription { phoneNumberChanged { kind } }"
+    for stdin, options, message in (
+        (sound, ["--format", "csv"], "printed as JSON, a line for each event"),
+        (sound, ["--all-pages"], "printed as JSON, a line for each event"),
+        ("subscription { nothing }", [], "nothing"),
+    ):
+        done = run(tmp_path, "query", *options, stdin=stdin, variables=as_owner(sandbox), code=2)
+        assert (done.stdout, message in done.stderr) == ("", True)
 
 
 def test_a_query_from_standard_input_asks_a_gateway_that_runs(
