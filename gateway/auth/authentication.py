@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -166,6 +167,19 @@ def own_credential(own: OwnAccount) -> Credential | None:
         return None
     plain = secret.reveal()
     return Credential(username, plain, own.account_sid, own.account_sid)
+
+
+def wrong_sids(own: OwnAccount) -> Iterator[tuple[str, str]]:
+    """Yield settings that cannot say whose the credentials are, each with what is wrong with it.
+
+    The upstream would say no more than 401.
+    """
+    for name, given, kind, what in (
+        ("account_sid", own.account_sid, "AC", "an account"),
+        ("api_key_sid", own.api_key_sid, "SK", "an API key"),
+    ):
+        if given and not is_sid(given, kind):
+            yield name, f"It is not the sid of {what}: {kind} and 32 hexadecimal digits."
 
 
 def authenticator(mode: str | None, own: OwnAccount, rules: TokenRules) -> Authenticator:

@@ -154,17 +154,21 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
     import httpx  # noqa: PLC0415 - only commands that ask need it
 
     from gateway.app import create_app  # noqa: PLC0415
-    from gateway.auth.authentication import OwnAccount, own_credential  # noqa: PLC0415
+    from gateway.auth.authentication import OwnAccount, own_credential, wrong_sids  # noqa: PLC0415
     from gateway.cli.in_process import InProcess  # noqa: PLC0415
     from gateway.observability.logs import configure  # noqa: PLC0415
     from gateway.settings.model import unlimited  # noqa: PLC0415
 
-    if own_credential(settings.pick(OwnAccount)) is None:
+    own = settings.pick(OwnAccount)
+    credential = own_credential(own)
+    if credential is None:
         raise CommandError(
             "no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or name a gateway that"
             " runs with --url"
         )
-    configure("error", settings.log_format, own_credential(settings.pick(OwnAccount)))
+    for name, problem in wrong_sids(own):
+        raise CommandError(f"{name}: {problem}")
+    configure("error", settings.log_format, credential)
     app = create_app(replace(unlimited(settings), log_requests="none"))
     async with app.lifespan(), httpx.AsyncClient(transport=InProcess(app)) as http:
         yield http

@@ -102,16 +102,16 @@ def _first_contact(options: argparse.Namespace, settings: "Settings") -> int:
 
 def _contact(settings: "Settings") -> "Contact":
     from gateway.app import APIS, dialler_for  # noqa: PLC0415 - a command imports what it needs
-    from gateway.auth.authentication import OwnAccount, own_credential  # noqa: PLC0415
+    from gateway.auth.authentication import OwnAccount, own_credential, wrong_sids  # noqa: PLC0415
     from gateway.cli.first_contact import Contact  # noqa: PLC0415
-    from gateway.cli.safety_checks import wrong_sids  # noqa: PLC0415
     from gateway.upstream.proxies import Origin  # noqa: PLC0415
 
-    credential = own_credential(settings.pick(OwnAccount))
+    own = settings.pick(OwnAccount)
+    credential = own_credential(own)
     if credential is None:
         raise CommandError("no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
-    for finding in wrong_sids(settings):
-        raise CommandError(f"{finding.setting}: {finding.message}")
+    for name, problem in wrong_sids(own):
+        raise CommandError(f"{name}: {problem}")
     return Contact(
         {APIS[name]: Origin.of(url) for name, url in settings.urls.items()},
         credential,

@@ -235,6 +235,10 @@ def _text(file: str) -> str:
 def _variables(file: Path | None, given: list[str]) -> dict[str, Any]:
     variables: dict[str, Any] = {}
     if file is not None:
+        if str(file).lstrip().startswith("{"):
+            raise CommandError(
+                "--variables names a file with JSON: give values by --var NAME=VALUE", code=2
+            )
         try:
             variables = json.loads(read_text(file))
         except (ValueError, RecursionError) as error:
@@ -257,7 +261,10 @@ def _variables(file: Path | None, given: list[str]) -> dict[str, Any]:
 def _where(error: dict[str, Any]) -> str:
     path = ".".join(map(str, error.get("path") or ()))
     code = error.get("extensions", {}).get("code", "")
-    return f"{code} {path}: ".lstrip() if path or code else ""
+    places = [f"{each['line']}:{each['column']}" for each in error.get("locations") or ()]
+    # Where there is a path, that says more.
+    where = " ".join(filter(None, (code, path or ", ".join(places))))
+    return f"{where}: " if where else ""
 
 
 def _code(data: dict[str, Any] | None, errors: list[dict[str, Any]], problems: set[str]) -> int:

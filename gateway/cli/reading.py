@@ -7,12 +7,14 @@ from gateway.errors import CommandError
 
 
 def read_text(file: Path | None) -> str:
-    """Return a file's text, or that of standard input for None.
+    """Return a file's text, or that of standard input for None, which a person is told.
 
     Raises:
         CommandError: it cannot be read.
     """
     name = "standard input" if file is None else str(file)
+    if file is None and sys.stdin.isatty():
+        sys.stderr.write("Type the operation; Ctrl-D at the beginning of a line ends it.\n")
     try:
         # In the locale C standard input would let through what is not UTF-8.
         return (sys.stdin.buffer.read() if file is None else file.read_bytes()).decode("utf-8")

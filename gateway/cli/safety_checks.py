@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from gateway.app import compose, dialler_for
-from gateway.auth.authentication import OwnAccount, own_credential
+from gateway.auth.authentication import OwnAccount, own_credential, wrong_sids
 from gateway.auth.caller import Caller
 from gateway.auth.token_rules import TokenRules
 from gateway.auth.tokens import problems
@@ -21,7 +21,6 @@ from gateway.documents.trusted import manifest_for
 from gateway.errors import UpstreamUnavailable
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
-from gateway.mapping.validation import is_sid
 from gateway.server import open_files
 from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings, unlimited
@@ -62,7 +61,7 @@ class Finding(NamedTuple):
 def findings(settings: Settings) -> list[Finding]:
     """Return all that is unsafe about the settings, the worst first."""
     rules = (
-        *(_who, _tokens, wrong_sids, _secrets, _documents, _browsers),
+        *(_who, _tokens, _sids, _secrets, _documents, _browsers),
         *(_shown, _spending, _sharing, _store, _operation, _webhooks, _limits, _patience, _files),
     )
     found = [finding for rule in rules for finding in rule(settings)]
@@ -109,16 +108,10 @@ def _tokens(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def wrong_sids(settings: Settings) -> Iterator[Finding]:
-    """Name what cannot be whose credentials they are: the upstream would say no more than 401."""
-    for name, kind, what in (
-        ("account_sid", "AC", "an account"),
-        ("api_key_sid", "SK", "an API key"),
-    ):
-        given = getattr(settings, name)
-        if given and not is_sid(given, kind):
-            message = f"It is not the sid of {what}: {kind} and 32 hexadecimal digits."
-            yield Finding("danger", name, message)
+def _sids(settings: Settings) -> Iterator[Finding]:
+    """Name what cannot say whose the credentials are."""
+    for name, problem in wrong_sids(settings.pick(OwnAccount)):
+        yield Finding("danger", name, problem)
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return 0
     names = max(len(each.name) for each in settings)
-    values = max(len(each.value) for each in settings)
+    origins = max(len(each.origin) for each in settings)
     for each in settings:
-        sys.stdout.write(f"{each.name:<{names}}  {each.value:<{values}}  {each.origin}\n")
+        sys.stdout.write(f"{each.name:<{names}}  {each.origin:<{origins}}  {each.value}\n")
     return 0

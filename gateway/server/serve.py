@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from starlette.types import ASGIApp
 
-from gateway.auth.authentication import OwnAccount, authenticator, own_credential
+from gateway.auth.authentication import OwnAccount, authenticator, own_credential, wrong_sids
 from gateway.auth.token_rules import TokenRules
 from gateway.documents.trusted import manifest_for
 from gateway.draining import Draining
@@ -82,7 +82,8 @@ def _require_somebody_to_be(settings: Settings) -> None:
     """Refuse to start when it is not said who may ask, and as whom."""
     if settings.auth == "pass-through":
         return
-    credential = own_credential(settings.pick(OwnAccount))
+    own = settings.pick(OwnAccount)
+    credential = own_credential(own)
     if settings.auth is None and credential is None:
         raise CommandError(
             "no credentials: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or TWILIO_API_KEY and"
@@ -98,9 +99,11 @@ def _require_somebody_to_be(settings: Settings) -> None:
         raise CommandError(
             f"--auth {settings.auth} needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to act as"
         )
+    for name, problem in wrong_sids(own):
+        raise CommandError(f"{name}: {problem}")
     if settings.auth == "tokens":
         try:
-            authenticator(settings.auth, settings.pick(OwnAccount), settings.pick(TokenRules))
+            authenticator(settings.auth, own, settings.pick(TokenRules))
         except ValueError as error:
             raise CommandError(str(error)) from None
         return

@@ -62,11 +62,11 @@ def load(given: Mapping[str, Any], dotenv: Path | None = DOTENV) -> Settings:
     for field in fields(Settings):
         if field.name not in found:
             continue
-        value, name, _ = found[field.name]
+        value, _, origin = found[field.name]
         try:
             values[field.name] = taken(field, value)
         except ValueError as error:
-            problems.append(f"{name if rule_of(field).variables else field.name}: {error}")
+            problems.append(f"{field.name}: {error} ({origin})")
     problems += map(_not_a_setting, unknown)
     if not problems:
         try:

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from gateway.cli.progress import Progress
+from gateway.cli.reading import read_text
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.gateway_process import run, start, started
 from tests.support.paths import ROOT
@@ -240,6 +241,23 @@ def test_what_has_no_further_pages_is_not_followed(
     assert message in done.stderr
 
 
+def test_whoever_is_to_type_an_operation_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for terminal in (True, False):
+        typed = io.TextIOWrapper(io.BytesIO(b"{ account { sid } }"))
+        monkeypatch.setattr(typed, "isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setattr("sys.stdin", typed)
+        assert read_text(None) == "{ account { sid } }"
+        assert ("Ctrl-D" in capsys.readouterr().err) is terminal
+
+
+def test_commands_act_for_no_account_that_is_none(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    who = as_owner(sandbox) | {"TWILIO_ACCOUNT_SID": "somebody"}
+    done = run(tmp_path, "query", stdin="{ account { sid } }", variables=who, code=1)
+    assert "account_sid: It is not the sid of an account" in done.stderr
+
+
 def test_a_variable_that_json_cannot_say_is_text(sandbox: RunningSandbox, tmp_path: Path) -> None:
     for value in ("NaN", "1e999"):
         done = run(
@@ -305,8 +323,8 @@ def test_a_table_has_a_row_for_each_number(sandbox: RunningSandbox, tmp_path: Pa
     ("query", "code", "message"),
     [
         ("{ account { sid } }", 0, ""),
-        ("{ nothing }", 2, "GRAPHQL_VALIDATION_FAILED"),
-        ("{ ", 2, "GRAPHQL_PARSE_FAILED"),
+        ("{\n  nothing\n}", 2, "GRAPHQL_VALIDATION_FAILED 2:3: "),
+        ("{ ", 2, "GRAPHQL_PARSE_FAILED 1:3: "),
         ("{ phoneNumbers(first: 0) { nodes { sid } } }", 2, "BAD_USER_INPUT phoneNumbers"),
         ("{ account { sid } n: phoneNumbers(first: 0) { nodes { sid } } }", 3, "BAD_USER_INPUT n"),
     ],
@@ -341,6 +359,7 @@ def test_a_failing_upstream_is_exit_code_1_and_a_refusal_is_3(
             "nowhere.graphql cannot be read: No such file or directory\n",
         ),
         (("query", "bytes"), 2, "bytes cannot be read: it is not UTF-8\n"),
+        (("query", "--variables", '{"first": 2}'), 2, "--variables names a file with JSON"),
         (
             ("query", "--variables", "no.json"),
             2,

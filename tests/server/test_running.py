@@ -160,8 +160,13 @@ def test_a_folder_that_cannot_be_written_to_is_one_clear_line(tmp_path: Path) ->
         ([], {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "x"}, "not who may use them"),
         (
             ["--auth", "open", "--host", "0.0.0.0"],  # noqa: S104 - that it is refused is the point
-            {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "x"},
+            {"TWILIO_ACCOUNT_SID": f"AC{0:032}", "TWILIO_AUTH_TOKEN": "x"},
             "this machine only",
+        ),
+        (
+            ["--auth", "open"],
+            {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "x"},
+            "account_sid: It is not the sid of an account",
         ),
     ],
 )

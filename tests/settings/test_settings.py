@@ -60,6 +60,10 @@ def test_secrets_are_printed_nowhere(tmp_path: Path) -> None:
         done = run(tmp_path, "settings", *form, variables=secrets)
         assert "sekrit" not in done.stdout + done.stderr
         assert "*****" in done.stdout
+        if not form:  # What may be long comes last.
+            assert re.search(
+                r"^auth_token +environment TWILIO_AUTH_TOKEN +\*+$", done.stdout, re.MULTILINE
+            )
 
 
 @pytest.mark.parametrize(
@@ -69,10 +73,16 @@ def test_secrets_are_printed_nowhere(tmp_path: Path) -> None:
         (".env", "GATEWAY_AUTH_TOKN=sekrit", {}, "did you mean GATEWAY_AUTH_TOKEN?"),
         (".env", "GATEWAY_AUTH_TOKN", {}, "did you mean GATEWAY_AUTH_TOKEN?"),
         ("number-gateway.toml", "hots = 'sekrit'", {}, "hots is not a setting; did you mean host?"),
-        ("number-gateway.toml", "port = 'sekrit'", {}, "port: Input should be a valid integer"),
+        (
+            "number-gateway.toml",
+            "port = 'sekrit'",
+            {},
+            "port: Input should be a valid integer (number-gateway.toml)",
+        ),
         ("number-gateway.toml", "port = ", {}, "cannot be read: number-gateway.toml: "),
         (".env", "", {"GATEWAY_CONFIG": "nowhere.toml"}, "no settings file 'nowhere.toml'"),
-        (".env", "", {"GATEWAY_PORT": "70000"}, "port: Input should be less than or equal"),
+        (".env", "", {"GATEWAY_PORT": "70000"}, "to 65535 (environment GATEWAY_PORT)"),
+        (".env", "TWILIO_AUTH_TOKEN=x\nGATEWAY_PORT=sekrit", {}, "integer (.env GATEWAY_PORT)"),
         ("number-gateway.toml", "GATEWAY_PORT = 1", {}, "its name there is port"),
         (".env", "GATEWAY_WEBHOOK_HOSTS=['sekrit']", {}, "webhook_hosts: it begins as a JSON list"),
         (".env", "GATEWAY_CORE_URL=sekrit", {}, "core_url: it must be a URL that begins with http"),
