@@ -216,13 +216,13 @@ class Meter:
             message = f"The document is longer than {self.limits.characters} characters."
             raise LimitExceeded(message, limit="characters", allowed=self.limits.characters)
 
-    def check_cost(self, cost: int) -> None:
-        """Refuse a cost above the limit.
+    def check_cost(self, cost: int, what: str = "This operation") -> None:
+        """Refuse a cost above the limit, of `what` at the beginning of a sentence.
 
         Raises:
             LimitExceeded: it is.
         """
-        _check("cost", cost, self.limits.cost, "This operation would yield up to {} objects")
+        _check("cost", cost, self.limits.cost, f"{what} would yield up to {{}} objects")
 
     def count(
         self,

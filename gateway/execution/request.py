@@ -72,6 +72,12 @@ class Request(Discreet):
         return self.operation.name
 
     @property
+    def objects(self) -> int:
+        """The part of its cost that is no introspection, which has a limit of its own."""
+        measured = self.operation.measured
+        return self.cost - (measured.introspection if measured is not None else 0)
+
+    @property
     def described(self) -> tuple[str, str, str]:
         """Kind, name and digest of what would run."""
         return self.operation.described

@@ -194,6 +194,44 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             document, operation, variables, params.extensions, explanation, cost, counted=counted
         )
 
+    def too_much_together(
+        self, listed: Sequence[object], caller: Caller
+    ) -> dict[int, LimitExceeded]:
+        """Return why some of a list's operations cannot run, by their places.
+
+        What one operation may yield is what those of a list may yield together: the first ones, as
+        far as that reaches. What is only to be planned yields nothing.
+
+        Args:
+            listed: requests, and whatever stands for those that were refused.
+            caller: who asks.
+        """
+        requests = {
+            place: each
+            for place, each in enumerate(listed)
+            if isinstance(each, Request) and each.explanation != "plan"
+        }
+        costs = {place: each.objects for place, each in requests.items()}
+        refused: dict[int, LimitExceeded] = {}
+        if sum(costs.values()) <= self.meter.limits.cost:
+            return refused
+        total = 0
+        for place, request in requests.items():
+            cost = costs[place]
+            if request.kind is OperationType.QUERY:
+                name, variables = request.operation_name, request.variables
+                known = self._count(request.document, name, variables, caller)
+                request.counted = request.counted or known < cost
+                cost = min(cost, known)
+            try:
+                self.meter.check_cost(
+                    total + cost, "With those before it in the list this operation"
+                )
+                total += cost
+            except LimitExceeded as error:
+                refused[place] = error
+        return refused
+
     def context(
         self, caller: Caller, request: Request | None = None, request_id: str = ""
     ) -> RequestContext:

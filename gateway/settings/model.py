@@ -304,7 +304,8 @@ class Settings:
     most_calls: int | None = setting(
         None,
         ge=1,
-        description="Most upstream calls of one operation: more are not planned, and not made.",
+        description="Most upstream calls of one operation, also in a list: more are not planned,"
+        " and not made.",
     )
     partition_calls: int = setting(
         40, ge=0, description="Most extra calls of a request to complete searches that are cut off."
@@ -430,7 +431,10 @@ class Settings:
     directive_limit: int = setting(8, ge=0, description="Most directives, fragments written out.")
     root_field_limit: int = setting(30, ge=1, description="Most fields at an operation's root.")
     cost_limit: int = setting(
-        2000, ge=1, description="Most objects that an operation may yield, by its list sizes."
+        2000,
+        ge=1,
+        description="Most objects that an operation, or those of one list together, may yield, by"
+        " their list sizes.",
     )
     introspection: bool | None = setting(
         None, description="Clients may read the schema; when not set: unless in production."

@@ -407,6 +407,8 @@ class Endpoint:
             requests = await asyncio.gather(
                 *(self._prepared(exchange, params, caller) for params in batch)
             )
+            for place, error in self._pipeline.too_much_together(requests, caller).items():
+                requests[place] = refusal(error)
             size = sum(_size(each) for each in requests if isinstance(each, Request))
             pending = await self._outbox(exchange, caller).begin(size)
             try:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import brotli
 import httpx
 import pytest
+from graphql import get_introspection_query
 
 from gateway.documents.documents import Documents
 from gateway.errors import BadRequest
@@ -333,6 +334,40 @@ def test_operations_of_a_list_are_answered_in_order(batching: RunningGateway) ->
 @pytest.mark.parametrize("count", [0, 4])
 def test_a_list_over_the_limit_is_refused_whole(batching: RunningGateway, count: int) -> None:
     assert batching.post([{"query": COUNTRIES}] * count).status_code == 400
+
+
+def test_the_operations_of_a_list_yield_together_what_one_may_yield(
+    batching: RunningGateway,
+) -> None:
+    def page(first: int) -> dict[str, str]:
+        return {"query": f"{{ phoneNumbers(first: {first}) {{ nodes {{ sid }} }} }}"}
+
+    introspection = {"query": get_introspection_query()}
+    planned = {"X-Gateway-Explain": "plan"}
+    account = batching.sandbox.create_account(owned=1)
+    # Of an account of which nothing is known, a page may yield as many as it asks for.
+    one, two, three = batching.post([page(900), page(1000), page(600)], account=account).json()
+    assert [len(each["data"]["phoneNumbers"]["nodes"]) for each in (one, two)] == [1, 1]
+    [error] = three["errors"]
+    assert error["message"] == (
+        "With those before it in the list this operation would yield up to 2500 objects, 2000 are"
+        " allowed."
+    )
+    assert error["extensions"] == {
+        "code": "LIMIT_EXCEEDED",
+        "limit": "cost",
+        "allowed": 2000,
+        "actual": 2500,
+    }
+    # By now it is known how many it has; of another account it is not.
+    other = batching.sandbox.create_account(owned=1)
+    for batch, options in (
+        ([page(1000)] * 3, {"account": account}),
+        ([introspection, page(1000), page(1000)], {"account": other}),
+        ([page(1000)] * 3, {"account": batching.sandbox.create_account(), "headers": planned}),
+    ):
+        answers = batching.post(batch, **options).json()
+        assert ["errors" in each for each in answers] == [False, False, False]
 
 
 def test_a_subscription_in_a_list_is_refused_alone(batching: RunningGateway) -> None:
