@@ -18,7 +18,10 @@ from gateway.upstream.call import Call
 OK: Final = "ok"
 PARTIAL: Final = "partial"
 REFUSED: Final = "refused"
+CLIENT_GONE: Final = "CLIENT_GONE"
 BATCH: Final = "(batch)"
+_GOOD: Final = 200
+_BAD: Final = 400
 
 
 class ReadCounts(Protocol):
@@ -38,7 +41,9 @@ class Activity(Discreet):
         headers: of the request as they came, names in lower case.
         started: time of `time.monotonic`.
         outcome: `ok`, `partial` (data and errors), `refused` (a mutation's user errors), or the
-            code of the first error; for requests that never became an operation, the HTTP status.
+            code of the first error. For requests that never became an operation `ok`, where that is
+            all there is to them (`OPTIONS`, the `HEAD` of a stream), the HTTP status of the refusal
+            (`HTTP_400`), or `CLIENT_GONE`.
         kind: `query`, `mutation`, `subscription`; "" until it is known.
         operation: its name; "" when it has none.
         digest: first 16 hexadecimal digits of the document's SHA-256; "" until it is known.
@@ -131,7 +136,10 @@ class Telemetry:
 
     def answered(self, activity: Activity) -> None:
         """Note that an HTTP request has its answer, or needs none any more."""
-        activity.outcome = activity.outcome or f"HTTP_{activity.status}"
+        if not activity.outcome:
+            status = activity.status
+            refused = f"HTTP_{status}" if status else CLIENT_GONE
+            activity.outcome = OK if _GOOD <= status < _BAD else refused
         activity.seconds = time.monotonic() - activity.started
         for ended in self._ended:
             ended(activity)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.faults.asking import OWN, document, in_ledger, mutate, told, writes
 from tests.faults.test_writes import VERBS, case_of, inject
@@ -64,15 +65,20 @@ def test_a_hang_up_cancels_the_reads_upstream(
                     closed.set()
 
         threading.Thread(target=hang).start()
-        with running_gateway(
-            sandbox, adaptor=adaptor, core_url=url, attempt_timeout=30.0, upstream_ready=0
-        ) as gateway:
+        with (
+            capture_logs() as lines,
+            running_gateway(
+                sandbox, adaptor=adaptor, core_url=url, attempt_timeout=30.0, upstream_ready=0
+            ) as gateway,
+        ):
             client = begin(gateway, OWN, gateway.account)
             assert asked.wait(30)
             time.sleep(0.1)
             assert not closed.is_set()
             client.close()
             cancelled = closed.wait(5 + LATE)
+    outcomes = [each["outcome"] for each in lines if each["event"] == "request"]
+    assert outcomes == ["CLIENT_GONE"]
     seen(f"the upstream call is {'cancelled' if cancelled else 'still open'} within 5 s")
 
 

@@ -154,6 +154,31 @@ def test_by_default_only_requests_that_failed_are_lines(
     assert serve(sandbox, silent, good, bad, GATEWAY_LOG_REQUESTS="none")[1] == ""
 
 
+@pytest.mark.both_adaptors
+def test_what_is_asked_without_an_operation_is_no_failure(
+    sandbox: RunningSandbox, adaptor: str
+) -> None:
+    page = "https://app.example"
+    changes = {"query": "subscription { phoneNumberChanged { kind } }"}
+    with (
+        capture_logs() as lines,
+        running_gateway(
+            sandbox, adaptor=adaptor, log_requests="all", cors_origins=(page,)
+        ) as gateway,
+    ):
+        asked = {"Origin": page, "Access-Control-Request-Method": "POST"}
+        url = f"{gateway.url}/graphql"
+        assert gateway.http.options(url, headers=asked).status_code == 204
+        stream = {"Accept": "text/event-stream", "Apollo-Require-Preflight": "1"}
+        for parameters, status in ((changes, 200), ({}, 400)):
+            answer = gateway.http.head(
+                url, params=parameters, headers=stream, auth=gateway.account.auth
+            )
+            assert answer.status_code == status
+    told = [(each["log_level"], each["outcome"]) for each in lines if each["event"] == "request"]
+    assert told == [("info", "ok"), ("info", "ok"), ("warning", "HTTP_400")]
+
+
 def test_a_plan_is_not_a_failure(sandbox: RunningSandbox, tmp_path: Path) -> None:
     plan = {"query": "query Mine { countries { code } }", "extensions": {"explain": "plan"}}
     _, log = serve(sandbox, tmp_path, plan, GATEWAY_LOG_REQUESTS="all")
