@@ -289,7 +289,7 @@ class Mutations:
             return _Prepared(call, at, read, partial(_missing, account))
 
         def read(answer: Answer) -> View | None:
-            if answer.status != _NO_CONTENT or answer.body or answer.request_id is None:
+            if answer.status != _NO_CONTENT or answer.body or not answer.has_request_id:
                 message = "The answer is not the one that a release has."
                 raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
             return released
