@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,7 +103,7 @@ def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     serve.add_argument("--port", type=_port, help="port to listen on (default 8000)")
     serve.add_argument(
-        "--workers", type=int, metavar="N", help="processes that serve the port (default 1)"
+        "--workers", type=_whole, metavar="N", help="processes that serve the port (default 1)"
     )
     serve.add_argument("--auth", choices=("pass-through", "tokens", "open"), help="who may ask")
     serve.add_argument("--production", action="store_const", const=True, help="lock it down")
@@ -147,8 +148,8 @@ def _sandbox_options(parser: argparse.ArgumentParser, port: str) -> None:
         port, dest="sandbox_port", type=_port, metavar="PORT", help="its port (default 8010)"
     )
     parser.add_argument("--data", type=Path, metavar="FILE", help="keep its state in this file")
-    parser.add_argument("--seed", type=int, help="seed of everything it generates")
-    parser.add_argument("--numbers", type=int, metavar="N", help="available numbers to generate")
+    parser.add_argument("--seed", type=_whole, help="seed of everything it generates")
+    parser.add_argument("--numbers", type=_whole, metavar="N", help="available numbers to generate")
     parser.add_argument(
         "--switches",
         type=Path,
@@ -159,9 +160,16 @@ def _sandbox_options(parser: argparse.ArgumentParser, port: str) -> None:
 
 def _port(text: str) -> int:
     most = 65_535
-    if not text.isdecimal() or int(text) > most:
+    if not (text.isascii() and text.isdecimal()) or int(text) > most:
         raise argparse.ArgumentTypeError(f"{text} is not a port: 0 to {most}")
     return int(text)
+
+
+def _whole(text: str) -> int:
+    with suppress(ValueError):
+        if text.isascii():  # Python reads the digits of all scripts.
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is not a whole number")
 
 
 def _serve(options: argparse.Namespace) -> int:

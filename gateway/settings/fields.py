@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import Field, field
+from math import isinf
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Final, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, Literal, NamedTuple, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from gateway.settings.secret import Secret
 
@@ -144,17 +145,26 @@ def _flag(value: object) -> bool:
 
 
 def _whole(value: object) -> int:
-    if isinstance(value, str | int) or (isinstance(value, float) and value.is_integer()):
+    if _is_numeric(value) and (not isinstance(value, float) or value.is_integer()):
         with suppress(ValueError):
             return int(value)
     raise ValueError("Input should be a valid integer")
 
 
 def _number(value: object) -> float:
-    if isinstance(value, str | int | float):
+    if _is_numeric(value):
         with suppress(ValueError, OverflowError):
-            return float(value)
+            number = float(value)
+            if not isinf(number):
+                return number
     raise ValueError("Input should be a valid number")
+
+
+def _is_numeric(value: object) -> TypeGuard[str | float]:
+    """Whether a value may be a number; Python also reads `true`, and the digits of all scripts."""
+    if isinstance(value, str) and not value.isascii():
+        raise ValueError("Input should be written with the digits 0 to 9")
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _path(value: object) -> Path:

@@ -79,7 +79,7 @@ class StoreUrl(NamedTuple):
             if not service:
                 raise ValueError("it does not name the service that the sentinels watch")
         database = database.removesuffix("/")
-        if database and not database.isdecimal():
+        if database and not (database.isascii() and database.isdecimal()):
             raise ValueError("its database is no number")
         if kind == "cluster" and database not in {"", "0"}:
             raise ValueError("a cluster has no databases")

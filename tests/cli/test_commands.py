@@ -359,6 +359,9 @@ def test_a_failing_upstream_is_exit_code_1_and_a_refusal_is_3(
             "nowhere.graphql cannot be read: No such file or directory\n",
         ),
         (("query", "bytes"), 2, "bytes cannot be read: it is not UTF-8\n"),
+        (("serve", "--port", "٣"), 2, "٣ is not a port: 0 to 65535"),
+        (("serve", "--workers", "٣"), 2, "٣ is not a whole number"),
+        (("sandbox", "--numbers", "many"), 2, "many is not a whole number"),
         (("query", "--variables", '{"first": 2}'), 2, "--variables names a file with JSON"),
         (
             ("query", "--variables", "no.json"),
