@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphql import (
@@ -10,14 +10,19 @@ from graphql import (
     DirectiveNode,
     DocumentNode,
     GraphQLError,
+    GraphQLNonNull,
     GraphQLSchema,
     GraphQLSyntaxError,
     Node,
+    NonNullTypeNode,
     ObjectFieldNode,
     OperationDefinitionNode,
     OperationType,
     OverlappingFieldsCanBeMergedRule,
     Source,
+    TypeInfo,
+    ValidationContext,
+    VariableDefinitionNode,
     VariableNode,
     parse,
     specified_rules,
@@ -69,6 +74,7 @@ class Document:
         conditions: variables that decide what is selected (in @skip and @include).
         tokens: how many it has.
         in_items: variables that stand in items of plural mutations, by operation ("" without name).
+        not_null: variables of mutations that their type lets be null, but not where they stand.
         operations: those that were run, by the names that requests gave.
     """
 
@@ -83,6 +89,7 @@ class Document:
     conditions: tuple[str, ...] = ()
     tokens: int = 0
     in_items: Mapping[str, Variables] = field(default_factory=dict)
+    not_null: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     operations: dict[str | None, Operation] = field(default_factory=dict)
 
     def choose(self, name: str | None) -> Operation:
@@ -97,6 +104,7 @@ class Document:
                 None if named is None or self.errors else self.measured.get(named),
                 None if named is None else self.in_items.get(named),
                 (kind.value if kind else "", named or "", self.digest),
+                () if named is None else self.not_null.get(named, ()),
             )
             if named is not None:  # Names that choose none are without end.
                 self.operations[name] = operation
@@ -204,7 +212,25 @@ class Documents:
             conditions=_conditions(ast) if "@" in text else (),
             tokens=tokens,
             in_items=in_items,
+            not_null={} if errors else dict(self._not_null(ast)),
         )
+
+    def _not_null(self, ast: DocumentNode) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield what `Document.not_null` has, of a valid document.
+
+        That is for variables with a default (GraphQL, 5.8.5); of the values that come, GraphQL
+        looks at each where it is used, when all mutations before are done.
+        """
+        context = ValidationContext(self._schema, ast, TypeInfo(self._schema), lambda _: None)
+        for each in ast.definitions:
+            if (
+                isinstance(each, OperationDefinitionNode)
+                and each.operation is OperationType.MUTATION
+                and (defaulted := _defaulted(each))
+            ):
+                usages = context.get_recursive_variable_usages(each)
+                strict = {u.node.name.value for u in usages if isinstance(u.type, GraphQLNonNull)}
+                yield each.name.value if each.name else "", tuple(defaulted & strict)
 
     def _parse(self, text: str) -> tuple[DocumentNode, int]:
         """Return the tree of a text, and the number of its tokens.
@@ -261,6 +287,15 @@ def _kinds(ast: DocumentNode) -> dict[str, OperationType]:
     return found
 
 
+def _defaulted(operation: OperationDefinitionNode) -> set[str]:
+    """Return the names of the variables that may be null, or be left out for a default."""
+    return {
+        each.variable.name.value
+        for each in operation.variable_definitions or ()
+        if each.default_value is not None and not isinstance(each.type, NonNullTypeNode)
+    }
+
+
 def _conditions(ast: DocumentNode) -> tuple[str, ...]:
     """Return the names of the variables in @skip and @include, each once."""
     names: dict[str, None] = {}
@@ -281,7 +316,10 @@ def _naming(error: GraphQLError, ast: DocumentNode) -> GraphQLError:
 
 
 def _place(node: Node, value: Node) -> list[str] | None:
-    """Return the names of the argument and input fields around a value; None if it is not there."""
+    """Return the names of the argument and input fields, or of the variable, around a value.
+
+    None if it is not there.
+    """
     if node is value:
         return []
     for each in children(node):
@@ -289,6 +327,8 @@ def _place(node: Node, value: Node) -> list[str] | None:
         if inside is not None:
             if isinstance(node, ArgumentNode | ObjectFieldNode):
                 return [node.name.value, *inside]
+            if isinstance(node, VariableDefinitionNode):
+                return [f"${node.variable.name.value}", *inside]
             return inside
     return None
 

@@ -21,6 +21,7 @@ class Operation:
         items: its variables that stand in items of plural mutations.
         described: kind and name, "" for what it has not; and the first 16 hexadecimal digits of the
             document's SHA-256.
+        not_null: its variables that cannot be null, as `Document.not_null` has them.
         compiled: what the executor has made of it, and keeps here as long as the document lives.
     """
 
@@ -29,6 +30,7 @@ class Operation:
     measured: MeasuredOperation | None
     items: Variables | None
     described: tuple[str, str, str]
+    not_null: tuple[str, ...] = ()
     compiled: Any = None
 
     def mark_items(self, variables: dict[str, Any]) -> dict[str, Any]:

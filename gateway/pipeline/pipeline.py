@@ -181,6 +181,9 @@ class Pipeline(Struct, frozen=True, kw_only=True):
                 # A default lets its type be null, but no condition can (GraphQL, 5.8.5).
                 raise BadUserInput(f"${each}", "it says what is selected, so it cannot be null.")
         operation = document.operations.get(name) or document.choose(name)
+        for each in operation.not_null:
+            if variables.get(each, True) is None:
+                raise BadUserInput(f"${each}", "it may be left out, but it cannot be null.")
         try:
             cost, counted = admit(self.meter, caller, operation, variables), False
         except LimitExceeded:

@@ -32,6 +32,19 @@ def test_what_a_scalar_says_of_a_value_is_all_that_is_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        ('{ country(code: "us") { name } }', "code"),
+        ('query ($code: CountryCode! = "us") { country(code: $code) { name } }', "$code"),
+    ],
+)
+def test_a_value_that_no_scalar_takes_is_told_with_where_it_stands(query: str, place: str) -> None:
+    (error,) = Documents(SCHEMA).get(query).errors
+    assert error.message.startswith(f'{place}: "us" is not')
+    assert (error.extensions or {})["argument"] == place
+
+
+@pytest.mark.parametrize(
     ("query", "kept"),
     [
         ("{ __typename }", False),

@@ -411,6 +411,38 @@ def test_what_was_changed_is_read_anew_in_the_same_request(
         assert number["account"]["phoneNumbers"]["nodes"] == [{"friendlyName": name}]
 
 
+@pytest.mark.parametrize(
+    ("declared", "field"),
+    [
+        (
+            "Boolean = true",
+            'releasePhoneNumber(input: {sid: $sid, confirmPhoneNumber: "+12", dryRun: $late})',
+        ),
+        ('E164 = "+12"', "releasePhoneNumber(input: {sid: $sid, confirmPhoneNumber: $late})"),
+        ("[ConfigurePhoneNumberInput!] = []", "configurePhoneNumbers(input: {items: $late})"),
+        ("Boolean = true", "... on Mutation { ...Dry }"),
+    ],
+)
+def test_a_null_that_a_later_mutation_cannot_take_is_refused_before_the_first_is_done(
+    gateway: RunningGateway, declared: str, field: str
+) -> None:
+    sid = gateway.sandbox.numbers(gateway.sandbox.accounts()["parent"].sid)[0]["sid"]
+    later = field if "Dry" in field else f"{field} {{ userErrors {{ code }} }}"
+    query = f"""mutation ($sid: ID!, $late: {declared}) {{
+      configurePhoneNumber(input: {{sid: $sid, configuration: {{friendlyName: "Done"}}}}) {{
+        phoneNumber {{ friendlyName }} }}
+      {later} }}"""
+    if "Dry" in field:
+        query += """ fragment Dry on Mutation { transferPhoneNumber(
+          input: {sid: $sid, toAccountSid: "AC0", dryRun: $late}) { userErrors { code } } }"""
+    answer = gateway.post({"query": query, "variables": {"sid": sid, "late": None}}).json()
+    assert answer.keys() == {"errors"}
+    [error] = answer["errors"]
+    assert error["message"] == "$late: it may be left out, but it cannot be null."
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert gateway.sandbox.requests() == []
+
+
 def test_a_fault_of_the_gateway_in_one_item_is_logged_with_the_id_of_the_request(
     gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
