@@ -61,17 +61,22 @@ class Entry:
 
     Attributes:
         content: the event.
-        is_kept: the log has it.
+        number: under which the log has it; None: it is not known to have it.
         tried_behind: behind this number it may be kept though nothing said so, as the answer was
             lost; None: it was not tried yet.
     """
 
-    __slots__ = ("content", "is_kept", "tried_behind")
+    __slots__ = ("content", "number", "tried_behind")
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.is_kept = False
+        self.number: int | None = None
         self.tried_behind: int | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the log has it."""
+        return self.number is not None
 
 
 class EventLog:
@@ -106,7 +111,7 @@ class EventLog:
         await self._renew(account, kept, _number(kept))
 
     async def append(self, account: str, *entries: Entry) -> int:
-        """Add entries to an account's log, in order, and return the number of the last.
+        """Add entries to an account's log, in order, and return the number of the latest event.
 
         One that is in it already is not added again, so that all may be tried again.
 
@@ -114,14 +119,19 @@ class EventLog:
             StoreUnavailable: those that are not `is_kept` may be missing, or all are there and the
                 hint of the end is not.
         """
-        number = before = _number(await self._hint(account))
+        kept = await self._hint(account)
+        number = before = _number(kept)
         for entry in entries:
-            if not entry.is_kept:
-                entry.is_kept = await self._has(account, entry)
-            if not entry.is_kept:
+            if entry.number is None:
+                entry.number = await self._find(account, entry)
+            if entry.number is None:
                 entry.tried_behind = number
-                number = await self._keep(account, entry, number)
-        await self._store.set(_head(account), str(number).encode(), ttl=2 * self.memory)
+                entry.number = await self._keep(account, entry, number)
+            number = max(number, entry.number)
+        # Another process may have come further meanwhile: the hint never goes back. Where it does
+        # and entries behind it are forgotten, their numbers are given anew.
+        while not await self._renew(account, kept, max(number, _number(kept))):
+            kept = await self._hint(account)
         if number // _FORGOTTEN_AT_ONCE > before // _FORGOTTEN_AT_ONCE:
             last = number // _FORGOTTEN_AT_ONCE * _FORGOTTEN_AT_ONCE - _MOST
             unread = range(last - _FORGOTTEN_AT_ONCE, last)
@@ -154,25 +164,24 @@ class EventLog:
             found.append((each, event))
         return found
 
-    async def _has(self, account: str, entry: Entry) -> bool:
-        """Whether an entry was kept when that was tried before."""
+    async def _find(self, account: str, entry: Entry) -> int | None:
+        """Return the number under which an entry was kept when that was tried before."""
         if entry.tried_behind is None:
-            return False
-        return any(
-            each == entry.content for _, each in await self.after(account, entry.tried_behind)
-        )
+            return None
+        found = await self.after(account, entry.tried_behind)
+        return next((number for number, each in found if each == entry.content), None)
 
     async def _keep(self, account: str, entry: Entry, number: int) -> int:
         """Keep an entry under the first number behind `number` that is free, and return that."""
-        while not entry.is_kept:
+        while True:
             number += 1
             name = _entry(account, number)
-            entry.is_kept = (
+            if (
                 await self._store.add(name, entry.content, ttl=self.memory)
                 # The store's client may have asked twice, as the first answer was lost.
                 or await self._store.get(name) == entry.content
-            )
-        return number
+            ):
+                return number
 
     async def _entries(
         self, account: str, number: int, head: int
@@ -194,10 +203,10 @@ class EventLog:
         await self._store.add(_head(account), start, ttl=2 * self.memory)
         return await self._store.get(_head(account)) or start
 
-    async def _renew(self, account: str, kept: bytes, number: int) -> None:
-        """Keep the hint for longer, unless somebody else has changed it."""
+    async def _renew(self, account: str, kept: bytes, number: int) -> bool:
+        """Keep the hint for longer, if nobody else has changed it; tell whether that is so."""
         new = str(number).encode()
-        await self._store.replace(_head(account), kept, new, ttl=2 * self.memory)
+        return await self._store.replace(_head(account), kept, new, ttl=2 * self.memory)
 
 
 def _number(kept: bytes) -> int:

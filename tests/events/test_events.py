@@ -118,6 +118,38 @@ def test_a_stale_hint_of_the_end_loses_nothing() -> None:
     run(scenario())
 
 
+class Between(MemoryStore):
+    """A store in which another process does something while one event is kept in it."""
+
+    other: Callable[[], Awaitable[object]] | None = None
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        added = await super().add(key, value, ttl=ttl)
+        if self.other is not None and not key.endswith("head"):
+            other, self.other = self.other, None
+            await other()
+        return added
+
+
+def test_the_hint_of_the_end_stays_where_another_process_has_moved_it() -> None:
+    async def scenario() -> None:
+        store = Between()
+        one, two = EventLog(store, 60), EventLog(store, 60)
+        start = await one.head(ACCOUNT)
+        first, second = Entry(b"a"), Entry(b"b")
+        store.other = lambda: two.append(ACCOUNT, second)
+        assert await one.append(ACCOUNT, first) == start + 1
+        assert (first.number, second.number) == (start + 1, start + 2)
+        assert await store.get(f"events:{ACCOUNT}:head") == str(start + 2).encode()
+        # What is tried again is kept already, and moves it neither.
+        assert await one.append(ACCOUNT, first) == start + 2
+        await store.set(f"events:{ACCOUNT}:head", str(start).encode(), ttl=60)
+        assert await one.append(ACCOUNT, second) == start + 2
+        assert await store.get(f"events:{ACCOUNT}:head") == str(start + 2).encode()
+
+    run(scenario())
+
+
 def test_numbers_go_on_rising_after_everything_was_forgotten() -> None:
     async def scenario() -> None:
         log = EventLog(MemoryStore(), 0.02)
