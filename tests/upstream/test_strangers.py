@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from gateway.app import compose
 from gateway.errors import UpstreamDenied, UpstreamThrottled
 from gateway.transport.client_addresses import UNKNOWN, Addresses, share_of
+from gateway.upstream.call import Credential
 from gateway.upstream.strangers import Strangers
 from tests.support import loopback
+from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import until
@@ -299,3 +302,17 @@ def test_without_trusted_proxies_the_connection_says_it() -> None:
 def test_addresses_of_one_ipv6_network_have_one_share() -> None:
     assert share_of("2001:db8::1") == share_of("2001:db8::ffff:1") != share_of("2001:db8:0:1::1")
     assert share_of("203.0.113.7") == "203.0.113.7"
+
+
+def test_an_account_goes_on_with_the_slots_that_its_credential_has_had_as_a_strangers() -> None:
+    """Also for who asks between the answer that proves it and the end of the call behind that."""
+
+    async def scenario() -> None:
+        client = compose(bare_settings()).client
+        credential = Credential("AC" + "1" * 32, "secret", "AC" + "1" * 32)
+        begun = client._used_by(credential, credential.account)
+        client.accepted.note(credential, credential.account)
+        assert client._used_by(credential, credential.account) is begun
+        assert [*client.limiters()] == [begun.limiter]
+
+    asyncio.run(scenario())
