@@ -92,7 +92,8 @@ def test_a_screen_of_the_page_stays_true_and_complains_of_nothing(
     screens: RunningGateway, client: str, catalog: bool
 ) -> None:
     """It lists, searches, buys and releases; what is changed and released elsewhere is seen there,
-    too; and no answer makes the cache forget or contradict what the gateway says.
+    too, also if its connection was broken meanwhile; and no answer makes the cache forget or
+    contradict what the gateway says.
     """
     account = screens.sandbox.create_account(role="frontend", catalog=catalog, owned=OWNED)
     report = node_json(
@@ -155,6 +156,17 @@ def test_urql(gateway: RunningGateway, account: SandboxAccount) -> None:
     """With its normalized cache, @defer, @stream, and server-sent events."""
     report = job(gateway, account, "urql")
     assert report["extras"] == EXTRAS
+
+
+@pytest.mark.usefixtures("app")
+def test_a_purchase_on_a_bad_network_is_sent_again_and_made_once(
+    gateway: RunningGateway, account: SandboxAccount
+) -> None:
+    before = len(gateway.sandbox.ledger())
+    report = node_json("build/out/jobs/urql-buy.js", environment=named(gateway, account))
+    [entry] = gateway.sandbox.ledger()[before:]
+    assert entry["action"] == "bought"
+    assert report == {"sid": entry["sid"], "errors": [], "error": None}
 
 
 @pytest.mark.usefixtures("app")

@@ -3,13 +3,15 @@ import { ApolloProvider } from "@apollo/client/react";
 import { createElement } from "react";
 import { createApolloClient } from "../build/app/src/apollo.js";
 import { NumbersScreen } from "../build/app/src/apollo-screen.js";
+import { breaking } from "./breaking.js";
 import { environment } from "./job.js";
 import { runScreen } from "./screen.js";
 
 const { url, authorization } = environment();
-const client = createApolloClient(url, authorization);
+const wire = await breaking(url);
+const client = createApolloClient(wire.url, authorization);
 
-await runScreen(createElement(ApolloProvider, { client, children: createElement(NumbersScreen) }), {
+await runScreen(createElement(ApolloProvider, { client, children: createElement(NumbersScreen) }), wire, {
   async ask(document, variables) {
     const definition = gql(document);
     if (document.startsWith("mutation")) return (await client.mutate({ mutation: definition, variables })).data;

@@ -5,18 +5,20 @@ import { createRelayEnvironment } from "../build/app/src/relay/environment.js";
 import { NumbersScreen } from "../build/app/src/relay/NumbersScreen.js";
 import * as compiled from "../build/app/src/relay/answers.js";
 import * as answers from "./answers.js";
+import { breaking } from "./breaking.js";
 import { environment, present } from "./job.js";
 import { runScreen } from "./screen.js";
 
 const { url, authorization } = environment();
-const relay = createRelayEnvironment(url, authorization);
+const wire = await breaking(url);
+const relay = createRelayEnvironment(wire.url, authorization);
 
 function operation(document: string, variables: Record<string, unknown>): OperationDescriptor {
   const [name] = present(Object.entries(answers).find(([, text]) => text === document));
   return createOperationDescriptor(getRequest(compiled[name as keyof typeof compiled]), variables);
 }
 
-await runScreen(createElement(RelayEnvironmentProvider, { environment: relay, children: createElement(NumbersScreen) }), {
+await runScreen(createElement(RelayEnvironmentProvider, { environment: relay, children: createElement(NumbersScreen) }), wire, {
   async ask(document, variables) {
     const asked = operation(document, variables);
     relay.retain(asked);

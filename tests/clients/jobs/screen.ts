@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type ReactNode, StrictMode, createElement } from "react";
 import { createRoot } from "react-dom/client";
+import type { Wire } from "./breaking.js";
 import { FIND, NARROW, RELEASE_SEVERAL, WIDE, WRITE } from "./answers.js";
 import { type Owned, RELEASE, RENAME, elsewhere, someOwned } from "./elsewhere.js";
 import { inForce, pause, present } from "./job.js";
@@ -55,7 +56,7 @@ function known(cache: Cache, sid: string): boolean {
 }
 
 /** List, search, buy, release, and see what is changed and released elsewhere. */
-async function use(cache: Cache): Promise<void> {
+async function use(cache: Cache, wire: Wire): Promise<void> {
   await until(() => rows("Your numbers").length === 3, "the first page is not shown");
   present(button("More")).click();
   await until(() => rows("Your numbers").length === 4 && !button("More"), "the second page is not shown");
@@ -75,6 +76,11 @@ async function use(cache: Cache): Promise<void> {
   assert(known(cache, sid));
   const renamed = () => owned(phoneNumber)?.textContent.includes("Try");
   await inForce(() => Boolean(renamed()), (friendlyName) => elsewhere(RENAME, { sid, friendlyName }));
+  wire.break();
+  await elsewhere(RENAME, { sid, friendlyName: "Meanwhile" });
+  wire.mend();
+  const told = () => owned(phoneNumber)?.textContent.includes("Meanwhile");
+  await until(told, "what was changed while the connection was broken is not shown");
   await elsewhere(RELEASE, { sid, phoneNumber });
   await until(() => !owned(phoneNumber), "what was released elsewhere is still shown");
   assert(!known(cache, sid), "what was released elsewhere is still kept");
@@ -107,9 +113,9 @@ async function releaseSeveral(cache: Cache, { id: sid, phoneNumber }: Owned): Pr
   assert(!known(cache, sid), "what was released with others is still kept");
 }
 
-export async function runScreen(screen: ReactNode, cache: Cache): Promise<never> {
+export async function runScreen(screen: ReactNode, wire: Wire, cache: Cache): Promise<never> {
   createRoot(document.body.appendChild(document.createElement("div"))).render(createElement(StrictMode, null, screen));
-  await use(cache);
+  await use(cache, wire);
   await askMoreAndLess(cache, (await someOwned()).id);
   await releaseSeveral(cache, await someOwned());
   await new Promise((resolve) => process.stdout.write(JSON.stringify({ warnings }), resolve));
