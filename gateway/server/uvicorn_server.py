@@ -24,6 +24,7 @@ from gateway.draining import Draining
 from gateway.server import listening
 from gateway.server._compat import HttpProtocol, forget_signal
 from gateway.server.door import AT_ONCE
+from gateway.server.leaving import was_told_to_leave
 
 if TYPE_CHECKING:
     # All HTTP connections of the gateway are such; the sandbox's server has no need of it.
@@ -96,6 +97,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and hear then of an end that was asked for meanwhile, if that was to wait."""
+        if was_told_to_leave():
+            self.handle_exit(signal.SIGTERM, None)
         await super().startup(sockets)
         if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})

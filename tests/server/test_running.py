@@ -5,6 +5,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -61,6 +62,30 @@ def test_a_signal_before_the_sandbox_is_there_is_no_fault(after: float) -> None:
         _, complaints = process.communicate(timeout=60)
         assert "Traceback" not in complaints
         assert "BrokenPipe" not in complaints
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_signal_that_python_drops_while_it_loads_stops_a_gateway_all_the_same(
+    workers: str,
+) -> None:
+    program = f"""
+import signal, weakref
+from gateway.cli.main import main
+from gateway.server import serve
+
+def announce(*_):
+    thing = type("Thing", (), {{}})()
+    watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
+    del thing
+    print("went on", flush=True)
+
+serve._announce = announce
+raise SystemExit(main(["serve", "--port", "0", "--auth", "pass-through", "--workers", "{workers}"]))
+"""
+    ended = subprocess.run(  # noqa: S603 - our own interpreter, our own program
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (0, "went on\n")
 
 
 def test_the_sandbox_ends_with_a_gateway_that_was_killed() -> None:
