@@ -28,6 +28,10 @@ from schema.scalars import E164, URL, CountryCode, CurrencyCode
 # What is refused, and when.
 _SOME = "Refused for accounts whose API cannot filter by it, see `Source`."
 _NOT_WITH_SOME = "Not together with filters that only some accounts' API knows."
+_KEY = (
+    "A key of your own, up to 255 characters: the same key and input never act twice while the key"
+    " is remembered, which is for 24 hours unless the operator has set another time."
+)
 _TOLD = (
     "Where the upstream does not tell it, what the number itself tells counts, as in `geography`;"
     " toll-free numbers of North America tell nothing."
@@ -433,9 +437,7 @@ class PurchasePhoneNumberInput:
     )
     idempotency_key: str | None = field(
         default=UNSET,
-        description=(
-            "A key of your own, up to 255 characters: the same key and input never act twice."
-        ),
+        description=_KEY,
     )
     dry_run: bool = field(
         default=False,
@@ -462,9 +464,7 @@ class ConfigurePhoneNumberInput:
     )
     idempotency_key: str | None = field(
         default=UNSET,
-        description=(
-            "A key of your own, up to 255 characters: the same key and input never act twice."
-        ),
+        description=_KEY,
     )
     dry_run: bool = field(
         default=False,
@@ -491,9 +491,7 @@ class TransferPhoneNumberInput:
     )
     idempotency_key: str | None = field(
         default=UNSET,
-        description=(
-            "A key of your own, up to 255 characters: the same key and input never act twice."
-        ),
+        description=_KEY,
     )
     dry_run: bool = field(
         default=False,
@@ -518,9 +516,7 @@ class ReleasePhoneNumberInput:
     )
     idempotency_key: str | None = field(
         default=UNSET,
-        description=(
-            "A key of your own, up to 255 characters: the same key and input never act twice."
-        ),
+        description=_KEY,
     )
     dry_run: bool = field(
         default=False,

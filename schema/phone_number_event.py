@@ -15,8 +15,9 @@ from schema.read_port import ReadPort
 @strawberry.type(description="Something that happened to a number.")
 class PhoneNumberEvent:
     id: ID = field(
-        description="Opaque, and no other event's, of whatever account. Send it as `Last-Event-ID`"
-        " to go on behind this event."
+        description="Opaque, and no other event's, of whatever account. Send it as the header"
+        " `Last-Event-ID`, or as `lastEventId` in the operation's `extensions`, to go on behind"
+        " this event."
     )
     kind: PhoneNumberEventKind = field(description="What happened.")
     at: dt.datetime = field(description="When the gateway learnt of it.")
