@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol
 from gateway.storage.store import Store, StoreUnavailable
 from gateway.storage.store_advice import Advice, advice_on
 from gateway.storage.time_of_day import TimeOfDay
+from gateway.waiting import at_hand, outcome_of, settle
 from gateway.writes import clocks
 
 # What holds of this release are called; earlier ones name a process.
@@ -146,17 +147,27 @@ class StoreJournal:
         """See `Journal`."""
         return await self._store.get(key)
 
-    async def hold(self) -> "_StoreHold":
+    def hold(self) -> "asyncio.Future[_StoreHold]":
         """See `Journal`."""
         while self._idle:
             hold = self._idle.pop()
             if hold.is_fresh():
                 hold.begin()
-                return hold
+                return at_hand(hold)
         hold = _StoreHold(self._store, self._idle)
-        await hold.make()
-        hold.begin()
-        return hold
+        coming: asyncio.Future[_StoreHold] = asyncio.get_running_loop().create_future()
+        making = asyncio.ensure_future(hold.make())
+
+        def made(done: asyncio.Future[None]) -> None:
+            outcome = outcome_of(done)
+            # Who waits no longer would never end it: it may be given up just when it is there.
+            if outcome is None and not coming.done():
+                hold.begin()
+            settle(coming, outcome or hold)
+
+        making.add_done_callback(made)
+        coming.add_done_callback(lambda _: making.cancel())
+        return coming
 
     async def sure_of(self, hold: Hold) -> float:
         """See `Journal`."""

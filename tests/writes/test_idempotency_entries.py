@@ -478,6 +478,30 @@ def test_a_hold_in_the_store_is_there_while_it_is_renewed_and_lapses_then(
     run("store", tmp_path, use)
 
 
+def test_a_hold_that_comes_just_when_it_is_given_up_is_not_renewed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.writes.idempotency_entries._RENEW", 0.0)
+    kept: list[str] = []
+
+    class Noting(MemoryStore):
+        async def set(self, key: str, value: bytes, *, ttl: float) -> None:
+            kept.append(key)
+            await super().set(key, value, ttl=ttl)
+
+    async def main() -> None:
+        journal = StoreJournal(Noting())
+        coming = IdempotencyKeys(journal, 60)._by(time.monotonic() + 60, journal.hold())
+        asyncio.get_running_loop().call_soon(coming.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await coming
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert len(kept) == 1
+
+
 def test_a_hold_that_may_have_lapsed_while_the_machine_slept_is_never_sure_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
