@@ -140,6 +140,11 @@ class _ResolverCall:
                 found[name] = value
         return found
 
+    def begin(self, context: Any, values: Values, source: object) -> Any:  # noqa: ANN401 - what resolvers return
+        """Call the resolver."""
+        asked = Asked(context, self.at, self.selected)
+        return self.resolve(source, info=asked, **self.arguments(values))
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Object:
@@ -191,43 +196,19 @@ class _Coming(NamedTuple):
 
 
 class Run(Discreet):
-    """One execution of a compiled query."""
+    """One execution of a compiled query whose fields are several or go deeper."""
 
-    _query: "_Query"
+    _query: "CompiledQuery"
     _values: Values
-    _context: Any = None
+    _context: Any
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether it has one field, below which nothing is called."""
-        return self._query.ends
-
-    def begin(self, context: Any) -> Awaitable[Any]:  # noqa: ANN401 - a port of the schema
-        """Begin a query that is alone, and return what its only field will be; see `finish`."""
-        query, self._context = self._query, context
-        context.alone = not query.writes
-        coming: Awaitable[Any] = self._resolve(query.calls[0], None)
-        return coming
-
-    def finish(self, value: object) -> dict[str, Any]:
-        """Return the data of the response, of a query that is alone, once it is there.
-
-        Raises:
-            Unfit: only graphql-core can tell what the answer is.
-        """
-        [call] = self._query.calls
-        data: dict[str, Any] = dict(self._query.names)
-        data[call.name] = self.complete(call.completion, value, [])
-        return data
-
-    async def on(self, context: Any) -> dict[str, Any]:  # noqa: ANN401 - a port of the schema
-        """Run it, whose fields are several or go deeper, and return the response's data.
+    async def data(self) -> dict[str, Any]:
+        """Return the response's data.
 
         Raises:
             Unfit: only graphql-core can tell what the answer is.
             Exception: whatever resolvers raise.
         """
-        self._context = context
         data: dict[str, Any] = dict(self._query.names)
         waiting = [_Waiting(call, (None,), (data,)) for call in self._query.calls]
         if not self._query.writes:
@@ -253,10 +234,6 @@ class Run(Discreet):
         for outcome in await settled(work):
             if outcome is not None:
                 raise outcome
-
-    def _resolve(self, call: _ResolverCall, source: object) -> Any:  # noqa: ANN401 - what resolvers return
-        asked = Asked(self._context, call.at, call.selected)
-        return call.resolve(source, info=asked, **call.arguments(self._values))
 
     def _begin_all(self, waiting: _Waiting) -> Iterable[_Coming]:
         """Begin to resolve a field of many objects; what is the same for several is one."""
@@ -301,7 +278,7 @@ class Run(Discreet):
 
     async def _call(self, call: _ResolverCall, source: object, into: dict[str, Any]) -> None:
         """Resolve a field and put its value into an object of the response."""
-        await self._go_on(_Coming(call, self._resolve(call, source), (into,)))
+        await self._go_on(_Coming(call, call.begin(self._context, self._values, source), (into,)))
 
     def _put(
         self,
@@ -315,7 +292,7 @@ class Run(Discreet):
 
         If it is known what it was `made_of`, it may be written out for those that come later, too.
         """
-        completed = self.complete(call.completion, value, waiting)
+        completed = _complete(call.completion, value, waiting)
         if call.ends and (len(into) > 1 or made_of is not None):
             completed = msgspec.Raw(encode(completed))
             if made_of is not None:
@@ -323,40 +300,43 @@ class Run(Discreet):
         for each in into:
             each[call.name] = completed
 
-    def complete(self, to: _Completion, value: object, waiting: list[_Waiting]) -> Any:  # noqa: ANN401 - JSON
-        """Return the response's form of a value; what is still to be resolved joins `waiting`."""
-        if value is None:
-            if to.nullable:
-                return None
-            raise Unfit
-        if isinstance(to, _List):
-            return self._list(to, value, waiting)
-        if to.is_plain:
-            return to.project(value)
-        return self._objects(to, (value,), waiting)[0]
 
-    def _list(self, to: _List, value: object, waiting: list[_Waiting]) -> list[Any]:
-        if not isinstance(value, list):
-            raise Unfit
-        item = to.item
-        if isinstance(item, _Object) and not item.nullable:
-            return item.project.all(value) if item.is_plain else self._objects(item, value, waiting)
-        return [self.complete(item, each, waiting) for each in value]
+def _complete(to: _Completion, value: object, waiting: list[_Waiting]) -> Any:  # noqa: ANN401 - JSON
+    """Return the response's form of a value; what is still to be resolved joins `waiting`."""
+    if value is None:
+        if to.nullable:
+            return None
+        raise Unfit
+    if isinstance(to, _List):
+        return _list(to, value, waiting)
+    if to.is_plain:
+        return to.project(value)
+    return _objects(to, (value,), waiting)[0]
 
-    def _objects(
-        self, to: _Object, values: Sequence[object], waiting: list[_Waiting]
-    ) -> list[dict[str, Any]]:
-        """Return objects that have more than plain fields, with places for what is called."""
-        made: list[dict[str, Any]] = to.project.all(values)
-        for name, attribute, below in to.deeper:
-            for value, place in zip(values, made, strict=True):
-                place[name] = self.complete(below, getattr(value, attribute), waiting)
-        waiting += [_Waiting(call, values, made) for call in to.calls]
-        return made
+
+def _list(to: _List, value: object, waiting: list[_Waiting]) -> list[Any]:
+    if not isinstance(value, list):
+        raise Unfit
+    item = to.item
+    if isinstance(item, _Object) and not item.nullable:
+        return item.project.all(value) if item.is_plain else _objects(item, value, waiting)
+    return [_complete(item, each, waiting) for each in value]
+
+
+def _objects(
+    to: _Object, values: Sequence[object], waiting: list[_Waiting]
+) -> list[dict[str, Any]]:
+    """Return objects that have more than plain fields, with places for what is called."""
+    made: list[dict[str, Any]] = to.project.all(values)
+    for name, attribute, below in to.deeper:
+        for value, place in zip(values, made, strict=True):
+            place[name] = _complete(below, getattr(value, attribute), waiting)
+    waiting += [_Waiting(call, values, made) for call in to.calls]
+    return made
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class _Query:
+class CompiledQuery:
     """A query, compiled for one outcome of its conditions.
 
     Attributes:
@@ -370,6 +350,23 @@ class _Query:
     calls: tuple[_ResolverCall, ...]
     ends: bool
     writes: bool
+
+    def begin(self, context: Any, values: Values) -> Awaitable[Any]:  # noqa: ANN401 - a port of the schema
+        """Begin one that `ends`, and return what its only field will be; see `finish`."""
+        context.alone = not self.writes
+        coming: Awaitable[Any] = self.calls[0].begin(context, values, None)
+        return coming
+
+    def finish(self, value: object) -> dict[str, Any]:
+        """Return the data of the response of one that `ends`, once its field is there.
+
+        Raises:
+            Unfit: only graphql-core can tell what the answer is.
+        """
+        [call] = self.calls
+        data: dict[str, Any] = dict(self.names)
+        data[call.name] = _complete(call.completion, value, [])
+        return data
 
 
 class CompiledOperation:
@@ -408,10 +405,10 @@ class CompiledOperation:
         definition = document.syntax and document.syntax.definition(operation.name)
         self._variables = _variables(schema, definition) if definition else ()
         # By how the conditions turn out.
-        self._queries: dict[tuple[Any, ...], _Query | None] = {}
+        self._queries: dict[tuple[Any, ...], CompiledQuery | None] = {}
 
-    def find(self, given: dict[str, Any]) -> Run | None:
-        """Return what runs the query with these variables, as the client sent them.
+    def find(self, given: dict[str, Any]) -> tuple[CompiledQuery, Values] | None:
+        """Return the query for these variables, as the client sent them, and their values.
 
         None where it cannot be run but by graphql-core.
         """
@@ -431,9 +428,9 @@ class CompiledOperation:
             query = self._compile(case, values)
         elif not self._projections.is_written:
             self._projections.come_again()
-        return None if query is None else Run(query, values)
+        return None if query is None else (query, values)
 
-    def _compile(self, case: tuple[Any, ...], values: Values) -> _Query | None:
+    def _compile(self, case: tuple[Any, ...], values: Values) -> CompiledQuery | None:
         if len(self._queries) >= _MOST_TREES:
             self._queries.clear()
         query, syntax = None, self._syntax
@@ -447,7 +444,7 @@ class CompiledOperation:
         return query
 
 
-_UNKNOWN: Final = _Query((), (), False, False)  # noqa: FBT003 - it is compared by identity
+_UNKNOWN: Final = CompiledQuery((), (), False, False)  # noqa: FBT003 - it is compared by identity
 
 
 def compiled_for(
@@ -484,7 +481,7 @@ def _variables(schema: GraphQLSchema, node: OperationDefinitionNode) -> tuple[_V
     return tuple(found)
 
 
-def _compile(collecting: Collecting, projections: Projections) -> _Query | None:
+def _compile(collecting: Collecting, projections: Projections) -> CompiledQuery | None:
     root = collecting.root
     if root is None:
         return None
@@ -501,7 +498,7 @@ def _compile(collecting: Collecting, projections: Projections) -> _Query | None:
         return None
     ends = len(calls) == 1 and _ends(calls[0].completion)
     writes = root is collecting.schema.mutation_type
-    return _Query(tuple(names), tuple(calls), ends, writes)
+    return CompiledQuery(tuple(names), tuple(calls), ends, writes)
 
 
 class _Tree:

@@ -13,7 +13,7 @@ from gateway.error_codes import ErrorCode
 from gateway.errors import GatewayError
 from gateway.execution import executors
 from gateway.execution._compat import is_of_an_argument
-from gateway.execution.compiled_queries import FORESEEN, compiled_for
+from gateway.execution.compiled_queries import FORESEEN, Run, compiled_for
 from gateway.execution.error_order import in_order
 from gateway.execution.projecting_executor import FastExecutor
 from gateway.execution.projection import Projector
@@ -64,13 +64,15 @@ async def run(
             )
             # A detailed trace tells every field that asked, more than is known of shared answers.
             traced = request.explanation == "trace"
-            begun = None if traced else compiled.find(request.variables)
-            if begun is not None:
+            found = None if traced else compiled.find(request.variables)
+            if found is not None:
+                query, values = found
                 try:
-                    if begun.is_alone:  # It needs no coroutine of its own.
-                        response = {"data": begun.finish(await begun.begin(context))}
+                    if query.ends:  # It needs no coroutine of its own.
+                        data = query.finish(await query.begin(context, values))
                     else:
-                        response = {"data": await begun.on(context)}
+                        data = await Run(query, values, context).data()
+                    response = {"data": data}
                 except FORESEEN:
                     context.begin_again()
                 except Exception as error:  # noqa: BLE001 - graphql-core will raise it properly

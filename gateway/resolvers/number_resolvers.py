@@ -36,20 +36,22 @@ class NumberResolvers(Discreet):
 
     Attributes:
         owned: the owned numbers, as the request sees them.
+        caller: who asks.
+        recount: is told how long lists are, where that was believed and not said.
         alone: the field that is being resolved is the only one of a query.
     """
 
     owned: OwnedNumbers
-    _caller: Caller
-    _recount: Recount | None = None
-    alone: bool = False
+    caller: Caller
+    recount: Recount | None
+    alone: bool
 
     def phone_number(
         self, *, sid: str, account_sid: str | None, at: FieldPath, selected: SelectedFields
     ) -> Awaitable[PhoneNumber | None]:
         """See `schema.read_port.Numbers`."""
-        asked = PhoneNumberLookup.parse(self._caller, sid=sid, account_sid=account_sid)
-        if self._caller.accounts is not None or not SHOWN_BESIDE.isdisjoint(selected):
+        asked = PhoneNumberLookup.parse(self.caller, sid=sid, account_sid=account_sid)
+        if self.caller.accounts is not None or not SHOWN_BESIDE.isdisjoint(selected):
             return self._shown(asked, at, selected)
         shown: Any = self.owned.one(asked, at, needed(selected), alone=self.alone)
         coming: Awaitable[PhoneNumber | None] = shown
@@ -65,7 +67,7 @@ class NumberResolvers(Discreet):
     ) -> PhoneNumber | None:
         """See `schema.read_port.Numbers`."""
         asked = PhoneNumberLookup.parse_identifier(
-            self._caller, identifier=identifier, account_sid=account_sid
+            self.caller, identifier=identifier, account_sid=account_sid
         )
         return await self._shown(asked, at, selected)
 
@@ -79,10 +81,10 @@ class NumberResolvers(Discreet):
         **page: Any,  # noqa: ANN401 - see `PageRequest.parse`
     ) -> PhoneNumberConnection:
         """See `schema.read_port.Numbers`."""
-        asked = OwnedList.parse(self._caller, filter=filter, account_sid=account_sid, **page)
+        asked = OwnedList.parse(self.caller, filter=filter, account_sid=account_sid, **page)
         listed = await self.owned.page(asked, at, selected)
-        if self._recount is not None and asked.account == self._caller.credential.account:
-            self._recount("Query.phoneNumbers", len(listed.items))
+        if self.recount is not None and asked.account == self.caller.credential.account:
+            self.recount("Query.phoneNumbers", len(listed.items))
         if not SHOWN_BESIDE.isdisjoint(selected):
             listed = listed._replace(
                 items=await self.owned.beside.shown(listed.items, selected, at)
@@ -105,7 +107,7 @@ class NumberResolvers(Discreet):
         try:
             return await self.owned.one(key, at, needs, alone=alone)
         except OfAnotherAccount:
-            if self._caller.accounts is None:
+            if self.caller.accounts is None:
                 raise
             return None  # A bearer must not learn that somebody else has it.
 

@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
-from gateway.discreet import Discreet
 from gateway.events.feed import Events
 from gateway.numbers.accounts import AccountCounts, Accounts
 from gateway.numbers.last_seen import LastSeen
@@ -88,25 +87,22 @@ class Spare(NamedTuple):
     exchanges: int
 
 
-class RequestContext(Discreet, dict=True):
+class RequestContext(NumberResolvers, dict=True):
     """The ports of the schema for one request; what few requests need is made when asked for.
+
+    Most ask for owned numbers: it resolves these itself.
 
     Attributes:
         reader: the reads and writes of the request.
-        caller: who asks.
-        numbers: resolves owned numbers.
         fast: see `gateway.execution.request.Port`.
     """
 
     # Nothing of a request leads back to it: it is forgotten once it is answered.
     reader: Reader
-    caller: Caller
-    numbers: NumberResolvers
     _shared: SharedParts
     _spare: Spare
     _request_id: str
     fast: bool
-    _recount: Recount | None = None
     _writes: WriteResolvers | None = None
 
     @classmethod
@@ -133,14 +129,18 @@ class RequestContext(Discreet, dict=True):
             recount: is told how long lists are, where that was believed and not said.
         """
         owned = shared.owned_numbers(reader, spare.exchanges)
-        numbers = NumberResolvers(owned, caller, recount)
-        return cls(reader, caller, numbers, shared, spare, request_id, fast, recount)
+        return cls(owned, caller, recount, False, reader, shared, spare, request_id, fast)  # noqa: FBT003 - in C, by place
+
+    @property
+    def numbers(self) -> NumberResolvers:
+        """Resolves owned numbers."""
+        return self
 
     @cached_property
     def search(self) -> SearchResolvers:
         """Resolves numbers to buy."""
-        search = Search(self.reader, self.numbers.owned, self._spare.partition)
-        rules = self.numbers.owned.beside.rules
+        search = Search(self.reader, self.owned, self._spare.partition)
+        rules = self.owned.beside.rules
         return SearchResolvers(search, self._shared.similar, rules, self.caller, self.reader.trace)
 
     @cached_property
@@ -149,19 +149,19 @@ class RequestContext(Discreet, dict=True):
         accounts = Accounts(self.reader, self._shared.counts)
         return AccountResolvers(
             accounts,
-            self.numbers.owned.beside.rules,
+            self.owned.beside.rules,
             self.caller,
             self._shared.spending,
-            self._recount,
+            self.recount,
         )
 
     @cached_property
     def objects(self) -> ObjectResolvers:
         """Resolves objects by id."""
-        accounts, numbers = Accounts(self.reader, self._shared.counts), self.numbers
+        accounts = Accounts(self.reader, self._shared.counts)
         calls = SpareCalls(self._spare.subaccounts)
-        whereabouts = Whereabouts(numbers.owned, accounts, self.caller, numbers.one, calls)
-        return ObjectResolvers(whereabouts, accounts, self.numbers.owned.beside, self.caller)
+        whereabouts = Whereabouts(self.owned, accounts, self.caller, self.one, calls)
+        return ObjectResolvers(whereabouts, accounts, self.owned.beside, self.caller)
 
     @property
     def writes(self) -> WriteResolvers:
@@ -173,10 +173,8 @@ class RequestContext(Discreet, dict=True):
     def _make_writes(self) -> WriteResolvers:
         shared = self._shared
         return WriteResolvers(
-            Mutations(
-                self.reader, self.numbers.owned, shared.writing, self.caller, self._request_id
-            ),
-            partial(show, self.numbers.owned),
+            Mutations(self.reader, self.owned, shared.writing, self.caller, self._request_id),
+            partial(show, self.owned),
             self.caller,
             shared.webhooks,
             shared.spending,
@@ -193,16 +191,7 @@ class RequestContext(Discreet, dict=True):
     def events(self) -> EventResolvers:
         """Resolves the subscription."""
         events, credential = self._shared.events, self.reader.credential
-        return EventResolvers(events, self.numbers.owned, self.caller, credential)
-
-    @property
-    def alone(self) -> bool:
-        """See `gateway.execution.request.Port`."""
-        return self.numbers.alone
-
-    @alone.setter
-    def alone(self, alone: bool) -> None:
-        self.numbers.alone = alone
+        return EventResolvers(events, self.owned, self.caller, credential)
 
     @property
     def is_traced(self) -> bool:
@@ -212,7 +201,7 @@ class RequestContext(Discreet, dict=True):
     def begin_again(self) -> None:
         """See `gateway.execution.request.Port`."""
         self.reader.trace.begin_again()
-        self.numbers.alone = False
+        self.alone = False
 
     def report(self) -> dict[str, Any]:
         """See `gateway.execution.request.Port`."""

@@ -11,7 +11,7 @@ from graphql.execution import experimental_execute_incrementally
 from gateway.documents.documents import Documents
 from gateway.execution import execute
 from gateway.execution.compiled_inputs import Unfit
-from gateway.execution.compiled_queries import compiled_for
+from gateway.execution.compiled_queries import Run, compiled_for
 from gateway.execution.projection import Projector
 from gateway.execution.request import Request
 from schema import build_schema
@@ -197,7 +197,7 @@ def test_resolvers_get_the_arguments_that_graphql_core_gives(
         if query is not None:
             for _ in range(2):
                 with suppress(LookupError, Unfit):
-                    await query.on(straight)
+                    await Run(*query, straight).data()
 
     asyncio.run(run())
     if plain.asked and query is None:

@@ -7,7 +7,7 @@ import pytest
 from graphql import NameNode, print_ast
 
 from gateway.documents.documents import Document, Documents
-from gateway.execution.compiled_queries import CompiledOperation, Run, compiled_for
+from gateway.execution.compiled_queries import CompiledOperation, compiled_for
 from gateway.execution.projection import Projector
 from schema import build_core_schema
 from tests.benchmarks.operations import SMALL, WIDE
@@ -25,7 +25,7 @@ def compiled(document: Document, name: str | None = None) -> CompiledOperation:
 def run(documents: Documents, text: str) -> Document:
     """Get a document as for a request, and return it when it is ready to run."""
     document = documents.get(text)
-    assert isinstance(compiled(document).find(VALUES), Run)
+    assert compiled(document).find(VALUES) is not None
     return document
 
 

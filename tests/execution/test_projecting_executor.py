@@ -33,7 +33,7 @@ from gateway.documents.documents import Document, Documents
 from gateway.documents.limits import Limits, Meter
 from gateway.errors import UpstreamMalformed, UpstreamRefused
 from gateway.execution._compat import is_attribute
-from gateway.execution.compiled_queries import FORESEEN, CompiledOperation, compiled_for
+from gateway.execution.compiled_queries import FORESEEN, CompiledOperation, Run, compiled_for
 from gateway.execution.execute import respond
 from gateway.execution.json_encoding import encode
 from gateway.execution.plain_fields import Selection
@@ -413,7 +413,7 @@ def compiled(document: Document, stub: Stub, variables: dict[str, Any]) -> bytes
 
     async def run() -> bytes | None:
         try:
-            return encode({"data": await query.on(stub)})
+            return encode({"data": await Run(*query, stub).data()})
         except FORESEEN:  # Nothing else may go wrong.
             return None
 
