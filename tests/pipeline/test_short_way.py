@@ -111,7 +111,7 @@ def test_a_small_query_is_one_task_six_coroutines_and_few_calls(
     assert counts.tasks.total() == 1, str(counts)
     assert counts.coroutines.total() <= 6, str(counts)
     assert counts.calls.total() <= (122 if catalog else 127), str(counts)
-    assert counts.objects.total() <= 4, str(counts)
+    assert counts.objects.total() <= 15, str(counts)
     assert counts.futures <= 1, str(counts)
 
 
@@ -131,7 +131,8 @@ def test_a_number_more_on_a_page_is_no_call_more_however_much_is_selected_of_it(
     assert more.total() < 30, str(many)
     assert many.calls.total() <= 380, str(many)
     assert many.coroutines.total() <= 20, str(many)
-    assert many.objects.total() <= 40, str(many)
+    # Where core serves, what is known of its exchange is one for each number.
+    assert many.objects.total() <= (40 if catalog else 80), str(many)
     assert many.tasks.total() == 1, str(many)
 
 
@@ -180,7 +181,7 @@ def test_a_purchase_is_two_tasks_and_three_steps_of_the_journal(
     assert counts.timers <= 1, str(counts)
     assert counts.coroutines.total() <= 43, str(counts)
     assert counts.calls.total() <= 376, str(counts)
-    assert counts.objects.total() <= 20, str(counts)
+    assert counts.objects.total() <= 41, str(counts)
 
 
 def test_nobody_waits_for_a_token_and_a_hash_that_were_seen_before(

@@ -6,6 +6,7 @@ each time, whatever machine counts it.
 """
 
 import asyncio
+import gc
 import inspect
 import itertools
 import socket
@@ -30,9 +31,16 @@ _OURS: Final = ("gateway.", "schema.")
 # The server's own clock ticks whether anybody asks or not; the rest is how this counts.
 _CLOCK: Final = "uvicorn/server.py"
 _NOT_COUNTED: Final = (_CLOCK, "/threading.py", "/collections/__init__.py", __file__)
+# Theirs are what upstream's JSON is read into, and what the response is written from.
+_OF_DATA: Final = (
+    "gateway.mapping.records",
+    "gateway.upstream.families",
+    "gateway.execution.projection_writer",
+)
+# The sandbox serves on a thread of the same process.
+_OF_OTHERS: Final = "gateway.sandbox."
 
-
-_WARMING, _COUNTED = 5, 10
+_WARMING, _COUNTED, _SHOWN = 5, 10, 2
 
 
 @dataclass
@@ -43,7 +51,8 @@ class Counts:
         calls: Python functions, by file and name; a coroutine counts once, however often it waits.
         resumed: how often coroutines went on after they had waited.
         coroutines: those that began, by name.
-        objects: of the project's own classes, by name; without structures, which are made in C.
+        objects: of the project's own classes, by name; without `data`.
+        data: those that hold what the upstream and the client are told.
         tasks: those that were made, by the name of their coroutine.
         futures: how many were made.
         timers: how many were set.
@@ -53,6 +62,7 @@ class Counts:
     resumed: int = 0
     coroutines: Counter[str] = field(default_factory=Counter)
     objects: Counter[str] = field(default_factory=Counter)
+    data: Counter[str] = field(default_factory=Counter)
     tasks: Counter[str] = field(default_factory=Counter)
     futures: int = 0
     timers: int = 0
@@ -66,7 +76,7 @@ class Counts:
                 f"{self.futures} futures, {self.timers} timers"
             )
         ]
-        for name in ("coroutines", "objects", "tasks", "calls"):
+        for name in ("coroutines", "objects", "data", "tasks", "calls"):
             found = getattr(self, name).most_common()
             lines.append(f"{name}: " + ", ".join(f"{each} {n}" for each, n in found))
         return "\n".join(lines)
@@ -107,22 +117,49 @@ class _Counter:
                 self.counts.coroutines[code.co_qualname] += 1
         place = Path(code.co_filename)
         self.counts.calls[f"{place.parent.name}/{place.name}:{code.co_qualname}"] += 1
-        made = self._made(frame)
-        if made is not None and made.__module__.startswith(_OURS):
-            self.counts.objects[made.__name__] += 1
 
-    @staticmethod
-    def _made(frame: FrameType) -> type | None:
-        """Return the class of which a call makes an object; None when it makes none."""
-        code = frame.f_code
-        if not code.co_varnames:
-            return None
-        first: Any = frame.f_locals.get(code.co_varnames[0])
-        if code.co_varnames[0] == "_cls" and isinstance(first, type):
-            return first  # A named tuple.
-        kind = type(first)
-        own = getattr(kind.__init__, "__code__", None)
-        return kind if code.co_name == "__init__" and own is code else None
+
+class _Objects:
+    """Sees the objects of the project's classes that a thread makes, however it makes them.
+
+    Structures are made in C, which tells nobody. So with each line it is looked what is new among
+    the locals of the running frame, and in what these hold. What an earlier request has shown is
+    kept, and so is not new.
+    """
+
+    def __init__(self) -> None:
+        self.objects: Counter[str] = Counter()
+        self.data: Counter[str] = Counter()
+        self._known: dict[int, object] = {}
+
+    def start(self) -> None:
+        self.objects, self.data = Counter(), Counter()
+        sys.settrace(self._look)
+
+    def stop(self) -> None:
+        sys.settrace(None)
+
+    def _look(self, frame: FrameType, event: str, result: object) -> Any:
+        for each in frame.f_locals.values():
+            self._see(each)
+        if event == "return":
+            self._see(result)
+        return self._look
+
+    def _see(self, value: Any) -> None:
+        kind = type(value)
+        is_ours = kind.__module__.startswith(_OURS)
+        if id(value) in self._known or not (is_ours or kind in {tuple, list, dict, set}):
+            return
+        self._known[id(value)] = value
+        if is_ours and not kind.__module__.startswith(_OF_OTHERS):
+            counted = self.data if kind.__module__ in _OF_DATA else self.objects
+            counted[kind.__qualname__] += 1
+        # The collector knows nothing of a structure that has no part in collecting.
+        names = getattr(kind, "__struct_fields__", None)
+        held = gc.get_referents(value) if names is None else [getattr(value, n) for n in names]
+        for each in held:
+            self._see(each)
 
 
 def _of_clock(frame: FrameType) -> bool:
@@ -158,7 +195,7 @@ class CountingGateway:
     port: int
     loop: asyncio.AbstractEventLoop
     counter: _Counter
-    asked: int = _WARMING + _COUNTED
+    asked: int = _WARMING + _COUNTED + _SHOWN
 
     def ask(self, request: bytes) -> tuple[Counts, bytes]:
         """Send a request some times on one connection; see `ask_in_turn`."""
@@ -168,6 +205,7 @@ class CountingGateway:
         """Send requests alike on one connection; return what the cheapest warm one cost.
 
         They differ in how bytes happen to arrive, in one piece or in several, and in nothing else.
+        Its objects are counted of further ones.
         Also returns the body of the last answer.
         """
         found: list[Counts] = []
@@ -181,7 +219,15 @@ class CountingGateway:
                 answer = _exchange(connection, request)
                 self._on_loop(self.counter.stop)
                 found.append(self.counter.counted)
-        return min(found, key=lambda each: each.calls.total()), answer
+            seen = _Objects()
+            for _ in range(_SHOWN):
+                request = next(requests)
+                self._on_loop(seen.start)
+                answer = _exchange(connection, request)
+                self._on_loop(seen.stop)
+        cheapest = min(found, key=lambda each: each.calls.total())
+        cheapest.objects, cheapest.data = seen.objects, seen.data
+        return cheapest, answer
 
     def _on_loop(self, call: Any) -> None:
         done = threading.Event()
