@@ -133,6 +133,9 @@ def _texts(value: object) -> Any:  # noqa: ANN401 - as it is declared
 
 def _text(value: object) -> str:
     if isinstance(value, str):
+        # Bytes of the environment that are no UTF-8 come as surrogates, which can be sent nowhere.
+        if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+            raise ValueError("Input should be text in UTF-8")
         return value
     raise ValueError("Input should be a valid string")
 
@@ -168,7 +171,7 @@ def _is_numeric(value: object) -> TypeGuard[str | float]:
 
 
 def _path(value: object) -> Path:
-    if isinstance(value, str | Path):
+    if isinstance(value, str | Path) and "\0" not in str(value):
         return Path(value)
     raise ValueError("Input is not a valid path")
 

@@ -79,6 +79,8 @@ def test_secrets_are_printed_nowhere(tmp_path: Path) -> None:
             {},
             "port: Input should be a valid integer (number-gateway.toml)",
         ),
+        (".env", "", {"TWILIO_AUTH_TOKEN": "sekrit\udce9"}, "auth_token: Input should be text in"),
+        ("number-gateway.toml", r'data_dir = "a\u0000"', {}, "data_dir: Input is not a valid path"),
         ("number-gateway.toml", "port = true", {}, "port: Input should be a valid integer"),
         (
             "number-gateway.toml",
