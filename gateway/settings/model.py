@@ -305,7 +305,7 @@ class Settings:
         None,
         ge=1,
         description="Most upstream calls of one operation, also in a list: more are not planned,"
-        " and not made.",
+        " and not made. One that is tried again counts once.",
     )
     partition_calls: int = setting(
         40, ge=0, description="Most extra calls of a request to complete searches that are cut off."

@@ -456,6 +456,8 @@ class Reader(Discreet):
         shares = shares or self._shares
         # A write under way must get to know what it needs to, whatever it has cost so far.
         calls = self._calls
+        if self._broken and call in self._broken:
+            calls = None  # As every call that is tried again, it counts once.
         before = None if calls is None else calls.take if self._shares else calls.count
         flight = self._flights.board(
             self, call, asked, self.deadline, kept, shares=shares, before=before

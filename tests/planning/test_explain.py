@@ -229,6 +229,31 @@ def test_another_attempt_of_a_call_is_told_as_such_and_is_no_call_that_resolvers
     assert (trace["sent"], trace["saved"], trace["naive"]) == (2, 0, 1)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 503},
+        {"kind": "lost-answer"},
+        {"kind": "wrong-shape", "body": '{"incoming_phone_numbers": [}'},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+def test_a_call_that_is_tried_again_counts_once_in_a_plan_and_for_the_most_calls(
+    sandbox: RunningSandbox, fault: dict[str, Any]
+) -> None:
+    account = sandbox.create_account(catalog=False, owned=2)
+    two = "{ a: phoneNumbers(first: 1) { nodes { sid } } b: phoneNumbers(first: 2) { nodes { sid } } }"
+    with running_gateway(sandbox, account=account, most_calls=2) as gateway:
+        gateway.query("{ phoneNumbers(first: 3) { nodes { sid } } }")
+        sandbox.set_faults([{**fault, "method": "GET", "count": 1}])
+        plan = gateway.execute(two, headers=PLAN)["extensions"]["plan"]
+        answer = gateway.execute(two, headers=TRACE)
+    assert "errors" not in answer
+    assert plan["calls"] == {"min": 2, "max": 2}
+    trace = answer["extensions"]["upstream"]
+    assert (trace["sent"], trace["naive"]) == (3, 2)
+
+
 @pytest.mark.parametrize("missing", [0, 1], ids=["all found", "one missing"])
 def test_a_list_that_answers_look_ups_names_them_all_in_the_trace(
     sandbox: RunningSandbox, missing: int
