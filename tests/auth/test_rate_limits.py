@@ -13,6 +13,7 @@ from gateway.auth.rate_limits import RateLimits, Spending
 from gateway.errors import RateLimited
 from gateway.storage.store import MemoryStore, StoreUnavailable
 from gateway.upstream.call import Credential
+from tests.faults.asking import fresh_number
 from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -43,8 +44,7 @@ def stingy(sandbox: RunningSandbox, tmp_path: Path) -> Iterator[RunningGateway]:
 
 @pytest.fixture
 def for_sale(sandbox: RunningSandbox) -> list[str]:
-    listed = sandbox.inventory("US", "local", fields=["phone_number"])
-    return [each["phone_number"] for each in listed[:6]]
+    return [fresh_number(sandbox) for _ in range(6)]
 
 
 def test_requests_beyond_the_limit_are_refused_until_later(stingy: RunningGateway) -> None:

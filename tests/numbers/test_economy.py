@@ -13,6 +13,7 @@ import pytest
 
 from gateway.numbers import cursors
 from gateway.numbers.lookup_strategy import Size, Sizes, choose, go_on_listing
+from tests.faults.asking import fresh_number
 from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -514,7 +515,7 @@ def test_a_mutation_is_planned_without_being_done(gateway: RunningGateway, verb:
     number = gateway.sandbox.numbers(parent.sid)[0]
     gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }", account=parent)
     if verb == "purchase":
-        wanted = gateway.sandbox.inventory("US", "local", ("phone_number",))[0]["phone_number"]
+        wanted = fresh_number(gateway.sandbox)
         text = f'purchasePhoneNumber(input: {{phoneNumber: "{wanted}"}}) {{ reconciled }}'
     else:
         argument = {"transfer": child.sid, "release": number["phone_number"]}.get(verb)
@@ -605,10 +606,24 @@ def test_more_than_one_call_gives_can_be_had(gateway: RunningGateway) -> None:
     assert 1 < len(gateway.sandbox.requests()) <= 41
 
 
-def test_everything_is_found_when_the_allowance_reaches(sandbox: RunningSandbox) -> None:
-    places: dict[str, set[str]] = {}
-    for number in sandbox.inventory("US", "local", ("phone_number", "area_code")):
-        places.setdefault(number["area_code"], set()).add(number["phone_number"])
+@pytest.fixture(scope="module")
+def national(shared_sandbox: RunningSandbox) -> list[str]:
+    """The local numbers of the US that can be bought, without +1: nothing here buys one of them."""
+    return [each["national"] for each in shared_sandbox.inventory("US", "local", ("national",))]
+
+
+@pytest.fixture(scope="module")
+def places(national: list[str]) -> dict[str, set[str]]:
+    """These numbers by area code."""
+    found: dict[str, set[str]] = {}
+    for each in national:
+        found.setdefault(each[:3], set()).add(f"+1{each}")
+    return found
+
+
+def test_everything_is_found_when_the_allowance_reaches(
+    sandbox: RunningSandbox, places: dict[str, set[str]]
+) -> None:
     code = next(code for code, numbers in places.items() if 200 < len(numbers) < 600)
     sandbox.set_switches(search_cap=50)
     with running_gateway(sandbox, partition_calls=500) as gateway:
@@ -621,11 +636,8 @@ def test_everything_is_found_when_the_allowance_reaches(sandbox: RunningSandbox)
 
 @pytest.mark.parametrize("first", [1000, 150])
 def test_pages_go_on_where_the_allowance_of_the_one_before_was_used_up(
-    gateway: RunningGateway, sandbox: RunningSandbox, first: int
+    gateway: RunningGateway, sandbox: RunningSandbox, places: dict[str, set[str]], first: int
 ) -> None:
-    places: dict[str, set[str]] = {}
-    for number in sandbox.inventory("US", "local", ("phone_number", "area_code")):
-        places.setdefault(number["area_code"], set()).add(number["phone_number"])
     code = next(code for code, numbers in places.items() if 400 < len(numbers) < 600)
     sandbox.set_switches(search_cap=30)
     variables: dict[str, Any] = {"first": first, "filter": {"areaCodes": [code]}}
@@ -674,10 +686,9 @@ def test_it_stops_at_the_allowance_and_says_so(sandbox: RunningSandbox) -> None:
     [("555", "555"), ("5*5%", "5.5"), ("+1212*55", "^212.55"), ("EPIC", "3742")],
 )
 def test_a_pattern_of_the_clients_own_is_split_too(
-    sandbox: RunningSandbox, pattern: str, matches: str
+    sandbox: RunningSandbox, national: list[str], pattern: str, matches: str
 ) -> None:
-    numbers = {each["national"] for each in sandbox.inventory("US", "local", ("national",))}
-    expected = {number for number in numbers if re.search(matches, number)}
+    expected = {number for number in national if re.search(matches, number)}
     sandbox.set_switches(search_cap=30)
     with running_gateway(sandbox) as gateway:
         data = gateway.query(WIDE, {"first": 200, "filter": {"contains": pattern}})
@@ -688,12 +699,10 @@ def test_a_pattern_of_the_clients_own_is_split_too(
     assert len(sandbox.requests()) <= 41
 
 
-def test_all_matches_of_a_pattern_are_found_beyond_a_thousand(sandbox: RunningSandbox) -> None:
-    numbers = {
-        each["phone_number"]
-        for each in sandbox.inventory("US", "local", ("phone_number", "national"))
-        if "31" in each["national"]
-    }
+def test_all_matches_of_a_pattern_are_found_beyond_a_thousand(
+    sandbox: RunningSandbox, national: list[str]
+) -> None:
+    numbers = {f"+1{each}" for each in national if "31" in each}
     assert len(numbers) > 1000
     found: set[str] = set()
     after, more = None, True

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import orjson
 import uvicorn
 
 from gateway.sandbox import SandboxSettings, create_sandbox
@@ -164,7 +165,7 @@ class RunningSandbox:
             method, f"/_sandbox/{name}", json=document, params=params, timeout=60
         )
         assert response.is_success, f"{method} {name}: {response.status_code} {response.text}"
-        return response.json() if response.content else None
+        return orjson.loads(response.content) if response.content else None
 
 
 @contextmanager

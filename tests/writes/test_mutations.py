@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from tests.faults.asking import fresh_number
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.sandbox_in_thread import SandboxAccount
 
@@ -33,17 +34,6 @@ def owner(request: pytest.FixtureRequest, gateway: RunningGateway) -> tuple[str,
     return request.param, account
 
 
-def available(gateway: RunningGateway, area_code: str = "631") -> str:
-    """Return a number that can be bought without papers."""
-    return next(
-        str(each["phone_number"])
-        for each in gateway.sandbox.inventory(
-            "US", "local", ("phone_number", "area_code", "requires")
-        )
-        if each["area_code"] == area_code and not each["requires"]
-    )
-
-
 def run(
     gateway: RunningGateway, query: str, account: SandboxAccount, **fields: Any
 ) -> dict[str, Any]:
@@ -56,7 +46,7 @@ def run(
 
 def test_a_number_is_bought(gateway: RunningGateway, owner: tuple[str, SandboxAccount]) -> None:
     family, account = owner
-    number = available(gateway)
+    number = fresh_number(gateway.sandbox)
     payload = run(gateway, PURCHASE, account, phoneNumber=number)
     assert payload["userErrors"] == []
     assert payload["phoneNumber"]["phoneNumber"] == number
@@ -120,7 +110,11 @@ def test_a_number_is_bought_with_settings(
 ) -> None:
     _, account = owner
     payload = run(
-        gateway, PURCHASE, account, phoneNumber=available(gateway), configuration=CONFIGURATION
+        gateway,
+        PURCHASE,
+        account,
+        phoneNumber=fresh_number(gateway.sandbox),
+        configuration=CONFIGURATION,
     )
     assert settings_of(payload) == CONFIGURATION
     assert len([each for each in gateway.sandbox.requests() if each["method"] == "POST"]) == 1
@@ -298,7 +292,7 @@ def test_a_number_that_nobody_sells_is_not_available(
 @pytest.mark.parametrize("catalog", [True, False], ids=FAMILIES)
 def test_a_trial_account_cannot_buy(gateway: RunningGateway, catalog: bool) -> None:
     account = gateway.sandbox.create_account(catalog=catalog, type="Trial", owned=1)
-    payload = run(gateway, PURCHASE, account, phoneNumber=available(gateway))
+    payload = run(gateway, PURCHASE, account, phoneNumber=fresh_number(gateway.sandbox))
     [error] = payload["userErrors"]
     assert (error["code"], error["upstreamCode"]) == ("TRIAL_ACCOUNT", 21404)
 
@@ -320,7 +314,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     gateway: RunningGateway, owner: tuple[str, SandboxAccount]
 ) -> None:
     family, account = owner
-    number = available(gateway)
+    number = fresh_number(gateway.sandbox)
     payload = run(
         gateway,
         PURCHASE,
@@ -344,7 +338,7 @@ def test_a_dry_run_checks_the_key_too(
     gateway: RunningGateway, owner: tuple[str, SandboxAccount], key: str
 ) -> None:
     _, account = owner
-    wanted = {"phoneNumber": available(gateway), "dryRun": True, "idempotencyKey": key}
+    wanted = {"phoneNumber": fresh_number(gateway.sandbox), "dryRun": True, "idempotencyKey": key}
     error = gateway.error(PURCHASE, {"input": wanted}, account=account)
     assert error["extensions"]["argument"] == "input.idempotencyKey"
 
@@ -353,7 +347,7 @@ def test_several_are_done_one_by_one_and_a_refusal_stops_no_other(
     gateway: RunningGateway, owner: tuple[str, SandboxAccount]
 ) -> None:
     _, account = owner
-    numbers = [available(gateway, code) for code in ("631", "808")]
+    numbers = [fresh_number(gateway.sandbox) for _ in range(2)]
     wanted = [{"phoneNumber": each} for each in (numbers[0], "+12125550177", numbers[1])]
     data = gateway.query(
         """mutation ($input: PurchasePhoneNumbersInput!) {
@@ -453,7 +447,7 @@ def test_a_fault_of_the_gateway_in_one_item_is_logged_with_the_id_of_the_request
     monkeypatch.setattr(gateway.parts.pipeline.shared.writing.keys, "once", break_down)
     query = """mutation ($items: [PurchasePhoneNumberInput!]!) { purchasePhoneNumbers(
       input: { items: $items }) { results { userErrors { code } } } }"""
-    item = {"phoneNumber": available(gateway), "idempotencyKey": "a key"}
+    item = {"phoneNumber": fresh_number(gateway.sandbox), "idempotencyKey": "a key"}
     asked = {"query": query, "variables": {"items": [item]}}
     with capture_logs() as lines:
         answer = gateway.post(asked, headers={"X-Request-Id": "the-request"}).json()

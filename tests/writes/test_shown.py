@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.asking import fresh_number
 from tests.numbers.test_same_fields import ALL
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
@@ -53,12 +54,6 @@ def read(gateway: RunningGateway, account: SandboxAccount, sid: str, owner: str)
     return gateway.query(READ, {"sid": sid, "account": owner}, account=account)["phoneNumber"]
 
 
-def for_sale(sandbox: RunningSandbox) -> str:
-    """Return a number that can be bought without papers."""
-    number: str = sandbox.inventory("US", "local", ["phone_number"])[-1]["phone_number"]
-    return number
-
-
 @pytest.fixture(scope="module", params=[True, False], ids=["with the catalog", "without"])
 def account(request: Any, shared_sandbox: RunningSandbox) -> SandboxAccount:
     account = shared_sandbox.create_account(catalog=request.param, owned=2)
@@ -88,7 +83,7 @@ def test_a_bought_number_is_shown_as_it_is_read_and_so_is_its_replay(
     gateway: RunningGateway, sandbox: RunningSandbox, account: SandboxAccount, settings: str
 ) -> None:
     given = {
-        "phoneNumber": for_sale(sandbox),
+        "phoneNumber": fresh_number(sandbox),
         "configuration": SETTINGS[settings],
         "idempotencyKey": uuid.uuid4().hex,
     }
