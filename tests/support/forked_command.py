@@ -19,7 +19,7 @@ from gateway.cli.main import main
 
 _MODES: Final = ("r", "w", "a")
 _FORKS: Final = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["gateway.app", "gateway.server.serve", __name__])
+_FORKS.set_forkserver_preload(["tests.support.warm_imports", __name__])
 
 
 def run_forked(
