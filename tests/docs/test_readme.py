@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.faults.asking import fresh_number
 from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.gateway_process import free_port, read_until, started
 from tests.support.paths import ROOT
-from tests.writes.test_mutations import available
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = {
@@ -47,7 +47,7 @@ def test_the_writing_examples_work_one_after_another(
 ) -> None:
     parent = gateway.sandbox.create_account(catalog=catalog)
     child = gateway.sandbox.create_account(catalog=catalog, owner_account_sid=parent.sid)
-    number = available(gateway)
+    number = fresh_number(gateway.sandbox)
     bought = gateway.query(EXAMPLES["Buy"], {"phoneNumber": number}, account=parent)
     assert bought["purchasePhoneNumber"]["userErrors"] == []
     sid = bought["purchasePhoneNumber"]["phoneNumber"]["sid"]

@@ -1,11 +1,13 @@
 """A running gateway for tests: the real application under a real server, on a free port."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
+import orjson
 
 from gateway.app import Parts, create_app
 from gateway.server.http_limits import protocol_class
@@ -13,6 +15,7 @@ from gateway.server.websocket_limits import socket_class
 from gateway.transport.unsent import Unsent
 from tests.support import loopback
 from tests.support.bare_settings import bare_settings
+from tests.support.kept_connections import KeptConnections, kept_connections
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_app
 
 # What clients send with a GET to show that no page of another site made a browser send it.
@@ -27,7 +30,8 @@ ADAPTORS: Final = ("lean", "asgi")
 class RunningGateway:
     """A gateway that listens; `account` is whom `query` asks as, unless told otherwise.
 
-    `parts` and `unsent` are what lives as long as it does, where it runs in this process.
+    `parts` and `unsent` are what lives as long as it does, where it runs in this process; `kept` is
+    what `execute` asks it over there, in place of `http`.
     """
 
     url: str
@@ -36,6 +40,7 @@ class RunningGateway:
     http: httpx.Client
     parts: Parts | None = None
     unsent: Unsent | None = None
+    kept: KeptConnections | None = None
 
     def post(
         self,
@@ -51,12 +56,29 @@ class RunningGateway:
         )
 
     def execute(
-        self, query: str, variables: Mapping[str, Any] | None = None, **options: Any
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        account: SandboxAccount | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Run an operation and return the whole response object."""
-        answer = self.post({"query": query, "variables": dict(variables or {})}, **options)
-        assert answer.status_code == 200, answer.text
-        response: dict[str, Any] = answer.json()
+        asked = {"query": query, "variables": dict(variables or {})}
+        if self.kept is None:
+            answer = self.post(asked, account=account, headers=headers)
+            status, content = answer.status_code, answer.content
+        else:
+            sent = {
+                **_NOT_A_PAGE,
+                "content-type": "application/json",
+                **(headers or {}),
+                "authorization": (account or self.account).authorization,
+            }
+            body = json.dumps(asked, ensure_ascii=False).encode()
+            status, content = self.kept.ask("POST", "/graphql", body, sent)
+        assert status == 200, content.decode()
+        response: dict[str, Any] = orjson.loads(content)
         return response
 
     def query(
@@ -119,6 +141,7 @@ def running_gateway(
             timeout_keep_alive=settled.keep_alive_timeout,
         ) as url,
         loopback.Client(timeout=60.0, headers=_NOT_A_PAGE) as http,
+        kept_connections(url) as kept,
     ):
         yield RunningGateway(
             url,
@@ -127,4 +150,5 @@ def running_gateway(
             http,
             parts,
             app.state.unsent,
+            kept,
         )

@@ -6,9 +6,11 @@ with running_sandbox(SandboxSettings(numbers=5_000)) as sandbox:
 """
 
 import asyncio
+import json
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import orjson
@@ -23,6 +26,7 @@ import uvicorn
 
 from gateway.sandbox import SandboxSettings, create_sandbox
 from tests.support import loopback
+from tests.support.kept_connections import KeptConnections
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -48,6 +52,11 @@ class SandboxAccount:
         """User name and password for HTTP Basic."""
         return self.sid, self.auth_token
 
+    @property
+    def authorization(self) -> str:
+        """The header that says the same."""
+        return f"Basic {b64encode(':'.join(self.auth).encode()).decode()}"
+
 
 @dataclass(slots=True)
 class RunningSandbox:
@@ -57,6 +66,14 @@ class RunningSandbox:
     """Base URL of both families, without a trailing slash."""
     client: httpx.Client = field(repr=False)
     """Bound to `url`, without credentials."""
+    _kept: KeptConnections = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._kept = KeptConnections(self.url)
+
+    def close(self) -> None:
+        """Close what the control endpoints were asked over."""
+        self._kept.close()
 
     def accounts(self) -> dict[str, SandboxAccount]:
         """Accounts by role; of several with one role, the first."""
@@ -161,11 +178,11 @@ class RunningSandbox:
         document: Any = None,
         params: dict[str, Any] | None = None,
     ) -> Any:
-        response = self.client.request(
-            method, f"/_sandbox/{name}", json=document, params=params, timeout=60
-        )
-        assert response.is_success, f"{method} {name}: {response.status_code} {response.text}"
-        return orjson.loads(response.content) if response.content else None
+        query = f"?{urlencode(params)}" if params else ""
+        body = None if document is None else json.dumps(document).encode()
+        status, content = self._kept.ask(method, f"/_sandbox/{name}{query}", body, {})
+        assert status < 300, f"{method} {name}: {status} {content.decode()}"
+        return orjson.loads(content) if content else None
 
 
 @contextmanager
@@ -181,7 +198,11 @@ def running_sandbox(settings: SandboxSettings | None = None) -> Iterator[Running
             data.write_bytes(_generated())
             settings = SandboxSettings(data=data)
         with running_app(create_sandbox(settings)) as url, loopback.Client(base_url=url) as client:
-            yield RunningSandbox(url, client)
+            sandbox = RunningSandbox(url, client)
+            try:
+                yield sandbox
+            finally:
+                sandbox.close()
 
 
 @cache
