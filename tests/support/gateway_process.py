@@ -140,17 +140,13 @@ def served(
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run `serve` with `arguments` in `folder` until the end; give its base URL and the process.
 
-    Its log goes into the file `log` there; `inside` and `program` as for `start`. With this checkout,
-    without `inside` and without workers, which start processes themselves, it is a fork.
+    Its log goes into the file `log` there; `inside` and `program` as for `start`. With this checkout
+    it is a fork, unless `inside` or a variable says how the interpreter starts. Workers never are.
     """
     command = ("serve", "--port", "0", *arguments)
     log = folder / "log"
     process: subprocess.Popen[str]
-    if (
-        program is PROGRAM
-        and not inside
-        and not {"--workers", "LD_PRELOAD"} & {*command, *variables}
-    ):
+    if program is PROGRAM and not inside and not {"LD_PRELOAD", "PYTHONPATH"} & variables.keys():
         process = ForkedProcess(folder, command, environment(**variables), log)
     else:
         with log.open("a") as errors:
