@@ -4,6 +4,7 @@ The page talks to its own origin alone, so the gateway hands these few wishes on
 sandbox's control stays where it is (`docs/sandbox.md`). There is none of it with a real upstream.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ def sandbox_routes(url: str, refuse: Callable[[Mapping[str, str]], str | None]) 
         url: where the sandbox listens.
         refuse: tells by its headers why a request must not be heeded; None when it may.
     """
+    # Each reads what is to come and adds to it: of two at once, one would be forgotten.
+    in_turn = asyncio.Lock()
 
     async def answer(request: Request) -> Response:
         if why := refuse(request.headers):
@@ -43,7 +46,8 @@ def sandbox_routes(url: str, refuse: Callable[[Mapping[str, str]], str | None]) 
                 return JSONResponse({"error": "The body is not JSON."}, 400)
             if not _is_known(wish):
                 return JSONResponse({"error": "Nobody knows how to do that."}, 400)
-        return await _carry_out(url, wish)
+        async with in_turn:
+            return await _carry_out(url, wish)
 
     return [Route("/explorer/sandbox", answer, methods=["GET", "POST"])]
 

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Dialog, Locator, Page, Request, Route, expect
 
 SELECT_ALL = "Control+a"
+EXECUTE = "Execute query (Ctrl-Enter)"
+"""The name of the Run button, while nothing runs."""
 NOTED = 300
 """Milliseconds after which GraphiQL has written down what an editor holds."""
 READY = 20_000
@@ -84,7 +86,10 @@ class ExplorerPage:
 
     def tab(self, name: str) -> None:
         """Bring the tab of that operation to the front."""
-        self.page.locator(".graphiql-tab-button", has_text=name).click()
+        button = self.page.locator(".graphiql-tab-button", has_text=name)
+        # Not with the mouse: tabs move while one of them learns its name.
+        button.press("Enter")
+        expect(button).to_have_attribute("aria-selected", "true")
 
     def new_tab(self, operation: str) -> None:
         """Open a tab and put `operation` in its editor."""
@@ -173,20 +178,45 @@ class ExplorerPage:
         expect(self.dialog).to_contain_text("AC")
         return self.dialog
 
-    def hold(self, text: str) -> list[Route]:
-        """Keep requests whose body holds `text` from being sent; return those that are kept."""
+    def hold(self, text: str, *, plans: bool = False) -> list[Route]:
+        """Keep requests whose body holds `text` from being sent; return those that are kept.
+
+        Those for plans are sent, unless it is these that are to be held.
+        """
         held: list[Route] = []
 
         def keep(route: Route, request: Request) -> None:
-            if text in (request.post_data or "") and "plan" not in request.headers.get(
-                "x-gateway-explain", ""
-            ):
+            is_plan = "plan" in request.headers.get("x-gateway-explain", "")
+            if text in (request.post_data or "") and is_plan == plans:
                 held.append(route)
             else:
                 route.fallback()
 
         self.page.route("**/graphql", keep)
         return held
+
+    def let_come(self, route: Route, answer: object = None) -> None:
+        """Let the answer to a request that was held come, and the page make of it what it will.
+
+        Args:
+            route: of the request.
+            answer: comes in place of the gateway's.
+        """
+        with self.page.expect_request_finished(lambda request: request == route.request):
+            if answer is None:
+                route.continue_()
+            else:
+                route.fulfill(json=answer)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let the page draw what it knows: it has what came before the answer to another request."""
+        self.page.evaluate(
+            """async () => {
+              await (await fetch("/healthz")).text();
+              await new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)));
+            }"""
+        )
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that only the test can see."""

@@ -22,11 +22,11 @@ def hold_the_editor(page: Page) -> list[Route]:
 
 
 def test_what_is_typed_and_run_before_the_editor_is_there_goes_on_in_it(
-    explorer: ExplorerPage,
+    warm_page: Page, gateway: Gateway
 ) -> None:
-    page = explorer.page
+    explorer, page = ExplorerPage(warm_page, gateway.url), warm_page
     held = hold_the_editor(page)
-    page.reload(wait_until="commit")
+    page.goto(gateway.url, wait_until="commit")
     text = page.get_by_role("textbox", name="Operation")
     expect(text).to_have_value(re.compile("SearchNearPlace"))
     text.fill(QUERY)
@@ -50,11 +50,27 @@ def test_what_is_typed_and_run_before_the_editor_is_there_goes_on_in_it(
     explorer.view("Table")
     expect(explorer.grid).to_contain_text(code)
 
+    # What is still on its way comes to its tab, too.
+    held.clear()
+    page.reload(wait_until="commit")
+    text.fill("query Second { second: __typename }")
+    asked = explorer.hold("query Second")
+    page.get_by_role("button", name="Run", exact=True).click()
+    explorer.wait_until(lambda: bool(asked) and bool(held))
+    for route in held:
+        route.continue_()
+    expect(page.locator(".first-page")).to_have_count(0)
+    asked[0].continue_()
+    expect(explorer.status).to_contain_text("200 · ")
+    explorer.view("JSON")
+    expect(explorer.response).to_contain_text('"second"')
+    assert explorer.problems == []
+
 
 def test_credentials_that_are_wanted_first_are_asked_for_by_the_whole_explorer(
-    strict_gateway: Gateway, explorer: ExplorerPage
+    strict_gateway: Gateway, warm_page: Page
 ) -> None:
-    page = explorer.page
+    explorer, page = ExplorerPage(warm_page, strict_gateway.url), warm_page
     held = hold_the_editor(page)
     page.goto(strict_gateway.url, wait_until="commit")
     explorer.wait_until(lambda: bool(held))
@@ -66,3 +82,4 @@ def test_credentials_that_are_wanted_first_are_asked_for_by_the_whole_explorer(
     for route in held:
         route.continue_()
     expect(page.get_by_text("Real upstream")).to_be_visible()
+    assert explorer.problems == []

@@ -1,11 +1,12 @@
 """What the explorer's menu asks of the sandbox, over HTTP: troubles to come, calm, a new start."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Route, expect
 from starlette.applications import Starlette
 
 from gateway.explorer import sandbox_routes
@@ -62,6 +63,15 @@ def test_troubles_are_told_until_they_have_happened(
 
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert menu.get(PATH).json() == {"troubles": []}
+
+
+def test_of_troubles_that_are_asked_for_at_once_none_is_forgotten(menu: httpx.Client) -> None:
+    names = ["lose", "refuse", "slow"]
+    for _ in range(2):
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(lambda name: menu.post(PATH, json={"trouble": name}), names))
+        assert menu.get(PATH).json() == {"troubles": names}
+        menu.post(PATH, json={"calm": True})
 
 
 def test_the_next_write_is_carried_out_and_its_answer_lost(
@@ -153,6 +163,28 @@ def test_a_person_makes_trouble_sees_it_happen_and_begins_anew(
     )
     assert gateway.ledger() == []
     expect(explorer.status).to_be_hidden()
+
+
+def test_the_menu_shows_what_was_asked_for_last(explorer: ExplorerPage, gateway: Gateway) -> None:
+    page = explorer.page
+    questions: list[Route] = []
+
+    def hold_the_first(route: Route, request: Request) -> None:
+        if request.method == "GET" and not questions:
+            questions.append(route)
+        else:
+            route.continue_()
+
+    page.route(f"**{PATH}", hold_the_first)
+    slow = page.get_by_role("button", name="Answer each call a second late")
+    page.locator(".sandbox-menu summary").click()
+    explorer.wait_until(lambda: bool(questions))
+    slow.click()
+    expect(slow).to_have_attribute("aria-pressed", "true")
+    # What was true before comes last.
+    explorer.let_come(questions[0], {"troubles": []})
+    assert slow.get_attribute("aria-pressed") == "true"
+    gateway.inject()
 
 
 def test_a_real_upstream_has_no_menu(strict_gateway: Gateway, warm_page: Page) -> None:

@@ -85,11 +85,6 @@ export function attach(tab: string, query: string, run: () => void): void {
   attaching = null;
 }
 
-/** The tab goes to the back: GraphiQL is to `stop` looking. */
-export function detach(tab: string, stop: () => void): void {
-  if (running.get(tab)?.isLookedAt) stop();
-}
-
 export function stop(tab: string): void {
   running.get(tab)?.stop();
 }
@@ -135,8 +130,9 @@ class Feed {
       }
       await this.source.return?.();
     } catch (fault) {
+      const errors = await explainFault(fault);
       if (this.ended) return;
-      this.take({ errors: await explainFault(fault) });
+      this.take({ errors });
       this.end("stopped by an error");
     }
   }

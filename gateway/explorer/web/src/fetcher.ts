@@ -44,7 +44,7 @@ export function createFetcher(settings: Settings, activeTab: () => string): Fetc
     const blank: Blank = { operationName, kind, planned, shown: { operation, headers, data: null, run } };
     if (kind === "subscription") return follow(settings, tab, blank);
     if (/@(defer|stream)\b/.test(operation.query))
-      return increments(settings, operation, headers, tab, blank);
+      return increments(settings, operation, headers, tab, blank, activeTab);
     const attachments = attachmentsSoFar();
     const answer = await send(settings.graphqlPath, operation, headers, settings.explain ? "trace" : null);
     const body = settle(tab, blank, answer);
@@ -53,10 +53,21 @@ export function createFetcher(settings: Settings, activeTab: () => string): Fetc
     if (tab === activeTab() && !superseded) return body as Result;
     // GraphiQL would write it into the tab that is in front by now, or drop it for the sake of a later run:
     // its own tab shows it when it is in front.
-    const kept = useAnswers.getState().byTab[tab];
-    if (kept) useAnswers.getState().record(tab, { ...kept, late: body });
-    return new Promise<Result>(() => {});
+    showLate(tab, run, body);
+    return never();
   };
+}
+
+/** For GraphiQL, which is to wait no more. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+/** Let a tab show the answer of a run once it is in front, unless it shows another by now. */
+export function showLate(tab: string, run: number, late: JsonObject): void {
+  const { byTab, record } = useAnswers.getState();
+  const known = byTab[tab];
+  if (known?.shown.run === run) record(tab, { ...known, late });
 }
 
 /** Write an exchange down under `tab`; return the body for the response pane. */
@@ -109,13 +120,47 @@ async function introspect(settings: Settings, operation: Operation, headers: Rec
   return answer.body as Result;
 }
 
-/** `@defer` and `@stream`: parts are handed on as they come; the trace is in the last one. */
-async function* increments(
+/**
+ * `@defer` and `@stream`: parts are handed on as they come; the trace is in the last one. GraphiQL would
+ * write those that come after a change of tabs into the tab that is in front by then: they are kept for
+ * their own.
+ */
+function increments(
   settings: Settings,
   operation: Operation,
   headers: Record<string, string>,
   tab: string,
   blank: Blank,
+  activeTab: () => string,
+): AsyncIterableIterator<Result> {
+  let isLookedAt = true;
+  const parts = read(settings, operation, headers, tab, blank, () => isLookedAt);
+  const readOn = async () => {
+    for await (const _ of parts);
+  };
+  const iterator: AsyncIterableIterator<Result> = {
+    [Symbol.asyncIterator]: () => iterator,
+    next: async () => {
+      const part = await parts.next();
+      return isLookedAt ? part : never();
+    },
+    return: () => {
+      isLookedAt = false;
+      // It is given up when the tab changes, too, and that is known only afterwards.
+      setTimeout(() => void (tab === activeTab() ? parts.return(undefined) : readOn()));
+      return Promise.resolve({ done: true, value: undefined });
+    },
+  };
+  return iterator;
+}
+
+async function* read(
+  settings: Settings,
+  operation: Operation,
+  headers: Record<string, string>,
+  tab: string,
+  blank: Blank,
+  isLookedAt: () => boolean,
 ): AsyncGenerator<Result> {
   const started = performance.now();
   const explain = settings.explain ? "trace" : null;
@@ -142,8 +187,18 @@ async function* increments(
     const setbacks = blank.kind === "mutation" ? setbacksIn(data) : [];
     const shown = { ...blank.shown, data };
     const whole = { data, ...(hasErrors ? { errors: [...errors] } : {}) };
+    const late = isLookedAt() ? undefined : whole;
     if (answer)
-      record(tab, { ...answer, hasErrors, errors: [...errors], body: whole, upstream, setbacks, shown });
+      record(tab, {
+        ...answer,
+        hasErrors,
+        errors: [...errors],
+        body: whole,
+        upstream,
+        setbacks,
+        shown,
+        late,
+      });
     if (blank.kind === "mutation" && body.hasNext !== true) noteTouched(data);
     return result;
   };

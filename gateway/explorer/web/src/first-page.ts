@@ -15,8 +15,8 @@ export interface Begun {
   typed: string | null;
   /** Where the cursor is; null when it is elsewhere. */
   selection: [number, number] | null;
-  /** What was run last, and what came of it. */
-  ran: { operation: Operation; answer: Exchange } | null;
+  /** What was run last, and what comes of it. */
+  ran: { operation: Operation; answer: Promise<Exchange> } | null;
 }
 
 let leave: () => Begun = () => NOTHING;
@@ -70,8 +70,9 @@ function show(root: HTMLElement, settings: Settings): () => Begun {
     status.textContent = "Running…";
     const explain = settings.explain ? "trace" : null;
     const operation = { ...first, query: text.value };
-    const done = await send(settings.graphqlPath, operation, headersOf(settings), explain);
-    ran = { operation, answer: done };
+    const answered = send(settings.graphqlPath, operation, headersOf(settings), explain);
+    ran = { operation, answer: answered };
+    const done = await answered;
     run.disabled = false;
     status.textContent = done.status ? `${done.status} · ${Math.round(done.durationMs)} ms` : "No answer";
     answer.textContent = JSON.stringify(takeTrace(done.body).body, null, 2);

@@ -1,6 +1,8 @@
-import { useCallback, useEffect, useRef, useState, type RefObject } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { useAnswers } from "./answers";
 import { touch } from "./touched";
+import { useClosing } from "./use-closing";
+import { useNewest } from "./use-newest";
 
 const PATH = "/explorer/sandbox";
 
@@ -44,13 +46,21 @@ export function SandboxMenu() {
   const [sure, setSure] = useState(false);
   const details = useRef<HTMLDetailsElement>(null);
   const answers = useAnswers((state) => state.byTab);
+  const begin = useNewest();
 
-  const ask = useCallback(async (wish: Wish | null) => {
-    const told = await tell(wish);
-    setTroubles(told.troubles);
-    setFault(told.fault);
-    return told.fault === null;
-  }, []);
+  const ask = useCallback(
+    async (wish: Wish | null) => {
+      const isNewest = begin();
+      const told = await tell(wish);
+      // An earlier question may be answered later: with what was true before.
+      if (isNewest()) {
+        setTroubles(told.troubles);
+        setFault(told.fault);
+      }
+      return told.fault === null;
+    },
+    [begin],
+  );
 
   // What was to come may have happened to the operation that was just answered.
   const pending = troubles.length > 0;
@@ -124,25 +134,4 @@ export function SandboxMenu() {
       </div>
     </details>
   );
-}
-
-/** A menu closes when something else is clicked, and by Escape. */
-function useClosing(details: RefObject<HTMLDetailsElement | null>): void {
-  useEffect(() => {
-    const close = (event: Event) => {
-      const menu = details.current;
-      if (!menu?.open) return;
-      if (event instanceof KeyboardEvent) {
-        if (event.key !== "Escape") return;
-        menu.open = false;
-        menu.querySelector("summary")?.focus();
-      } else if (!menu.contains(event.target as Node)) menu.open = false;
-    };
-    document.addEventListener("pointerdown", close);
-    document.addEventListener("keydown", close);
-    return () => {
-      document.removeEventListener("pointerdown", close);
-      document.removeEventListener("keydown", close);
-    };
-  }, [details]);
 }

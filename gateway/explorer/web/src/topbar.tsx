@@ -15,6 +15,7 @@ import { Mark } from "./mark";
 import { SandboxMenu } from "./sandbox-menu";
 import { shortened } from "./results/format";
 import type { Settings } from "./settings";
+import { useClosing } from "./use-closing";
 import { forgetWho, useWhoAsks, type Who } from "./who-asks";
 
 /** Name, whose account is used, and light or dark. */
@@ -47,6 +48,7 @@ function SignIn({ settings }: { settings: Settings }) {
   const who = useWhoAsks(settings);
   /** Whether the answer to what the form sent is still awaited. */
   const sent = useRef(false);
+  useClosing(details);
 
   // Wrong ones are told where they were entered.
   useEffect(() => {

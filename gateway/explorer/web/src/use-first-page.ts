@@ -1,7 +1,7 @@
-import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { pick, useGraphiQL } from "@graphiql/react";
 import { useEffect } from "react";
 import { useAnswers } from "./answers";
-import { settle } from "./fetcher";
+import { settle, showLate } from "./fetcher";
 import { readHeaders } from "./credentials";
 import { leaveFirstPage } from "./first-page";
 
@@ -10,7 +10,6 @@ export function useFirstPage(tab: string): void {
   const { queryEditor, responseEditor, headerEditor } = useGraphiQL(
     pick("queryEditor", "responseEditor", "headerEditor"),
   );
-  const { updateActiveTabValues } = useGraphiQLActions();
   useEffect(() => {
     if (!queryEditor || !responseEditor || !tab) return;
     const { typed, selection, ran } = leaveFirstPage();
@@ -32,9 +31,9 @@ export function useFirstPage(tab: string): void {
     const run = useAnswers.getState().begin(tab);
     const shown = { operation: ran.operation, headers, data: null, run };
     const operationName = ran.operation.operationName ?? null;
-    const body = settle(tab, { operationName, kind: "query", shown }, ran.answer);
-    const response = JSON.stringify(body, null, 2);
-    responseEditor.setValue(response);
-    updateActiveTabValues({ response });
-  }, [headerEditor, queryEditor, responseEditor, tab, updateActiveTabValues]);
+    // It may still be on its way.
+    void ran.answer.then((answer) => {
+      showLate(tab, run, settle(tab, { operationName, kind: "query", shown }, answer));
+    });
+  }, [headerEditor, queryEditor, responseEditor, tab]);
 }

@@ -2,7 +2,7 @@ import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { useEffect, useLayoutEffect, useRef } from "react";
 import { useAnswers } from "./answers";
 import { readHeaders } from "./credentials";
-import { attach, detach, keepOnly } from "./feeds";
+import { attach, keepOnly } from "./feeds";
 import { useFrontTab } from "./front-tab";
 import { whose } from "./kept-answers";
 
@@ -19,7 +19,8 @@ export function useKeptTabs(tabInFront: { id: string }): void {
   useLayoutEffect(() => {
     tabInFront.id = id;
     attach(id, query.current, () => void run());
-    return () => detach(id, stop);
+    // GraphiQL is to wait for nothing of a tab that goes to the back: what comes is kept for it.
+    return stop;
   }, [id, run, stop, tabInFront]);
 
   const ids = tabs.map((each) => each.id).join(" ");

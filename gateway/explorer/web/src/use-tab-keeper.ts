@@ -45,6 +45,8 @@ export function useTabKeeper(settings: Settings): TabKeeper {
   const [numbers, setNumbers] = useState<Numbers>(NO_NUMBERS);
   /** By id of the tab: what was filled in for the sake of the number touched last. */
   const filledIn = useRef<Record<string, string>>({});
+  /** Another one with each tab, example and account: what was asked for one is not for the next. */
+  const scene = useRef({});
 
   const accounts = settings.sandbox?.accounts ?? NONE;
   const tab = useFrontTab();
@@ -79,11 +81,12 @@ export function useTabKeeper(settings: Settings): TabKeeper {
     return () => listener?.dispose();
   }, [authorize, headerEditor]);
 
-  const read = useCallback(async () => {
+  const read = useCallback(async (): Promise<Numbers | null> => {
     if (!example?.needs || !headerEditor) return NO_NUMBERS;
+    const asked = scene.current;
     const headers = readHeaders(headerEditor.getValue()) ?? {};
     const found = await readNumbers(example.needs, settings.graphqlPath, headers);
-    return { ...found, of: example, by: headers };
+    return asked === scene.current ? { ...found, of: example, by: headers } : null;
   }, [example, headerEditor, settings.graphqlPath]);
 
   const valuesOf = useCallback(
@@ -107,6 +110,7 @@ export function useTabKeeper(settings: Settings): TabKeeper {
   const choose = useCallback(
     async (number: Owned | null) => {
       const found = number ? numbers : await read();
+      if (!found) return;
       if (number) touch(number);
       else setNumbers(found);
       const filled = example?.variables?.(valuesOf(found, number));
@@ -117,16 +121,18 @@ export function useTabKeeper(settings: Settings): TabKeeper {
 
   const load = useCallback(async () => {
     const headers = readHeaders(headerEditor?.getValue() ?? "") ?? {};
-    if (numbers.owned.length === 0 || asker(headers) !== asker(numbers.by)) setNumbers(await read());
+    if (numbers.owned.length > 0 && asker(headers) === asker(numbers.by)) return;
+    const found = await read();
+    if (found) setNumbers(found);
   }, [headerEditor, numbers, read]);
 
   useEffect(() => {
+    scene.current = {};
     setNumbers(NO_NUMBERS);
     // Without a sandbox nobody has been asked for credentials yet, and calls may cost money.
-    if (!settings.sandbox || !example?.needs || !variableEditor) return undefined;
-    let gone = false;
+    if (!settings.sandbox || !example?.needs || !variableEditor) return;
     void read().then((found) => {
-      if (gone) return;
+      if (!found) return;
       setNumbers(found);
       const { number } = useTouched.getState();
       const own = number?.accountSid === accountOf(found.by) ? number : null;
@@ -137,9 +143,6 @@ export function useTabKeeper(settings: Settings): TabKeeper {
       if (own && tabId) filledIn.current[tabId] = text;
       write(text);
     });
-    return () => {
-      gone = true;
-    };
   }, [tabId, example, read, settings.sandbox, sid, valuesOf, variableEditor, write]);
 
   const known = example !== undefined && numbers.of === example;

@@ -4,6 +4,7 @@ import type { Answer } from "../answers";
 import { readHeaders } from "../credentials";
 import { useFrontTab } from "../front-tab";
 import { isObject, type Json } from "../json";
+import { useNewest } from "../use-newest";
 import { HAS_CLIPBOARD, useCopying } from "./copyable";
 import type { Ask } from "./deeds";
 import { count } from "./format";
@@ -16,14 +17,17 @@ export function AnswerHeaders({ answer, ask }: { answer: Answer; ask: Ask }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [limits, setLimits] = useState<string[] | null>(null);
   const typed = useFrontTab()?.headers;
+  const begin = useNewest();
   const { copied, copy } = useCopying();
   const lines = Object.entries(answer.headers).toSorted(([one], [other]) => one.localeCompare(other));
 
   const open = async () => {
+    const isNewest = begin();
     dialog.current?.showModal();
     setLimits(null);
     const { body } = await ask({ query: LIMITS }, readHeaders(typed ?? "") ?? {});
-    setLimits(limitsIn(body.data));
+    // It may have been closed, and opened by somebody else.
+    if (isNewest()) setLimits(limitsIn(body.data));
   };
 
   return (

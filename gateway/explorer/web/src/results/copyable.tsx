@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useRef, useState } from "react";
 
 /** Browsers keep the clipboard from pages that came over plain HTTP from another machine. */
 export const HAS_CLIPBOARD = "clipboard" in navigator;
@@ -6,10 +6,12 @@ export const HAS_CLIPBOARD = "clipboard" in navigator;
 /** Copies texts, and tells for a moment that one was copied. */
 export function useCopying() {
   const [copied, setCopied] = useState(false);
+  const timer = useRef(0);
   const copy = async (text: string) => {
     await navigator.clipboard.writeText(text);
     setCopied(true);
-    setTimeout(() => setCopied(false), 1500);
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => setCopied(false), 1500);
   };
   return { copied, copy };
 }

@@ -70,7 +70,7 @@ function ShareDialog({ settings, close }: { settings: Settings; close(): void })
             </label>
           ))}
         </div>
-        <Copy text={code} label={`Copy as ${chosen}`} />
+        <Copy key={chosen} text={code} label={`Copy as ${chosen}`} />
       </div>
       <pre className="share-code" tabIndex={0} role="region" aria-label={`The operation for ${chosen}`}>
         {code}

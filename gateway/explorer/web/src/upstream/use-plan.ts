@@ -49,7 +49,10 @@ export function usePlanner(settings: Settings): void {
   useEffect(() => usePlanned.setState(NOT_YET), [tab?.id]);
 
   useEffect(() => {
-    const show = (planned: Partial<Planned>) => usePlanned.setState({ ...NOT_YET, ...planned });
+    const stop = new AbortController();
+    const show = (planned: Partial<Planned>) => {
+      if (!stop.signal.aborted) usePlanned.setState({ ...NOT_YET, ...planned });
+    };
     if (!explain) return show({ note: "This gateway makes no plans." });
     if (isLocked(settings, headers)) return show({ note: FIRST_CREDENTIALS });
     if (!schema) return undefined;
@@ -61,7 +64,6 @@ export function usePlanner(settings: Settings): void {
     if (operation.operation === "subscription")
       return show({ note: "A subscription makes no calls of its own." });
 
-    const stop = new AbortController();
     const timer = setTimeout(async () => {
       // Not at every key: of thousands of lines it takes longer than a key may.
       if (validate(schema, documentAST).length > 0) return show({ note: "The operation is not valid yet." });
@@ -71,9 +73,9 @@ export function usePlanner(settings: Settings): void {
         if (!(await plansOnly(graphqlPath, sent))) return show({ note: "This gateway makes no plans." });
         const asked = { query, variables: values, operationName };
         const { status, body } = await send(graphqlPath, asked, sent, "plan", stop.signal);
-        if (!stop.signal.aborted) show({ ...read(body, status), of: nameOf(query, values) });
+        show({ ...read(body, status), of: nameOf(query, values) });
       } catch (error) {
-        if (!stop.signal.aborted) show({ note: error instanceof Error ? error.message : String(error) });
+        show({ note: error instanceof Error ? error.message : String(error) });
       }
     }, PAUSE_MS);
     return () => {
