@@ -40,7 +40,7 @@ ARROWS = {
     "server": "app transport auth documents observability writes sandbox",
     "cli": "server app transport pipeline auth documents planning execution resolvers numbers"
     " writes events mapping storage upstream observability explorer",
-    "__main__": "cli",
+    "__main__": "cli server",
 }
 FOR_ALL = {"discreet", "draining", "error_codes", "errors", "schema", "settings", "waiting"}
 SANDBOX_ARROWS = {

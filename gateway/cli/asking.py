@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.errors import CommandError
+from gateway.server.leaving import held
 
 if TYPE_CHECKING:
     import httpx
@@ -134,9 +135,10 @@ async def gateway(options: argparse.Namespace) -> AsyncIterator[Gateway]:
     Raises:
         CommandError: the settings are unusable, or nobody is there to ask as.
     """
-    import httpx  # noqa: PLC0415 - only commands that ask need it
+    with held():
+        import httpx  # noqa: PLC0415 - only commands that ask need it
 
-    from gateway.settings.loading import load  # noqa: PLC0415
+        from gateway.settings.loading import load  # noqa: PLC0415
 
     given: dict[str, Any] = {"config": options.config} if options.config else {}
     if options.url is None:
@@ -151,13 +153,14 @@ async def gateway(options: argparse.Namespace) -> AsyncIterator[Gateway]:
 
 @asynccontextmanager
 async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncClient"]:
-    import httpx  # noqa: PLC0415 - only commands that ask need it
+    with held():
+        import httpx  # noqa: PLC0415 - only commands that ask need it
 
-    from gateway.app import create_app  # noqa: PLC0415
-    from gateway.auth.authentication import OwnAccount, own_credential, wrong_sids  # noqa: PLC0415
-    from gateway.cli.in_process import InProcess  # noqa: PLC0415
-    from gateway.observability.logs import configure  # noqa: PLC0415
-    from gateway.settings.model import unlimited  # noqa: PLC0415
+        from gateway.app import create_app  # noqa: PLC0415
+        from gateway.auth.authentication import OwnAccount, own_credential, wrong_sids  # noqa: PLC0415
+        from gateway.cli.in_process import InProcess  # noqa: PLC0415
+        from gateway.observability.logs import configure  # noqa: PLC0415
+        from gateway.settings.model import unlimited  # noqa: PLC0415
 
     own = settings.pick(OwnAccount)
     credential = own_credential(own)
@@ -169,13 +172,15 @@ async def _in_this_process(settings: "Settings") -> AsyncIterator["httpx.AsyncCl
     for name, problem in wrong_sids(own):
         raise CommandError(f"{name}: {problem}")
     configure("error", settings.log_format, credential)
-    app = create_app(replace(unlimited(settings), log_requests="none"))
+    with held():
+        app = create_app(replace(unlimited(settings), log_requests="none"))
     async with app.lifespan(), httpx.AsyncClient(transport=InProcess(app)) as http:
         yield http
 
 
 def _own_credentials(settings: "Settings") -> dict[str, str]:
-    from gateway.auth.authentication import OwnAccount, own_credential  # noqa: PLC0415 - only commands that ask need it
+    with held():
+        from gateway.auth.authentication import OwnAccount, own_credential  # noqa: PLC0415 - only commands that ask need it
 
     own = own_credential(settings.pick(OwnAccount))
     if own is None:

@@ -11,6 +11,7 @@ from gateway.cli.interrupts import interruptible
 from gateway.cli.parser import Commands
 from gateway.errors import CommandError
 from gateway.observability.printable import printable
+from gateway.server.leaving import held
 
 if TYPE_CHECKING:
     from gateway.cli.first_contact import Contact
@@ -56,8 +57,9 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from gateway.observability.logs import configure  # noqa: PLC0415
-    from gateway.settings import loading  # noqa: PLC0415 - a command imports what it needs
+    with held():
+        from gateway.observability.logs import configure  # noqa: PLC0415
+        from gateway.settings import loading  # noqa: PLC0415 - a command imports what it needs
 
     given = {name: getattr(options, name) for name in ("config", "production", "auth")}
     chosen = {name: value for name, value in given.items() if value is not None}
@@ -69,16 +71,18 @@ def _run(options: argparse.Namespace) -> int:
     if options.live:
         with interruptible():
             return _first_contact(options, settings)
-    from gateway.cli import safety_checks  # noqa: PLC0415 - a command imports what it needs
+    with held():
+        from gateway.cli import safety_checks  # noqa: PLC0415 - a command imports what it needs
 
     return safety_checks.report(settings, _line)
 
 
 def _first_contact(options: argparse.Namespace, settings: "Settings") -> int:
-    from gateway.cli import first_contact  # noqa: PLC0415 - a command imports what it needs
-    from gateway.server.sandbox_server import switches_in  # noqa: PLC0415
+    with held():
+        from gateway.cli import first_contact  # noqa: PLC0415 - a command imports what it needs
+        from gateway.server.sandbox_server import switches_in  # noqa: PLC0415
 
-    contact = _contact(settings)
+        contact = _contact(settings)
     expected = switches_in(options.expect) if options.expect else {}
     if options.switches:
         _require_writable(options.switches)

@@ -15,6 +15,7 @@ from gateway.cli.progress import Progress
 from gateway.cli.selections import selection_of
 from gateway.errors import CommandError
 from gateway.observability.printable import printable
+from gateway.server.leaving import held
 
 _PAGE: Final = 1000
 # Fields of a number that would cost further calls, or are no use in a file.
@@ -63,7 +64,9 @@ def _run(options: argparse.Namespace) -> int:
     if form not in {"csv", "jsonl"}:
         raise CommandError(f"{options.out} says neither csv nor jsonl: give --format")
     raw = "raw" if options.raw else None
-    identity = Identity(form, options.account, options.url, _fields(), raw)
+    with held():
+        fields = _fields()
+    identity = Identity(form, options.account, options.url, fields, raw)
     with interruptible():
         output = open_output(options.out, identity, restart=options.restart)
         try:

@@ -15,6 +15,7 @@ from gateway.cli.interrupts import Interrupted
 from gateway.cli.parser import Commands
 from gateway.errors import CommandError
 from gateway.observability.printable import printable
+from gateway.server.leaving import held, leave_in_order
 
 # Why standard output cannot be written. Commands tell of other files themselves.
 _UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
@@ -27,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_standard_streams()
     try:
         try:
-            options = parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
+            with held():
+                given = sys.argv[1:] if arguments is None else arguments
+                options = parser(given).parse_args(arguments)
             code = int(options.run(options))
         finally:
             sys.stdout.flush()
@@ -186,19 +189,21 @@ def _serve(options: argparse.Namespace) -> int:
     # The library of the logs would load them, where they are installed, and use neither.
     for unused in ("rich", "greenlet"):
         sys.modules.setdefault(unused, None)  # type: ignore[arg-type] # taken as not there
-    if options.sandbox:
-        from gateway.server import sandbox_process  # noqa: PLC0415 - it is to start at once
+    leave_in_order()
+    with held():  # Until it serves, and while it waits for its sandbox.
+        if options.sandbox:
+            from gateway.server import sandbox_process  # noqa: PLC0415 - it is to start at once
 
-        with sandbox_process.started(_sandbox_arguments(options)) as sandbox:
-            from gateway.server import serve  # noqa: PLC0415 - while that one makes its numbers
+            with sandbox_process.started(_sandbox_arguments(options)) as sandbox:
+                from gateway.server import serve  # noqa: PLC0415 - while that one makes its numbers
 
-            return serve.serve_with_sandbox(given, sandbox)
-    for name in ("sandbox_port", *_SANDBOX_OPTIONS):
-        if getattr(options, name) is not None:
-            raise CommandError(f"--{name.replace('_', '-')} is for --sandbox", code=2)
-    from gateway.server import serve  # noqa: PLC0415 - a command imports only what it needs
+                return serve.serve_with_sandbox(given, sandbox)
+        for name in ("sandbox_port", *_SANDBOX_OPTIONS):
+            if getattr(options, name) is not None:
+                raise CommandError(f"--{name.replace('_', '-')} is for --sandbox", code=2)
+        from gateway.server import serve  # noqa: PLC0415 - a command imports only what it needs
 
-    return serve.serve(given)
+        return serve.serve(given)
 
 
 def _sandbox_arguments(options: argparse.Namespace) -> list[str]:
@@ -216,11 +221,13 @@ def _sandbox_port(options: argparse.Namespace) -> int:
 
 
 def _sandbox(options: argparse.Namespace) -> int:
-    from gateway.server import sandbox_server  # noqa: PLC0415 - a command imports what it needs
+    leave_in_order()
+    with held():  # Until it serves.
+        from gateway.server import sandbox_server  # noqa: PLC0415 - a command imports what it needs
 
-    chosen = {name: getattr(options, name) for name in _SANDBOX_OPTIONS}
-    return sandbox_server.serve_sandbox(
-        _sandbox_port(options),
-        {name: value for name, value in chosen.items() if value is not None},
-        exit_with_stdin=options.exit_with_stdin,
-    )
+        chosen = {name: getattr(options, name) for name in _SANDBOX_OPTIONS}
+        return sandbox_server.serve_sandbox(
+            _sandbox_port(options),
+            {name: value for name, value in chosen.items() if value is not None},
+            exit_with_stdin=options.exit_with_stdin,
+        )

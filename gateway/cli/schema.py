@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.cli.parser import Commands
 from gateway.cli.reading import read_text
 from gateway.errors import CommandError
+from gateway.server.leaving import held
 
 
 def add(commands: Commands) -> None:
@@ -26,9 +27,10 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from schema import build_schema  # noqa: PLC0415 - a command imports only what it needs
+    with held():
+        from schema import build_schema  # noqa: PLC0415 - a command imports only what it needs
 
-    text = build_schema().as_str() + "\n"
+        text = build_schema().as_str() + "\n"
     if options.check is None:
         sys.stdout.write(text)
         return 0
@@ -36,9 +38,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _compare(name: str, older: str, newer: str) -> int:
-    from graphql import GraphQLError, build_schema, validate_schema  # noqa: PLC0415 - as above
+    with held():
+        from graphql import GraphQLError, build_schema, validate_schema  # noqa: PLC0415 - as above
 
-    from gateway.cli.schema_changes import Verdict, find_changes  # noqa: PLC0415
+        from gateway.cli.schema_changes import Verdict, find_changes  # noqa: PLC0415
 
     try:
         before = build_schema(older)

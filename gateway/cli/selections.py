@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from gateway.server.leaving import held
+
 if TYPE_CHECKING:
     from graphql import FragmentDefinitionNode, SelectionSetNode
 
@@ -22,7 +24,8 @@ def is_subscription(text: str, operation: str | None) -> bool:
     """Whether the chosen operation of a document is a subscription; not of an unsound one."""
     if "subscription" not in text:  # Most are none, and need no parser yet.
         return False
-    from graphql import GraphQLError, OperationType, get_operation_ast, parse  # noqa: PLC0415
+    with held():
+        from graphql import GraphQLError, OperationType, get_operation_ast, parse  # noqa: PLC0415
 
     try:
         chosen = get_operation_ast(parse(text), operation)
@@ -38,13 +41,13 @@ def selection_of(text: str, operation: str | None) -> dict[str, Selected]:
         text: a document that was executed, so that it is known to be sound.
         operation: its name; None when there is only one.
     """
-    # Only commands that print tables need it.
-    from graphql import (  # noqa: PLC0415
-        FragmentDefinitionNode,
-        OperationDefinitionNode,
-        get_operation_ast,
-        parse,
-    )
+    with held():
+        from graphql import (  # noqa: PLC0415 - only commands that print tables need it
+            FragmentDefinitionNode,
+            OperationDefinitionNode,
+            get_operation_ast,
+            parse,
+        )
 
     document = parse(text)
     fragments = {

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from gateway.cli.parser import Commands
+from gateway.server.leaving import held
 
 
 def add(commands: Commands) -> None:
@@ -26,7 +27,8 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from gateway.settings import loading  # noqa: PLC0415 - a command imports only what it needs
+    with held():
+        from gateway.settings import loading  # noqa: PLC0415 - a command imports only what it needs
 
     if options.reference:
         sys.stdout.write(loading.reference())

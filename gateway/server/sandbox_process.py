@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gateway.errors import CommandError
-from gateway.server.leaving import leave_in_order
+from gateway.server.leaving import heeded
 
 _START: Final = 20.0
 _STOP: Final = 5.0
@@ -33,14 +33,16 @@ class SandboxProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            # Ctrl-C in a terminal reaches the gateway, which then stops the sandbox in order.
+            # Ctrl-C in a terminal reaches the gateway, which then stops the sandbox in order. What
+            # is held back here is there too, until it has loaded its command line.
             start_new_session=True,
         )
 
     def url(self) -> str:
         """Return where it is, the first time that this is asked."""
         assert self._process.stdout is not None  # noqa: S101 - it was asked for at the start
-        url = self._process.stdout.readline().strip()
+        with heeded():
+            url = self._process.stdout.readline().strip()
         if not url:
             self._process.wait()
             raise SystemExit(1)  # It has said why.
@@ -59,7 +61,8 @@ class SandboxProcess:
                 connection.request("GET", "/_sandbox/accounts")
                 return list(json.loads(connection.getresponse().read())["accounts"])
             except (OSError, http.client.HTTPException):
-                time.sleep(0.05)
+                with heeded():
+                    time.sleep(0.05)
             finally:
                 connection.close()
         raise CommandError(f"the sandbox did not answer within {_START:.0f} seconds")
@@ -81,7 +84,6 @@ class SandboxProcess:
 @contextmanager
 def started(arguments: list[str]) -> Iterator[SandboxProcess]:
     """Have a sandbox until the end; `arguments` as for `SandboxProcess`."""
-    leave_in_order()
     process = SandboxProcess(arguments)
     try:
         yield process

@@ -13,7 +13,6 @@ import uvicorn
 from gateway.draining import Draining
 from gateway.errors import CommandError
 from gateway.sandbox import SandboxError, SandboxSettings, create_sandbox, read_switches
-from gateway.server.leaving import leave_in_order
 from gateway.server.listening import address, listen
 from gateway.server.uvicorn_server import Server
 
@@ -24,7 +23,6 @@ _STOP: Final = 2.5
 
 def serve_sandbox(port: int, chosen: Mapping[str, Any], *, exit_with_stdin: bool) -> int:
     """Serve the sandbox alone; with `exit_with_stdin`, until whoever started it is gone."""
-    leave_in_order()
     # Whoever was started by `serve --sandbox` has its port from another option.
     option = "--sandbox-port" if exit_with_stdin else "--port"
     listening = listen("127.0.0.1", port, option)

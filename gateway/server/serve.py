@@ -21,7 +21,6 @@ from gateway.observability.metrics_folder import shared_folder
 from gateway.observability.refusals_below_http import RefusalsBelowHttp
 from gateway.server import free_memory, open_files
 from gateway.server.http_limits import FAREWELL, protocol_class
-from gateway.server.leaving import leave_in_order
 from gateway.server.listening import address, choose_port, listen, turn_away
 from gateway.server.uvicorn_server import Server
 from gateway.settings.loading import load
@@ -51,7 +50,6 @@ _WITH_VARIABLES = (
 
 def serve(given: Mapping[str, Any]) -> int:
     """Serve the gateway until it is told to stop; return the exit code."""
-    leave_in_order()
     return _serve_gateway(load(given))
 
 

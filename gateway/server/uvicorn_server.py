@@ -10,7 +10,6 @@ connection, also for one that will never end. Here it takes these steps (see `ga
 import asyncio
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,10 +20,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.draining import Draining
-from gateway.server import listening
+from gateway.server import leaving, listening
 from gateway.server._compat import HttpProtocol, forget_signal
 from gateway.server.door import AT_ONCE
-from gateway.server.leaving import was_told_to_leave
 
 if TYPE_CHECKING:
     # All HTTP connections of the gateway are such; the sandbox's server has no need of it.
@@ -97,11 +95,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and hear then of an end that was asked for meanwhile, if that was to wait."""
-        if was_told_to_leave():
-            self.handle_exit(signal.SIGTERM, None)
         await super().startup(sockets)
-        if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if threading.current_thread() is threading.main_thread():
+            leaving.heed()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the work at hand, let the last answers out, cut what is left, and close."""

@@ -30,8 +30,7 @@ import structlog
 
 from gateway.errors import CommandError
 from gateway.observability import metrics_folder
-from gateway.server import listening
-from gateway.server.leaving import was_told_to_leave
+from gateway.server import leaving, listening
 
 _log = structlog.get_logger(__name__)
 _spawn = multiprocessing.get_context("spawn")
@@ -81,7 +80,7 @@ class Workers:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told_to_stop)
-        self._told = self._told or was_told_to_leave()
+        leaving.heed()
         try:
             while not self._told:
                 for each in self._workers:
