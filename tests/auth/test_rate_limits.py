@@ -17,6 +17,7 @@ from tests.faults.asking import fresh_number
 from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.waiting import until
 
 _LEFT = (
     "{ rateLimit { requests { limit windowSeconds remaining fullInMs } purchases { remaining } } }"
@@ -32,11 +33,16 @@ _BUY_ALL = (
 )
 
 
+_REQUESTS = 20
+# Seconds after which there is one more of them.
+_GRANTED_AGAIN = 60 / _REQUESTS
+
+
 @pytest.fixture
 def stingy(sandbox: RunningSandbox, tmp_path: Path) -> Iterator[RunningGateway]:
     """A gateway that grants 20 requests a minute and 2 purchases a day, to a fresh account."""
     account = sandbox.create_account(role="spender")
-    limits = {"requests_per_minute": 20, "purchases_per_day": 2}
+    limits = {"requests_per_minute": _REQUESTS, "purchases_per_day": 2}
     # Keys of earlier runs are about other accounts with the same sids.
     with running_gateway(sandbox, account=account, data_dir=tmp_path, **limits) as gateway:
         yield gateway
@@ -47,11 +53,17 @@ def for_sale(sandbox: RunningSandbox) -> list[str]:
     return [fresh_number(sandbox) for _ in range(6)]
 
 
+def come_back(since: float) -> int:
+    """Return how many requests are granted anew in the time since: it is long on a busy machine."""
+    return int((time.monotonic() - since) / _GRANTED_AGAIN)
+
+
 def test_requests_beyond_the_limit_are_refused_until_later(stingy: RunningGateway) -> None:
-    statuses = [stingy.post({"query": "{ __typename }"}).status_code for _ in range(20)]
-    assert statuses == [200] * 20
-    answer = stingy.post({"query": "{ __typename }"})
+    began, granted = time.monotonic(), 0
+    while (answer := stingy.post({"query": "{ __typename }"})).status_code == 200:
+        granted += 1
     assert answer.status_code == 429
+    assert _REQUESTS <= granted <= _REQUESTS + come_back(began)
     [error] = answer.json()["errors"]
     assert error["extensions"]["code"] == "RATE_LIMITED"
     assert 0 < error["extensions"]["retryAfterMs"] <= 3000
@@ -61,9 +73,8 @@ def test_requests_beyond_the_limit_are_refused_until_later(stingy: RunningGatewa
 
 
 def test_refused_requests_are_not_even_read(stingy: RunningGateway) -> None:
-    for _ in range(21):
-        stingy.post({"query": "{ __typename }"})
-    assert stingy.post({"query": "{ no such syntax"}).status_code == 429
+    until(lambda: stingy.post({"query": "{ __typename }"}).status_code == 429)
+    until(lambda: stingy.post({"query": "{ no such syntax"}).status_code == 429)
 
 
 def test_callers_do_not_use_up_each_others_limits(
@@ -84,12 +95,14 @@ def test_callers_do_not_use_up_each_others_limits(
 
 
 def test_what_is_left_can_be_asked_for(stingy: RunningGateway) -> None:
+    began = time.monotonic()
     first = stingy.query(_LEFT)["rateLimit"]
     assert (first["requests"]["limit"], first["requests"]["windowSeconds"]) == (20, 60)
     assert first["requests"]["remaining"] == 19
     assert 0 < first["requests"]["fullInMs"] <= 3000
     assert first["purchases"] == {"remaining": 2}
-    assert stingy.query(_LEFT)["rateLimit"]["requests"]["remaining"] == 18
+    then = stingy.query(_LEFT)["rateLimit"]["requests"]["remaining"]
+    assert 18 <= then <= 18 + come_back(began)
 
 
 def test_without_limits_nothing_is_left_to_say(gateway: RunningGateway) -> None:
