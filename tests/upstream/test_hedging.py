@@ -1,15 +1,16 @@
 """Reads that take long are sent once more: what the upstream sees of it, and who wins."""
 
+import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 
 from gateway.upstream.call_budget import CallBudget
 from gateway.upstream.hedging import HedgeBudget
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
+from tests.support.raw_bytes import connected, posted
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import until
 
@@ -221,13 +222,10 @@ def test_both_are_given_up_with_the_client_that_waited(
 ) -> None:
     asked = Asked(hedging, one)
     hedging.sandbox.set_faults([HELD | {"count": None}])
-    body = {"query": READ, "variables": {"sid": asked.sid}}
-    with httpx.Client(trust_env=False) as client, ThreadPoolExecutor(1) as threads:
-        gone = threads.submit(
-            client.post, f"{hedging.url}/graphql", json=body, auth=one.auth, timeout=0.8
-        )
-        with pytest.raises(httpx.ReadTimeout):
-            gone.result()
+    body = json.dumps({"query": READ, "variables": {"sid": asked.sid}}).encode()
+    with connected(hedging.url) as leaving:
+        leaving.sendall(posted(body, one))
+        until(lambda: len(asked.sent) == 2)
     until(lambda: asked.running == 0)
     assert asked.sent == ["GET", "GET"]
 
