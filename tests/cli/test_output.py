@@ -288,7 +288,9 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_no_more_than_whole_pages(
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
     )
     _, said = process.communicate(timeout=60)
-    assert said == f"number-gateway: n.csv cannot be written: File too large{left}\n"
+    # On a busy machine, how far it is comes before.
+    last = said.splitlines()[-1]
+    assert last == f"number-gateway: n.csv cannot be written: File too large{left}"
     assert process.returncode == 1
     assert (tmp_path / "n.csv").read_text() == "old"
     if not left:
