@@ -67,7 +67,7 @@ def test_a_block_of_commands_works(
         assert process.stdout is not None
         if "number-gateway serve" in block:
             url = process.stdout.readline().split()[-1]
-            ready = loopback.get(url.replace("/graphql", "/readyz"), timeout=20)
+            ready = loopback.get(url.replace("/graphql", "/readyz"))
             assert ready.json()["ready"] is True
             process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)

@@ -78,7 +78,7 @@ def test_a_newcomer_can_follow_the_page_from_its_top_to_its_end() -> None:
         )
         assert len(json.loads(answer.stdout)["data"]["phoneNumbers"]["nodes"]) == 2
         url = f"http://127.0.0.1:{port}"
-        settings = loopback.get(f"{url}/explorer/config.json", timeout=30).json()
+        settings = loopback.get(f"{url}/explorer/config.json").json()
         ordinary, with_catalog, *_ = settings["sandbox"]["accounts"]
         _follow(url, None, ordinary["sid"])  # Whoever names no account acts as the first.
         _follow(url, (with_catalog["sid"], with_catalog["authToken"]), with_catalog["sid"])
@@ -89,7 +89,7 @@ def _follow(url: str, account: tuple[str, str] | None, sid: str) -> None:
 
     def asked(query: str, variables: dict[str, str] | None = None) -> dict[str, Any]:
         body = {"query": query, "variables": variables or {}}
-        answer = loopback.post(f"{url}/graphql", json=body, auth=account, timeout=30).json()
+        answer = loopback.post(f"{url}/graphql", json=body, auth=account).json()
         assert "errors" not in answer, answer
         data: dict[str, Any] = answer["data"]
         return data

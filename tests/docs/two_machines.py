@@ -138,7 +138,7 @@ class Machine:
 
     def get(self, path: str) -> httpx.Response:
         """Ask it something itself."""
-        return loopback.get(self.url + path, timeout=10)
+        return loopback.get(self.url + path)
 
     def listens(self) -> bool:
         """Tell whether it takes connections."""

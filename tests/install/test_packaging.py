@@ -133,7 +133,7 @@ def serve_and_query(programs: Path, folder: Path, **variables: str) -> None:
     arguments = ("--sandbox", "--sandbox-port", "0", "--numbers", "500")
     with (
         served(*arguments, folder=folder, program=program, **own) as (url, server),
-        loopback.Client(base_url=url, timeout=20) as client,
+        loopback.Client(base_url=url) as client,
     ):
         found = client.post("/graphql", json=PAGE).json()["data"]["phoneNumbers"]["nodes"]
         assert len(found) == 1

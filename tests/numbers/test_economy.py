@@ -191,7 +191,7 @@ def burst(
 
     async def run() -> list[dict[str, Any]]:
         limits = httpx.Limits(max_connections=len(bodies))
-        async with loopback.AsyncClient(timeout=30, limits=limits) as client:
+        async with loopback.AsyncClient(limits=limits) as client:
             answers = await asyncio.gather(
                 *(
                     client.post(f"{gateway.url}/graphql", json=body, auth=account.auth)

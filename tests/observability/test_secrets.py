@@ -86,7 +86,7 @@ class Harvest:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         sent["authorization"] = authorization
         url = f"{self.url}/graphql"
-        self._keep(loopback.post(url, json=body, headers=sent, timeout=60))
+        self._keep(loopback.post(url, json=body, headers=sent))
 
     def fetch(self, path: str) -> None:
         """Get a page and keep it."""

@@ -187,7 +187,7 @@ def test_records_that_cannot_be_kept_are_told_at_the_start_and_by_readiness(
 ) -> None:
     (tmp_path / "file").touch()
     with served(folder=tmp_path, **before(sandbox), GATEWAY_DATA_DIR="file/below") as (url, _):
-        answer = loopback.get(f"{url}/readyz", timeout=20)
+        answer = loopback.get(f"{url}/readyz")
     assert (answer.status_code, answer.json()["checks"]["records"]) == (503, "unavailable")
     at_start, when_asked = (tmp_path / "log").read_text().splitlines()
     assert "records_unusable" in at_start
@@ -196,7 +196,7 @@ def test_records_that_cannot_be_kept_are_told_at_the_start_and_by_readiness(
 
 
 def _records(url: str) -> str:
-    answer = loopback.get(f"{url}/readyz", timeout=20)
+    answer = loopback.get(f"{url}/readyz")
     state = answer.json()["checks"]["records"]
     assert answer.status_code == (200 if state == "ok" else 503)
     assert "data" not in state

@@ -44,7 +44,7 @@ def held(
 ) -> Iterator[Future[httpx.Response]]:
     """Keep one request at work until the end; it must be answered well."""
     sandbox.set_faults([{"kind": "held", "account": account.sid, "count": None}])
-    with ThreadPoolExecutor(1) as pool, loopback.Client(timeout=60) as http:
+    with ThreadPoolExecutor(1) as pool, loopback.Client() as http:
         kind = {"content-type": "application/json"}
         run = pool.submit(
             http.post, f"{url}/graphql", content=_QUERY, headers=kind, auth=account.auth

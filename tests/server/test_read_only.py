@@ -67,7 +67,7 @@ def test_where_only_data_dir_can_be_written_workers_count_and_the_sandbox_sorts(
     inside = read_only(data)
     with (
         served(*arguments, folder=tmp_path, inside=inside, **variables) as (url, process),
-        loopback.Client(base_url=url, timeout=20) as client,
+        loopback.Client(base_url=url) as client,
     ):
         assert len(client.post("/graphql", json=PAGE).json()["data"]["phoneNumbers"]["nodes"]) == 1
         assert client.get("/readyz").json()["ready"] is True

@@ -37,15 +37,12 @@ def listens(url: str) -> bool:
 def ask(url: str, sandbox: RunningSandbox, times: int) -> list[int]:
     """Ask over a new connection each time, and return the statuses."""
     auth = sandbox.accounts()["parent"].auth
-    return [
-        loopback.post(f"{url}/graphql", json=PAGE, auth=auth, timeout=20).status_code
-        for _ in range(times)
-    ]
+    return [loopback.post(f"{url}/graphql", json=PAGE, auth=auth).status_code for _ in range(times)]
 
 
 def metrics(url: str) -> dict[str, float]:
     """Return what the page of metrics says."""
-    lines = loopback.get(f"{url}/metrics", timeout=20).text.splitlines()
+    lines = loopback.get(f"{url}/metrics").text.splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if line[0] != "#")
     return {name: float(value) for name, value in pairs}
 
@@ -134,9 +131,9 @@ def test_workers_restarted_one_after_the_other_under_load_lose_no_request(
     def load(url: str, *, keep: bool) -> list[int]:
         came = []
         last = time.monotonic()
-        with loopback.Client(timeout=60) as kept:
+        with loopback.Client() as kept:
             while not over.is_set():
-                post = kept.post if keep else partial(loopback.post, timeout=60)
+                post = kept.post if keep else loopback.post
                 status = post(f"{url}/graphql", json=PAGE, auth=account.auth).status_code
                 paused, last = time.monotonic() - last, time.monotonic()
                 # A busy machine may hold a client up for so long that its connection is idle.
@@ -306,7 +303,7 @@ def test_workers_serve_the_sandbox_together(tmp_path: Path) -> None:
     with served(*arguments, folder=tmp_path) as (url, process):
         seen: set[Any] = set()
         for _ in range(10):
-            answer = loopback.post(f"{url}/graphql", json=PAGE, timeout=20).json()
+            answer = loopback.post(f"{url}/graphql", json=PAGE).json()
             seen.add(answer["data"]["phoneNumbers"]["nodes"][0]["sid"])
         assert len(seen) == 1
         assert loopback.get(f"{url}/readyz").status_code == 200
@@ -339,5 +336,5 @@ def test_workers_serve_where_only_the_time_of_day_is_shifted(
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     with served("--workers", "2", folder=tmp_path, **before(sandbox), **shifted) as (url, process):
-        assert loopback.get(f"{url}/healthz", timeout=60).status_code == 200
+        assert loopback.get(f"{url}/healthz").status_code == 200
         assert process.poll() is None

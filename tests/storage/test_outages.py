@@ -196,7 +196,7 @@ def test_a_wrong_password_is_named_as_such_and_not_shown(
             "GATEWAY_STORE_URL": server.url.replace("hunter2", "wr0ng!", 1)
         }
         with served(folder=tmp_path, **variables) as (url, _):
-            answer = loopback.get(f"{url}/readyz", timeout=20)
+            answer = loopback.get(f"{url}/readyz")
     assert (answer.status_code, answer.json()["causes"]["store"]) == (503, "denied")
     log = (tmp_path / "log").read_text()
     assert log.count("storage_failed") == 1
@@ -302,10 +302,10 @@ def test_a_full_disk_is_named_and_nothing_is_bought(
         limits = prlimit(process.pid, RLIMIT_FSIZE)
         prlimit(process.pid, RLIMIT_FSIZE, (20_000, limits[1]))
         refused = [buy(url, each) for each in ("one", "two")]
-        ready = loopback.get(f"{url}/readyz", timeout=20)
+        ready = loopback.get(f"{url}/readyz")
         prlimit(process.pid, RLIMIT_FSIZE, limits)
-        until(lambda: loopback.get(f"{url}/readyz", timeout=20).is_success)
-        metrics = loopback.get(f"{url}/metrics", timeout=20).text
+        until(lambda: loopback.get(f"{url}/readyz").is_success)
+        metrics = loopback.get(f"{url}/metrics").text
         assert len(sandbox.ledger()) == bought
         assert buy(url, "one")["data"]["purchasePhoneNumber"]["phoneNumber"]["sid"]
     for answer in refused:

@@ -263,7 +263,7 @@ def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]
 
     def follow() -> None:
         with (
-            loopback.Client(timeout=60, auth=gateway.account.auth) as client,
+            loopback.Client(auth=gateway.account.auth) as client,
             client.stream(
                 "POST",
                 f"{gateway.url}/graphql",

@@ -140,7 +140,7 @@ def running_gateway(
             ws_max_size=2**20,
             timeout_keep_alive=settled.keep_alive_timeout,
         ) as url,
-        loopback.Client(timeout=60.0, headers=_NOT_A_PAGE) as http,
+        loopback.Client(headers=_NOT_A_PAGE) as http,
         kept_connections(url) as kept,
     ):
         yield RunningGateway(

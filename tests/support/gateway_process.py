@@ -254,7 +254,7 @@ def gateway_process(
         variables[name if name.isupper() else f"GATEWAY_{name.upper()}"] = str(value)
     with (
         served(*arguments, folder=folder, **variables) as (url, process),
-        loopback.Client(timeout=60.0) as http,
+        loopback.Client() as http,
     ):
         account = sandbox.accounts()["parent"]
         try:

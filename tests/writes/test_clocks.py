@@ -124,7 +124,7 @@ def shifted(
     chosen = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
     with (
         served(folder=folder, **before(sandbox), **library, **chosen) as (url, _),
-        loopback.Client(timeout=60.0) as http,
+        loopback.Client() as http,
     ):
         try:
             yield RunningGateway(url, sandbox, sandbox.accounts()["parent"], http), clock
