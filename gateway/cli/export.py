@@ -11,7 +11,7 @@ from gateway.cli import asking, tables
 from gateway.cli.interrupts import interruptible
 from gateway.cli.output import STANDARD_OUTPUT, Identity, Output, open_output
 from gateway.cli.parser import Commands
-from gateway.cli.progress import Progress
+from gateway.cli.progress import Progress, counted
 from gateway.cli.selections import selection_of
 from gateway.errors import CommandError
 from gateway.observability.printable import printable
@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace) -> int:
             raise
         finally:
             output.close()
-    sys.stderr.write(f"{output.state.numbers} numbers in {printable(output.name)}\n")
+    sys.stderr.write(f"{counted(output.state.numbers, 'number')} in {printable(output.name)}\n")
     return 0
 
 

@@ -13,6 +13,11 @@ _WIDTH: Final = 20
 _TELL: Final = 5.0
 
 
+def counted(count: int, noun: str) -> str:
+    """Return so many of something, as `1 page` and `2,000 numbers`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 class Progress:
     """Shows pages and numbers so far, and how fast they come."""
 
@@ -45,7 +50,7 @@ class Progress:
     def _line(self) -> str:
         seconds = max(time.monotonic() - self._began, 0.001)
         rate = (self._numbers - self._before) / seconds
-        return f"{self._pages} pages, {self._numbers:,} numbers, {rate:,.0f}/s"
+        return f"{counted(self._pages, 'page')}, {counted(self._numbers, 'number')}, {rate:,.0f}/s"
 
     def _bar(self) -> str:
         place = self._pages % _WIDTH

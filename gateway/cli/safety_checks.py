@@ -16,6 +16,7 @@ from gateway.auth.authentication import OwnAccount, own_credential, wrong_sids
 from gateway.auth.caller import Caller
 from gateway.auth.token_rules import TokenRules
 from gateway.auth.tokens import problems
+from gateway.cli.progress import counted
 from gateway.documents.limits import Limits
 from gateway.documents.trusted import manifest_for
 from gateway.errors import UpstreamUnavailable
@@ -413,7 +414,7 @@ def _ability(name: str, answer: Mapping[str, Any], *, needed: bool = True) -> Ab
 def _said(value: object) -> str:
     match value:
         case {"status": status, "type": kind, "subaccounts": {"nodes": subaccounts}}:
-            return f"{status}, {kind}, {len(subaccounts)} subaccounts"
+            return f"{status}, {kind}, {counted(len(subaccounts), 'subaccount')}"
         case {"nodes": [{"source": source}]}:
             return f"by the {str(source).lower()} family"
         case {"nodes": []}:

@@ -556,9 +556,9 @@ def test_on_a_terminal_progress_is_shown(sandbox: RunningSandbox, tmp_path: Path
     assert process.wait(60) == 0
     shown = os.read(ours, 65_536).decode()
     os.close(ours)
-    assert re.search(r"\r\[.*\] 1 pages, 1,000 numbers", shown)
+    assert re.search(r"\r\[.*\] 1 page, 1,000 numbers", shown)
     assert re.search(r"\r\[.*\] 2 pages, 1,500 numbers, [\d,]+/s", shown)
-    assert "1500 numbers in numbers.csv" in shown
+    assert "1,500 numbers in numbers.csv" in shown
 
 
 def test_without_a_terminal_progress_is_a_line_now_and_then(
