@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState, type ReactNode } from "react";
-import { isObject, type JsonObject } from "../json";
+import { isObject, objects, type JsonObject } from "../json";
 import { useModal } from "../use-modal";
 import type { Exchange, Operation } from "../wire";
 import { act, close, lookUp, operationOf, type Ask, type Deed, type Stage, type Verb } from "./deeds";
@@ -216,9 +216,10 @@ function warning(verb: Verb, sandbox: boolean): string {
 }
 
 function About({ deed, about }: { deed: Deed; about: Details | null }) {
-  const { place, capabilities, price } = factsOf({ ...deed.row.cells, ...cellsOf(about?.number) });
-  // For an owned number they are asked for; of one for sale only what the answer holds is known.
-  const unknown = deed.verb === "Buy" ? "not in this answer" : about ? "not known" : "…";
+  // What the row tells counts: it is of the very API that was asked.
+  const told = Object.fromEntries(Object.entries(deed.row.cells).filter(([, cell]) => cell !== null));
+  const { place, capabilities, price } = factsOf({ ...cellsOf(about?.number), ...told });
+  const unknown = about ? "not known" : "…";
   return (
     <dl className="deed-about">
       <dt>Account</dt>
@@ -236,7 +237,7 @@ function About({ deed, about }: { deed: Deed; about: Details | null }) {
       {deed.verb === "Buy" && (
         <>
           <dt>Price</dt>
-          <dd>{price ?? <i>price not known</i>}</dd>
+          <dd>{price ?? <i>{unknown}</i>}</dd>
         </>
       )}
     </dl>
@@ -257,27 +258,45 @@ export function AccountName({ sid, about }: { sid: string | null; about: Details
 
 export interface Details {
   account: { sid: string; name: string | null } | null;
-  /** The owned number. */
+  /** The number, owned or for sale. */
   number: JsonObject | null;
 }
 
 const ACCOUNT = "account(sid: $account) { sid friendlyName }";
 export const ABOUT_ACCOUNT = `query AboutAccount($account: ID) { ${ACCOUNT} }`;
+const NUMBER = `geography { isoCountry region locality rateCenter }
+    capabilities { voice { enabled } sms { enabled } mms { enabled } }`;
 const ABOUT_NUMBER = `query AboutNumber($account: ID, $sid: ID!) {
   ${ACCOUNT}
   phoneNumber(sid: $sid, accountSid: $account) {
-    geography { isoCountry region locality rateCenter }
-    capabilities { voice { enabled } sms { enabled } mms { enabled } }
+    ${NUMBER}
+  }
+}`;
+const ABOUT_OFFER = `query AboutOffer($account: ID, $country: CountryCode!, $types: [NumberType!], $number: E164!) {
+  ${ACCOUNT}
+  availablePhoneNumbers(
+    accountSid: $account, country: $country, types: $types, filter: { phoneNumber: $number }, first: 1
+  ) {
+    nodes {
+      ${NUMBER}
+      monthlyPrice { amount currencyCode }
+      setupPrice { amount currencyCode }
+    }
   }
 }`;
 
 function useAbout(deed: Deed, ask: Ask): Details | null {
-  const { account, sid } = deed;
-  const operation: Operation =
-    deed.verb === "Release"
-      ? { query: ABOUT_NUMBER, variables: { account, sid } }
-      : { query: ABOUT_ACCOUNT, variables: { account } };
-  return useDetails(() => ask(operation, deed.headers));
+  return useDetails(() => ask(questionAbout(deed), deed.headers));
+}
+
+function questionAbout({ verb, account, sid, number, row }: Deed): Operation {
+  if (verb === "Release") return { query: ABOUT_NUMBER, variables: { account, sid } };
+  const { country, cells } = row;
+  const { place, capabilities, price } = factsOf(cells);
+  if (!country || (place && capabilities && price) || !/^\+\d{2,15}$/.test(number))
+    return { query: ABOUT_ACCOUNT, variables: { account } };
+  const types = typeof cells.type === "string" ? [cells.type] : null;
+  return { query: ABOUT_OFFER, variables: { account, country, types, number } };
 }
 
 /** Ask once, when the question is put. */
@@ -293,7 +312,8 @@ export function useDetails(ask: () => Promise<Exchange>): Details | null {
         typeof sid === "string"
           ? { sid, name: typeof friendlyName === "string" ? friendlyName : null }
           : null;
-      const number = isObject(data.phoneNumber) ? data.phoneNumber : null;
+      const offers = isObject(data.availablePhoneNumbers) ? objects(data.availablePhoneNumbers.nodes) : [];
+      const number = isObject(data.phoneNumber) ? data.phoneNumber : (offers[0] ?? null);
       if (!gone) setDetails({ account, number });
     });
     return () => {

@@ -135,7 +135,8 @@ export function begin(verb: Verb, row: Row, shown: Asked): Deed | null {
 /** Open the dialog of a purchase that an operation has made, to go on from there. */
 export function showBought({ sid, phoneNumber, accountSid }: Owned, shown: Asked): void {
   const cells = { phoneNumber, sid, accountSid };
-  const deed = begin("Buy", { cells, phoneNumber, sid, accountSid, place: null, source: cells }, shown);
+  const row = { cells, phoneNumber, sid, accountSid, country: null, place: null, source: cells };
+  const deed = begin("Buy", row, shown);
   if (deed?.stage.is === "asking") {
     move(deed.key, { is: "done", sid, seen: false });
     change(deed.key, { told: true });

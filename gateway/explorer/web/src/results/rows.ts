@@ -26,6 +26,8 @@ export interface Row {
   sid: string | null;
   /** Whose it is; null for the account that asked, undefined when the answer does not say. */
   accountSid: string | null | undefined;
+  /** Where it is for sale; null when neither the answer nor the operation says it. */
+  country: string | null;
   place: { latitude: number; longitude: number } | null;
   /** The object itself, as it stands in the answer. */
   source: JsonObject;
@@ -91,7 +93,8 @@ export function collectRows(data: Json, look: (path: string[]) => Origin): RowSe
     const sid = [object.sid, object.numberId].find((each) => typeof each === "string") ?? null;
     const account = accountIn(object) ?? parent.account;
     const accountSid = account ?? origin.account;
-    set.rows.push({ cells, phoneNumber, sid, accountSid, place: placeOf(cells), source: object });
+    const country = countryIn(cells) ?? origin.country;
+    set.rows.push({ cells, phoneNumber, sid, accountSid, country, place: placeOf(cells), source: object });
     descend(object, path, { number: phoneNumber ?? parent.number, account });
   };
 
@@ -139,6 +142,11 @@ function accountIn(object: JsonObject): string | null {
   const { accountSid, account, sid } = object;
   const said = [accountSid, isObject(account) ? account.sid : null, sid];
   return said.find((each): each is string => typeof each === "string" && isAccount(each)) ?? null;
+}
+
+function countryIn(cells: Record<string, Cell>): string | null {
+  const country = cells["geography.isoCountry"];
+  return typeof country === "string" ? country : null;
 }
 
 function flatten(object: JsonObject, prefix: string, cells: Record<string, Cell>): void {
@@ -197,6 +205,8 @@ export interface Origin {
   typeName: string | null;
   /** Whose they are; null for the account that asked, undefined when only the things themselves could say. */
   account: string | null | undefined;
+  /** The country that was searched in. */
+  country: string | null;
 }
 
 /** Fields whose things may be several accounts', or another's than the operation names. */
@@ -208,27 +218,31 @@ const OF_ANY_ACCOUNT = new Set([
   "Mutation.transferPhoneNumbers",
 ]);
 
-/** Tell type and account at a response path by following an operation through the schema. */
+/** Tell type, account and country at a response path by following an operation through the schema. */
 export function originLookup(
   schema: GraphQLSchema | null | undefined,
   { query, variables, operationName }: Operation,
 ): (path: string[]) => Origin {
-  const nothing = () => ({ typeName: null, account: undefined });
+  const nothing = () => ({ typeName: null, account: undefined, country: null });
   const document = parsed(query);
   const operation = document && getOperationAST(document, operationName);
   const root = operation && schema?.getRootType(operation.operation);
   if (!document || !operation || !root) return nothing;
   const values = valuesOf(operation, variables);
 
-  const accountOf = (type: GraphQLNamedType, field: FieldNode, above: Origin["account"]) => {
-    const name = `${type.name}.${field.name.value}`;
-    if (OF_ANY_ACCOUNT.has(name)) return undefined;
-    const given = Object.fromEntries(
+  const givenTo = (field: FieldNode): JsonObject =>
+    Object.fromEntries(
       (field.arguments ?? []).map((argument) => [
         argument.name.value,
         valueFromASTUntyped(argument.value, values) as Json,
       ]),
     );
+
+  const countryOf = ({ country, code }: JsonObject, above: Origin["country"]) =>
+    [country, code].find((each) => typeof each === "string") ?? above;
+
+  const accountOf = (name: string, given: JsonObject, above: Origin["account"]) => {
+    if (OF_ANY_ACCOUNT.has(name)) return undefined;
     const said = [given, isObject(given.input) ? given.input : {}];
     const named = name === "Query.account" ? given.sid : said.map((each) => each.accountSid).find(Boolean);
     if (typeof named === "string") return named;
@@ -244,8 +258,10 @@ export function originLookup(
         if (!isObjectType(type) && !isInterfaceType(type)) continue;
         const field = type.getFields()[selection.name.value];
         if (!field) continue;
-        const account = accountOf(type, selection, found.account);
-        return { type: getNamedType(field.type), selections: selection.selectionSet, account };
+        const given = givenTo(selection);
+        const account = accountOf(`${type.name}.${field.name}`, given, found.account);
+        const country = countryOf(given, found.country);
+        return { type: getNamedType(field.type), selections: selection.selectionSet, account, country };
       } else {
         const spread =
           selection.kind === Kind.INLINE_FRAGMENT ? selection : fragment(document, selection.name.value);
@@ -260,9 +276,11 @@ export function originLookup(
   };
 
   return (path) => {
-    let current: Found | null = { type: root, selections: operation.selectionSet, account: null };
+    const { selectionSet: selections } = operation;
+    let current: Found | null = { type: root, selections, account: null, country: null };
     for (const key of path) current = current?.selections ? step(current, current.selections, key) : null;
-    return current ? { typeName: current.type.name, account: current.account } : nothing();
+    if (!current) return nothing();
+    return { typeName: current.type.name, account: current.account, country: current.country };
   };
 }
 
@@ -270,4 +288,5 @@ interface Found {
   type: GraphQLNamedType;
   selections?: SelectionSetNode | undefined;
   account: Origin["account"];
+  country: Origin["country"];
 }
