@@ -1,21 +1,34 @@
 import assert from "node:assert/strict";
 import { numbersScreen } from "../build/app/src/requests-screen.js";
+import { breaking } from "./breaking.js";
 import { RELEASE, RENAME, elsewhere, someOwned } from "./elsewhere.js";
 import { environment, inForce, pause } from "./job.js";
 
 declare const warnings: string[]; // of browser.mjs
 const { url, authorization } = environment();
 const lines: string[] = [];
-const shown = (kind: string) => lines.some((line) => line.startsWith(kind));
+const shown = (text: string) => lines.some((line) => line.includes(text));
+const told = (kind: string) => lines.filter((line) => line.startsWith(kind)).length;
 
-const stop = await numbersScreen(url, authorization, "55", (line) => void lines.push(line));
+const wire = await breaking(url);
+const stop = await numbersScreen(wire.url, authorization, "55", (line) => void lines.push(line));
 const { id: sid, phoneNumber } = await someOwned();
-await inForce(() => shown("CONFIGURED"), (friendlyName) => elsewhere(RENAME, { sid, friendlyName }));
-await elsewhere(RELEASE, { sid, phoneNumber });
-for (let tried = 0; !shown("RELEASED"); tried += 1) {
-  assert(tried < 1500, "what was released elsewhere is not shown");
-  await pause(10);
+const rename = (friendlyName: string) => elsewhere(RENAME, { sid, friendlyName });
+async function until(text: string): Promise<void> {
+  for (let tried = 0; !shown(text); tried += 1) {
+    assert(tried < 1500, `${text} is not shown`);
+    await pause(10);
+  }
 }
+await inForce(() => told("CONFIGURED") > 0, rename);
+wire.break();
+await rename("Meanwhile");
+wire.mend();
+await until("Meanwhile");
+const before = told("CONFIGURED");
+await inForce(() => told("CONFIGURED") > before, rename);
+await elsewhere(RELEASE, { sid, phoneNumber });
+await until("RELEASED");
 stop();
 await new Promise((resolve) => process.stdout.write(JSON.stringify({ lines, warnings }), resolve));
 process.exit(0);

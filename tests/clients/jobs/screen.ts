@@ -75,12 +75,14 @@ async function use(cache: Cache, wire: Wire): Promise<void> {
   await cache.ask(FIND, { sid });
   assert(known(cache, sid));
   const renamed = () => owned(phoneNumber)?.textContent.includes("Try");
-  await inForce(() => Boolean(renamed()), (friendlyName) => elsewhere(RENAME, { sid, friendlyName }));
+  const rename = (friendlyName: string) => elsewhere(RENAME, { sid, friendlyName });
+  await inForce(() => Boolean(renamed()), rename);
   wire.break();
-  await elsewhere(RENAME, { sid, friendlyName: "Meanwhile" });
+  await rename("Meanwhile");
   wire.mend();
   const told = () => owned(phoneNumber)?.textContent.includes("Meanwhile");
   await until(told, "what was changed while the connection was broken is not shown");
+  await inForce(() => Boolean(renamed()), rename);
   await elsewhere(RELEASE, { sid, phoneNumber });
   await until(() => !owned(phoneNumber), "what was released elsewhere is still shown");
   assert(!known(cache, sid), "what was released elsewhere is still kept");
