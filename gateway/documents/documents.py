@@ -218,19 +218,19 @@ class Documents:
     def _not_null(self, ast: DocumentNode) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yield what `Document.not_null` has, of a valid document.
 
-        That is for variables with a default (GraphQL, 5.8.5); of the values that come, GraphQL
-        looks at each where it is used, when all mutations before are done.
+        There they may be left out for a default (GraphQL, 5.8.5). Of a null that comes, GraphQL
+        speaks where it is used, when all mutations before are done.
         """
         context = ValidationContext(self._schema, ast, TypeInfo(self._schema), lambda _: None)
         for each in ast.definitions:
             if (
                 isinstance(each, OperationDefinitionNode)
                 and each.operation is OperationType.MUTATION
-                and (defaulted := _defaulted(each))
+                and (nullable := _nullable(each))
             ):
                 usages = context.get_recursive_variable_usages(each)
                 strict = {u.node.name.value for u in usages if isinstance(u.type, GraphQLNonNull)}
-                yield each.name.value if each.name else "", tuple(defaulted & strict)
+                yield each.name.value if each.name else "", tuple(nullable & strict)
 
     def _parse(self, text: str) -> tuple[DocumentNode, int]:
         """Return the tree of a text, and the number of its tokens.
@@ -287,12 +287,12 @@ def _kinds(ast: DocumentNode) -> dict[str, OperationType]:
     return found
 
 
-def _defaulted(operation: OperationDefinitionNode) -> set[str]:
-    """Return the names of the variables that may be null, or be left out for a default."""
+def _nullable(operation: OperationDefinitionNode) -> set[str]:
+    """Return the names of the variables whose type lets them be null."""
     return {
         each.variable.name.value
         for each in operation.variable_definitions or ()
-        if each.default_value is not None and not isinstance(each.type, NonNullTypeNode)
+        if not isinstance(each.type, NonNullTypeNode)
     }
 
 

@@ -412,6 +412,10 @@ def test_what_was_changed_is_read_anew_in_the_same_request(
             "Boolean = true",
             'releasePhoneNumber(input: {sid: $sid, confirmPhoneNumber: "+12", dryRun: $late})',
         ),
+        (
+            "Boolean",
+            'releasePhoneNumber(input: {sid: $sid, confirmPhoneNumber: "+12", dryRun: $late})',
+        ),
         ('E164 = "+12"', "releasePhoneNumber(input: {sid: $sid, confirmPhoneNumber: $late})"),
         ("[ConfigurePhoneNumberInput!] = []", "configurePhoneNumbers(input: {items: $late})"),
         ("Boolean = true", "... on Mutation { ...Dry }"),
