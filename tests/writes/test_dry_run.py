@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from gateway.numbers.accounts import Accounts
+from tests.faults.asking import fresh_number
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import until
@@ -42,17 +43,20 @@ def account(request: Any, sandbox: RunningSandbox) -> SandboxAccount:
     return sandbox.create_account(catalog=request.param, owned=0)
 
 
-def sales(sandbox: RunningSandbox) -> Iterator[Sale]:
+@pytest.fixture(scope="module")
+def kinds(shared_sandbox: RunningSandbox) -> list[list[dict[str, Any]]]:
+    """What is for sale, by country and type; a test takes from the end what it buys."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for each in shared_sandbox.inventory(fields=("phone_number", "type", "geography", "requires")):
+        found.setdefault((each["geography"]["iso_country"], each["type"]), []).append(each)
+    return [*found.values()]
+
+
+def sales(kinds: list[list[dict[str, Any]]]) -> Iterator[Sale]:
     """Return a number of every kind without papers, and of kinds that need any for all of these."""
-    fields = ("phone_number", "type", "geography", "requires", "regulatory")
-    kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for each in sandbox.inventory(fields=fields):
-        kinds.setdefault((each["geography"]["iso_country"], each["type"]), []).append(each)
-    for numbers in kinds.values():
-        wanted = EVERY if numbers[0]["requires"] else [()]
-        yield from (
-            Sale(each["phone_number"], set_) for each, set_ in zip(numbers, wanted, strict=False)
-        )
+    for numbers in kinds:
+        for papers in EVERY if numbers[0]["requires"] else [()]:
+            yield Sale(numbers.pop()["phone_number"], papers)
 
 
 def bought(
@@ -83,9 +87,9 @@ def rehearsed(
 
 
 def test_whatever_a_dry_run_says_for_certain_the_purchase_does(
-    gateway: RunningGateway, account: SandboxAccount
+    gateway: RunningGateway, account: SandboxAccount, kinds: list[list[dict[str, Any]]]
 ) -> None:
-    sold = [*sales(gateway.sandbox)]
+    sold = [*sales(kinds)]
     dry = bought(gateway, account, [each.input(dryRun=True) for each in sold])
     assert not any(each["method"] == "POST" for each in gateway.sandbox.requests())
     real = bought(gateway, account, [each.input() for each in sold])
@@ -306,7 +310,7 @@ def test_what_is_owned_already_or_too_dear_is_told_before_the_address(
 def test_a_number_that_is_not_for_sale_is_refused_as_the_purchase_is(
     gateway: RunningGateway, account: SandboxAccount, papers: tuple[str, ...]
 ) -> None:
-    number = for_sale(gateway.sandbox, "US", "local")
+    number = fresh_number(gateway.sandbox)
     gateway.sandbox.put_number(gateway.sandbox.create_account().sid, number)
     told = rehearsed(gateway, account, number, *papers)
     variables = {"input": Sale(number, papers).input()}
