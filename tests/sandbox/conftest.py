@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.sandbox import SandboxSettings
 from tests.sandbox.api import Api, acting_as
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_sandbox
 
 
 @pytest.fixture(scope="session")
 def shared_sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox(SandboxSettings()) as sandbox:
+    with running_sandbox() as sandbox:
         yield sandbox
 
 
