@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
-from uuid import uuid4
 
 import orjson
 
@@ -29,20 +28,21 @@ _END: Final = "\r\n"
 _DAY: Final = 86400.0
 
 
-def _entry(state: str, outcome: str = "") -> bytes:
+def _entry(claim: str, state: str, outcome: str = "") -> bytes:
     """Return an entry of the journal, as long as the gateway's are."""
     entry = {"state": state, "digest": "0" * 64, "owner": f"held-{'0' * 32}", "until": 1.0}
-    return orjson.dumps({**entry, "sent": 1.0, "outcome": outcome, "claim": uuid4().hex})
+    return orjson.dumps({**entry, "sent": 1.0, "outcome": outcome, "claim": claim})
 
 
 async def _kept(journal: FileJournal, buy: Callable[[], Awaitable[bytes]]) -> bytes:
     """Buy, and keep the intent before and the outcome after that."""
     hold = await journal.hold()
-    key, claimed, sent = uuid4().hex * 2, _entry("claimed"), _entry("sent")
+    key, claim = os.urandom(32).hex(), os.urandom(16).hex()
+    claimed, sent = _entry(claim, "claimed"), _entry(claim, "sent")
     await journal.open(key, claimed, ttl=_DAY)
     await journal.replace(key, claimed, sent, ttl=_DAY)
     body = await buy()
-    await journal.replace(key, sent, _entry("done", body.decode()), ttl=_DAY)
+    await journal.replace(key, sent, _entry(claim, "done", body.decode()), ttl=_DAY)
     hold.is_named = False
     hold.end()
     return body
@@ -55,6 +55,7 @@ def create_app() -> Any:
 
     journal = FileJournal(Path(os.environ[RECORDS]))
     some = data.instance_body(0, data.LIST_SIZE)
+    host = f"Host: {origin.authority}\r\n"
 
     async def nothing() -> bytes:
         return some
@@ -62,7 +63,7 @@ def create_app() -> Any:
     async def app(scope: Any, _receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
-        fields = f"Host: {origin.authority}\r\n"
+        fields = host
         for name, value in scope["headers"]:
             if name == b"authorization":
                 fields += f"Authorization: {value.decode()}\r\n"
