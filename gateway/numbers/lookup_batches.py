@@ -244,9 +244,12 @@ class LookupBatches(OwnedLists):
             return await self._loader.load(key)
         return await self.shown(serving, key, *self._places((key,), family))
 
-    async def _by_number(self, key: PhoneNumberLookup, family: Family | None = None) -> View | None:
+    async def _by_number(
+        self, key: PhoneNumberLookup, family: Family | None = None, at: FieldPath | None = None
+    ) -> View | None:
+        """Look a number up for the field `at`, or else for those that were noted to ask for it."""
         only = OwnedList(key.account, {"phoneNumber": key.value}, PageRequest(1))
-        at = self._places((key,), family)[0]
+        at = at or self._places((key,), family)[0]
         serving = family or self._known_family(key.account)
         if serving is None:
             _, listed = await self._listed(only, NOWHERE, at)

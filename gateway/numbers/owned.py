@@ -128,9 +128,9 @@ class OwnedNumbers(FillingIn):
         self, key: PhoneNumberLookup, family: Family | None, at: FieldPath, *, alone: bool
     ) -> View | None:
         """Look a number up in a family, or in whichever serves the account."""
-        self._asked[family, key].append(at)
         if alone and key.by == "number":
-            return await self._by_number(key, family)
+            return await self._by_number(key, family, at)
+        self._asked[family, key].append(at)
         return await (self._loader if family is None else self._loaders[family]).load(key)
 
     async def page(
@@ -236,8 +236,7 @@ class OwnedNumbers(FillingIn):
 
     def forget(self) -> None:
         """Forget what was read: something was changed."""
-        for each in ("_loader", "_loaders"):
+        for each in ("_loader", "_loaders", "_asked"):
             vars(self).pop(each, None)  # They are made when they are used.
         self._unsorted.clear()
         self._read.clear()
-        self._asked.clear()
