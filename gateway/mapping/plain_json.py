@@ -31,4 +31,5 @@ def read_json(text: bytes | msgspec.Raw) -> Any:  # noqa: ANN401 - any JSON
 
 def is_surely_shallow(text: bytes) -> bool:
     """Whether JSON is certainly not nested too deep to be written, and read, again."""
-    return text.count(b"[") + text.count(b"{") <= _SURELY_SHALLOW
+    # To count them takes three times as long.
+    return len(text) - len(text.translate(None, b"[{")) <= _SURELY_SHALLOW
