@@ -8,7 +8,7 @@ this: both families' tables have the same paths.
 
 import enum
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from functools import cache
@@ -282,38 +282,41 @@ CORE_WRITE: Table = {
 }
 
 
-def given(source: object, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (path, value) for every field of an input that was given, null included.
+def given(source: object) -> dict[str, Any]:
+    """Return every field of an input that was given, by its path; null included.
 
     Nested inputs are walked; null for one, and a point (`LatLongInput`), is one value. Paths are in
     camelCase.
     """
-    if source is None or not is_dataclass(source):
-        return
-    for name, camel, below in _fields(cast("type", type(source))):
-        value = getattr(source, name)
+    found: dict[str, Any] = {}
+    if source is not None:
+        _collect(source, "", found)
+    return found
+
+
+def _collect(source: object, prefix: str, found: dict[str, Any]) -> None:
+    known = _fields(cast("type", type(source)))
+    for name, value in vars(source).items():
         if value is UNSET:
             continue
-        path = prefix + camel
-        if below is not None and value is not None:
-            yield from given(value, f"{path}.")
+        camel, is_nested = known[name]
+        if is_nested and value is not None:
+            _collect(value, f"{prefix}{camel}.", found)
         else:
-            yield path, value
+            found[prefix + camel] = value
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, str, type | None], ...]:
-    """Return an input's fields: the name, in camelCase, and the input that it takes, if any."""
+def _fields(kind: type) -> Mapping[str, tuple[str, bool]]:
+    """Return an input's fields by their names: in camelCase, and whether they take an input."""
     nested = _nested(kind)
-    return tuple(
-        (each.name, to_camel_case(each.name), nested.get(each.name)) for each in fields(kind)
-    )
+    return {each.name: (to_camel_case(each.name), each.name in nested) for each in fields(kind)}
 
 
-def _nested(kind: type) -> Mapping[str, type]:
+def _nested(kind: type) -> set[str]:
     """Return the fields of an input that take another input."""
     return {
-        name: each
+        name
         for name, hint in get_type_hints(kind).items()
         for each in (hint, *get_args(hint))
         if is_dataclass(each) and isinstance(each, type) and each is not LatLongInput
@@ -322,7 +325,7 @@ def _nested(kind: type) -> Mapping[str, type]:
 
 def wanted(source: object) -> dict[str, Any]:
     """Return the filters that were given with a value; null means: do not filter by this."""
-    return {path: value for path, value in given(source) if value is not None}
+    return {path: value for path, value in given(source).items() if value is not None}
 
 
 def unsupported(filters: Mapping[str, Any], table: Table, country: str | None = None) -> list[str]:

@@ -35,6 +35,7 @@ Input: TypeAlias = (
 )
 
 _CONFIGURATION, _REGULATORY = "configuration", "regulatory"
+_SETTINGS = frozenset({_CONFIGURATION, _REGULATORY})
 _CLEAR = "regulatory.clear"
 _KEY = "idempotencyKey"
 _MONEY = ("amount", "currencyCode")
@@ -198,14 +199,18 @@ class Write(Struct, frozen=True):
         account, key = asker.caller.account_named(given.get("accountSid")), given.get(_KEY)
         if key is not None:
             validation.check_key(key)
-        problem = asker.webhooks.problem(_settings(given))
+        settings = _settings(given)
+        problem = asker.webhooks.problem(settings)
         if problem is not None:
             raise _refused(".".join(problem[0]), problem[1])
-        return cls(account, key, given["dryRun"], given, *cls._own(given))
+        return cls(account, key, given["dryRun"], given, *cls._own(given, settings))
 
     @classmethod
-    def _own(cls, given: Values) -> tuple[Any, ...]:
-        """Return the values of the fields that only this kind of write has; see `_parse`."""
+    def _own(cls, given: Values, settings: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the values of the fields that only this kind of write has; see `_parse`.
+
+        `settings` are the caller's own, from `_settings`.
+        """
         raise NotImplementedError
 
     def identify(self) -> str:
@@ -230,8 +235,7 @@ class Purchase(Write, frozen=True):
         return self.settings
 
     @classmethod
-    def _own(cls, given: Values) -> tuple[str, Values, Money | None]:
-        settings = _settings(given)
+    def _own(cls, given: Values, settings: dict[str, Any]) -> tuple[str, Values, Money | None]:
         if settings.pop(_CLEAR, None):
             raise _refused(_CLEAR, "A number that is being bought has nothing to clear.")
         # Nor has it anything that null or an empty text could clear: they count as not given.
@@ -263,8 +267,7 @@ class Configure(Write, frozen=True):
         return self.settings
 
     @classmethod
-    def _own(cls, given: Values) -> tuple[str, Values]:
-        settings = _settings(given)
+    def _own(cls, given: Values, settings: dict[str, Any]) -> tuple[str, Values]:
         for path, value in settings.items():
             if value is None and path in _NOT_CLEARED:
                 raise _refused(path, f"Null does not clear this: {_NOT_CLEARED[path]}.")
@@ -296,7 +299,7 @@ class Transfer(Write, frozen=True):
         return self.documents
 
     @classmethod
-    def _own(cls, given: Values) -> tuple[str, str, Values]:
+    def _own(cls, given: Values, _: dict[str, Any]) -> tuple[str, str, Values]:
         if given.get(_CLEAR):
             message = "A number that moves has nothing to clear: it keeps no document."
             raise _refused(_CLEAR, message)
@@ -315,7 +318,7 @@ class Release(Write, frozen=True):
     confirmed: str
 
     @classmethod
-    def _own(cls, given: Values) -> tuple[str, str]:
+    def _own(cls, given: Values, _: dict[str, Any]) -> tuple[str, str]:
         return given["sid"], given["confirmPhoneNumber"]
 
 
@@ -329,7 +332,7 @@ def in_item(refusal: Refusal, place: int) -> Refusal:
 
 def _wellformed(wanted: Input) -> Values:
     """Return an input by its paths, unless it is an item with a malformed scalar."""
-    given = dict(filters.given(wanted))
+    given = filters.given(wanted)
     for path, value in given.items():
         if isinstance(value, Malformed):
             raise BadUserInput(f"input.{path}", value.problem)
@@ -341,7 +344,7 @@ def _settings(given: Values) -> dict[str, Any]:
     return {
         path.removeprefix(f"{_CONFIGURATION}."): value
         for path, value in given.items()
-        if path.partition(".")[0] in {_CONFIGURATION, _REGULATORY}
+        if path.partition(".")[0] in _SETTINGS
     }
 
 
@@ -354,7 +357,7 @@ def _check(settings: Values) -> None:
 def _refused(path: str, message: str) -> InputRefused:
     """Return the refusal of a setting or document; see `_settings`."""
     steps = tuple(path.split("."))
-    field = steps if steps[0] in {_CONFIGURATION, _REGULATORY} else (_CONFIGURATION, *steps)
+    field = steps if steps[0] in _SETTINGS else (_CONFIGURATION, *steps)
     return InputRefused(Reason.BAD_SETTING.refuse(field, problem=message))
 
 
