@@ -19,7 +19,7 @@ from gateway.storage import file_locks
 from gateway.storage.group_commits import GroupCommits
 from gateway.storage.store import Cause, StoreUnavailable
 from gateway.storage.store_advice import Advice
-from gateway.waiting import at_hand, begun
+from gateway.waiting import begun
 from gateway.writes import clocks
 from gateway.writes.idempotency_entries import HELD, Hold, Moment
 
@@ -118,19 +118,23 @@ class FileJournal:
 
     def hold(self) -> "asyncio.Future[_FileHold]":
         """See `Journal`."""
-        while self._idle:
-            hold = self._idle.pop()
-            if hold.is_there():
-                return at_hand(hold)
-            hold.let_go()
         return self._commits.ask(
             lambda _: _FileHold(self._folder, self._idle), aside=True, late=_FileHold.let_go
         )
 
-    def sure_of(self, hold: Hold) -> asyncio.Future[float]:
+    def hold_at_hand(self) -> "_FileHold | None":
+        """See `Journal`."""
+        while self._idle:
+            hold = self._idle.pop()
+            if hold.is_there():
+                return hold
+            hold.let_go()
+        return None
+
+    def sure_of(self, hold: Hold) -> float:
         """See `Journal`: what is locked is sure."""
         del hold
-        return at_hand(self._now())
+        return self._now()
 
     async def is_gone(self, owner: str) -> bool | None:
         """See `Journal`."""

@@ -25,12 +25,12 @@ import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import orjson
 import structlog
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from gateway.errors import GatewayError, KeyInUse, KeysUnavailable
 from gateway.storage.store import StoreUnavailable
@@ -114,8 +114,7 @@ class _Entry(msgspec.Struct, frozen=True):
         until: when the owner is not at work any more, in seconds since the epoch; only the last
             release relies on it.
         sent: when it was sent, in seconds since the epoch; for people only.
-        missed: when it was first looked for and not found.
-        outcome: as JSON, when it is done.
+        outcome: as JSON, when it is done; `missed` before, for which the last release has no field.
         claim: names the one attempt to act, whatever is said of it since; so no two entries are
             equal.
     """
@@ -125,24 +124,19 @@ class _Entry(msgspec.Struct, frozen=True):
     owner: str
     until: float = 0.0
     sent: float = 0.0
-    missed: clocks.Reading = msgspec.field(default_factory=dict)
     outcome: str = ""
     claim: str = ""
 
+    @property
+    def missed(self) -> clocks.Reading:
+        """When it was first looked for and not found."""
+        return _READING.decode(self.outcome) if self.outcome and self.state != "done" else {}
+
     def encode(self) -> bytes:
-        # The last release knows no other fields, and has no outcome there until it is done.
-        outcome = orjson.dumps(self.missed).decode() if self.missed else self.outcome
-        return orjson.dumps(
-            {
-                "state": self.state,
-                "digest": self.digest,
-                "owner": self.owner,
-                "until": self.until,
-                "sent": self.sent,
-                "outcome": outcome,
-                "claim": self.claim,
-            }
-        )
+        return orjson.dumps(asdict(self))
+
+
+_READING: Final = msgspec.json.Decoder(dict[str, float])
 
 
 def _decode(kept: bytes, key: IdempotencyKey) -> _Entry:
@@ -154,12 +148,12 @@ def _decode(kept: bytes, key: IdempotencyKey) -> _Entry:
     try:
         document = orjson.loads(kept)
         document.setdefault("sent", document.get("at", 0.0))
-        if document["state"] != "done" and document.get("outcome"):
-            document["missed"] = orjson.loads(document.pop("outcome"))
-        return msgspec.convert(document, _Entry)
+        entry = msgspec.convert(document, _Entry)
+        _ = entry.missed  # That it can be read.
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         # msgspec's errors are ValueErrors.
         raise _unreadable(key, error) from error
+    return entry
 
 
 class IdempotencyKeys:
@@ -202,7 +196,7 @@ class IdempotencyKeys:
 
     async def _once(self, key: IdempotencyKey, act: Act, look: Look, deadline: float) -> Outcome:
         wait = _FIRST_WAIT
-        hold = await self._by(deadline, self._journal.hold())
+        hold = self._journal.hold_at_hand() or await self._held(deadline)
         try:
             while True:
                 until = time.time() + max(0.0, deadline - time.monotonic()) + _GRACE
@@ -237,6 +231,9 @@ class IdempotencyKeys:
         finally:
             hold.end()
 
+    async def _held(self, deadline: float) -> Hold:
+        return await self._by(deadline, self._journal.hold())
+
     async def _act(
         self,
         key: IdempotencyKey,
@@ -252,7 +249,9 @@ class IdempotencyKeys:
 
         async def sending() -> MayLeave:  # To make this type each time takes 2 µs.
             nonlocal last, sent, may_leave
-            day = await self._by(deadline, self._journal.sure_of(hold))
+            day = self._journal.sure_of(hold)
+            if not isinstance(day, float):
+                day = await self._by(deadline, day)
             before, sent = last, replace(mine, state="sent", sent=day)
             last = sent.encode()
             if not await self._by(deadline, self._replace(key, before, last)):
@@ -381,14 +380,14 @@ def _after(entry: _Entry, outcome: Outcome, now: Moment | None) -> _Entry:
     """Return the entry with what became of the write; `now` may be left out when it was seen."""
     if not outcome.unknown:
         try:
-            return replace(entry, state="done", missed={}, outcome=outcome.to_json().decode())
+            return replace(entry, state="done", outcome=outcome.to_json().decode())
         except (TypeError, ValueError, RecursionError):
             # JSON that cannot be written again: the next use of the key looks it up.
             return replace(entry, state="unknown")
     missed = entry.missed
     if outcome.missed and now is not None and clocks.passed(missed, now.clocks) is None:
         missed = now.clocks
-    return replace(entry, state="unknown", missed=missed)
+    return replace(entry, state="unknown", outcome=orjson.dumps(missed).decode() if missed else "")
 
 
 def _knows_better(new: _Entry | None, said: _Entry, key: IdempotencyKey) -> bool:

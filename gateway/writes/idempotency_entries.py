@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 from gateway.storage.store import Store, StoreUnavailable
 from gateway.storage.store_advice import Advice, advice_on
 from gateway.storage.time_of_day import TimeOfDay
-from gateway.waiting import at_hand, outcome_of, settle
+from gateway.waiting import outcome_of, settle
 from gateway.writes import clocks
 
 # What holds of this release are called; earlier ones name a process.
@@ -90,7 +90,10 @@ class Journal(Protocol):
     def hold(self) -> Awaitable[Hold]:
         """Hold something until that is ended; no longer than the process in any case."""
 
-    def sure_of(self, hold: Hold) -> Awaitable[float]:
+    def hold_at_hand(self) -> Hold | None:
+        """Return a hold that an earlier write had, if there is one."""
+
+    def sure_of(self, hold: Hold) -> float | Awaitable[float]:
         """Make sure of a hold, see `Hold.renew`; return the time of day, see `now`."""
 
     async def is_gone(self, owner: str) -> bool | None:
@@ -149,11 +152,6 @@ class StoreJournal:
 
     def hold(self) -> "asyncio.Future[_StoreHold]":
         """See `Journal`."""
-        while self._idle:
-            hold = self._idle.pop()
-            if hold.is_fresh():
-                hold.begin()
-                return at_hand(hold)
         hold = _StoreHold(self._store, self._idle)
         coming: asyncio.Future[_StoreHold] = asyncio.get_running_loop().create_future()
         making = asyncio.ensure_future(hold.make())
@@ -168,6 +166,15 @@ class StoreJournal:
         making.add_done_callback(made)
         coming.add_done_callback(lambda _: making.cancel())
         return coming
+
+    def hold_at_hand(self) -> "_StoreHold | None":
+        """See `Journal`."""
+        while self._idle:
+            hold = self._idle.pop()
+            if hold.is_fresh():
+                hold.begin()
+                return hold
+        return None
 
     async def sure_of(self, hold: Hold) -> float:
         """See `Journal`."""

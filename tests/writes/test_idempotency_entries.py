@@ -56,10 +56,15 @@ def _make_as_the_last_release_does(path: Path) -> None:
         )
 
 
+async def hold_of(journal: Journal) -> Hold:
+    """Hold something, as a write does."""
+    return journal.hold_at_hand() or await journal.hold()
+
+
 @asynccontextmanager
 async def held(journal: Journal) -> AsyncIterator[Hold]:
     """Hold something as long as the context lasts."""
-    hold = await journal.hold()
+    hold = await hold_of(journal)
     try:
         yield hold
     finally:
@@ -651,10 +656,10 @@ def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path
 
 def test_a_lock_serves_the_next_write_once_no_entry_names_it(tmp_path: Path) -> None:
     async def use(one: Journal, two: Journal) -> None:
-        first = await one.hold()
+        first = await hold_of(one)
         first.is_named = False
         first.end()
-        second, third = await one.hold(), await one.hold()
+        second, third = await hold_of(one), await hold_of(one)
         assert second.name == first.name != third.name
         assert await two.is_gone(second.name) is False
         second.end()
@@ -667,11 +672,11 @@ def test_a_lock_serves_the_next_write_once_no_entry_names_it(tmp_path: Path) -> 
 
 def test_a_lock_that_others_cannot_see_any_more_serves_nobody(tmp_path: Path) -> None:
     async def use(one: Journal, _: Journal) -> None:
-        first = await one.hold()
+        first = await hold_of(one)
         first.is_named = False
         first.end()
         (tmp_path / f"{first.name}.lock").unlink()
-        second = await one.hold()
+        second = await hold_of(one)
         assert second.name != first.name
         assert locks(tmp_path) == {second.name}
         second.end()

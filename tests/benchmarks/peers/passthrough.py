@@ -36,7 +36,7 @@ def _entry(claim: str, state: str, outcome: str = "") -> bytes:
 
 async def _kept(journal: FileJournal, buy: Callable[[], Awaitable[bytes]]) -> bytes:
     """Buy, and keep the intent before and the outcome after that."""
-    hold = await journal.hold()
+    hold = journal.hold_at_hand() or await journal.hold()
     key, claim = os.urandom(32).hex(), os.urandom(16).hex()
     claimed, sent = _entry(claim, "claimed"), _entry(claim, "sent")
     await journal.open(key, claimed, ttl=_DAY)
