@@ -15,6 +15,8 @@ from functools import cached_property
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
+from gateway.discreet import Discreet
+
 T = TypeVar("T")
 
 # After the file was found locked, the impatient are refused at once for so many seconds.
@@ -23,27 +25,15 @@ _REST: Final = 1.0
 Use: TypeAlias = Callable[[sqlite3.Connection], T]
 
 
-class _Asked(Generic[T]):
+class _Asked(Discreet, Generic[T]):
     """What somebody waits for; see `GroupCommits.ask`."""
 
-    __slots__ = ("answered", "aside", "impatient", "lasting", "late", "use")
-
-    def __init__(
-        self,
-        use: Use[T],
-        answered: asyncio.Future[T],
-        late: Callable[[T], object] | None,
-        *,
-        lasting: bool,
-        impatient: bool,
-        aside: bool,
-    ) -> None:
-        self.use = use
-        self.answered = answered
-        self.late = late
-        self.lasting = lasting
-        self.impatient = impatient
-        self.aside = aside
+    use: Use[T]
+    answered: asyncio.Future[T]
+    late: Callable[[T], object] | None
+    lasting: bool
+    impatient: bool
+    aside: bool
 
 
 _Batch: TypeAlias = Sequence[_Asked[Any]]
@@ -105,9 +95,7 @@ class GroupCommits:
         if not self._waiting and not self._is_at_work:
             # With what else comes in this tick.
             self._loop.call_soon(self._begin)
-        self._waiting.append(
-            _Asked(use, answered, late, lasting=lasting, impatient=impatient, aside=aside)
-        )
+        self._waiting.append(_Asked(use, answered, late, lasting, impatient, aside))
         return answered
 
     async def aclose(self) -> None:
