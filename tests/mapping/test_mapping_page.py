@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote_plus
 
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
@@ -51,6 +52,16 @@ def paths(kind: GraphQLInputObjectType, prefix: str = "") -> Iterator[str]:
             yield from paths(inner, f"{prefix}{name}.")
         else:
             yield prefix + name
+
+
+def test_no_name_of_a_parameter_needs_to_be_escaped() -> None:
+    """They are sent as they are, see `gateway/upstream/client.py`."""
+    reads, writes = (
+        (CATALOG_OWNED, CATALOG_SEARCH, CORE_OWNED, CORE_SEARCH),
+        (CATALOG_WRITE, CORE_WRITE),
+    )
+    names = {each.name for table in (*reads, *writes) for each in table.values()}
+    assert {name for name in names if quote_plus(name) != name} == set()
 
 
 @pytest.mark.parametrize(
