@@ -7,7 +7,7 @@ which family is asked (`family_choice.py`), single calls (`owned_calls.py`), lis
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import cached_property
 
 from gateway.errors import (
@@ -124,14 +124,14 @@ class OwnedNumbers(FillingIn):
         [number] = await self.complete(number.home, [number], needs, at, beside=beside)
         return number
 
-    async def _looked_up(
+    def _looked_up(
         self, key: PhoneNumberLookup, family: Family | None, at: FieldPath, *, alone: bool
-    ) -> View | None:
+    ) -> Awaitable[View | None]:
         """Look a number up in a family, or in whichever serves the account."""
         if alone and key.by == "number":
-            return await self._by_number(key, family, at)
+            return self._by_number(key, family, at)
         self._asked[family, key].append(at)
-        return await (self._loader if family is None else self._loaders[family]).load(key)
+        return (self._loader if family is None else self._loaders[family]).load(key)
 
     async def page(
         self, asked: OwnedList, at: FieldPath, selected: SelectedFields = NOTHING

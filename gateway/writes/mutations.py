@@ -691,13 +691,9 @@ def _reading(
 
     def read(answer: Answer) -> View:
         shown = view("PhoneNumber", family.source, family.read_one(answer), home)
-        right = (
-            shown is not None
-            and is_sid(shown.sid, "PN")
-            and shown.sid == (sid or shown.sid)
-            and shown.phone_number == (number or shown.phone_number)
-        )
-        if shown is None or not right:
+        told = "" if shown is None else shown.sid
+        right = is_sid(told, "PN") and (sid is None or told == sid)
+        if shown is None or not right or (number is not None and shown.phone_number != number):
             message = "The upstream's answer does not show what was asked for."
             raise UpstreamMalformed(message, status=answer.status, request_id=answer.request_id)
         check_owner(shown.raw.account_sid, home, family.source)
