@@ -179,8 +179,8 @@ def test_a_purchase_is_two_tasks_and_three_steps_of_the_journal(
     assert counts.calls["storage/group_commits.py:GroupCommits.ask"] == 3, str(counts)
     # One a second for all that wait for the journal.
     assert counts.timers <= 1, str(counts)
-    assert counts.coroutines.total() <= 43, str(counts)
-    assert counts.calls.total() <= 376, str(counts)
+    assert counts.coroutines.total() <= 42, str(counts)
+    assert counts.calls.total() <= 355, str(counts)
     assert counts.objects.total() <= 41, str(counts)
 
 
