@@ -177,6 +177,13 @@ def note(described: tuple[str, str, str], response: Mapping[str, Any] | bytes) -
         activity.executed(described, response)
 
 
+def note_refusal(response: Mapping[str, Any]) -> None:
+    """Note that nothing was executed, by the code of the answer that says so."""
+    activity = _current.get()
+    if activity is not None:
+        activity.outcome = activity.outcome or outcome_of(response, is_mutation=False)
+
+
 def blame(what: str) -> None:
     """Note what a request is refused for that is not the client's affair, if anybody watches."""
     activity = _current.get()

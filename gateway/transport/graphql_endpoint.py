@@ -289,6 +289,7 @@ class Endpoint:
                 status, response = 429, refusal(error)
             case GatewayError():
                 response = refusal(error)
+                activity.note_refusal(response)
                 status = negotiation.status_of(response, exchange.head.accepted.media_type)
             case _:
                 self._log_failure(exchange, error)
@@ -393,6 +394,7 @@ class Endpoint:
 
         async def run(request: Request | dict[str, Any]) -> dict[str, Any] | bytes:
             if isinstance(request, dict):
+                activity.note_refusal(request)
                 return request
             try:
                 if _size(request) >= SMALL:

@@ -179,6 +179,31 @@ def test_what_is_asked_without_an_operation_is_no_failure(
     assert told == [("info", "ok"), ("info", "ok"), ("warning", "HTTP_400")]
 
 
+@pytest.mark.both_adaptors
+def test_what_is_refused_as_a_whole_is_told_by_its_code_whatever_its_status(
+    sandbox: RunningSandbox, adaptor: str
+) -> None:
+    unknown = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}
+    dear = {
+        "query": "{ phoneNumbers(first: 1000) { nodes { similarAvailable(within: REGION) { nodes { type } } } } }"
+    }
+    with (
+        capture_logs() as lines,
+        running_gateway(sandbox, adaptor=adaptor, log_requests="all", batch_limit=2) as gateway,
+    ):
+        for body in (unknown, dear, [unknown, unknown]):
+            assert gateway.post(body).status_code == 200
+        wrong = {"query": "{ account { sid } }"}
+        assert gateway.post(wrong, headers={"X-Account-Sid": "AC"}).status_code == 200
+    told = [(each["log_level"], each["outcome"]) for each in lines if each["event"] == "request"]
+    assert told == [
+        ("warning", "PERSISTED_QUERY_NOT_FOUND"),
+        ("warning", "LIMIT_EXCEEDED"),
+        ("warning", "PERSISTED_QUERY_NOT_FOUND"),
+        ("warning", "BAD_USER_INPUT"),
+    ]
+
+
 def test_a_plan_is_not_a_failure(sandbox: RunningSandbox, tmp_path: Path) -> None:
     plan = {"query": "query Mine { countries { code } }", "extensions": {"explain": "plan"}}
     _, log = serve(sandbox, tmp_path, plan, GATEWAY_LOG_REQUESTS="all")
