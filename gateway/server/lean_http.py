@@ -13,7 +13,6 @@ one piece behind the same bytes is not parsed.
 
 import asyncio
 from collections.abc import Awaitable
-from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from gateway.server._compat import ASGI3Application, HttpProtocol, RequestResponseCycle, asgi_parts
@@ -23,24 +22,20 @@ from gateway.server.flow import Flow
 from gateway.transport.asgi import send_stream
 from gateway.transport.client_addresses import UNKNOWN
 from gateway.transport.exchange import (
+    COPIED,
     Answer,
     Beginning,
     Exchange,
-    FixedHeaders,
     Head,
     Heads,
     Stream,
+    head_of,
 )
 from gateway.transport.graphql_endpoint import GRAPHQL, Endpoint
 from gateway.transport.unsent import CONNECTION
 
 _PATH: Final = GRAPHQL.encode()
-_STATUS_LINES: Final = {
-    each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
-}
 _HEAD_END: Final = b"\r\n\r\n"
-# Bytes of a body that is copied behind its head; what is longer goes beside it.
-_COPIED: Final = 16 * 1024
 # Is told of a request that is answered.
 _UNHEARD: Final = asyncio.Event()
 
@@ -215,9 +210,10 @@ class LeanCycle(Exchange, RequestResponseCycle):
             return None
         if protocol.flow.write_paused:
             return self._write_later(answer)
-        pieces = self._head(answer.status, answer.fixed, answer.headers)
+        more = protocol.server_state.default_headers
+        pieces = head_of(self, answer.status, answer.headers, answer.fixed, more)
         pieces += b"\r\n", b"" if self.head.verb == "HEAD" else body
-        if len(body) < _COPIED:
+        if len(body) < COPIED:
             protocol.transport.write(b"".join(pieces))
         else:
             protocol.transport.writelines(pieces)
@@ -250,7 +246,8 @@ class LeanCycle(Exchange, RequestResponseCycle):
         await protocol.drain()
         if self.disconnected or protocol.is_gone:
             return
-        head = self._head(stream.status, stream.fixed, stream.headers)
+        more = protocol.server_state.default_headers
+        head = head_of(self, stream.status, stream.headers, stream.fixed, more)
         self.response_started = True
         self._events = EventStream(protocol, protocol.beats, stream, self.request_id)
         try:
@@ -265,20 +262,6 @@ class LeanCycle(Exchange, RequestResponseCycle):
         if not self.keep_alive:
             self._protocol.transport.close()
         self._protocol.on_response_complete()
-
-    def _head(self, status: int, fixed: FixedHeaders, headers: dict[str, str]) -> list[bytes]:
-        """Return the status line and the headers of an answer, without the end of them."""
-        self.keep_alive = self.keep_alive and headers.get("connection") != "close"
-        if not self.keep_alive:
-            headers["connection"] = "close"
-        lines = ""
-        for name, value in headers.items():
-            lines += f"{name}: {value}\r\n"
-        pieces = [_STATUS_LINES[status], fixed.text, lines.encode("latin-1")]
-        more = self._protocol.server_state.default_headers
-        if more:
-            pieces += map(b"%s: %s\r\n".__mod__, more)
-        return pieces
 
     def end(self) -> None:
         """See `Exchange`."""

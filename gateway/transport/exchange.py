@@ -17,8 +17,9 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Final, Generic, NoReturn, Protocol, TypeVar
 
 from gateway.auth.caller import Caller
 from gateway.auth.connection_shares import Held
@@ -35,6 +36,11 @@ Pair = tuple[bytes, bytes]
 
 Beginning = Callable[[Listener], Coroutine[Any, Any, Member]]
 
+COPIED: Final = 16 * 1024
+"""Bytes of a body that is copied behind its head; what is longer goes beside it."""
+_STATUS_LINES = {
+    each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
+}
 NOT_MODIFIED = 304
 NO_CONTENT = 204
 _BODILESS = frozenset({NO_CONTENT, NOT_MODIFIED})
@@ -387,6 +393,36 @@ def usual_headers(media_type: str, fixed: FixedHeaders) -> FixedHeaders:
 def _usual(content_type: str) -> dict[str, str]:
     """Return the headers of all answers, of which nothing else is said."""
     return {"content-type": content_type, "cache-control": "no-store", "vary": _VARY}
+
+
+class Kept(Protocol):
+    """Who knows whether a connection goes on after an answer."""
+
+    keep_alive: bool
+
+
+def head_of(
+    kept: Kept, status: int, headers: dict[str, str], fixed: FixedHeaders, more: Iterable[Pair]
+) -> list[bytes]:
+    """Return the head of an answer as HTTP/1.1 has it, without the empty line at its end.
+
+    Args:
+        kept: an answer that says so ends its connection.
+        status: of HTTP.
+        headers: by name.
+        fixed: headers that come besides.
+        more: those that a server adds to all answers.
+    """
+    kept.keep_alive = kept.keep_alive and headers.get("connection") != "close"
+    if not kept.keep_alive:
+        headers["connection"] = "close"
+    lines = ""
+    for name, value in headers.items():
+        lines += f"{name}: {value}\r\n"
+    pieces = [_STATUS_LINES[status], fixed.text, lines.encode("latin-1")]
+    if more:
+        pieces += map(b"%s: %s\r\n".__mod__, more)
+    return pieces
 
 
 def headers_of(raw: Sequence[Pair]) -> dict[str, str]:

@@ -368,6 +368,19 @@ PARTS = (
         "access_log", "default_headers", "message_event", "expect_100_continue", "keep_alive",
         "on_response",
     )),
+    Part("uvicorn", "RequestResponseCycle, on which `send` works", "gateway/transport/_compat.py",
+         lambda: transport.cycle_of(
+             object.__new__(importlib.import_module(
+                 "uvicorn.protocols.http.httptools_impl").RequestResponseCycle).send) is not None),
+    Part("uvicorn", "RequestResponseCycle and what it has", "gateway/transport/asgi.py", has(
+        server.RequestResponseCycle, "transport", "flow", "message_event", "default_headers",
+        "body", "more_body", "keep_alive", "access_log", "disconnected",
+        "waiting_for_100_continue", "response_started", "response_complete", "on_response",
+    )),
+    Part("uvicorn", "FlowControl.read_paused, write_paused", "gateway/transport/asgi.py", has(
+        importlib.import_module("uvicorn.protocols.http.flow_control").FlowControl,
+        "read_paused", "write_paused",
+    )),
     Part("uvicorn", "ServerState.default_headers, tasks", "gateway/server/lean_http.py",
          has(uvicorn.server.ServerState, "default_headers", "tasks")),
     Part("uvicorn", "FlowControl", HTTP, has(

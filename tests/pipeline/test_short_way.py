@@ -66,6 +66,21 @@ def counting(
         yield gateway
 
 
+@pytest.fixture(scope="module")
+def counting_asgi(
+    shared_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CountingGateway]:
+    """The same on plain ASGI."""
+    with counting_gateway(
+        adaptor="asgi",
+        catalog_url=shared_sandbox.url,
+        core_url=shared_sandbox.url,
+        production=True,
+        data_dir=tmp_path_factory.mktemp("counting"),
+    ) as gateway:
+        yield gateway
+
+
 PURCHASE = """mutation Purchase($input: PurchasePhoneNumberInput!) {
   purchasePhoneNumber(input: $input) {
     phoneNumber { sid accountSid phoneNumber friendlyName } userErrors { field code message }
@@ -113,6 +128,21 @@ def test_a_small_query_is_one_task_six_coroutines_and_few_calls(
     assert counts.calls.total() <= (122 if catalog else 127), str(counts)
     assert counts.objects.total() <= 15, str(counts)
     assert counts.futures <= 1, str(counts)
+
+
+def test_on_plain_asgi_uvicorn_is_called_for_what_it_reads_alone(
+    counting_asgi: CountingGateway, shared_sandbox: RunningSandbox
+) -> None:
+    """The body that is here is taken, and the answer written, without a message."""
+    account = shared_sandbox.create_account(catalog=True, owned=1)
+    counts = count(counting_asgi, shared_sandbox, account)
+    counts.calls.pop("upstream/connections.py:Connection.on_header")
+    of_messages = {"RequestResponseCycle.receive", "RequestResponseCycle.send"}
+    assert not of_messages & counts.coroutines.keys(), str(counts)
+    # Its own one, and that of the application.
+    assert counts.coroutines.total() <= 8, str(counts)
+    assert counts.calls.total() <= 160, str(counts)
+    assert counts.objects.total() <= 15, str(counts)
 
 
 @pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core"])

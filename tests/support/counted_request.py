@@ -22,10 +22,12 @@ from typing import Any, Final
 
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import create_app
 from gateway.server.http_limits import protocol_class
 from tests.support.bare_settings import bare_settings
+from tests.support.gateway_in_thread import noting
 
 _OURS: Final = ("gateway.", "schema.")
 # The server's own clock ticks whether anybody asks or not; the rest is how this counts.
@@ -254,15 +256,20 @@ def _exchange(connection: socket.socket, request: bytes) -> bytes:
 
 
 @contextmanager
-def counting_gateway(**settings: Any) -> Iterator[CountingGateway]:
-    """Run a gateway on a loop that counts; `settings` are fields of `Settings`."""
+def counting_gateway(*, adaptor: str = "lean", **settings: Any) -> Iterator[CountingGateway]:
+    """Run a gateway on a loop that counts; `settings` are fields of `Settings`.
+
+    `adaptor` is `lean`, as `serve` has it, or `asgi`: the plain application on uvicorn.
+    """
     chosen: dict[str, Any] = {"auth": "pass-through"} | settings
     settled = bare_settings(**chosen)
     app = create_app(settled)
     parts = app.state.parts
     config = uvicorn.Config(
         app,
-        http=protocol_class(
+        http=noting(HttpToolsProtocol, accesses=False)
+        if adaptor == "asgi"
+        else protocol_class(
             settled, parts.pipeline.draining, parts.observation.refused, app.state.endpoint
         ),
         access_log=False,

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx
 import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import Parts, create_app
 from gateway.server.http_limits import protocol_class
@@ -100,6 +101,17 @@ class RunningGateway:
         return error
 
 
+def noting(protocol: type[HttpToolsProtocol], *, accesses: bool) -> type[HttpToolsProtocol]:
+    """Return a protocol class that logs accesses or does not; pytest would have all of them do."""
+
+    class Protocol(protocol):  # type: ignore[misc, valid-type] # known when it runs
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.access_log = accesses
+
+    return Protocol
+
+
 @contextmanager
 def running_gateway(
     sandbox: RunningSandbox,
@@ -110,7 +122,8 @@ def running_gateway(
 ) -> Iterator[RunningGateway]:
     """Run a gateway in front of `sandbox`; `settings` are fields of `Settings`.
 
-    `adaptor` is one of `ADAPTORS`.
+    `adaptor` is one of `ADAPTORS`, or `messages`: ASGI as it is where nothing is known of the
+    server, here for the log of accesses that it keeps.
 
     With a `sandbox_url` among them it is served as by `serve --sandbox`.
     """
@@ -126,11 +139,14 @@ def running_gateway(
     with (
         running_app(
             app,
-            http=protocol_class(
-                settled,
-                parts.pipeline.draining,
-                parts.observation.refused,
-                app.state.endpoint if adaptor == "lean" else None,
+            http=noting(
+                protocol_class(
+                    settled,
+                    parts.pipeline.draining,
+                    parts.observation.refused,
+                    app.state.endpoint if adaptor == "lean" else None,
+                ),
+                accesses=adaptor == "messages",
             ),
             ws=(
                 socket_class(settled, parts.observation.refused)
