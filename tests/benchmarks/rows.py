@@ -46,7 +46,8 @@ ROWS: Final = (
     Row("small", SMALL),
     Row("small-256", SMALL, _FAST, connections=256),
     Row("small-asgi", SMALL, (GATEWAY_ON_ASGI, PLAIN)),
-    Row("small-two", SMALL, _OF_TWO),
+    # Each process has as many as the one of "small": fewer at a time are dearer each, in one as well.
+    Row("small-two", SMALL, _OF_TWO, connections=2 * CONNECTIONS),
     Row("small-persisted", PERSISTED, (GATEWAY,)),
     Row("wide", WIDE),
     Row("nested", NESTED, tuple(peer for peer in PEERS if peer is not HIVE)),
