@@ -87,7 +87,7 @@ class Persisted:
             return None
         if name is None or (params.query and self._manifest is None):
             return None  # It is yet to be seen whether they belong together.
-        trusted = self._trusted(name)
+        trusted = None if self._manifest is None else self._trusted(name)
         if trusted is not None or params.query:
             return trusted
         return self._recent.use(name.removeprefix(_PREFIX)) if self._register else None

@@ -150,7 +150,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     ) -> Request | None:
         """Return what `request` does if nothing has to be waited for; None when something has."""
         explanation: Explanation = ""
-        if wishes or params.extensions or caller.expires is not None or self.draining.refuses:
+        wants = wishes or "explain" in params.extensions
+        if wants or caller.expires is not None or self.draining.refuses:
             explanation = self._explanation(params, caller, wishes)
         document = self.persisted.at_hand(params)
         if document is None or not self.shared.spending.request_at_hand(caller):

@@ -168,9 +168,10 @@ class Endpoint:
             if not head.is_checked and (refused := self._check(exchange)) is not None:
                 return refused
             params = self._read(exchange) or await self._read_on(exchange)
-            caller = head.caller or pipeline.caller_at_hand(head.headers)
+            caller = head.caller
             if caller is None:
-                caller = await pipeline.authenticate(head.headers)
+                caller = pipeline.caller_at_hand(head.headers)
+                caller = caller or await pipeline.authenticate(head.headers)
                 if pipeline.authenticator.lasts:
                     head.caller = caller
             if isinstance(params, list):
@@ -344,8 +345,9 @@ class Endpoint:
             body = encode(response)
             status = negotiation.status_of(response, exchange.head.accepted.media_type)
             del response  # While the answer waits, it is there as JSON only.
-            may_be_cached = request.document.max_age or not params.query
-            if may_be_cached and self._is_cached(exchange, params, request, body):
+            persisted = not params.query and exchange.head.method == "GET"
+            may_be_cached = persisted or request.document.max_age
+            if may_be_cached and self._is_cached(exchange, request, body, persisted=persisted):
                 status = NOT_MODIFIED
             if pending is None and len(body) < self._whole_below:
                 return exchange.answer(status, body)
@@ -359,12 +361,11 @@ class Endpoint:
     def _outbox(self, exchange: Exchange, caller: Caller) -> Outbox:
         return self._unsent.outbox(caller.principal, exchange.connection)
 
-    def _is_cached(self, exchange: Exchange, params: Params, request: Request, body: bytes) -> bool:
+    def _is_cached(
+        self, exchange: Exchange, request: Request, body: bytes, *, persisted: bool
+    ) -> bool:
         """Add what caches need to know of an answer; tell whether the client has it already."""
         age = request.document.max_age
-        persisted = not params.query and exchange.head.method == "GET"
-        if not persisted and not age:
-            return False
         is_query = request.kind is _QUERY
         if not is_query or request.explanation or http_caching.has_errors(body):
             return False

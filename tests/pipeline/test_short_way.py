@@ -214,6 +214,25 @@ def test_a_purchase_is_two_tasks_and_three_steps_of_the_journal(
     assert counts.objects.total() <= 41, str(counts)
 
 
+def test_a_query_that_is_named_by_its_hash_is_hardly_a_call_more(
+    counting: CountingGateway, shared_sandbox: RunningSandbox
+) -> None:
+    account = shared_sandbox.create_account(catalog=True, owned=1)
+    sid = shared_sandbox.numbers(account.sid)[0]["sid"]
+    basic = "Basic " + base64.b64encode(":".join(account.auth).encode()).decode()
+    digest = hashlib.sha256(QUERY.encode()).hexdigest()
+    asked: dict[str, object] = {
+        "variables": {"sid": sid},
+        "extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}},
+    }
+    counting.ask(posted(basic, asked | {"query": QUERY}))
+    counts, _ = counting.ask(posted(basic, asked))
+    counts.calls.pop("upstream/connections.py:Connection.on_header")
+    # Who asks is known from this head, too, though another one has told it first.
+    assert "auth/authentication.py:PassThrough.known" not in counts.calls, str(counts)
+    assert counts.calls.total() <= 126, str(counts)
+
+
 def test_nobody_waits_for_a_token_and_a_hash_that_were_seen_before(
     shared_sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
