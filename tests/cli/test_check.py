@@ -19,6 +19,7 @@ from tests.support.gateway_process import started
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.tokens import TOKENS_MODE
 from tests.support.valkey_process import valkey_server
+from tests.support.waiting import PATIENCE
 
 _SAFE: dict[str, Any] = {
     "production": True,
@@ -264,7 +265,7 @@ def test_an_account_without_the_catalog_uses_the_core_family(sandbox: RunningSan
 
 def test_the_command_prints_one_line_each_and_fails_for_a_danger(tmp_path: Path) -> None:
     with started("check", "--auth", "open", "--production", folder=tmp_path) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err
     assert "danger   auth: Open mode" in out
     assert "note     no credentials are set" in out

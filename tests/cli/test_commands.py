@@ -24,6 +24,7 @@ from tests.support.gateway_in_thread import RunningGateway
 from tests.support.gateway_process import run, start, started
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.waiting import PATIENCE
 
 LIST = """query List($first: Int!, $after: String) {
   phoneNumbers(first: $first, after: $after) {
@@ -50,6 +51,10 @@ def as_owner(sandbox: RunningSandbox, account: SandboxAccount | None = None) -> 
         "TWILIO_AUTH_TOKEN": account.auth_token,
         "GATEWAY_CATALOG_URL": sandbox.url,
         "GATEWAY_CORE_URL": sandbox.url,
+        # A busy machine takes its time for a page of a thousand numbers.
+        "GATEWAY_ATTEMPT_TIMEOUT": "100",
+        "GATEWAY_CALL_DEADLINE": "110",
+        "GATEWAY_REQUEST_DEADLINE": "120",
     }
 
 
@@ -141,7 +146,7 @@ def test_a_subscription_is_followed_until_it_is_broken_off(
                 }
             }
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        assert process.wait(PATIENCE) == 130
         assert process.stderr.read() == ""
 
 
@@ -279,7 +284,7 @@ def test_output_that_nobody_reads_to_its_end_is_no_fault(tmp_path: Path) -> None
     assert process.stderr is not None
     with process.stderr:
         assert process.stderr.read() == ""
-    assert process.wait(30) == 141
+    assert process.wait(PATIENCE) == 141
 
 
 def test_what_limits_clients_does_not_limit_whoever_runs_a_command(
@@ -553,7 +558,7 @@ def test_on_a_terminal_progress_is_shown(sandbox: RunningSandbox, tmp_path: Path
         stderr=theirs,
     )
     os.close(theirs)
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     shown = os.read(ours, 65_536).decode()
     os.close(ours)
     assert re.search(r"\r\[.*\] 1 page, 1,000 numbers", shown)
@@ -750,7 +755,7 @@ def on_a_terminal(folder: Path, *arguments: str, variables: Mapping[str, str]) -
         while piece := os.read(ours, 65_536):
             shown += piece
     os.close(ours)
-    process.wait(60)
+    process.wait(PATIENCE)
     return shown.decode().replace("\r\n", "\n")
 
 

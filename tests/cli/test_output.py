@@ -18,6 +18,7 @@ from gateway.cli.output import STANDARD_OUTPUT
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.gateway_process import start
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.waiting import PATIENCE
 
 ROWS = 4  # three numbers, and what the columns are
 
@@ -215,7 +216,7 @@ def test_a_reader_who_has_seen_enough_ends_it_without_a_word(
     os.close(read)
     process = start(tmp_path, "export", "-", *options(gateway, account), stdout=write)
     os.close(write)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert (said, process.returncode) == ("", 141)
 
 
@@ -232,7 +233,7 @@ def test_a_command_whose_output_cannot_be_written_says_so_in_one_line(
 ) -> None:
     with Path("/dev/full").open("w") as full:
         process = start(tmp_path, command, stdout=full)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     assert said == "number-gateway: standard output cannot be written: No space left on device\n"
     assert process.returncode == 1
 
@@ -248,12 +249,12 @@ def test_an_export_that_is_told_to_end_leaves_the_old_file_and_no_other(
     (tmp_path / "n.csv").write_text("old")
     sandbox.set_faults([{"kind": "latency", "latency_ms": 5_000, "account": account.sid}])
     process = start(tmp_path, "export", "n.csv", *options(gateway, account))
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not any(each["account"] == account.sid for each in sandbox.requests()):
         assert time.monotonic() < end
         time.sleep(0.05)
     process.send_signal(ending)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=PATIENCE)
     assert said == "number-gateway: interrupted. Nothing is kept.\n"
     assert process.returncode == 128 + ending
     assert names(tmp_path) == ["n.csv"]
@@ -287,7 +288,7 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_no_more_than_whole_pages(
         *options(gateway, account),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
     )
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     # On a busy machine, how far it is comes before.
     last = said.splitlines()[-1]
     assert last == f"number-gateway: n.csv cannot be written: File too large{left}"

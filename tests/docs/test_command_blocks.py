@@ -17,6 +17,7 @@ from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
 from tests.support.valkey_process import valkey_server
+from tests.support.waiting import PATIENCE
 
 DOCS = ROOT / "docs"
 PAGES = ("architecture", "command-line")
@@ -70,7 +71,7 @@ def test_a_block_of_commands_works(
             ready = loopback.get(url.replace("/graphql", "/readyz"))
             assert ready.json()["ready"] is True
             process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         if "number-gateway serve" not in block:
             assert out or list(tmp_path.glob("numbers.*"))

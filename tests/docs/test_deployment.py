@@ -40,6 +40,7 @@ from tests.support.programs import require
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import CHANGES, buy, events
 from tests.support.streams import socket as websocket
+from tests.support.waiting import PATIENCE
 
 BALANCERS = {"nginx": nginx, "haproxy": haproxy}
 OTHERS = [ROOT / "tests" / "install" / "test_packaging.py"]
@@ -100,7 +101,7 @@ def ask(front: RunningGateway, account: SandboxAccount, query: str = LIST) -> li
 
 def until(holds: Callable[[], bool]) -> None:
     """Return when something holds."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -23,6 +23,7 @@ from schema import build_schema
 from tests.support.bare_settings import bare_settings
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.waiting import PATIENCE
 
 ACCOUNT = "query Who { account { sid } }"
 COUNTRIES = "query Where { countries { code } }"
@@ -243,7 +244,7 @@ def test_a_manifest_is_read_again_when_it_changes(trusting: RunningGateway, mani
     new = manifest.with_suffix(".new")
     new.write_text(json.dumps({"where": COUNTRIES}))
     new.replace(manifest)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while "errors" in trusting.post({"documentId": "where"}).json():
         assert time.monotonic() < deadline
         time.sleep(0.1)

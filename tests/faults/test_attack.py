@@ -30,7 +30,7 @@ from tests.server.test_http_limits import BODIES, CREDENTIALS, HEADS
 from tests.server.test_websocket_limits import HANDSHAKES, MESSAGES
 from tests.support.raw_bytes import HANDSHAKE, frame, head
 from tests.support.sandbox_in_thread import RunningSandbox
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 # More schedules for each front, in any order, with for example FAULT_SCHEDULES=100.
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "0"))
@@ -315,7 +315,7 @@ class Attack(Money):
 
     def _nothing_is_held(self) -> None:
         """Wait until nothing is held for clients any more: they are gone."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while held := {name: many for name, many in fronts.held(self.front).items() if many}:
             assert time.monotonic() < end, held
             time.sleep(0.01)

@@ -18,7 +18,7 @@ from tests.faults.test_writes import VERBS, case_of, inject
 from tests.support import streams
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.waiting import LATE, until
+from tests.support.waiting import LATE, PATIENCE, until
 
 pytestmark = pytest.mark.both_adaptors
 Tell = Callable[[str], None]
@@ -72,7 +72,7 @@ def test_a_hang_up_cancels_the_reads_upstream(
             ) as gateway,
         ):
             client = begin(gateway, OWN, gateway.account)
-            assert asked.wait(30)
+            assert asked.wait(PATIENCE)
             time.sleep(0.1)
             assert not closed.is_set()
             client.close()

@@ -25,7 +25,7 @@ from tests.support.gateway_process import (
 )
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox
-from tests.support.waiting import LATE, until
+from tests.support.waiting import LATE, PATIENCE, until
 
 Tell = Callable[[str], None]
 
@@ -33,7 +33,7 @@ Tell = Callable[[str], None]
 def exit_of(gateway: GatewayProcess, limit: float) -> str:
     """Return how the process ended, `limit` seconds after it was told to."""
     started = time.monotonic()
-    code = gateway.process.wait(60)
+    code = gateway.process.wait(PATIENCE)
     took = time.monotonic() - started
     return f"exit {code} {'within' if took < limit + LATE else f'{took:.1f} s, beyond'} {limit:g} s"
 

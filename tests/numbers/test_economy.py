@@ -17,6 +17,7 @@ from tests.faults.asking import fresh_number
 from tests.support import loopback
 from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
+from tests.support.waiting import PATIENCE
 
 
 def paths(sandbox: RunningSandbox) -> list[str]:
@@ -331,7 +332,7 @@ def test_a_stale_answer_is_given_while_it_is_fetched_anew(sandbox: RunningSandbo
         time.sleep(3.1)
         began = time.monotonic()
         assert gateway.query(query) == before
-        patience = began + 20
+        patience = began + PATIENCE
         while gateway.query(query) == before:
             assert time.monotonic() < patience
             time.sleep(0.05)

@@ -25,7 +25,7 @@ from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, running_app
 from tests.support.valkey_process import valkey_server
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 PAGE = "query Page($n: Int!) { phoneNumbers(first: $n) { nodes { sid } } }"
 BOTH = """query Both($sid: ID!) {
@@ -175,7 +175,7 @@ def test_it_is_ready_until_the_upstream_is_left_alone_and_again_after(
         assert answer.status_code == 503
         assert answer.json()["checks"]["upstream"] == "unavailable"
         sandbox.clear_faults()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while gateway.http.get(ready).status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -12,6 +12,7 @@ import pytest
 from gateway.sandbox import SandboxSettings, Switches
 from tests.sandbox.api import Api, refusal
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, running_sandbox
+from tests.support.waiting import PATIENCE
 
 PATHS = ["/Numbers/ActiveNumbers", "/Numbers/AvailableNumbers", "/2010-04-01/Accounts.json"]
 
@@ -419,7 +420,7 @@ def test_more_concurrent_requests_than_the_limit_are_refused_unprocessed() -> No
         threads = [threading.Thread(target=ask) for _ in range(2)]
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while sum(r["outcome"] == "pending" for r in sandbox.requests()) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.01)

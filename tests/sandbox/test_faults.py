@@ -13,6 +13,7 @@ import pytest
 
 from tests.sandbox.api import Api, refusal
 from tests.support.sandbox_in_thread import RunningSandbox
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def bought(api: Api, number: str) -> bool:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -23,7 +23,7 @@ from tests.support import loopback
 from tests.support.gateway_process import before, served, until_workers_serve
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 _QUERY = json.dumps({"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}).encode()
 _ALIVE = head(method="GET", path="/healthz")
@@ -128,7 +128,7 @@ def test_each_connection_is_answered_or_refused_while_a_worker_finishes(
                     assert reply is not None
                     assert reply.status in {200, 503}
                     assert reply.closed
-    assert process.wait(40) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_until_the_delay_is_over_only_readiness_changes_and_a_second_signal_ends_it(
@@ -152,7 +152,7 @@ def test_until_the_delay_is_over_only_readiness_changes_and_a_second_signal_ends
         assert ask(posted(_QUERY, account)) == (200, True)
         assert ask(_ALIVE) == (200, True)
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.wait(PATIENCE)
         assert is_refused(url)
 
 
@@ -170,7 +170,7 @@ def test_who_waits_for_workers_that_never_served_is_told(
         replies = [read_reply(connection) for connection in waiting]
         # A worker may have been so fast as to serve.
         assert {reply and reply.status for reply in replies} <= {200, 503}
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_port_is_closed_for_all_who_hold_it_and_who_waits_there_is_answered() -> None:

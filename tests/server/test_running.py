@@ -16,7 +16,7 @@ import pytest
 from tests.support import loopback
 from tests.support.gateway_process import free_port, has_signal, read_until, run, started
 from tests.support.paths import ROOT
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 SMALL = ["--numbers", "2000"]
 
@@ -49,7 +49,7 @@ def test_a_signal_stops_both_cleanly(number: signal.Signals) -> None:
         read_until(process, "-d '{")
         loopback.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
         process.send_signal(number)
-        _, complaints = process.communicate(timeout=60)
+        _, complaints = process.communicate(timeout=PATIENCE)
         assert process.returncode in {0, -number, 128 + number}
         assert "Traceback" not in complaints
     for each in (port, sandbox_port):
@@ -97,7 +97,7 @@ def test_a_signal_in_the_middle_of_an_import_is_obeyed_after_it(tmp_path: Path) 
             running = started(*arguments, folder=tmp_path, variables=variables)
             processes.append(stack.enter_context(running))
         for (number, code, arguments), process in zip(cases, processes, strict=True):
-            _, complaints = process.communicate(timeout=300)
+            _, complaints = process.communicate(timeout=PATIENCE)
             assert "Traceback" not in complaints, complaints
             assert process.returncode == code, (number, arguments, complaints)
 
@@ -106,7 +106,7 @@ def test_a_signal_while_the_sandbox_is_waited_for_is_obeyed_at_once() -> None:
     with started("serve", "--sandbox", "--port", "0", "--sandbox-port", "0") as process:
         until(lambda: has_signal(process.pid, "SigCgt") and not has_signal(process.pid, "SigBlk"))
         process.send_signal(signal.SIGTERM)
-        _, complaints = process.communicate(timeout=60)
+        _, complaints = process.communicate(timeout=PATIENCE)
         assert (process.returncode, complaints) == (0, "")
 
 
@@ -141,7 +141,7 @@ def test_the_sandbox_ends_with_a_gateway_that_was_killed() -> None:
         read_until(process, "-d '{")
         process.kill()
         process.wait()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             loopback.get(f"http://127.0.0.1:{sandbox_port}/_sandbox/accounts", timeout=2)
@@ -166,7 +166,7 @@ def test_the_halves_run_alone() -> None:
 
 
 def _accounts(url: str) -> list[dict[str, str]]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             accounts: list[dict[str, str]] = loopback.get(f"{url}/_sandbox/accounts").json()[
@@ -181,7 +181,7 @@ def _accounts(url: str) -> list[dict[str, str]]:
 
 
 def _post(port: int, auth: tuple[str, str] | None) -> httpx.Response:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     query = {"query": "{ phoneNumbers(first: 1) { nodes { sid } } }"}
     while True:
         try:

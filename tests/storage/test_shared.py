@@ -22,7 +22,7 @@ from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import events
 from tests.support.valkey_process import ValkeyServer, valkey_server
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 BUY = """mutation Buy($number: E164!, $key: String!) {
   purchasePhoneNumber(input: { phoneNumber: $number, idempotencyKey: $key }) {
@@ -156,7 +156,7 @@ def test_what_is_asked_often_is_at_hand_and_the_store_is_shown_no_credential(
                     gateway.query(read, {"sid": sid})
 
             # It is at hand once each of them hears of changes.
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + PATIENCE
             while b"answer:" in during(reads):
                 assert time.monotonic() < deadline
             assert b"answer:" not in during(partial(reads, 10))
@@ -210,7 +210,7 @@ def test_a_stale_answer_is_given_by_both_while_one_fetches_it_anew(
         began = time.monotonic()
         assert two.query(query) == before
         while one.query(query) == before:
-            assert time.monotonic() < began + 60
+            assert time.monotonic() < began + PATIENCE
             time.sleep(0.05)
         names = [each["friendlyName"] for each in two.query(query)["phoneNumbers"]["nodes"]]
         assert "New" in names
@@ -281,7 +281,7 @@ def subscribed(gateway: RunningGateway) -> Iterator[queue.Queue[dict[str, Any]]]
 
     thread = threading.Thread(target=follow, daemon=True)
     thread.start()
-    assert in_force.wait(60)
+    assert in_force.wait(PATIENCE)
     try:
         yield arrived
     finally:

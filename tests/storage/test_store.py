@@ -21,7 +21,7 @@ from gateway.storage.store import MemoryStore, Store, StoreUnavailable
 from tests.faults.hostile import keeping
 from tests.support.bare_settings import bare_settings
 from tests.support.valkey_process import ValkeyServer, valkey_server
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 _T = TypeVar("_T")
 
@@ -529,7 +529,7 @@ def test_the_reply_to_a_command_that_was_given_up_is_nobodys() -> None:
         name = request.rstrip()[-1]
         if name == "1":
             asked.set()
-            release.wait(60)
+            release.wait(PATIENCE)
         return [b"$1\r\n%s\r\n" % name.encode()]
 
     async def body(store: Store) -> None:

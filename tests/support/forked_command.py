@@ -16,6 +16,7 @@ from subprocess import CompletedProcess
 from typing import Final
 
 from gateway.cli.main import main
+from tests.support.waiting import PATIENCE
 
 _MODES: Final = ("r", "w", "a")
 _FORKS: Final = multiprocessing.get_context("forkserver")
@@ -41,7 +42,7 @@ def run_forked(
         streams[0].write_bytes(stdin.encode("utf-8", "surrogateescape"))
         process = _FORKS.Process(target=_run, args=(folder, arguments, dict(environment), streams))
         process.start()
-        process.join(60)
+        process.join(PATIENCE)
         if process.exitcode is None:
             process.kill()
             raise TimeoutError(f"it did not end: {arguments}")

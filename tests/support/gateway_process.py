@@ -25,7 +25,7 @@ from tests.support.forked_command import ForkedProcess, run_forked
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.paths import ROOT
 from tests.support.sandbox_in_thread import RunningSandbox
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 PROGRAM: Final = (sys.executable, "-m", "gateway")
 _PIPES: Final = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -122,7 +122,7 @@ def run(
         with start(
             folder, *arguments, inside=inside, variables=variables, stdin=subprocess.PIPE
         ) as process:
-            out, err = process.communicate(stdin, timeout=60)
+            out, err = process.communicate(stdin, timeout=PATIENCE)
             done = subprocess.CompletedProcess(arguments, process.returncode, out, err)
     else:
         done = run_forked(folder, arguments, environment(**(variables or {})), stdin)
@@ -160,7 +160,7 @@ def served(
         yield line.split()[-1].removesuffix("/graphql"), process
     finally:
         process.terminate()
-        process.communicate(timeout=40)
+        process.communicate(timeout=PATIENCE)
 
 
 @contextmanager
@@ -219,7 +219,7 @@ class GatewayProcess:
     def kill(self) -> None:
         """Kill it in the middle of whatever it does."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(60)
+        self.process.wait(PATIENCE)
 
     def stop(self) -> None:
         """Tell it to stop, and do not wait."""

