@@ -364,9 +364,6 @@ def test_a_failing_upstream_is_exit_code_1_and_a_refusal_is_3(
             "nowhere.graphql cannot be read: No such file or directory\n",
         ),
         (("query", "bytes"), 2, "bytes cannot be read: it is not UTF-8\n"),
-        (("serve", "--port", "٣"), 2, "٣ is not a port: 0 to 65535"),
-        (("serve", "--workers", "٣"), 2, "٣ is not a whole number"),
-        (("sandbox", "--numbers", "many"), 2, "many is not a whole number"),
         (("query", "--variables", '{"first": 2}'), 2, "--variables names a file with JSON"),
         (
             ("query", "--variables", "no.json"),
@@ -411,6 +408,22 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("serve", "--port", "٣"), "--port: ٣ is not a port: 0 to 65535\n"),
+        (("serve", "--workers", "٣"), "--workers: ٣ is not a whole number\n"),
+        (("sandbox", "--numbers", "many"), "--numbers: many is not a whole number\n"),
+    ],
+)
+def test_what_is_no_number_is_refused_behind_the_usage(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = run(tmp_path, *arguments, code=2)
+    assert done.stderr.startswith(f"usage: number-gateway {arguments[0]} ")
+    assert done.stderr.endswith(message)
 
 
 @pytest.mark.parametrize("command", ["serve", "sandbox", "query", "export", "schema", "settings"])
