@@ -46,24 +46,35 @@ def test_a_word_is_coloured_by_its_place_and_not_by_its_name(explorer: ExplorerP
     assert colour(word(explorer, "on", 0)) == keyword
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_what_lies_over_the_page_follows_its_theme(explorer: ExplorerPage, theme: str) -> None:
+def test_what_lies_over_the_page_follows_its_theme(
+    explorer: ExplorerPage, subtests: pytest.Subtests
+) -> None:
     page = explorer.page
-    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-    expected = page.evaluate(SURFACE)
-    explorer.operation_editor.locator(".view-lines").click()
-    page.keyboard.press("F1")
     palette = page.locator(".quick-input-widget")
-    expect(palette).to_be_visible()
-    expect(palette).to_have_css("background-color", expected)
-    page.keyboard.press("Escape")
-    expect(palette).to_be_hidden()
+    suggestions = page.locator(".suggest-widget")
+    settings = page.locator(".graphiql-dialog")
+    surfaces = set()
+    for theme in ("light", "dark"):
+        with subtests.test(theme):
+            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            expected = page.evaluate(SURFACE)
+            surfaces.add(expected)
+            explorer.operation_editor.locator(".view-lines").click()
+            page.keyboard.press("F1")
+            expect(palette).to_be_visible()
+            expect(palette).to_have_css("background-color", expected)
+            page.keyboard.press("Escape")
+            expect(palette).to_be_hidden()
 
-    page.keyboard.press("Control+Space")
-    expect(page.locator(".suggest-widget")).to_have_css("background-color", expected)
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Open settings dialog").click()
-    expect(page.locator(".graphiql-dialog")).to_have_css("background-color", expected)
+            page.keyboard.press("Control+Space")
+            expect(suggestions).to_be_visible()
+            expect(suggestions).to_have_css("background-color", expected)
+            page.keyboard.press("Escape")
+            page.get_by_role("button", name="Open settings dialog").click()
+            expect(settings).to_have_css("background-color", expected)
+            page.keyboard.press("Escape")
+            expect(settings).to_be_hidden()
+    assert len(surfaces) == 2
 
 
 def test_the_reference_is_searched_by_what_it_says(explorer: ExplorerPage) -> None:
