@@ -12,8 +12,8 @@ from playwright.sync_api import Dialog, Locator, Page, Request, Route, expect
 SELECT_ALL = "Control+a"
 EXECUTE = "Execute query (Ctrl-Enter)"
 """The name of the Run button, while nothing runs."""
-NOTED = 300
-"""Milliseconds after which GraphiQL has written down what an editor holds."""
+NOTED = 150
+"""Milliseconds: longer than GraphiQL waits before it takes note of what an editor holds."""
 READY = 20_000
 """Milliseconds for the page to become usable on a busy machine."""
 
@@ -105,8 +105,7 @@ class ExplorerPage:
     def put_operation(self, operation: str) -> None:
         """Open a tab with `operation`, as it stands (typing closes braces)."""
         self.page.get_by_role("button", name="New tab").click()
-        self.page.evaluate(f"(text) => {_model('operation')}.setValue(text)", operation)
-        self.page.wait_for_timeout(NOTED)
+        self.set_text("operation", operation)
 
     def set_credentials(self, username: str, password: str) -> None:
         """Replace what the headers editor holds, as pasting would (typing closes quotes)."""
@@ -117,7 +116,14 @@ class ExplorerPage:
     def set_text(self, editor: str, text: str) -> None:
         """Replace what the variables or headers editor holds, and let the page take note of it."""
         self.page.evaluate(f"(text) => {_model(editor)}.setValue(text)", text)
-        self.page.wait_for_timeout(NOTED)
+        self.take_note()
+
+    def take_note(self, after: int = NOTED) -> None:
+        """Let the page do what it does within so many milliseconds of what was done to it.
+
+        By its own clock: what was to happen earlier has happened, however slow the machine is.
+        """
+        self.page.evaluate("(after) => new Promise((then) => setTimeout(then, after))", after)
 
     def bring_credentials(self, username: str, secret: str, account: str | None = None) -> None:
         """Fill in the form of a gateway that knows no sandbox."""

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.explorer.conftest import SCREENSHOTS, Gateway
-from tests.explorer.explorer_page import NOTED, ExplorerPage
+from tests.explorer.explorer_page import ExplorerPage
 from tests.explorer.test_explorer import CONTRASTS
 
 SEARCH = (
@@ -55,14 +55,14 @@ def test_a_row_offers_what_its_own_answer_allows_whatever_is_typed_since(
     cells = explorer.grid.inner_text()
     for typed in (SEARCH, "query Owned {{{ nonsense", "", "mutation M { a }"):
         explorer.type_operation(typed)
-        explorer.page.wait_for_timeout(NOTED)
+        explorer.take_note()
         expect(buttons).to_have_text(["Release"] * len(rows))
         assert explorer.grid.inner_text() == cells
     explorer.type_operation(SEARCH)
     explorer.run()
     expect(buttons).to_have_text(["Buy"] * 8)
     explorer.type_operation(OWNED + "x")
-    explorer.page.wait_for_timeout(NOTED)
+    explorer.take_note()
     expect(buttons).to_have_text(["Buy"] * 8)
 
 
@@ -93,8 +93,7 @@ def test_an_answer_stays_with_its_tab_when_another_comes_to_the_front(
     explorer.run_button.click()
     explorer.wait_until(lambda: bool(held))
     explorer.tab("SearchNearPlace")
-    held[0].continue_()
-    explorer.page.wait_for_timeout(2 * NOTED)
+    explorer.let_come(held[0])
     expect(explorer.response).not_to_contain_text(rows[0]["phoneNumber"])
     explorer.tab("Owned")
     expect(explorer.response).to_contain_text(rows[0]["phoneNumber"])

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.explorer.conftest import Gateway
-from tests.explorer.explorer_page import NOTED, ExplorerPage
+from tests.explorer.explorer_page import ExplorerPage
 
 # With all that has a meaning of its own in a shell or in a template literal.
 TRICKY = 'query Tricky($a: ID) { account(sid: $a) { sid } } # it\'s `${this}` \\ "that"'
@@ -88,13 +88,15 @@ def test_a_link_opens_the_operation_in_a_tab_and_has_no_headers(
     assert "Authorization" not in decoded(link)
     assert shown not in decoded(link)
     explorer.tab("BuyNumber")
+    explorer.wait_for_text("variables", lambda text: "5550000000" not in text)
     gateway.forget()
     page.evaluate("(link) => { location.href = link }", link)
     expect(explorer.operation_editor).to_contain_text("query Tricky")
     explorer.wait_for_text("variables", lambda text: text == '{"a": "è"}')
     expect(page.locator(".graphiql-tab-active")).to_have_text(re.compile("Tricky"))
     # It runs when somebody runs it; and it is opened once.
-    page.wait_for_timeout(NOTED)
+    explorer.take_note()
+    explorer.settle()
     assert gateway.requests() == []
     expect(explorer.status).to_be_empty()
     assert page.url == f"{gateway.url}/"

@@ -142,7 +142,7 @@ def _panels(explorer: ExplorerPage) -> Iterator[str]:
         ("History", "history"),
     ):
         expect(explorer.open_panel(title)).to_be_in_viewport(ratio=0.5)
-        explorer.page.wait_for_timeout(300)
+        explorer.settle()
         yield name
         _close_on_a_phone(explorer)
 
