@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.node import CLIENTS, require_node
+from tests.support.waiting import PATIENCE
 
 ROOT = CLIENTS.parent.parent
 BUILD = CLIENTS / "build"
@@ -29,7 +30,12 @@ def tool(name: str, *arguments: str, cwd: Path = APP) -> None:
     """Run a tool of the installed packages; its failure fails the test."""
     path = CLIENTS / "node_modules" / ".bin" / name
     done = subprocess.run(  # noqa: S603 - tools of our own choice
-        [str(path), *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        [str(path), *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, f"{name}:\n{done.stdout}\n{done.stderr}"
 

@@ -56,6 +56,7 @@ def test_workers_share_one_port_and_count_together(sandbox: RunningSandbox, tmp_
             "2",
             folder=tmp_path,
             GATEWAY_STORE_URL=server.url,
+            GATEWAY_STORE_TIMEOUT="10",
             GATEWAY_METRICS="true",
             TMPDIR=str(folders),
             **before(sandbox),
