@@ -16,6 +16,7 @@ from tests.benchmarks.operations import (
 )
 from tests.benchmarks.servers import (
     GATEWAY,
+    GATEWAY_BY_MESSAGES,
     GATEWAY_OF_TWO,
     GATEWAY_ON_ASGI,
     HIVE,
@@ -46,6 +47,8 @@ ROWS: Final = (
     Row("small", SMALL),
     Row("small-256", SMALL, _FAST, connections=256),
     Row("small-asgi", SMALL, (GATEWAY_ON_ASGI, PLAIN)),
+    # What the one before spares: it sees that the server is uvicorn.
+    Row("small-messages", SMALL, (GATEWAY_BY_MESSAGES, PLAIN)),
     # Each process has as many as the one of "small": fewer at a time are dearer each, in one as well.
     Row("small-two", SMALL, _OF_TWO, connections=2 * CONNECTIONS),
     Row("small-persisted", PERSISTED, (GATEWAY,)),

@@ -331,6 +331,9 @@ PLAIN: Final = Peer("plain proxy", _asgi("passthrough"), environment=_environmen
 GATEWAY_ON_ASGI: Final = replace(
     GATEWAY, command=_asgi("gateway_on_asgi", "on"), environment=_set_up, how="plain ASGI"
 )
+GATEWAY_BY_MESSAGES: Final = replace(
+    GATEWAY_ON_ASGI, command=_asgi("gateway_by_messages", "on"), how="ASGI's messages"
+)
 
 PEERS: Final = (GATEWAY, PLAIN, MERCURIUS, MERCURIUS_26, HIVE, ARIADNE, STRAWBERRY)
 
