@@ -210,7 +210,7 @@ def test_a_purchase_is_two_tasks_and_three_steps_of_the_journal(
     # One a second for all that wait for the journal.
     assert counts.timers <= 1, str(counts)
     assert counts.coroutines.total() <= 42, str(counts)
-    assert counts.calls.total() <= 355, str(counts)
+    assert counts.calls.total() <= 360, str(counts)
     assert counts.objects.total() <= 41, str(counts)
 
 
