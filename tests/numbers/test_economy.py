@@ -542,6 +542,10 @@ def test_a_trace_shows_each_call_and_who_asked(gateway: RunningGateway, way: str
     headers = {"X-Gateway-Explain": "trace"} if way == "header" else {}
     if way == "extension":
         body["extensions"] = {"explain": "trace"}
+    gateway.query(
+        "{ phoneNumbers(first: 1) { nodes { sid } } }"
+    )  # Which API answers is known, then.
+    gateway.sandbox.forget_requests()
     answer = gateway.post(body, headers=headers).json()
     assert len(answer["data"]["one"]["nodes"]) == 2
     trace = answer["extensions"]["upstream"]
