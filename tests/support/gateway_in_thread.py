@@ -23,6 +23,9 @@ from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount, runn
 _NOT_A_PAGE = {"apollo-require-preflight": "true"}
 
 
+# Seconds that no call takes, on a busy machine either, in tests that are not about time.
+_PATIENT: Final = {"attempt_timeout": 40.0, "call_deadline": 50.0, "request_deadline": 60.0}
+
 ADAPTORS: Final = ("lean", "asgi")
 """What passes HTTP requests to the endpoint: what `serve` does it with, and any ASGI server."""
 
@@ -125,13 +128,16 @@ def running_gateway(
     `adaptor` is one of `ADAPTORS`, or `messages`: ASGI as it is where nothing is known of the
     server, here for the log of accesses that it keeps.
 
-    With a `sandbox_url` among them it is served as by `serve --sandbox`.
+    With a `sandbox_url` among them it is served as by `serve --sandbox`. Unless one of its times is
+    among them, it is more patient than a gateway is by default.
     """
+    patience = {} if settings.keys() & _PATIENT.keys() else _PATIENT
     chosen: dict[str, Any] = {
         "catalog_url": sandbox.url,
         "core_url": sandbox.url,
         "auth": "pass-through",
         "http_proxy": None,
+        **patience,
     } | settings
     settled = bare_settings(**chosen)
     app = create_app(settled, sandbox_accounts=[] if settled.sandbox_url else None)
