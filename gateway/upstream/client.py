@@ -449,11 +449,15 @@ class UpstreamClient:
         That is the account's only where it is known that the credential is good for it: anybody
         can name an account, and must not harm it by that.
         """
+        known = self.is_known(sid, credential)
+        if known and (account := self._accounts.get(sid)) is not None:
+            return account
         name = (sid, credential.secret_name)
-        if self.is_known(sid, credential):
-            # The answer that proved it may be here, and who waited for it not have woken up.
-            return self._accounts.get(sid) or self._account(sid, self._unproven.use(name))
         account = self._unproven.use(name)
+        if known:
+            # The answer that proved it may be here, and who waited for it not have woken up.
+            self._unproven.forget(name)
+            return self._account(sid, account)
         if account is None:
             account = _Account(self._options)
             self._unproven.keep(name, account)

@@ -314,5 +314,8 @@ def test_an_account_goes_on_with_the_slots_that_its_credential_has_had_as_a_stra
         client.accepted.note(credential, credential.account)
         assert client._used_by(credential, credential.account) is begun
         assert [*client.limiters()] == [begun.limiter]
+        # Who is refused from now on is a stranger again, and moves nothing of the account's.
+        client.accepted.forget(credential, credential.account)
+        assert client._used_by(credential, credential.account) is not begun
 
     asyncio.run(scenario())
