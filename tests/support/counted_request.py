@@ -33,6 +33,12 @@ _OURS: Final = ("gateway.", "schema.")
 # The server's own clock ticks whether anybody asks or not; the rest is how this counts.
 _CLOCK: Final = "uvicorn/server.py"
 _NOT_COUNTED: Final = (_CLOCK, "/threading.py", "/collections/__init__.py", __file__)
+# How often these are called is chance: in how many pieces an answer of the upstream comes, and
+# whether the server's clock wakes up meanwhile.
+_BY_CHANCE: Final = {
+    "upstream/connections.py:Connection.data_received",
+    "asyncio/futures.py:_set_result_unless_cancelled",
+}
 # Theirs are what upstream's JSON is read into, and what the response is written from.
 _OF_DATA: Final = (
     "gateway.mapping.records",
@@ -106,7 +112,9 @@ class _Counter:
         code = frame.f_code
         if event != "call" or code.co_filename.endswith(_NOT_COUNTED):
             return
-        if _of_clock(frame):
+        place = Path(code.co_filename)
+        name = f"{place.parent.name}/{place.name}:{code.co_qualname}"
+        if name in _BY_CHANCE or _of_clock(frame):
             return
         if code.co_flags & (
             inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
@@ -117,8 +125,7 @@ class _Counter:
             self._frames.add(frame)
             if code.co_flags & inspect.CO_COROUTINE:
                 self.counts.coroutines[code.co_qualname] += 1
-        place = Path(code.co_filename)
-        self.counts.calls[f"{place.parent.name}/{place.name}:{code.co_qualname}"] += 1
+        self.counts.calls[name] += 1
 
 
 class _Objects:
@@ -206,8 +213,8 @@ class CountingGateway:
     def ask_in_turn(self, requests: Iterator[bytes]) -> tuple[Counts, bytes]:
         """Send requests alike on one connection; return what the cheapest warm one cost.
 
-        They differ in how bytes happen to arrive, in one piece or in several, and in nothing else.
-        Its objects are counted of further ones.
+        They differ in what is done once in a while, and in nothing else; not in how the bytes of the
+        upstream's answers happen to be cut. Its objects are counted of further ones.
         Also returns the body of the last answer.
         """
         found: list[Counts] = []
