@@ -36,15 +36,18 @@ class Cycle(Protocol):
         """Go on with the next request of the connection."""
 
 
-def cycle_of(send: object) -> Cycle | None:
-    """Return what a `send` of ASGI works on, if that is uvicorn's own; None for any other's.
+def cycle_of(receive: object, send: object) -> Cycle | None:
+    """Return what `receive` and `send` of ASGI work on, if both are uvicorn's own; else None.
 
     It goes by names, as other servers do without uvicorn.
     """
     cycle: Any = getattr(send, "__self__", None)
     kind = type(cycle)
     is_uvicorns = kind.__module__ == "uvicorn.protocols.http.httptools_impl"
-    return cycle if is_uvicorns and kind.__name__ == "RequestResponseCycle" else None
+    if not is_uvicorns or kind.__name__ != "RequestResponseCycle":
+        return None
+    # Middleware may have read the body, and give it anew.
+    return cycle if getattr(receive, "__self__", None) is cycle else None
 
 
 def is_too_deep(error: orjson.JSONDecodeError) -> bool:

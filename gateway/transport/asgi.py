@@ -70,7 +70,7 @@ class _AsgiExchange(Watched):
         self.receive = receive
         self._send = send
         self._hangups = hangups
-        self._cycle = cycle = cycle_of(send)
+        self._cycle = cycle = cycle_of(receive, send)
         if cycle is not None and _has_whole_body(cycle):
             self.feed(bytes(cycle.body), more=False)
             cycle.body.clear()

@@ -105,6 +105,10 @@ class Part(NamedTuple):
     holds: Callable[[], bool]
 
 
+def _is_cycle(cycle: Any) -> bool:
+    return transport.cycle_of(cycle.receive, cycle.send) is cycle
+
+
 def _errors(text: str) -> list[GraphQLError]:
     return validate(LOOSE, parse(text))
 
@@ -368,10 +372,9 @@ PARTS = (
         "access_log", "default_headers", "message_event", "expect_100_continue", "keep_alive",
         "on_response",
     )),
-    Part("uvicorn", "RequestResponseCycle, on which `send` works", "gateway/transport/_compat.py",
-         lambda: transport.cycle_of(
-             object.__new__(importlib.import_module(
-                 "uvicorn.protocols.http.httptools_impl").RequestResponseCycle).send) is not None),
+    Part("uvicorn", "RequestResponseCycle, on which `receive` and `send` work",
+         "gateway/transport/_compat.py", lambda: _is_cycle(object.__new__(importlib.import_module(
+             "uvicorn.protocols.http.httptools_impl").RequestResponseCycle))),
     Part("uvicorn", "RequestResponseCycle and what it has", "gateway/transport/asgi.py", has(
         server.RequestResponseCycle, "transport", "flow", "message_event", "default_headers",
         "body", "more_body", "keep_alive", "access_log", "disconnected",

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import create_app
 from gateway.transport.asgi_application import Application
@@ -42,11 +42,31 @@ def _bare(app: Application) -> ASGIApp:
     return pass_on
 
 
-# How it comes to be below a prefix, with the options of the server and the path that is asked for.
+def _read_before(app: Application) -> ASGIApp:
+    """Read the body first, as middleware does that unzips or checks it, and give it on."""
+
+    async def pass_on(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            messages = [await receive()]
+            while messages[-1].get("more_body"):
+                messages.append(await receive())
+
+            async def again() -> Message:
+                return messages.pop(0) if messages else await receive()
+
+            await app(scope, again, send)
+        else:
+            await app(scope, receive, send)
+
+    return pass_on
+
+
+# How it comes to be below a prefix or middleware, with the options of the server and the path that is asked for.
 _PLACES: Final[dict[str, Any]] = {
     "at the root": (lambda app: app, {}, "/graphql"),
     "with the root_path of uvicorn": (lambda app: app, {"root_path": "/api"}, "/graphql"),
     "with a root_path that is not in the path": (_bare, {}, "/graphql"),
+    "below middleware that reads": (_read_before, {}, "/graphql"),
     "mounted in another application": (_mounted, {}, "/api/graphql"),
 }
 
