@@ -160,7 +160,9 @@ class RequestContext(NumberResolvers, dict=True):
         """Resolves objects by id."""
         accounts = Accounts(self.reader, self._shared.counts)
         calls = SpareCalls(self._spare.subaccounts)
-        whereabouts = Whereabouts(self.owned, accounts, self.caller, self.one, calls)
+        # Its own `one` would lead back to it.
+        numbers = NumberResolvers(self.owned, self.caller, recount=None, alone=False)
+        whereabouts = Whereabouts(self.owned, accounts, self.caller, numbers.one, calls)
         return ObjectResolvers(whereabouts, accounts, self.owned.beside, self.caller)
 
     @property

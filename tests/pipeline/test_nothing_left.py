@@ -9,8 +9,12 @@ from collections import Counter
 
 import pytest
 
+from gateway.auth.caller import Caller
+from gateway.resolvers.request_context import RequestContext
+from gateway.upstream.call import Credential
 from tests.pipeline.test_short_way import asked_of, counting
 from tests.support.counted_request import CountingGateway
+from tests.support.gateway_in_thread import running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox
 
 __all__ = ["counting"]  # A fixture.
@@ -51,3 +55,25 @@ def test_answered_operations_leave_no_cycles_of_objects(
         if name.startswith(("gateway.", "schema.")) and not name.startswith("gateway.sandbox.")
     }
     assert ours == {}
+
+
+def test_nothing_that_is_made_for_a_request_leads_back_to_it(
+    shared_sandbox: RunningSandbox,
+) -> None:
+    """So it goes with the last who holds it, without the collector."""
+    username, secret = shared_sandbox.accounts()["parent"].auth
+    caller = Caller(Credential(username, secret, username), username)
+    with running_gateway(shared_sandbox) as gateway:
+        assert gateway.parts is not None
+        context = gateway.parts.pipeline.context(caller)
+        for each in ("numbers", "search", "accounts", "objects", "writes", "events"):
+            assert getattr(context, each) is not None
+        context.cancel()
+        gc.collect()
+        gc.disable()
+        try:
+            del context
+            left = [each for each in gc.get_objects() if isinstance(each, RequestContext)]
+        finally:
+            gc.enable()
+    assert left == []
