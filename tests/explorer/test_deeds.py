@@ -355,6 +355,10 @@ def test_the_dialog_of_a_purchase_says_who_buys_what_and_for_how_much(
     # No answer held it: the dialog has asked for it, as every account can.
     expect(dialog).to_contain_text("1.00 USD a month")
     explorer.screenshot(SCREENSHOTS / "buy-question.png")
+    # Nor does its answer tell that this one is toll-free.
+    dialog.get_by_role("button", name="Cancel").click()
+    row = ask(explorer, account, SEARCH.replace("US,", "US, types: [TOLL_FREE],"))[0]
+    expect(explorer.open_deed(row["phoneNumber"])).to_contain_text("2.00 USD a month")
 
 
 def test_the_dialog_of_a_purchase_says_the_price_that_the_catalog_states(

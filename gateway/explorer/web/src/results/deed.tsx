@@ -272,6 +272,8 @@ const ABOUT_NUMBER = `query AboutNumber($account: ID, $sid: ID!) {
     ${NUMBER}
   }
 }`;
+/** What a number may be of which the answer does not tell the kind. */
+const KINDS = ["LOCAL", "MOBILE", "TOLL_FREE"];
 const ABOUT_OFFER = `query AboutOffer($account: ID, $country: CountryCode!, $types: [NumberType!], $number: E164!) {
   ${ACCOUNT}
   availablePhoneNumbers(
@@ -295,7 +297,7 @@ function questionAbout({ verb, account, sid, number, row }: Deed): Operation {
   const { place, capabilities, price } = factsOf(cells);
   if (!country || (place && capabilities && price) || !/^\+\d{2,15}$/.test(number))
     return { query: ABOUT_ACCOUNT, variables: { account } };
-  const types = typeof cells.type === "string" ? [cells.type] : null;
+  const types = typeof cells.type === "string" ? [cells.type] : KINDS;
   return { query: ABOUT_OFFER, variables: { account, country, types, number } };
 }
 
