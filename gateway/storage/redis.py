@@ -9,6 +9,7 @@ notice nothing but a gap.
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -134,7 +135,7 @@ class RedisStore:
         self._prefix = prefix
         self._failed = failed
         self._timeout = timeout
-        self._rests_until = 0.0
+        self._hung = -math.inf
         where = StoreUrl.parse(url)
         self._connections = StoreConnections(where, timeout)
         self._client = self._connections.client
@@ -284,7 +285,8 @@ class RedisStore:
 
     async def _ask(self, command: Awaitable[_T]) -> _T:
         """Run a command; nothing is awaited at all while a server that hangs is left alone."""
-        if time.monotonic() < self._rests_until:
+        # Where clocks are shifted they may go back; that is no reason to leave it alone for longer.
+        if 0 <= time.monotonic() - self._hung < _REST_AFTER_TIMEOUT:
             cast("Any", command).close()
             raise self._unavailable("did not answer a moment ago.", cause="timeout")
         task = cast("asyncio.Task[Any]", asyncio.current_task())
@@ -294,11 +296,11 @@ class RedisStore:
             async with asyncio.timeout(self._connections.patience), self._connections.turn:
                 answer = await command
         except (TimeoutError, RedisTimeout):
-            self._rests_until = time.monotonic() + _REST_AFTER_TIMEOUT
+            self._hung = time.monotonic()
             raise self._unavailable("did not answer in time.", cause="timeout") from None
         except (RedisError, RedisClusterException, OSError, ValueError) as error:
             if time.monotonic() - began > self._timeout:
-                self._rests_until = time.monotonic() + _REST_AFTER_TIMEOUT
+                self._hung = time.monotonic()
             # The library tells a reply that it cannot read by a ValueError, too, and has left the
             # connection then. The text may name the server, never its password.
             raise self._failure(error) from None

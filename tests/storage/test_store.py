@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TypeVar, cast
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from gateway.storage import redis
 from gateway.storage.chosen_store import StoreOptions, make_store
 from gateway.storage.redis import RedisStore
 from gateway.storage.store import MemoryStore, Store, StoreUnavailable
@@ -436,6 +438,32 @@ def test_a_server_that_hangs_costs_little_and_then_nothing_for_a_moment(tmp_path
                 while True:
                     with suppress(StoreUnavailable):
                         assert await store.get("k") == b"kept"
+                        break
+                    await asyncio.sleep(0.1)
+            await store.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_server_that_hung_is_asked_again_where_the_clock_goes_back_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under libfaketime: it would be left alone for as long as the clock went back."""
+    an_hour_ago = SimpleNamespace(monotonic=lambda: time.monotonic() - 3600)
+
+    async def main() -> None:
+        with valkey_server(tmp_path) as server:
+            store = RedisStore(server.url, timeout=1.0)
+            await store.ping()
+            server.freeze()
+            with pytest.raises(StoreUnavailable):
+                await store.ping()
+            server.thaw()
+            monkeypatch.setattr(redis, "time", an_hour_ago)
+            async with asyncio.timeout(60):
+                while True:
+                    with suppress(StoreUnavailable):
+                        await store.ping()
                         break
                     await asyncio.sleep(0.1)
             await store.aclose()
