@@ -16,7 +16,8 @@ from typing import Final
 
 from gateway.errors import CommandError
 
-_BACKLOG: Final = 2048
+BACKLOG: Final = 2048
+"""Connections that may wait to be accepted, where the system allows as many."""
 # Of <asm-generic/socket.h>; the module `socket` does not have them.
 _SO_ATTACH_FILTER: Final = 26
 _SO_DETACH_FILTER: Final = 27
@@ -121,7 +122,7 @@ def stop(listening: socket.socket, *, last_call: bool = False, by_force: bool = 
 
 def listen_again(listening: socket.socket) -> None:
     """Open the port again after `stop`; nothing if it is open."""
-    listening.listen(_BACKLOG)
+    listening.listen(BACKLOG)
 
 
 def _filter_handshakes(listening: socket.socket) -> None:

@@ -129,16 +129,18 @@ class Server(uvicorn.Server):
                 connection.shutdown()
 
     async def _close_port(self, sockets: Sequence[socket.socket]) -> None:
-        began = time.monotonic()
+        began, rounds = time.monotonic(), 0
         for each in sockets:
             # The loop accepts who waits, without telling. It may never find nobody there while many
-            # go on connecting, nor accept anybody, when open files run out.
-            while not listening.stop(  # noqa: ASYNC110
+            # go on connecting, nor accept anybody, when open files run out. On a machine that
+            # stood meanwhile the time does not show that; rounds of the loop do.
+            while not listening.stop(
                 each,
                 last_call=time.monotonic() > began + _POLITE,
-                by_force=time.monotonic() > began + _CLOSING / 3,
+                by_force=rounds > listening.BACKLOG and time.monotonic() > began + _CLOSING / 3,
             ):
                 await asyncio.sleep(0)
+                rounds += 1
         for server in self.servers:
             server.close()
         await asyncio.sleep(0)  # The protocol hears of a connection a step after it was accepted.

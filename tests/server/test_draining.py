@@ -1,6 +1,8 @@
 """A gateway that leaves: who asks is answered or refused at once, with one worker and with several."""
 
+import asyncio
 import errno
+import itertools
 import json
 import select
 import signal
@@ -12,13 +14,19 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
+import uvicorn
+import uvloop
 
+from gateway.draining import Draining
 from gateway.errors import CommandError, ShuttingDown
+from gateway.server import uvicorn_server
 from gateway.server.http_limits import FAREWELL
 from gateway.server.listening import address, choose_port, listen, stop, turn_away
+from gateway.server.uvicorn_server import Server
 from tests.support import loopback
 from tests.support.gateway_process import before, served, until_workers_serve
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
@@ -209,6 +217,33 @@ def test_a_port_is_closed_and_nobody_reset_however_many_go_on_connecting() -> No
             select.select([], [late], [], 30)
             assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
         assert is_refused(url)
+
+
+def test_a_port_is_closed_and_nobody_reset_however_long_the_machine_stands_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = itertools.count()
+    monkeypatch.setattr(uvicorn_server, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+
+    class Newcomer(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            transport.close()
+
+    async def main() -> None:
+        with listen("127.0.0.1", 0) as listening, ExitStack() as stack:
+            url = address(listening)
+            # Each takes a round of the loop to be accepted.
+            waiting = [stack.enter_context(connected(url)) for _ in range(5)]
+            server = await asyncio.get_running_loop().create_server(Newcomer, sock=listening.dup())
+            stack.callback(server.close)
+            closing = Server(uvicorn.Config("none"), Draining(0))
+            closing.servers = []
+            await closing._close_port([listening])
+            assert is_refused(url)
+            for each in waiting:
+                assert await asyncio.to_thread(each.recv, 1) == b""
+
+    uvloop.run(main())
 
 
 def test_nobody_gets_into_a_port_that_is_only_being_chosen() -> None:
