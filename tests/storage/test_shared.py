@@ -42,7 +42,7 @@ def pair(
         (folder / name).mkdir()
     with valkey_server(folder / "valkey") as server:
         # A busy machine is not an outage; one that is killed is noticed at once all the same.
-        chosen = {"account": account, "store_url": server.url, "store_timeout": 3.0, **settings}
+        chosen = {"account": account, "store_url": server.url, "store_timeout": 10.0, **settings}
         with (
             running_gateway(sandbox, data_dir=folder / "one", **chosen) as one,
             running_gateway(sandbox, data_dir=folder / "two", **chosen) as two,
@@ -342,7 +342,7 @@ def test_an_outage_of_the_store_is_one_line_in_the_log(
 ) -> None:
     with valkey_server(tmp_path) as server:
         limits = {"GATEWAY_REQUESTS_PER_MINUTE": "1000", "GATEWAY_STORE_URL": server.url}
-        limits["GATEWAY_STORE_TIMEOUT"] = "3"
+        limits["GATEWAY_STORE_TIMEOUT"] = "10"
         with served(folder=tmp_path, **before(sandbox), **limits) as (url, _):
 
             def ask() -> int:

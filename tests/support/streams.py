@@ -12,13 +12,13 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support.gateway_in_thread import RunningGateway
 from tests.support.sandbox_in_thread import SandboxAccount
+from tests.support.waiting import PATIENCE
 
 CHANGES = """subscription Changes($account: ID, $sids: [ID!]) {
   phoneNumberChanged(accountSid: $account, sids: $sids) {
     id kind accountSid numberId number phoneNumber { sid friendlyName account { sid } }
   }
 }"""
-_PATIENCE = 60.0
 
 
 class Frame(NamedTuple):
@@ -54,13 +54,13 @@ class EventStream:
 
     def confirmed(self) -> None:
         """Return when the subscription is in force."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         while self.frame().comment != "following":
             assert time.monotonic() < end, "it does not come into force"
 
     def next(self) -> Frame:
         """Return the next frame that is no comment."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         while not (frame := self.frame()).event:
             assert time.monotonic() < end, "nothing comes but comments"
         return frame
@@ -96,7 +96,7 @@ def events(
         json={"query": query, "variables": variables or {}},
         headers={"accept": "text/event-stream", **(headers or {})},
         auth=account.auth,
-        timeout=_PATIENCE,
+        timeout=PATIENCE,
     ) as response:
         yield EventStream(response)
 
@@ -113,7 +113,7 @@ class Socket:
 
     def receive(self) -> dict[str, Any]:
         """Return the next message."""
-        message: dict[str, Any] = json.loads(self.connection.recv(timeout=_PATIENCE))
+        message: dict[str, Any] = json.loads(self.connection.recv(timeout=PATIENCE))
         return message
 
     def init(self, account: SandboxAccount) -> None:

