@@ -83,12 +83,12 @@ class Gateway:
                     await answer.aread()
                     yield self._response(answer)
                     return
-                async for line in answer.aiter_lines():
-                    if line == ": following":
+                async for line in _lines(answer.aiter_bytes()):
+                    if line == b": following":
                         begun()
-                    elif line.startswith("data: "):
-                        yield json.loads(line.removeprefix("data: "))
-                    elif line == "event: complete":
+                    elif line.startswith(b"data: "):
+                        yield json.loads(line.removeprefix(b"data: "))
+                    elif line == b"event: complete":
                         return
         raise CommandError(f"{self._url} ended the subscription without a word")
 
@@ -116,6 +116,15 @@ class Gateway:
         if answer.status_code == _UNAUTHORIZED:
             raise CommandError(f"{self._url}: {response['errors'][0]['message']}")
         return response
+
+
+async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield whole lines; to httpx each line separator of Unicode ends one, also within JSON."""
+    rest = b""
+    async for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for each in lines:
+            yield each
 
 
 def _content(query: str, variables: Mapping[str, Any], operation: str | None) -> bytes:

@@ -1,5 +1,6 @@
 """The commands `schema`, `query` and `export`, run as an operator runs them."""
 
+import asyncio
 import csv
 import fcntl
 import io
@@ -18,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.cli.asking import Gateway
 from gateway.cli.progress import Progress
 from gateway.cli.reading import read_text
 from tests.support.gateway_in_thread import RunningGateway
@@ -148,6 +150,25 @@ def test_a_subscription_is_followed_until_it_is_broken_off(
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 130
         assert process.stderr.read() == ""
+
+
+def test_an_event_is_one_whatever_ends_lines_in_its_text() -> None:
+    """Unicode has ends of lines that are none in a stream of events."""
+    event = {"data": {"name": "One\N{LINE SEPARATOR}two\N{NEXT LINE}three"}}
+    text = json.dumps(event, ensure_ascii=False).encode()
+    content = b": following\n\nevent: next\ndata: " + text + b"\n\nevent: complete\ndata:\n\n"
+    kind = {"content-type": "text/event-stream"}
+    answers = httpx.MockTransport(lambda _: httpx.Response(200, headers=kind, content=content))
+    begun: list[bool] = []
+
+    async def follow() -> list[dict[str, Any]]:
+        async with httpx.AsyncClient(transport=answers) as http:
+            gateway = Gateway(http, "http://localhost/graphql")
+            events = gateway.follow("subscription { a }", {}, None, lambda: begun.append(True))
+            return [each async for each in events]
+
+    assert asyncio.run(follow()) == [event]
+    assert begun == [True]
 
 
 def test_a_subscription_that_cannot_be_followed_is_refused(
