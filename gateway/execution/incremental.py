@@ -4,25 +4,26 @@ graphql-core writes the current form: every increment names a pending entry by i
 (`deferSpec=20220824`) want a path in every increment instead.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, Literal, TypeAlias
 
 from graphql import (
     DirectiveNode,
-    DocumentNode,
     ExecutionResult,
+    FieldNode,
+    FragmentSpreadNode,
     GraphQLDeferDirective,
     GraphQLError,
     GraphQLSchema,
     GraphQLStreamDirective,
+    InlineFragmentNode,
+    SelectionSetNode,
 )
 
-from gateway.documents.syntax_trees import walk
 from gateway.execution import execute, executors
 from gateway.execution._compat import (
     ExperimentalIncrementalExecutionResults,
-    VariableValues,
     get_argument_values,
 )
 from gateway.execution.error_order import in_order
@@ -52,7 +53,7 @@ async def run(
         executor = executors.for_request(schema, document.ast, request, context)
         if not isinstance(executor, list):
             # graphql-core would notice when the field around it, maybe a purchase, is done.
-            refusal = _refusal(document.ast, executor.variable_values)
+            refusal = _refusal(executor)
             executor = executor if refusal is None else [refusal]
         result = await executors.outcome(executor)
         if isinstance(result, ExecutionResult):
@@ -67,19 +68,36 @@ async def run(
         context.cancel()
 
 
-def _refusal(document: DocumentNode, variables: VariableValues) -> GraphQLError | None:
+def _refusal(executor: executors.Prepared) -> GraphQLError | None:
     """Return what is wrong with how something is to be deferred or streamed."""
-    for node in walk(document):
-        if not isinstance(node, DirectiveNode) or node.name.value not in _DIRECTIVES:
+    for node in _directives(executor, executor.operation.selection_set, set()):
+        if node.name.value not in _DIRECTIVES:
             continue
         try:
-            arguments = get_argument_values(_DIRECTIVES[node.name.value], node, variables)
+            kind = _DIRECTIVES[node.name.value]
+            arguments = get_argument_values(kind, node, executor.variable_values)
         except GraphQLError as error:
             return error
         count = arguments.get("initialCount", 0)
-        if count is None or count < 0:
+        if arguments["if"] and (count is None or count < 0):
             return GraphQLError(f"initialCount: {count} is not 0 or more.", node)
     return None
+
+
+def _directives(
+    executor: executors.Prepared, selected: SelectionSetNode | None, seen: set[str]
+) -> Iterator[DirectiveNode]:
+    """Yield the directives in what is selected, but for what is left out; fragments once."""
+    for node in selected.selections if selected else ():
+        if not executors.is_included(executor, node):
+            continue
+        yield from node.directives or ()
+        if isinstance(node, FieldNode | InlineFragmentNode):
+            yield from _directives(executor, node.selection_set, seen)
+        elif isinstance(node, FragmentSpreadNode) and (name := node.name.value) not in seen:
+            seen.add(name)
+            fragment = executor.fragment_definitions[name]
+            yield from _directives(executor, fragment.selection_set, seen)
 
 
 def _only(response: Payload, form: IncrementalFormat) -> Payload:

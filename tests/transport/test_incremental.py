@@ -288,3 +288,18 @@ def test_what_cannot_be_streamed_is_not_bought_first(
     assert answer.text.count('"code":"BAD_USER_INPUT"') == 1
     assert '"data"' not in answer.text
     assert "POST" not in [each["method"] for each in gateway.sandbox.requests()]
+
+
+def test_what_is_not_streamed_may_say_so_wrongly(gateway: RunningGateway) -> None:
+    wrong = "phoneNumbers(first: 2) { nodes @stream(initialCount: -1%s) { sid } }"
+    query = f"""query Asked($no: Boolean!) {{
+      phoneNumbers(first: 2) {{ nodes @stream(initialCount: 1) {{ sid }} }}
+      off: {wrong % ", if: $no"}
+      ...Out @include(if: $no)
+    }}
+    fragment Out on Query {{ out: {wrong % ""} }}
+    query Other {{ {wrong % ""} }}"""
+    asked = {"query": query, "operationName": "Asked", "variables": {"no": False}}
+    answer = gateway.post(asked, headers={"accept": CURRENT})
+    assert answer.text.count('"sid"') == 4
+    assert "errors" not in answer.text
