@@ -84,7 +84,7 @@ def test_lacking_the_catalog_is_found_out_once_and_remembered(sandbox: RunningSa
 
 def test_it_is_asked_again_after_a_while(sandbox: RunningSandbox) -> None:
     account = sandbox.create_account(catalog=False, owned=2)
-    with running_gateway(sandbox, account=account, family_memory=0.001) as gateway:
+    with running_gateway(sandbox, account=account, family_memory=1e-6) as gateway:
         for _ in range(2):
             gateway.query("{ phoneNumbers(first: 1) { nodes { sid } } }")
     paths = [request["path"] for request in sandbox.requests()]
