@@ -221,13 +221,15 @@ class Documents:
         There they may be left out for a default (GraphQL, 5.8.5). Of a null that comes, GraphQL
         speaks where it is used, when all mutations before are done.
         """
-        context = ValidationContext(self._schema, ast, TypeInfo(self._schema), lambda _: None)
         for each in ast.definitions:
             if (
                 isinstance(each, OperationDefinitionNode)
                 and each.operation is OperationType.MUTATION
                 and (nullable := _nullable(each))
             ):
+                context = ValidationContext(
+                    self._schema, ast, TypeInfo(self._schema), lambda _: None
+                )
                 usages = context.get_recursive_variable_usages(each)
                 strict = {u.node.name.value for u in usages if isinstance(u.type, GraphQLNonNull)}
                 yield each.name.value if each.name else "", tuple(nullable & strict)
