@@ -44,7 +44,10 @@ export function createFetcher(settings: Settings, activeTab: () => string): Fetc
     const blank: Blank = { operationName, kind, planned, shown: { operation, headers, data: null, run } };
     if (kind === "subscription") return follow(settings, tab, blank);
     if (/@(defer|stream)\b/.test(operation.query))
-      return increments(settings, operation, headers, tab, blank, activeTab);
+      return increments(
+        (isLookedAt) => read(settings, operation, headers, tab, blank, isLookedAt),
+        () => tab === activeTab(),
+      );
     const attachments = attachmentsSoFar();
     const answer = await send(settings.graphqlPath, operation, headers, settings.explain ? "trace" : null);
     const body = settle(tab, blank, answer);
@@ -126,15 +129,11 @@ async function introspect(settings: Settings, operation: Operation, headers: Rec
  * their own.
  */
 function increments(
-  settings: Settings,
-  operation: Operation,
-  headers: Record<string, string>,
-  tab: string,
-  blank: Blank,
-  activeTab: () => string,
+  begin: (isLookedAt: () => boolean) => AsyncGenerator<Result>,
+  isInFront: () => boolean,
 ): AsyncIterableIterator<Result> {
   let isLookedAt = true;
-  const parts = read(settings, operation, headers, tab, blank, () => isLookedAt);
+  const parts = begin(() => isLookedAt);
   const readOn = async () => {
     for await (const _ of parts);
   };
@@ -147,7 +146,7 @@ function increments(
     return: () => {
       isLookedAt = false;
       // It is given up when the tab changes, too, and that is known only afterwards.
-      setTimeout(() => void (tab === activeTab() ? parts.return(undefined) : readOn()));
+      setTimeout(() => void (isInFront() ? parts.return(undefined) : readOn()));
       return Promise.resolve({ done: true, value: undefined });
     },
   };
