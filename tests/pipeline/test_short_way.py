@@ -5,7 +5,6 @@ log and all. Breadth cannot creep back: whoever makes the way longer changes a n
 why.
 """
 
-import base64
 import hashlib
 import itertools
 import json
@@ -90,8 +89,16 @@ PURCHASE = """mutation Purchase($input: PurchasePhoneNumberInput!) {
 
 def asked_of(account: SandboxAccount, query: str, **variables: object) -> bytes:
     """Return the request that asks a query as an account."""
-    basic = base64.b64encode(":".join(account.auth).encode()).decode()
-    return posted(f"Basic {basic}", {"query": query, "variables": variables})
+    return posted(account.authorization, {"query": query, "variables": variables})
+
+
+def by_hash(sid: str) -> dict[str, object]:
+    """Return what asks `QUERY` of a number by its hash; the text comes beside it at first."""
+    digest = hashlib.sha256(QUERY.encode()).hexdigest()
+    return {
+        "variables": {"sid": sid},
+        "extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}},
+    }
 
 
 def posted(authorization: str, asked: dict[str, object]) -> bytes:
@@ -218,15 +225,9 @@ def test_a_query_that_is_named_by_its_hash_is_hardly_a_call_more(
     counting: CountingGateway, shared_sandbox: RunningSandbox
 ) -> None:
     account = shared_sandbox.create_account(catalog=True, owned=1)
-    sid = shared_sandbox.numbers(account.sid)[0]["sid"]
-    basic = "Basic " + base64.b64encode(":".join(account.auth).encode()).decode()
-    digest = hashlib.sha256(QUERY.encode()).hexdigest()
-    asked: dict[str, object] = {
-        "variables": {"sid": sid},
-        "extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}},
-    }
-    counting.ask(posted(basic, asked | {"query": QUERY}))
-    counts, _ = counting.ask(posted(basic, asked))
+    asked = by_hash(shared_sandbox.numbers(account.sid)[0]["sid"])
+    counting.ask(posted(account.authorization, asked | {"query": QUERY}))
+    counts, _ = counting.ask(posted(account.authorization, asked))
     counts.calls.pop("upstream/connections.py:Connection.on_header")
     # Who asks is known from this head, too, though another one has told it first.
     assert "auth/authentication.py:PassThrough.known" not in counts.calls, str(counts)
@@ -238,11 +239,7 @@ def test_nobody_waits_for_a_token_and_a_hash_that_were_seen_before(
 ) -> None:
     account = shared_sandbox.create_account(catalog=True, owned=1)
     sid = shared_sandbox.numbers(account.sid)[0]["sid"]
-    digest = hashlib.sha256(QUERY.encode()).hexdigest()
-    asked: dict[str, object] = {
-        "variables": {"sid": sid},
-        "extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}},
-    }
+    asked = by_hash(sid)
     authorization = f"Bearer {token(account.sid)}"
     with counting_gateway(
         catalog_url=shared_sandbox.url,
