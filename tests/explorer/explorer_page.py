@@ -95,6 +95,7 @@ class ExplorerPage:
         """Open a tab and put `operation` in its editor."""
         self.page.get_by_role("button", name="New tab").click()
         self.type_operation(operation)
+        self.take_note()  # A tab has its name a moment after what it holds.
 
     def type_operation(self, operation: str) -> None:
         """Replace the operation by `operation`."""
