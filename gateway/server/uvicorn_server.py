@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, Self, cast
 
@@ -117,6 +118,10 @@ class Server(uvicorn.Server):
         await self._close_connections()
         self.config.timeout_graceful_shutdown = 1
         await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn would leave the application to be cancelled, and log a traceback of that.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.lifespan.shutdown(), _CLOSING)
 
     async def _serve_on(self) -> None:
         """Serve while balancers find out; then close what was of no use to anybody meanwhile."""
@@ -150,6 +155,8 @@ class Server(uvicorn.Server):
 
         The port, or their connection, was open to them. Each connection ends with its answer.
         """
+        # However long the machine stood: what has arrived meanwhile is read first of all.
+        await asyncio.sleep(_TICK)
         await self._wait(
             lambda: not any(each.may_ask(told) for each in self._http_connections()),
             time.monotonic() + min(_HEARING, self._draining.left / 4),

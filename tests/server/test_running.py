@@ -80,6 +80,8 @@ def test_a_signal_in_the_middle_of_an_import_is_obeyed_after_it(tmp_path: Path) 
         (interrupted, 130, ["serve", "--sandbox", *_NOWHERE, "--sandbox-port", "0", *SMALL]),
         (told, 0, ["sandbox", *_NOWHERE, *SMALL]),
         (interrupted, 130, ["sandbox", *_NOWHERE, *SMALL]),
+        # Its gateway has left, which is the first time that it is told to stop.
+        (interrupted, 130, ["sandbox", "--exit-with-stdin", *_NOWHERE, *SMALL]),
         (interrupted, 130, ["check"]),
         (interrupted, 130, ["check", "--live"]),
         (interrupted, 130, ["export", "-"]),
@@ -94,7 +96,9 @@ def test_a_signal_in_the_middle_of_an_import_is_obeyed_after_it(tmp_path: Path) 
         processes = []
         for number, _, arguments in cases:
             variables = {"SIGNAL": f"{number:d}", "PYTHONPATH": path}
-            running = started(*arguments, folder=tmp_path, variables=variables)
+            running = started(
+                *arguments, folder=tmp_path, variables=variables, stdin=subprocess.DEVNULL
+            )
             processes.append(stack.enter_context(running))
         for (number, code, arguments), process in zip(cases, processes, strict=True):
             _, complaints = process.communicate(timeout=PATIENCE)
