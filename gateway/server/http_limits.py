@@ -39,8 +39,9 @@ _ALWAYS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 _RESERVE = 20
 # Seconds for which a client may let us wait, before it has to make room for others.
 _GRACE = 1.0
-# Seconds for which a client may be about to ask.
+# Seconds for which a client may be about to ask that was just answered, or has just come.
 _JUST_NOW = 0.4
+_JUST_COME = 2.0
 # Seconds for which a connection beyond the limit is kept, so that it can ask; and how many are kept
 # for that at most, as they may come faster.
 _MOMENT = 0.1
@@ -287,8 +288,8 @@ class GuardedProtocol(LeanProtocol):
         self._refusal: _Refused | None = None
         # A refusal that waits until all that was asked before it is answered.
         self._last_words: bytes | None = None
-        # When it came, and since when the client has been waited for: for ever in the future while
-        # it is not.
+        # When it was let in, and since when the client has been waited for: for ever in the future
+        # while it is not.
         self.came = self.waits_since = math.inf
         self._unparsed = b""
 
@@ -312,7 +313,7 @@ class GuardedProtocol(LeanProtocol):
         """Read what the client asks, which has had to wait for others."""
         if not self.transport.is_closing():
             self._expect_rest()
-            self.waits_since = self.loop.time()
+            self.came = self.waits_since = self.loop.time()
             self.flow.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -360,7 +361,8 @@ class GuardedProtocol(LeanProtocol):
         Args:
             told: who came since this time of the loop's clock is taken for that until it asks.
         """
-        return self.came >= told or 0 <= self.loop.time() - self.waits_since <= _JUST_NOW
+        soon = _JUST_COME if self.came == self.waits_since else _JUST_NOW
+        return self.came >= told or 0 <= self.loop.time() - self.waits_since <= soon
 
     # Heads --------------------------------------------------------------------------------------
 

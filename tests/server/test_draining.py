@@ -24,11 +24,12 @@ import uvloop
 from gateway.draining import Draining
 from gateway.errors import CommandError, ShuttingDown
 from gateway.server import uvicorn_server
+from gateway.server.door import AT_ONCE
 from gateway.server.http_limits import FAREWELL
 from gateway.server.listening import address, choose_port, listen, stop, turn_away
 from gateway.server.uvicorn_server import Server
 from tests.support import loopback
-from tests.support.gateway_process import before, served, until_workers_serve
+from tests.support.gateway_process import before, read_until, served, started, until_workers_serve
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import PATIENCE, until
@@ -162,6 +163,51 @@ def test_until_the_delay_is_over_only_readiness_changes_and_a_second_signal_ends
         process.send_signal(signal.SIGINT)
         process.wait(PATIENCE)
         assert is_refused(url)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_a_second_signal_ends_all_workers(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    slow = {"GATEWAY_DRAIN_LIMIT": "600", "GATEWAY_DRAIN_DELAY": "500"}
+    with served("--workers", "2", folder=tmp_path, **before(sandbox), **slow) as (url, process):
+        until_workers_serve(process, 2)
+        process.send_signal(signal.SIGINT)
+        until(lambda: loopback.get(f"{url}/readyz").status_code == 503)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+        assert is_refused(url)
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+_HEARING_OUT = """
+import sys
+from gateway.cli.main import main
+from gateway.server import http_limits, uvicorn_server
+
+http_limits._JUST_NOW = 0.0
+http_limits._JUST_COME = uvicorn_server._HEARING = 300.0
+sys.exit(main(["serve", "--port", "0", "--auth", "pass-through"]))
+"""
+
+
+def test_who_came_a_moment_before_the_port_was_closed_is_heard_out(
+    sandbox: RunningSandbox,
+) -> None:
+    program = [sys.executable, "-c", _HEARING_OUT]
+    variables = {"GATEWAY_DRAIN_LIMIT": "1200", **before(sandbox)}
+    with started(program=program, variables=variables) as process:
+        url = "http://" + read_until(process, "/graphql").split("http://")[1].split("/")[0]
+        with connected(url, seconds=PATIENCE) as come:
+            # That one was let in is known when all were who came after it.
+            assert {asked(url) for _ in range(2 * AT_ONCE)} == {"200"}
+            process.send_signal(signal.SIGTERM)
+            until(lambda: is_refused(url))
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.5)
+            come.sendall(posted(_QUERY, sandbox.accounts()["parent"]))
+            reply = read_reply(come)
+            assert reply is not None
+            assert (reply.status, reply.closed) == (200, True)
+        assert process.wait(PATIENCE) == 0
 
 
 def test_who_waits_for_workers_that_never_served_is_told(
