@@ -1,12 +1,15 @@
 """Server-sent events of subscriptions, written on the connection itself."""
 
+from typing import Final
+
 import structlog
 
 from gateway.server._compat import HttpProtocol
 from gateway.server.beats import Beats
 from gateway.transport import sse
-from gateway.transport.exchange import Beginning, Stream
+from gateway.transport.exchange import Beginning, Kept, Stream, write_now
 
+_CHUNKED: Final = b"transfer-encoding: chunked\r\n\r\n"
 _log = structlog.get_logger(__name__)
 
 
@@ -26,14 +29,18 @@ class EventStream(sse.Told):
         self._beats = beats
         self._request_id = request_id
 
-    async def follow(self, begin: Beginning, head: list[bytes]) -> bool:
-        """Send what the subscription is told, behind `head`; whether all of it was sent."""
-        transport = self._protocol.transport
-        transport.write(b"".join([*head, b"transfer-encoding: chunked\r\n\r\n"]))
+    async def follow(self, begin: Beginning, kept: Kept, stream: Stream) -> bool:
+        """Send the head, and what the subscription is told; whether all of it was sent."""
+        protocol = self._protocol
+        await protocol.drain()
+        if protocol.is_gone:
+            return False
+        transport, more = protocol.transport, protocol.server_state.default_headers
+        write_now(transport, kept, stream, more, _CHUNKED)
         self._beats.watch(self)
         try:
             member = await begin(self)
-            del begin, head
+            del begin, stream
             try:
                 await self.over
             finally:

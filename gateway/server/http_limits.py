@@ -29,7 +29,7 @@ from gateway.server._compat import ASGISendEvent, RequestResponseCycle, get_remo
 from gateway.server.beats import Beats
 from gateway.server.door import Door
 from gateway.server.event_stream import EventStream
-from gateway.server.lean_http import LeanProtocol
+from gateway.server.head_keeper import HeadKeeper
 from gateway.settings.model import Settings
 from gateway.transport.exchange import Heads
 from gateway.transport.graphql_endpoint import Endpoint
@@ -253,7 +253,7 @@ class _ClosingSend:
         await self._send(message)
 
 
-class GuardedProtocol(LeanProtocol):
+class GuardedProtocol(HeadKeeper):
     """One connection of a client, which may be slow, careless or hostile."""
 
     limits: ClassVar[WireLimits]

@@ -5,10 +5,6 @@ messages, and writes its answer in one piece. Connections, pipelining, time limi
 the process are uvicorn's and `http_limits.py`'s all the same: a request is to them as uvicorn's own
 are. To uvicorn and ASGI are left all other paths, upgrades, clients of HTTP/1.0 or that wait for a
 word to send their body (100-continue); and whatever becomes a stream, from then on.
-
-Clients send the same head again and again, up to the length of the body. A head that was parsed and
-let in is kept by its bytes, in memory alone and as long as there is room: a request that comes in
-one piece behind the same bytes is not parsed.
 """
 
 import asyncio
@@ -21,21 +17,11 @@ from gateway.server.event_stream import EventStream
 from gateway.server.flow import Flow
 from gateway.transport.asgi import send_stream
 from gateway.transport.client_addresses import UNKNOWN
-from gateway.transport.exchange import (
-    COPIED,
-    Answer,
-    Beginning,
-    Exchange,
-    Head,
-    Heads,
-    Stream,
-    head_of,
-)
+from gateway.transport.exchange import Answer, Beginning, Exchange, Head, Stream, write_now
 from gateway.transport.graphql_endpoint import GRAPHQL, Endpoint
 from gateway.transport.unsent import CONNECTION
 
 _PATH: Final = GRAPHQL.encode()
-_HEAD_END: Final = b"\r\n\r\n"
 # Is told of a request that is answered.
 _UNHEARD: Final = asyncio.Event()
 
@@ -50,32 +36,12 @@ class LeanProtocol(HttpProtocol):
 
     endpoint: ClassVar[Endpoint | None] = None
     beats: ClassVar[Beats[EventStream]]
-    heads: ClassVar[Heads[bytes]]
     __slots__ = ()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection."""
         super().connection_made(transport)
         self.flow = Flow(transport)  # type: ignore[assignment] # it is as uvicorn's own
-
-    def begin_whole(self, data: bytes) -> bool:
-        """Begin a request that came in one piece behind a head that is kept; False for others.
-
-        None may be under way, and nothing may have come of another.
-        """
-        end = data.find(_HEAD_END) + len(_HEAD_END)
-        head = self.heads.get(data[:end])
-        if head is None or self.endpoint is None or head.length != len(data) - end:
-            return False
-        self.cycle = self.running = cycle = LeanCycle(self, self.endpoint, head, data[end:])
-        cycle.start()
-        return True
-
-    def keep_head(self, data: bytes) -> None:
-        """Keep the head of the request that was begun, if that came in one piece, as `data`."""
-        cycle, end = self.cycle, data.find(_HEAD_END) + len(_HEAD_END)
-        if isinstance(cycle, LeanCycle) and cycle.is_repeatable(data[end:]):
-            self.heads.keep(data[:end], cycle.head)
 
     def on_message_begin(self) -> None:
         """Begin a request; what ASGI needs of it is made when it is known to."""
@@ -167,16 +133,6 @@ class LeanCycle(Exchange, RequestResponseCycle):
         self.task = task = protocol.loop.create_task(self._endpoint.serve(self))
         protocol.tasks.add(task)
 
-    def is_repeatable(self, body: bytes) -> bool:
-        """Whether it has just begun, with this body, and another like it need not be parsed."""
-        return (
-            self._is_under_way
-            and self.whole == body
-            and self.keep_alive
-            and self.head.length == len(body)
-            and "transfer-encoding" not in self.head.headers
-        )
-
     def set(self) -> None:
         """Take what has come of the body, or that the client has gone."""
         if not self._is_under_way:
@@ -205,18 +161,14 @@ class LeanCycle(Exchange, RequestResponseCycle):
 
     def write(self, answer: Answer) -> Awaitable[None] | None:
         """See `Exchange`."""
-        protocol, body = self._protocol, answer.body
+        protocol = self._protocol
         if self.disconnected or protocol.transport.is_closing():
             return None
         if protocol.flow.write_paused:
             return self._write_later(answer)
         more = protocol.server_state.default_headers
-        pieces = head_of(self, answer.status, answer.headers, answer.fixed, more)
-        pieces += b"\r\n", b"" if self.head.verb == "HEAD" else body
-        if len(body) < COPIED:
-            protocol.transport.write(b"".join(pieces))
-        else:
-            protocol.transport.writelines(pieces)
+        body = b"" if self.head.verb == "HEAD" else answer.body
+        write_now(protocol.transport, self, answer, more, b"\r\n", body)
         self._complete()
         return None
 
@@ -243,15 +195,10 @@ class LeanCycle(Exchange, RequestResponseCycle):
     async def _follow(self, stream: Stream, begin: Beginning) -> None:
         protocol = self._protocol
         await stream.chunks.aclose()
-        await protocol.drain()
-        if self.disconnected or protocol.is_gone:
-            return
-        more = protocol.server_state.default_headers
-        head = head_of(self, stream.status, stream.headers, stream.fixed, more)
         self.response_started = True
         self._events = EventStream(protocol, protocol.beats, stream, self.request_id)
         try:
-            is_whole = await self._events.follow(begin, head)
+            is_whole = await self._events.follow(begin, self, stream)
         finally:
             self._events = None
         if is_whole:

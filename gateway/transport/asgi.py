@@ -16,7 +16,15 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.transport._compat import Cycle, cycle_of
 from gateway.transport.client_addresses import UNKNOWN
-from gateway.transport.exchange import COPIED, Answer, FixedHeaders, Head, Heads, Stream, head_of
+from gateway.transport.exchange import (
+    COPIED,
+    Answer,
+    FixedHeaders,
+    Head,
+    Heads,
+    Stream,
+    write_now,
+)
 from gateway.transport.graphql_endpoint import Endpoint
 from gateway.transport.hangups import Hangups, Watched
 from gateway.transport.unsent import CONNECTION
@@ -86,12 +94,11 @@ class _AsgiExchange(Watched):
 
     def write(self, answer: Answer) -> Awaitable[None] | None:
         """See `Exchange`."""
-        cycle, body = self._cycle, answer.body
-        is_small = len(body) < COPIED and self.head.verb != "HEAD"
+        cycle = self._cycle
+        is_small = len(answer.body) < COPIED and self.head.verb != "HEAD"
         if cycle is None or not is_small or not _may_write(cycle):
             return self._write(answer)
-        head = head_of(cycle, answer.status, answer.headers, answer.fixed, cycle.default_headers)
-        cycle.transport.write(b"".join([*head, b"\r\n", body]))
+        write_now(cycle.transport, cycle, answer, cycle.default_headers, b"\r\n", answer.body)
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
         if not cycle.keep_alive:

@@ -401,28 +401,37 @@ class Kept(Protocol):
     keep_alive: bool
 
 
-def head_of(
-    kept: Kept, status: int, headers: dict[str, str], fixed: FixedHeaders, more: Iterable[Pair]
-) -> list[bytes]:
-    """Return the head of an answer as HTTP/1.1 has it, without the empty line at its end.
+def write_now(
+    transport: asyncio.WriteTransport,
+    kept: Kept,
+    answer: Answer | Stream,
+    more: Iterable[Pair],
+    *rest: bytes,
+) -> None:
+    """Write the head of an answer as HTTP/1.1 has it, and what follows it, in one go.
 
     Args:
+        transport: takes it.
         kept: an answer that says so ends its connection.
-        status: of HTTP.
-        headers: by name.
-        fixed: headers that come besides.
-        more: those that a server adds to all answers.
+        answer: has a status and headers.
+        more: headers that a server adds to all answers.
+        rest: the empty line that ends the head, and a body; more headers may come before.
     """
+    headers = answer.headers
     kept.keep_alive = kept.keep_alive and headers.get("connection") != "close"
     if not kept.keep_alive:
         headers["connection"] = "close"
     lines = ""
     for name, value in headers.items():
         lines += f"{name}: {value}\r\n"
-    pieces = [_STATUS_LINES[status], fixed.text, lines.encode("latin-1")]
+    pieces = [_STATUS_LINES[answer.status], answer.fixed.text, lines.encode("latin-1")]
     if more:
         pieces += map(b"%s: %s\r\n".__mod__, more)
-    return pieces
+    pieces += rest
+    if len(rest[-1]) < COPIED:
+        transport.write(b"".join(pieces))
+    else:
+        transport.writelines(pieces)
 
 
 def headers_of(raw: Sequence[Pair]) -> dict[str, str]:
