@@ -19,7 +19,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -68,7 +67,7 @@ class Workers:
         self._workers = [_Worker(work, each, number) for number, each in enumerate(sockets, 1)]
         self._patience = patience
         self._farewell = farewell
-        self._told = False
+        self._told = self._insisted = False
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit code.
@@ -95,13 +94,8 @@ class Workers:
         return 0
 
     def _told_to_stop(self, signal_: int, _: FrameType | None) -> None:
-        if self._told and signal_ == signal.SIGINT:
-            # Somebody insists on leaving at once.
-            for each in self._workers:
-                if each.process is not None and each.process.pid is not None:
-                    with suppress(ProcessLookupError):
-                        os.kill(each.process.pid, signal_)
         # No event: its lock may be held just now by the very thread that this interrupts.
+        self._insisted |= self._told and signal_ == signal.SIGINT
         self._told = True
 
     def _end(self) -> None:
@@ -115,8 +109,14 @@ class Workers:
                 each.process.terminate()
                 left[each.process.sentinel] = each
         while left:
-            ended = wait(left, max(0.0, deadline - time.monotonic()))
-            for sentinel in ended or list(left):
+            if self._insisted:
+                # Again and again: one that has not yet heard of the first may take both for one.
+                for each in left.values():
+                    if each.process is not None and each.process.pid is not None:
+                        os.kill(each.process.pid, signal.SIGINT)
+            patience = deadline - time.monotonic()
+            ended = wait(left, max(0.0, min(patience, _TICK)))
+            for sentinel in ended or (list(left) if patience <= 0 else []):
                 worker = left.pop(cast("int", sentinel))
                 if worker.process is not None:
                     if not ended:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import itertools
 import json
+import os
 import select
 import signal
 import socket
@@ -29,7 +30,15 @@ from gateway.server.http_limits import FAREWELL
 from gateway.server.listening import address, choose_port, listen, stop, turn_away
 from gateway.server.uvicorn_server import Server
 from tests.support import loopback
-from tests.support.gateway_process import before, read_until, served, started, until_workers_serve
+from tests.support.gateway_process import (
+    before,
+    children,
+    has_signal,
+    read_until,
+    served,
+    started,
+    until_workers_serve,
+)
 from tests.support.raw_bytes import connected, head, is_refused, posted, read_reply
 from tests.support.sandbox_in_thread import RunningSandbox, SandboxAccount
 from tests.support.waiting import PATIENCE, until
@@ -166,13 +175,19 @@ def test_until_the_delay_is_over_only_readiness_changes_and_a_second_signal_ends
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def test_a_second_signal_ends_all_workers(sandbox: RunningSandbox, tmp_path: Path) -> None:
+def test_a_second_signal_ends_all_workers_and_one_that_has_not_yet_heard_of_the_first(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
     slow = {"GATEWAY_DRAIN_LIMIT": "600", "GATEWAY_DRAIN_DELAY": "500"}
     with served("--workers", "2", folder=tmp_path, **before(sandbox), **slow) as (url, process):
         until_workers_serve(process, 2)
+        stood, _ = children(process.pid)
+        os.kill(stood, signal.SIGSTOP)
         process.send_signal(signal.SIGINT)
-        until(lambda: loopback.get(f"{url}/readyz").status_code == 503)
+        until(lambda: has_signal(stood, "ShdPnd"))
         process.send_signal(signal.SIGINT)
+        until(lambda: has_signal(stood, "ShdPnd", signal.SIGINT))
+        os.kill(stood, signal.SIGCONT)
         assert process.wait(PATIENCE) == 0
         assert is_refused(url)
     assert "Traceback" not in (tmp_path / "log").read_text()

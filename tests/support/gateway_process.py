@@ -200,12 +200,12 @@ def _serves(worker: int) -> bool:
     return has_signal(worker, "SigCgt") and not has_signal(worker, "SigBlk")
 
 
-def has_signal(pid: int, mask: str) -> bool:
-    """Whether SIGTERM is in a mask of a process: SigCgt those it catches, ShdPnd those that wait."""
+def has_signal(pid: int, mask: str, number: signal.Signals = signal.SIGTERM) -> bool:
+    """Whether a signal is in a mask of a process: SigCgt those it catches, ShdPnd those that wait."""
     with suppress(FileNotFoundError, ProcessLookupError):  # It has ended meanwhile.
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(f"{mask}:"):
-                return bool(int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
     return False
 
 
