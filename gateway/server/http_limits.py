@@ -288,8 +288,8 @@ class GuardedProtocol(HeadKeeper):
         self._refusal: _Refused | None = None
         # A refusal that waits until all that was asked before it is answered.
         self._last_words: bytes | None = None
-        # When it was let in, and since when the client has been waited for: for ever in the future
-        # while it is not.
+        # When it was let in, for ever in the future if it asked after the end was announced; and
+        # since when the client has been waited for: for ever in the future while it is not.
         self.came = self.waits_since = math.inf
         self._unparsed = b""
 
@@ -359,7 +359,8 @@ class GuardedProtocol(HeadKeeper):
         """Whether a request may be on its way, as the client has only now been let in, or answered.
 
         Args:
-            told: who came since this time of the loop's clock is taken for that until it asks.
+            told: who came, or asked, since this time of the loop's clock is taken for that until it
+                is answered.
         """
         soon = _JUST_COME if self.came == self.waits_since else _JUST_NOW
         return self.came >= told or 0 <= self.loop.time() - self.waits_since <= soon
@@ -444,6 +445,9 @@ class GuardedProtocol(HeadKeeper):
         super().on_headers_complete()
         self.waits_since = math.inf
         cycle = self.latest()
+        if self.draining.announced:
+            # It is heard out until it is answered: only some steps later is it seen to be work.
+            self.came = math.inf
         if self in self.crowd.reserved or self.draining.announced:
             self.keep_no_longer()
         if cycle is not None and (version < "1.1" or cycle.waiting_for_100_continue):
