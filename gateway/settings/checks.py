@@ -72,6 +72,11 @@ def http_url(value: str) -> str:
     """
     if not _names_a_server(value):
         raise ValueError("it must be a URL that begins with http:// or https:// and names a host")
+    if not _is_bare(value):
+        raise ValueError(
+            "it must be a base URL such as https://host.example:8443/path, without user, password,"
+            " query, fragment and blanks"
+        )
     return value
 
 
@@ -120,3 +125,14 @@ def _names_a_server(url: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def _is_bare(url: str) -> bool:
+    """Whether nothing is in it that no request would be made of, or that would break one."""
+    parts = urlsplit(url)
+    try:
+        (parts.hostname or "").encode("idna")
+    except UnicodeError:
+        return False
+    told = parts.username is not None or "?" in url or "#" in url
+    return not told and url.isprintable() and " " not in url

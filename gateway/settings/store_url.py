@@ -109,7 +109,8 @@ class StoreUrl(NamedTuple):
 
 def _place(text: str, port: int) -> Place:
     parts = urlsplit(f"//{text}")
-    if not parts.hostname or parts.port == 0 or "@" in text:
+    is_clean = text.isprintable() and not {" ", "@"} & set(text)
+    if not parts.hostname or parts.port == 0 or not is_clean:
         raise ValueError("it does not name a host")
     return Place(parts.hostname, parts.port or port)
 
