@@ -191,6 +191,9 @@ def _serve(options: argparse.Namespace) -> int:
         sys.modules.setdefault(unused, None)  # type: ignore[arg-type] # taken as not there
     leave_in_order()
     with held():  # Until it serves, and while it waits for its sandbox.
+        from gateway.server import open_files  # noqa: PLC0415 - no other command needs it
+
+        open_files.require()
         if options.sandbox:
             from gateway.server import sandbox_process  # noqa: PLC0415 - it is to start at once
 

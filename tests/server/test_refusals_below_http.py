@@ -136,6 +136,18 @@ def test_where_files_are_few_clients_are_refused_in_time_and_health_is_answered(
     ]
 
 
+@pytest.mark.parametrize("options", [["--auth", "pass-through"], ["--sandbox"]])
+def test_where_hardly_a_file_may_be_opened_serve_says_how_many_are_needed(
+    tmp_path: Path, options: list[str]
+) -> None:
+    few = few_files(_FEW_FILES - 1)
+    done = run(tmp_path, "serve", *options, "--port", "0", inside=few, code=1)
+    assert done.stderr == (
+        "number-gateway: 63 open files are allowed, and at least 64 are needed: raise LimitNOFILE"
+        " in the unit, or `ulimit -n` in a shell\n"
+    )
+
+
 def test_check_compares_the_files_that_may_be_opened_with_the_limit_of_connections(
     tmp_path: Path,
 ) -> None:
