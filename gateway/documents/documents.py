@@ -10,18 +10,14 @@ from graphql import (
     DirectiveNode,
     DocumentNode,
     GraphQLError,
-    GraphQLNonNull,
     GraphQLSchema,
     GraphQLSyntaxError,
     Node,
-    NonNullTypeNode,
     ObjectFieldNode,
     OperationDefinitionNode,
     OperationType,
     OverlappingFieldsCanBeMergedRule,
     Source,
-    TypeInfo,
-    ValidationContext,
     VariableDefinitionNode,
     VariableNode,
     parse,
@@ -40,6 +36,7 @@ from gateway.documents.error_wording import worded
 from gateway.documents.kept_syntax import Syntax
 from gateway.documents.limits import Limits, MeasuredOperation, Meter
 from gateway.documents.malformed_items import Items, Variables
+from gateway.documents.null_variables import strict_variables
 from gateway.documents.operation import Operation
 from gateway.documents.quick_validation import is_surely_valid
 from gateway.documents.syntax_trees import children, walk
@@ -216,23 +213,14 @@ class Documents:
         )
 
     def _not_null(self, ast: DocumentNode) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Yield what `Document.not_null` has, of a valid document.
-
-        There they may be left out for a default (GraphQL, 5.8.5). Of a null that comes, GraphQL
-        speaks where it is used, when all mutations before are done.
-        """
+        """Yield what `Document.not_null` has, of a valid document."""
         for each in ast.definitions:
             if (
                 isinstance(each, OperationDefinitionNode)
                 and each.operation is OperationType.MUTATION
-                and (nullable := _nullable(each))
+                and (strict := strict_variables(self._schema, ast, each))
             ):
-                context = ValidationContext(
-                    self._schema, ast, TypeInfo(self._schema), lambda _: None
-                )
-                usages = context.get_recursive_variable_usages(each)
-                strict = {u.node.name.value for u in usages if isinstance(u.type, GraphQLNonNull)}
-                yield each.name.value if each.name else "", tuple(nullable & strict)
+                yield each.name.value if each.name else "", strict
 
     def _parse(self, text: str) -> tuple[DocumentNode, int]:
         """Return the tree of a text, and the number of its tokens.
@@ -287,15 +275,6 @@ def _kinds(ast: DocumentNode) -> dict[str, OperationType]:
         if isinstance(each, OperationDefinitionNode):
             found.setdefault(each.name.value if each.name else "", each.operation)
     return found
-
-
-def _nullable(operation: OperationDefinitionNode) -> set[str]:
-    """Return the names of the variables whose type lets them be null."""
-    return {
-        each.variable.name.value
-        for each in operation.variable_definitions or ()
-        if not isinstance(each.type, NonNullTypeNode)
-    }
 
 
 def _conditions(ast: DocumentNode) -> tuple[str, ...]:

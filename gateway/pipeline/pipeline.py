@@ -11,6 +11,7 @@ from gateway.auth.authentication import Authenticator
 from gateway.auth.caller import Caller
 from gateway.documents.documents import Document
 from gateway.documents.limits import Meter
+from gateway.documents.null_variables import is_needed
 from gateway.documents.parameters import Params
 from gateway.documents.persisted import Persisted
 from gateway.draining import Draining
@@ -177,13 +178,13 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         self, params: Params, caller: Caller, document: Document, explanation: Explanation
     ) -> Request:
         name, variables = params.operation_name, params.variables
+        operation = document.operations.get(name) or document.choose(name)
         for each in document.conditions:
-            if variables.get(each, True) is None and not document.errors:
+            if variables.get(each, True) is None and self._needs(document, name, variables, each):
                 # A default lets its type be null, but no condition can (GraphQL, 5.8.5).
                 raise BadUserInput(f"${each}", "it says what is selected, so it cannot be null.")
-        operation = document.operations.get(name) or document.choose(name)
         for each in operation.not_null:
-            if variables.get(each, True) is None:
+            if variables.get(each, True) is None and self._needs(document, name, variables, each):
                 raise BadUserInput(f"${each}", "it may be left out, but it cannot be null.")
         try:
             cost, counted = admit(self.meter, caller, operation, variables), False
@@ -197,6 +198,14 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         return Request(
             document, operation, variables, params.extensions, explanation, cost, counted=counted
         )
+
+    def _needs(
+        self, document: Document, name: str | None, variables: Mapping[str, Any], each: str
+    ) -> bool:
+        """Whether a variable stands where it cannot be null, and is not left out with that."""
+        if document.ast is None or document.errors:
+            return False
+        return is_needed(self.schema, document.ast, name, variables, each)
 
     def too_much_together(
         self, listed: Sequence[object], caller: Caller

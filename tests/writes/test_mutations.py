@@ -441,6 +441,45 @@ def test_a_null_that_a_later_mutation_cannot_take_is_refused_before_the_first_is
     assert gateway.sandbox.requests() == []
 
 
+@pytest.mark.parametrize("explain", ["", "plan"])
+def test_a_null_in_what_is_left_out_keeps_nothing_from_being_done(
+    gateway: RunningGateway, explain: str
+) -> None:
+    """Only where a condition leaves it in is it refused."""
+    sid = gateway.sandbox.numbers(gateway.sandbox.accounts()["parent"].sid)[0]["sid"]
+    query = """mutation Chosen($sid: ID!, $dry: Boolean = true, $null: Boolean = true,
+        $a: Boolean = true, $b: Boolean!, $c: Boolean!, $d: Boolean = false) {
+      configurePhoneNumber(input: {sid: $sid, configuration: {friendlyName: "Done"}}) {
+        phoneNumber { friendlyName } }
+      one: releasePhoneNumber(input: {sid: $sid, confirmPhoneNumber: "+12", dryRun: $dry})
+        @skip(if: $a) { userErrors { code } }
+      two: releasePhoneNumber(input: {sid: $sid, confirmPhoneNumber: "+12", dryRun: $dry})
+        @include(if: false) @skip(if: false) { userErrors { code } }
+      ... on Mutation @skip(if: $b) { ...Left __typename @include(if: $null) }
+      ...Left @include(if: $c)
+      ... { ...Left @include(if: $d) } }
+    fragment Left on Mutation {
+      three: releasePhoneNumber(input: {sid: $sid, confirmPhoneNumber: "+12", dryRun: $dry}) {
+        userErrors { code } } }
+    query Other($null: Boolean = true) { __typename @include(if: $null) }"""
+    left_out = {"sid": sid, "dry": None, "null": None, "b": True, "c": False}
+
+    def ask(**others: bool) -> dict[str, Any]:
+        asked = {"query": query, "operationName": "Chosen", "variables": left_out | others}
+        headers = {"x-gateway-explain": explain} if explain else {}
+        answer: dict[str, Any] = gateway.post(asked, headers=headers).json()
+        return answer
+
+    done = {"configurePhoneNumber": {"phoneNumber": {"friendlyName": "Done"}}}
+    answer = ask()
+    assert ("errors" in answer, answer["data"]) == (False, None if explain else done)
+    gateway.sandbox.forget_requests()
+    for each, argument in (("a", "$dry"), ("b", "$null"), ("c", "$dry"), ("d", "$dry")):
+        [error] = ask(**{each: each in "cd"})["errors"]
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "argument": argument}
+    assert gateway.sandbox.requests() == []
+
+
 def test_a_fault_of_the_gateway_in_one_item_is_logged_with_the_id_of_the_request(
     gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
