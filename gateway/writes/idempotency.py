@@ -167,6 +167,8 @@ class IdempotencyKeys:
         self._journal = journal
         self._memory = memory
         self._deadlines = Deadlines(_late)
+        # Of those who have seen somebody else at work.
+        self._waits = Deadlines(_in_use)
         # When somebody of an earlier release was first seen at work.
         self._watched: dict[tuple[str, str], clocks.Reading] = {}
 
@@ -195,7 +197,7 @@ class IdempotencyKeys:
             ) from None
 
     async def _once(self, key: IdempotencyKey, act: Act, look: Look, deadline: float) -> Outcome:
-        wait = _FIRST_WAIT
+        wait, deadlines = _FIRST_WAIT, self._deadlines
         hold = self._journal.hold_at_hand() or await self._held(deadline)
         try:
             while True:
@@ -205,7 +207,7 @@ class IdempotencyKeys:
                 kept = mine.encode()
                 opening = self._journal.open(key.name, kept, ttl=self._memory)
                 hold.is_named = True
-                found = await self._by(deadline, opening)
+                found = await self._by(deadline, opening, deadlines)
                 if found is None:
                     return await self._act(key, mine, kept, hold, act, deadline)
                 hold.is_named = False
@@ -214,20 +216,20 @@ class IdempotencyKeys:
                     return Outcome(refusal=Reason.KEY_OF_ANOTHER.refuse())
                 if entry.state == "done":
                     return _remembered(entry, key)
-                if await self._by(deadline, self._is_over(key, entry)):
+                if await self._by(deadline, self._is_over(key, entry), deadlines):
                     if entry.state != "claimed":
                         settled = await self._settle(key, found, entry, look)
                         if settled is not None:
                             return settled
                     else:
                         hold.is_named = True
-                        if await self._by(deadline, self._replace(key, found, kept)):
+                        if await self._by(deadline, self._replace(key, found, kept), deadlines):
                             return await self._act(key, mine, kept, hold, act, deadline)
                         hold.is_named = False
                 if time.monotonic() + wait >= deadline:
-                    raise KeyInUse("Another request with this idempotency key is still at work.")
+                    raise _in_use()
                 await asyncio.sleep(wait)
-                wait = min(_LONGEST_WAIT, wait * 1.5)
+                wait, deadlines = min(_LONGEST_WAIT, wait * 1.5), self._waits
         finally:
             hold.end()
 
@@ -321,7 +323,9 @@ class IdempotencyKeys:
             del self._watched[next(iter(self._watched))]
         return clocks.passed(first, now) or 0.0
 
-    def _by(self, deadline: float, keeping: Awaitable[T]) -> asyncio.Future[T]:
+    def _by(
+        self, deadline: float, keeping: Awaitable[T], deadlines: Deadlines | None = None
+    ) -> asyncio.Future[T]:
         """Return a future of what the journal says; after the deadline nobody waits for it."""
         if isinstance(keeping, asyncio.Future):
             coming = keeping
@@ -330,7 +334,7 @@ class IdempotencyKeys:
             coming = Shared(work).wait()
             coming.add_done_callback(lambda _: work.cancel())
         if not coming.done():
-            self._deadlines.watch(coming, deadline)
+            (deadlines or self._deadlines).watch(coming, deadline)
         return coming
 
     def _replace(self, key: IdempotencyKey, old: bytes, new: bytes) -> Awaitable[bool]:
@@ -368,6 +372,10 @@ class IdempotencyKeys:
             if await self._replace(key, kept, new.encode()):
                 _log.warning("outcome_corrected", key=key.name, said=said.state, true=new.state)
                 return
+
+
+def _in_use() -> KeyInUse:
+    return KeyInUse("Another request with this idempotency key is still at work.")
 
 
 def _late() -> StoreUnavailable:

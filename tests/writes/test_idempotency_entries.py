@@ -243,6 +243,39 @@ def test_a_key_is_free_again_when_it_is_unknown_whether_its_entry_was_kept() -> 
     asyncio.run(main())
 
 
+def test_who_was_at_work_is_said_to_be_although_the_store_is_late_at_the_last_look() -> None:
+    class FallsSilent(MemoryStore):
+        answers = 2
+
+        async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+            if not self.answers:
+                await asyncio.Event().wait()
+            self.answers -= 1
+            return await super().add(key, value, ttl=ttl)
+
+    async def main() -> None:
+        keys, sent = IdempotencyKeys(StoreJournal(FallsSilent()), memory=60), asyncio.Event()
+        key = key_of("principal", "AC", "purchase", "key", {})
+
+        async def act(sending: Sending) -> Outcome:
+            await sending()
+            sent.set()
+            await asyncio.Event().wait()
+            return Outcome()
+
+        async def look() -> Outcome | None:
+            return None
+
+        first = asyncio.create_task(keys.once(key, act, look, time.monotonic() + 30))
+        await sent.wait()
+        with pytest.raises(KeyInUse, match="still at work"):
+            await keys.once(key, act, look, time.monotonic() + 1)
+        first.cancel()
+        await asyncio.wait({first})
+
+    asyncio.run(main())
+
+
 @KINDS
 def test_a_clock_that_jumps_takes_no_key_from_whoever_is_at_work(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
