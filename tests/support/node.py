@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.paths import TESTS
+from tests.support.waiting import PATIENCE
 
 CLIENTS = TESTS / "clients"
 
@@ -31,7 +32,7 @@ def require_node(package: str = "graphql") -> str:
 
 
 def run_node(
-    *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 60.0
+    *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = PATIENCE
 ) -> str:
     """Run a script in `tests/clients` and return what it writes; its failure fails the test."""
     done = subprocess.run(  # noqa: S603 - our own scripts
@@ -48,7 +49,7 @@ def run_node(
 
 
 def node_json(
-    *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 60.0
+    *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = PATIENCE
 ) -> Any:
     """Run a script that writes JSON and return that."""
     return json.loads(run_node(*arguments, environment=environment, timeout=timeout))

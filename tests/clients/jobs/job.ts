@@ -41,7 +41,7 @@ export function pause(milliseconds: number): Promise<void> {
 /** Nothing tells a client that its subscription is in force, so change a number until it hears of it. */
 export async function inForce(heard: () => boolean, change: (name: string) => Promise<unknown>): Promise<void> {
   for (let tried = 0; !heard(); tried += 1) {
-    assert(tried < 100, "the subscription does not come into force");
+    assert(tried < 3000, "the subscription does not come into force");
     await change(`Try ${tried}`);
     await pause(100);
   }
@@ -76,7 +76,7 @@ export async function run(client: Client): Promise<never> {
   const extras = (await client.extras?.(number)) ?? {};
   const released = await client.release(number);
   const seen = (): string[] => changes.filter((change) => change.numberId === number.sid).map((change) => change.kind);
-  for (let waited = 0; seen().length < 3 && waited < 400; waited += 1) await pause(50);
+  for (let waited = 0; seen().length < 3 && waited < 6000; waited += 1) await pause(50);
   stop();
   const kinds = seen();
   const report = { number, friendlyName, listed, pages, released, kinds, extras, warnings };

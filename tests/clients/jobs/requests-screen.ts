@@ -16,7 +16,7 @@ const { id: sid, phoneNumber } = await someOwned();
 const rename = (friendlyName: string) => elsewhere(RENAME, { sid, friendlyName });
 async function until(text: string): Promise<void> {
   for (let tried = 0; !shown(text); tried += 1) {
-    assert(tried < 1500, `${text} is not shown`);
+    assert(tried < 30_000, `${text} is not shown`);
     await pause(10);
   }
 }

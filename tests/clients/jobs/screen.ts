@@ -18,7 +18,7 @@ export interface Cache {
 }
 
 async function until<T>(found: () => T | undefined | null | false, missing: string): Promise<T> {
-  for (let tried = 0; tried < 1500; tried += 1) {
+  for (let tried = 0; tried < 30_000; tried += 1) {
     const value = found();
     if (value) return value;
     await pause(10);
