@@ -73,8 +73,8 @@ class Query:
     @field(
         description="The numbers that an account owns; null only with an error. What is bought or"
         " released between two pages makes no gap: a page continues behind the number that `after`"
-        " names. When that number and the fifteen before it are all gone, numbers of its page may"
-        " come again.",
+        " names, or before that of `before`. When that number and the fifteen before it, or behind"
+        " it, are all gone, numbers of its page may come again.",
         directives=[paged("first", "last"), needs(Scope.NUMBERS_READ)],
     )
     async def phone_numbers(

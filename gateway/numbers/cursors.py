@@ -72,6 +72,14 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
             return behind - 1
         return behind
 
+    def ahead(self, names: Iterable[str]) -> int | None:
+        """Return how many of `names` stand before the first of those behind; None without them.
+
+        Of the second one of a cursor, see `Cursor.seen`.
+        """
+        marks = {self.trail[at : at + _MARK] for at in range(0, len(self.trail), _MARK)}
+        return next((at for at, name in enumerate(names) if mark(name) in marks), None)
+
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """A place in a list.
@@ -81,7 +89,8 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         query: query of the page it is in; "" for the first page.
         place: place of the number in that page; -1 stands before its first one, behind the number.
         seen: by which its place is found again, one for each search of a fan-out; nothing in
-            cursors of older releases.
+            cursors of older releases. Of owned numbers that were read backwards the second one
+            tells the numbers behind it: of those before the page nothing is known.
         turn: of a fan-out, the search whose number comes next; of owned numbers, 1 where some
             before it were left out of which it is not known whether they are looked for.
         beside: query of the page that the number is in, or stands right before, in the list of the
@@ -95,6 +104,14 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     seen: Annotated[tuple[Seen, ...], msgspec.Meta(max_length=64)] = ()
     turn: Annotated[int, msgspec.Meta(ge=0, lt=64)] = 0
     beside: str = ""
+
+    @property
+    def rest(self) -> str:
+        """Marks of the number and of what is known to stand behind it."""
+        return "".join(
+            [seen.trail[-_MARK:] for seen in self.seen[:1]]
+            + [seen.trail for seen in self.seen[1:2]]
+        )
 
 
 _decoder = msgspec.json.Decoder(Cursor)
@@ -113,6 +130,11 @@ def trail(names: Sequence[str], lists: int = 1) -> str:
 def extended(before: str, names: Sequence[str], lists: int = 1) -> str:
     """Return the trail `before`, continued by `names`; see `trail`."""
     return (before + trail(names, lists))[-_longest(lists) * _MARK :]
+
+
+def preceded(names: Sequence[str], behind: str) -> str:
+    """Return the marks of the first of `names`, continued by those `behind` them."""
+    return ("".join(map(mark, names[:TRAIL])) + behind)[: TRAIL * _MARK]
 
 
 def _longest(lists: int) -> int:

@@ -238,16 +238,20 @@ class _Walked:
     Args:
         listing: the list.
         before: marks of what stands before the first of them.
+        behind: marks of what stands behind the last of them, if they are read backwards.
         unsure: see `Slice`.
     """
 
-    def __init__(self, listing: UpstreamList, before: str, *, unsure: bool) -> None:
+    def __init__(
+        self, listing: UpstreamList, before: str, behind: str | None = None, *, unsure: bool
+    ) -> None:
         self.unsure = unsure
         self.items: list[View] = []
         self._found: list[_Found] = []
         self._following = ""  # Query of the page right behind the last of them.
         self._listing = listing
         self._before = before
+        self._behind = behind
 
     def add(
         self, page: UpstreamPage, placed: _Placed, query: str, base: int | None, begin: int
@@ -315,10 +319,15 @@ class _Walked:
         begin = 0 if leads_on else found.begin
         if self._listing.sifts:
             trail = self._listing.trail(found.page, place, self._before)
-            return (cursors.Seen(begin, trail),), int(self.unsure)
-        last = self.items[max(0, at + 1 - cursors.TRAIL) : at + 1]
-        trail = cursors.extended(self._before, [item.sid for item in last])
-        return (cursors.Seen(begin, trail),), 0
+        else:
+            last = self.items[max(0, at + 1 - cursors.TRAIL) : at + 1]
+            trail = cursors.extended(self._before, [item.sid for item in last])
+        unsure = int(self._listing.sifts and self.unsure)
+        if self._behind is None:
+            return (cursors.Seen(begin, trail),), unsure
+        following = [item.sid for item in self.items[at + 1 : at + 1 + cursors.TRAIL]]
+        ahead = cursors.Seen(0, cursors.preceded(following, self._behind))
+        return (cursors.Seen(begin, trail), ahead), unsure
 
 
 # Forwards -----------------------------------------------------------------------------------------
@@ -553,7 +562,8 @@ async def _read_backwards(listing: UpstreamList, asked: PageRequest) -> Slice:
     surplus = max(0, len(seen) - count)
     pieces[0] = placed.part(slice(surplus, None)), at
     left_out = cursors.trail([item.sid for item in placed.items[:surplus]])
-    walked = _Walked(listing, left_out, unsure=unsure)
+    behind = "" if cursor is None else cursor.rest
+    walked = _Walked(listing, left_out, behind, unsure=unsure)
     began = next((placed.places[0] + (at.base or 0) for placed, at in pieces if placed.items), 0)
     for placed, at in pieces:
         if placed.items:
@@ -570,8 +580,12 @@ def _stopped_before(
 ) -> cursors.Cursor:
     """Return the cursor of an item of a page, before which nothing was looked for."""
     mark = (at.query, place) if at.base is None else ("", at.base + place)
-    seen = cursors.Seen(mark[1], listing.trail(at.page, place, ""))
-    return cursors.Cursor(listing.name(), *mark, (seen,), int(unsure))
+    following = filter(None, listing.names(at.page, place + 1, place + 1 + cursors.TRAIL))
+    seen = (
+        cursors.Seen(mark[1], listing.trail(at.page, place, "")),
+        cursors.Seen(0, cursors.preceded(list(following), "")),
+    )
+    return cursors.Cursor(listing.name(), *mark, seen, int(unsure))
 
 
 def _stopped_behind(
@@ -616,11 +630,17 @@ async def _open_before(listing: UpstreamList, cursor: cursors.Cursor, count: int
     names = listing.names(at.page)
     if not cursor.seen:
         return _End([at], min(place, len(names)))
-    found = cursor.seen[0].before(names, place)
+    first, *behind = cursor.seen
+    found = first.before(names, place)
+    if found is None and behind:
+        # At the start of a page it tells nothing: the number itself may be on the page before.
+        found = behind[0].ahead(names) or None
     if found is not None:
         return _End([at], found)
-    pages, every = await _look_for(listing, cursor.seen[0])
-    found = cursor.seen[0].before(every)
+    pages, every = await _look_for(listing, first)
+    found = first.before(every)
+    if found is None and behind:
+        found = behind[0].ahead(every)
     if found is None:
         # Rather an item twice than one left out.
         return _End([at], len(names))

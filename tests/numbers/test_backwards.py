@@ -137,6 +137,25 @@ def test_a_page_ends_before_the_number_that_its_cursor_names_whatever_was_releas
 
 
 @pytest.mark.parametrize("catalog", [True, False])
+@pytest.mark.parametrize("wanted", ["", "filter: { type: LOCAL },"])
+def test_numbers_released_page_by_page_backwards_come_once(
+    gateway: RunningGateway, sandbox: RunningSandbox, catalog: bool, wanted: str
+) -> None:
+    """Of what stands before a page nothing is known; its place is told by what stands behind."""
+    account = sandbox.create_account(catalog=catalog, owned=13)
+    query = NUMBERS.replace("(first", f"({wanted} first")
+    everything = ask(gateway, query, account, first=13)["sids"]
+    page = ask(gateway, query, account, last=4)
+    found = page["sids"]
+    while page["hasPreviousPage"]:
+        for sid in page["sids"][: 1 + len(found) % 2]:
+            release(gateway, account, sid)
+        page = ask(gateway, query, account, last=4, before=page["startCursor"])
+        found = page["sids"] + found
+    assert found == everything
+
+
+@pytest.mark.parametrize("catalog", [True, False])
 def test_cursors_of_an_older_release_lead_back_too(
     gateway: RunningGateway, accounts: dict[bool, SandboxAccount], catalog: bool
 ) -> None:
