@@ -86,13 +86,19 @@ class GatewayError(Exception):
 
 
 class BadUserInput(GatewayError):
-    """An argument cannot be accepted; `argument` is its path, for example `filter.distance`."""
+    """An argument cannot be accepted.
+
+    Attributes:
+        argument: its path, for example `filter.distance`.
+        problem: why, for where the path is told beside it.
+    """
 
     code = ErrorCode.BAD_USER_INPUT
 
-    def __init__(self, argument: str, message: str) -> None:
-        super().__init__(f"{argument}: {message}", argument=argument)
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}", argument=argument)
         self.argument = argument
+        self.problem = problem
 
 
 class UnsupportedFilters(BadUserInput):

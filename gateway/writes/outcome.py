@@ -100,7 +100,7 @@ def not_done_for(error: GatewayError) -> Refusal:
     problem = error.message
     if isinstance(error, BadUserInput):
         field = tuple(error.argument.removeprefix("input.").split("."))
-        return Reason.BAD_ARGUMENT.refuse(field, problem=problem)
+        return Reason.BAD_ARGUMENT.refuse(field, problem=error.problem)
     code = error.upstream_code if isinstance(error, UpstreamError) else None
     if isinstance(error, Forbidden | UpstreamForbidden):
         argument = error.details.get("argument")

@@ -196,7 +196,8 @@ class Write(Struct, frozen=True):
             validation.check_sid("input.sid", given["sid"], "PN")
         if "toAccountSid" in given:
             asker.caller.account_named(given["toAccountSid"], "input.toAccountSid")
-        account, key = asker.caller.account_named(given.get("accountSid")), given.get(_KEY)
+        account = asker.caller.account_named(given.get("accountSid"), "input.accountSid")
+        key = given.get(_KEY)
         if key is not None:
             validation.check_key(key)
         settings = _settings(given)

@@ -77,7 +77,12 @@ def released(sid: str, number: str = NUMBER) -> str:
 
 def no_sid(argument: str, text: str = "x", prefix: str = "PN") -> str:
     """Return the words against what is no sid."""
-    return f'{argument}: "{text}" is not a sid: {prefix} and 32 hexadecimal digits.'
+    return f"{argument}: {why_no_sid(text, prefix)}"
+
+
+def why_no_sid(text: str, prefix: str = "PN") -> str:
+    """Return the same where the argument is told beside it."""
+    return f'"{text}" is not a sid: {prefix} and 32 hexadecimal digits.'
 
 
 NO_ID = "is not an id: PN or AC and 32 hexadecimal digits, or a country."
@@ -226,7 +231,7 @@ ERRORS: list[tuple[str, str]] = [
         write("purchase", f'{bought()}, idempotencyKey: ""'),
         "input.idempotencyKey: write 1 to 255 characters.",
     ),
-    (write("purchase", f'{bought()}, accountSid: "x"'), no_sid("accountSid", "x", "AC")),
+    (write("purchase", f'{bought()}, accountSid: "x"'), no_sid("input.accountSid", "x", "AC")),
     (writes("purchase", []), "input.items: 0 items are not between 1 and 100."),
     (
         writes("release", [released(PN)] * 101),
@@ -306,11 +311,11 @@ USER_ERRORS: list[tuple[str, list[tuple[str, str]]]] = [
     (
         writes("release", [released("x"), released("y"), f'{released(PN)}, idempotencyKey: ""']),
         [
-            ("items.0.sid", no_sid("input.sid")),
-            ("items.1.sid", no_sid("input.sid", "y")),
+            ("items.0.sid", why_no_sid("x")),
+            ("items.1.sid", why_no_sid("y")),
             (
                 "items.2.idempotencyKey",
-                "input.idempotencyKey: write 1 to 255 characters.",
+                "write 1 to 255 characters.",
             ),
         ],
     ),
@@ -393,18 +398,29 @@ def test_a_token_for_other_accounts_is_refused_with_the_same_words(
     with running_gateway(shared_sandbox, **TOKENS_MODE, **own) as gateway:
         bearer = token(parent.sid, scope="numbers:read numbers:release")
         other = f"The account {AC} is not among those that you may use."
-        for query, words in (
-            (f'{{ phoneNumbers(accountSid: "{AC}", first: 0) {{ nodes {{ sid }} }} }}', other),
-            (f'{{ rateLimit(accountSid: "{AC}") {{ requests {{ limit }} }} }}', other),
-            (write("release", f'{released(PN)}, accountSid: "{AC}"'), other),
+        for query, words, argument in (
+            (
+                f'{{ phoneNumbers(accountSid: "{AC}", first: 0) {{ exhaustive }} }}',
+                other,
+                "accountSid",
+            ),
+            (
+                f'{{ rateLimit(accountSid: "{AC}") {{ requests {{ limit }} }} }}',
+                other,
+                "accountSid",
+            ),
+            (write("release", f'{released(PN)}, accountSid: "{AC}"'), other, "input.accountSid"),
             (
                 f'{{ node(id: "{parent.sid}") {{ id }} }}',
                 "Your token lacks the scope accounts:read.",
+                None,
             ),
         ):
-            run = ask(gateway, bearer, query)
-            plan = ask(gateway, bearer, query, x_gateway_explain="plan")
-            assert errors(run.json()) == errors(plan.json()) == [words]
+            run = ask(gateway, bearer, query).json()
+            plan = ask(gateway, bearer, query, x_gateway_explain="plan").json()
+            assert errors(run) == errors(plan) == [words]
+            for answer in (run, plan):
+                assert answer["errors"][0]["extensions"].get("argument") == argument
 
 
 def test_the_first_mutation_that_fails_is_the_last_that_a_run_or_a_plan_looks_at(
@@ -429,7 +445,7 @@ def test_a_plan_hides_no_write_for_an_error_in_a_later_mutation(gateway: Running
     assert "a" in {step["field"] for step in planned["extensions"]["plan"]["steps"]}
     run = gateway.execute(query, many)
     assert user_errors(planned) == user_errors(run)
-    assert user_errors(run)[0] == ("sid", no_sid("input.sid", "y"))
+    assert user_errors(run)[0] == ("sid", why_no_sid("y"))
     assert len(user_errors(run)) == 1 + 101
 
 
