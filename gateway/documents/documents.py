@@ -71,6 +71,7 @@ class Document:
         conditions: variables that decide what is selected (in @skip and @include).
         tokens: how many it has.
         in_items: variables that stand in items of plural mutations, by operation ("" without name).
+        beside: operations that have plural mutations beside other fields ("" without name).
         not_null: variables of mutations that their type lets be null, but not where they stand.
         operations: those that were run, by the names that requests gave.
     """
@@ -86,6 +87,7 @@ class Document:
     conditions: tuple[str, ...] = ()
     tokens: int = 0
     in_items: Mapping[str, Variables] = field(default_factory=dict)
+    beside: frozenset[str] = frozenset()
     not_null: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     operations: dict[str | None, Operation] = field(default_factory=dict)
 
@@ -102,6 +104,7 @@ class Document:
                 None if named is None else self.in_items.get(named),
                 (kind.value if kind else "", named or "", self.digest),
                 () if named is None else self.not_null.get(named, ()),
+                beside=named in self.beside and not self.errors,
             )
             if named is not None:  # Names that choose none are without end.
                 self.operations[name] = operation
@@ -188,7 +191,7 @@ class Documents:
                 message = f"The document has more than {limits.tokens} tokens."
                 return _refused(text, LimitExceeded(message, limit="tokens", allowed=limits.tokens))
             return Document(text, None, (coded(error, ErrorCode.GRAPHQL_PARSE_FAILED),))
-        ast, in_items = self._items.mark(ast)
+        ast, in_items, beside = self._items.mark(ast)
         found = [] if is_surely_valid(self._schema, ast) else self._validate(ast)
         if any(is_aborted(each) for each in found):
             message = "Too many fields of one name stand at one place to compare them all."
@@ -209,6 +212,7 @@ class Documents:
             conditions=_conditions(ast) if "@" in text else (),
             tokens=tokens,
             in_items=in_items,
+            beside=beside,
             not_null={} if errors else dict(self._not_null(ast)),
         )
 

@@ -5,7 +5,6 @@ would cost all its siblings. So such values are replaced before GraphQL looks at
 and in variables, by values that the scalars let through (`Malformed`), and refused with the item
 that has them (`gateway/writes/write_inputs.py`). Values of the built-in types are not: that a
 string stands where a boolean belongs can be seen from the operation and the schema alone.
-stands where a boolean belongs can be seen from the operation and the schema alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -91,12 +90,14 @@ class Items:
             if _has_items(declared.type)
         }
 
-    def mark(self, document: DocumentNode) -> tuple[DocumentNode, Mapping[str, Variables]]:
+    def mark(
+        self, document: DocumentNode
+    ) -> tuple[DocumentNode, Mapping[str, Variables], frozenset[str]]:
         """Return a document, in which malformed literals of items are replaced.
 
         Returns:
-            the document, and for each operation that has plural mutations, by name, what may be
-            replaced of its variables (`marked`).
+            the document; for each operation that has plural mutations, by name, what may be
+            replaced of its variables (`marked`); and which of these have other fields besides.
         """
         fragments = {
             each.name.value: each
@@ -104,6 +105,7 @@ class Items:
             if isinstance(each, FragmentDefinitionNode)
         }
         found: dict[str, Variables] = {}
+        beside: set[str] = set()
         for operation in document.definitions:
             if (
                 isinstance(operation, OperationDefinitionNode)
@@ -113,9 +115,11 @@ class Items:
                 if any(field.name.value in self._plurals for field in fields):
                     name = operation.name.value if operation.name else ""
                     found[name] = self._variables(operation, fields, fragments)
+                    if len(fields) > 1:
+                        beside.add(name)
         if not found:
-            return document, found
-        return visit(document, _Marking(self._plurals)), found
+            return document, found, frozenset()
+        return visit(document, _Marking(self._plurals)), found, frozenset(beside)
 
     def _variables(
         self,

@@ -22,6 +22,7 @@ class Operation:
         described: kind and name, "" for what it has not; and the first 16 hexadecimal digits of the
             document's SHA-256.
         not_null: its variables that cannot be null, as `Document.not_null` has them.
+        beside: it has plural mutations beside other fields.
         compiled: what the executor has made of it, and keeps here as long as the document lives.
     """
 
@@ -31,6 +32,7 @@ class Operation:
     items: Variables | None
     described: tuple[str, str, str]
     not_null: tuple[str, ...] = ()
+    beside: bool = False
     compiled: Any = None
 
     def mark_items(self, variables: dict[str, Any]) -> dict[str, Any]:

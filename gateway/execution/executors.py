@@ -1,6 +1,7 @@
 """graphql-core's executor, set up in one place for whatever runs or reads an operation."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, TypeAlias, cast
 
@@ -29,6 +30,7 @@ from gateway.execution._compat import (
     get_argument_values,
     get_directive_values,
 )
+from gateway.execution.collecting import Collecting
 from gateway.execution.request import Request
 
 Prepared: TypeAlias = Executor[Any]
@@ -97,6 +99,29 @@ async def answer_event(executor: Prepared, event: object, context: object) -> Ex
     forget_selections(each)
     result = execute_subscription_event(each)
     return await result if not isinstance(result, ExecutionResult) else result
+
+
+def root_arguments(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation_name: str | None,
+    variables: dict[str, Any],
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the arguments of the fields that an operation begins with, as GraphQL coerces them.
+
+    Up to the first whose arguments cannot be, and none of what cannot be executed.
+    """
+    executor = set_up(schema, document, operation_name, variables)
+    if isinstance(executor, list):
+        return
+    root = schema.get_root_type(executor.operation.operation)
+    values = executor.variable_values
+    collecting = Collecting(schema, document, executor.operation, values.coerced)
+    with suppress(GraphQLError):
+        for details in collecting.at_root(root).values() if root is not None else ():
+            node = details[0].node
+            if root is not None and (definition := root.fields.get(node.name.value)) is not None:
+                yield get_argument_values(definition, node, values)
 
 
 def arguments_of(executor: Prepared, definition: GraphQLField, node: FieldNode) -> dict[str, Any]:

@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from graphql import GraphQLSchema
+
 from gateway.auth.caller import Caller
+from gateway.documents.documents import Document
 from gateway.documents.limits import Meter
 from gateway.documents.operation import Operation
+from gateway.execution.executors import root_arguments
+from gateway.mapping import validation
 
 
 def admit(
@@ -44,3 +49,21 @@ def admit(
     if caller.scopes is not None:
         caller.check_scopes(measured.scopes)
     return cost + measured.introspection
+
+
+def refuse_nothing(
+    schema: GraphQLSchema, document: Document, operation: Operation, variables: dict[str, Any]
+) -> None:
+    """Refuse plural mutations of no items, before anything is done.
+
+    Each refuses that itself; but behind one that is done it can say so of no item, as it can of
+    too many.
+
+    Raises:
+        BadUserInput: there is one.
+    """
+    if document.whole is not None:
+        for arguments in root_arguments(schema, document.whole, operation.name, variables):
+            given = arguments.get("input")
+            if isinstance(given, dict) and given.get("items") == []:
+                validation.check_items(0)

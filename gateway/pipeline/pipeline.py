@@ -23,7 +23,7 @@ from gateway.execution.request import Explanation, Request, explanation_of
 from gateway.numbers.accounts import AccountCounts
 from gateway.numbers.lookup_strategy import Sizes, ToldSizes
 from gateway.observability import activity
-from gateway.pipeline.admission import admit
+from gateway.pipeline.admission import admit, refuse_nothing
 from gateway.pipeline.turns import Turns
 from gateway.planning.estimate import estimate
 from gateway.planning.plan import ELSEWHERE, EXCHANGES, HEDGE, PARTITION, Plan, PlanningFacts
@@ -195,6 +195,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             cost, counted = admit(self.meter, caller, operation, variables, known), True
         if operation.items:
             variables = operation.mark_items(variables)
+        if operation.beside:
+            refuse_nothing(self.schema, document, operation, variables)
         return Request(
             document, operation, variables, params.extensions, explanation, cost, counted=counted
         )

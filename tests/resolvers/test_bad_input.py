@@ -321,6 +321,31 @@ def test_too_many_items_do_not_hide_what_was_done_before_them(gateway: RunningGa
     assert number["configuration"]["friendly_name"] == "one"
 
 
+@pytest.mark.parametrize("explain", ["", "plan", "trace"])
+@pytest.mark.parametrize("verb", ["purchase", "configure", "transfer", "release"])
+def test_a_plural_of_none_is_refused_before_the_mutation_in_front_of_it_is_done(
+    gateway: RunningGateway, verb: str, explain: str
+) -> None:
+    """In the words in which it is refused alone; where it is left out, nothing is refused."""
+    account = gateway.sandbox.create_account(catalog=True, owned=1)
+    sid = gateway.sandbox.numbers(account.sid)[0]["sid"]
+    plural = f"{verb}PhoneNumbers(input: {{items: $items}}) {{ results {{ reconciled }} }}"
+    query = f"""mutation ($items: [{verb.title()}PhoneNumberInput!] = [], $off: Boolean!) {{
+      configurePhoneNumber(input: {{sid: "{sid}", configuration: {{friendlyName: "one"}}}}) {{
+        phoneNumber {{ friendlyName }} }}
+      ...More }}
+      fragment More on Mutation {{ ... @skip(if: $off) {{ {plural} }} }}"""
+    headers = {"x-gateway-explain": explain} if explain else {}
+    gateway.sandbox.forget_requests()
+    for variables in ({"off": False}, {"off": False, "items": []}):
+        error = gateway.error(query, variables, account=account, headers=headers)
+        assert error["message"] == "input.items: 0 items are not between 1 and 100."
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "argument": "input.items"}
+    assert gateway.sandbox.requests() == []
+    done = gateway.execute(query, {"off": True}, account=account, headers=headers)
+    assert "errors" not in done
+
+
 @pytest.mark.parametrize(
     "url",
     [
