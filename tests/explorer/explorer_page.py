@@ -110,8 +110,7 @@ class ExplorerPage:
 
     def set_credentials(self, username: str, password: str) -> None:
         """Replace what the headers editor holds, as pasting would (typing closes quotes)."""
-        encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
-        headers = json.dumps({"Authorization": f"Basic {encoded}"})
+        headers = json.dumps({"Authorization": authorization(username, password)})
         self.set_text("headers", headers)
 
     def set_text(self, editor: str, text: str) -> None:
@@ -272,6 +271,11 @@ def _model(editor: str) -> str:
         "response": "response.json",
     }[editor]
     return f"__MONACO.editor.getModels().find((model) => model.uri.path.endsWith('{file}'))"
+
+
+def authorization(username: str, password: str) -> str:
+    """Return the header with which somebody asks."""
+    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
 def is_traced(request: Request) -> bool:
