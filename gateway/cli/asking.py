@@ -145,7 +145,10 @@ async def gateway(options: argparse.Namespace) -> AsyncIterator[Gateway]:
         CommandError: the settings are unusable, or nobody is there to ask as.
     """
     with held():
-        import httpx  # noqa: PLC0415 - only commands that ask need it
+        import concurrent.futures.thread  # noqa: F401, PLC0415 - looks up hosts
+
+        import anyio  # noqa: PLC0415 - only commands that ask need it
+        import httpx  # noqa: PLC0415
 
         from gateway.settings.loading import load  # noqa: PLC0415
 
@@ -156,7 +159,10 @@ async def gateway(options: argparse.Namespace) -> AsyncIterator[Gateway]:
             yield Gateway(http, f"{_HERE}/graphql")
         return
     headers = dict(map(_header, options.header)) or _own_credentials(load(given))
-    async with httpx.AsyncClient(headers=headers, timeout=_PATIENCE) as http:
+    with held():  # Either loads the rest of its modules.
+        http = httpx.AsyncClient(headers=headers, timeout=_PATIENCE)
+        anyio.current_time()
+    async with http:
         yield Gateway(http, options.url)
 
 

@@ -23,6 +23,7 @@ from gateway.errors import UpstreamUnavailable
 from gateway.execution.json_encoding import encode
 from gateway.execution.request import Request
 from gateway.server import open_files
+from gateway.server.leaving import held
 from gateway.settings.loopback import is_loopback
 from gateway.settings.model import Settings, unlimited
 from gateway.settings.proxy_url import chosen_proxy
@@ -368,7 +369,8 @@ async def abilities(settings: Settings) -> list[Ability]:
     if credential is None:
         raise ValueError("There are no credentials to ask the upstream with.")
     caller, is_key = Caller(credential, "check"), credential.is_key
-    parts = compose(replace(unlimited(settings), auth="pass-through"))
+    with held():
+        parts = compose(replace(unlimited(settings), auth="pass-through"))
     async with parts.running():
 
         async def ask(query: str, **variables: object) -> dict[str, Any]:
@@ -436,7 +438,8 @@ async def memory(settings: Settings) -> tuple[Ability, list[Finding]]:
         hint = f"{problem}: set data_dir to a folder that can be written, or store_url"
         return Ability("keep records", able=False, detail=hint), []
     name, conditions = "reach the shared store", list[Condition]()
-    store = make_store(settings.pick(StoreOptions))
+    with held():  # It loads the library for it.
+        store = make_store(settings.pick(StoreOptions))
     try:
         await store.ping()
         conditions = await store.conditions()

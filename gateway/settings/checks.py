@@ -3,6 +3,7 @@
 What these say may end up in a log, so none of them repeats a value.
 """
 
+import encodings.idna  # noqa: F401 - encodes names of hosts; else loaded at the first
 import re
 from ipaddress import ip_network
 from typing import Final

@@ -5,6 +5,7 @@ request whether there is a way, and what the proxy says is never taken for the u
 """
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 - looks up hosts; else loaded at the first
 import re
 import socket
 from collections.abc import Callable

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -827,3 +827,64 @@ def test_messages_do_not_steer_the_terminal(sandbox: RunningSandbox, tmp_path: P
         assert not steers(shown), arguments
         assert "\nnumber-gateway: all is well" not in shown
     sandbox.clear_faults()
+
+
+# signals --------------------------------------------------------------------------------------------
+
+# Runs a command, and tells which modules are loaded in it while signals would be obeyed.
+_WATCHED = """
+import atexit, signal, sys, threading
+late = {}
+class Watch:
+    def find_spec(self, name, *_):
+        if threading.current_thread() is threading.main_thread():
+            if signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, []):
+                late[name] = None
+@atexit.register
+def tell():
+    here = [name for name in late if name in sys.modules]  # Some are looked for in vain.
+    sys.stderr.write(f"late: {' '.join(here)}\\n")
+from gateway.server.leaving import hold
+hold()
+sys.meta_path.insert(0, Watch())
+from gateway.cli.main import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+def test_no_module_is_loaded_while_a_signal_would_be_raised_in_its_midst(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    (tmp_path / "one.graphql").write_text("{ countries { code } }")
+    (tmp_path / "kinds.graphql").write_text("subscription { phoneNumberEvents { kind } }")
+    local = gateway.url.replace("127.0.0.1", "localhost")
+    nobody = {"GATEWAY_STORE_URL": "redis://127.0.0.1:1", "GATEWAY_PROXY": "http://localhost:1"}
+    cases: list[tuple[list[str], dict[str, str]]] = [
+        (["export", "-"], {}),
+        (["export", "-", "--url", local], {}),
+        (["query", "one.graphql", "--format", "table"], {}),
+        (["query", "kinds.graphql", "--url", "http://localhost:1"], {}),
+        (["check"], {}),
+        (["check"], nobody),
+        (["check", "--live"], {}),
+        (["settings"], {}),
+    ]
+    with ExitStack() as stack:
+        running = [
+            (
+                arguments,
+                stack.enter_context(
+                    started(
+                        *arguments,
+                        folder=tmp_path,
+                        program=[sys.executable, "-c", _WATCHED],
+                        variables=as_owner(gateway.sandbox) | more,
+                        stdin=subprocess.DEVNULL,
+                    )
+                ),
+            )
+            for arguments, more in cases
+        ]
+        for arguments, process in running:
+            _, complaints = process.communicate(timeout=PATIENCE)
+            assert complaints.splitlines()[-1] == "late: ", (arguments, complaints)
