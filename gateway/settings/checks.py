@@ -13,6 +13,7 @@ from gateway.settings.fields import listed
 from gateway.settings.proxy_url import chosen_proxy
 from gateway.settings.secret import Secret
 from gateway.settings.store_url import StoreUrl
+from gateway.settings.url_text import is_of_a_url, is_path
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
@@ -76,7 +77,7 @@ def http_url(value: str) -> str:
     if not _is_bare(value):
         raise ValueError(
             "it must be a base URL such as https://host.example:8443/path, without user, password,"
-            " query, fragment and blanks"
+            " query, fragment, blanks and other characters that no URL has"
         )
     return value
 
@@ -136,4 +137,4 @@ def _is_bare(url: str) -> bool:
     except UnicodeError:
         return False
     told = parts.username is not None or "?" in url or "#" in url
-    return not told and url.isprintable() and " " not in url
+    return not told and is_of_a_url(url) and is_path(parts.path)

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from gateway.settings.secret import Secret
+from gateway.settings.url_text import is_of_a_url
 
 _DIRECT: Final = "direct"
 _PORTS: Final = {"http": 80, "https": 443}
@@ -47,7 +48,7 @@ class ProxyUrl:
             raise ValueError("its host or port is none") from None
         if not host or port == 0:
             raise ValueError("it names no host, or no port")
-        if parts.query or parts.fragment or not host.isprintable() or " " in host:
+        if parts.query or parts.fragment or not is_of_a_url(host):
             raise ValueError("it holds what no URL of a proxy has")
         return cls(
             host,

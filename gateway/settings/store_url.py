@@ -14,6 +14,8 @@ import re
 from typing import Final, Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from gateway.settings.url_text import is_of_a_url
+
 _SCHEME: Final = re.compile(r"(?:redis|valkey)(s?)(?:\+(sentinel|cluster))?", re.IGNORECASE)
 _PORTS: Final = {"server": 6379, "sentinel": 26379, "cluster": 6379}
 _FOR_SENTINELS: Final = "sentinel_"
@@ -109,8 +111,7 @@ class StoreUrl(NamedTuple):
 
 def _place(text: str, port: int) -> Place:
     parts = urlsplit(f"//{text}")
-    is_clean = text.isprintable() and not {" ", "@"} & set(text)
-    if not parts.hostname or parts.port == 0 or not is_clean:
+    if not parts.hostname or parts.port == 0 or "@" in text or not is_of_a_url(text):
         raise ValueError("it does not name a host")
     return Place(parts.hostname, parts.port or port)
 

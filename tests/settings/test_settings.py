@@ -111,7 +111,13 @@ def test_secrets_are_printed_nowhere(tmp_path: Path) -> None:
                 "redis://:sekrit@",
                 "unix://",
                 "redis://sek rit",
+                "redis://sek|rit",
+                "redis+sentinel://host,sek<rit/service",
             )
+        ),
+        *(
+            (".env", "", {"GATEWAY_PROXY": url}, "proxy: it must be a URL such as http://user")
+            for url in ("http://sek rit:3128", "http://me:sekrit@host\\x", "sek^rit:3128")
         ),
         *(
             (".env", "", {f"GATEWAY_{name}_URL": url}, f"{name.lower()}_url: it must be a base URL")
@@ -123,6 +129,11 @@ def test_secrets_are_printed_nowhere(tmp_path: Path) -> None:
                 "https://user:sekrit@host.example",
                 "https://host.example?sekrit=1",
                 "https://host.example#sekrit",
+                'https://host.example/"sekrit"',
+                "https://host.example/{sekrit}",
+                "https://host.example/sekrit%2",
+                "https://host.example\\sekrit",
+                "https://sek|rit.example",
                 f"https://{'sekrit' * 20}.example",
             )
         ),
