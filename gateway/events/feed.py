@@ -23,6 +23,7 @@ import orjson
 import structlog
 from msgspec import Struct
 
+from gateway.discreet import Discreet
 from gateway.errors import (
     BadUserInput,
     EventsMissed,
@@ -53,7 +54,7 @@ _MOST_OWED = 1000
 _TRY_EVERY = 0.5
 
 
-class Change(NamedTuple):
+class Change(Discreet):
     """What happened to a number; `number` is None when it left the account."""
 
     kind: PhoneNumberEventKind

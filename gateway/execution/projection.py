@@ -141,6 +141,8 @@ class Dispatch:
         Raises:
             NotPlain: one of them is None.
         """
+        if not sources:
+            return []
         kinds = {source.__class__ for source in sources}
         if NoneType in kinds:
             raise NotPlain

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
+from gateway.discreet import Discreet
 from gateway.errors import (
     GatewayError,
     NotOwnAccount,
@@ -49,7 +50,7 @@ class _Deciding(NamedTuple):
     decided: asyncio.Future[None]
 
 
-class FamilyChoice:
+class FamilyChoice(Discreet, dict=True):
     """The choice of families as one request makes it."""
 
     _reader: Reader

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from aiodataloader import DataLoader
+from msgspec import field
 
 from gateway.errors import UpstreamDenied, UpstreamNotFound
 from gateway.mapping.homes import NOWHERE
@@ -37,8 +38,8 @@ class LookupBatches(OwnedLists):
     """The look-ups of one request."""
 
     # What was read, before it is sorted in and behind that.
-    _unsorted: list[list[View]]
-    _read: dict[PhoneNumberLookup, View]
+    _unsorted: list[list[View]] = field(default_factory=list)
+    _read: dict[PhoneNumberLookup, View] = field(default_factory=dict)
 
     @cached_property
     def _asked(self) -> defaultdict[tuple[Family | None, PhoneNumberLookup], list[FieldPath]]:

@@ -19,16 +19,13 @@ from gateway.errors import (
 from gateway.mapping.filled import Part
 from gateway.mapping.homes import NOWHERE, OF_CATALOG, Home, needed, needed_beside_list
 from gateway.mapping.records import View
-from gateway.numbers import lookup_strategy
 from gateway.numbers.filling_in import FillingIn
-from gateway.numbers.last_seen import LastSeen
 from gateway.numbers.list_pages import Slice
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.owned_calls import views_of
 from gateway.numbers.side_reads import SideReads
 from gateway.numbers.sifting import Verdict
 from gateway.numbers.spare_calls import SpareCalls
-from gateway.upstream.catalog_access import CatalogAccess
 from gateway.upstream.families import (
     CATALOG,
     CORE,
@@ -36,40 +33,21 @@ from gateway.upstream.families import (
     MAX_PAGE_SIZE,
     Family,
 )
-from gateway.upstream.flights import Reader
 from gateway.upstream.public_facts import PublicFacts
 from schema.info import FieldPath
 from schema.selections import NOTHING, SelectedFields
 
 
-class OwnedNumbers(FillingIn):
+class OwnedNumbers(FillingIn, kw_only=True):
     """The owned numbers as one request sees them.
 
     Attributes:
         seen: in which accounts numbers were seen.
     """
 
-    _before: "OwnedNumbers | None"
-
-    def __init__(
-        self,
-        reader: Reader,
-        access: CatalogAccess,
-        sizes: lookup_strategy.Sizes,
-        seen: LastSeen,
-        facts: PublicFacts,
-        exchange_calls: int = 0,
-        before: "OwnedNumbers | None" = None,
-    ) -> None:
-        self._before = before
-        self.seen = seen
-        self._reader = reader
-        self._access = access
-        self._facts = facts
-        self._exchange_calls = exchange_calls
-        self._sizes = sizes
-        self._unsorted = []
-        self._read = {}
+    _before: "OwnedNumbers | None" = None
+    _facts: PublicFacts
+    _exchange_calls: int = 0
 
     @cached_property
     def beside(self) -> SideReads:
@@ -231,7 +209,12 @@ class OwnedNumbers(FillingIn):
     def afresh(self) -> "OwnedNumbers":
         """Return the owned numbers as they are now: nothing read before is used."""
         return OwnedNumbers(
-            self._reader.alone(), self._access, self._sizes, self.seen, self._facts, before=self
+            self._reader.alone(),
+            self._access,
+            self.seen,
+            self._sizes,
+            _facts=self._facts,
+            _before=self,
         )
 
     def forget(self) -> None:

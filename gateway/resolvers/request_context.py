@@ -70,7 +70,14 @@ class SharedParts(Struct, frozen=True, kw_only=True):
             reader: reads them.
             exchange_calls: searches for what exchanges tell of them, at most.
         """
-        return OwnedNumbers(reader, self.access, self.sizes, self.seen, self.facts, exchange_calls)
+        return OwnedNumbers(
+            reader,
+            self.access,
+            self.seen,
+            self.sizes,
+            _facts=self.facts,
+            _exchange_calls=exchange_calls,
+        )
 
 
 class Spare(NamedTuple):

@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import structlog
+from msgspec import field
 
 from gateway.auth.caller import Caller
 from gateway.auth.rate_limits import Spending
+from gateway.discreet import Discreet
 from gateway.errors import GatewayError
 from gateway.events.feed import Change, Events
 from gateway.numbers.last_seen import LastSeen
@@ -48,43 +50,23 @@ from schema.selections import NOTHING, SelectedFields
 _log = structlog.get_logger(__name__)
 
 
-class WriteResolvers:
+class WriteResolvers(Discreet):
     """Resolves mutations, and tells subscribers what they have done."""
 
-    def __init__(
-        self,
-        mutations: Mutations,
-        shown: Show,
-        caller: Caller,
-        webhooks: Webhooks,
-        spending: Spending,
-        events: Events,
-        seen: LastSeen,
-        forget_searches: Callable[[], None],
-    ) -> None:
-        """Resolve them with `mutations`.
-
-        Args:
-            mutations: the writes of the request.
-            shown: shows numbers as the request's next read would.
-            caller: who asks.
-            webhooks: which ones may be set.
-            spending: counts purchases.
-            events: tells subscribers.
-            seen: remembers which account has a number now.
-            forget_searches: is called when something may have been written.
-        """
-        self._mutations = mutations
-        self._show = shown
-        self._caller = caller
-        self._webhooks = webhooks
-        self._spending = spending
-        self._events = events
-        self._seen = seen
-        self._forget_searches = forget_searches
-        self._written = False
-        # What came of each field: it is written once, however often it is executed.
-        self._came: dict[FieldPath, list[Outcome] | Exception] = {}
+    _mutations: Mutations
+    # Shows numbers as the request's next read would.
+    _show: Show
+    _caller: Caller
+    _webhooks: Webhooks
+    _spending: Spending
+    _events: Events
+    # Remembers which account has a number now.
+    _seen: LastSeen
+    # Is called when something may have been written.
+    _forget_searches: Callable[[], None]
+    _written: bool = False
+    # What came of each field: it is written once, however often it is executed.
+    _came: dict[FieldPath, list[Outcome] | Exception] = field(default_factory=dict)
 
     async def purchase(
         self, wanted: PurchasePhoneNumberInput, *, at: FieldPath, selected: SelectedFields

@@ -25,13 +25,14 @@ import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 import orjson
 import structlog
 from msgspec.structs import asdict, replace
 
+from gateway.discreet import Discreet
 from gateway.errors import GatewayError, KeyInUse, KeysUnavailable
 from gateway.storage.store import StoreUnavailable
 from gateway.waiting import Shared
@@ -68,7 +69,7 @@ Act: TypeAlias = Callable[[Sending], Coroutine[Any, Any, Outcome]]
 """Does the work. A `GatewayError` that it raises says that nothing was done."""
 
 
-class IdempotencyKey(NamedTuple):
+class IdempotencyKey(Discreet):
     """A client's key as it is kept: one-way names of who uses it for what, and of the input.
 
     Attributes:

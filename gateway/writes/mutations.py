@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from gateway.auth.caller import Caller
+from gateway.discreet import Discreet
 from gateway.draining import Abandoned, Draining
 from gateway.errors import (
     DeadlineExceeded,
@@ -98,7 +99,7 @@ class Writing(NamedTuple):
     locks: Locks
 
 
-class _Prepared(NamedTuple):
+class _Prepared(Discreet):
     """A write that is ready to go.
 
     Attributes:
@@ -125,36 +126,22 @@ Spend: TypeAlias = Callable[[Send], Awaitable[Outcome]]
 """Writes if it may be paid for. A `RateLimited` that it raises says that nothing was sent."""
 
 
-class Mutations:
+class Mutations(Discreet, dict=True):
     """The writes of one request.
 
     They read through readers of their own: what is true now, and even when the client has left.
-
-    Args:
-        reader: the request's; what it has read is forgotten after a write.
-        numbers: the request's; as above.
-        writing: what is shared with other requests.
-        caller: who asks: nobody else's idempotency keys are the same.
-        request_id: see the attribute.
 
     Attributes:
         request_id: names the request in logs.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        numbers: OwnedNumbers,
-        writing: Writing,
-        caller: Caller,
-        request_id: str,
-    ) -> None:
-        self._reader = reader
-        self._numbers = numbers
-        self._writing = writing
-        self._principal = caller.principal
-        self._may_see = caller.may_see
-        self.request_id = request_id
+    # What the request's own have read is forgotten after a write.
+    _reader: Reader
+    _numbers: OwnedNumbers
+    _writing: Writing
+    # Nobody else's idempotency keys are the same.
+    _caller: Caller
+    request_id: str
 
     def note_gain(self, account: str) -> None:
         """Note that an account owns a number more."""
@@ -302,7 +289,7 @@ class Mutations:
             seen = await look()
             for other in await self._others(account, at) if seen is not None else ():
                 if await self._find(PhoneNumberLookup(other, "sid", asked.sid), at) is not None:
-                    where = f"account {other}" if self._may_see(other) else "another account"
+                    where = f"account {other}" if self._caller.may_see(other) else "another account"
                     raise Unproven(f"the number was moved and is in {where} now")
             return seen
 
@@ -420,7 +407,8 @@ class Mutations:
             meant = asked.meant
             written = None if len(meant) == len(asked.given) else _plain(asked, asked.given)
             given = _plain(asked, meant)
-            key = key_of(self._principal, asked.account, asked.name, asked.key, given, written)
+            who = self._caller.principal
+            key = key_of(who, asked.account, asked.name, asked.key, given, written)
             doing = self._writing.keys.once(key, act, settle, self._reader.deadline)
         started = time.time()
         try:

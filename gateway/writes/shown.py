@@ -2,8 +2,9 @@
 
 from asyncio import gather
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
+from gateway.discreet import Discreet
 from gateway.mapping.homes import fields_set, needed
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.side_reads import SHOWN_BESIDE
@@ -14,7 +15,7 @@ from schema.info import FieldPath
 from schema.selections import SelectedFields
 
 
-class Written(NamedTuple):
+class Written(Discreet):
     """What became of a write, and which settings it was to make."""
 
     outcome: Outcome
@@ -48,7 +49,7 @@ async def show(
 async def _show(
     numbers: OwnedNumbers, written: Written, selected: SelectedFields, at: FieldPath
 ) -> Outcome:
-    outcome, settings = written
+    outcome, settings = written.outcome, written.settings
     number = outcome.number
     if number is None:
         return outcome

@@ -5,7 +5,7 @@ its own, and its siblings go ahead.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -75,7 +75,7 @@ class InputRefused(Exception):
         self.refusal = refusal
 
 
-class Asker(NamedTuple):
+class Asker(Struct, frozen=True):
     """Who asks for a write, and when.
 
     Attributes:

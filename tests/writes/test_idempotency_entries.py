@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from msgspec import structs
 
 from gateway.errors import KeyInUse, KeysUnavailable, UpstreamUnavailable
 from gateway.storage.store import MemoryStore, StoreUnavailable
@@ -410,7 +411,7 @@ def test_an_entry_of_an_earlier_release_is_looked_up_and_half_an_entry_is_an_err
         await one.open("other", kept[:50], ttl=60)
         with pytest.raises(KeysUnavailable):
             await IdempotencyKeys(two, 60).once(
-                key._replace(name="other"), act, look, time.monotonic() + 30
+                structs.replace(key, name="other"), act, look, time.monotonic() + 30
             )
 
     run(kind, tmp_path, use)

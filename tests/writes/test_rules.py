@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from strawberry import ID
 
 from gateway.auth.caller import Caller
@@ -108,7 +109,7 @@ def test_of_an_object_that_is_named_twice_only_the_first_is_read() -> None:
 def test_no_items_and_too_many_are_refused_before_anything_is_written(count: int) -> None:
     with pytest.raises(BadUserInput, match="not between 1 and 100"):
         Release.parse_each([release(SID)] * count, ASKER)
-    later = Release.parse_each([release(SID)] * count, ASKER._replace(written=True))
+    later = Release.parse_each([release(SID)] * count, replace(ASKER, written=True))
     assert [isinstance(each, Refusal) for each in later] == [True] * count
 
 
@@ -116,7 +117,7 @@ def test_an_account_that_the_caller_may_not_name_is_refused() -> None:
     other = "AC" + "2" * 32
     bound = Caller(Credential(OWN, "secret", OWN), OWN, accounts=frozenset({OWN}))
     with pytest.raises(Forbidden, match="not among those"):
-        Release.parse(release(SID, account_sid=ID(other)), ASKER._replace(caller=bound))
+        Release.parse(release(SID, account_sid=ID(other)), replace(ASKER, caller=bound))
     found = Release.parse(release(SID, account_sid=ID(other)), ASKER)
     assert isinstance(found, Release)
     assert found.account == other
