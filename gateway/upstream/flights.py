@@ -183,12 +183,13 @@ class Flights:
 
         Whoever waits for them already asked before the write was answered, and gets them.
         """
-        accounts = write.accounts
-        self._flights = {
-            name: flight
-            for name, flight in self._flights.items()
-            if name[1].account not in accounts
-        }
+        if self._flights:
+            accounts = write.accounts
+            self._flights = {
+                name: flight
+                for name, flight in self._flights.items()
+                if name[1].account not in accounts
+            }
 
 
 class Reader(Discreet):

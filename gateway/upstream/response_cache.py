@@ -170,6 +170,8 @@ class ResponseCache:
         Settings and transfers change owned numbers, a transfer those of two accounts; a purchase
         and a release also change what can be found by searches.
         """
+        if not self._keeps_some:
+            return
         one = write.route.endswith(("{sid}", "{sid}.json"))
         kinds: tuple[Kind, ...] = ("owned",)
         if write.method == "DELETE" or not one:
