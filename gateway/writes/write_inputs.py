@@ -142,7 +142,7 @@ class Write(Struct, frozen=True):
             Forbidden: the caller may not use an account, and nothing was written yet.
         """
         try:
-            return cls._parse(wanted, asker)
+            return cls._parse(filters.given(wanted), asker)
         except InputRefused as error:
             return error.refusal
         except GatewayError as error:
@@ -170,7 +170,7 @@ class Write(Struct, frozen=True):
         named: dict[str, int] = {}
         for place, item in enumerate(items):
             try:
-                asked = cls._parse(item, asker)
+                asked = cls._parse(_wellformed(item), asker)
             except InputRefused as error:
                 parsed.append(in_item(error.refusal, place))
             except GatewayError as error:
@@ -182,8 +182,8 @@ class Write(Struct, frozen=True):
         return parsed
 
     @classmethod
-    def _parse(cls, wanted: Input, asker: Asker) -> Self:
-        """Read the input of a singular mutation, or an item of a plural one.
+    def _parse(cls, given: Values, asker: Asker) -> Self:
+        """Read the input of a singular mutation, or an item of a plural one, by its paths.
 
         Raises:
             BadUserInput: an argument is malformed.
@@ -191,7 +191,6 @@ class Write(Struct, frozen=True):
             InputRefused: the input cannot be accepted; it is a user error in singular mutations,
                 too.
         """
-        given = _wellformed(wanted)
         if "sid" in given:
             validation.check_sid("input.sid", given["sid"], "PN")
         if "toAccountSid" in given:
@@ -331,9 +330,13 @@ def in_item(refusal: Refusal, place: int) -> Refusal:
     return refusal._replace(field=("items", str(place), *refusal.field))
 
 
-def _wellformed(wanted: Input) -> Values:
-    """Return an input by its paths, unless it is an item with a malformed scalar."""
-    given = filters.given(wanted)
+def _wellformed(item: Input) -> Values:
+    """Return an item by its paths.
+
+    Raises:
+        BadUserInput: it has a malformed scalar; a singular input with one never comes here.
+    """
+    given = filters.given(item)
     for path, value in given.items():
         if isinstance(value, Malformed):
             raise BadUserInput(f"input.{path}", value.problem)
