@@ -249,37 +249,43 @@ class LookupBatches(OwnedLists):
         self, key: PhoneNumberLookup, family: Family | None = None, at: FieldPath | None = None
     ) -> View | None:
         """Look a number up for the field `at`, or else for those that were noted to ask for it."""
-        only = OwnedList(key.account, {"phoneNumber": key.value}, PageRequest(1))
         at = at or self._places((key,), family)[0]
         serving = family or self._known_family(key.account)
         if serving is None:
-            _, listed = await self._listed(only, NOWHERE, at)
+            _, listed = await self._listed(_only(key), NOWHERE, at)
             found = listed.items
         else:
             try:
-                found = await self._at_the_front(serving, only, at)
+                found = await self._at_the_front(serving, key, at)
             except (UpstreamNotFound, UpstreamDenied) as error:
                 if family is not None or not self.lacks_catalog(serving, key.account, error):
                     raise
-                found = await self._at_the_front(CORE, only, at)
+                found = await self._at_the_front(CORE, key, at)
         if family is None:
             self._note_read(key.account, found)
         return found[0] if found else None
 
-    async def _at_the_front(self, family: Family, only: OwnedList, at: FieldPath) -> list[View]:
+    async def _at_the_front(
+        self, family: Family, key: PhoneNumberLookup, at: FieldPath
+    ) -> list[View]:
         """Return what is asked for, which mostly stands at the front of a family's list."""
-        account, wanted, page = only
-        size = page.size if family is CATALOG else LOOK_UP_SIZE
-        first = await self._page(family, account, wanted, "", size, at=at)
-        found = [each for each in views_of(family, account, first.items, wanted) if each]
+        wanted = {"phoneNumber": key.value}
+        size = 1 if family is CATALOG else LOOK_UP_SIZE
+        first = await self._page(family, key.account, wanted, "", size, at=at)
+        found = [each for each in views_of(family, key.account, first.items, wanted) if each]
         if found or first.next_query is None:
             return found[:1]
-        means = OWNED.means(family.source, wanted)
-        return (await read_slice(self._list(family, only, means, at), page)).items
+        only, means = _only(key), OWNED.means(family.source, wanted)
+        return (await read_slice(self._list(family, only, means, at), only.page)).items
 
     def _places(self, keys: Iterable[PhoneNumberLookup], family: Family | None) -> list[FieldPath]:
         asked = self._asked
         return [place for key in keys for place in asked[family, key] or asked[None, key]]
+
+
+def _only(key: PhoneNumberLookup) -> OwnedList:
+    """Return the list in which a number, looked up by itself, stands alone."""
+    return OwnedList(key.account, {"phoneNumber": key.value}, PageRequest(1))
 
 
 def _names(number: View) -> set[PhoneNumberLookup]:
