@@ -9,6 +9,7 @@ which family is asked (`family_choice.py`), single calls (`owned_calls.py`), lis
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import cached_property
+from typing import Final
 
 from gateway.errors import (
     GatewayError,
@@ -36,6 +37,8 @@ from gateway.upstream.families import (
 from gateway.upstream.public_facts import PublicFacts
 from schema.info import FieldPath
 from schema.selections import NOTHING, SelectedFields
+
+_OF_LOOK_UPS: Final = frozenset({"_loader", "_loaders", "_asked"})
 
 
 class OwnedNumbers(FillingIn, kw_only=True):
@@ -219,7 +222,7 @@ class OwnedNumbers(FillingIn, kw_only=True):
 
     def forget(self) -> None:
         """Forget what was read: something was changed."""
-        for each in ("_loader", "_loaders", "_asked"):
-            vars(self).pop(each, None)  # They are made when they are used.
+        for each in _OF_LOOK_UPS & vars(self).keys():
+            delattr(self, each)  # They are made when they are used.
         self._unsorted.clear()
         self._read.clear()
