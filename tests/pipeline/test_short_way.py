@@ -217,8 +217,8 @@ def test_a_purchase_is_two_tasks_and_three_steps_of_the_journal(
     # One a second for all that wait for the journal.
     assert counts.timers <= 1, str(counts)
     assert counts.coroutines.total() <= 42, str(counts)
-    assert counts.calls.total() <= 353, str(counts)
-    assert counts.objects.total() <= 41, str(counts)
+    assert counts.calls.total() <= 335, str(counts)
+    assert counts.objects.total() <= 39, str(counts)
 
 
 def test_a_query_that_is_named_by_its_hash_is_hardly_a_call_more(
