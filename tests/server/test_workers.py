@@ -107,6 +107,7 @@ def test_a_worker_that_dies_is_replaced_while_the_others_serve_however_young_it_
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     with served("--workers", "2", folder=tmp_path, **before(sandbox)) as (url, process):
+        until_workers_serve(process, 2)
         assert ask(url, sandbox, 4) == [200] * 4
         first, second = children(process.pid)
         os.kill(first, signal.SIGKILL)
@@ -295,6 +296,7 @@ def test_what_killed_workers_leave_is_removed_by_the_next_start_and_nothing_else
     (folders := tmp_path / "folders").mkdir()
     shared = {"GATEWAY_METRICS": "true", "TMPDIR": str(folders), **before(sandbox)}
     with served("--workers", "2", folder=tmp_path, **shared) as (url, process):
+        until_workers_serve(process, 2)
         assert ask(url, sandbox, 1) == [200]
         killed = [process.pid, *children(process.pid)]
         (left,) = folders.iterdir()
