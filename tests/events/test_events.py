@@ -353,7 +353,7 @@ def test_what_comes_while_another_change_fails_as_nobody_foresaw_is_told() -> No
         await until(lambda: bool(bus._untold[ACCOUNT]))
         store.may_fail.set()
         await asyncio.gather(failing, later)
-        assert (await asyncio.wait_for(first, 10)).number_id == change(1).sid
+        assert (await asyncio.wait_for(first, 60)).number_id == change(1).sid
         await feed.aclose()
         await bus.aclose()
 

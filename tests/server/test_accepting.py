@@ -51,14 +51,14 @@ def test_as_many_are_accepted_in_one_round_of_the_loop_as_may_begin_in_it() -> N
     with ExitStack() as stack:
         stack.callback(serving.join)
         stack.callback(setattr, server, "should_exit", True)
-        loop = started.result(10)
+        loop = started.result(60)
         blocked, go = threading.Event(), threading.Event()
         loop.call_soon_threadsafe(blocked.set)
-        loop.call_soon_threadsafe(go.wait, 10)
-        assert blocked.wait(10)
+        loop.call_soon_threadsafe(go.wait, 60)
+        assert blocked.wait(60)
         for _ in range(AT_ONCE):
             stack.enter_context(socket.create_connection(place))
         go.set()
-        assert all_in.wait(10)
+        assert all_in.wait(60)
     # The loop may have been looking for who has come just when it was blocked.
     assert max(rounds) - min(rounds) <= 1

@@ -118,12 +118,12 @@ def test_each_connection_is_answered_or_refused_while_a_worker_finishes(
 ) -> None:
     url, process = gateways[workers]
     account = sandbox.create_account(owned=1)
-    with connected(url, seconds=60) as kept, ThreadPoolExecutor(8) as pool:
+    with connected(url) as kept, ThreadPoolExecutor(8) as pool:
         kept.sendall(_ALIVE)
         assert read_reply(kept) is not None
         with (
             held(sandbox, url, account) as run,
-            connected(url, seconds=60) as silent,
+            connected(url) as silent,
         ):
             told = time.monotonic()
             process.send_signal(signal.SIGTERM)
@@ -157,7 +157,7 @@ def test_until_the_delay_is_over_only_readiness_changes_and_a_second_signal_ends
     with served(folder=tmp_path, **before(sandbox), **slow) as (url, process):
 
         def ask(request: bytes) -> tuple[int, bool]:
-            with connected(url, seconds=60) as connection:
+            with connected(url) as connection:
                 connection.sendall(request)
                 reply = read_reply(connection)
                 assert reply is not None
@@ -211,7 +211,7 @@ def test_who_came_a_moment_before_the_port_was_closed_is_heard_out(
     variables = {"GATEWAY_DRAIN_LIMIT": "1200", **before(sandbox)}
     with started(program=program, variables=variables) as process:
         url = "http://" + read_until(process, "/graphql").split("http://")[1].split("/")[0]
-        with connected(url, seconds=PATIENCE) as come:
+        with connected(url) as come:
             # That one was let in is known when all were who came after it.
             assert {asked(url) for _ in range(2 * AT_ONCE)} == {"200"}
             process.send_signal(signal.SIGTERM)
@@ -237,7 +237,7 @@ def test_who_waits_for_workers_that_never_served_is_told(
         served("--workers", "2", folder=tmp_path, **before(sandbox)) as (url, process),
         ExitStack() as stack,
     ):
-        waiting = [stack.enter_context(connected(url, seconds=60)) for _ in range(8)]
+        waiting = [stack.enter_context(connected(url)) for _ in range(8)]
         for connection in waiting:
             connection.sendall(_ALIVE)
         process.terminate()

@@ -476,7 +476,7 @@ def _flood(url: str, *, chunked: bool, stubborn: bool) -> int | None:
     length = "transfer-encoding: chunked" if chunked else f"content-length: {_EACH}"
     piece = b"a" * 2**18
     framed = b"40000\r\n" + piece + b"\r\n" if chunked else piece
-    with connected(url, seconds=60) as connection:
+    with connected(url) as connection:
         try:
             connection.sendall(head(_JSON, length))
             for _ in range(_EACH // len(piece)):

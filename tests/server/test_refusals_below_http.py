@@ -112,10 +112,10 @@ def test_where_files_are_few_clients_are_refused_in_time_and_health_is_answered(
         served(folder=tmp_path, inside=few_files(_FEW_FILES), **own) as (url, _),
         ExitStack() as stack,
     ):
-        crowd = [stack.enter_context(connected(url, seconds=60)) for _ in range(2 * _FEW_FILES)]
+        crowd = [stack.enter_context(connected(url)) for _ in range(2 * _FEW_FILES)]
 
         def asked(path: str) -> tuple[int, bytes]:
-            with connected(url, seconds=60) as connection:
+            with connected(url) as connection:
                 connection.sendall(head("connection: close", method="GET", path=path))
                 reply = read_reply(connection)
                 return (reply.status, reply.body) if reply is not None else (0, b"")

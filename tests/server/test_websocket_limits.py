@@ -32,7 +32,7 @@ def account(sandbox: RunningSandbox) -> SandboxAccount:
 @contextmanager
 def _opened(url: str, account: SandboxAccount) -> Iterator[socket.socket]:
     """A bare connection on which a WebSocket was accepted and introduced."""
-    with connected(url, seconds=PATIENCE) as connection:
+    with connected(url) as connection:
         connection.sendall(head(*_HANDSHAKE, method="GET"))
         assert connection.recv(4096).startswith(b"HTTP/1.1 101")
         init = {"type": "connection_init", "payload": credentials(account)}

@@ -269,7 +269,7 @@ def test_workers_that_hear_of_their_end_while_they_start_answer_who_waits_and_le
     ):
         until(lambda: len(children(process.pid)) == 2)
         workers = children(process.pid)
-        waiting = [on.enter_context(connected(url, seconds=PATIENCE)) for _ in range(8)]
+        waiting = [on.enter_context(connected(url)) for _ in range(8)]
         for each in waiting:
             each.sendall(asked)  # It is there before a worker is: that hears out nobody for long.
         until(lambda: waiting_connections(url) == 8)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.support.sandbox_in_thread import SandboxAccount
+from tests.support.waiting import PATIENCE
 
 HANDSHAKE = (
     "upgrade: websocket",
@@ -41,7 +42,7 @@ class Reply(NamedTuple):
 
 
 @contextmanager
-def connected(url: str, *, seconds: float = 10.0) -> Iterator[socket.socket]:
+def connected(url: str, *, seconds: float = PATIENCE) -> Iterator[socket.socket]:
     """A TCP connection to a server."""
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname, parts.port), timeout=seconds) as connection:
