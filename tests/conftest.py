@@ -4,6 +4,7 @@ Also which tests are quick, and in which order files of tests are run.
 """
 
 import gc
+import os
 import resource
 import signal
 from collections.abc import Generator, Iterator
@@ -76,6 +77,10 @@ LONGEST: Final = tuple(
 # A shell lets what it starts in the background ignore Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Clients of other people take a proxy from the environment, also to this machine.
+for _name in ("NO_PROXY", "no_proxy"):
+    os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), "127.0.0.1", "localhost")))
 
 hypothesis.settings.register_profile("quick", max_examples=5)
 

@@ -57,6 +57,14 @@ class Upstream:
         return f"localhost:{self.front.port}"
 
 
+@pytest.fixture(autouse=True)
+def without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names no proxy, and nothing that is reached without."""
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for all that these tests keep."""
@@ -192,9 +200,6 @@ def test_no_proxy_names_what_is_reached_directly(url: str, way: str | None) -> N
 
 
 def _way(monkeypatch: pytest.MonkeyPatch, url: str, **variables: str) -> str:
-    for name in ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return Routes(bare_settings().pick(RouteOptions)).way(Origin.of(url))
