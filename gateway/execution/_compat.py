@@ -53,6 +53,7 @@ __all__ = [
     "input_definition_of",
     "is_attribute",
     "is_of_an_argument",
+    "untie",
 ]
 
 # Under which Strawberry keeps, in a part of graphql-core's schema, what it made that from.
@@ -74,6 +75,14 @@ def input_definition_of(kind: object) -> Any:  # noqa: ANN401 - untyped there, t
 def is_attribute(resolve: object) -> bool:
     """Whether a field's resolver only reads the attribute of its name (Strawberry marks those)."""
     return bool(getattr(resolve, "_is_default", False))
+
+
+def untie(executor: Executor[object]) -> None:
+    """Take an executor apart that has executed, so that no garbage collector has to.
+
+    It holds methods of its own, and by its context all that was read.
+    """
+    del executor.async_helpers
 
 
 def forget_selections(executor: Executor[object]) -> None:

@@ -29,6 +29,7 @@ from gateway.execution._compat import (
     forget_selections,
     get_argument_values,
     get_directive_values,
+    untie,
 )
 from gateway.execution.collecting import Collecting
 from gateway.execution.request import Request
@@ -82,7 +83,10 @@ async def outcome(executor: Prepared | list[GraphQLError]) -> Outcome:
     if isinstance(executor, list):
         return ExecutionResult(None, executor)
     result = executor.execute_operation()
-    return await result if isawaitable(result) else result
+    result = await result if isawaitable(result) else result
+    if isinstance(result, ExecutionResult):  # Else it goes on.
+        untie(executor)
+    return result
 
 
 async def events_of(executor: Prepared) -> AsyncGenerator[Any, None] | ExecutionResult:

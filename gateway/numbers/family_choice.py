@@ -50,7 +50,7 @@ class _Deciding(NamedTuple):
     decided: asyncio.Future[None]
 
 
-class FamilyChoice(Discreet, dict=True):
+class FamilyChoice(Discreet, dict=True, weakref=True):
     """The choice of families as one request makes it."""
 
     _reader: Reader

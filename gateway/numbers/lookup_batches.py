@@ -6,7 +6,6 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any, TypeAlias
 
-from aiodataloader import DataLoader
 from msgspec import field
 
 from gateway.errors import UpstreamDenied, UpstreamNotFound
@@ -14,6 +13,7 @@ from gateway.mapping.homes import NOWHERE
 from gateway.mapping.records import View
 from gateway.numbers import lookup_strategy
 from gateway.numbers.list_pages import read_slice
+from gateway.numbers.loader import Loader
 from gateway.numbers.lookups import OwnedList, PhoneNumberLookup
 from gateway.numbers.owned_calls import views_of
 from gateway.numbers.owned_lists import LOOK_UP_SIZE, OwnedLists
@@ -30,7 +30,7 @@ from gateway.upstream.families import (
 from gateway.waiting import check_any, settled
 from schema.info import FieldPath
 
-_Loader: TypeAlias = DataLoader[PhoneNumberLookup, View | None]
+_Loader: TypeAlias = Loader[PhoneNumberLookup, View | None]
 Found: TypeAlias = dict[PhoneNumberLookup, View | BaseException | None]
 
 
@@ -53,15 +53,12 @@ class LookupBatches(OwnedLists):
 
     @cached_property
     def _loader(self) -> _Loader:
-        return DataLoader(self._load)  # type: ignore[arg-type]
+        return Loader(self._load)
 
     @cached_property
     def _loaders(self) -> Mapping[Family, _Loader]:
         """What looks numbers up in one family, whichever is the usual one."""
-        return {
-            family: DataLoader(partial(self._load, family=family))  # type: ignore[arg-type]
-            for family in (CATALOG, CORE)
-        }
+        return {family: Loader(self._load, family=family) for family in (CATALOG, CORE)}
 
     def _already_read(self, key: PhoneNumberLookup) -> View | None:
         for numbers in self._unsorted:

@@ -10,8 +10,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
-from aiodataloader import DataLoader
-
 from gateway.auth.caller import Caller
 from gateway.errors import (
     OfAnotherAccount,
@@ -25,6 +23,7 @@ from gateway.mapping.homes import Home
 from gateway.mapping.records import View
 from gateway.numbers.accounts import Accounts, is_inactive
 from gateway.numbers.last_seen import LastSeen
+from gateway.numbers.loader import Loader
 from gateway.numbers.lookups import NumberNode, PhoneNumberLookup
 from gateway.numbers.owned import OwnedNumbers
 from gateway.numbers.spare_calls import SpareCalls
@@ -64,7 +63,7 @@ class Whereabouts:
         self._calls = calls
         self._asking: defaultdict[str, list[FieldPath]] = defaultdict(list)
         self._others: set[str] = set()
-        self._elsewhere: DataLoader[str, View | None] = DataLoader(self._load)  # type: ignore[arg-type]
+        self._elsewhere: Loader[str, View | None] = Loader(self._load)
 
     async def find(self, asked: NumberNode, at: FieldPath, needs: Home) -> View | None:
         """Return a number, whatever goes wrong in accounts that do not have it.

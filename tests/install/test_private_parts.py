@@ -259,6 +259,7 @@ PARTS = (
     )),
     Part(CORE, "Executor._relevant_sub_fields", EXECUTES,
          has(execution.Executor, "_relevant_sub_fields")),
+    Part(CORE, "Executor.async_helpers", EXECUTES, has(EXECUTOR, "async_helpers")),
     Part(CORE, "Executor.collect_subfields()", PROJECTS,
          takes(EXECUTOR.collect_subfields, "self", "return_type", "field_details_list")),
     *(
