@@ -31,11 +31,27 @@ class Shared(Generic[T]):
         self._waiting.append(waiting)
         return waiting
 
+    def let_go(self) -> None:
+        """Keep nothing of where its failure came through; see `without_frames`."""
+        if self.task.done() and not self.task.cancelled():
+            without_frames(self.task.exception())
+
     def _tell(self, task: asyncio.Future[T]) -> None:
         outcome = outcome_of(task)
         for each in self._waiting:
             settle(each, outcome)
         self._waiting.clear()
+
+
+def without_frames(error: BaseException | None) -> None:
+    """Let go of the frames that an error came through, when nobody will look at them any more.
+
+    They know the error, or what knows it: what they hold, all that a request has read, would stay
+    until the garbage collector runs.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def outcome_of(done: asyncio.Future[T]) -> T | BaseException:

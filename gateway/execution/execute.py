@@ -18,6 +18,7 @@ from gateway.execution.error_order import in_order
 from gateway.execution.projecting_executor import FastExecutor
 from gateway.execution.projection import Projector
 from gateway.execution.request import Port, Request
+from gateway.waiting import without_frames
 
 _log = structlog.get_logger(__name__)
 _COMPILED = (OperationType.QUERY, OperationType.MUTATION)
@@ -73,7 +74,8 @@ async def run(
                     else:
                         data = await Run(query, values, context).data()
                     response = {"data": data}
-                except FORESEEN:
+                except FORESEEN as error:
+                    without_frames(error)
                     context.begin_again()
                 except Exception as error:  # noqa: BLE001 - graphql-core will raise it properly
                     _note_fallback(error, request_id, shared.fell_back)
@@ -122,9 +124,13 @@ def respond(result: ExecutionResult, request_id: str) -> dict[str, Any]:
     """Return a result as a response object, its errors masked and in order."""
     response: dict[str, Any] = {}
     if result.errors:
-        response["errors"] = [
+        told = [
             shown(error, request_id).formatted for error in in_order(result.errors, result.data)
         ]
+        for error in result.errors:
+            without_frames(error.original_error)
+            without_frames(error)
+        response["errors"] = told
     if result.data is not None or not _refused(result):
         response["data"] = result.data
     return response

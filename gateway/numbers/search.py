@@ -28,7 +28,7 @@ from gateway.numbers.spare_calls import SpareCalls
 from gateway.upstream.call import Answer, Call
 from gateway.upstream.families import CATALOG, CORE, UpstreamPage
 from gateway.upstream.flights import Coming, Reader
-from gateway.waiting import check_any, settled
+from gateway.waiting import check_any, settled, without_frames
 from schema.enums import NumberType, Source
 from schema.info import FieldPath
 
@@ -324,6 +324,8 @@ class Search:
                 found.append(outcome)
         if len(failures) == len(found):
             raise failures[0].error
+        for failure in failures:
+            without_frames(failure.error)
         return Result(found, failures)
 
     def may_ask_core(self, asked: SearchRequest) -> bool:

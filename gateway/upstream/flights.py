@@ -27,7 +27,7 @@ from gateway.upstream.client import Sent, UpstreamClient
 from gateway.upstream.families import CORE
 from gateway.upstream.hedging import Outcome
 from gateway.upstream.response_cache import Kind, ResponseCache
-from gateway.waiting import Shared, at_hand, outcome_of, settle
+from gateway.waiting import Shared, at_hand, outcome_of, settle, without_frames
 from schema.enums import Source
 from schema.info import FieldPath
 
@@ -41,6 +41,9 @@ class Coming(Protocol):
 
     def wait(self) -> asyncio.Future[Answer]:
         """Return a future of it; for one who waits."""
+
+    def let_go(self) -> None:
+        """Keep nothing of where its failure came through."""
 
 
 class Flight(Discreet):
@@ -83,6 +86,11 @@ class Flight(Discreet):
         else:
             settle(waiting, self._outcome)
         return waiting
+
+    def let_go(self) -> None:
+        """See `Coming`."""
+        if isinstance(self._outcome, BaseException):
+            without_frames(self._outcome)
 
     def leave(self) -> None:
         """Wait no longer: the call itself is given up with its last waiter."""
@@ -400,10 +408,12 @@ class Reader(Discreet):
         )
 
     def cancel(self) -> None:
-        """Give up all reads on their way, for a client that is gone."""
+        """Give up all reads on their way: the request is answered, or its client is gone."""
         for leave in self._leave:
             leave()
         self._leave.clear()
+        for coming in self._seen.values():
+            coming.let_go()
 
     def forget(self) -> None:
         """Forget all answers: the next read asks again."""

@@ -16,7 +16,7 @@ from gateway.resolvers.request_context import RequestContext
 from gateway.upstream.call import Credential
 from tests.pipeline.test_short_way import asked_of, counting
 from tests.support.counted_request import CountingGateway
-from tests.support.gateway_in_thread import running_gateway
+from tests.support.gateway_in_thread import RunningGateway, running_gateway
 from tests.support.sandbox_in_thread import RunningSandbox
 
 __all__ = ["counting"]  # A fixture.
@@ -44,19 +44,54 @@ def test_answered_operations_leave_no_cycles_of_objects(
     try:
         for request in requests:
             counting.ask(request)
-        gc.set_debug(gc.DEBUG_SAVEALL)
+        left = cleared_away()
+    finally:
+        gc.enable()
+    assert left == {}
+
+
+def cleared_away() -> dict[str, int]:
+    """Run the garbage collector and return of which classes of ours it found how many objects."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
         gc.collect()
-        left = Counter(f"{type(each).__module__}.{type(each).__name__}" for each in gc.garbage)
+        found = Counter(f"{type(each).__module__}.{type(each).__name__}" for each in gc.garbage)
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
-        gc.enable()
-    ours = {
+    return {
         name: number
-        for name, number in left.items()
+        for name, number in found.items()
         if name.startswith(("gateway.", "schema.")) and not name.startswith("gateway.sandbox.")
     }
-    assert ours == {}
+
+
+FAILING = (
+    """{ availablePhoneNumbers(country: "CA", types: [LOCAL, MOBILE], first: 5) {
+      nodes { phoneNumber } branchErrors { code } pageInfo { endCursor } } }""",
+    '{ availablePhoneNumbers(country: "XX", first: 5) { exhaustive } }',
+    '{ phoneNumber(sid: "x") { sid } }',
+    '{ account(sid: "%s") { sid } phoneNumbers { nodes { sid } } }' % ("AC" + "0" * 32),
+)
+NOT_COMPILED = "{ phoneNumbers { nodes { sid } } __schema { types { name } } }"
+
+
+@pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "core"])
+def test_failed_operations_and_those_of_graphql_core_leave_no_cycles_of_objects(
+    gateway: RunningGateway, shared_sandbox: RunningSandbox, catalog: bool
+) -> None:
+    """An error knows the frames that it came through, and they what the request has read."""
+    account = shared_sandbox.create_account(catalog=catalog, owned=3)
+    gateway.execute(SEARCH, account=account)  # From now on it is known which API serves it.
+    for text in (*FAILING, NOT_COMPILED):
+        gc.collect()
+        gc.disable()
+        try:
+            gateway.execute(text, account=account)
+            left = cleared_away()
+        finally:
+            gc.enable()
+        assert (text, left) == (text, {})
 
 
 def test_nothing_that_is_made_for_a_request_leads_back_to_it(
