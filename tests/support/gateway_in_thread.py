@@ -137,6 +137,7 @@ def running_gateway(
         "core_url": sandbox.url,
         "auth": "pass-through",
         "http_proxy": None,
+        "https_proxy": None,
         "no_proxy": (),
         **patience,
     } | settings
