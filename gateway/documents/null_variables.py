@@ -48,17 +48,16 @@ def strict_variables(
     )
 
 
-def is_needed(
+def needed(
     schema: GraphQLSchema,
     ast: DocumentNode,
     operation_name: str | None,
     variables: Mapping[str, Any],
-    name: str,
-) -> bool:
-    """Whether one of them stands in what @skip and @include leave of an operation."""
+) -> tuple[str, ...]:
+    """Return the names of those that stand in what @skip and @include leave of an operation."""
     operation = get_operation_ast(ast, operation_name)
     if operation is None:
-        return False
+        return ()
     values = {
         each.variable.name.value: value_from_ast_untyped(each.default_value)
         for each in operation.variable_definitions or ()
@@ -66,7 +65,7 @@ def is_needed(
     }
     left = visit(ast, _LeavingOut({**values, **variables}))
     operation = get_operation_ast(left, operation_name)
-    return operation is not None and name in strict_variables(schema, left, operation)
+    return () if operation is None else strict_variables(schema, left, operation)
 
 
 class _LeavingOut(Visitor):

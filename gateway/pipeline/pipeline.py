@@ -11,7 +11,8 @@ from gateway.auth.authentication import Authenticator
 from gateway.auth.caller import Caller
 from gateway.documents.documents import Document
 from gateway.documents.limits import Meter
-from gateway.documents.null_variables import is_needed
+from gateway.documents.null_variables import needed
+from gateway.documents.operation import Operation
 from gateway.documents.parameters import Params
 from gateway.documents.persisted import Persisted
 from gateway.draining import Draining
@@ -179,13 +180,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     ) -> Request:
         name, variables = params.operation_name, params.variables
         operation = document.operations.get(name) or document.choose(name)
-        for each in document.conditions:
-            if variables.get(each, True) is None and self._needs(document, name, variables, each):
-                # A default lets its type be null, but no condition can (GraphQL, 5.8.5).
-                raise BadUserInput(f"${each}", "it says what is selected, so it cannot be null.")
-        for each in operation.not_null:
-            if variables.get(each, True) is None and self._needs(document, name, variables, each):
-                raise BadUserInput(f"${each}", "it may be left out, but it cannot be null.")
+        if document.conditions or operation.not_null:
+            self._refuse_nulls(document, operation, name, variables)
         try:
             cost, counted = admit(self.meter, caller, operation, variables), False
         except LimitExceeded:
@@ -201,13 +197,25 @@ class Pipeline(Struct, frozen=True, kw_only=True):
             document, operation, variables, params.extensions, explanation, cost, counted=counted
         )
 
-    def _needs(
-        self, document: Document, name: str | None, variables: Mapping[str, Any], each: str
-    ) -> bool:
-        """Whether a variable stands where it cannot be null, and is not left out with that."""
-        if document.ast is None or document.errors:
-            return False
-        return is_needed(self.schema, document.ast, name, variables, each)
+    def _refuse_nulls(
+        self,
+        document: Document,
+        operation: Operation,
+        name: str | None,
+        variables: Mapping[str, Any],
+    ) -> None:
+        """Refuse a null where none can be, unless it is left out with that."""
+        names = (*document.conditions, *operation.not_null)
+        nulls = [each for each in names if variables.get(each, True) is None]
+        if not nulls or document.ast is None or document.errors:
+            return
+        found = frozenset(needed(self.schema, document.ast, name, variables))
+        for each in nulls:
+            if each in found and each in document.conditions:
+                # A default lets its type be null, but no condition can (GraphQL, 5.8.5).
+                raise BadUserInput(f"${each}", "it says what is selected, so it cannot be null.")
+            if each in found:
+                raise BadUserInput(f"${each}", "it may be left out, but it cannot be null.")
 
     def too_much_together(
         self, listed: Sequence[object], caller: Caller
